@@ -1,0 +1,30 @@
+/** What a command may touch of the world. */
+export interface Shell {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  readonly out: (text: string) => void
+  readonly err: (text: string) => void
+  /** Whether `out` is a terminal that wants colours. */
+  readonly colour: boolean
+}
+
+export interface CommandOption {
+  readonly type: 'string' | 'boolean'
+  readonly short?: string
+  /** Name of the value in the help, for string options. */
+  readonly value?: string
+  readonly doc: string
+}
+
+export type OptionValues = Readonly<Record<string, string | boolean | undefined>>
+
+export interface Command {
+  /** One word, or two for a command of a group ("evidence verify"). */
+  readonly name: string
+  readonly doc: string
+  /** Positional arguments as the help shows them, for instance "FILE"; none when absent. */
+  readonly arguments?: string
+  readonly options: Readonly<Record<string, CommandOption>>
+  /** Resolves with the exit code: 0 ok, 1 configuration error, 2 run-time error. */
+  readonly run: (shell: Shell, options: OptionValues, args: readonly string[]) => Promise<number>
+}

@@ -1,0 +1,82 @@
+import { parseArgs } from 'node:util'
+import { nearest } from '../../config/kdl/nearest.ts'
+import { check } from './check.ts'
+import type { Command, CommandOption, Shell } from './command.ts'
+import { evidenceVerify } from './evidence-verify.ts'
+import { run } from './run.ts'
+import { version } from './version.ts'
+
+/** Every command, in the order the help shows them. */
+export const commands: readonly Command[] = [run, check, evidenceVerify, version]
+
+const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }
+
+/** Finds the command, reads its options and runs it. Unknown words are answered with the nearest known one. */
+export async function runCommand (argv: readonly string[], shell: Shell): Promise<number> {
+  const command = findCommand(argv)
+  if (command !== undefined) return runFound(command, argv.slice(command.name.split(' ').length), shell)
+  const words = argv.filter((word) => !word.startsWith('-'))
+  if (words.length === 0 || words[0] === 'help') {
+    if (argv.includes('--version') || argv.includes('-V')) return runFound(version, [], shell)
+    const topic = findCommand(words.slice(1))
+    shell.out(topic === undefined ? overview() : usage(topic))
+    return argv.length === 0 ? 2 : 0
+  }
+  const group = commands.filter(({ name }) => name.startsWith(words[0]! + ' '))
+  if (group.length > 0 && (words.length === 1 || argv.includes('--help') || argv.includes('-h'))) {
+    shell.out(group.map(usage).join('\n'))
+    return words.length === 1 && !argv.includes('--help') && !argv.includes('-h') ? 2 : 0
+  }
+  return unknownCommand(words.slice(0, group.length > 0 ? 2 : 1).join(' '), shell)
+}
+
+function findCommand (argv: readonly string[]): Command | undefined {
+  return commands.find(({ name }) => name === argv.slice(0, name.split(' ').length).join(' '))
+}
+
+async function runFound (command: Command, argv: readonly string[], shell: Shell): Promise<number> {
+  const options = { ...command.options, help }
+  let parsed
+  try {
+    parsed = parseArgs({ args: [...argv], options, allowPositionals: command.arguments !== undefined, strict: true })
+  } catch (error) {
+    // parseArgs throws nothing but TypeErrors with a sentence for the user.
+    shell.err(`sentinel ${command.name}: ${(error as Error).message.split('. ')[0]}.${hintFor(argv, options)}\nTry: sentinel ${command.name} --help\n`)
+    return 2
+  }
+  if (parsed.values.help === true) {
+    shell.out(usage(command))
+    return 0
+  }
+  return command.run(shell, parsed.values, parsed.positionals)
+}
+
+function hintFor (argv: readonly string[], options: Readonly<Record<string, CommandOption>>): string {
+  const known = Object.keys(options)
+  const wrong = argv.find((word) => word.startsWith('--') && !known.includes(word.slice(2).split('=')[0]!))
+  const close = wrong === undefined ? undefined : nearest(wrong.slice(2).split('=')[0]!, known)
+  return close === undefined ? '' : ` Did you mean '--${close}'?`
+}
+
+function unknownCommand (word: string, shell: Shell): number {
+  const close = nearest(word, [...commands.map(({ name }) => name), 'help'])
+  shell.err(`sentinel: unknown command '${word}'.${close === undefined ? '' : ` Did you mean '${close}'?`}\nTry: sentinel --help\n`)
+  return 2
+}
+
+function overview (): string {
+  const width = Math.max(...commands.map(({ name }) => name.length)) + 2
+  return 'Sentinel: a reverse proxy whose policy lives in agents\n\nUsage: sentinel COMMAND [OPTIONS]\n\n' +
+    commands.map(({ name, doc }) => `  ${name.padEnd(width)}${doc}\n`).join('') +
+    '\nsentinel COMMAND --help tells more. Without -c, sentinel.kdl in this folder is used.\n'
+}
+
+function usage ({ name, doc, arguments: args, options }: Command): string {
+  const rows = Object.entries({ ...options, help }).map(([long, option]) => ({
+    left: `${option.short === undefined ? '    ' : `-${option.short}, `}--${long}${option.type === 'string' ? ` ${option.value ?? 'VALUE'}` : ''}`,
+    doc: option.doc,
+  }))
+  const width = Math.max(...rows.map(({ left }) => left.length)) + 2
+  return `Usage: sentinel ${name}${args === undefined ? '' : ` ${args}`} [OPTIONS]\n\n${doc}\n\n` +
+    rows.map((row) => `  ${row.left.padEnd(width)}${row.doc}\n`).join('')
+}

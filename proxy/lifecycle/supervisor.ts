@@ -1,0 +1,115 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { StringDecoder } from 'node:string_decoder'
+import type { Readable } from 'node:stream'
+
+export interface ProgramSettings {
+  /** The operator's name for it. */
+  readonly id: string
+  readonly command: readonly string[]
+  /** Folder the program starts in. */
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+  readonly restartInitialMs: number
+  readonly restartMaxMs: number
+}
+
+export interface ProgramHooks {
+  readonly onLine: (stream: 'stdout' | 'stderr', line: string) => void
+  readonly onStart: (pid: number) => void
+  /** Also called when the program could not be started at all. */
+  readonly onExit: (exit: { readonly code: number | null, readonly signal: string | null, readonly error: string | undefined, readonly restartMs: number }) => void
+}
+
+/** A program that is kept running until `stop`. */
+export interface Program {
+  readonly pid: number | undefined
+  readonly restarts: number
+  /** SIGTERM, then SIGKILL when `deadline` fires. Resolves when the process is gone. */
+  stop (deadline: AbortSignal): Promise<void>
+}
+
+/** A program that ran this long was healthy: the next restart is quick again. */
+const stableMs = 10_000
+
+/**
+ * Starts a program and starts it again whenever it ends, with jittered exponential back-off. Its standard input is a pipe
+ * that closes when this process dies, however it dies, so that no program is left behind.
+ */
+export function superviseProgram (settings: ProgramSettings, hooks: ProgramHooks): Program {
+  let child: ChildProcess | undefined
+  let timer: NodeJS.Timeout | undefined
+  let stopped: Promise<void> | undefined
+  let delayMs = settings.restartInitialMs
+  let restarts = 0
+  let gone = (): void => {}
+
+  const start = (): void => {
+    const startedMs = performance.now()
+    const [program = '', ...args] = settings.command
+    const current = child = spawn(program, args, { cwd: settings.cwd, env: settings.env, stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true })
+    let error: string | undefined
+    current.on('error', (cause) => { error = cause.message; if (current.pid === undefined) ended(null, null) })
+    current.stdin!.on('error', () => {}) // The program closed its end first.
+    eachLine(current.stdout!, (line) => hooks.onLine('stdout', line))
+    eachLine(current.stderr!, (line) => hooks.onLine('stderr', line))
+    current.on('exit', (code, signal) => ended(code, signal))
+    if (current.pid !== undefined) hooks.onStart(current.pid)
+
+    const ended = (code: number | null, signal: string | null): void => {
+      if (child !== current) return
+      child = undefined
+      if (stopped !== undefined) return gone()
+      if (performance.now() - startedMs > stableMs) delayMs = settings.restartInitialMs
+      const restartMs = Math.round(delayMs * (0.5 + Math.random() / 2))
+      delayMs = Math.min(delayMs * 2, settings.restartMaxMs)
+      restarts++
+      hooks.onExit({ code, signal, error, restartMs })
+      timer = setTimeout(start, restartMs)
+    }
+  }
+
+  const stop = (deadline: AbortSignal): Promise<void> => new Promise((resolve) => {
+    clearTimeout(timer)
+    const current = child
+    if (current === undefined) return resolve()
+    const kill = (): void => { current.kill('SIGKILL') }
+    gone = () => {
+      deadline.removeEventListener('abort', kill)
+      resolve()
+    }
+    current.kill('SIGTERM')
+    current.kill('SIGCONT') // A stopped process would sleep through its end.
+    if (deadline.aborted) kill()
+    else deadline.addEventListener('abort', kill, { once: true })
+  })
+
+  start()
+  return {
+    get pid () { return child?.pid },
+    get restarts () { return restarts },
+    stop: (deadline) => (stopped ??= stop(deadline)),
+  }
+}
+
+/** Longest line taken from a program; the rest of a longer one is dropped. */
+const maxLineChars = 16_384
+
+function eachLine (stream: Readable, take: (line: string) => void): void {
+  const decoder = new StringDecoder('utf8')
+  let rest = ''
+  let dropping = false
+  stream.on('data', (chunk: Buffer) => {
+    const lines = (rest + decoder.write(chunk)).split('\n')
+    rest = lines.pop()!
+    for (const line of lines) {
+      if (!dropping && line !== '') take(line.slice(0, maxLineChars))
+      dropping = false
+    }
+    if (rest.length <= maxLineChars) return
+    if (!dropping) take(rest.slice(0, maxLineChars))
+    dropping = true
+    rest = ''
+  })
+  stream.on('end', () => { if (!dropping && rest !== '') take(rest) })
+  stream.on('error', () => {}) // The pipe broke with the program; its exit tells.
+}

@@ -1,0 +1,94 @@
+import type { Fault } from './faults.ts'
+import type { HeaderList } from './headers.ts'
+
+export type MaybePromise<T> = T | Promise<T>
+
+/**
+ * Bytes that flow when asked for. Pulling is the back-pressure: nobody reads, nobody sends.
+ *
+ * One consumer, one `read` at a time. A stage that looks at or changes a body is a `Body` around another one.
+ */
+export interface Body {
+  /** Bytes to come when the sender said so, `undefined` when only the end tells. A stage that may change bytes gives `undefined`. */
+  readonly length: number | undefined
+  /**
+   * The next chunk (never empty), or `undefined` at the end.
+   * Rejects with a `Fault` when the peer breaks off or is idle for too long, with a `Refusal` when a stage ends the exchange.
+   */
+  read (): MaybePromise<Buffer | undefined>
+  /** Field lines after the body, known once `read` gave `undefined`. */
+  readonly trailers: HeaderList | undefined
+  /** Nobody wants the rest. Frees what is held and tells the sender. Safe to call twice and after the end. */
+  cancel (reason?: Fault): void
+}
+
+/** Where a body goes. */
+export interface BodySink {
+  /** A promise when the receiver is slow: await it before the next chunk. Rejects with a `Fault` when the receiver is gone. */
+  write (chunk: Buffer): MaybePromise<void>
+  end (trailers?: HeaderList): MaybePromise<void>
+}
+
+/** Moves a body into a sink, one chunk at a time. Awaits only where there is something to wait for (test/bench/body.bench.ts). */
+export async function pump (body: Body, sink: BodySink): Promise<number> {
+  let bytes = 0
+  for (;;) {
+    const next = body.read()
+    const chunk = next instanceof Promise ? await next : next
+    if (chunk === undefined) break
+    bytes += chunk.length
+    const ready = sink.write(chunk)
+    if (ready instanceof Promise) await ready
+  }
+  await sink.end(body.trailers)
+  return bytes
+}
+
+/** A body that is all there. An empty buffer gives a body of length 0. */
+export function bodyOf (content: Buffer, trailers?: HeaderList): Body {
+  let rest: Buffer | undefined = content.length > 0 ? content : undefined
+  return {
+    length: content.length,
+    trailers,
+    read () {
+      const chunk = rest
+      rest = undefined
+      return chunk
+    },
+    cancel () { rest = undefined },
+  }
+}
+
+/** The beginning of a body that was read already, then the rest of it. */
+export function bodyAfter (head: readonly Buffer[], rest: Body): Body {
+  let next = 0
+  return {
+    length: rest.length,
+    get trailers () { return rest.trailers },
+    read () { return next < head.length ? head[next++] : rest.read() },
+    cancel (reason) {
+      next = head.length
+      rest.cancel(reason)
+    },
+  }
+}
+
+export interface Gathered {
+  readonly chunks: readonly Buffer[]
+  readonly bytes: number
+  /** False when the limit was reached first: `chunks` then hold a little more than `maxBytes`. */
+  readonly complete: boolean
+}
+
+/** Reads at most a chunk more than `maxBytes` into memory. */
+export async function gather (body: Body, maxBytes: number): Promise<Gathered> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for (;;) {
+    const chunk = await body.read()
+    if (chunk === undefined) return { chunks, bytes, complete: true }
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > maxBytes) return { chunks, bytes, complete: false }
+  }
+}

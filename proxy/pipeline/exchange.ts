@@ -1,0 +1,171 @@
+import type { Body, MaybePromise } from './body.ts'
+import type { Fault } from './faults.ts'
+import type { HeaderList } from './headers.ts'
+
+/** The request as it will go on: filters edit it in place. */
+export interface RequestHead {
+  method: string
+  readonly scheme: 'http' | 'https'
+  /** Host and port as the client named them, lower case; "" when there was none (HTTP/1.0). */
+  readonly authority: string
+  /** Path as received, without the query: for agents and logs. */
+  readonly rawPath: string
+  /** Normalised path: what routes and agents judge (`readPath`). */
+  path: string
+  /** Path that goes to the upstream (`readPath`); a rewrite changes it together with `path`. */
+  upstreamPath: string
+  /** Query as received, without "?"; "" when there was none. */
+  query: string
+  readonly version: '1.0' | '1.1' | '2'
+  readonly headers: HeaderList
+}
+
+export interface TlsFacts {
+  readonly version: string
+  readonly cipher: string
+  readonly sni: string
+  readonly clientSubject: string
+  readonly clientSans: readonly string[]
+  readonly clientFingerprint: string
+}
+
+/** Who is on the other side of the listener's connection. */
+export interface Peer {
+  readonly address: string
+  readonly port: number
+  readonly tls: TlsFacts | undefined
+}
+
+/** An answer, wherever it came from: an upstream, a filter, an agent, or a fault. */
+export interface Reply {
+  status: number
+  headers: HeaderList
+  body: Body | undefined
+}
+
+/** The listener's side of an exchange. */
+export interface Client {
+  /** Head and body. Resolves when the last byte was handed to the socket; rejects with CLIENT_GONE or the body's own fault. */
+  send (reply: Reply): Promise<void>
+  /** The head is out: a fault can no longer become an answer. */
+  readonly began: boolean
+  /** Cuts the connection (or stream), so that nobody takes half an answer for a whole one. */
+  abort (): void
+}
+
+/** What was decided by whom: one row for each question put to an agent. */
+export interface DecisionRecord {
+  readonly agent: string
+  readonly phase: 'request-headers' | 'request-body' | 'response-headers' | 'response-body'
+  readonly mode: 'enforce' | 'monitor' | 'shadow' | 'dry-run'
+  /** "allow", "flag", "review", "block", "redirect", "challenge", "redact"; "failed" when there was none. */
+  readonly verdict: string
+  /** Whether it changed what happened: never in monitor, shadow and dry-run. */
+  readonly applied: boolean
+  /** Milliseconds from asking to applying. */
+  readonly durationMs: number
+  /** Status of the answer it makes (block, redirect …), else 0. */
+  readonly status: number
+  readonly fault: Fault | undefined
+  /** With a fault: what the failure mode made of it. */
+  readonly failureMode: 'open' | 'closed' | undefined
+  readonly audit: AuditFacts | undefined
+  /** Ticket of a review. */
+  readonly ticket: string | undefined
+  readonly configVersion: string
+}
+
+export interface AuditFacts {
+  readonly ruleIds: readonly string[]
+  readonly tags: readonly string[]
+  readonly reason: string
+  readonly severity: 'unspecified' | 'info' | 'low' | 'medium' | 'high' | 'critical'
+  readonly confidence: number
+  readonly redactions: readonly string[]
+  readonly details: Readonly<Record<string, string>>
+}
+
+/** One step of a route. Hooks are plain closures; a missing one costs nothing. */
+export interface Filter {
+  readonly name: string
+  /** Returns a reply to answer here: neither later filters nor the upstream are asked. May wrap `x.requestBody`. */
+  readonly onRequest?: (x: Exchange) => MaybePromise<Reply | undefined>
+  /** Returns another reply to put in the place of the one given; may edit it or wrap its body instead. */
+  readonly onResponse?: (x: Exchange, reply: Reply) => MaybePromise<Reply | undefined>
+  /** Always runs, last, whatever happened. Must not throw. */
+  readonly onDone?: (x: Exchange) => void
+}
+
+/** Gives a reply for an exchange that no filter answered: an upstream or a service. Rejects with a `Fault`. */
+export interface Responder {
+  readonly name: string
+  respond (x: Exchange): Promise<Reply>
+}
+
+/** A route, compiled. The arrays hold only hooks that exist, in the order they run. */
+export interface Route {
+  readonly name: string
+  readonly filters: readonly Filter[]
+  readonly responder: Responder
+  /** Canonical names (see `canonicalName`) of fields that only the proxy or an agent may set; asked anew for each exchange. */
+  readonly guardedHeaders: () => ReadonlySet<string>
+  /** Largest request body in bytes. */
+  readonly maxBodyBytes: number
+}
+
+/**
+ * One request and what became of it. Every field exists from the start, so that all exchanges share one shape.
+ */
+export class Exchange {
+  /** Request id: in the answer (`x-request-id`), the log, evidence and the upstream's request. */
+  readonly id: string
+  /** Monotonic milliseconds (`performance.now`). */
+  readonly startedMs: number
+  readonly listener: string
+  readonly peer: Peer
+  readonly request: RequestHead
+  /** `undefined` when the request has none. */
+  requestBody: Body | undefined
+  /** Aborts when the client goes away or the exchange is over; the reason is a `Fault`. */
+  readonly signal: AbortSignal
+
+  /** Client address and port after trusted-proxy rules. */
+  clientIp: string
+  clientPort: number
+  route: Route | undefined = undefined
+  /** How many of the route's filters were entered: only they see the reply. */
+  entered = 0
+  reply: Reply | undefined = undefined
+  fault: Fault | undefined = undefined
+  /** Facts attached by filters and agents, for later ones and the log. */
+  attributes: Map<string, string> | undefined = undefined
+  decisions: DecisionRecord[] | undefined = undefined
+  upstream = ''
+  target = ''
+  tries = 0
+  /** Milliseconds from the send to the upstream's response head; 0 without one. */
+  upstreamMs = 0
+  requestBytes = 0
+  responseBytes = 0
+  durationMs = 0
+
+  constructor (init: Pick<Exchange, 'id' | 'startedMs' | 'listener' | 'peer' | 'request' | 'requestBody' | 'signal'>) {
+    this.id = init.id
+    this.startedMs = init.startedMs
+    this.listener = init.listener
+    this.peer = init.peer
+    this.request = init.request
+    this.requestBody = init.requestBody
+    this.signal = init.signal
+    this.clientIp = init.peer.address
+    this.clientPort = init.peer.port
+  }
+
+  setAttribute (name: string, value: string): void {
+    (this.attributes ??= new Map()).set(name, value)
+  }
+
+  recordDecision (record: DecisionRecord): void {
+    (this.decisions ??= []).push(record)
+  }
+}

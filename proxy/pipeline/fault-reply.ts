@@ -1,0 +1,52 @@
+import { STATUS_CODES } from 'node:http'
+import { bodyOf } from './body.ts'
+import type { Reply } from './exchange.ts'
+import { faults, type FaultCode } from './faults.ts'
+import { HeaderList } from './headers.ts'
+
+/** What a stranger may know when the fault is not theirs: who failed, not which part. */
+const sentences = {
+  upstream: 'The application behind this proxy did not give a usable answer.',
+  agent: 'This request could not be checked, so it was not let through.',
+  sentinel: 'The proxy could not serve this request.',
+} as const
+
+/**
+ * The answer for a fault: problem details (RFC 9457), or a small page for browsers. It says that it comes from Sentinel and
+ * gives the request id; code and detail stay in the log unless the client itself is to blame.
+ */
+export function faultReply (code: FaultCode, requestId: string, accept = ''): Reply {
+  const { status, blame, doc } = faults[code]
+  const detail = blame === 'client' ? doc : sentences[blame]
+  const title = STATUS_CODES[status] ?? 'Error'
+  const html = prefersHtml(accept)
+  const text = html
+    ? page(status, title, detail, requestId)
+    : JSON.stringify({ type: 'about:blank', title, status, detail, request_id: requestId, server: 'sentinel' }) + '\n'
+  const headers = HeaderList.from({
+    'Content-Type': html ? 'text/html; charset=utf-8' : 'application/problem+json',
+    'Cache-Control': 'no-store',
+    'X-Request-Id': requestId,
+  })
+  if (status === 503) headers.append('Retry-After', '1')
+  return { status, headers, body: bodyOf(Buffer.from(text)) }
+}
+
+function prefersHtml (accept: string): boolean {
+  const html = accept.indexOf('text/html')
+  const json = accept.search(/application\/(?:problem\+)?json/)
+  return html !== -1 && (json === -1 || html < json)
+}
+
+/** No request data but the id, which the proxy made itself, goes into the page. */
+function page (status: number, title: string, detail: string, requestId: string): string {
+  return `<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${status} ${title}</title>
+<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:15vh auto;padding:0 1rem}
+h1{font-size:1.4rem}small{opacity:.7}</style>
+<h1>${status} ${title}</h1>
+<p>${detail}</p>
+<p><small>This page comes from Sentinel, the proxy, not from the application. Request id: <code>${requestId}</code></small></p>
+</html>
+`
+}

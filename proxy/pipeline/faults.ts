@@ -1,0 +1,80 @@
+import type { Reply } from './exchange.ts'
+
+export interface FaultRow {
+  /** Status for the client; 0 when nobody is there to read one. */
+  readonly status: number
+  readonly blame: 'client' | 'upstream' | 'agent' | 'sentinel'
+  /** When another target may be tried: `unsent` = nothing was sent yet, `idempotent` = the method allows it. */
+  readonly retry: 'never' | 'unsent' | 'idempotent'
+  /** One sentence; it is also what the client reads. */
+  readonly doc: string
+}
+
+/** Everything that can go wrong with an exchange. Codes are stable: they are in logs, metrics and dashboards of others. */
+export const faults = {
+  BAD_REQUEST: { status: 400, blame: 'client', retry: 'never', doc: 'The request is not valid HTTP.' },
+  NO_ROUTE: { status: 404, blame: 'client', retry: 'never', doc: 'No route matches this host, path and method.' },
+  METHOD_REFUSED: { status: 501, blame: 'client', retry: 'never', doc: 'This method is not served here.' },
+  CLIENT_TIMEOUT: { status: 408, blame: 'client', retry: 'never', doc: 'The request did not arrive in time.' },
+  BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The request body is larger than allowed.' },
+  HEAD_TOO_LARGE: { status: 431, blame: 'client', retry: 'never', doc: 'The request header fields are larger than allowed.' },
+  CLIENT_GONE: { status: 0, blame: 'client', retry: 'never', doc: 'The client closed the connection before the answer was complete.' },
+
+  NO_TARGET: { status: 503, blame: 'upstream', retry: 'never', doc: 'No target of the upstream can be used.' },
+  UPSTREAM_CONNECT: { status: 502, blame: 'upstream', retry: 'unsent', doc: 'No connection to the upstream could be made.' },
+  UPSTREAM_TLS: { status: 502, blame: 'upstream', retry: 'unsent', doc: 'The TLS handshake with the upstream failed.' },
+  UPSTREAM_RESET: { status: 502, blame: 'upstream', retry: 'idempotent', doc: 'The upstream closed the connection before its answer was complete.' },
+  UPSTREAM_PROTOCOL: { status: 502, blame: 'upstream', retry: 'never', doc: 'The answer of the upstream is not valid HTTP.' },
+  UPSTREAM_TIMEOUT: { status: 504, blame: 'upstream', retry: 'idempotent', doc: 'The upstream did not answer in time.' },
+  UPSTREAM_BUSY: { status: 503, blame: 'upstream', retry: 'unsent', doc: 'Too many requests are waiting for the upstream.' },
+
+  AGENT_NOT_CONNECTED: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route is not connected.' },
+  AGENT_NOT_CONFIGURED: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route refused its configuration.' },
+  AGENT_QUEUE_FULL: { status: 503, blame: 'agent', retry: 'never', doc: 'Too many calls wait for an agent of this route.' },
+  AGENT_TIMEOUT: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route did not decide in time.' },
+  AGENT_STREAM_RESET: { status: 503, blame: 'agent', retry: 'never', doc: 'The connection to an agent of this route broke.' },
+  AGENT_BAD_REPLY: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route answered something that is not valid.' },
+  AGENT_ERROR: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route could not decide.' },
+  AGENT_BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The body is larger than an agent of this route may inspect.' },
+
+  OVERLOADED: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many requests are being served.' },
+  SHUTTING_DOWN: { status: 503, blame: 'sentinel', retry: 'never', doc: 'The proxy is shutting down.' },
+  NOT_BUILT: { status: 501, blame: 'sentinel', retry: 'never', doc: 'This route uses a feature that this version does not have yet.' },
+  INTERNAL: { status: 500, blame: 'sentinel', retry: 'never', doc: 'A bug in Sentinel. Please report it with the request id.' },
+} as const satisfies Record<string, FaultRow>
+
+export type FaultCode = keyof typeof faults
+
+/** Something that went wrong. `detail` is for the log, never for the client. */
+export class Fault extends Error {
+  readonly code: FaultCode
+  readonly detail: string | undefined
+
+  constructor (code: FaultCode, detail?: string, cause?: unknown) {
+    super(detail === undefined ? code : `${code}: ${detail}`, cause === undefined ? undefined : { cause })
+    this.name = 'Fault'
+    this.code = code
+    this.detail = detail
+  }
+
+  get row (): FaultRow {
+    return faults[this.code]
+  }
+
+  /** Whatever was thrown, as a fault. What nobody foresaw is a bug: INTERNAL. */
+  static from (error: unknown): Fault {
+    if (error instanceof Fault) return error
+    return new Fault('INTERNAL', error instanceof Error ? error.message : String(error), error)
+  }
+}
+
+/** Thrown out of a body that flows: the exchange ends with this reply although the upstream is being talked to. */
+export class Refusal extends Error {
+  readonly reply: Reply
+
+  constructor (reply: Reply) {
+    super('refused while the body was flowing')
+    this.name = 'Refusal'
+    this.reply = reply
+  }
+}

@@ -1,0 +1,132 @@
+/** A field line for `HeaderList.edit`: what agents and filters ask for. */
+export interface HeaderEdit {
+  readonly action: 'set' | 'append' | 'remove'
+  readonly name: string
+  readonly value: string
+}
+
+/**
+ * Field lines in wire order, duplicates and the sender's spelling kept (RFC 9110 section 5.3).
+ *
+ * Values are latin1 strings: one char code per byte, so nothing is lost on the way from wire to wire. Lookups ignore case.
+ * Backed by one flat array `[name, value, name, value, …]`, which the list owns.
+ */
+export class HeaderList {
+  readonly #raw: string[]
+
+  constructor (raw: string[] = []) {
+    this.#raw = raw
+  }
+
+  /** From pairs, for the few headers the proxy writes itself. */
+  static from (fields: Readonly<Record<string, string>>): HeaderList {
+    return new HeaderList(Object.entries(fields).flat())
+  }
+
+  /** Number of field lines. */
+  get size (): number {
+    return this.#raw.length / 2
+  }
+
+  /** Value of the first field line of that name. `name` in lower case. */
+  get (name: string): string | undefined {
+    const raw = this.#raw
+    for (let i = 0; i < raw.length; i += 2) {
+      if (sameName(raw[i]!, name)) return raw[i + 1]
+    }
+    return undefined
+  }
+
+  /** Values of all field lines of that name, in order. `name` in lower case. */
+  getAll (name: string): string[] {
+    const found: string[] = []
+    const raw = this.#raw
+    for (let i = 0; i < raw.length; i += 2) {
+      if (sameName(raw[i]!, name)) found.push(raw[i + 1]!)
+    }
+    return found
+  }
+
+  has (name: string): boolean {
+    return this.get(name) !== undefined
+  }
+
+  /** Replaces the first line of that name in place, removes the others; appends when there was none. */
+  set (name: string, value: string): void {
+    const raw = this.#raw
+    const lower = name.toLowerCase()
+    for (let i = 0; i < raw.length; i += 2) {
+      if (!sameName(raw[i]!, lower)) continue
+      raw[i] = name
+      raw[i + 1] = value
+      this.#removeFrom(i + 2, (n) => sameName(n, lower))
+      return
+    }
+    raw.push(name, value)
+  }
+
+  append (name: string, value: string): void {
+    this.#raw.push(name, value)
+  }
+
+  /** Removes every field line of that name. `name` in lower case. */
+  remove (name: string): void {
+    this.#removeFrom(0, (n) => sameName(n, name))
+  }
+
+  /** Removes every field line whose name `test` accepts. `test` gets the name as it was on the wire. */
+  removeIf (test: (name: string) => boolean): void {
+    this.#removeFrom(0, test)
+  }
+
+  edit (edit: HeaderEdit): void {
+    switch (edit.action) {
+      case 'set': return this.set(edit.name, edit.value)
+      case 'append': return this.append(edit.name, edit.value)
+      case 'remove': return this.remove(edit.name.toLowerCase())
+    }
+  }
+
+  clone (): HeaderList {
+    return new HeaderList(this.#raw.slice())
+  }
+
+  /** The flat array itself, to be read at once and not kept: it changes with the list. */
+  raw (): readonly string[] {
+    return this.#raw
+  }
+
+  * [Symbol.iterator] (): IterableIterator<[name: string, value: string]> {
+    for (let i = 0; i < this.#raw.length; i += 2) yield [this.#raw[i]!, this.#raw[i + 1]!]
+  }
+
+  #removeFrom (start: number, test: (name: string) => boolean): void {
+    const raw = this.#raw
+    let kept = start
+    for (let i = start; i < raw.length; i += 2) {
+      if (test(raw[i]!)) continue
+      raw[kept] = raw[i]!
+      raw[kept + 1] = raw[i + 1]!
+      kept += 2
+    }
+    raw.length = kept
+  }
+}
+
+/** Compares a name from the wire with a lower-case one; the length test spares most of the work. */
+function sameName (wire: string, lower: string): boolean {
+  return wire.length === lower.length && (wire === lower || wire.toLowerCase() === lower)
+}
+
+/**
+ * Whether two names reach a CGI-like application as the same variable: `X_User`, `X.User` and `X-User` all become
+ * `HTTP_X_USER` there, so whoever may not send one may not send the others. `canonical` comes from `canonicalName`.
+ */
+export function isAliasOf (wire: string, canonical: string): boolean {
+  return wire.length === canonical.length && canonicalName(wire) === canonical
+}
+
+/** Lower case, with `_` and `.` as `-`. */
+export function canonicalName (name: string): string {
+  return name.toLowerCase().replace(/[_.]/g, '-')
+}

@@ -1,0 +1,99 @@
+import type { Body } from './body.ts'
+import { answerOf, lastReply } from './chain.ts'
+import type { Client, Exchange, Route } from './exchange.ts'
+import { faultReply } from './fault-reply.ts'
+import { Fault, Refusal } from './faults.ts'
+import { dropHopByHop, rebuildForwarded } from './forwarded.ts'
+import { canonicalName } from './headers.ts'
+
+/** What one listener serves at this moment: the part of a snapshot that the life of a request needs. */
+export interface Site {
+  readonly isTrusted: (address: string) => boolean
+  readonly match: (x: Exchange) => Route | undefined
+  /** Takes a place among the requests in flight; false when there is none left. */
+  readonly admit: () => boolean
+  readonly release: () => void
+  /** Log, metrics, evidence. Must not throw. */
+  readonly observe: (x: Exchange) => void
+}
+
+/** The life of one request, top to bottom. */
+export async function serve (x: Exchange, site: Site, client: Client): Promise<void> {
+  const admitted = site.admit()
+  try {
+    if (!admitted) throw new Fault('OVERLOADED')
+    dropHopByHop(x.request.headers)
+    rebuildForwarded(x, site.isTrusted)
+
+    const route = x.route = site.match(x)
+    if (route === undefined) throw new Fault('NO_ROUTE')
+    removeGuarded(x, route)
+    limitBody(x, route)
+
+    x.reply = await answerOf(x, route)
+    const reply = x.reply = await lastReply(x, route, x.reply)
+    reply.headers.set('X-Request-Id', x.id)
+    await client.send(reply)
+  } catch (error) {
+    await repair(x, error, client)
+  } finally {
+    x.requestBody?.cancel()
+    x.durationMs = performance.now() - x.startedMs
+    for (let i = x.entered - 1; i >= 0; i--) x.route!.filters[i]!.onDone?.(x)
+    if (admitted) site.release()
+    site.observe(x)
+  }
+}
+
+/** The one place where something that went wrong becomes something the client sees. */
+async function repair (x: Exchange, error: unknown, client: Client): Promise<void> {
+  x.reply?.body?.cancel()
+  if (error instanceof Refusal) {
+    x.reply = error.reply
+    x.reply.headers.set('X-Request-Id', x.id)
+  } else {
+    x.fault = Fault.from(error)
+    x.reply = x.fault.row.status === 0 ? undefined : faultReply(x.fault.code, x.id, x.request.headers.get('accept'))
+  }
+  if (x.reply === undefined || client.began) return client.abort()
+  try {
+    // A client that is still sending a body nobody wants is told so, and reads the answer before the connection closes.
+    await client.send(x.reply)
+  } catch (later) {
+    x.fault ??= Fault.from(later)
+    client.abort()
+  }
+}
+
+/** Facts that only the proxy or an agent may state do not come in from outside, under no spelling. */
+function removeGuarded (x: Exchange, route: Route): void {
+  const guarded = route.guardedHeaders()
+  if (guarded.size > 0) x.request.headers.removeIf((name) => guarded.has(canonicalName(name)))
+}
+
+function limitBody (x: Exchange, route: Route): void {
+  const { requestBody } = x
+  if (requestBody === undefined) return
+  if (requestBody.length !== undefined && requestBody.length > route.maxBodyBytes) throw new Fault('BODY_TOO_LARGE')
+  x.requestBody = counted(x, requestBody, route.maxBodyBytes)
+}
+
+/** Counts what the client sent, and stops it at the limit: a chunked body does not say its length beforehand. */
+function counted (x: Exchange, body: Body, maxBytes: number): Body {
+  const count = (chunk: Buffer | undefined): Buffer | undefined => {
+    if (chunk !== undefined && (x.requestBytes += chunk.length) > maxBytes) {
+      body.cancel()
+      throw new Fault('BODY_TOO_LARGE')
+    }
+    return chunk
+  }
+  return {
+    length: body.length,
+    get trailers () { return body.trailers },
+    read () {
+      const next = body.read()
+      return next instanceof Promise ? next.then(count) : count(next)
+    },
+    cancel: (reason) => body.cancel(reason),
+  }
+}
