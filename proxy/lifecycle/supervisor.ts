@@ -46,7 +46,8 @@ export function superviseProgram (settings: ProgramSettings, hooks: ProgramHooks
   const start = (): void => {
     const startedMs = performance.now()
     const [program = '', ...args] = settings.command
-    const current = child = spawn(program, args, { cwd: settings.cwd, env: settings.env, stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true })
+    // A process group of its own: Ctrl-C on the terminal is for the proxy, which then drains its agents.
+    const current = child = spawn(program, args, { cwd: settings.cwd, env: settings.env, stdio: ['pipe', 'pipe', 'pipe'], detached: true })
     let error: string | undefined
     current.on('error', (cause) => { error = cause.message; if (current.pid === undefined) ended(null, null) })
     current.stdin!.on('error', () => {}) // The program closed its end first.

@@ -1,0 +1,24 @@
+// `npm start`: prepares the checkout, then runs Sentinel in this very process, so that Ctrl-C and SIGTERM reach it directly.
+import { existsSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { prepare, root, runScript, Unprepared } from './prepare.mjs'
+
+const quickstart = relative(process.cwd(), join(root, 'examples', 'quickstart', 'sentinel.kdl'))
+
+/** `npm start` alone runs the quickstart; `npm start -- -c mine.kdl` and `npm start -- check -c mine.kdl` say otherwise. */
+function commandLine (extra) {
+  if (extra.length === 0) return ['run', '-c', quickstart]
+  const [first] = extra
+  if (!first.startsWith('-') || ['-h', '--help', '-V', '--version'].includes(first)) return extra
+  const namesConfig = extra.some((word) => /^(-c|--config)/.test(word))
+  return namesConfig ? ['run', ...extra] : ['run', '-c', quickstart, ...extra]
+}
+
+await runScript(async () => {
+  await prepare({ build: true })
+  const program = join(root, 'dist', 'proxy', 'main.js')
+  if (!existsSync(program)) throw new Unprepared(`${program} is missing after the build.`)
+  const { main } = await import(pathToFileURL(program).href)
+  process.exit(await main(commandLine(process.argv.slice(2))))
+})

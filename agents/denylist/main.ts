@@ -1,0 +1,4 @@
+import { serve } from 'sentinel/sdk'
+import { denylist } from './denylist.ts'
+
+await serve(denylist)

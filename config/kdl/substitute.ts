@@ -1,0 +1,88 @@
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import type { KdlEntry, KdlNode, KdlProp } from './nodes.ts'
+import type { Position, Problem } from './position.ts'
+import { nearest } from './nearest.ts'
+
+export interface SubstituteOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly problems: Problem[]
+  /** Collects every value that came from outside, for whoever writes logs. */
+  readonly secrets: Set<string>
+}
+
+/** Largest file that `${file:…}` reads, in bytes. */
+const maxSecretBytes = 1024 * 1024
+
+/** Replaces `${NAME}`, `${NAME:-default}` and `${file:/path}` in all string values. `$${` stands for a plain `${`. Names of nodes and properties stay. */
+export function substitute (nodes: readonly KdlNode[], options: SubstituteOptions): KdlNode[] {
+  return nodes.map(node => ({
+    ...node,
+    args: node.args.map(entry => replaced(entry, options)),
+    props: node.props.map((prop): KdlProp => replaced(prop, options)),
+    children: node.children === undefined ? undefined : substitute(node.children, options),
+  }))
+}
+
+function replaced<T extends KdlEntry> (entry: T, options: SubstituteOptions): T {
+  if (typeof entry.value !== 'string' || !entry.value.includes('${')) return entry
+  const written = entry.value
+  let outside = false
+  const problemsBefore = options.problems.length
+  const value = written.replace(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, inner: string | undefined, close: string) => {
+    if (inner === undefined) return '${'
+    if (close === '') {
+      report(options, entry.at, "'${' is never closed", "a '}' is missing; write $${ for a plain ${")
+      return whole
+    }
+    outside = true
+    const found = lookUp(inner, entry.at, options)
+    if (found !== undefined && found !== '') options.secrets.add(found)
+    return found ?? ''
+  })
+  if (options.problems.length > problemsBefore) return { ...entry, value, written, unusable: true }
+  return outside ? { ...entry, value, written } : { ...entry, value }
+}
+
+function lookUp (inner: string, at: Position, options: SubstituteOptions): string | undefined {
+  if (inner.startsWith('file:')) return fromFile(inner.slice(5), at, options)
+  const [, name = '', fallback] = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/.exec(inner) ?? []
+  if (name === '') {
+    report(options, at, `'\${${inner}}' is not a name`, 'there are ${NAME}, ${NAME:-default} and ${file:/path}; write $${ for a plain ${')
+    return undefined
+  }
+  const value = options.env[name]
+  // As in a shell, ":-" also replaces an empty value.
+  if (fallback !== undefined) return value === undefined || value === '' ? fallback : value
+  if (value !== undefined) return value
+  const near = nearest(name, Object.keys(options.env))
+  const other = near === undefined ? '' : `did you mean ${near}? `
+  report(options, at, `the environment has no ${name}`, `${other}a default is written \${${name}:-default}`)
+  return undefined
+}
+
+function fromFile (path: string, at: Position, options: SubstituteOptions): string | undefined {
+  const full = resolve(dirname(at.file), path)
+  try {
+    const facts = statSync(full)
+    if (!facts.isFile()) throw new Error('it is not a file')
+    if (facts.size > maxSecretBytes) throw new Error(`it is larger than ${maxSecretBytes} bytes`)
+    return readFileSync(full, 'utf8').replace(/\r?\n$/, '')
+  } catch (error) {
+    report(options, at, `the file '${path}' cannot be read`, reason(error))
+    return undefined
+  }
+}
+
+function reason (error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown reason'
+  // `code` is there on errors of the file system.
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return 'there is no such file'
+  if (code === 'EACCES') return 'this user may not read it'
+  return code ?? error.message
+}
+
+function report (options: SubstituteOptions, position: Position, message: string, hint: string): void {
+  options.problems.push({ severity: 'error', code: 'CONFIG_ENVIRONMENT', message, hint, position })
+}

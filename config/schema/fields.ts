@@ -1,0 +1,192 @@
+import type { KdlNode } from '../kdl/nodes.ts'
+import { jsonOf, positionIn } from '../kdl/json.ts'
+import type { JsonObject } from '../kdl/json.ts'
+import type { Position } from '../kdl/position.ts'
+import type { Field, FieldOptions, NotBuiltField, Place } from './field.ts'
+import { noteSpelling, onlyArguments, readDefault, readValue, refuseAnnotation, single } from './read-value.ts'
+import type { ValueType } from './value.ts'
+
+export interface SettingOptions extends FieldOptions {
+  /** Old files write a number without a unit: it counts in these milliseconds (1000 = seconds). */
+  readonly bareUnitMs?: number
+  /** Never show the value in a message. */
+  readonly secret?: boolean
+}
+
+/** A value with a default, which is written as a user would write it. */
+export function setting<T> (type: ValueType<T>, byDefault: string | number | boolean, doc: string, options: SettingOptions = {}): Field<T> {
+  const fallback = readDefault(type, byDefault)
+  return {
+    row: { ...options, shape: 'value', doc, type, default: writtenDefault(byDefault) },
+    read: (given, place) => readOne(type, given, place, options) ?? fallback,
+  }
+}
+
+/** A value that has to be given. After a problem it has no value: the configuration is refused then, so nobody sees that. */
+export function required<T> (type: ValueType<T>, doc: string, options: SettingOptions = {}): Field<T> {
+  return {
+    row: { ...options, shape: 'value', doc, type, required: true },
+    read (given, place) {
+      if (given.length === 0) missing(type, place)
+      // Reported as an error: a configuration with errors is never handed out.
+      return readOne(type, given, place, options) as T
+    },
+  }
+}
+
+/** A value that may be left out: `undefined` then. */
+export function optional<T> (type: ValueType<T>, doc: string, options: SettingOptions = {}): Field<T | undefined> {
+  return {
+    row: { ...options, shape: 'value', doc, type },
+    read: (given, place) => readOne(type, given, place, options),
+  }
+}
+
+function readOne<T> (type: ValueType<T>, given: readonly KdlNode[], place: Place, options: SettingOptions): T | undefined {
+  const node = single(given, place)
+  if (node === undefined) return undefined
+  noteSpelling(node, place)
+  onlyArguments(node, place)
+  const [entry, ...extra] = node.args
+  if (entry === undefined) {
+    place.report.error('CONFIG_MISSING', `'${place.name}' of ${place.scope} has no value`, node.at, expectation(type))
+    return undefined
+  }
+  for (const more of extra) place.report.error('CONFIG_EXTRA', `'${place.name}' takes one value`, more.at)
+  return readValue(type, entry, node.shortOf === undefined ? place : { ...place, name: node.shortOf }, { ...options, as: node.name })
+}
+
+export interface ListOptions extends SettingOptions {
+  /** Accept several values in one text, separated by commas. */
+  readonly commas?: boolean
+  readonly min?: number
+}
+
+/** Several values, on one line or in several nodes of the name. */
+export function list<T> (type: ValueType<T>, defaults: readonly (string | number)[], doc: string, options: ListOptions = {}): Field<readonly T[]> {
+  const fallback = defaults.map(value => readDefault(type, value))
+  return {
+    row: { ...options, shape: 'list', doc, type, ...(defaults.length > 0 ? { default: defaults.map(writtenDefault).join(' ') } : {}), ...(options.min === undefined ? {} : { required: true }) },
+    read (given, place) {
+      if (given.length === 0) {
+        if (options.min !== undefined && options.min > 0) missing(type, place)
+        return fallback
+      }
+      return given.flatMap(node => readMany(type, node, place, options))
+    },
+  }
+}
+
+function readMany<T> (type: ValueType<T>, node: KdlNode, place: Place, options: ListOptions): T[] {
+  noteSpelling(node, place)
+  onlyArguments(node, place)
+  if (node.args.length === 0) place.report.error('CONFIG_MISSING', `'${place.name}' of ${place.scope} has no value`, node.at, expectation(type))
+  const values: T[] = []
+  for (const entry of node.args) {
+    const parts = options.commas === true && typeof entry.value === 'string' ? entry.value.split(',').map(part => part.trim()) : [entry.value]
+    for (const part of parts) {
+      const value = readValue(type, { ...entry, value: part }, place, { ...options, as: node.name })
+      if (value !== undefined) values.push(value)
+    }
+  }
+  return values
+}
+
+/** A block whose node names are free: `env { NAME "value" }`. */
+export function map<T> (type: ValueType<T>, doc: string, options: FieldOptions = {}): Field<Readonly<Record<string, T>>> {
+  return {
+    row: { ...options, shape: 'map', doc, type },
+    read (given, place) {
+      const entries = new Map<string, T>()
+      const node = single(given, place)
+      if (node === undefined) return {}
+      noteSpelling(node, place)
+      for (const arg of node.args) place.report.error('CONFIG_EXTRA', `'${place.name}' takes a block, no values`, arg.at)
+      const props = node.props.map(prop => ({ name: prop.name, at: prop.nameAt, args: [prop], props: [], children: undefined }))
+      for (const child of [...props, ...node.children ?? []]) {
+        const value = readOne(type, [child], { ...place, name: child.name, scope: `'${place.name}'` }, {})
+        if (entries.has(child.name)) place.report.error('CONFIG_REPEATED', `'${child.name}' of '${place.name}' is given twice`, child.at)
+        else if (value !== undefined) entries.set(child.name, value)
+      }
+      // fromEntries makes an ordinary member of "__proto__".
+      return Object.fromEntries(entries)
+    },
+  }
+}
+
+/** A block of somebody else's settings, handed on as JSON. */
+export interface FreeBlock {
+  readonly json: JsonObject
+  /** The place of what `path` leads to in `json`. */
+  positionOf (path: readonly (string | number)[]): Position
+}
+
+export function json (doc: string, options: FieldOptions = {}): Field<FreeBlock | undefined> {
+  return {
+    row: { ...options, shape: 'json', doc },
+    read (given, place) {
+      const node = single(given, place)
+      if (node === undefined) return undefined
+      noteSpelling(node, place)
+      refuseAnnotation(node, place)
+      for (const arg of node.args) place.report.error('CONFIG_EXTRA', `'${place.name}' takes a block, no values`, arg.at)
+      const value = jsonOf(node.children ?? [], node.props)
+      return { json: value, positionOf: path => positionIn(node, path) }
+    },
+  }
+}
+
+export interface NotBuiltOptions extends FieldOptions {
+  /** Make it an error: the file asks for a protection that would silently be missing. */
+  readonly refuse?: boolean
+  /** Say nothing: the block around it was reported already. */
+  readonly quiet?: boolean
+}
+
+/** Part of the language, not of this version: any content is accepted and reported as not in effect. */
+export function anything (doc: string, options: NotBuiltOptions = {}): NotBuiltField {
+  const { refuse, quiet, ...rest } = options
+  return {
+    notBuilt: true,
+    row: { ...rest, shape: 'anything', doc, notBuilt: true },
+    read (given, place) {
+      if (quiet === true) return undefined
+      for (const node of given) notInEffect(node, place, refuse === true)
+      return undefined
+    },
+  }
+}
+
+/** As `anything` for a setting that is declared in full already: its value is checked, too. */
+export function notBuilt (field: Field<unknown>, options: Pick<NotBuiltOptions, 'refuse'> = {}): NotBuiltField {
+  return {
+    notBuilt: true,
+    row: { ...field.row, notBuilt: true },
+    read (given, place) {
+      if (given.length > 0) field.read(given, place)
+      for (const node of given) notInEffect(node, place, options.refuse === true)
+      return undefined
+    },
+  }
+}
+
+function notInEffect (node: KdlNode, place: Place, refuse: boolean): void {
+  // Switched off is in effect: there is nothing to switch on.
+  const [arg] = node.args
+  if (refuse && node.args.length === 1 && arg?.value === false) return
+  if (refuse) place.report.error('CONFIG_NOT_BUILT', `'${node.name}' of ${place.scope} is not built yet`, node.at, 'serving without it would be less safe than this file asks for')
+  else place.report.warning('CONFIG_NOT_BUILT', `'${node.name}' of ${place.scope} is accepted, but not in effect yet`, node.at)
+}
+
+function missing (type: ValueType<unknown>, place: Place): void {
+  if (place.excused === true) return
+  place.report.error('CONFIG_MISSING', `${place.scope} needs '${place.name}'`, place.at, expectation(type))
+}
+
+function expectation (type: ValueType<unknown>): string {
+  return `write ${type.expected}${type.example === undefined ? '' : `, for example ${type.example}`}`
+}
+
+function writtenDefault (value: string | number | boolean): string {
+  return typeof value === 'boolean' ? `#${value}` : String(value)
+}

@@ -1,0 +1,98 @@
+import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
+import { shown } from '../kdl/nodes.ts'
+import type { Place } from './field.ts'
+import { unitInName } from './quantities.ts'
+import type { Fit, Mismatch, ValueContext, ValueType } from './value.ts'
+import { isMismatch } from './value.ts'
+
+export interface ReadOptions {
+  /** Name the value was given under, when not the preferred one: it may carry a unit. */
+  readonly as?: string
+  /** Milliseconds that a number without a unit stands for, where old files write one. */
+  readonly bareUnitMs?: number
+  readonly secret?: boolean
+}
+
+/** One value, checked; `undefined` after a problem was reported. */
+export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place, options: ReadOptions = {}): T | undefined {
+  if (entry.tag !== undefined) {
+    place.report.error('CONFIG_SYNTAX', `'${place.name}' takes no type annotation`, entry.at, 'leave out the part in parentheses')
+    return undefined
+  }
+  if (entry.unusable === true) return undefined
+  const outside = entry.written !== undefined
+  // JSON has no positions in a file; its texts may have come from the environment on the way here.
+  const context = { folder: place.folder, lenient: outside || entry.at.file === '', secret: outside || options.secret === true }
+  const result = parseWithUnit(type, entry, context, options)
+  if (isMismatch(result)) {
+    reportMismatch(type, entry, place, result, options)
+    return undefined
+  }
+  if (result.notBuilt !== undefined) {
+    place.report.warning('CONFIG_NOT_BUILT', `${place.name} ${shown(entry)} is accepted, but not in effect yet`, entry.at, result.notBuilt)
+  }
+  if (type.refersTo !== undefined && typeof entry.value === 'string') place.report.refer(type.refersTo, entry, entry.value, place.scope)
+  return result.value
+}
+
+function parseWithUnit<T> (type: ValueType<T>, entry: KdlEntry, context: ValueContext, options: ReadOptions): Fit<T> | Mismatch {
+  const unit = options.as === undefined ? undefined : unitInName(options.as, type.quantity)
+  const plain = typeof entry.value === 'number' ? entry.value : context.lenient && /^\d+$/.test(String(entry.value)) ? Number(entry.value) : undefined
+  const factor = unit ?? (plain === undefined ? undefined : options.bareUnitMs)
+  if (factor === undefined || type.fromNumber === undefined) return type.parse(entry.value, context)
+  if (plain === undefined || !Number.isSafeInteger(plain) || plain < 0) {
+    return { wrong: `'${options.as ?? ''}' takes a whole number without a unit`, hint: typeof entry.value === 'string' ? 'write the setting without the unit in its name to give one' : '' }
+  }
+  return type.fromNumber(plain * factor)
+}
+
+function reportMismatch (type: ValueType<unknown>, entry: KdlEntry, place: Place, result: Mismatch, options: ReadOptions): void {
+  const found = options.secret === true ? 'something else' : shown(entry)
+  const why = result.wrong === '' ? '' : `: ${result.wrong}`
+  const example = type.example === undefined ? undefined : `for example ${type.example}`
+  const hint = result.hint !== undefined && result.hint !== '' ? result.hint : result.wrong === '' ? example : undefined
+  const message = result.code === 'CONFIG_FILE'
+    ? `'${place.name}' of ${place.scope} names ${found}${why}`
+    : `'${place.name}' must be ${type.expected}, found ${found}${why}`
+  place.report.error(result.code ?? 'CONFIG_TYPE', message, entry.at, hint)
+}
+
+/** The default, through the same code that reads files: a wrong one in the table fails when the table is loaded. */
+export function readDefault<T> (type: ValueType<T>, written: string | number | boolean): T {
+  const result = type.parse(written, { folder: '/', lenient: false, secret: false, isDefault: true })
+  if (isMismatch(result)) throw new Error(`the default ${String(written)} is not ${type.expected}: ${result.wrong}`)
+  return result.value
+}
+
+/** Nothing but values may follow the name. */
+export function onlyArguments (node: KdlNode, place: Place): void {
+  refuseAnnotation(node, place)
+  for (const prop of node.props) {
+    place.report.error('CONFIG_EXTRA', `'${place.name}' takes no property '${prop.name}'`, prop.nameAt)
+  }
+  if (node.children !== undefined) {
+    place.report.error('CONFIG_EXTRA', `'${place.name}' takes no block`, node.children[0]?.at ?? node.at)
+  }
+}
+
+export function refuseAnnotation (node: KdlNode, place: Place): void {
+  if (node.tag !== undefined) place.report.error('CONFIG_SYNTAX', `'${place.name}' takes no type annotation`, node.at, 'leave out the part in parentheses')
+}
+
+/** Told once for each use of another spelling than the preferred one. */
+export function noteSpelling (node: KdlNode, place: Place): void {
+  if (node.name === place.name) return
+  place.report.note('CONFIG_OTHER_SPELLING', `'${node.name}' is another spelling of '${place.name}'`, node.at)
+}
+
+/** The node that counts, of those that should be one. */
+export function single (given: readonly KdlNode[], place: Place): KdlNode | undefined {
+  const [first, ...more] = given
+  for (const node of more) {
+    if (first === undefined) break
+    const also = node.name === first.name ? '' : ` (as '${first.name}' and as '${node.name}')`
+    place.report.add('error', 'CONFIG_REPEATED', `'${place.name}' of ${place.scope} is given twice${also}`, node.at,
+      { related: { message: 'it was given before', position: first.at } })
+  }
+  return first
+}

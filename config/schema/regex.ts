@@ -1,0 +1,37 @@
+import RE2 from 're2'
+import type { ValueType } from './value.ts'
+import { unfit } from './value.ts'
+
+/** A compiled expression. Never backtracks: time is linear in the text, whatever the pattern. */
+export interface Pattern {
+  readonly source: string
+  test (text: string): boolean
+}
+
+const longest = 4096
+
+/** A regular expression in RE2 syntax. */
+export const regex: ValueType<Pattern> = {
+  name: 'regular expression',
+  expected: 'a regular expression',
+  example: '#"^/api/v\\d+/"#',
+  json: { type: 'string', format: 'regex', maxLength: longest },
+  parse (raw, { secret }) {
+    if (typeof raw !== 'string' || raw === '') return unfit
+    if (raw.length > longest) return { wrong: `it is longer than ${longest} characters` }
+    try {
+      return { value: compile(raw) }
+    } catch (error) {
+      // The engine's message quotes the pattern, which may be a secret.
+      const why = secret || !(error instanceof Error) ? '' : `: ${error.message}`
+      const around = /\(\?<?[=!]|\\[1-9]/.test(raw) ? 'look-around and back-references do not exist in RE2' : undefined
+      return { wrong: `it does not compile${why}`, ...(around === undefined ? {} : { hint: around }) }
+    }
+  },
+}
+
+export function compile (source: string): Pattern {
+  // RE2 falls back to nothing and warns about nothing: "u" is its only mode, given so that it does not have to say so.
+  const compiled = new RE2(source, 'u')
+  return { source, test: text => compiled.test(text) }
+}

@@ -1,0 +1,59 @@
+import type { KdlValue } from '../kdl/nodes.ts'
+import type { ProblemCode } from '../kdl/position.ts'
+import type { JsonObject } from '../kdl/json.ts'
+
+/** A value that does not fit. `wrong` says why when there is more to say than the type's name; it must not repeat the value. */
+export interface Mismatch {
+  readonly wrong: string
+  readonly hint?: string
+  /** `CONFIG_TYPE` unless given. */
+  readonly code?: ProblemCode
+}
+
+export interface Fit<T> {
+  readonly value: T
+  /** Set when the value is part of the language but has no effect in this version: what happens instead. */
+  readonly notBuilt?: string
+  /** Makes `notBuilt` an error: going on without it would serve less safely than was asked for. */
+  readonly refused?: boolean
+}
+
+export interface ValueContext {
+  /** Folder that relative paths start from. */
+  readonly folder: string
+  /** The value may come from the environment, where everything is text: "4" is a number and "true" a boolean. */
+  readonly lenient: boolean
+  /** The value must not be repeated in a message. */
+  readonly secret: boolean
+  /** The value is a default of the table: nothing outside the table is looked at. */
+  readonly isDefault?: boolean
+}
+
+/** Knows one kind of KDL value. Plain data and a pure function: printers read the data, readers call `parse`. */
+export interface ValueType<T> {
+  /** For the reference: "duration". */
+  readonly name: string
+  /** After "must be": `a duration`. */
+  readonly expected: string
+  /** After "for example": `"250ms", "30s"`. */
+  readonly example?: string
+  /** JSON schema of the value. */
+  readonly json: JsonObject
+  /** All words there are, in the spelling the reference shows. */
+  readonly words?: readonly string[]
+  readonly notBuiltWords?: readonly string[]
+  /** Kinds of named things this is the name of. */
+  readonly refersTo?: readonly string[]
+  /** Numbers with a unit: a setting of this type may have spellings such as `timeout-ms`. */
+  readonly quantity?: 'time' | 'size'
+  parse (raw: KdlValue, context: ValueContext): Fit<T> | Mismatch
+  /** For quantities: from a plain number of milliseconds or bytes. */
+  fromNumber? (amount: number): Fit<T> | Mismatch
+}
+
+export function isMismatch (result: Fit<unknown> | Mismatch): result is Mismatch {
+  return 'wrong' in result
+}
+
+/** No more to say than "must be …". */
+export const unfit: Mismatch = { wrong: '' }

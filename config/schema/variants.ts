@@ -1,0 +1,80 @@
+import { listed, nearest } from '../kdl/nearest.ts'
+import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
+import { shown } from '../kdl/nodes.ts'
+import type { Named, NamedOptions } from './blocks.ts'
+import { gathered, nameOf, readBlock } from './blocks.ts'
+import type { Field, Fields, Infer, Place } from './field.ts'
+import { kebab } from './field.ts'
+import { setting } from './fields.ts'
+import { noteSpelling } from './read-value.ts'
+import { anyText } from './values.ts'
+
+export interface Variants<C extends Fields, V extends Readonly<Record<string, Fields>>, N extends string> {
+  /** Name of the setting whose word chooses. */
+  readonly tag: string
+  /** Settings that all have. */
+  readonly common: C
+  readonly of: V
+  /** Words of the language that are not built: their settings are not looked at. */
+  readonly notBuilt?: readonly N[]
+  /** Other words for a variant. */
+  readonly also?: Readonly<Record<string, string>>
+}
+
+/** A union that the tag tells apart. What is not built has only its name. */
+export type VariantOf<C extends Fields, V extends Readonly<Record<string, Fields>>, N extends string> =
+  | { readonly [K in keyof V & string]: { readonly type: K } & Infer<C> & Infer<V[K]> }[keyof V & string]
+  | { readonly type: N }
+
+/** As `named`, for things whose settings depend on their type: `filter "x" { type "agent" … }`. */
+export function namedVariants<C extends Fields, const V extends Readonly<Record<string, Fields>>, const N extends string = never> (
+  kind: string, variants: Variants<C, V, N>, doc: string, options: Pick<NamedOptions<C, unknown>, 'aliases' | 'since'> = {},
+): Field<readonly (VariantOf<C, V, N> & Named)[]> {
+  const tagField = setting(anyText, '', 'Which kind it is.')
+  const later = new Set<string>(variants.notBuilt)
+  return {
+    row: { ...options, shape: 'blocks', doc, kind, fields: variants.common, variants: { tag: variants.tag, of: variants.of, notBuilt: [...later] } },
+    read (given, place) {
+      for (const node of given) noteSpelling(node, place)
+      const found: (VariantOf<C, V, N> & Named)[] = []
+      for (const node of gathered(given, place, [kind], [place.name, ...options.aliases ?? []])) {
+        const named = nameOf(node, kind, place)
+        if (named === undefined) continue
+        const { id, rest } = named
+        place.report.define(kind, id, node.args[0]?.at ?? node.at)
+        const here = { ...place, at: node.at, scope: `${kind} '${id}'` }
+        const word = chosen(rest, here, variants)
+        if (word === undefined) continue
+        const fields: Fields = { ...variants.common, ...variants.of[word], [variants.tag]: tagField }
+        const members = later.has(word) ? {} : readBlock<Fields, object, object>(fields, rest, here)
+        // The members were read by the fields of the variant that `type` names.
+        found.push({ ...members, id, at: node.at, type: word } as VariantOf<C, V, N> & Named)
+      }
+      return found
+    },
+  }
+}
+
+function chosen (node: Pick<KdlNode, 'at' | 'props' | 'children'>, place: Place, variants: Variants<Fields, Readonly<Record<string, Fields>>, string>): string | undefined {
+  const tag = kebab(variants.tag)
+  const entry = node.props.find(prop => prop.name === tag) ?? node.children?.find(child => child.name === tag)?.args[0]
+  const all = [...Object.keys(variants.of), ...variants.notBuilt ?? []]
+  if (entry === undefined) {
+    place.report.error('CONFIG_MISSING', `${place.scope} needs '${tag}'`, place.at, `one of: ${listed(all, 20)}`)
+    return undefined
+  }
+  const plain = typeof entry.value === 'string' ? entry.value.toLowerCase().replaceAll('_', '-') : ''
+  const word = variants.also?.[plain] ?? plain
+  if (variants.notBuilt?.includes(word) === true) {
+    place.report.warning('CONFIG_NOT_BUILT', `${place.scope} of type '${word}' is accepted, but not in effect yet`, entry.at)
+    return word
+  }
+  if (Object.hasOwn(variants.of, word)) return word
+  place.report.error('CONFIG_TYPE', `'${tag}' must be one of ${listed(all, 20)}, found ${shown(entry)}`, entry.at, variantHint(entry, all))
+  return undefined
+}
+
+function variantHint (entry: KdlEntry, all: readonly string[]): string | undefined {
+  const near = typeof entry.value === 'string' && entry.written === undefined ? nearest(entry.value, all) : undefined
+  return near === undefined ? undefined : `did you mean "${near}"?`
+}

@@ -1,0 +1,21 @@
+import type { ConfigTable } from './table.ts'
+
+/** A configuration without an error, all defaults filled in. Durations are milliseconds, sizes bytes. */
+export interface SentinelConfig extends Omit<ConfigTable, 'observability'> {
+  readonly observability: Omit<ConfigTable['observability'], 'metrics'> & { readonly metrics: Omit<ConfigTable['observability']['metrics'], 'byDefault'> }
+  /** Agents that no filter and no route names, in file order: they see every request before the route's own filters. */
+  readonly guardAgents: readonly string[]
+}
+
+export type ListenerConfig = SentinelConfig['listeners'][number]
+export type TlsConfig = NonNullable<ListenerConfig['tls']>
+export type RouteConfig = SentinelConfig['routes'][number]
+export type MatchConfig = RouteConfig['matches']
+export type UpstreamConfig = SentinelConfig['upstreams'][number]
+export type TargetConfig = UpstreamConfig['targets'][number]
+export type FilterConfig = SentinelConfig['filters'][number]
+export type AgentFilterConfig = Extract<FilterConfig, { readonly type: 'agent' }>
+export type AgentConfig = SentinelConfig['agents'][number]
+export type ObservabilityConfig = SentinelConfig['observability']
+export type LimitsConfig = SentinelConfig['limits']
+export type EvidenceConfig = NonNullable<SentinelConfig['evidence']>

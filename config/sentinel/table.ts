@@ -1,0 +1,39 @@
+/**
+ * The configuration language: every block and setting, declared once. Parsing, defaults, messages, the static type, REFERENCE.md and the JSON
+ * schema come from here. To add a setting, add its row to the file of its block, and read it somewhere: a test proves that somebody does.
+ */
+import { optionalBlock } from '../schema/blocks.ts'
+import type { Infer } from '../schema/field.ts'
+import { anything, required, setting } from '../schema/fields.ts'
+import { integer, path } from '../schema/values.ts'
+import { agents } from './agent.ts'
+import { filters } from './filter.ts'
+import { limits } from './limits.ts'
+import { listeners } from './listener.ts'
+import { observability } from './observability.ts'
+import { routes } from './route.ts'
+import { schemaVersion, system } from './system.ts'
+import { upstreams } from './upstream.ts'
+
+export const table = {
+  schemaVersion: setting(schemaVersion, '1.0', 'Version of this language that the file is written in.', { aliases: ['version'] }),
+  system,
+  listeners,
+  routes,
+  upstreams,
+  filters,
+  agents,
+  observability,
+  limits,
+  evidence: optionalBlock({
+    file: required(path, 'File that records are appended to, as JSON lines.'),
+    maxQueue: setting(integer(1, 1_000_000), 10_000, 'Records that wait to be written; more are counted and lost.'),
+  }, 'A record of every decision that is not a plain allow, in a chain of hashes. Nothing of the payload is kept.'),
+  include: anything('More files of the configuration.', { refuse: true }),
+  waf: anything('A firewall inside of the proxy. Use an agent of type `waf`.'),
+  namespace: anything('A part of the configuration with names of its own.'),
+  rateLimits: anything('Requests in a time.'),
+  cache: anything('Kept answers of all routes.'),
+}
+
+export type ConfigTable = Infer<typeof table>

@@ -1,0 +1,14 @@
+// Everything that speaks the agent protocol imports from here. The two generated files hold the messages: for each message `X` the
+// type `X`, the constant `emptyX` with all defaults, and `writeX` / `readX` for `encode`, `encodeFrame` and `decode`; requests and
+// responses of services also have `encodeX` / `decodeX`.
+export * from './agent.ts'
+export * from './health.ts'
+export { noEntries, type Entries } from './entries.ts'
+export type { FieldLines } from './field-lines.ts'
+export { BadFrame, frame, FrameDecoder } from './grpc-frame.ts'
+export { decode, MalformedMessage } from './reader.ts'
+export type { Unrecognized } from './words.ts'
+export { encode, encodeFrame } from './writer.ts'
+
+/** Versions of the protocol that this codec speaks, best first. */
+export const protocolVersions: readonly number[] = [1]

@@ -1,0 +1,38 @@
+/** What `GET /status` tells. Names and states only: no settings, so nothing secret can be among them. */
+export interface StatusJson {
+  readonly version: string
+  readonly node: string
+  readonly uptime_s: number
+  readonly state: 'starting' | 'running' | 'draining'
+  readonly config: {
+    readonly file: string
+    /** Digest of the running configuration. */
+    readonly version: string
+    /** ISO time. */
+    readonly loaded_at: string
+    /** Why the last reload changed nothing; absent when it worked. */
+    readonly last_error?: string
+  }
+  readonly listeners: readonly { readonly id: string, readonly address: string, readonly protocol: string, readonly connections: number }[]
+  readonly routes: readonly { readonly id: string, readonly upstream: string | null, readonly agents: readonly string[] }[]
+  readonly upstreams: readonly { readonly id: string, readonly targets: readonly string[] }[]
+  readonly agents: readonly {
+    readonly id: string
+    readonly state: string
+    readonly managed: boolean
+    readonly pid: number | null
+    readonly restarts: number
+    readonly failure_mode: string
+    readonly mode: string
+    /** What is wrong, when something is. */
+    readonly problem?: string
+  }[]
+  readonly evidence?: {
+    readonly file: string
+    readonly records: number
+    readonly dropped: number
+    readonly failing: boolean
+    /** Hash of the newest record. */
+    readonly head: string
+  }
+}

@@ -1,0 +1,31 @@
+import { resolve } from 'node:path'
+import { printVerification } from '../evidence/print.ts'
+import { verifyEvidence } from '../evidence/verify.ts'
+import type { Command } from './command.ts'
+
+export const evidenceVerify: Command = {
+  name: 'evidence verify',
+  doc: 'Check the hash chain of an evidence file: changed, removed, inserted and reordered records are found.',
+  arguments: 'FILE',
+  options: {
+    'expect-head': { type: 'string', value: 'HASH', doc: 'Hash of the newest record, noted earlier: finds a tail that was cut off.' },
+    json: { type: 'boolean', doc: 'As JSON.' },
+  },
+  async run (shell, options, args) {
+    const [file, ...more] = args
+    if (file === undefined || more.length > 0) {
+      shell.err('sentinel evidence verify: exactly one FILE is needed.\nTry: sentinel evidence verify --help\n')
+      return 2
+    }
+    const path = resolve(shell.cwd, file)
+    const head = options['expect-head']
+    try {
+      const found = await verifyEvidence(path, typeof head === 'string' ? { expectHead: head } : {})
+      shell.out(options['json'] === true ? JSON.stringify(found) + '\n' : printVerification(path, found))
+      return found.problems.length === 0 ? 0 : 1
+    } catch (error) {
+      shell.err(`sentinel evidence verify: ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}\n`)
+      return 2
+    }
+  },
+}

@@ -1,0 +1,63 @@
+import { loadConfig, printProblems } from '../../config/sentinel/index.ts'
+import { startScreen } from '../lifecycle/start-screen.ts'
+import { Proxy, StartError } from '../lifecycle/proxy.ts'
+import { createLog } from '../observe/log.ts'
+import type { Command, Shell } from './command.ts'
+import { configFile, configOption } from './config-file.ts'
+
+export const run: Command = {
+  name: 'run',
+  doc: 'Run the proxy in the foreground. SIGHUP reloads, SIGUSR1 reopens log files, SIGTERM and Ctrl-C stop it.',
+  options: { config: configOption, quiet: { type: 'boolean', short: 'q', doc: 'No start screen.' } },
+  async run (shell, options) {
+    const file = configFile('run', shell, options)
+    if (file === undefined) return 1
+    const { config, problems, sources } = await loadConfig(file, { env: shell.env })
+    if (config === undefined) {
+      shell.err(printProblems(problems, sources, { colour: shell.colour }))
+      shell.err(`sentinel run: ${file} has errors; nothing was started.\n`)
+      return 1
+    }
+    const { level, format } = config.observability.logging
+    const log = createLog({ level: level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level, format })
+    const proxy = new Proxy({ file, env: shell.env, log })
+    try {
+      const stopped = stopSignal(proxy)
+      await proxy.start(config)
+      if (options['quiet'] !== true) sayStarted(shell, proxy, problems)
+      log.info('serving', { event: 'ready', listeners: proxy.status().listeners.map(({ id, address }) => ({ id, address })), metrics: proxy.metricsAddress ?? null, pid: process.pid })
+      const signal = await stopped
+      log.info(`${signal}: finishing open requests`, { event: 'stopping' })
+      await proxy.stop()
+      log.info('stopped', { event: 'stopped' })
+      return 0
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+      log.error(error.message, { event: 'start-failed', code: 'START_FAILED', ...error instanceof StartError ? {} : { error } })
+      return 2
+    } finally {
+      await log.close()
+    }
+  },
+}
+
+function sayStarted (shell: Shell, proxy: Proxy, problems: readonly { readonly severity: string, readonly message: string, readonly position: { readonly line: number } }[]): void {
+  const notes = problems.map(({ message, position }) => `line ${position.line}: ${message}`)
+  shell.out(startScreen(proxy.status(), { pid: process.pid, metrics: proxy.metricsAddress, notes }))
+}
+
+/** Resolves with the signal that asks for the end. A second one ends the process at once; SIGHUP and SIGUSR1 are served meanwhile. */
+function stopSignal (proxy: Proxy): Promise<NodeJS.Signals> {
+  process.on('SIGHUP', () => void proxy.reload())
+  process.on('SIGUSR1', () => proxy.reopenLogs())
+  return new Promise((resolve) => {
+    let asked = false
+    const ask = (signal: NodeJS.Signals): void => {
+      if (asked) process.exit(1)
+      asked = true
+      resolve(signal)
+    }
+    process.on('SIGTERM', ask)
+    process.on('SIGINT', ask)
+  })
+}

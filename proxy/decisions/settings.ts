@@ -1,0 +1,87 @@
+import type { EventKind } from '../../proto/codec/index.ts'
+
+/** Where an agent is reached. */
+export type AgentTarget =
+  | { readonly path: string }
+  | { readonly host: string, readonly port: number, readonly tls?: AgentTls }
+
+export interface AgentTls {
+  /** PEM. Without `ca` the system's authorities count. */
+  readonly ca?: string | Buffer
+  readonly cert?: string | Buffer
+  readonly key?: string | Buffer
+  /** Name in the agent's certificate, when it is not the host. */
+  readonly serverName?: string
+}
+
+/** The operator's `config {}` block as JSON, and a name for it. */
+export interface AgentConfiguration {
+  readonly json: string
+  readonly version: string
+}
+
+export type AgentState =
+  /** Never been there yet. */
+  | 'connecting'
+  | 'ready'
+  /** Connected, but it does not answer pings: new calls fail at once, open ones run into their deadlines. */
+  | 'stalled'
+  /** It did not take its configuration. */
+  | 'refused'
+  /** It speaks another version, or does not offer the events that the configuration lists. */
+  | 'incompatible'
+  /** Lost, or never found; another attempt is coming. */
+  | 'backoff'
+  | 'draining'
+  | 'closed'
+
+/** Replies that fit nothing the proxy asked. Counted and logged, never applied. */
+export type ProtocolFault = 'unknown' | 'late' | 'duplicate' | 'wrong_phase' | 'malformed'
+
+export interface AgentOptions {
+  readonly id: string
+  readonly target: AgentTarget
+  readonly config: AgentConfiguration
+  /** Events the configuration lists; all that the agent describes when absent. */
+  readonly events?: readonly EventKind[] | undefined
+  /** Connections, each with one stream for all its exchanges (1). */
+  readonly connections?: number
+  /** Calls that wait for their answers at once (100), and calls that wait for one of those places (100). */
+  readonly maxConcurrentCalls?: number
+  readonly maxQueuedCalls?: number
+  /** Pauses between attempts to connect (20, 5 000). */
+  readonly reconnectInitialMs?: number
+  readonly reconnectMaxMs?: number
+  /** For the connection and Describe (5 000), and for Configure, which may compile rules (30 000). */
+  readonly connectTimeoutMs?: number
+  readonly configureTimeoutMs?: number
+  /** Silence after which the agent is pinged (1 000), and how long it may take to answer that (2 000). */
+  readonly pingIntervalMs?: number
+  readonly pingTimeoutMs?: number
+  /** Largest message taken from the agent (16 MiB). */
+  readonly maxMessageBytes?: number
+  readonly onState?: (state: AgentState, why: string | undefined) => void
+  readonly onProtocolFault?: (kind: ProtocolFault, detail: string) => void
+  /** Each answered or failed call: milliseconds, and "ok" or the fault's code. For histograms. */
+  readonly observe?: (durationMs: number, outcome: string) => void
+}
+
+export type Settings = Required<Omit<AgentOptions, 'events' | 'onState'>> & Pick<AgentOptions, 'events' | 'onState'>
+
+export function withDefaults (options: AgentOptions): Settings {
+  return {
+    connections: 1,
+    maxConcurrentCalls: 100,
+    maxQueuedCalls: 100,
+    reconnectInitialMs: 20,
+    reconnectMaxMs: 5_000,
+    connectTimeoutMs: 5_000,
+    configureTimeoutMs: 30_000,
+    pingIntervalMs: 1_000,
+    pingTimeoutMs: 2_000,
+    maxMessageBytes: 16 * 1024 * 1024,
+    onProtocolFault () {},
+    observe () {},
+    ...options,
+  }
+}

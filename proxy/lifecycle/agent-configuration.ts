@@ -1,0 +1,50 @@
+import type { Position, SentinelConfig } from '../../config/sentinel/index.ts'
+import { agentConfiguration, type AgentRuntime } from './agent-runtime.ts'
+import type { Lease } from './leases.ts'
+
+/** What an agent has against its configuration, where in the file. */
+export interface Refusal {
+  readonly agent: string
+  /** One line for log and terminal: `file:line:column: agent 'waf' refuses …`. */
+  readonly text: string
+}
+
+interface RefusedSetting {
+  readonly path: readonly string[]
+  readonly message: string
+  readonly hint: string
+}
+
+/** The refusals of agents that are connected and did not take what they were given. */
+export function reportRefusals (config: SentinelConfig, runtimes: readonly AgentRuntime[]): Refusal[] {
+  return runtimes.flatMap(({ id, client }) => client.refusals.map((refused) => describeRefusal(config, id, refused)))
+}
+
+/**
+ * Asks every agent whose configuration differs whether it would take the new one. Rejects with the first refusal, and nothing has
+ * changed then; otherwise gives what makes the change.
+ */
+export async function judgeAgents (next: SentinelConfig, old: SentinelConfig, runtimes: ReadonlyMap<string, Lease<AgentRuntime>>): Promise<Array<() => Promise<void>>> {
+  const changes: Array<() => Promise<void>> = []
+  for (const agent of next.agents) {
+    const before = old.agents.find(({ id }) => id === agent.id)
+    const { json, version } = agentConfiguration(agent)
+    const { client } = runtimes.get(agent.id)!.value
+    if (before === undefined || agentConfiguration(before).version === version) continue
+    const refused = await client.configure({ json, version }, { validateOnly: true })
+    const [first] = refused
+    if (first !== undefined) throw new Error(describeRefusal(next, agent.id, first).text)
+    changes.push(async () => { await client.configure({ json, version }, { validateOnly: false }) })
+  }
+  return changes
+}
+
+function describeRefusal (config: SentinelConfig, id: string, { path, message, hint }: RefusedSetting): Refusal {
+  const agent = config.agents.find((candidate) => candidate.id === id)
+  const at = agent?.config?.positionOf([...path]) ?? agent?.at
+  return { agent: id, text: `${at === undefined ? '' : `${place(at)}: `}agent '${id}' refuses its configuration${path.length > 0 ? ` (${path.join(' ')})` : ''}: ${message}${hint === '' ? '' : ` (${hint})`}` }
+}
+
+function place ({ file, line, column }: Position): string {
+  return `${file}:${line}:${column}`
+}

@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { builtInAgents, type AgentConfig } from '../../config/sentinel/index.ts'
+import { connectAgent, type AgentClient } from '../decisions/index.ts'
+import type { RootLog } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { packageFile } from './package-file.ts'
+import { superviseProgram, type Program } from './supervisor.ts'
+
+export interface AgentSurroundings {
+  /** Private folder for sockets that the operator did not place (mode 0700). */
+  readonly socketFolder: string
+  /** Folder programs start in: that of the configuration. */
+  readonly cwd: string
+  /** Environment the proxy runs in; only harmless names of it reach an agent. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly log: RootLog
+  readonly metrics: Metrics
+}
+
+/** An agent as this process knows it: the connection, and the program when it is ours to run. */
+export interface AgentRuntime {
+  readonly id: string
+  readonly client: AgentClient
+  readonly managed: boolean
+  readonly program: Program | undefined
+  /** Resolves when the agent is ready, has refused, or `timeoutMs` is over: who is not there yet comes later. */
+  settled (timeoutMs: number): Promise<void>
+  /** No new exchanges; open ones finish; then the program ends. `deadline` cuts that short. */
+  close (deadline: AbortSignal): Promise<void>
+}
+
+/** What makes an agent another one: a change of anything else is a new configuration for the same agent. */
+export function agentIdentity (agent: AgentConfig): unknown {
+  const { id, type, transport, managed, command, env, connections, maxConcurrentCalls, maxQueuedCalls, restart } = agent
+  return { id, type, transport, managed, command, env, connections, maxConcurrentCalls, maxQueuedCalls, restart }
+}
+
+/** The `config {}` block as the agent gets it, and a name for it. */
+export function agentConfiguration (agent: AgentConfig): { readonly json: string, readonly version: string } {
+  const json = JSON.stringify(agent.config?.json ?? {})
+  return { json, version: createHash('sha256').update(json).digest('hex').slice(0, 12) }
+}
+
+/** Names an agent's program may need to run at all. Everything else of the proxy's environment stays with the proxy. */
+const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_ENV', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'] as const
+
+export function openAgent (agent: AgentConfig, around: AgentSurroundings): AgentRuntime {
+  const { log, metrics } = around
+  const own = log.child({ component: 'agent', agent: agent.id })
+  const command = agent.command.length > 0 ? agent.command : builtInCommand(agent.type)
+  const mayManage = agent.managed !== false && command !== undefined && agent.transport.kind === 'unix'
+  const socket = agent.transport.kind === 'unix' ? agent.transport.path ?? join(around.socketFolder, `${agent.id}.sock`) : undefined
+  const { json, version } = agentConfiguration(agent)
+
+  const client = connectAgent({
+    id: agent.id,
+    target: agent.transport.kind === 'unix' ? { path: socket! } : { host: agent.transport.address.host, port: agent.transport.address.port },
+    config: { json, version },
+    connections: agent.connections,
+    maxConcurrentCalls: agent.maxConcurrentCalls,
+    maxQueuedCalls: agent.maxQueuedCalls,
+    onState: (state, why) => {
+      metrics.agentState(agent.id, state)
+      if (state === 'ready') own.info('ready', { event: 'agent-ready', config_version: client.configVersion })
+      else if (state !== 'connecting' && state !== 'draining' && state !== 'closed') own.warn(why ?? state, { event: 'agent-state', state })
+    },
+    onProtocolFault: (kind, detail) => {
+      metrics.agentProtocolFault(agent.id, kind)
+      own.warn(`the agent broke the protocol: ${detail}`, { event: 'agent-protocol-fault', code: 'AGENT_BAD_REPLY', kind })
+    },
+  })
+
+  let program: Program | undefined
+  let closed = false
+  const begin = async (): Promise<void> => {
+    if (!mayManage || closed) return
+    if (agent.managed !== true && await answers(socket!)) {
+      own.info('somebody serves its socket already: it is not started here', { event: 'agent-external', socket: socket! })
+      return
+    }
+    if (closed) return
+    program = superviseProgram({
+      id: agent.id,
+      command,
+      cwd: around.cwd,
+      env: { ...inherited(around.env), ...agent.env, SENTINEL_SOCKET: socket!, SENTINEL_AGENT_ID: agent.id, SENTINEL_MANAGED: '1' },
+      restartInitialMs: agent.restart.initialDelay,
+      restartMaxMs: agent.restart.maxDelay,
+    }, {
+      onLine: (stream, line) => log.mergeAgentLine(agent.id, stream, line),
+      onStart: (pid) => {
+        if ((program?.restarts ?? 0) > 0) metrics.agentRestarted(agent.id)
+        own.info('started', { event: 'agent-started', pid })
+      },
+      onExit: ({ code, signal, error, restartMs }) => {
+        own.error(`ended${error === undefined ? '' : `: ${error}`}; it is started again in ${restartMs} ms`, { event: 'agent-exited', exit_code: code, signal, restart_ms: restartMs })
+      },
+    })
+  }
+  const begun = begin()
+
+  return {
+    id: agent.id,
+    client,
+    get managed () { return program !== undefined },
+    get program () { return program },
+    async settled (timeoutMs) {
+      await begun
+      await client.settled(timeoutMs)
+    },
+    async close (deadline) {
+      closed = true
+      await begun
+      await client.drain(deadline)
+      await program?.stop(deadline)
+      await client.close()
+      metrics.agentGone(agent.id)
+    },
+  }
+}
+
+function builtInCommand (type: string): readonly string[] | undefined {
+  return builtInAgents.has(type) ? [process.execPath, packageFile('dist', 'agents', type, 'main.js')] : undefined
+}
+
+function inherited (env: AgentSurroundings['env']): Record<string, string> {
+  const kept: Record<string, string> = {}
+  for (const name of passedOn) {
+    const value = env[name]
+    if (value !== undefined) kept[name] = value
+  }
+  return kept
+}
+
+/** Whether somebody accepts connections on a Unix socket. */
+function answers (path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    const done = (answer: boolean): void => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(answer)
+    }
+    const timer = setTimeout(() => done(false), 500)
+    socket.once('connect', () => done(true))
+    socket.once('error', () => done(false))
+  })
+}

@@ -1,0 +1,297 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { loadConfig, type AgentConfig, type ListenerConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
+import { createAdmin, type Admin } from '../admin/admin.ts'
+import type { StatusJson } from '../admin/status.ts'
+import { createListener, type Listener } from '../listeners/index.ts'
+import type { RootLog } from '../observe/log.ts'
+import { createMetrics, type Metrics } from '../observe/metrics.ts'
+import { serve } from '../pipeline/serve.ts'
+import { agentConfiguration, agentIdentity, openAgent, type AgentRuntime } from './agent-runtime.ts'
+import { judgeAgents, reportRefusals } from './agent-configuration.ts'
+import { openInstruments, type Instruments } from './instruments.ts'
+import { canonicalKey, Leases, type Lease } from './leases.ts'
+import { buildSnapshot, listenerSettings, type Snapshot } from './snapshot.ts'
+import { statusOf } from './status.ts'
+import { readVersion } from './version.ts'
+
+/** Something that keeps the proxy from starting or from taking over a configuration; the message is for the operator. */
+export class StartError extends Error {
+  readonly problems: readonly Problem[]
+
+  constructor (message: string, problems: readonly Problem[] = [], cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'StartError'
+    this.problems = problems
+  }
+}
+
+export interface ProxyOptions {
+  readonly file: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly log: RootLog
+}
+
+/** How long a start or a reload waits for agents that have just been started. */
+const agentStartMs = 10_000
+
+/** Everything that came of one configuration. */
+interface Running {
+  readonly config: SentinelConfig
+  readonly version: string
+  readonly loadedAt: Date
+  readonly agents: ReadonlyMap<string, Lease<AgentRuntime>>
+  readonly instruments: Instruments
+  readonly snapshot: Snapshot
+}
+
+/** The proxy of this process. Made by `startProxy`. */
+export class Proxy {
+  readonly #options: ProxyOptions
+  readonly #log: RootLog
+  readonly #leases = new Leases()
+  readonly #metrics: Metrics
+  readonly #socketFolder = mkdtempSync(join(tmpdir(), 'sentinel-')) // mkdtemp makes it 0700.
+  readonly #listeners = new Map<string, { readonly listener: Listener, readonly key: string }>()
+  #admin: Admin | undefined
+  #running!: Running
+  #state: StatusJson['state'] = 'starting'
+  #lastError: string | undefined
+  #inFlight = 0
+  #reloading: Promise<void> = Promise.resolve()
+  metricsAddress: string | undefined
+
+  constructor (options: ProxyOptions) {
+    this.#options = options
+    this.#log = options.log
+    this.#metrics = createMetrics({ version: readVersion() })
+    this.#metrics.onScrape((table) => {
+      table.activeRequests.cell().set(this.#inFlight)
+      for (const { listener } of this.#listeners.values()) table.openConnections.cell(listener.id).set(listener.connections)
+      const evidence = this.#running.instruments.evidence?.stats()
+      if (evidence === undefined) return
+      table.evidenceRecords.cell().set(evidence.records)
+      table.evidenceDropped.cell().set(evidence.dropped)
+      table.evidenceQueue.cell().set(evidence.queued)
+      table.evidenceFailing.cell().set(evidence.failing ? 1 : 0)
+    })
+  }
+
+  /** Builds what the first configuration asks for, then opens the listeners. Rejects with a `StartError` and leaves nothing open. */
+  async start (config: SentinelConfig): Promise<void> {
+    try {
+      this.#log.setLevel(logLevel(config))
+      this.#running = await this.#build(config)
+      await this.#settleAgents(this.#running)
+      await this.#openAdmin(config)
+      for (const listener of config.listeners) await this.#openListener(listener, config)
+      this.#metrics.configReloaded(true)
+      this.#state = 'running'
+    } catch (error) {
+      await this.#closeAll(AbortSignal.timeout(2_000))
+      throw error
+    }
+  }
+
+  status (): StatusJson {
+    return statusOf({
+      version: readVersion(), state: this.#state, file: this.#options.file, configVersion: this.#running.version, loadedAt: this.#running.loadedAt,
+      lastError: this.#lastError, config: this.#running.config, listeners: [...this.#listeners.values()].map(({ listener }) => listener),
+      agents: new Map([...this.#running.agents].map(([id, { value }]) => [id, value])), evidence: this.#running.instruments.evidence?.stats(),
+    })
+  }
+
+  /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted. */
+  reload (): Promise<void> {
+    this.#reloading = this.#reloading.then(async () => {
+      if (this.#state !== 'running') return
+      try {
+        await this.#takeOver()
+        this.#lastError = undefined
+        this.#metrics.configReloaded(true)
+        this.#log.info('configuration taken over', { event: 'reloaded', config_version: this.#running.version })
+      } catch (error) {
+        this.#lastError = error instanceof Error ? error.message : String(error)
+        this.#metrics.configReloaded(false)
+        this.#log.error(`the configuration was not taken over, the old one stays: ${this.#lastError}`, { event: 'reload-failed', code: 'RELOAD_FAILED' })
+      }
+    })
+    return this.#reloading
+  }
+
+  reopenLogs (): void {
+    this.#running.instruments.reopenLogs()
+  }
+
+  /** Stops accepting, lets open exchanges end within the configured time, stops agents, removes sockets. */
+  async stop (): Promise<void> {
+    if (this.#state === 'draining') return
+    this.#state = 'draining'
+    await this.#closeAll(AbortSignal.timeout(this.#running.config.system.gracefulShutdownTimeout))
+  }
+
+  async #takeOver (): Promise<void> {
+    const old = this.#running
+    const { config, problems } = await loadConfig(this.#options.file, { env: this.#options.env })
+    if (config === undefined) throw new StartError(summary(problems), problems)
+    this.#refuseRebinding(config)
+    const next = await this.#build(config)
+    const opened: string[] = []
+    try {
+      await this.#settleAgents(next, old)
+      const changed = await judgeAgents(config, old.config, next.agents)
+      for (const listener of config.listeners) {
+        if (this.#listeners.has(listener.id)) continue
+        await this.#openListener(listener, config)
+        opened.push(listener.id)
+      }
+      for (const apply of changed) await apply()
+    } catch (error) {
+      for (const id of opened) await this.#closeListener(id, AbortSignal.abort())
+      release(next)
+      throw error
+    }
+    // From here on new exchanges see the new configuration; nothing below can fail.
+    this.#running = next
+    this.#log.setLevel(logLevel(config))
+    for (const listener of config.listeners) this.#renewCertificate(listener, config)
+    for (const id of [...this.#listeners.keys()].filter((id) => !config.listeners.some((listener) => listener.id === id))) {
+      void this.#closeListener(id, AbortSignal.timeout(config.system.gracefulShutdownTimeout))
+    }
+    release(old)
+  }
+
+  async #build (config: SentinelConfig): Promise<Running> {
+    const drainMs = config.system.gracefulShutdownTimeout
+    const agents = new Map<string, Lease<AgentRuntime>>()
+    let instruments: Instruments | undefined
+    try {
+      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, drainMs))
+      instruments = await openInstruments(config, this.#leases, this.#log, this.#metrics, readVersion())
+      const snapshot = buildSnapshot(config, {
+        leases: this.#leases,
+        agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
+        admit: (max) => this.#inFlight < max && ++this.#inFlight > 0,
+        release: () => { this.#inFlight-- },
+        observe: instruments.observe,
+        observeLate: instruments.observeLate,
+        drainMs,
+      })
+      return { config, version: versionOf(config), loadedAt: new Date(), agents, instruments, snapshot }
+    } catch (error) {
+      instruments?.release()
+      for (const lease of agents.values()) lease.release()
+      throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
+    }
+  }
+
+  #leaseAgent (agent: AgentConfig, drainMs: number): Lease<AgentRuntime> {
+    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, {
+      socketFolder: this.#socketFolder,
+      cwd: dirname(this.#options.file),
+      env: this.#options.env,
+      log: this.#log,
+      metrics: this.#metrics,
+    }), (runtime) => runtime.close(AbortSignal.timeout(drainMs)))
+  }
+
+  /** Waits for agents that are new. At a start one that is missing or refuses runs into its failure mode; a reload fails with it. */
+  async #settleAgents (next: Running, old?: Running): Promise<void> {
+    const fresh = [...next.agents].map(([id, { value }]) => ({ id, runtime: value })).filter(({ id, runtime }) => old?.agents.get(id)?.value !== runtime)
+    await Promise.all(fresh.map(({ runtime }) => runtime.settled(agentStartMs)))
+    const refusals = reportRefusals(next.config, fresh.map(({ runtime }) => runtime))
+    for (const problem of refusals) this.#log.error(problem.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent: problem.agent })
+    if (old === undefined) return
+    const [first] = refusals
+    if (first !== undefined) throw new StartError(first.text)
+    const missing = fresh.find(({ runtime }) => runtime.managed && runtime.client.state !== 'ready')
+    if (missing !== undefined) throw new StartError(`agent '${missing.id}' did not become ready: ${missing.runtime.client.state}`)
+  }
+
+  async #openAdmin ({ observability: { metrics } }: SentinelConfig): Promise<void> {
+    if (!metrics.enabled) return
+    const admin = createAdmin({
+      host: metrics.address.host, port: metrics.address.port, path: metrics.path, metrics: this.#metrics,
+      status: () => this.status(), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
+    })
+    const { host, port } = await admin.listen()
+    this.#admin = admin
+    this.metricsAddress = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  }
+
+  async #openListener (config: ListenerConfig, all: SentinelConfig): Promise<void> {
+    const own = this.#log.child({ component: 'listener', listener: config.id })
+    const listener = createListener(listenerSettings(config, all), {
+      serve: (x, client) => serve(x, this.#running.snapshot.siteOf(config.id), client),
+      log: ({ code, detail, peer }) => own.info(detail, { code, peer }),
+    })
+    try {
+      await listener.start()
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      throw new StartError(`listener '${config.id}' cannot listen on ${config.address.text}: ${why}`, [], error)
+    }
+    this.#listeners.set(config.id, { listener, key: bindingKey(config, all) })
+  }
+
+  async #closeListener (id: string, deadline: AbortSignal): Promise<void> {
+    const open = this.#listeners.get(id)
+    this.#listeners.delete(id)
+    await open?.listener.close(deadline)
+  }
+
+  /** A listener that is open keeps its settings, all but the certificate: another address needs another listener. */
+  #refuseRebinding (config: SentinelConfig): void {
+    for (const listener of config.listeners) {
+      const open = this.#listeners.get(listener.id)
+      if (open !== undefined && open.key !== bindingKey(listener, config)) {
+        throw new StartError(`the settings of listener '${listener.id}' changed: that needs a restart`)
+      }
+    }
+    if (JSON.stringify(config.observability.metrics) !== JSON.stringify(this.#running.config.observability.metrics)) {
+      throw new StartError('the settings of observability { metrics } changed: that needs a restart')
+    }
+  }
+
+  #renewCertificate (listener: ListenerConfig, config: SentinelConfig): void {
+    const { tls } = listenerSettings(listener, config)
+    if (tls !== undefined) this.#listeners.get(listener.id)?.listener.replaceTls(tls)
+  }
+
+  async #closeAll (deadline: AbortSignal): Promise<void> {
+    await Promise.all([...this.#listeners.keys()].map((id) => this.#closeListener(id, deadline)))
+    if (this.#running !== undefined) release(this.#running)
+    await this.#leases.settled()
+    await this.#admin?.close()
+    this.#metrics.close()
+    rmSync(this.#socketFolder, { recursive: true, force: true })
+  }
+}
+
+function release ({ snapshot, agents, instruments }: Running): void {
+  snapshot.retire()
+  for (const lease of agents.values()) lease.release()
+  instruments.release()
+}
+
+function bindingKey (listener: ListenerConfig, config: SentinelConfig): string {
+  const { tls, ...settings } = listenerSettings(listener, config)
+  return canonicalKey('listener', { ...settings, tls: tls !== undefined })
+}
+
+function logLevel ({ observability: { logging: { level } } }: SentinelConfig): 'debug' | 'info' | 'warn' | 'error' {
+  return level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level
+}
+
+/** A digest of what the configuration means: equal settings, equal version. */
+function versionOf (config: SentinelConfig): string {
+  const agents = config.agents.map((agent) => agentConfiguration(agent).version)
+  return createHash('sha256').update(canonicalKey('config', { ...config, agents })).digest('hex').slice(0, 12)
+}
+
+function summary (problems: readonly Problem[]): string {
+  const errors = problems.filter(({ severity }) => severity === 'error')
+  return errors.map(({ code, message, position: { file, line, column } }) => `${file}:${line}:${column}: ${code}: ${message}`).join('; ')
+}

@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs'
+import type { AgentConfig, FilterConfig, ListenerConfig, RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
+import { ipMatcher } from '../../config/schema/index.ts'
+import { agentFilter } from '../decisions/index.ts'
+import type { ListenerSettings } from '../listeners/index.ts'
+import type { Filter, Responder, Route } from '../pipeline/exchange.ts'
+import { Fault } from '../pipeline/faults.ts'
+import { canonicalName } from '../pipeline/headers.ts'
+import type { Site } from '../pipeline/serve.ts'
+import { compileRouter } from '../routing/router.ts'
+import { createUpstream, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
+import type { AgentRuntime } from './agent-runtime.ts'
+import { canonicalKey, type Leases } from './leases.ts'
+
+/** What a snapshot takes from the process around it. */
+export interface Surroundings {
+  readonly leases: Leases
+  readonly agents: ReadonlyMap<string, AgentRuntime>
+  readonly admit: (maxInFlight: number) => boolean
+  readonly release: () => void
+  readonly observe: Site['observe']
+  readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
+  /** How long a pool that nobody needs any more may finish its exchanges. */
+  readonly drainMs: number
+}
+
+/** Everything the data path needs of one configuration. Nothing in it changes; the next configuration makes another. */
+export interface Snapshot {
+  readonly config: SentinelConfig
+  readonly siteOf: (listener: string) => Site
+  /** Lets go of pools that no newer snapshot holds. */
+  readonly retire: () => void
+}
+
+export function buildSnapshot (config: SentinelConfig, around: Surroundings): Snapshot {
+  const held: Array<() => void> = []
+  try {
+    const responders = new Map(config.upstreams.map((upstream) => {
+      const settings = upstreamSettings(upstream)
+      const lease = around.leases.use(canonicalKey('upstream', settings), () => createUpstream(settings), (value) => value.close(AbortSignal.timeout(around.drainMs)))
+      held.push(() => lease.release())
+      return [upstream.id, lease.value] as const
+    }))
+    const router = compileRouter(config.routes.map((route) => ({
+      matches: route.matches, priority: route.priority, value: compileRoute(route, config, responders, around),
+    })))
+    const sites = new Map(config.listeners.map((listener) => [listener.id, siteFor(listener, config, router.match, around)]))
+    return {
+      config,
+      siteOf: (listener) => sites.get(listener)!, // A listener is only open while its configuration is in force.
+      retire: () => { for (const release of held) release() },
+    }
+  } catch (error) {
+    for (const release of held) release()
+    throw error
+  }
+}
+
+function siteFor (listener: ListenerConfig, { limits }: SentinelConfig, match: (head: Parameters<Site['match']>[0]['request']) => Route | undefined, around: Surroundings): Site {
+  const isTrusted = listener.trustedProxies.length === 0 ? () => false : ipMatcher(listener.trustedProxies)
+  return {
+    isTrusted,
+    match: (x) => match(x.request),
+    admit: () => around.admit(limits.maxInFlightRequests),
+    release: around.release,
+    observe: around.observe,
+  }
+}
+
+function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: Surroundings): Route {
+  const steps = [...config.guardAgents, ...route.filters, ...route.agents].flatMap((id) => stepsOf(id, config))
+  const agents = steps.map(({ agent }) => ({ agent, client: around.agents.get(agent.id)!.client }))
+  const filters: Filter[] = steps.map(({ agent, override }) => agentFilter(around.agents.get(agent.id)!.client, {
+    ...filterSettings(agent, override),
+    recordLate: around.observeLate,
+  }))
+  const maxBody = route.maxBodySize ?? config.limits.maxBodySize
+  return {
+    name: route.id,
+    filters,
+    responder: route.upstream === undefined ? notBuilt(route.id) : upstreams.get(route.upstream)!, // References were checked at load.
+    guardedHeaders: guardedBy(agents),
+    maxBodyBytes: maxBody === 0 ? Number.POSITIVE_INFINITY : maxBody,
+  }
+}
+
+interface Step {
+  readonly agent: AgentConfig
+  /** The filter block that names the agent, when one does. */
+  readonly override: Extract<FilterConfig, { readonly type: 'agent' }> | undefined
+}
+
+/** A route names filters, which name agents, or agents directly. */
+function stepsOf (id: string, { filters, agents }: SentinelConfig): Step[] {
+  const filter = filters.find((candidate) => candidate.id === id)
+  const agentOf = (name: string): AgentConfig => agents.find((agent) => agent.id === name)! // References were checked at load.
+  if (filter === undefined) return [{ agent: agentOf(id), override: undefined }]
+  return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter })) : []
+}
+
+function filterSettings (agent: AgentConfig, override: Step['override']) {
+  return {
+    agentId: agent.id,
+    mode: override?.mode ?? agent.mode,
+    failureMode: override?.failureMode ?? agent.failureMode,
+    timeoutMs: override?.timeout ?? agent.timeout,
+    maxTimeoutMs: agent.maxTimeout ?? Math.max(override?.timeout ?? 0, agent.timeout),
+    events: agent.events,
+    requestBodyMode: agent.requestBodyMode,
+    responseBodyMode: agent.responseBodyMode,
+    bodyOver: agent.bodyOver,
+    maxRequestBodyBytes: agent.maxRequestBodySize,
+    maxResponseBodyBytes: agent.maxResponseBodySize,
+  }
+}
+
+/** Fields that the operator or the agent itself says only the agent may set; the agent's word counts from its first Describe. */
+function guardedBy (agents: ReadonlyArray<{ readonly agent: AgentConfig, readonly client: AgentRuntime['client'] }>): () => ReadonlySet<string> {
+  const declared = agents.flatMap(({ agent }) => agent.setsHeaders)
+  let described: readonly unknown[] = []
+  let names = new Set(declared.map(canonicalName))
+  return () => {
+    if (agents.some(({ client }, i) => client.describe !== described[i])) {
+      described = agents.map(({ client }) => client.describe)
+      names = new Set([...declared, ...agents.flatMap(({ client }) => client.describe?.setsRequestHeaders ?? [])].map(canonicalName))
+    }
+    return names
+  }
+}
+
+function notBuilt (route: string): Responder {
+  return { name: '', respond: () => Promise.reject(new Fault('NOT_BUILT', `route ${route}`)) }
+}
+
+function upstreamSettings (upstream: UpstreamConfig): UpstreamSettings {
+  const { tls, timeouts, connectionPool } = upstream
+  return {
+    id: upstream.id,
+    targets: upstream.targets.map(({ address, weight }) => ({ host: address.host, port: address.port, weight })),
+    balance: upstream.loadBalancing,
+    connectTimeoutMs: timeouts.connect,
+    readTimeoutMs: timeouts.read,
+    writeTimeoutMs: timeouts.write,
+    poolMaxConnections: connectionPool.maxConnections,
+    poolIdleMs: connectionPool.idleTimeout,
+    ...tls === undefined ? {} : {
+      tls: {
+        insecureSkipVerify: tls.insecureSkipVerify,
+        ...tls.sni === undefined ? {} : { sni: tls.sni },
+        ...tls.caCert === undefined ? {} : { ca: readFileSync(tls.caCert, 'utf8') },
+      },
+    },
+  }
+}
+
+/** Everything about a listener but its certificate, which can be replaced while it is open. */
+export function listenerSettings (listener: ListenerConfig, { limits }: SentinelConfig): ListenerSettings {
+  const { address, tls } = listener
+  return {
+    id: listener.id,
+    host: address.host,
+    port: address.port,
+    requestTimeoutMs: listener.requestTimeout,
+    bodyIdleTimeoutMs: listener.requestTimeout,
+    keepaliveTimeoutMs: listener.keepaliveTimeout,
+    ...listener.keepaliveMaxRequests === undefined ? {} : { keepaliveMaxRequests: listener.keepaliveMaxRequests },
+    maxHeaderBytes: limits.maxHeaderSize,
+    maxHeaderCount: limits.maxHeaderCount,
+    maxConnections: limits.maxTotalConnections,
+    ...tls === undefined ? {} : { tls: { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) } },
+  }
+}

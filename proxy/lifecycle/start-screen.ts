@@ -1,0 +1,33 @@
+import type { StatusJson } from '../admin/status.ts'
+
+/** What an operator sees when the proxy serves: one screen, from the same facts as `/status`. */
+export function startScreen (status: StatusJson, extra: { readonly pid: number, readonly metrics: string | undefined, readonly notes: readonly string[] }): string {
+  const { listeners, routes, agents, evidence } = status
+  const rows: Array<readonly [label: string, lines: readonly string[]]> = [
+    ['config', [`${status.config.file}  (version ${status.config.version})`]],
+    ['listeners', listeners.map((l) => `${l.id.padEnd(widest(listeners))}  ${l.protocol}://${l.address}`)],
+    ['routes', routes.map((r) => `${r.id.padEnd(widest(routes))}  ${[...r.agents, r.upstream ?? '(no upstream)'].join(' → ')}`)],
+    ['agents', agents.map((a) => `${a.id.padEnd(widest(agents))}  ${a.state.padEnd(8)}  ${whose(a)}  fails ${a.failure_mode}${a.mode === 'enforce' ? '' : `  ${a.mode}`}${a.problem === undefined ? '' : `  ${a.problem}`}`)],
+    ['metrics', [extra.metrics === undefined ? 'off' : `http://${extra.metrics}/metrics`]],
+    ['evidence', [evidence === undefined ? 'off' : evidence.file]],
+    ['notes', extra.notes],
+    ['stop', [`Ctrl-C, or kill ${extra.pid}; reload: kill -HUP ${extra.pid}`]],
+    ['try', listeners.slice(0, 1).map((l) => `curl ${l.protocol === 'https' ? '-k ' : ''}${l.protocol}://${reachable(l.address)}/`)],
+  ]
+  return `\n  Sentinel ${status.version}  (node ${status.node})\n\n` + rows.filter(([, lines]) => lines.length > 0).map(([label, lines]) =>
+    lines.slice(0, 20).map((line, i) => `  ${(i === 0 ? label : '').padEnd(11)}${line}\n`).join('') +
+    (lines.length > 20 ? `  ${''.padEnd(11)}… and ${lines.length - 20} more\n` : '')).join('') + '\n'
+}
+
+function widest (items: ReadonlyArray<{ readonly id: string }>): number {
+  return Math.max(...items.map(({ id }) => id.length))
+}
+
+function whose (agent: StatusJson['agents'][number]): string {
+  return agent.managed ? `pid ${agent.pid ?? '–'}`.padEnd(11) : 'external   '
+}
+
+/** An address that a client on this machine can use: a listener on all addresses is reached on loopback. */
+function reachable (address: string): string {
+  return address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:')
+}

@@ -1,0 +1,47 @@
+import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import type { StatusJson } from '../admin/status.ts'
+import type { EvidenceStats } from '../evidence/evidence.ts'
+import type { Listener } from '../listeners/index.ts'
+import type { AgentRuntime } from './agent-runtime.ts'
+
+export interface StatusFacts {
+  readonly version: string
+  readonly state: StatusJson['state']
+  readonly file: string
+  readonly configVersion: string
+  readonly loadedAt: Date
+  readonly lastError: string | undefined
+  readonly config: SentinelConfig
+  readonly listeners: readonly Listener[]
+  readonly agents: ReadonlyMap<string, AgentRuntime>
+  readonly evidence: EvidenceStats | undefined
+}
+
+/** Names and states for `/status` and the start screen. */
+export function statusOf (facts: StatusFacts): StatusJson {
+  const { config, lastError, evidence } = facts
+  return {
+    version: facts.version,
+    node: process.versions.node,
+    uptime_s: Math.round(process.uptime()),
+    state: facts.state,
+    config: { file: facts.file, version: facts.configVersion, loaded_at: facts.loadedAt.toISOString(), ...lastError === undefined ? {} : { last_error: lastError } },
+    listeners: facts.listeners.map(({ id, address, connections }) => ({
+      id, address, connections, protocol: config.listeners.find((listener) => listener.id === id)?.protocol ?? 'http',
+    })),
+    routes: config.routes.map((route) => ({ id: route.id, upstream: route.upstream ?? null, agents: [...config.guardAgents, ...route.filters, ...route.agents] })),
+    upstreams: config.upstreams.map(({ id, targets }) => ({ id, targets: targets.map(({ address }) => address.text) })),
+    agents: config.agents.map((agent) => {
+      const runtime = facts.agents.get(agent.id)
+      const problem = runtime?.client.lastError
+      return {
+        id: agent.id, state: runtime?.client.state ?? 'closed', managed: runtime?.managed ?? false, pid: runtime?.program?.pid ?? null,
+        restarts: runtime?.program?.restarts ?? 0, failure_mode: agent.failureMode, mode: agent.mode,
+        ...problem === undefined || runtime?.client.state === 'ready' ? {} : { problem },
+      }
+    }),
+    ...evidence === undefined || config.evidence === undefined ? {} : {
+      evidence: { file: config.evidence.file, records: evidence.records, dropped: evidence.dropped, failing: evidence.failing, head: evidence.head.hash },
+    },
+  }
+}

@@ -1,0 +1,130 @@
+import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
+import { quote } from './quote.ts'
+import { redactQuery, redactUrl } from './redact.ts'
+
+/**
+ * The access log's lines. Built by hand: this runs once per request (test/bench/access-log.bench.ts). Everything that comes from
+ * outside passes through `quote`, so that no value can end a line or a field.
+ */
+
+/** Who ended the exchange before the upstream's answer was delivered. */
+export type TerminatedBy = 'client' | 'upstream' | 'agent' | 'sentinel' | 'none'
+
+export function terminatedBy (x: Exchange): TerminatedBy {
+  if (x.fault !== undefined) return x.fault.row.blame
+  return x.decisions?.some((d) => d.applied && d.status > 0) === true ? 'agent' : 'none'
+}
+
+/** One JSON object and a newline. `ts` is when the exchange ended; durations are milliseconds, sizes bytes of body. */
+export function jsonLine (x: Exchange, nowMs: number, attributes: readonly string[]): string {
+  const { request, fault } = x
+  const tls = x.peer.tls
+  let line = `{"ts":"${isoTime(nowMs)}","request_id":${quote(x.id)},"client_ip":${quote(x.clientIp)},"peer_ip":${quote(x.peer.address)}` +
+    `,"listener":${quote(x.listener)},"host":${quote(request.authority)},"method":${quote(request.method)},"path":${quote(request.rawPath)}`
+  if (request.query !== '') line += `,"query":${quote(redactQuery(request.query))}`
+  line += `,"protocol":"HTTP/${request.version}","status":${x.reply?.status ?? 0},"bytes_in":${x.requestBytes},"bytes_out":${x.responseBytes}` +
+    `,"duration_ms":${millis(x.durationMs)},"route":${x.route === undefined ? 'null' : quote(x.route.name)}`
+  if (x.upstream !== '') {
+    line += `,"upstream":${quote(x.upstream)},"target":${quote(x.target)},"tries":${x.tries},"upstream_ms":${millis(x.upstreamMs)}`
+  }
+  if (fault !== undefined) {
+    line += `,"fault":"${fault.code}"`
+    if (fault.detail !== undefined) line += `,"detail":${quote(fault.detail, 512)}`
+  }
+  line += `,"terminated_by":"${terminatedBy(x)}"`
+  const userAgent = request.headers.get('user-agent')
+  if (userAgent !== undefined) line += `,"user_agent":${quote(userAgent, 1024)}`
+  const referer = request.headers.get('referer')
+  if (referer !== undefined) line += `,"referer":${quote(redactUrl(referer), 2048)}`
+  if (tls !== undefined) line += `,"tls":{"version":${quote(tls.version)},"sni":${quote(tls.sni)}}`
+  if (x.decisions !== undefined) line += agentsPart(x.decisions)
+  if (attributes.length > 0 && x.attributes !== undefined) line += attributesPart(x.attributes, attributes)
+  return `${line}}\n`
+}
+
+function agentsPart (decisions: readonly DecisionRecord[]): string {
+  let part = ',"agents":['
+  for (let i = 0; i < decisions.length; i++) {
+    const d = decisions[i]!
+    part += `${i === 0 ? '' : ','}{"agent":${quote(d.agent)},"phase":"${d.phase}","mode":"${d.mode}","verdict":${quote(d.verdict, 64)}` +
+      `,"applied":${d.applied ? 'true' : 'false'},"ms":${millis(d.durationMs)}`
+    if (d.status > 0) part += `,"status":${d.status}`
+    if (d.fault !== undefined) part += `,"fault":"${d.fault.code}","failure_mode":"${d.failureMode ?? 'closed'}"`
+    if (d.ticket !== undefined) part += `,"ticket":${quote(d.ticket, 128)}`
+    const { audit } = d
+    if (audit !== undefined) {
+      if (audit.ruleIds.length > 0) part += `,"rule_ids":${listPart(audit.ruleIds)}`
+      if (audit.reason !== '') part += `,"reason":${quote(audit.reason, 256)}`
+    }
+    part += '}'
+  }
+  return `${part}]`
+}
+
+const MAX_RULES = 32
+
+function listPart (items: readonly string[]): string {
+  let part = '['
+  for (let i = 0; i < items.length && i < MAX_RULES; i++) part += i === 0 ? quote(items[i]!, 128) : `,${quote(items[i]!, 128)}`
+  return items.length > MAX_RULES ? `${part},"… ${items.length - MAX_RULES} more"]` : `${part}]`
+}
+
+function attributesPart (attributes: ReadonlyMap<string, string>, names: readonly string[]): string {
+  let part = ''
+  for (const name of names) {
+    const value = attributes.get(name)
+    if (value !== undefined) part += `${part === '' ? '' : ','}${quote(name)}:${quote(value, 1024)}`
+  }
+  return part === '' ? '' : `,"attributes":{${part}}`
+}
+
+/** Apache's combined format. The user is always "-": who it is belongs to the agents. */
+export function combinedLine (x: Exchange, nowMs: number): string {
+  const { request } = x
+  const query = request.query === '' ? '' : `?${redactQuery(request.query)}`
+  const target = inCombined(`${request.method} ${request.rawPath}${query} HTTP/${request.version}`, 8192)
+  const referer = request.headers.get('referer')
+  const userAgent = request.headers.get('user-agent')
+  return `${x.clientIp} - - [${combinedTime(nowMs)}] "${target}" ${x.reply?.status ?? 0} ${x.responseBytes === 0 ? '-' : x.responseBytes}` +
+    ` "${referer === undefined ? '-' : inCombined(redactUrl(referer), 2048)}" "${userAgent === undefined ? '-' : inCombined(userAgent, 1024)}"\n`
+}
+
+/** As Apache does it: what could end the field or the line, and bytes that are not ASCII, become \xHH. */
+function inCombined (text: string, maxChars: number): string {
+  const bounded = text.length > maxChars ? text.slice(0, maxChars) : text
+  if (!/[^\u0020\u0021\u0023-\u005b\u005d-\u007e]/.test(bounded)) return bounded
+  return bounded.replace(/[^\u0020\u0021\u0023-\u005b\u005d-\u007e]/g, (unit) => `\\x${(unit.charCodeAt(0) & 0xff).toString(16).padStart(2, '0')}`)
+}
+
+/** Microsecond resolution without a long tail of digits. */
+function millis (ms: number): number {
+  return Math.round(ms * 1000) / 1000
+}
+
+let second = -1
+let secondIso = ''
+let combinedSecond = -1
+let combinedText = ''
+
+/** `toISOString` once a second, not once a line. */
+function isoTime (nowMs: number): string {
+  const now = Math.floor(nowMs / 1000)
+  if (now !== second) {
+    second = now
+    secondIso = new Date(now * 1000).toISOString().slice(0, 20)
+  }
+  const ms = Math.floor(nowMs) - now * 1000
+  return `${secondIso}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+function combinedTime (nowMs: number): string {
+  const now = Math.floor(nowMs / 1000)
+  if (now !== combinedSecond) {
+    combinedSecond = now
+    const iso = new Date(now * 1000).toISOString()
+    combinedText = `${iso.slice(8, 10)}/${months[Number(iso.slice(5, 7)) - 1]}/${iso.slice(0, 4)}:${iso.slice(11, 19)} +0000`
+  }
+  return combinedText
+}

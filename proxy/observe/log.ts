@@ -1,0 +1,134 @@
+import { isatty } from 'node:tty'
+import { pino } from 'pino'
+import type { Logger } from 'pino'
+import { agentLines } from './agent-lines.ts'
+import type { AgentStream } from './agent-lines.ts'
+import { safeFacts } from './facts.ts'
+import type { LogFacts } from './facts.ts'
+import { openLineSink } from './line-sink.ts'
+import { prettyLine } from './pretty.ts'
+import { scrubText } from './redact.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/**
+ * What the parts of the proxy say. The message is a sentence for people; `facts` are fields for machines: `code` where a fault is
+ * meant, `error` for what was thrown, `component` in a child. Secrets are taken out by the names of fields.
+ */
+export interface Log {
+  debug (message: string, facts?: LogFacts): void
+  info (message: string, facts?: LogFacts): void
+  warn (message: string, facts?: LogFacts): void
+  error (message: string, facts?: LogFacts): void
+  /** The same log with these facts on every line. */
+  child (facts: LogFacts): Log
+}
+
+export interface RootLog extends Log {
+  /** Changes the level of this log and of all its children, for a reload. */
+  setLevel (level: LogLevel): void
+  /** A line that an agent's process wrote, with the agent's name. Bounded in length and rate. */
+  mergeAgentLine (agentId: string, stream: AgentStream, line: string): void
+  /** Writes what waits before it returns. For the end of a process; happens by itself on `exit`. */
+  flushSync (): void
+  close (): Promise<void>
+}
+
+export interface LogOptions {
+  readonly level: LogLevel
+  /** "auto" is pretty on a terminal and JSON everywhere else. */
+  readonly format: 'auto' | 'json' | 'pretty'
+  /** "stderr" when absent; a path writes a file. */
+  readonly to?: string
+}
+
+const MAX_BUFFER_BYTES = 1024 * 1024
+
+/** The proxy's own log: JSON lines in the shape pino gives them (level, time, msg), or one readable line each on a terminal. */
+export function createLog (options: LogOptions): RootLog {
+  const to = options.to ?? 'stderr'
+  const sink = openLineSink({ to, maxBufferBytes: MAX_BUFFER_BYTES, immediate: true })
+  const terminal = to === 'stderr' && isatty(2)
+  const pretty = options.format === 'pretty' || (options.format === 'auto' && terminal)
+  let saidLost = 0
+  const shape = pretty ? (line: string) => prettyLine(line, terminal) : (line: string) => line
+  const write = (line: string) => {
+    const lost = sink.lostLines - saidLost
+    // Nobody else can say it: it is told where the lines are missing, as soon as there is room again.
+    if (lost > 0 && sink.write(shape(`{"level":40,"time":${Date.now()},"msg":"log lines were lost","lost":${lost}}\n`))) saidLost += lost
+    sink.write(shape(line))
+  }
+  const flushSync = () => sink.flushSync()
+  process.on('exit', flushSync)
+  return logTo({
+    level: options.level,
+    write,
+    flushSync,
+    async close () {
+      process.off('exit', flushSync)
+      await sink.close()
+    },
+  })
+}
+
+/** The log without its destination: `write` gets one line of JSON with its newline. For tests, and for other sinks. */
+export function logTo (target: {
+  level: LogLevel
+  write: (line: string) => void
+  flushSync?: () => void
+  close?: () => Promise<void>
+}): RootLog {
+  const root = pino({ base: null, level: 'trace' }, { write: target.write })
+  const threshold = { level: target.level }
+  const log = new PinoLog(root, threshold)
+  const lines = agentLines(log)
+  return Object.assign(log, {
+    setLevel (level: LogLevel) { threshold.level = level },
+    mergeAgentLine: lines.merge,
+    flushSync () { target.flushSync?.() },
+    async close () {
+      lines.close()
+      await target.close?.()
+    },
+  })
+}
+
+const weights: Record<LogLevel, number> = { debug: 20, info: 30, warn: 40, error: 50 }
+
+/** The threshold is shared by a log and all its children, so that a reload reaches those that parts of the proxy hold. */
+class PinoLog implements Log {
+  readonly #pino: Logger
+  readonly #threshold: { level: LogLevel }
+
+  constructor (target: Logger, threshold: { level: LogLevel }) {
+    this.#pino = target
+    this.#threshold = threshold
+  }
+
+  debug (message: string, facts?: LogFacts): void {
+    this.#write('debug', message, facts)
+  }
+
+  info (message: string, facts?: LogFacts): void {
+    this.#write('info', message, facts)
+  }
+
+  warn (message: string, facts?: LogFacts): void {
+    this.#write('warn', message, facts)
+  }
+
+  error (message: string, facts?: LogFacts): void {
+    this.#write('error', message, facts)
+  }
+
+  child (facts: LogFacts): Log {
+    return new PinoLog(this.#pino.child(safeFacts(facts)), this.#threshold)
+  }
+
+  #write (level: LogLevel, message: string, facts: LogFacts | undefined): void {
+    if (weights[level] < weights[this.#threshold.level]) return
+    const text = scrubText(message)
+    if (facts === undefined) this.#pino[level](text)
+    else this.#pino[level](safeFacts(facts), text)
+  }
+}

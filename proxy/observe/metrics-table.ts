@@ -1,0 +1,72 @@
+import { counterOrGauge, histogram } from './registry.ts'
+import type { Cell, Family, HistogramCell } from './registry.ts'
+
+/** Seconds. Fine below 5 ms, where most of a proxy's life happens. */
+const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+/** Seconds. An agent call on one machine takes tens of microseconds. */
+const agentBuckets = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+const sizeBuckets = [0, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864, 268_435_456, 1_073_741_824]
+
+function counter (name: string, labels: readonly string[], help: string): Family<Cell> {
+  return counterOrGauge({ name, kind: 'counter', labels, help })
+}
+
+function gauge (name: string, labels: readonly string[], help: string): Family<Cell> {
+  return counterOrGauge({ name, kind: 'gauge', labels, help })
+}
+
+function distribution (name: string, labels: readonly string[], buckets: readonly number[], help: string): Family<HistogramCell> {
+  return histogram({ name, kind: 'histogram', labels, buckets, help })
+}
+
+/** Every metric, declared once. METRICS.md is made from this (`generate.ts`). New series of it, empty, at each call. */
+export function metricTable () {
+  return {
+    requests: counter('sentinel_requests_total', ['route', 'method', 'status'],
+      'Exchanges that are over. Route "(none)" when none matched; status 0 when the client left before an answer; unusual methods are "(other)".'),
+    requestDuration: distribution('sentinel_request_duration_seconds', ['route'], latencyBuckets,
+      'From the first byte of the request head to the last byte of the answer.'),
+    activeRequests: gauge('sentinel_active_requests', [], 'Exchanges being served now.'),
+    requestBody: distribution('sentinel_request_body_size_bytes', ['route'], sizeBuckets, 'Bytes of request body read from the client.'),
+    responseBody: distribution('sentinel_response_body_size_bytes', ['route'], sizeBuckets, 'Bytes of response body sent to the client.'),
+    faults: counter('sentinel_faults_total', ['code', 'blame'], 'Exchanges that ended in a fault, by its code and by who is to blame.'),
+
+    upstreamAttempts: counter('sentinel_upstream_attempts_total', ['upstream', 'route'], 'Requests sent to targets of an upstream, repeated ones included.'),
+    upstreamFailures: counter('sentinel_upstream_failures_total', ['upstream', 'route', 'reason'],
+      'Attempts that failed: the fault code for the last attempt of an exchange, "retried" for those another attempt followed.'),
+    upstreamDuration: distribution('sentinel_upstream_duration_seconds', ['upstream'], latencyBuckets,
+      'From sending the request to the head of the upstream\'s response.'),
+
+    agentCalls: counter('sentinel_agent_calls_total', ['agent', 'phase', 'verdict', 'mode'], 'Questions put to agents and what they decided; "failed" when they did not.'),
+    agentLatency: distribution('sentinel_agent_latency_seconds', ['agent', 'phase'], agentBuckets, 'From asking an agent to applying its decision.'),
+    agentFailures: counter('sentinel_agent_failures_total', ['agent', 'code', 'failure_mode'],
+      'Questions without a decision, and whether the exchange went on (open) or not (closed).'),
+    agentBlocks: counter('sentinel_blocked_requests_total', ['agent', 'verdict', 'route'], 'Exchanges that an agent\'s applied decision answered instead of the upstream.'),
+    agentState: gauge('sentinel_agent_state', ['agent', 'state'], '1 for the state the agent is in, 0 for those it was in before.'),
+    agentRestarts: counter('sentinel_agent_restarts_total', ['agent'], 'Starts of a managed agent after its first.'),
+    agentProtocolFaults: counter('sentinel_agent_protocol_faults_total', ['agent', 'kind'], 'Replies of an agent that break the protocol, by kind.'),
+
+    evidenceRecords: counter('sentinel_evidence_records_total', [], 'Evidence records written to the file.'),
+    evidenceDropped: counter('sentinel_evidence_dropped_total', [], 'Evidence records lost because the queue was full; each loss is a record of the chain, too.'),
+    evidenceQueue: gauge('sentinel_evidence_queue_records', [], 'Evidence records that wait to be written.'),
+    evidenceFailing: gauge('sentinel_evidence_failing', [], '1 while the evidence file cannot be written.'),
+    accessLogLost: counter('sentinel_access_log_lost_total', [], 'Access log lines lost because the disk or the reader was too slow.'),
+
+    configReloads: counter('sentinel_config_reloads_total', ['result'], 'Reloads of the configuration: "success" or "failure".'),
+    configReloadTime: gauge('sentinel_config_last_reload_success_timestamp_seconds', [], 'When the running configuration was put in place (Unix time).'),
+
+    openConnections: gauge('sentinel_open_connections', ['listener'], 'Client connections open now.'),
+    eventLoopLag: gauge('sentinel_event_loop_lag_seconds', ['stat'], 'Delay of the event loop since the last scrape: "mean", "p99", "max".'),
+    seriesOverflow: counter('sentinel_metrics_overflow_total', ['metric'], 'Observations counted under "(other)" because a metric had too many series.'),
+    up: gauge('sentinel_up', [], '1 while the proxy runs.'),
+    buildInfo: gauge('sentinel_build_info', ['version', 'node'], 'Always 1; the labels say what runs.'),
+
+    cpu: counter('process_cpu_seconds_total', [], 'Processor time of the process, user and system.'),
+    residentMemory: gauge('process_resident_memory_bytes', [], 'Memory the process holds.'),
+    heapUsed: gauge('nodejs_heap_size_used_bytes', [], 'JavaScript heap in use.'),
+    externalMemory: gauge('nodejs_external_memory_bytes', [], 'Memory of buffers and native objects outside the heap.'),
+    startTime: gauge('process_start_time_seconds', [], 'When the process started (Unix time).'),
+  }
+}
+
+export type MetricTable = ReturnType<typeof metricTable>

@@ -1,0 +1,133 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
+import { metricTable } from './metrics-table.ts'
+import type { MetricTable } from './metrics-table.ts'
+import { EXPOSITION_TYPE, OTHER, expose } from './registry.ts'
+
+export interface Metrics {
+  /** What an exchange that is over adds. Called once for each. */
+  observeExchange (x: Exchange): void
+  /** A decision that came after its exchange was over (shadow mode). */
+  observeDecision (x: Exchange, decision: DecisionRecord): void
+  agentState (agent: string, state: string): void
+  /** Forgets an agent's state: it left the configuration. */
+  agentGone (agent: string): void
+  agentRestarted (agent: string): void
+  agentProtocolFault (agent: string, kind: string): void
+  configReloaded (success: boolean): void
+  /** Asked right before each exposition, to set gauges and totals whose truth lives elsewhere (`table`). Returns how to stop. */
+  onScrape (tell: (table: MetricTable) => void): () => void
+  /** All series in Prometheus' text format. */
+  render (): string
+  readonly contentType: string
+  readonly table: MetricTable
+  /** Stops measuring the event loop. */
+  close (): void
+}
+
+/** A label may not be chosen freely by clients: what is not one of these is "(other)". */
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'PROPFIND', 'PROPPATCH', 'MKCOL', 'COPY', 'MOVE', 'LOCK', 'UNLOCK', 'REPORT', 'SEARCH', 'QUERY'])
+/** Verdicts come from agents by way of the codec; a new word is not a new series. */
+const verdicts = new Set(['allow', 'flag', 'review', 'block', 'redirect', 'challenge', 'redact', 'failed'])
+const NO_ROUTE = '(none)'
+
+/** Strings of statuses, made once. */
+const statusTexts = Array.from({ length: 600 }, (_, status) => String(status))
+
+export function createMetrics (options: { version: string }): Metrics {
+  const table = metricTable()
+  const families = Object.values(table)
+  const tellers = new Set<(table: MetricTable) => void>()
+  const states = new Map<string, Set<string>>()
+  const delay = monitorEventLoopDelay({ resolution: 20 })
+  delay.enable()
+  table.up.cell().set(1)
+  table.buildInfo.cell(options.version, process.version).set(1)
+  table.startTime.cell().set(Math.round(performance.timeOrigin) / 1000)
+  table.configReloads.cell('success')
+  table.configReloads.cell('failure')
+
+  return {
+    table,
+    contentType: EXPOSITION_TYPE,
+    observeExchange: (x) => observeExchange(table, x),
+    observeDecision: (x, decision) => observeDecision(table, x.route?.name ?? NO_ROUTE, decision),
+    agentState (agent, state) {
+      const seen = states.get(agent) ?? new Set()
+      states.set(agent, seen.add(state))
+      for (const name of seen) table.agentState.cell(agent, name).set(name === state ? 1 : 0)
+    },
+    agentGone (agent) {
+      for (const name of states.get(agent) ?? []) table.agentState.cell(agent, name).set(0)
+      states.delete(agent)
+    },
+    agentRestarted: (agent) => table.agentRestarts.cell(agent).add(),
+    agentProtocolFault: (agent, kind) => table.agentProtocolFaults.cell(agent, kind).add(),
+    configReloaded (success) {
+      table.configReloads.cell(success ? 'success' : 'failure').add()
+      if (success) table.configReloadTime.cell().set(Date.now() / 1000)
+    },
+    onScrape (tell) {
+      tellers.add(tell)
+      return () => tellers.delete(tell)
+    },
+    render () {
+      tellProcess(table)
+      tellEventLoop(table, delay)
+      for (const tell of tellers) tell(table)
+      for (const family of families) {
+        if (family.overflowed > 0) table.seriesOverflow.cell(family.declaration.name).set(family.overflowed)
+      }
+      return expose(families)
+    },
+    close: () => void delay.disable(),
+  }
+}
+
+function observeExchange (table: MetricTable, x: Exchange): void {
+  const route = x.route === undefined ? NO_ROUTE : x.route.name
+  const method = methods.has(x.request.method) ? x.request.method : OTHER
+  table.requests.cell(route, method, statusTexts[x.reply?.status ?? 0] ?? OTHER).add()
+  table.requestDuration.cell(route).observe(x.durationMs / 1000)
+  table.requestBody.cell(route).observe(x.requestBytes)
+  table.responseBody.cell(route).observe(x.responseBytes)
+  if (x.fault !== undefined) table.faults.cell(x.fault.code, x.fault.row.blame).add()
+  if (x.upstream !== '') observeUpstream(table, route, x)
+  const { decisions } = x
+  if (decisions === undefined) return
+  for (let i = 0; i < decisions.length; i++) observeDecision(table, route, decisions[i]!)
+}
+
+function observeUpstream (table: MetricTable, route: string, x: Exchange): void {
+  if (x.tries > 0) table.upstreamAttempts.cell(x.upstream, route).add(x.tries)
+  if (x.tries > 1) table.upstreamFailures.cell(x.upstream, route, 'retried').add(x.tries - 1)
+  if (x.fault?.row.blame === 'upstream') table.upstreamFailures.cell(x.upstream, route, x.fault.code).add()
+  if (x.upstreamMs > 0) table.upstreamDuration.cell(x.upstream).observe(x.upstreamMs / 1000)
+}
+
+function observeDecision (table: MetricTable, route: string, d: DecisionRecord): void {
+  const verdict = verdicts.has(d.verdict) ? d.verdict : OTHER
+  table.agentCalls.cell(d.agent, d.phase, verdict, d.mode).add()
+  table.agentLatency.cell(d.agent, d.phase).observe(d.durationMs / 1000)
+  if (d.fault !== undefined) table.agentFailures.cell(d.agent, d.fault.code, d.failureMode ?? 'closed').add()
+  else if (d.applied && d.status > 0) table.agentBlocks.cell(d.agent, verdict, route).add()
+}
+
+function tellProcess (table: MetricTable): void {
+  const memory = process.memoryUsage()
+  const cpu = process.cpuUsage()
+  table.cpu.cell().set((cpu.user + cpu.system) / 1e6)
+  table.residentMemory.cell().set(memory.rss)
+  table.heapUsed.cell().set(memory.heapUsed)
+  table.externalMemory.cell().set(memory.external)
+}
+
+/** The histogram holds the time between two turns of a 20 ms timer; what is above 20 ms is lag. */
+function tellEventLoop (table: MetricTable, delay: ReturnType<typeof monitorEventLoopDelay>): void {
+  const lag = (nanoseconds: number) => Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e9 - 0.02) : 0
+  const any = delay.count > 0
+  table.eventLoopLag.cell('mean').set(any ? lag(delay.mean) : 0)
+  table.eventLoopLag.cell('p99').set(any ? lag(delay.percentile(99)) : 0)
+  table.eventLoopLag.cell('max').set(any ? lag(delay.max) : 0)
+  delay.reset()
+}

@@ -1,0 +1,140 @@
+import type { Exchange, Reply, Responder } from '../pipeline/exchange.ts'
+import { Fault } from '../pipeline/faults.ts'
+import { Attempt, type AttemptSettings } from './attempt.ts'
+import { balancers, type Balancer, type BalancerName } from './balancers/index.ts'
+import { Connections, type UpstreamTls } from './connections.ts'
+
+export interface UpstreamSettings {
+  readonly id: string
+  readonly targets: readonly TargetSettings[]
+  readonly balance: BalancerName
+  readonly connectTimeoutMs: number
+  /** Longest wait for the response head after the request, and for each piece of the response body. */
+  readonly readTimeoutMs: number
+  /** Longest wait for a target to take a piece of the request body. */
+  readonly writeTimeoutMs: number
+  /** For each target. */
+  readonly poolMaxConnections: number
+  readonly poolIdleMs: number
+  /** Exchanges that wait for a connection to one target; more are refused with UPSTREAM_BUSY. Default 1000. */
+  readonly poolMaxWaiting?: number
+  /** Present: the targets speak TLS. */
+  readonly tls?: UpstreamTls
+}
+
+export interface TargetSettings {
+  /** Name or address; IPv6 without brackets. */
+  readonly host: string
+  readonly port: number
+  /** Share of the exchanges; 0 = none. */
+  readonly weight: number
+}
+
+export interface Upstream extends Responder {
+  /** For metrics: one row for each target. */
+  readonly targets: readonly TargetState[]
+  /** Closes unused connections at once and the others when their exchange is over, or when the deadline aborts. */
+  close (deadline: AbortSignal): Promise<void>
+}
+
+export interface TargetState {
+  readonly name: string
+  readonly connections: number
+  readonly waiting: number
+}
+
+interface Target {
+  readonly name: string
+  readonly connections: Connections
+}
+
+export function createUpstream (settings: UpstreamSettings): Upstream {
+  return new TargetGroup(settings)
+}
+
+/** Methods that may be sent twice (RFC 9110 section 9.2.2). */
+const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+
+class TargetGroup implements Upstream {
+  readonly name: string
+  readonly #targets: readonly Target[]
+  readonly #balancer: Balancer
+  readonly #attempt: AttemptSettings
+
+  constructor (settings: UpstreamSettings) {
+    this.name = settings.id
+    this.#balancer = balancers[settings.balance](settings.targets.map((target) => target.weight))
+    this.#attempt = {
+      secure: settings.tls !== undefined,
+      connectTimeoutMs: settings.connectTimeoutMs,
+      readTimeoutMs: settings.readTimeoutMs,
+      writeTimeoutMs: settings.writeTimeoutMs,
+    }
+    this.#targets = settings.targets.map(({ host, port }) => ({
+      name: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
+      connections: new Connections({
+        host,
+        port,
+        connectTimeoutMs: settings.connectTimeoutMs,
+        maxConnections: settings.poolMaxConnections,
+        idleMs: settings.poolIdleMs,
+        maxWaiting: settings.poolMaxWaiting ?? 1_000,
+        tls: settings.tls,
+      }),
+    }))
+  }
+
+  get targets (): readonly TargetState[] {
+    return this.#targets.map(({ name, connections }) => ({ name, connections: connections.size, waiting: connections.waiting }))
+  }
+
+  /** Asks targets in turn until one takes the request. Only a request of which nothing has left is offered to another one. */
+  async respond (x: Exchange): Promise<Reply> {
+    x.upstream = this.name
+    if (!x.request.upstreamPath.startsWith('/')) throw new Fault('BAD_REQUEST', 'no upstream serves this request target')
+    let failed: Set<number> | undefined
+    let last: Fault | undefined
+    for (;;) {
+      const index = this.#balancer.next(failed)
+      if (index === undefined) throw last ?? new Fault('NO_TARGET', 'no target of weight above 0')
+      const { connections, name } = this.#targets[index]!
+      x.target = name
+      x.tries++
+      let attempt: Attempt | undefined
+      try {
+        const taken = connections.take(x.signal)
+        const link = taken instanceof Promise ? await taken : taken
+        attempt = new Attempt(x, link, this.#attempt)
+        return await attempt.run()
+      } catch (error) {
+        if (!(error instanceof Fault) || x.tries > this.#targets.length || !mayRetry(error, attempt, x)) throw error
+        last = error
+        // A stale connection says nothing about its target, but much about the other unused ones: the next one is dialled.
+        if (attempt?.sent === true) connections.closeIdle()
+        else (failed ??= new Set()).add(index)
+      }
+    }
+  }
+
+  async close (deadline: AbortSignal): Promise<void> {
+    const cut = new Fault('SHUTTING_DOWN', `upstream ${this.name} was closed`)
+    const aborted = new Promise<void>((resolve) => {
+      if (deadline.aborted) resolve()
+      else deadline.addEventListener('abort', () => resolve(), { once: true })
+    })
+    const drained = Promise.all(this.#targets.map(({ connections }) => connections.drain()))
+    await Promise.race([drained, aborted])
+    for (const { connections } of this.#targets) connections.destroy(cut)
+  }
+}
+
+/**
+ * Nothing was sent: any other target will do. Sent on a connection that had been idle and closed without a byte in return:
+ * the target closed it at the same moment, and a request that may be sent twice is sent again (RFC 9112 section 9.3.1).
+ */
+function mayRetry (fault: Fault, attempt: Attempt | undefined, x: Exchange): boolean {
+  if (x.signal.aborted) return false
+  if (attempt === undefined || !attempt.sent) return fault.row.retry === 'unsent'
+  const stale = fault.code === 'UPSTREAM_RESET' && attempt.onUsedConnection && !attempt.answered
+  return stale && x.requestBody === undefined && idempotent.has(x.request.method)
+}

@@ -1,0 +1,158 @@
+import { emptyAudit, noEntries, type Audit, type Decision as WireDecision, type DecisionFields, type DecisionOneOf, type Wants } from '../proto/codec/index.ts'
+import { checkToken, editsOf, linesOf, type HeaderEdit, type HeaderEdits, type HeadersInit } from './headers.ts'
+
+/** What may be attached to any decision. */
+export interface Extras {
+  /** Facts for later agents of the chain and for the access log. An empty text removes one. */
+  readonly attributes?: Readonly<Record<string, string>>
+  /** Facts for log and evidence; clients never see them. */
+  readonly audit?: Partial<Omit<Audit, 'details'>> & { readonly details?: Readonly<Record<string, string>> }
+  /** Changes of the request on its way to the upstream; only in answers to request events. */
+  readonly requestHeaders?: HeaderEdits
+  /** Changes of the response; in answers to request events they are kept until the response comes. */
+  readonly responseHeaders?: HeaderEdits
+  /** Replaces the whole body that the handler was given (buffer mode). */
+  readonly replaceBody?: string | Uint8Array
+  /** New path, as it is to be sent: percent-encoded, beginning with "/". */
+  readonly rewritePath?: string
+  /** New query without "?". Empty: none. */
+  readonly rewriteQuery?: string
+  /** Another upstream that the route lists. */
+  readonly upstream?: string
+}
+
+export type DecisionKind = 'allow' | 'flag' | 'review' | 'block' | 'redirect' | 'challenge' | 'redact'
+
+type Outcome = Exclude<DecisionOneOf, { kind: undefined }>
+
+/** What an agent decided. Made by `allow`, `block` and the others; never changed afterwards. */
+export class Decision {
+  readonly outcome: Outcome
+  readonly extras: Extras
+
+  constructor (outcome: Outcome, extras: Extras) {
+    this.outcome = outcome
+    this.extras = extras
+  }
+
+  get kind (): DecisionKind {
+    return this.outcome.kind
+  }
+
+  /** The same decision with more attached. What was attached already stays, unless the same thing is given again. */
+  with (extras: Extras): Decision {
+    const { attributes, audit } = this.extras
+    return new Decision(this.outcome, {
+      ...this.extras,
+      ...extras,
+      ...(attributes && extras.attributes ? { attributes: { ...attributes, ...extras.attributes } } : {}),
+      ...(audit && extras.audit ? { audit: { ...audit, ...extras.audit } } : {}),
+    })
+  }
+}
+
+/** Goes on. The same as returning nothing. */
+export function allow (extras: Extras = {}): Decision {
+  return new Decision({ kind: 'allow', value: {} }, extras)
+}
+
+/** Goes on, and is remembered as evidence. */
+export function flag (extras: Extras = {}): Decision {
+  return new Decision({ kind: 'flag', value: {} }, extras)
+}
+
+/** Needs a person. Without a review queue the proxy refuses and tells the client the ticket. */
+export function review (ticket = '', extras: Extras = {}): Decision {
+  return new Decision({ kind: 'review', value: { ticket } }, extras)
+}
+
+/** Goes on, changed by the edits or the body that come with it. */
+export function redact (extras: Extras = {}): Decision {
+  return new Decision({ kind: 'redact', value: {} }, extras)
+}
+
+export interface Answer {
+  /** Text, bytes, or anything else as JSON. The matching Content-Type is added when `headers` has none. */
+  readonly body?: string | Uint8Array | Readonly<Record<string, unknown>>
+  readonly headers?: HeadersInit
+}
+
+/** Ends here with this answer. `status` 400–599. */
+export function block (status = 403, { body, headers = {}, ...extras }: Answer & Extras = {}): Decision {
+  if (!Number.isInteger(status) || status < 400 || status > 599) throw new RangeError(`a block needs a status from 400 to 599, not ${status}`)
+  const lines = linesOf(headers)
+  const content = contentOf(body)
+  if (content.type !== '' && !lines.some((text, i) => i % 2 === 0 && text.toLowerCase() === 'content-type')) lines.push('Content-Type', content.type)
+  return new Decision({ kind: 'block', value: { status, headers: lines, body: content.bytes } }, extras)
+}
+
+/** Sends the client elsewhere. Characters that cannot stand in a header are percent-encoded. */
+export function redirect (location: string, status: 301 | 302 | 303 | 307 | 308 = 302, extras: Extras = {}): Decision {
+  if (![301, 302, 303, 307, 308].includes(status)) throw new RangeError(`a redirect needs status 301, 302, 303, 307 or 308, not ${status}`)
+  if (location === '') throw new TypeError('a redirect needs a location')
+  return new Decision({ kind: 'redirect', value: { status, location: location.replace(/[^\x21-\x7e]+/g, encodeURIComponent) } }, extras)
+}
+
+/** 401 with `WWW-Authenticate: scheme params` (RFC 9110 section 11.6.1). */
+export function challenge (
+  scheme: string,
+  params: Readonly<Record<string, string>> = {},
+  { body, ...extras }: Pick<Answer, 'body'> & Extras = {},
+): Decision {
+  checkToken(scheme, 'scheme')
+  for (const name of Object.keys(params)) checkToken(name, 'parameter')
+  return new Decision({ kind: 'challenge', value: { scheme, params: new Map(Object.entries(params)), body: contentOf(body).bytes } }, extras)
+}
+
+/** Recorded on the views while a handler ran. */
+export interface Recorded {
+  readonly requestHeaders: readonly HeaderEdit[]
+  readonly responseHeaders: readonly HeaderEdit[]
+  readonly attributes: ReadonlyMap<string, string>
+}
+
+/** The decision as the protocol has it. */
+export function wireDecision (decision: Decision, recorded: Recorded, wants: Wants | undefined): WireDecision {
+  const { extras } = decision
+  const fields: DecisionFields = {
+    requestHeaders: extras.requestHeaders ? [...recorded.requestHeaders, ...editsOf(extras.requestHeaders)] : recorded.requestHeaders,
+    responseHeaders: extras.responseHeaders ? [...recorded.responseHeaders, ...editsOf(extras.responseHeaders)] : recorded.responseHeaders,
+    replaceBody: extras.replaceBody === undefined ? undefined : bytesOf(extras.replaceBody),
+    rewritePath: extras.rewritePath === undefined ? undefined : checkedPath(extras.rewritePath),
+    rewriteQuery: extras.rewriteQuery === undefined ? undefined : checkedTarget(extras.rewriteQuery, 'query'),
+    upstream: extras.upstream ?? '',
+    attributes: extras.attributes ? new Map([...recorded.attributes, ...Object.entries(extras.attributes)]) : recorded.attributes,
+    audit: extras.audit === undefined ? undefined : {
+      ...emptyAudit,
+      ...extras.audit,
+      details: extras.audit.details ? new Map(Object.entries(extras.audit.details)) : noEntries,
+    },
+    wants,
+  }
+  return { ...fields, ...decision.outcome }
+}
+
+/** Text becomes UTF-8; bytes are taken as they are, not copied. */
+export function bytesOf (body: string | Uint8Array): Buffer {
+  if (typeof body === 'string') return Buffer.from(body)
+  return Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+}
+
+function contentOf (body: Answer['body']): { bytes: Buffer, type: string } {
+  if (body === undefined) return { bytes: bytesOf(''), type: '' }
+  if (typeof body === 'string') return { bytes: bytesOf(body), type: body === '' ? '' : 'text/plain; charset=utf-8' }
+  if (body instanceof Uint8Array) return { bytes: bytesOf(body), type: '' }
+  return { bytes: Buffer.from(JSON.stringify(body)), type: 'application/json' }
+}
+
+function checkedPath (path: string): string {
+  if (!path.startsWith('/')) throw new TypeError(`a path begins with "/", not ${JSON.stringify(path.slice(0, 20))}`)
+  if (path.includes('?')) throw new TypeError('a path has no "?"; use rewriteQuery')
+  return checkedTarget(path, 'path')
+}
+
+/** The request line has no place for blanks and control characters: they would end it early (RFC 9112 section 3). */
+function checkedTarget (text: string, what: string): string {
+  if (!/^[\x21-\x7e\x80-\xff]*$/.test(text) || text.includes('#')) throw new TypeError(`a ${what} must be percent-encoded`)
+  return text
+}

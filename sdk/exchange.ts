@@ -1,0 +1,314 @@
+import type { BodyChunk, BodyMode, Event, ReplyOneOf, RequestHeaders, ResponseHeaders, Wants } from '../proto/codec/index.ts'
+import { noEntries } from '../proto/codec/index.ts'
+import { answerOf, decisionOf } from './answer.ts'
+import { AskedBody, type BodyAsker } from './asked-body.ts'
+import { hold, type ChunkAnswer } from './chunk.ts'
+import type { Configuration } from './configuration.ts'
+import { ExchangeContext, type ContextSource } from './context.ts'
+import { allow, wireDecision, type Decision, type Recorded } from './decision.ts'
+import { wantedBody, type AnyDefinition } from './definition.ts'
+import { AgentFailure, ExchangeEnded } from './failure.ts'
+import { Collector, LateBody, type BodyEvent } from './late-body.ts'
+import type { Log } from './log.ts'
+import type { Program } from './program.ts'
+import { AgentRequest, type LateBodyOptions } from './request.ts'
+import { AgentResponse } from './response.ts'
+import type { AgentStream } from './stream.ts'
+
+/** What a handler gave: nothing, a decision, a chunk answer, or, from JavaScript, anything. */
+type Outcome = unknown
+
+/** A piece of a body of which the rest must come first: a later event is answered. */
+const later = Symbol('answered with a later event')
+
+const plainAllow = allow()
+const nothingRecorded: Recorded = { requestHeaders: [], responseHeaders: [], attributes: noEntries }
+
+/** Events of one exchange that wait for its handlers. A proxy that sends more without waiting is not one of ours. */
+const maxQueuedEvents = 1024
+
+/** One exchange as the agent sees it: hands its events to the handlers, one at a time, and their answers to the stream. */
+export class Exchange implements ContextSource, BodyAsker {
+  readonly id: number
+  readonly #head: RequestHeaders
+  readonly #configuration: Configuration
+  readonly #program: Program
+  readonly #stream: AgentStream
+  readonly #request: AgentRequest
+  readonly #context: ExchangeContext
+  readonly #asked = new AskedBody(this)
+  #response: AgentResponse | undefined
+  #responseHead: ResponseHeaders | undefined
+  #lastSequence = 0
+  #queue: Event[] = []
+  #queuedBytes = 0
+  #running = false
+  /** The event whose reply the proxy awaits. */
+  #answering: Event | undefined
+  #askedForTime = false
+  deadlineAt = Infinity
+  /** Set when the handler of the headers asked for the body. */
+  #late: LateBody | undefined
+  /** What that handler decided before the body was there. */
+  #early: { readonly outcome: Outcome } | { readonly error: unknown } | undefined
+  #requestBody: Collector | undefined
+  #responseBody: Collector | undefined
+  #ended = false
+
+  constructor (id: number, head: RequestHeaders, configuration: Configuration, program: Program, stream: AgentStream) {
+    this.id = id
+    this.#head = head
+    this.#configuration = configuration
+    this.#program = program
+    this.#stream = stream
+    this.#request = new AgentRequest(head, this.#asked)
+    this.#context = new ExchangeContext(this, head.attributes)
+  }
+
+  get config (): unknown { return this.#configuration.config }
+  get state (): unknown { return this.#configuration.state }
+  get configVersion (): string { return this.#configuration.version }
+  get log (): Log { return this.#program.log }
+  get hasBody (): boolean { return this.#head.hasBody }
+  get maxBodyBytes (): number { return this.#program.agent.maxBodyBytes }
+
+  receive (event: Event): void {
+    if (event.sequence <= this.#lastSequence) return this.#refuse(event, 'bad_event', `event ${event.sequence} is not after ${this.#lastSequence}`)
+    this.#lastSequence = event.sequence
+    if (event.kind === 'cancel') return this.end(new ExchangeEnded(event.value.reason))
+    if (event.kind === 'credit') return
+    if (event.kind === 'request_body' && this.#late) return this.#receiveLate(event, this.#late)
+    if (event.kind === 'complete' && this.#running) this.end(new ExchangeEnded('complete'))
+    this.#late?.end(new ExchangeEnded(`${event.kind} came before the body`))
+    if (!this.#running) return this.#run(event)
+    if (this.#queue.length >= maxQueuedEvents || this.#queuedBytes > this.maxBodyBytes) {
+      return this.#refuse(event, 'busy', 'too many events of this exchange are waiting')
+    }
+    this.#queuedBytes += sizeOf(event)
+    this.#queue.push(event)
+  }
+
+  /** Nobody awaits an answer any longer. `complete` frees the exchange. */
+  end (reason: ExchangeEnded): void {
+    this.#ended = true
+    this.#answering = undefined
+    this.#queue = []
+    this.#queuedBytes = 0
+    this.#late?.end(reason)
+    this.#context.end(reason)
+  }
+
+  moreTime (ms: number): void {
+    if (this.#answering === undefined || this.#askedForTime) return
+    this.#askedForTime = true
+    this.deadlineAt = performance.now() + ms
+    this.#reply(this.#answering, { kind: 'more_time', value: { timeoutMs: Math.ceil(ms) } })
+  }
+
+  // ------------------------------------------------------------------------------------------- a body that is asked for late
+
+  ask (kind: 'buffer' | 'stream', { max, over }: LateBodyOptions): LateBody {
+    const event = this.#answering
+    if (this.#late) throw new Error('the body of this request was asked for already')
+    if (event?.kind !== 'request_headers') throw new Error('a body can be asked for in onRequest, before its answer, and nowhere else')
+    const wants: Wants = { done: false, requestBody: wantedBody(kind, max, over), responseHeaders: false, responseBody: undefined }
+    // A body in chunks follows its head to the upstream, so changes of the head go now; a whole body is held with it.
+    const recorded = kind === 'stream' ? this.#takeRecorded() : nothingRecorded
+    if (kind === 'stream') this.#request.headers.lock('the head went on when the body was asked for in chunks')
+    this.#answering = undefined
+    this.#late = new LateBody(kind, this.maxBodyBytes)
+    this.#reply(event, { kind: 'decision', value: wireDecision(plainAllow, recorded, wants) })
+    const early = this.#queue
+    this.#queue = []
+    this.#queuedBytes = 0
+    for (const queued of early) queued.kind === 'request_body' ? this.#late.push(queued) : this.#queue.push(queued)
+    return this.#late
+  }
+
+  answering (event: Event): void {
+    this.#answering = event.timeoutMs > 0 ? event : undefined
+    this.#askedForTime = false
+    this.deadlineAt = event.timeoutMs > 0 ? performance.now() + event.timeoutMs : Infinity
+  }
+
+  answer (answer: ChunkAnswer | undefined): void {
+    this.#finish(answer)
+  }
+
+  #receiveLate (event: BodyEvent, late: LateBody): void {
+    if (!late.finished) return late.push(event)
+    // The handler is through: what it decided answers the body, and without a decision the rest passes.
+    if (late.kind === 'buffer' && !event.value.end) return
+    this.answering(event)
+    const early = this.#early
+    this.#early = undefined
+    if (early && 'error' in early) this.#fail(early.error)
+    else this.#finish(early?.outcome)
+  }
+
+  // --------------------------------------------------------------------------------------------------- events, one at a time
+
+  #run (event: Event): void {
+    for (let next: Event | undefined = event; next; next = this.#take()) {
+      const handled = this.#handle(next)
+      if (handled === undefined) continue
+      this.#running = true
+      void handled.then(() => {
+        this.#running = false
+        const following = this.#take()
+        if (following) this.#run(following)
+      })
+      return
+    }
+  }
+
+  #take (): Event | undefined {
+    const event = this.#queue.shift()
+    if (event) this.#queuedBytes -= sizeOf(event)
+    return event
+  }
+
+  /** Never rejects: what a handler throws becomes an error reply. */
+  #handle (event: Event): Promise<void> | undefined {
+    this.answering(event)
+    try {
+      const outcome = this.#call(event)
+      if (isThenable(outcome)) return Promise.resolve(outcome).then((o) => this.#settle(event, { outcome: o }), (error: unknown) => this.#settle(event, { error }))
+      this.#settle(event, { outcome })
+    } catch (error) {
+      this.#settle(event, { error })
+    }
+    return undefined
+  }
+
+  #call (event: Event): Outcome {
+    const definition = this.#program.agent.definition
+    switch (event.kind) {
+      case 'request_headers': return definition.onRequest?.(this.#request, typed(this.#context))
+      case 'request_body': return this.#callWithRequestBody(event.value, definition)
+      case 'response_headers':
+        this.#request.headers.lock('the request was sent already')
+        this.#responseHead = event.value
+        this.#response = new AgentResponse(event.value)
+        return definition.onResponse?.(this.#response, this.#request, typed(this.#context))
+      case 'response_body': return this.#callWithResponseBody(event.value, definition)
+      case 'complete': return definition.onComplete?.(event.value, this.#request, typed(this.#context))
+      case undefined: throw new AgentFailure('unknown_event', 'an event of a kind that this version does not know')
+      default: throw new AgentFailure('not_subscribed', `the agent did not ask for ${event.kind}`)
+    }
+  }
+
+  #callWithRequestBody (chunk: BodyChunk, definition: AnyDefinition): Outcome {
+    const streamed = this.#isStreamed('request_body')
+    if (streamed && !definition.onRequestBody) this.#request.headers.lock('the head went on before the body')
+    if (definition.onRequestChunk && (streamed || !definition.onRequestBody)) {
+      return definition.onRequestChunk({ bytes: chunk.data, end: chunk.end }, this.#request, typed(this.#context))
+    }
+    if (!definition.onRequestBody) throw new AgentFailure('not_subscribed', 'the agent did not ask for request bodies')
+    const body = (this.#requestBody ??= new Collector(this.maxBodyBytes)).add(chunk)
+    if (body === undefined) return streamed ? hold() : later
+    return definition.onRequestBody(body, this.#request, typed(this.#context))
+  }
+
+  #callWithResponseBody (chunk: BodyChunk, definition: AnyDefinition): Outcome {
+    if (!this.#response) throw new AgentFailure('bad_event', 'a response body without a response')
+    const streamed = this.#isStreamed('response_body')
+    if (streamed) this.#response.headers.lock('the head went on before the body')
+    if (definition.onResponseChunk && (streamed || !definition.onResponseBody)) {
+      return definition.onResponseChunk({ bytes: chunk.data, end: chunk.end }, this.#response, this.#request, typed(this.#context))
+    }
+    if (!definition.onResponseBody) throw new AgentFailure('not_subscribed', 'the agent did not ask for response bodies')
+    const body = (this.#responseBody ??= new Collector(this.maxBodyBytes)).add(chunk)
+    if (body === undefined) return streamed ? hold() : later
+    return definition.onResponseBody(body, this.#response, this.#request, typed(this.#context))
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------- answers
+
+  #settle (event: Event, result: { readonly outcome: Outcome } | { readonly error: unknown }): void {
+    if (event.kind === 'complete') {
+      if ('error' in result) this.log.error({ error: result.error, request: this.#request.id }, 'onComplete failed')
+      return this.#stream.forget(this.id)
+    }
+    if (event.kind === 'request_headers' && this.#late) {
+      this.#late.finished = true
+      // Until an event of the body comes there is nothing the decision could answer.
+      if (this.#answering === undefined && !this.#ended) this.#early = result
+    }
+    if ('error' in result) this.#fail(result.error)
+    else if (result.outcome !== later) this.#finish(result.outcome)
+  }
+
+  #finish (outcome: Outcome): void {
+    const event = this.#answering
+    if (event === undefined) return
+    try {
+      const answer = answerOf(outcome, this.#isStreamed(event.kind) ? 'stream' : 'whole', this.#asked.current)
+      if ('wire' in answer) this.#reply(event, { kind: 'chunk', value: answer.wire })
+      else this.#decide(event, decisionOf(answer))
+      this.#answering = undefined
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #decide (event: Event, decision: Decision): void {
+    if (decision.extras.requestHeaders && this.#response) throw new AgentFailure('bad_answer', 'the request was sent already; its headers cannot be changed')
+    const isLast = this.#program.agent.wantsOnlyHeaders && this.#late?.finished !== false
+    const wants = isLast ? done : undefined
+    this.#reply(event, { kind: 'decision', value: wireDecision(decision, this.#takeRecorded(), wants) })
+    if (isLast) this.#stream.forget(this.id)
+  }
+
+  #fail (error: unknown): void {
+    const event = this.#answering
+    this.#answering = undefined
+    const failure = error instanceof AgentFailure ? error : undefined
+    if (this.#ended) return this.log.debug({ error, request: this.#request.id }, 'a handler failed after its exchange had ended')
+    this.log.error({ error, code: failure?.code, request: this.#request.id }, 'a handler failed')
+    if (event === undefined) return
+    // The message, never the stack: it goes to the log of another program.
+    const message = (error instanceof Error ? error.message : String(error)).slice(0, 500)
+    this.#reply(event, { kind: 'error', value: { code: failure?.code ?? 'agent_error', message, retryable: failure?.retryable ?? false } })
+  }
+
+  #refuse (event: Event, code: string, message: string): void {
+    if (event.timeoutMs > 0) this.#reply(event, { kind: 'error', value: { code, message, retryable: false } })
+  }
+
+  #reply (event: Event, kind: ReplyOneOf): void {
+    this.#stream.reply({ exchange: this.id, sequence: event.sequence, ...kind })
+  }
+
+  #takeRecorded (): Recorded {
+    return {
+      requestHeaders: this.#request.headers.takeEdits(),
+      responseHeaders: this.#response?.headers.takeEdits() ?? [],
+      attributes: this.#context.attributes.takeChanges(),
+    }
+  }
+
+  #isStreamed (kind: Event['kind']): boolean {
+    if (kind === 'request_body') return this.#late ? this.#late.kind === 'stream' : isStream(this.#head.bodyMode, this.#program.agent.requestBody)
+    return kind === 'response_body' && isStream(this.#responseHead?.bodyMode, this.#program.agent.responseBody)
+  }
+}
+
+const done: Wants = { done: true, requestBody: undefined, responseHeaders: false, responseBody: undefined }
+
+function isStream (said: BodyMode | undefined, wished: BodyMode): boolean {
+  return (said === undefined || said.kind === 'default' ? wished : said).kind === 'stream'
+}
+
+function sizeOf (event: Event): number {
+  return event.kind === 'request_body' || event.kind === 'response_body' ? event.value.data.length : 0
+}
+
+function isThenable (value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+/** The context as the definition knows it: `defineAgent` forgot the types, the values are still of them. */
+function typed (context: ExchangeContext): never {
+  return context as never
+}

@@ -1,0 +1,22 @@
+// What the author of an agent imports as 'sentinel/sdk'. The guide is README.md in this folder.
+export { defineAgent } from './definition.ts'
+export type {
+  Agent, AgentDefinition, Answered, BodyWish, ChunkAnswered, ConfigProblem, ConfigureInfo, MaybeChunkAnswer, MaybeDecision, Summary,
+} from './definition.ts'
+export { serve } from './server/serve.ts'
+
+export { allow, block, challenge, Decision, flag, redact, redirect, review } from './decision.ts'
+export type { Answer, DecisionKind, Extras } from './decision.ts'
+export { ChunkAnswer, drop, hold, pass, passButTail, replace } from './chunk.ts'
+export type { Chunk } from './chunk.ts'
+
+export type { AgentRequest, AnswerableChunk, LateBodyOptions } from './request.ts'
+export type { AgentResponse } from './response.ts'
+export type { HeaderEdit, HeaderEdits, HeadersInit, HeaderView } from './headers.ts'
+export type { Attributes, Context } from './context.ts'
+export type { Log, LogLine } from './log.ts'
+export type { Severity } from '../proto/codec/index.ts'
+export { AgentFailure, ExchangeEnded } from './failure.ts'
+export { ConfigRefused, refuse } from './configuration.ts'
+
+export * from './settings.ts'

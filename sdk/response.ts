@@ -1,0 +1,22 @@
+import type { ResponseHeaders } from '../proto/codec/index.ts'
+import { HeaderView } from './headers.ts'
+
+/** The head of an answer on its way to the client. */
+export class AgentResponse {
+  readonly #head: ResponseHeaders
+  readonly headers: HeaderView
+
+  constructor (head: ResponseHeaders) {
+    this.#head = head
+    this.headers = new HeaderView(head.headers)
+  }
+
+  get status (): number { return this.#head.status }
+  /** Name of the upstream that answered; empty when the proxy or an agent did. */
+  get upstream (): string { return this.#head.upstream }
+  /** Address of the target that answered. */
+  get target (): string { return this.#head.target }
+  get hasBody (): boolean { return this.#head.hasBody }
+  /** Body length in bytes when the upstream said it. */
+  get contentLength (): number | undefined { return this.#head.contentLength }
+}

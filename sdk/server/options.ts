@@ -1,0 +1,136 @@
+import { parseArgs } from 'node:util'
+import { parseDuration } from '../../config/schema/quantities.ts'
+
+/** Where an agent is served. */
+export type Endpoint =
+  | { readonly kind: 'unix', readonly path: string }
+  | { readonly kind: 'tcp', readonly host: string, readonly port: number, readonly tls: TlsFiles | undefined }
+
+/** PEM files. With `clientCa`, only clients with a certificate of that authority get in. */
+export interface TlsFiles {
+  readonly cert: string
+  readonly key: string
+  readonly clientCa: string | undefined
+}
+
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = typeof logLevels[number]
+
+export interface ServeOptions {
+  readonly endpoint: Endpoint
+  readonly logLevel: LogLevel
+  /** How long open exchanges may take to end after SIGTERM. */
+  readonly drainTimeoutMs: number
+  /** The id the operator gave this agent; undefined when nobody manages it. */
+  readonly agentId: string | undefined
+  /** Started by the proxy: ends with it. */
+  readonly managed: boolean
+}
+
+export type Command =
+  | { readonly kind: 'serve', readonly options: ServeOptions }
+  | { readonly kind: 'help' | 'version' | 'describe' }
+
+/** Something in the flags or the environment that an operator must put right. */
+export class BadOptions extends Error {}
+
+const flags = {
+  socket: { type: 'string' },
+  listen: { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
+  'tls-client-ca': { type: 'string' },
+  'log-level': { type: 'string' },
+  'drain-timeout': { type: 'string' },
+  describe: { type: 'boolean' },
+  version: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
+export const usage = `
+  --socket PATH          serve on this Unix socket                            SENTINEL_SOCKET
+  --listen HOST:PORT     serve on this TCP address; loopback, or with mutual TLS  SENTINEL_LISTEN
+  --tls-cert FILE        certificate, PEM                                     SENTINEL_TLS_CERT
+  --tls-key FILE         its key, PEM                                         SENTINEL_TLS_KEY
+  --tls-client-ca FILE   authority that clients' certificates must come from  SENTINEL_TLS_CLIENT_CA
+  --log-level LEVEL      ${logLevels.join(', ')}              SENTINEL_LOG_LEVEL
+  --drain-timeout TIME   for open exchanges after SIGTERM, "10s" by default   SENTINEL_DRAIN_TIMEOUT
+  --describe             print name, events and settings as JSON, and exit
+  --version, --help
+`
+
+/** A flag wins over its variable. Throws `BadOptions`. */
+export function readOptions (args: readonly string[], env: NodeJS.ProcessEnv): Command {
+  const given = parse(args)
+  if (given.help) return { kind: 'help' }
+  if (given.version) return { kind: 'version' }
+  if (given.describe) return { kind: 'describe' }
+  const value = (flag: Exclude<keyof typeof flags, 'describe' | 'version' | 'help'>): string | undefined =>
+    given[flag] ?? nonEmpty(env[`SENTINEL_${flag.toUpperCase().replaceAll('-', '_')}`])
+  const socket = value('socket')
+  const listen = value('listen')
+  if ((socket === undefined) === (listen === undefined)) throw new BadOptions('say where to serve: either --socket PATH or --listen HOST:PORT')
+  const tls = readTls(value('tls-cert'), value('tls-key'), value('tls-client-ca'))
+  if (socket !== undefined && tls) throw new BadOptions('TLS is for --listen; a Unix socket has none')
+  return {
+    kind: 'serve',
+    options: {
+      endpoint: socket === undefined ? tcpEndpoint(listen ?? '', tls) : unixEndpoint(socket),
+      logLevel: readLogLevel(value('log-level') ?? 'info'),
+      drainTimeoutMs: readDuration(value('drain-timeout') ?? '10s'),
+      agentId: nonEmpty(env['SENTINEL_AGENT_ID']),
+      managed: env['SENTINEL_MANAGED'] === '1',
+    },
+  }
+}
+
+function parse (args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof flags }>>['values'] {
+  try {
+    return parseArgs({ args: [...args], options: flags, strict: true }).values
+  } catch (error) {
+    throw new BadOptions(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function unixEndpoint (path: string): Endpoint {
+  // sun_path of Linux and the BSDs; a longer path is cut off in silence by some of them.
+  if (Buffer.byteLength(path) > 103) throw new BadOptions(`the path of the socket is longer than 103 bytes: ${path}`)
+  return { kind: 'unix', path }
+}
+
+function tcpEndpoint (text: string, tls: TlsFiles | undefined): Endpoint {
+  const [, bracketed, plain, port = ''] = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(text) ?? []
+  const host = bracketed ?? plain
+  if (host === undefined || Number(port) > 65535) throw new BadOptions(`--listen takes HOST:PORT, not "${text}"`)
+  // There are no passwords in the protocol: who reaches the socket may configure the agent.
+  if (!isLoopback(host) && tls?.clientCa === undefined) {
+    throw new BadOptions(`${host} can be reached from elsewhere: that needs --tls-cert, --tls-key and --tls-client-ca`)
+  }
+  return { kind: 'tcp', host, port: Number(port), tls }
+}
+
+function isLoopback (host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
+}
+
+function readTls (cert: string | undefined, key: string | undefined, clientCa: string | undefined): TlsFiles | undefined {
+  if (cert === undefined && key === undefined && clientCa === undefined) return undefined
+  if (cert === undefined || key === undefined) throw new BadOptions('TLS needs both --tls-cert and --tls-key')
+  return { cert, key, clientCa }
+}
+
+function readLogLevel (text: string): LogLevel {
+  const level = logLevels.find((l) => l === text)
+  if (level === undefined) throw new BadOptions(`--log-level is one of ${logLevels.join(', ')}, not "${text}"`)
+  return level
+}
+
+function readDuration (text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined) throw new BadOptions(`--drain-timeout takes a time like "10s", not "${text}"`)
+  return ms
+}
+
+function nonEmpty (text: string | undefined): string | undefined {
+  return text === '' ? undefined : text
+}

@@ -1,0 +1,157 @@
+import { readFile } from 'node:fs/promises'
+import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js'
+import {
+  agentService, decodeConfigureRequest, decodeConfigureResponse, decodeDescribeRequest, decodeDescribeResponse, decodeFromAgent, decodeHealthCheckRequest,
+  decodeHealthCheckResponse, encodeConfigureRequest, encodeConfigureResponse, encodeDescribeRequest, encodeDescribeResponse, encodeFromAgent,
+  encodeHealthCheckRequest, encodeHealthCheckResponse, encodeToAgent, healthService,
+} from '../../proto/codec/index.ts'
+import type { Program } from '../program.ts'
+import { Health } from './health.ts'
+import type { Endpoint } from './options.ts'
+import { agentHandlers } from './service.ts'
+import { bindSocket, type OwnedSocket } from './socket.ts'
+
+/** Room in a message for everything but the body. */
+const messageSlackBytes = 1024 * 1024
+
+export interface RunningServer {
+  /** "unix:/run/a.sock" or "127.0.0.1:4567". */
+  readonly address: string
+  /** Says NOT_SERVING, waits for the open exchanges at most that long, closes, removes the socket. Safe to call twice. */
+  drain (timeoutMs: number): Promise<void>
+  /** Removes the socket at once, for a process that is about to end. */
+  abandon (): void
+}
+
+/** Serves a program until it is drained. Rejects when the address cannot be bound. */
+export async function startServer (program: Program, endpoint: Endpoint): Promise<RunningServer> {
+  const server = new Server({
+    'grpc.max_receive_message_length': program.agent.maxBodyBytes + messageSlackBytes,
+    'grpc.max_send_message_length': -1,
+    // A proxy uses a handful of streams; health tools come and go.
+    'grpc.max_concurrent_streams': 256,
+    'grpc-node.max_session_memory': 64,
+  })
+  const health = new Health()
+  const handlers = agentHandlers(program)
+  server.addService(agentDefinition, handlers.implementation)
+  server.addService(healthDefinition, { check: health.check, watch: health.watch })
+  const { address, socket } = await bind(server, endpoint)
+  let drained: Promise<void> | undefined
+  return {
+    address,
+    drain (timeoutMs) {
+      return drained ??= drainServer({ program, server, health, endStreams: handlers.endStreams, socket }, timeoutMs)
+    },
+    abandon: () => socket?.remove(),
+  }
+}
+
+interface Parts {
+  readonly program: Program
+  readonly server: Server
+  readonly health: Health
+  readonly endStreams: () => void
+  readonly socket: OwnedSocket | undefined
+}
+
+async function drainServer ({ program, server, health, endStreams, socket }: Parts, timeoutMs: number): Promise<void> {
+  health.stop()
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<'late'>((resolve) => { timer = setTimeout(resolve, timeoutMs, 'late') })
+  const how = await Promise.race([program.drain(), timeout])
+  clearTimeout(timer)
+  if (how === 'late') program.log.warn({ open: program.open }, 'exchanges are still open after the drain timeout')
+  endStreams()
+  health.close()
+  await closed(server, 1000)
+  socket?.remove()
+}
+
+/** Peers that do not close their side are cut off after `timeoutMs`. */
+function closed (server: Server, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown()
+      resolve()
+    }, timeoutMs)
+    server.tryShutdown(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
+async function bind (server: Server, endpoint: Endpoint): Promise<{ address: string, socket: OwnedSocket | undefined }> {
+  if (endpoint.kind === 'unix') {
+    const socket = await bindSocket(endpoint.path, async () => { await bindTo(server, `unix:${endpoint.path}`, ServerCredentials.createInsecure()) })
+    return { address: `unix:${endpoint.path}`, socket }
+  }
+  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host
+  const port = await bindTo(server, `${host}:${endpoint.port}`, await credentialsOf(endpoint))
+  return { address: `${host}:${port}`, socket: undefined }
+}
+
+async function credentialsOf ({ tls }: Endpoint & { kind: 'tcp' }): Promise<ServerCredentials> {
+  if (tls === undefined) return ServerCredentials.createInsecure()
+  const [cert, key, ca] = await Promise.all([readFile(tls.cert), readFile(tls.key), tls.clientCa === undefined ? null : readFile(tls.clientCa)])
+  return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], ca !== null)
+}
+
+function bindTo (server: Server, address: string, credentials: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => error ? reject(error) : resolve(port))
+  })
+}
+
+const agentDefinition: ServiceDefinition<UntypedServiceImplementation> = {
+  describe: {
+    path: agentService.describe,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeDescribeRequest,
+    requestDeserialize: decodeDescribeRequest,
+    responseSerialize: encodeDescribeResponse,
+    responseDeserialize: decodeDescribeResponse,
+  },
+  configure: {
+    path: agentService.configure,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeConfigureRequest,
+    requestDeserialize: decodeConfigureRequest,
+    responseSerialize: encodeConfigureResponse,
+    responseDeserialize: decodeConfigureResponse,
+  },
+  process: {
+    path: agentService.process,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: encodeToAgent,
+    // Read by the handler, which can say what is wrong with it.
+    requestDeserialize: (bytes: Buffer) => bytes,
+    responseSerialize: encodeFromAgent,
+    responseDeserialize: decodeFromAgent,
+  },
+}
+
+const healthDefinition: ServiceDefinition<UntypedServiceImplementation> = {
+  check: {
+    path: healthService.check,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeHealthCheckRequest,
+    requestDeserialize: decodeHealthCheckRequest,
+    responseSerialize: encodeHealthCheckResponse,
+    responseDeserialize: decodeHealthCheckResponse,
+  },
+  watch: {
+    path: healthService.watch,
+    requestStream: false,
+    responseStream: true,
+    requestSerialize: encodeHealthCheckRequest,
+    requestDeserialize: decodeHealthCheckRequest,
+    responseSerialize: encodeHealthCheckResponse,
+    responseDeserialize: decodeHealthCheckResponse,
+  },
+}

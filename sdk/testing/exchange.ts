@@ -1,0 +1,197 @@
+import {
+  emptyComplete, emptyRequestHeaders, emptyResponseHeaders, type BodyMode, type CancelReason, type Complete, type DescribeResponse, type Event, type EventOneOf,
+  type Reply,
+} from '../../proto/codec/index.ts'
+import { wantedBody } from '../definition.ts'
+import { linesOf } from '../headers.ts'
+import { PassedBody } from './passed-body.ts'
+import { partsOfUrl } from './url.ts'
+import type { TestBody, TestRequestInit, TestResponseInit } from './harness.ts'
+import { verdictOf, type Verdict } from './verdict.ts'
+
+/** The agent's end of the exchange. */
+export interface Link {
+  readonly id: number
+  readonly description: DescribeResponse
+  send (event: Event): void
+  isOpen (): boolean
+  forget (): void
+}
+
+type BodyKind = 'request_body' | 'response_body'
+
+/** One request through an agent, with the proxy played by the test. */
+export class TestExchange {
+  readonly #link: Link
+  readonly #init: TestRequestInit
+  readonly #method: string
+  readonly #url: string
+  #sequence = 0
+  #waiting: { readonly sequence: number, readonly resolve: (reply: Reply) => void } | undefined
+  #replies: Reply[] = []
+  #isCancelled = false
+  #verdict: Promise<Verdict> | undefined
+  #giveUp: ((reason: Error) => void) | undefined
+
+  constructor (link: Link, method: string, url: string, init: TestRequestInit) {
+    this.#link = link
+    this.#method = method
+    this.#url = url
+    this.#init = init
+  }
+
+  /** What the agent decided about the request; rejects when it is cancelled first. */
+  get verdict (): Promise<Verdict> {
+    return this.#verdict ??= this.#request()
+  }
+
+  /** All replies so far, `more_time` and the like included. */
+  get replies (): readonly Reply[] {
+    return this.#replies
+  }
+
+  begin (): void {
+    void this.verdict.catch(() => {})
+  }
+
+  /** The answer of the upstream, on its way back through the agent. */
+  async respond (status: number, { headers = {}, body = '', upstream = 'test', bodyMode }: TestResponseInit = {}): Promise<Verdict> {
+    const { events, responseBody } = this.#link.description
+    const from = this.#replies.length
+    const content = chunksOf(body)
+    const mode = bodyMode === undefined ? responseBody : wantedBody(bodyMode, undefined, undefined)
+    if (events.includes('response_headers')) {
+      const value = { ...emptyResponseHeaders, status, headers: linesOf(headers), upstream, hasBody: content.length > 0, bodyMode: mode }
+      if (!goesOn(await this.#ask({ kind: 'response_headers', value }))) return this.#since(from, undefined)
+    }
+    const passed = content.length > 0 && events.includes('response_body') ? await this.#sendBody('response_body', content, mode) : undefined
+    return this.#since(from, passed)
+  }
+
+  /** The exchange is over. Resolves when the agent has forgotten it. */
+  async complete (fields: Partial<Complete> = {}): Promise<void> {
+    if (this.#link.isOpen()) this.#send({ kind: 'complete', value: { ...emptyComplete, status: 200, ...fields } }, 0)
+    const until = performance.now() + this.#timeoutMs
+    while (this.#link.isOpen()) {
+      if (performance.now() > until) throw new Error('the agent does not let go of the exchange')
+      await new Promise(setImmediate)
+    }
+    this.#link.forget()
+  }
+
+  cancel (reason: CancelReason = 'client_gone'): void {
+    this.#isCancelled = true
+    this.#send({ kind: 'cancel', value: { reason, detail: '' } }, 0)
+    this.#giveUp?.(new Error(`cancelled: ${reason}`))
+  }
+
+  receive (reply: Reply): void {
+    this.#replies.push(reply)
+    if (reply.kind === 'more_time' || reply.kind === 'credit' || reply.sequence !== this.#waiting?.sequence) return
+    const { resolve } = this.#waiting
+    this.#waiting = undefined
+    resolve(reply)
+  }
+
+  get #timeoutMs (): number {
+    return this.#init.timeoutMs ?? 5000
+  }
+
+  async #request (): Promise<Verdict> {
+    const { events, requestBody } = this.#link.description
+    const content = this.#init.body === undefined ? [] : chunksOf(this.#init.body)
+    const configured = this.#init.bodyMode === undefined ? requestBody : wantedBody(this.#init.bodyMode, undefined, undefined)
+    const first = await this.#ask({ kind: 'request_headers', value: this.#head(content, configured) })
+    if (!goesOn(first)) return this.#since(0, undefined)
+    const wanted = first.value.wants?.requestBody
+    const mode = wanted && wanted.kind !== 'default' ? wanted : configured
+    const isShown = content.length > 0 && mode?.kind !== 'none' && (events.includes('request_body') || wanted !== undefined)
+    const passed = isShown ? await this.#sendBody('request_body', content, mode) : undefined
+    return this.#since(0, passed)
+  }
+
+  #head (content: readonly Buffer[], bodyMode: BodyMode | undefined): (Event & { kind: 'request_headers' })['value'] {
+    const parts = partsOfUrl(this.#url)
+    const headers = linesOf(this.#init.headers ?? {})
+    if (!headers.some((text, i) => i % 2 === 0 && text.toLowerCase() === 'host')) headers.unshift('Host', parts.authority)
+    return {
+      ...emptyRequestHeaders,
+      ...parts,
+      requestId: `test-${this.#link.id}`,
+      method: this.#method,
+      httpVersion: '1.1',
+      headers,
+      clientIp: this.#init.ip ?? '192.0.2.1',
+      clientPort: 50_000,
+      route: this.#init.route ?? 'test',
+      listener: 'test',
+      attributes: new Map(Object.entries(this.#init.attributes ?? {})),
+      hasBody: content.length > 0,
+      contentLength: content.length > 0 ? content.reduce((sum, chunk) => sum + chunk.length, 0) : undefined,
+      bodyMode,
+    }
+  }
+
+  /** What would go on, or undefined when nothing does. */
+  async #sendBody (kind: BodyKind, content: readonly Buffer[], mode: BodyMode | undefined): Promise<Buffer | undefined> {
+    if (mode?.kind === 'stream') return this.#streamBody(kind, content)
+    const whole = Buffer.concat(content)
+    const max = mode?.maxBytes || whole.length
+    const isLong = whole.length > max
+    if (isLong && mode?.over === 'block') {
+      // The proxy answers 413 itself; the agent hears that nobody waits for it.
+      this.cancel('decided')
+      throw new Error(`413: the body of ${whole.length} bytes is longer than the agent takes (${max})`)
+    }
+    const data = !isLong ? whole : mode?.over === 'prefix' ? whole.subarray(0, max) : Buffer.alloc(0)
+    const reply = await this.#ask({ kind, value: { data, end: true, truncated: isLong } })
+    return goesOn(reply) ? whole : undefined
+  }
+
+  async #streamBody (kind: BodyKind, content: readonly Buffer[]): Promise<Buffer | undefined> {
+    const passed = new PassedBody()
+    for (const [i, data] of content.entries()) {
+      const reply = await this.#ask({ kind, value: { data, end: i === content.length - 1, truncated: false } })
+      if (reply.kind === 'chunk') passed.answer(data, reply.value)
+      else if (goesOn(reply)) passed.answer(data, { kind: 'pass', value: {} })
+      else return undefined
+    }
+    return passed.end()
+  }
+
+  #since (from: number, passed: Buffer | undefined): Verdict {
+    return verdictOf(this.#replies.slice(from), passed)
+  }
+
+  #ask (kind: EventOneOf): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      if (this.#isCancelled) return reject(new Error('cancelled'))
+      const timer = setTimeout(() => this.#giveUp?.(new Error(`no answer to ${kind.kind} within ${this.#timeoutMs} ms`)), this.#timeoutMs)
+      this.#giveUp = (reason) => {
+        clearTimeout(timer)
+        reject(reason)
+      }
+      this.#waiting = {
+        sequence: this.#sequence + 1,
+        resolve (reply) {
+          clearTimeout(timer)
+          resolve(reply)
+        },
+      }
+      this.#send(kind, this.#timeoutMs)
+    })
+  }
+
+  #send (kind: EventOneOf, timeoutMs: number): void {
+    this.#link.send({ exchange: this.#link.id, sequence: ++this.#sequence, timeoutMs: Math.ceil(timeoutMs), ...kind })
+  }
+}
+
+function goesOn (reply: Reply): reply is Reply & { kind: 'decision' } {
+  return reply.kind === 'decision' && (reply.value.kind === 'allow' || reply.value.kind === 'flag' || reply.value.kind === 'redact')
+}
+
+function chunksOf (body: TestBody): Buffer[] {
+  const list = typeof body === 'string' || body instanceof Uint8Array ? [body] : body
+  return list.map((chunk) => Buffer.from(chunk)).filter((chunk, i) => chunk.length > 0 || i > 0)
+}

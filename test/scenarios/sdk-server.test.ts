@@ -1,0 +1,348 @@
+import { strict as assert } from 'node:assert'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { test, type TestContext } from 'node:test'
+import { Client, credentials, Metadata, status, type ClientDuplexStream, type ClientReadableStream } from '@grpc/grpc-js'
+import {
+  agentService, decodeConfigureResponse, decodeDescribeResponse, decodeFromAgent, decodeHealthCheckResponse, emptyComplete, emptyRequestHeaders, encodeConfigureRequest,
+  encodeDescribeRequest, encodeHealthCheckRequest, encodeToAgent, healthService, type ConfigureResponse, type EventOneOf, type FromAgent, type HealthCheckResponse, type Reply,
+  type ToAgent,
+} from '../../proto/codec/index.ts'
+
+const program = join(import.meta.dirname, 'sdk-server.agent.js')
+
+test('a standard health client, describe and configure are answered over a Unix socket', async (t) => {
+  const { client } = await startAgent(t)
+  assert.deepEqual(await check(client, ''), { status: 'serving' })
+  assert.deepEqual(await check(client, agentService.name), { status: 'serving' })
+  await assert.rejects(check(client, 'other'), { code: status.NOT_FOUND })
+
+  const description = await unary(client, agentService.describe, encodeDescribeRequest, decodeDescribeResponse, { protocolVersions: [7, 1], proxy: 'test', agentId: 'p' })
+  const { name, version, protocolVersion, events, setsRequestHeaders } = description
+  assert.deepEqual({ name, version, protocolVersion, events, setsRequestHeaders }, {
+    name: 'probe', version: '9.9.9', protocolVersion: 1, events: ['request_headers', 'complete'], setsRequestHeaders: ['x-probe'],
+  })
+  const schema = JSON.parse(description.configSchema) as { properties: object }
+  assert.deepEqual(Object.keys(schema.properties), ['word', 'status'])
+  const newer = await unary(client, agentService.describe, encodeDescribeRequest, decodeDescribeResponse, { protocolVersions: [7], proxy: 'test', agentId: 'p' })
+  assert.equal(newer.protocolVersion, 0)
+})
+
+test('a refused configuration names every mistake and leaves the old one active', async (t) => {
+  const { client } = await startAgent(t)
+  assert.deepEqual(await configure(client, { word: 'first' }), { accepted: true, problems: [] })
+  const refused = await configure(client, { wrod: 'x', status: 200 })
+  assert.equal(refused.accepted, false)
+  assert.deepEqual(refused.problems.map((p) => p.path), [['wrod'], ['status']])
+  assert.match(refused.problems[0]!.hint, /word/)
+  const judged = await configure(client, { word: 'second' }, true)
+  assert.equal(judged.accepted, true)
+  const stream = openStream(t, client)
+  assert.equal(kindOf(await stream.ask(1, '/first')), 'block')
+  assert.equal(kindOf(await stream.ask(2, '/second')), 'allow')
+})
+
+test('an agent without a configuration decides nothing', async (t) => {
+  const { client } = await startAgent(t)
+  const stream = openStream(t, client)
+  assert.equal(errorOf(await stream.ask(1, '/')), 'not_configured')
+})
+
+test('exchanges on one stream do not wait for each other, and replies of one turn share a message', async (t) => {
+  const { client } = await startAgent(t)
+  await configure(client, {})
+  const stream = openStream(t, client)
+  const slow = stream.ask(1, '/slow')
+  const fast = [2, 3, 4].map((id) => stream.ask(id, `/${id}`))
+  stream.send(...[5, 6, 7, 8].map((id) => headersOf(id, '/attack')))
+  const blocked = [5, 6, 7, 8].map((id) => stream.reply(id, 1))
+  assert.deepEqual((await Promise.all(fast)).map(kindOf), ['allow', 'allow', 'allow'])
+  assert.deepEqual((await Promise.all(blocked)).map(kindOf), ['block', 'block', 'block', 'block'])
+  assert.equal(kindOf(await slow), 'allow')
+  assert.ok(stream.messages.some((m) => m.replies.length >= 4), 'the four blocks came in one message')
+  assert.equal(stream.messages.at(-1)?.replies[0]?.exchange, 1, 'the slow one came last')
+})
+
+test('a handler that throws is an error reply without a stack, and the agent goes on', async (t) => {
+  const { client, log } = await startAgent(t)
+  await configure(client, {})
+  const stream = openStream(t, client)
+  const reply = await stream.ask(1, '/throw')
+  assert.deepEqual(reply.value, { code: 'agent_error', message: 'broken on purpose', retryable: false })
+  assert.equal(kindOf(await stream.ask(2, '/')), 'allow')
+  await log.find((line) => line['msg'] === 'a handler failed')
+})
+
+test('a body asked for late comes with a later event and is answered there', async (t) => {
+  const { client } = await startAgent(t)
+  await configure(client, {})
+  const stream = openStream(t, client)
+  const first = await stream.ask(1, '/late', true)
+  assert.equal(first.kind === 'decision' && first.value.wants?.requestBody?.kind, 'buffer')
+  assert.equal(first.kind === 'decision' && first.value.wants?.requestBody?.maxBytes, 1024)
+  stream.send({ exchange: 1, sequence: 2, timeoutMs: 1000, kind: 'request_body', value: { data: Buffer.from('hello'), end: true, truncated: false } })
+  const last = await stream.reply(1, 2)
+  assert.equal(last.kind === 'decision' && last.value.replaceBody?.toString(), 'HELLO')
+})
+
+test('a cancelled exchange stops its handler, and an unknown one is an error', async (t) => {
+  const { client, log } = await startAgent(t, ['--log-level', 'debug'])
+  await configure(client, {})
+  const stream = openStream(t, client)
+  stream.send(headersOf(1, '/wait'))
+  stream.send({ exchange: 1, sequence: 2, timeoutMs: 0, kind: 'cancel', value: { reason: 'client_gone', detail: '' } })
+  await log.find((line) => line['msg'] === 'a handler failed after its exchange had ended')
+  stream.send({ exchange: 1, sequence: 3, timeoutMs: 0, kind: 'complete', value: emptyComplete })
+  stream.send({ exchange: 9, sequence: 1, timeoutMs: 100, kind: 'response_body', value: { data: Buffer.alloc(0), end: true, truncated: false } })
+  assert.equal(errorOf(await stream.reply(9, 1)), 'unknown_exchange')
+  assert.equal(errorOf(await stream.ask(1, '/')), 'bad_event')
+})
+
+test('garbage on a stream ends that stream and nothing else', async (t) => {
+  const { client } = await startAgent(t)
+  await configure(client, {})
+  const raw = client.makeBidiStreamRequest(agentService.process, (b: Buffer) => b, (b) => b, new Metadata())
+  raw.on('data', () => {})
+  raw.write(Buffer.from('no protobuf at all'))
+  const [error] = await once(raw, 'error') as [Error]
+  assert.match(error.message, /malformed message/)
+  assert.equal(kindOf(await openStream(t, client).ask(1, '/')), 'allow')
+})
+
+test('SIGTERM: health says so, new exchanges are refused, open ones end, the socket goes, exit 0', async (t) => {
+  const { child, client, socket, log } = await startAgent(t)
+  await configure(client, {})
+  const watch = client.makeServerStreamRequest(healthService.watch, encodeHealthCheckRequest, decodeHealthCheckResponse, { service: '' })
+  const states = statesOf(watch)
+  assert.equal((await states.next()).value?.status, 'serving')
+  const stream = openStream(t, client)
+  const slow = stream.ask(1, '/slow')
+  // Another stream of the same connection was answered, so the slow request is with the agent.
+  assert.equal(kindOf(await stream.ask(2, '/')), 'allow')
+  child.kill('SIGTERM')
+  assert.equal((await states.next()).value?.status, 'not_serving')
+  assert.equal(errorOf(await stream.ask(3, '/')), 'draining')
+  assert.equal(kindOf(await slow), 'allow')
+  const [code] = await once(child, 'exit') as [number]
+  assert.equal(code, 0)
+  assert.equal(existsSync(socket), false)
+  await log.find((line) => line['event'] === 'stopped')
+})
+
+test('an exchange that does not end holds the drain no longer than its time-out', async (t) => {
+  const { child, client } = await startAgent(t, ['--drain-timeout', '100ms'])
+  await configure(client, {})
+  const stream = openStream(t, client)
+  stream.send(headersOf(1, '/wait'))
+  assert.equal(kindOf(await stream.ask(2, '/')), 'allow')
+  child.kill('SIGTERM')
+  const [code] = await once(child, 'exit') as [number]
+  assert.equal(code, 0)
+})
+
+test('a managed agent ends when its proxy is gone, and not for Ctrl-C', async (t) => {
+  const { child, socket } = await startAgent(t, [], { SENTINEL_MANAGED: '1' })
+  child.kill('SIGINT')
+  child.stdin.end()
+  const [code, signal] = await once(child, 'exit') as [number, string]
+  assert.deepEqual([code, signal], [0, null])
+  assert.equal(existsSync(socket), false)
+})
+
+test('an error that nobody caught ends the process with 1 and removes the socket', async (t) => {
+  const { child, client, socket, log } = await startAgent(t)
+  await configure(client, {})
+  openStream(t, client).send(headersOf(1, '/crash'))
+  const [code] = await once(child, 'exit') as [number]
+  assert.equal(code, 1)
+  assert.equal(existsSync(socket), false)
+  await log.find((line) => line['msg'] === 'an error that nobody caught')
+})
+
+test('the socket is for its owner alone, and so is the folder made for it', async (t) => {
+  const { socket } = await startAgent(t)
+  assert.equal((statSync(socket).mode & 0o777).toString(8), '600')
+  assert.equal((statSync(join(socket, '..')).mode & 0o777).toString(8), '700')
+})
+
+test('a socket that somebody answers on is not taken over, one that is left behind is', async (t) => {
+  const { socket, child } = await startAgent(t)
+  const second = run(t, ['--socket', socket])
+  const [code] = await once(second.child, 'exit') as [number]
+  assert.equal(code, 1)
+  const refused = await second.log.find((line) => line['msg'] === 'cannot serve')
+  assert.match(JSON.stringify(refused), /another process answers/)
+
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  assert.equal(existsSync(socket), true)
+  const third = run(t, ['--socket', socket])
+  await third.log.find((line) => line['event'] === 'serving')
+})
+
+test('a file that is not a socket is left alone', async (t) => {
+  const folder = temporaryFolder(t)
+  const file = join(folder, 'precious')
+  writeFileSync(file, 'data')
+  const { child } = run(t, ['--socket', file])
+  const [code] = await once(child, 'exit') as [number]
+  assert.equal(code, 1)
+  assert.equal(statSync(file).size, 4)
+})
+
+test('--describe, --version and a wrong flag need no socket', async (t) => {
+  assert.match((await outputOf(t, ['--version'])).out, /^probe 9\.9\.9\n$/)
+  const { out } = await outputOf(t, ['--describe'])
+  assert.equal((JSON.parse(out) as { name: string }).name, 'probe')
+  const wrong = await outputOf(t, ['--sokcet', 'x'])
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.err, /--sokcet/)
+  const open = await outputOf(t, ['--listen', '0.0.0.0:0'])
+  assert.equal(open.code, 2)
+  assert.match(open.err, /can be reached from elsewhere/)
+})
+
+test('TCP on loopback serves the same', async (t) => {
+  const port = await freePort()
+  const { log } = run(t, ['--listen', `127.0.0.1:${port}`])
+  await log.find((line) => line['event'] === 'serving')
+  const client = connectTo(t, `127.0.0.1:${port}`)
+  assert.deepEqual(await check(client, ''), { status: 'serving' })
+})
+
+// ------------------------------------------------------------------------------------------------------------------- set-up
+
+type LogLine = Record<string, unknown>
+
+interface Running {
+  readonly child: ChildProcessWithoutNullStreams
+  readonly log: { find (test: (line: LogLine) => boolean): Promise<LogLine> }
+}
+
+function run (t: TestContext, args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+  const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...env } })
+  child.stdout.resume()
+  t.after(() => child.kill('SIGKILL'))
+  const lines: LogLine[] = []
+  const waiting: { test: (line: LogLine) => boolean, resolve: (line: LogLine) => void }[] = []
+  const input = createInterface(child.stderr)
+  input.on('line', (text) => {
+    const line = JSON.parse(text) as LogLine
+    lines.push(line)
+    for (const w of waiting) if (w.test(line)) w.resolve(line)
+  })
+  return {
+    child,
+    log: {
+      async find (test) {
+        const found = lines.find(test)
+        return found ?? await Promise.race([
+          new Promise<LogLine>((resolve) => waiting.push({ test, resolve })),
+          once(input, 'close').then(() => lines.find(test) ?? Promise.reject(new Error(`not logged; the log is ${JSON.stringify(lines)}`))),
+        ])
+      },
+    },
+  }
+}
+
+async function startAgent (t: TestContext, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+  const socket = join(temporaryFolder(t), 'made', 'agent.sock')
+  const running = run(t, args, { SENTINEL_SOCKET: socket, ...env })
+  await running.log.find((line) => line['event'] === 'serving')
+  return { ...running, socket, client: connectTo(t, `unix:${socket}`) }
+}
+
+async function outputOf (t: TestContext, args: readonly string[]): Promise<{ code: number, out: string, err: string }> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  t.after(() => child.kill('SIGKILL'))
+  let out = ''
+  let err = ''
+  child.stdout.on('data', (data: Buffer) => { out += data.toString() })
+  child.stderr.on('data', (data: Buffer) => { err += data.toString() })
+  const [code] = await once(child, 'close') as [number]
+  return { code, out, err }
+}
+
+function temporaryFolder (t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sentinel-sdk-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+function connectTo (t: TestContext, address: string): Client {
+  const client = new Client(address, credentials.createInsecure())
+  t.after(() => client.close())
+  return client
+}
+
+function unary<Q, A> (client: Client, path: string, write: (q: Q) => Buffer, read: (b: Buffer) => A, request: Q): Promise<A> {
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(path, write, read, request, (error, answer) => error || answer === undefined ? reject(error ?? new Error('no answer')) : resolve(answer))
+  })
+}
+
+function check (client: Client, service: string): Promise<HealthCheckResponse> {
+  return unary(client, healthService.check, encodeHealthCheckRequest, decodeHealthCheckResponse, { service })
+}
+
+function configure (client: Client, config: object, validateOnly = false): Promise<ConfigureResponse> {
+  const request = { configJson: Buffer.from(JSON.stringify(config)), validateOnly, version: 'v' }
+  return unary(client, agentService.configure, encodeConfigureRequest, decodeConfigureResponse, request)
+}
+
+async function * statesOf (watch: ClientReadableStream<HealthCheckResponse>): AsyncGenerator<HealthCheckResponse> {
+  watch.on('error', () => {})
+  for await (const state of watch) yield state as HealthCheckResponse
+}
+
+type Event = ToAgent['events'][number]
+
+function headersOf (exchange: number, path: string, hasBody = false): Event {
+  const kind: EventOneOf = { kind: 'request_headers', value: { ...emptyRequestHeaders, method: 'GET', path, rawPath: path, hasBody } }
+  return { exchange, sequence: 1, timeoutMs: 5000, ...kind }
+}
+
+function openStream (t: TestContext, client: Client) {
+  const call: ClientDuplexStream<ToAgent, FromAgent> = client.makeBidiStreamRequest(agentService.process, encodeToAgent, decodeFromAgent, new Metadata())
+  const messages: FromAgent[] = []
+  const waiting = new Map<string, (reply: Reply) => void>()
+  call.on('error', () => {})
+  call.on('data', (message: FromAgent) => {
+    messages.push(message)
+    for (const reply of message.replies) waiting.get(`${reply.exchange}/${reply.sequence}`)?.(reply)
+  })
+  t.after(() => call.cancel())
+  const reply = (exchange: number, sequence: number) => new Promise<Reply>((resolve) => waiting.set(`${exchange}/${sequence}`, resolve))
+  const send = (...events: Event[]): void => { call.write({ events }) }
+  return {
+    messages,
+    send,
+    reply,
+    ask (exchange: number, path: string, hasBody = false): Promise<Reply> {
+      const answer = reply(exchange, 1)
+      send(headersOf(exchange, path, hasBody))
+      return answer
+    },
+  }
+}
+
+function kindOf (reply: Reply): string | undefined {
+  return reply.kind === 'decision' ? reply.value.kind : reply.kind
+}
+
+function errorOf (reply: Reply): string | undefined {
+  return reply.kind === 'error' ? reply.value.code : reply.kind
+}
+
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  return typeof address === 'object' && address ? address.port : 0
+}

@@ -1,0 +1,53 @@
+/**
+ * The import table of ARCHITECTURE.md. A part is a folder (or a file); a file belongs to the longest part that holds it, may import its own
+ * part, and of the others only those in its row. "*" stands for one folder name.
+ */
+
+const config = ['config', 'config/kdl', 'config/schema', 'config/sentinel']
+const proto = ['proto', 'proto/codec']
+const organs = ['listeners', 'routing', 'filters', 'services', 'upstreams', 'decisions', 'state', 'evidence', 'observe', 'admin']
+  .map((name) => `proxy/${name}`)
+const lifecycle = [...organs, 'proxy/pipeline', ...config, ...proto]
+
+export const importTable: Readonly<Record<string, readonly string[]>> = {
+  'config/kdl': [],
+  'config/schema': ['config/kdl'],
+  'config/sentinel': ['config/kdl', 'config/schema'],
+  'config': ['config/kdl', 'config/schema', 'config/sentinel'],
+  'proto/codec': [],
+  'proto/generate': ['proto/codec'],
+  'proto': ['proto/codec', 'proto/generate'],
+  'proxy/pipeline': [...config, ...proto],
+  // Organs know the pipeline and not one another: lifecycle puts them together.
+  ...Object.fromEntries(organs.map((organ) => [organ, ['proxy/pipeline', ...config, ...proto]])),
+  'proxy/lifecycle': lifecycle,
+  'proxy/cli': ['proxy/lifecycle', ...lifecycle],
+  'proxy': ['proxy/cli', 'proxy/lifecycle', ...lifecycle],
+  'sdk': [...proto, 'config/schema'],
+  // Through the package's own name, as an outsider would.
+  'agents/*': ['sentinel/sdk', 'sentinel/sdk/testing']
+}
+
+/**
+ * The one home of each package, and of those parts of Node that must not spread. Anything imported from elsewhere, and any package
+ * without a row, is refused. Agents bring packages of their own.
+ */
+export const packageHomes: Readonly<Record<string, readonly string[]>> = {
+  '@bgotink/kdl': ['config/kdl'],
+  'kdljs': ['test/conformance'],
+  'protobufjs': ['proto/codec', 'proto/generate'],
+  '@grpc/grpc-js': ['sdk/server', 'test'],
+  'undici': ['proxy/upstreams'],
+  'pino': ['proxy/observe', 'sdk/server'],
+  're2': ['config/schema/regex.ts', 'agents/waf'],
+  'ipaddr.js': ['config/schema/address.ts'],
+  'fastest-levenshtein': ['config/kdl/nearest.ts'],
+  // fault-reply.ts: for STATUS_CODES, a table of words; the types stay at the edges.
+  'node:http': ['proxy/listeners', 'proxy/upstreams', 'proxy/admin', 'proxy/pipeline/fault-reply.ts'],
+  'node:https': ['proxy/listeners', 'proxy/upstreams'],
+  'node:http2': ['proxy/decisions', 'proxy/listeners', 'proxy/upstreams'],
+  // Plain calls and interfaces between our modules; an emitter hides who hears what.
+  'node:events': ['sdk/server', 'proxy/listeners', 'proxy/upstreams', 'proxy/decisions'],
+  'node:child_process': ['proxy/lifecycle'],
+  'node:vm': []
+}

@@ -1,0 +1,71 @@
+import type { TestContext } from 'node:test'
+import { createListener, type Listener, type ListenerEvent, type ListenerSettings } from '../../proxy/listeners/index.ts'
+import type { Exchange, Filter } from '../../proxy/pipeline/exchange.ts'
+import { readPath } from '../../proxy/pipeline/path.ts'
+import { serve, type Site } from '../../proxy/pipeline/serve.ts'
+import { createUpstream, type TargetSettings, type Upstream, type UpstreamSettings } from '../../proxy/upstreams/index.ts'
+
+export interface ProxyGiven {
+  readonly targets: readonly (number | TargetSettings)[]
+  readonly listener?: Partial<ListenerSettings>
+  readonly upstream?: Partial<UpstreamSettings>
+  readonly filters?: readonly Filter[]
+  readonly maxBodyBytes?: number
+}
+
+/** Listener, pipeline and upstream in this process, without configuration: what bytes go in and out is what counts. */
+export interface TestProxy {
+  readonly port: number
+  readonly listener: Listener
+  readonly upstream: Upstream
+  /** Exchanges that are over. */
+  readonly done: readonly Exchange[]
+  readonly events: readonly ListenerEvent[]
+  /** Resolves with the n-th exchange (from 1) when it is over. */
+  exchange (n: number): Promise<Exchange>
+}
+
+export async function startProxy (t: TestContext | undefined, given: ProxyGiven): Promise<TestProxy> {
+  const upstream = createUpstream({
+    id: 'app', balance: 'round-robin', connectTimeoutMs: 2_000, readTimeoutMs: 5_000, writeTimeoutMs: 5_000, poolMaxConnections: 100, poolIdleMs: 5_000,
+    targets: given.targets.map((target) => typeof target === 'number' ? { host: '127.0.0.1', port: target, weight: 1 } : target), ...given.upstream,
+  })
+  const done: Exchange[] = []
+  const events: ListenerEvent[] = []
+  const waiting: Array<() => void> = []
+  const route = {
+    name: 'all', filters: given.filters ?? [], responder: upstream, guardedHeaders: () => new Set<string>(),
+    maxBodyBytes: given.maxBodyBytes ?? Infinity,
+  }
+  const site: Site = {
+    isTrusted: () => false,
+    match: (x) => {
+      Object.assign(x.request, readPath(x.request.rawPath))
+      return route
+    },
+    admit: () => true,
+    release: () => { /* nothing is counted */ },
+    observe: (x) => {
+      done.push(x)
+      for (const check of waiting.splice(0)) check()
+    },
+  }
+  const listener = createListener({
+    id: 'main', host: '127.0.0.1', port: 0, requestTimeoutMs: 5_000, bodyIdleTimeoutMs: 5_000, keepaliveTimeoutMs: 5_000, maxHeaderBytes: 8 * 1024,
+    maxHeaderCount: 100, maxConnections: 1_000, ...given.listener,
+  }, { serve: (x, client) => serve(x, site, client), log: (event) => events.push(event) })
+  await listener.start()
+  t?.after(async () => {
+    await listener.close(AbortSignal.abort())
+    await upstream.close(AbortSignal.abort())
+  })
+  const exchange = (n: number): Promise<Exchange> => new Promise((resolve) => {
+    const check = (): void => {
+      const x = done[n - 1]
+      if (x === undefined) waiting.push(check)
+      else resolve(x)
+    }
+    check()
+  })
+  return { port: Number(listener.address.split(':').at(-1)), listener, upstream, done, events, exchange }
+}

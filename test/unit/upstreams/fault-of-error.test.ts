@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Fault } from '../../../proxy/pipeline/faults.ts'
+import { connectFault, exchangeFault } from '../../../proxy/upstreams/fault-of-error.ts'
+
+const withCode = (code: string, message = code): Error => Object.assign(new Error(message), { code })
+
+test('what happens before a request is out tells connecting from the TLS handshake', () => {
+  assert.equal(connectFault(withCode('ECONNREFUSED'), false).code, 'UPSTREAM_CONNECT')
+  assert.equal(connectFault(withCode('ENOTFOUND'), true).code, 'UPSTREAM_CONNECT')
+  assert.equal(connectFault(withCode('DEPTH_ZERO_SELF_SIGNED_CERT'), true).code, 'UPSTREAM_TLS')
+  assert.equal(connectFault(withCode('ECONNRESET'), true).code, 'UPSTREAM_TLS')
+  assert.equal(connectFault(withCode('ECONNRESET'), false).code, 'UPSTREAM_CONNECT')
+})
+
+test('what happens later tells a broken connection from a broken answer', () => {
+  assert.equal(exchangeFault(withCode('ECONNRESET'), true).code, 'UPSTREAM_RESET')
+  assert.equal(exchangeFault(withCode('UND_ERR_SOCKET', 'other side closed'), false).code, 'UPSTREAM_RESET')
+  assert.equal(exchangeFault(withCode('UND_ERR_SOCKET', 'bad upgrade'), false).code, 'UPSTREAM_PROTOCOL')
+  assert.equal(exchangeFault(withCode('UND_ERR_RES_CONTENT_LENGTH_MISMATCH'), true).code, 'UPSTREAM_RESET')
+  assert.equal(exchangeFault(withCode('UND_ERR_RES_CONTENT_LENGTH_MISMATCH'), false).code, 'UPSTREAM_PROTOCOL')
+  assert.equal(exchangeFault(Object.assign(new Error('Response does not match (Invalid EOF state)'), { name: 'HTTPParserError' }), true).code, 'UPSTREAM_RESET')
+  assert.equal(exchangeFault(new TypeError('a bug'), false).code, 'INTERNAL')
+})
+
+test('a fault stays the fault it is', () => {
+  const fault = new Fault('AGENT_TIMEOUT')
+  assert.equal(exchangeFault(fault, true), fault)
+})
