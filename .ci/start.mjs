@@ -15,10 +15,23 @@ function commandLine (extra) {
   return namesConfig ? ['run', ...extra] : ['run', '-c', quickstart, ...extra]
 }
 
+/** The application behind the quickstart, in this process: it ends with it. */
+async function startDemo () {
+  const port = 8081
+  const { startUpstream } = await import(pathToFileURL(join(root, 'examples', 'quickstart', 'upstream.mjs')).href)
+  try {
+    await startUpstream(port)
+  } catch (error) {
+    throw new Unprepared(`The demo application cannot listen on 127.0.0.1:${port}: ${error.message}`)
+  }
+}
+
 await runScript(async () => {
   await prepare({ build: true })
   const program = join(root, 'dist', 'proxy', 'main.js')
   if (!existsSync(program)) throw new Unprepared(`${program} is missing after the build.`)
+  const argv = commandLine(process.argv.slice(2))
+  if (argv[0] === 'run' && argv.includes(quickstart)) await startDemo()
   const { main } = await import(pathToFileURL(program).href)
-  process.exit(await main(commandLine(process.argv.slice(2))))
+  process.exit(await main(argv))
 })

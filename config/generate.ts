@@ -11,16 +11,19 @@ const intro = `# The configuration language
 
 This page is made from the declarations in \`config/sentinel\` by \`node dist/config/generate.js\`. Do not edit it.
 
-A configuration is one [KDL 2](https://kdl.dev) file. Settings are nodes (\`name value\`), blocks hold settings. The order of blocks is free; the order of routes
-and filters counts. A setting may also be written as a property of its block (\`agent "waf" type="waf"\`). Anything unknown, given twice or of the wrong type is an error.
+A configuration is one [KDL 2](https://kdl.dev) file. Settings are nodes (\`name value\`), blocks hold settings. The order of blocks is free;
+the order of routes and filters counts. A setting may also be written as a property of its block (\`agent "waf" type="waf"\`).
+Anything unknown, given twice or of the wrong type is an error.
 
-- **duration**: \`"250ms"\`, \`"30s"\`, \`"5m"\`, \`"1h30m"\`, \`"2d"\`. **size**: \`"8KiB"\`, \`"10MiB"\` (powers of 1024), \`"10MB"\` (powers of 1000), or a number of bytes.
+- **duration**: \`"250ms"\`, \`"30s"\`, \`"5m"\`, \`"1h30m"\`, \`"2d"\`.
+- **size**: \`"8KiB"\`, \`"10MiB"\` (powers of 1024), \`"10MB"\` (powers of 1000), or a number of bytes.
 - Paths are relative to the folder of the file.
-- In strings, \`\${NAME}\` is replaced by the environment's value, \`\${NAME:-default}\` has a default, and \`\${file:/path}\` is the content of a file without the last line end.
+- In strings, \`\${NAME}\` is replaced by the environment's value, \`\${NAME:-default}\` has a default,
+  and \`\${file:/path}\` is the content of a file without the last line end.
   What is missing is an error. \`$\${\` stands for a plain \`\${\`. Values from outside are never shown in messages.
 - *Also:* lists other spellings that are accepted, with a note. One that ends in a unit (\`timeout-ms\`) takes a plain number.
-- A free block (\`config\` of an agent) becomes JSON: one value → that value, several → an array, properties and blocks → an object, nothing → \`true\`, a repeated node → an
-  array; a node with values and a block → an object with the values under \`"-"\`.
+- A free block (\`config\` of an agent) becomes JSON: one value → that value, several → an array, properties and blocks → an object,
+  nothing → \`true\`, a repeated node → an array; a node with values and a block → an object with the values under \`"-"\`.
 
 `
 

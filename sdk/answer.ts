@@ -5,23 +5,23 @@ import { AgentFailure } from './failure.ts'
 const plainAllow = allow()
 
 /**
- * What a handler returned, as an answer to an event of this kind. Throws `AgentFailure` for what is none: `true` or `{ status: 403 }`
- * from a JavaScript agent must not pass for "go on".
+ * What a handler returned, as an answer to an event with this kind of body. Throws `AgentFailure` for what is none: `true` or
+ * `{ status: 403 }` from a JavaScript agent must not pass for "go on".
  *
  * `current`: what a loop over the chunks recorded for the chunk that is answered.
  */
-export function answerOf (outcome: unknown, body: 'stream' | 'whole', current: ChunkAnswer | undefined): ChunkAnswer | Decision {
+export function answerOf (outcome: unknown, body: 'stream' | 'whole' | 'none', current: ChunkAnswer | undefined): ChunkAnswer | Decision {
   if (outcome === undefined) return body === 'stream' ? current ?? pass() : plainAllow
-  if (outcome instanceof ChunkAnswer) return outcome
+  if (outcome instanceof ChunkAnswer && body !== 'none') return body === 'stream' ? outcome : wholeOf(outcome)
   if (!(outcome instanceof Decision)) throw new AgentFailure('bad_answer', 'a handler returned something that is not a decision')
-  if (body === 'whole') return outcome
+  if (body !== 'stream') return outcome
   if (outcome.extras.replaceBody !== undefined) return replacedInStream(outcome)
-  return outcome.kind === 'allow' && (current !== undefined || Object.keys(outcome.extras).length === 0) ? current ?? pass() : outcome
+  const isPlain = outcome.kind === 'allow' && (current !== undefined || Object.keys(outcome.extras).length === 0)
+  return isPlain ? current ?? pass() : outcome
 }
 
-/** A chunk answer where a whole body was shown: its one chunk was the body. */
-export function decisionOf (answer: ChunkAnswer | Decision): Decision {
-  if (answer instanceof Decision) return answer
+/** A chunk answer where the whole body was shown as one chunk. */
+function wholeOf (answer: ChunkAnswer): Decision {
   switch (answer.wire.kind) {
     case 'replace': return redact({ replaceBody: answer.wire.value })
     case 'drop': return redact({ replaceBody: '' })

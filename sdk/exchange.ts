@@ -1,6 +1,6 @@
 import type { BodyChunk, BodyMode, Event, ReplyOneOf, RequestHeaders, ResponseHeaders, Wants } from '../proto/codec/index.ts'
 import { noEntries } from '../proto/codec/index.ts'
-import { answerOf, decisionOf } from './answer.ts'
+import { answerOf } from './answer.ts'
 import { AskedBody, type BodyAsker } from './asked-body.ts'
 import { hold, type ChunkAnswer } from './chunk.ts'
 import type { Configuration } from './configuration.ts'
@@ -243,9 +243,9 @@ export class Exchange implements ContextSource, BodyAsker {
     const event = this.#answering
     if (event === undefined) return
     try {
-      const answer = answerOf(outcome, this.#isStreamed(event.kind) ? 'stream' : 'whole', this.#asked.current)
+      const answer = answerOf(outcome, this.#bodyOf(event.kind), this.#asked.current)
       if ('wire' in answer) this.#reply(event, { kind: 'chunk', value: answer.wire })
-      else this.#decide(event, decisionOf(answer))
+      else this.#decide(event, answer)
       this.#answering = undefined
     } catch (error) {
       this.#fail(error)
@@ -286,6 +286,11 @@ export class Exchange implements ContextSource, BodyAsker {
       responseHeaders: this.#response?.headers.takeEdits() ?? [],
       attributes: this.#context.attributes.takeChanges(),
     }
+  }
+
+  #bodyOf (kind: Event['kind']): 'stream' | 'whole' | 'none' {
+    if (kind !== 'request_body' && kind !== 'response_body') return 'none'
+    return this.#isStreamed(kind) ? 'stream' : 'whole'
   }
 
   #isStreamed (kind: Event['kind']): boolean {

@@ -1,7 +1,8 @@
 /**
  * The rule by which a block of free KDL becomes JSON (an agent's `config { … }`):
  * one argument → that value; several → an array; properties and children → an object; nothing at all → `true`;
- * a node given several times → an array of what each gives. A node with arguments *and* a block gives an object with the arguments under "-".
+ * a node given several times → an array of what each gives. A node with arguments *and* a block gives an object with the arguments
+ * under "-".
  */
 import type { KdlEntry, KdlNode, KdlValue } from './nodes.ts'
 import type { Position } from './position.ts'

@@ -68,8 +68,14 @@ function tryParse (text: string, file: string): Attempt {
     return { nodes: plainNodes(parse(text, { storeLocations: true }).nodes, file) }
   } catch (error) {
     if (error instanceof InvalidKdlError) return { nodes: [], errors: Array.from(error.flat()) }
-    throw error
+    // The library breaks down on some texts that end in the middle of a token ("/" alone).
+    return { nodes: [], errors: [new InvalidKdlError('the text ends where more was expected', { start: endOf(text) })] }
   }
+}
+
+function endOf (text: string): { offset: number, line: number, column: number } {
+  const lines = text.split(/\r\n|[\n\r]/)
+  return { offset: text.length, line: lines.length, column: Array.from(lines.at(-1) ?? '').length + 1 }
 }
 
 function without (text: string, error: InvalidKdlError | undefined): string | undefined {

@@ -1,32 +1,12 @@
-import { listed, nearest } from '../kdl/nearest.ts'
+import { nearest } from '../kdl/nearest.ts'
 import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import { shown } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
 import type { Field, FieldOptions, Fields, Infer, Place } from './field.ts'
-import { kebab, settingName } from './field.ts'
+import { kebab, unreadable } from './field.ts'
+import type { BlockOptions, Content } from './read-block.ts'
+import { readBlock, wholeScope } from './read-block.ts'
 import { noteSpelling, refuseAnnotation, single } from './read-value.ts'
-import type { Report } from './report.ts'
-
-/** What a block's own check or build sees beside the values. */
-export interface Here<F extends Fields> {
-  /** The block's name in the file; where it was left out, the block around it. */
-  readonly at: Position
-  /** "listener 'web'", for messages. */
-  readonly scope: string
-  readonly report: Report
-  /** No error was found inside: a check that would only repeat one may be left out otherwise. */
-  readonly clean: boolean
-  /** Place of a setting's value as given, or of the block when it was left out. */
-  where (name: keyof F & string): Position
-  given (name: keyof F & string): boolean
-}
-
-export interface BlockOptions<F extends Fields, V, T> extends FieldOptions {
-  /** Settings that the values after the name stand for: `target "a:80"` for `target { address "a:80" }`. */
-  readonly args?: readonly (keyof F & string)[]
-  /** Cross-field checks, and another shape for the value when the declaration's is not convenient. Must not repeat a type check. */
-  readonly build?: (value: V, here: Here<F>) => T
-}
 
 export interface Placed { readonly at: Position }
 export interface Named extends Placed { readonly id: string }
@@ -45,14 +25,17 @@ export function block<F extends Fields, T = Infer<F>> (fields: F, doc: string, o
 }
 
 /** A block that means something by being there: `undefined` when it is not. */
-export function optionalBlock<F extends Fields, T = Infer<F> & Placed> (fields: F, doc: string, options: BlockOptions<F, Infer<F> & Placed, T> = {}): Field<T | undefined> {
+export function optionalBlock<F extends Fields, T = Infer<F> & Placed> (
+  fields: F, doc: string, options: BlockOptions<F, Infer<F> & Placed, T> = {},
+): Field<T | undefined> {
   return {
     row: { ...plain(options), shape: 'block', doc, fields, required: false },
     read (given, place) {
       const node = single(given, place)
       if (node === undefined) return undefined
       noteSpelling(node, place)
-      return readBlock(fields, node, { ...place, at: node.at, scope: scopeOf(place) }, { ...options, extra: { at: node.at } })
+      const read = readBlock(fields, node, { ...place, at: node.at, scope: scopeOf(place) }, { ...options, extra: { at: node.at } })
+      return read === unreadable ? undefined : read
     },
   }
 }
@@ -61,9 +44,6 @@ function scopeOf (place: Place): string {
   return place.scope === wholeScope ? `'${place.name}'` : `'${place.name}' of ${place.scope}`
 }
 
-/** Scope of the top level. */
-export const wholeScope = 'the configuration'
-
 export interface BlocksOptions<F extends Fields, V, T> extends BlockOptions<F, V, T> {
   /** Blocks that the nodes may be gathered in. */
   readonly within?: readonly string[]
@@ -71,15 +51,19 @@ export interface BlocksOptions<F extends Fields, V, T> extends BlockOptions<F, V
 }
 
 /** A block that may stand any number of times: `target … target …`. */
-export function blocks<F extends Fields, T = Infer<F> & Placed> (fields: F, doc: string, options: BlocksOptions<F, Infer<F> & Placed, T> = {}): Field<readonly T[]> {
+export function blocks<F extends Fields, T = Infer<F> & Placed> (
+  fields: F, doc: string, options: BlocksOptions<F, Infer<F> & Placed, T> = {},
+): Field<readonly T[]> {
   return {
     row: { ...plain(options), shape: 'blocks', doc, fields, within: options.within ?? [] },
     read (given, place) {
-      const nodes = gathered(given, place, [place.name, ...options.aliases ?? []], options.within ?? []).flatMap(node => oneEach(node, options.args))
+      const nodes = gathered(given, place, [place.name, ...options.aliases ?? []], options.within ?? [])
+        .flatMap(node => oneEach(node, options.args))
       if (nodes.length < (options.min ?? 0) && place.excused !== true) place.report.error('CONFIG_MISSING', `${place.scope} needs '${place.name}'`, place.at)
-      return nodes.map(node => {
+      return nodes.flatMap(node => {
         noteSpelling(node, place)
-        return readBlock(fields, node, { ...place, at: node.at, scope: scopeOf(place) }, { ...options, extra: { at: node.at } })
+        const read = readBlock(fields, node, { ...place, at: node.at, scope: scopeOf(place) }, { ...options, extra: { at: node.at } })
+        return read === unreadable ? [] : [read]
       })
     },
   }
@@ -99,7 +83,9 @@ export interface NamedOptions<F extends Fields, T> extends BlockOptions<F, Infer
  * Things with a name of their own: `routes { route "api" { … } }` for the field `routes` and the kind `route`.
  * Several such blocks add up. The name is unique among its kind and can be referred to.
  */
-export function named<F extends Fields, T = Infer<F> & Named> (kind: string, fields: F, doc: string, options: NamedOptions<F, T> = {}): Field<readonly T[]> {
+export function named<F extends Fields, T = Infer<F> & Named> (
+  kind: string, fields: F, doc: string, options: NamedOptions<F, T> = {},
+): Field<readonly T[]> {
   return {
     row: { ...plain(options), shape: 'blocks', doc, fields, kind },
     read (given, place) {
@@ -110,7 +96,8 @@ export function named<F extends Fields, T = Infer<F> & Named> (kind: string, fie
         if (named === undefined) continue
         const { id, rest } = named
         place.report.define(kind, id, node.args[0]?.at ?? node.at)
-        found.push(readBlock(fields, rest, { ...place, at: node.at, scope: `${kind} '${id}'` }, { ...options, extra: { id, at: node.at } }))
+        const read = readBlock(fields, rest, { ...place, at: node.at, scope: `${kind} '${id}'` }, { ...options, extra: { id, at: node.at } })
+        if (read !== unreadable) found.push(read)
       }
       const empty = given.every(node => node.children === undefined || node.children.length === 0)
       if (empty && (options.min ?? 0) > 0 && place.excused !== true) place.report.error('CONFIG_MISSING', `there is no ${kind}`, place.at, `write ${place.name} { ${kind} "name" { … } }`)
@@ -135,8 +122,8 @@ export function nameOf (node: KdlNode, kind: string, place: Place): { id: string
     return undefined
   }
   if (first !== undefined) return { id, rest: { ...node, args } }
-  const props = node.props.filter(candidate => candidate !== prop)
-  return { id, rest: { ...node, props, children: prop === undefined ? node.children?.filter(candidate => candidate !== child) : node.children } }
+  if (prop !== undefined) return { id, rest: { ...node, props: node.props.filter(candidate => candidate !== prop) } }
+  return { id, rest: { ...node, children: node.children?.filter(candidate => candidate !== child) } }
 }
 
 /** The nodes themselves, and those inside of the blocks that gather them. */
@@ -156,104 +143,6 @@ export function gathered (given: readonly KdlNode[], place: Place, own: readonly
       return false
     })
   })
-}
-
-export type Content = Pick<KdlNode, 'name' | 'at' | 'args' | 'props' | 'children' | 'tag'>
-
-interface ReadBlockOptions<F extends Fields, V, T> extends BlockOptions<F, V, T> {
-  /** Members beside the declared ones. */
-  readonly extra?: object
-}
-
-/** Reads everything a block holds: values after its name, properties and children. What nobody declared is a problem. */
-export function readBlock<F extends Fields, V, T> (fields: F, content: Content, place: Place, options: ReadBlockOptions<F, V, T> = {}): T {
-  refuseAnnotation({ ...content, children: content.children }, { ...place, name: content.name })
-  const given = new Map<string, KdlNode[]>()
-  const give = (key: string, node: KdlNode): void => {
-    const nodes = given.get(key)
-    if (nodes === undefined) given.set(key, [node])
-    else nodes.push(node)
-  }
-  positional(content, options.args ?? [], fields, give, place)
-  const names = namesOf(fields)
-  const meant = new Set<string | undefined>()
-  for (const prop of content.props) {
-    const key = names.get(prop.name)
-    const node: KdlNode = { name: prop.name, at: prop.nameAt, args: [prop], props: [], children: undefined }
-    if (key === undefined) meant.add(unknown(node, fields, place))
-    else give(key, node)
-  }
-  for (const child of content.children ?? []) {
-    const key = names.get(child.name)
-    if (key === undefined) meant.add(unknown(child, fields, place))
-    else give(key, child)
-  }
-  const before = place.report.errors
-  const value: Record<string, unknown> = { ...options.extra }
-  for (const [key, field] of Object.entries(fields)) {
-    const read = field.read(given.get(key) ?? [], { ...place, name: settingName(key, field), excused: meant.has(key) })
-    if (field.row.notBuilt !== true) value[key] = read
-  }
-  // `value` has one member for each field, made by that field: this is what V says, which no type checker can follow through a loop.
-  const typed = value as V
-  if (options.build === undefined) return typed as unknown as T
-  return options.build(typed, hereOf(given, content, place, place.report.errors === before && meant.size === 0))
-}
-
-function positional (content: Content, args: readonly string[], fields: Fields, give: (key: string, node: KdlNode) => void, place: Place): void {
-  content.args.forEach((entry, index) => {
-    const key = args[index]
-    if (key !== undefined) give(key, { name: fields[key]?.row.name ?? kebab(key), at: entry.at, args: [entry], props: [], children: undefined, shortOf: content.name })
-    else if (args.length === 0) place.report.error('CONFIG_EXTRA', `${place.scope} takes no value here`, entry.at, 'settings go into its block')
-    else place.report.error('CONFIG_EXTRA', `${place.scope} takes ${args.length === 1 ? 'one value' : `${args.length} values`}`, entry.at)
-  })
-}
-
-function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, content: Content, place: Place, clean: boolean): Here<F> {
-  return {
-    at: content.at,
-    scope: place.scope,
-    report: place.report,
-    clean,
-    given: name => given.has(name),
-    where (name) {
-      const node = given.get(name)?.[0]
-      return node === undefined ? content.at : node.args[0]?.at ?? node.at
-    },
-  }
-}
-
-const nameCache = new WeakMap<Fields, ReadonlyMap<string, string>>()
-
-/** Every name that leads to a field, in any spelling. */
-export function namesOf (fields: Fields): ReadonlyMap<string, string> {
-  let names = nameCache.get(fields)
-  if (names !== undefined) return names
-  const found = new Map<string, string>()
-  for (const [key, { row }] of Object.entries(fields)) {
-    for (const name of [row.name ?? kebab(key), ...row.aliases ?? [], ...row.within ?? []]) {
-      if (found.has(name)) throw new Error(`'${name}' is declared twice: by ${found.get(name)} and by ${key}`)
-      found.set(name, key)
-    }
-  }
-  nameCache.set(fields, names = found)
-  return names
-}
-
-/** Reports it, and gives the member it was probably meant for. */
-function unknown (node: KdlNode, fields: Fields, place: Place): string | undefined {
-  const names = namesOf(fields)
-  const wrapper = Object.entries(fields).find(([, { row }]) => row.kind === node.name)?.[0]
-  const nameOfKey = (key: string): string => fields[key]?.row.name ?? kebab(key)
-  const near = nearest(node.name, names.keys())
-  const key = near === undefined ? undefined : names.get(near)
-  // A near alias is answered with the spelling that the reference shows.
-  const elsewhere = key === undefined ? place.report.placeOf(node.name) : undefined
-  const hint = wrapper !== undefined
-    ? `write it inside ${kebab(wrapper)} { … }`
-    : key !== undefined ? `did you mean '${nameOfKey(key)}'?` : elsewhere ?? `known here: ${listed(Object.keys(fields).map(nameOfKey), 16)}`
-  place.report.error('CONFIG_UNKNOWN_SETTING', `unknown setting '${node.name}' in ${place.scope}`, node.at, hint)
-  return wrapper ?? key
 }
 
 /** The printable part of a block's options. */

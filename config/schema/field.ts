@@ -49,11 +49,17 @@ export interface Row extends FieldOptions {
   readonly variants?: { readonly tag: string, readonly of: Readonly<Record<string, Fields>>, readonly notBuilt: readonly string[] }
 }
 
+/**
+ * What `read` gives for something that must have a value and has none, after an error was reported. A block with such a member gives it in its
+ * turn instead of being built, lists leave it out: so checks and builds see only whole values. It never leaves the engine.
+ */
+export const unreadable: unique symbol = Symbol('unreadable')
+
 /** One declared setting or block: knows how to read the nodes that carry its name. */
 export interface Field<T> {
   readonly row: Row
   /** `given` are all nodes of that name, none when it was left out. */
-  read (given: readonly KdlNode[], place: Place): T
+  read (given: readonly KdlNode[], place: Place): T | typeof unreadable
 }
 
 /** A field without effect in this version. It has no value: nothing can read it by mistake. */

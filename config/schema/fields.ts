@@ -3,6 +3,7 @@ import { jsonOf, positionIn } from '../kdl/json.ts'
 import type { JsonObject } from '../kdl/json.ts'
 import type { Position } from '../kdl/position.ts'
 import type { Field, FieldOptions, NotBuiltField, Place } from './field.ts'
+import { unreadable } from './field.ts'
 import { noteSpelling, onlyArguments, readDefault, readValue, refuseAnnotation, single } from './read-value.ts'
 import type { ValueType } from './value.ts'
 
@@ -22,14 +23,13 @@ export function setting<T> (type: ValueType<T>, byDefault: string | number | boo
   }
 }
 
-/** A value that has to be given. After a problem it has no value: the configuration is refused then, so nobody sees that. */
+/** A value that has to be given. */
 export function required<T> (type: ValueType<T>, doc: string, options: SettingOptions = {}): Field<T> {
   return {
     row: { ...options, shape: 'value', doc, type, required: true },
     read (given, place) {
       if (given.length === 0) missing(type, place)
-      // Reported as an error: a configuration with errors is never handed out.
-      return readOne(type, given, place, options) as T
+      return readOne(type, given, place, options) ?? unreadable
     },
   }
 }
@@ -63,10 +63,16 @@ export interface ListOptions extends SettingOptions {
 }
 
 /** Several values, on one line or in several nodes of the name. */
-export function list<T> (type: ValueType<T>, defaults: readonly (string | number)[], doc: string, options: ListOptions = {}): Field<readonly T[]> {
+export function list<T> (
+  type: ValueType<T>, defaults: readonly (string | number)[], doc: string, options: ListOptions = {},
+): Field<readonly T[]> {
   const fallback = defaults.map(value => readDefault(type, value))
   return {
-    row: { ...options, shape: 'list', doc, type, ...(defaults.length > 0 ? { default: defaults.map(writtenDefault).join(' ') } : {}), ...(options.min === undefined ? {} : { required: true }) },
+    row: {
+      ...options, shape: 'list', doc, type,
+      ...(defaults.length > 0 ? { default: defaults.map(writtenDefault).join(' ') } : {}),
+      ...(options.min === undefined ? {} : { required: true }),
+    },
     read (given, place) {
       if (given.length === 0) {
         if (options.min !== undefined && options.min > 0) missing(type, place)

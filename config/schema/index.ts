@@ -2,12 +2,16 @@
 export { anything, json, list, map, notBuilt, optional, required, setting } from './fields.ts'
 export type { FreeBlock, ListOptions, NotBuiltOptions, SettingOptions } from './fields.ts'
 export { block, blocks, named, optionalBlock } from './blocks.ts'
-export type { BlockOptions, BlocksOptions, Here, NamedOptions } from './blocks.ts'
+export type { BlocksOptions, NamedOptions } from './blocks.ts'
+export type { BlockOptions, Here } from './read-block.ts'
 export { namedVariants } from './variants.ts'
 export type { VariantOf, Variants } from './variants.ts'
 export type { Field, FieldOptions, Fields, Infer, NotBuiltField, Row } from './field.ts'
 export type { Fit, Mismatch, ValueContext, ValueType } from './value.ts'
-export { anyText, bool, existingFile, existingFolder, integer, number, numberBetween, oneOf, path, pathOr, ref, text, textLike, words } from './values.ts'
+export {
+  anyText, bool, existingFile, existingFolder, integer, number, numberBetween, oneOf, path, pathOr, ref, text, textLike,
+  words,
+} from './values.ts'
 export { duration, durationWithin, parseDuration, parseSize, size, sizeWithin } from './quantities.ts'
 export { compile, regex } from './regex.ts'
 export type { Pattern } from './regex.ts'

@@ -57,9 +57,9 @@ function shapeSchema ({ row }: Field<unknown>): JsonObject {
 function namedSchema (kind: string, row: Field<unknown>['row']): JsonObject {
   const all = Object.values(row.variants?.of ?? {})
   const common = row.fields ?? {}
-  const one = all.length === 0
-    ? objectSchema(common, true)
-    : { anyOf: [...all.map(fields => tagged(objectSchema({ ...common, ...fields }, true), row.variants?.tag ?? 'type')), ...(row.variants?.notBuilt.length === 0 ? [] : [{ type: 'object' }])] }
+  const each = all.map(fields => tagged(objectSchema({ ...common, ...fields }, true), row.variants?.tag ?? 'type'))
+  const others = row.variants?.notBuilt.length === 0 ? [] : [{ type: 'object' }]
+  const one = all.length === 0 ? objectSchema(common, true) : { anyOf: [...each, ...others] }
   return { type: 'object', properties: { [kind]: several(one) }, additionalProperties: false }
 }
 

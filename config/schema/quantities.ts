@@ -26,7 +26,9 @@ export function unitInName (name: string, quantity: 'time' | 'size' | undefined)
 export function parseDuration (written: string): number | undefined {
   if (!/^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/.test(written)) return undefined
   let sum = 0
-  for (const [, amount = '', unit = ''] of written.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)) sum += Number(amount) * (timeUnits[unit] ?? Number.NaN)
+  for (const [, amount = '', unit = ''] of written.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)) {
+    sum += Number(amount) * (timeUnits[unit] ?? Number.NaN)
+  }
   return Number.isFinite(sum) ? Math.round(sum) : undefined
 }
 

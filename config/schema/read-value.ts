@@ -37,7 +37,8 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
 
 function parseWithUnit<T> (type: ValueType<T>, entry: KdlEntry, context: ValueContext, options: ReadOptions): Fit<T> | Mismatch {
   const unit = options.as === undefined ? undefined : unitInName(options.as, type.quantity)
-  const plain = typeof entry.value === 'number' ? entry.value : context.lenient && /^\d+$/.test(String(entry.value)) ? Number(entry.value) : undefined
+  const digits = context.lenient && typeof entry.value === 'string' && /^\d+$/.test(entry.value)
+  const plain = typeof entry.value === 'number' || digits ? Number(entry.value) : undefined
   const factor = unit ?? (plain === undefined ? undefined : options.bareUnitMs)
   if (factor === undefined || type.fromNumber === undefined) return type.parse(entry.value, context)
   if (plain === undefined || !Number.isSafeInteger(plain) || plain < 0) {

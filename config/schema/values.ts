@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { accessSync, constants, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { listed, nearest } from '../kdl/nearest.ts'
@@ -192,7 +193,7 @@ function pathOf (raw: KdlValue, { folder, isDefault }: ValueContext): Fit<string
   return { value: isDefault === true ? raw : resolve(folder, raw) }
 }
 
-function readable (found: Fit<string>, good: (facts: { isFile (): boolean, isDirectory (): boolean }) => boolean, otherwise: string): Fit<string> | Mismatch {
+function readable (found: Fit<string>, good: (facts: Stats) => boolean, otherwise: string): Fit<string> | Mismatch {
   try {
     if (!good(statSync(found.value))) return { wrong: otherwise, code: 'CONFIG_FILE' }
     accessSync(found.value, constants.R_OK)

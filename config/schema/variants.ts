@@ -2,10 +2,11 @@ import { listed, nearest } from '../kdl/nearest.ts'
 import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import { shown } from '../kdl/nodes.ts'
 import type { Named, NamedOptions } from './blocks.ts'
-import { gathered, nameOf, readBlock } from './blocks.ts'
+import { gathered, nameOf } from './blocks.ts'
 import type { Field, Fields, Infer, Place } from './field.ts'
-import { kebab } from './field.ts'
+import { kebab, unreadable } from './field.ts'
 import { setting } from './fields.ts'
+import { readBlock } from './read-block.ts'
 import { noteSpelling } from './read-value.ts'
 import { anyText } from './values.ts'
 
@@ -33,7 +34,10 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
   const tagField = setting(anyText, '', 'Which kind it is.')
   const later = new Set<string>(variants.notBuilt)
   return {
-    row: { ...options, shape: 'blocks', doc, kind, fields: variants.common, variants: { tag: variants.tag, of: variants.of, notBuilt: [...later] } },
+    row: {
+      ...options, shape: 'blocks', doc, kind, fields: variants.common,
+      variants: { tag: variants.tag, of: variants.of, notBuilt: [...later] },
+    },
     read (given, place) {
       for (const node of given) noteSpelling(node, place)
       const found: (VariantOf<C, V, N> & Named)[] = []
@@ -47,6 +51,7 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
         if (word === undefined) continue
         const fields: Fields = { ...variants.common, ...variants.of[word], [variants.tag]: tagField }
         const members = later.has(word) ? {} : readBlock<Fields, object, object>(fields, rest, here)
+        if (members === unreadable) continue
         // The members were read by the fields of the variant that `type` names.
         found.push({ ...members, id, at: node.at, type: word } as VariantOf<C, V, N> & Named)
       }
@@ -55,7 +60,9 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
   }
 }
 
-function chosen (node: Pick<KdlNode, 'at' | 'props' | 'children'>, place: Place, variants: Variants<Fields, Readonly<Record<string, Fields>>, string>): string | undefined {
+type AnyVariants = Variants<Fields, Readonly<Record<string, Fields>>, string>
+
+function chosen (node: Pick<KdlNode, 'at' | 'props' | 'children'>, place: Place, variants: AnyVariants): string | undefined {
   const tag = kebab(variants.tag)
   const entry = node.props.find(prop => prop.name === tag) ?? node.children?.find(child => child.name === tag)?.args[0]
   const all = [...Object.keys(variants.of), ...variants.notBuilt ?? []]

@@ -1,6 +1,6 @@
 import type { Address } from '../schema/address.ts'
 import { addressOrUrl } from '../schema/address.ts'
-import type { Here } from '../schema/blocks.ts'
+import type { Here } from '../schema/read-block.ts'
 import { block, named, optionalBlock } from '../schema/blocks.ts'
 import { anything, json, list, map, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin, sizeWithin } from '../schema/quantities.ts'

@@ -19,9 +19,8 @@ export function checkWhole (config: ConfigTable, report: Report): SentinelConfig
 function checkAddresses (config: ConfigTable, report: Report): SentinelConfig['observability'] {
   const taken: { readonly listener: ConfigTable['listeners'][number], readonly address: Address }[] = []
   for (const listener of config.listeners) {
-    // Not there after a problem of its own.
-    const address = listener.address as Address | undefined
-    if (address === undefined || address.port === 0) continue
+    const { address } = listener
+    if (address.port === 0) continue
     const other = taken.find(candidate => overlaps(candidate.address, address))
     if (other === undefined) {
       taken.push({ listener, address })
@@ -31,7 +30,8 @@ function checkAddresses (config: ConfigTable, report: Report): SentinelConfig['o
       { related: { message: 'the other one is', position: other.listener.at } })
   }
   const { metrics: { byDefault, ...metrics }, ...rest } = config.observability
-  const other = metrics.enabled && metrics.address.port !== 0 ? taken.find(candidate => overlaps(candidate.address, metrics.address)) : undefined
+  const bound = metrics.enabled && metrics.address.port !== 0
+  const other = bound ? taken.find(candidate => overlaps(candidate.address, metrics.address)) : undefined
   if (other === undefined) return { ...rest, metrics }
   if (byDefault) {
     report.warning('CONFIG_DEFAULTED', `listener '${other.listener.id}' has the default address of the metrics: they are not served`, other.listener.at,
@@ -64,7 +64,8 @@ function checkUnused (config: ConfigTable, report: Report): void {
     }
   }
   for (const route of config.routes) {
-    if (route.upstream === undefined && !route.serviceNotBuilt && !config.filters.some(filter => filter.type === 'redirect' && route.filters.includes(filter.id))) {
+    const redirects = config.filters.some(filter => filter.type === 'redirect' && route.filters.includes(filter.id))
+    if (route.upstream === undefined && !route.serviceNotBuilt && !redirects) {
       report.error('CONFIG_MISSING', `route '${route.id}' has nothing that answers`, route.at, 'write upstream "name"')
     }
   }

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { ipRange, listenAddress } from '../schema/address.ts'
-import type { Here } from '../schema/blocks.ts'
+import type { Here } from '../schema/read-block.ts'
 import { named, optionalBlock } from '../schema/blocks.ts'
 import { anything, list, notBuilt, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
@@ -28,7 +28,17 @@ const tlsFields = {
 
 const tls = optionalBlock(tlsFields, 'Certificate of an https listener.', { build: checkPair })
 
-function checkPair (value: { readonly certFile: string | undefined, readonly keyFile: string | undefined }, here: Here<typeof tlsFields>): { readonly certFile: string, readonly keyFile: string } {
+interface PairAsGiven {
+  readonly certFile: string | undefined
+  readonly keyFile: string | undefined
+}
+
+export interface Pair {
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+function checkPair (value: PairAsGiven, here: Here<typeof tlsFields>): Pair {
   const { certFile, keyFile } = value
   const cert = here.given('certFile')
   const key = here.given('keyFile')
@@ -83,7 +93,7 @@ const fields = {
 export const listeners = named('listener', fields, 'Where requests come in.', {
   min: 1,
   build (value, here) {
-    if (value.protocol === 'https' && value.tls === undefined) {
+    if (value.protocol === 'https' && !here.given('tls')) {
       here.report.error('CONFIG_CONTRADICTION', `${here.scope} speaks https but has no 'tls' block`, here.where('protocol'), 'write tls { cert-file "…"; key-file "…" }')
     }
     if (value.tls !== undefined && !here.given('protocol')) return { ...value, protocol: 'https' as const }

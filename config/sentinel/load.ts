@@ -48,7 +48,7 @@ export function checkText (text: string, file: string, options: LoadOptions): Lo
     const nodes = substitute(syntax.nodes, { env: options.env, problems: report.problems, secrets })
     const read = readFields(table, nodes, report, resolve(file))
     report.resolveReferences()
-    config = checkWhole(read, report)
+    if (read !== undefined) config = checkWhole(read, report)
   }
   const problems = inOrder(presentable(report.problems, syntax.problems, file, secrets))
   const refused = problems.some(problem => problem.severity === 'error')

@@ -17,7 +17,9 @@ const accessLog = {
 }
 
 /** Two places hold it; `present` tells which one was used. */
-const accessLogBlock = (doc: string) => block(accessLog, doc, { build: (value, here) => ({ ...value, present: here.given('enabled') || here.given('file') || here.given('format') }) })
+const accessLogBlock = (doc: string) => block(accessLog, doc, {
+  build: (value, here) => ({ ...value, present: here.given('enabled') || here.given('file') || here.given('format') }),
+})
 
 const later = {
   errorLog: anything('A file of errors.'),
@@ -47,7 +49,8 @@ const fields = {
 
 export const observability = block(fields, 'What the program tells about its work.', {
   build (value, here) {
-    const { accessLog: { present: own, ...accessLogHere }, logging: { accessLog: { present: older, ...accessLogInLogging }, ...logging }, metrics } = value
+    const { accessLog: { present: own, ...accessLogHere }, logging: { accessLog: inLogging, ...logging }, metrics } = value
+    const { present: older, ...accessLogInLogging } = inLogging
     if (own && older) here.report.error('CONFIG_REPEATED', "'access-log' is given twice: in 'observability' and in 'logging'", here.where('accessLog'))
     return { logging, accessLog: older && !own ? accessLogInLogging : accessLogHere, metrics }
   },

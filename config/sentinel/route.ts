@@ -1,4 +1,5 @@
 import { blocks, named, block, optionalBlock } from '../schema/blocks.ts'
+import type { Here } from '../schema/read-block.ts'
 import { anything, list, optional, required, setting } from '../schema/fields.ts'
 import { isHostName } from '../schema/address.ts'
 import { size } from '../schema/quantities.ts'
@@ -109,6 +110,8 @@ const services = {
   respond: anything('Serve a fixed answer.'),
 }
 
+const serviceNames = ['staticFiles', 'builtinHandler', 'respond'] as const satisfies readonly (keyof typeof services)[]
+
 const filterNames = list(ref('filter', 'agent'), [], 'Filters and agents that see the request, in this order. A filter goes before an agent of the same name.')
 
 /** Old files also declare filters right here, in a block. */
@@ -168,31 +171,27 @@ const fields = {
 export const routes = named('route', fields, 'Which requests go where, and who is asked first.', {
   build (value, here) {
     const { path, pathPrefix, policies: rules, serviceType, ...route } = value
-    const merged = {
-      ...route.matches,
-      path: [...route.matches.path, ...path],
-      pathPrefix: [...route.matches.pathPrefix, ...pathPrefix],
-    }
-    const conditions = Object.values(merged).reduce((sum, conditionsOfKind) => sum + conditionsOfKind.length, 0)
+    const matches = { ...route.matches, path: [...route.matches.path, ...path], pathPrefix: [...route.matches.pathPrefix, ...pathPrefix] }
+    const conditions = Object.values(matches).reduce((sum, ofKind) => sum + ofKind.length, 0)
     if (conditions === 0 && route.priority > lowPriority && here.clean) {
-      here.report.error('CONFIG_MISSING', `${here.scope} has no conditions and would take every request`, here.at, 'write matches { path-prefix "/" }, or priority "low" for a route that takes the rest')
+      here.report.error('CONFIG_MISSING', `${here.scope} has no conditions and would take every request`, here.at,
+        'write matches { path-prefix "/" }, or priority "low" for a route that takes the rest')
     }
-    const answering = Object.keys(services).some(name => here.given(name as keyof typeof services)) || ['static', 'builtin'].includes(serviceType?.type.toLowerCase() ?? '')
-    if (answering && route.upstream !== undefined) {
+    const serviceNotBuilt = asksForService(serviceType?.type, here)
+    if (serviceNotBuilt && route.upstream !== undefined) {
       here.report.error('CONFIG_CONTRADICTION', `${here.scope} has both an upstream and something else that answers`, here.where('upstream'))
     }
-    if (serviceType !== undefined && !answering && serviceType.type.toLowerCase() !== 'web') {
-      here.report.warning('CONFIG_NOT_BUILT', `service-type "${serviceType.type}" of ${here.scope} is accepted, but not in effect yet`, here.where('serviceType'))
-    }
-    if (answering && serviceType !== undefined) {
-      here.report.warning('CONFIG_NOT_BUILT', `service-type "${serviceType.type}" of ${here.scope} is accepted, but not in effect yet`, here.where('serviceType'), 'requests of this route are refused')
-    }
-    return {
-      ...route,
-      matches: merged,
-      maxBodySize: route.maxBodySize ?? rules.maxBodySize,
-      /** What answers is not built: requests are refused. */
-      serviceNotBuilt: answering,
-    }
+    /** `serviceNotBuilt`: what should answer is not built, so that requests have to be refused. */
+    return { ...route, matches, maxBodySize: route.maxBodySize ?? rules.maxBodySize, serviceNotBuilt }
   },
 })
+
+function asksForService (type: string | undefined, here: Here<typeof fields>): boolean {
+  const word = type?.toLowerCase()
+  const service = word === 'static' || word === 'builtin'
+  if (word !== undefined && word !== 'web') {
+    here.report.warning('CONFIG_NOT_BUILT', `service-type "${word}" of ${here.scope} is accepted, but not in effect yet`, here.where('serviceType'),
+      service ? 'requests of this route are refused' : undefined)
+  }
+  return service || serviceNames.some(name => here.given(name))
+}

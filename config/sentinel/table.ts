@@ -1,6 +1,6 @@
 /**
- * The configuration language: every block and setting, declared once. Parsing, defaults, messages, the static type, REFERENCE.md and the JSON
- * schema come from here. To add a setting, add its row to the file of its block, and read it somewhere: a test proves that somebody does.
+ * The configuration language: every block and setting, declared once. Parsing, defaults, messages, the static type, REFERENCE.md and the
+ * JSON schema come from here. To add a setting, add its row to the file of its block, and read it somewhere: a test proves that somebody does.
  */
 import { optionalBlock } from '../schema/blocks.ts'
 import type { Infer } from '../schema/field.ts'

@@ -88,7 +88,7 @@ export const upstreams = named('upstream', fields, 'A group of servers that answ
     if (targets.length === 0 && !here.given('targets') && !here.given('address') && !here.given('discovery')) {
       here.report.error('CONFIG_MISSING', `${here.scope} requires at least one target`, here.at, 'write target "host:port"')
     }
-    if (here.given('targets') && several.length === 0) {
+    if (here.given('targets') && several.length === 0 && here.clean) {
       here.report.error('CONFIG_MISSING', `${here.scope} requires at least one target`, here.where('targets'), 'write target "host:port"')
     }
     if (targets.length > 0 && targets.every(one => one.weight === 0)) {

@@ -1,4 +1,3 @@
-import { loadConfig, printProblems } from '../../config/sentinel/index.ts'
 import type { Command } from './command.ts'
 import { configFile, configOption } from './config-file.ts'
 
@@ -9,6 +8,7 @@ export const check: Command = {
   async run (shell, options) {
     const file = configFile('check', shell, options)
     if (file === undefined) return 1
+    const { loadConfig, printProblems } = await import('../../config/sentinel/index.ts')
     const { config, problems, sources } = await loadConfig(file, { env: shell.env })
     if (options['json'] === true) {
       shell.out(JSON.stringify({ ok: config !== undefined, problems }) + '\n')

@@ -1,6 +1,4 @@
 import { resolve } from 'node:path'
-import { printVerification } from '../evidence/print.ts'
-import { verifyEvidence } from '../evidence/verify.ts'
 import type { Command } from './command.ts'
 
 export const evidenceVerify: Command = {
@@ -19,10 +17,17 @@ export const evidenceVerify: Command = {
     }
     const path = resolve(shell.cwd, file)
     const head = options['expect-head']
+    const { isHash } = await import('../evidence/chain.ts')
+    if (typeof head === 'string' && !isHash(head.toLowerCase())) {
+      shell.err(`sentinel evidence verify: '${head}' is not the hash of a record: 64 hexadecimal digits.\n`)
+      return 2
+    }
+    const { printVerification } = await import('../evidence/print.ts')
+    const { verifyEvidence } = await import('../evidence/verify.ts')
     try {
       const found = await verifyEvidence(path, typeof head === 'string' ? { expectHead: head } : {})
       shell.out(options['json'] === true ? JSON.stringify(found) + '\n' : printVerification(path, found))
-      return found.problems.length === 0 ? 0 : 1
+      return found.problemCount === 0 ? 0 : 1
     } catch (error) {
       shell.err(`sentinel evidence verify: ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}\n`)
       return 2

@@ -1,10 +1,8 @@
-import { loadConfig, printProblems } from '../../config/sentinel/index.ts'
-import { startScreen } from '../lifecycle/start-screen.ts'
-import { Proxy, StartError } from '../lifecycle/proxy.ts'
-import { createLog } from '../observe/log.ts'
+import type { Proxy } from '../lifecycle/proxy.ts'
 import type { Command, Shell } from './command.ts'
 import { configFile, configOption } from './config-file.ts'
 
+/** The parts are imported when they are needed: `sentinel version` and the help do not wait for a proxy to load. */
 export const run: Command = {
   name: 'run',
   doc: 'Run the proxy in the foreground. SIGHUP reloads, SIGUSR1 reopens log files, SIGTERM and Ctrl-C stop it.',
@@ -12,20 +10,24 @@ export const run: Command = {
   async run (shell, options) {
     const file = configFile('run', shell, options)
     if (file === undefined) return 1
+    const { loadConfig, printProblems } = await import('../../config/sentinel/index.ts')
     const { config, problems, sources } = await loadConfig(file, { env: shell.env })
     if (config === undefined) {
       shell.err(printProblems(problems, sources, { colour: shell.colour }))
       shell.err(`sentinel run: ${file} has errors; nothing was started.\n`)
       return 1
     }
+    const { Proxy, StartError } = await import('../lifecycle/proxy.ts')
+    const { createLog } = await import('../observe/log.ts')
     const { level, format } = config.observability.logging
     const log = createLog({ level: level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level, format })
     const proxy = new Proxy({ file, env: shell.env, log })
     try {
       const stopped = stopSignal(proxy)
       await proxy.start(config)
-      if (options['quiet'] !== true) sayStarted(shell, proxy, problems)
-      log.info('serving', { event: 'ready', listeners: proxy.status().listeners.map(({ id, address }) => ({ id, address })), metrics: proxy.metricsAddress ?? null, pid: process.pid })
+      if (options['quiet'] !== true) await sayStarted(shell, proxy, problems)
+      const listeners = proxy.status().listeners.map(({ id, address }) => ({ id, address }))
+      log.info('serving', { event: 'ready', listeners, metrics: proxy.metricsAddress ?? null, pid: process.pid })
       const signal = await stopped
       log.info(`${signal}: finishing open requests`, { event: 'stopping' })
       await proxy.stop()
@@ -41,7 +43,13 @@ export const run: Command = {
   },
 }
 
-function sayStarted (shell: Shell, proxy: Proxy, problems: readonly { readonly severity: string, readonly message: string, readonly position: { readonly line: number } }[]): void {
+interface Note {
+  readonly message: string
+  readonly position: { readonly line: number }
+}
+
+async function sayStarted (shell: Shell, proxy: Proxy, problems: readonly Note[]): Promise<void> {
+  const { startScreen } = await import('../lifecycle/start-screen.ts')
   const notes = problems.map(({ message, position }) => `line ${position.line}: ${message}`)
   shell.out(startScreen(proxy.status(), { pid: process.pid, metrics: proxy.metricsAddress, notes }))
 }

@@ -106,7 +106,7 @@ function request (session: ClientHttp2Session, path: string): ClientHttp2Stream 
   }
 }
 
-function wrongHead (headers: IncomingHttpHeaders & { ':status'?: number }): Fault | undefined {
+function wrongHead (headers: IncomingHttpHeaders & { ':status'?: number | undefined }): Fault | undefined {
   if (headers[':status'] !== 200) return badReply(`HTTP status ${headers[':status']}`)
   const type = headers['content-type'] ?? ''
   if (!/^application\/grpc(?:\+proto)?(?:;|$)/.test(type)) return badReply(`content type ${JSON.stringify(type.slice(0, 80))}`)

@@ -5,6 +5,9 @@ const fullMessageBytes = 256 * 1024
 const fullBytes = 8 * 1024 * 1024
 const overfullBytes = 4 * fullBytes
 
+/** Whoever sends a body waits above this. */
+const roomyBytes = 1024 * 1024
+
 export interface OutboxHooks {
   /** Takes whole gRPC frames; false when the receiver is slow. */
   write (frames: Buffer): boolean
@@ -25,6 +28,7 @@ export class Outbox {
   #blocked = false
   #scheduled = false
   #closed = false
+  readonly #waiting = new Set<() => void>()
 
   constructor (hooks: OutboxHooks) {
     this.#hooks = hooks
@@ -32,6 +36,21 @@ export class Outbox {
 
   get full (): boolean {
     return this.#bytes >= fullBytes
+  }
+
+  /** For bodies: `undefined` when there is room now, else a promise of whether there was before the deadline. */
+  room (deadlineMs: number): Promise<boolean> | undefined {
+    if (this.#bytes < roomyBytes || this.#closed) return undefined
+    return new Promise((resolve) => {
+      const done = (roomy: boolean): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(enter)
+        resolve(roomy)
+      }
+      const enter = (): void => done(true)
+      const timer = setTimeout(() => done(false), Math.max(0, deadlineMs - performance.now()))
+      this.#waiting.add(enter)
+    })
   }
 
   /**
@@ -43,12 +62,7 @@ export class Outbox {
     this.#messages.push(message)
     this.#bytes += message.length
     if (this.#bytes >= overfullBytes) return this.#hooks.onOverfull()
-    if (this.#scheduled || this.#blocked) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#flush()
-    })
+    if (!this.#blocked) this.#schedule()
   }
 
   /** The receiver takes bytes again. */
@@ -61,6 +75,7 @@ export class Outbox {
     this.#closed = true
     this.#messages = []
     this.#bytes = 0
+    for (const enter of this.#waiting) enter()
   }
 
   #flush (): void {
@@ -81,6 +96,26 @@ export class Outbox {
       this.#blocked = !this.#hooks.write(joined)
     }
     if (!this.#closed) this.#messages = at === messages.length ? [] : messages.slice(at)
+    this.#wake()
+  }
+
+  /** Lets in as many as fit with a whole message each, and looks again next turn while there is room: who is let in may have given up. */
+  #wake (): void {
+    let places = Math.ceil((roomyBytes - this.#bytes) / fullMessageBytes)
+    for (const enter of this.#waiting) {
+      if (places-- <= 0) return
+      enter()
+    }
+    if (this.#waiting.size > 0) this.#schedule()
+  }
+
+  #schedule (): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
   }
 }
 

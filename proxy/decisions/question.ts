@@ -1,4 +1,4 @@
-import type { ChunkAnswer, Decision } from '../../proto/codec/index.ts'
+import type { ChunkAnswer, Decision, EventOneOf } from '../../proto/codec/index.ts'
 import type { Fault } from '../pipeline/faults.ts'
 
 export type Answer =
@@ -6,7 +6,7 @@ export type Answer =
   | { readonly kind: 'chunk', readonly value: ChunkAnswer }
 
 export interface Terms {
-  /** From the call to the applied answer: queue, encode and wait included. */
+  /** From the call to the answer: queue, encode and wait included. */
   readonly timeoutMs: number
   /** As far as the agent may have it moved, once. */
   readonly maxTimeoutMs: number
@@ -14,10 +14,16 @@ export interface Terms {
 
 /** One event that waits for its answer: settled once, by a reply, the deadline or the end of the connection. */
 export class Question {
-  readonly sequence: number
+  /** Another one when the question is put again on another connection. */
+  sequence: number
   /** Whether a chunk answer fits: only to events of a body that is streamed. */
   readonly takesChunk: boolean
+  readonly event: EventOneOf
   readonly answer: Promise<Answer>
+  /** How long it may take, counted from the start. */
+  allowedMs: number
+  /** Called once, when it is answered or has failed. */
+  onSettled: (fault: Fault | undefined) => void = () => {}
   readonly #startMs: number
   readonly #maxTimeoutMs: number
   readonly #onExpire: (question: Question) => void
@@ -26,42 +32,52 @@ export class Question {
   #timer: NodeJS.Timeout
   #moved = false
 
-  constructor (sequence: number, takesChunk: boolean, startMs: number, terms: Terms, onExpire: (question: Question) => void) {
+  constructor (sequence: number, takesChunk: boolean, startMs: number, terms: Terms, event: EventOneOf, onExpire: (question: Question) => void) {
     this.sequence = sequence
     this.takesChunk = takesChunk
+    this.event = event
+    this.allowedMs = terms.timeoutMs
     this.#startMs = startMs
-    this.#maxTimeoutMs = terms.maxTimeoutMs
+    this.#maxTimeoutMs = Math.max(terms.maxTimeoutMs, terms.timeoutMs)
     this.#onExpire = onExpire
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
-    this.#timer = this.#expireIn(terms.timeoutMs)
+    // Whoever asked may have gone by the time it fails (a body nobody reads any more): that must not end the process.
+    this.answer.catch(() => {})
+    this.#timer = this.#startTimer()
+  }
+
+  /** Whole milliseconds until the deadline, at least 1: 0 says on the wire that no reply is awaited. */
+  get leftMs (): number {
+    return Math.max(1, Math.ceil(this.allowedMs - (performance.now() - this.#startMs)))
   }
 
   resolve (answer: Answer): void {
     clearTimeout(this.#timer)
+    this.onSettled(undefined)
     this.#resolve(answer)
   }
 
   reject (fault: Fault): void {
     clearTimeout(this.#timer)
+    this.onSettled(fault)
     this.#reject(fault)
   }
 
-  /** Moves the deadline to `ms` from now, at the most to the operator's bound. False when it was moved before. */
+  /** Moves the deadline to `ms` from now, at the most to the operator's bound, never nearer. False when it was moved before. */
   moreTime (ms: number): boolean {
     if (this.#moved) return false
     this.#moved = true
     clearTimeout(this.#timer)
-    const spent = performance.now() - this.#startMs
-    this.#timer = this.#expireIn(Math.min(spent + ms, this.#maxTimeoutMs))
+    const spentMs = performance.now() - this.#startMs
+    this.allowedMs = Math.max(this.allowedMs, Math.min(spentMs + ms, this.#maxTimeoutMs))
+    this.#timer = this.#startTimer()
     return true
   }
 
-  /** `ms` counts from the start of the call, not from now. */
-  #expireIn (ms: number): NodeJS.Timeout {
-    const left = Math.max(0, ms - (performance.now() - this.#startMs))
-    return setTimeout(() => this.#onExpire(this), left)
+  #startTimer (): NodeJS.Timeout {
+    return setTimeout(() => this.#onExpire(this), this.leftMs)
   }
 }

@@ -93,6 +93,7 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
       onStart: (pid) => {
         if ((program?.restarts ?? 0) > 0) metrics.agentRestarted(agent.id)
         own.info('started', { event: 'agent-started', pid })
+        client.nudge()
       },
       onExit: ({ code, signal, error, restartMs }) => {
         own.error(`ended${error === undefined ? '' : `: ${error}`}; it is started again in ${restartMs} ms`, { event: 'agent-exited', exit_code: code, signal, restart_ms: restartMs })

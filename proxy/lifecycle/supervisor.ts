@@ -50,9 +50,9 @@ export function superviseProgram (settings: ProgramSettings, hooks: ProgramHooks
     const current = child = spawn(program, args, { cwd: settings.cwd, env: settings.env, stdio: ['pipe', 'pipe', 'pipe'], detached: true })
     let error: string | undefined
     current.on('error', (cause) => { error = cause.message; if (current.pid === undefined) ended(null, null) })
-    current.stdin!.on('error', () => {}) // The program closed its end first.
-    eachLine(current.stdout!, (line) => hooks.onLine('stdout', line))
-    eachLine(current.stderr!, (line) => hooks.onLine('stderr', line))
+    current.stdin.on('error', () => {}) // The program closed its end first.
+    eachLine(current.stdout, (line) => hooks.onLine('stdout', line))
+    eachLine(current.stderr, (line) => hooks.onLine('stderr', line))
     current.on('exit', (code, signal) => ended(code, signal))
     if (current.pid !== undefined) hooks.onStart(current.pid)
 

@@ -1,70 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
-import { Exchange, type Client } from '../pipeline/exchange.ts'
+import { Exchange } from '../pipeline/exchange.ts'
 import { faultReply } from '../pipeline/fault-reply.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import { Connection, type Held, type OpenExchange } from './connection.ts'
+import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
 import { closeSlowly, faultOfParser, refusalBytes } from './refusal.ts'
 import { RequestBody } from './request-body.ts'
 import { readRequestHead } from './request-head.ts'
 import { newRequestId } from './request-id.ts'
 import { ResponseWriter } from './response-writer.ts'
-
-export interface ListenerSettings {
-  readonly id: string
-  readonly host: string
-  /** 0 = any free port. */
-  readonly port: number
-  readonly tls?: TlsSettings
-  /** The whole head of a request must be there this long after its first byte (or after the connection was made). */
-  readonly requestTimeoutMs: number
-  /** Longest silence of a client that is awaited, when sending a body or taking an answer. */
-  readonly bodyIdleTimeoutMs: number
-  /** How long an unused connection stays open. */
-  readonly keepaliveTimeoutMs: number
-  /** Requests on one connection. */
-  readonly keepaliveMaxRequests?: number
-  /** Request line and all field lines. */
-  readonly maxHeaderBytes: number
-  /** Field lines. */
-  readonly maxHeaderCount: number
-  /** More are closed as soon as they are accepted. */
-  readonly maxConnections: number
-}
-
-export interface TlsSettings {
-  readonly cert: string | Buffer
-  readonly key: string | Buffer
-}
-
-export interface ListenerHooks {
-  /** Looked up for each request: a reload puts another function in its place. */
-  serve: (x: Exchange, client: Client) => Promise<void>
-  /** Something that no exchange tells about: requests refused before there was one, failed handshakes, dropped connections. */
-  log?: (event: ListenerEvent) => void
-}
-
-export interface ListenerEvent {
-  readonly listener: string
-  readonly code: FaultCode
-  readonly detail: string
-  readonly peer: string
-}
-
-export interface Listener {
-  readonly id: string
-  /** `host:port` as bound; "" before `start`. */
-  readonly address: string
-  /** Connections that are open now. */
-  readonly connections: number
-  /** Resolves when connections are accepted; rejects with the system's error when the address cannot be bound. */
-  start (): Promise<void>
-  /** Stops accepting at once, lets open exchanges end, and cuts those that are left when the deadline aborts. */
-  close (deadline: AbortSignal): Promise<void>
-  /** For handshakes from now on. Throws, and changes nothing, when certificate and key are no pair. */
-  replaceTls (tls: TlsSettings): void
-}
 
 /** HTTP/1.1 and HTTPS on Node's parser, made strict. */
 export function createListener (settings: ListenerSettings, hooks: ListenerHooks): Listener {

@@ -90,13 +90,15 @@ export class RequestBody implements Body {
   discard (limits: { bytes: number, ms: number }, done: (complete: boolean) => void): void {
     this.cancel()
     const message = this.#message
+    const { socket } = message
     let left = limits.bytes
     let over = false
     const finish = (): void => {
       if (over) return
       over = true
       clearTimeout(timer)
-      message.off('data', onData).off('end', finish).off('close', finish)
+      message.off('data', onData).off('end', finish)
+      socket.off('close', finish)
       done(message.complete)
     }
     const onData = (chunk: Buffer): void => {
@@ -104,9 +106,11 @@ export class RequestBody implements Body {
       if (left < 0) finish()
     }
     const timer = setTimeout(finish, limits.ms)
-    message.on('data', onData).on('end', finish).on('close', finish)
+    message.on('data', onData).on('end', finish)
+    // Once its answer is out, Node does not tell the message any more that the connection is gone.
+    socket.on('close', finish)
     message.resume()
-    if (message.destroyed || message.readableEnded) finish()
+    if (socket.destroyed || message.destroyed || message.readableEnded) finish()
   }
 
   #take (): Buffer | undefined {

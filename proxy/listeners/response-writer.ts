@@ -20,7 +20,7 @@ export interface ResponseWriterSettings {
 }
 
 /** A rest of a request body up to this size is read and thrown away so that the connection can be kept. */
-export const keptDrainBytes = 64 * 1024
+const keptDrainBytes = 64 * 1024
 
 /** Answers up to this size are copied into the buffer of their head. */
 const oneWriteBytes = 16 * 1024

@@ -37,6 +37,7 @@ export const faults = {
   AGENT_BAD_REPLY: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route answered something that is not valid.' },
   AGENT_ERROR: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route could not decide.' },
   AGENT_BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The body is larger than an agent of this route may inspect.' },
+  AGENT_ANSWER_TOO_LARGE: { status: 502, blame: 'agent', retry: 'never', doc: 'The answer is larger than an agent of this route may inspect.' },
 
   OVERLOADED: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many requests are being served.' },
   SHUTTING_DOWN: { status: 503, blame: 'sentinel', retry: 'never', doc: 'The proxy is shutting down.' },

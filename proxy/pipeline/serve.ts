@@ -5,6 +5,7 @@ import { faultReply } from './fault-reply.ts'
 import { Fault, Refusal } from './faults.ts'
 import { dropHopByHop, rebuildForwarded } from './forwarded.ts'
 import { canonicalName } from './headers.ts'
+import { readPath } from './path.ts'
 
 /** What one listener serves at this moment: the part of a snapshot that the life of a request needs. */
 export interface Site {
@@ -24,6 +25,7 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
     if (!admitted) throw new Fault('OVERLOADED')
     dropHopByHop(x.request.headers)
     rebuildForwarded(x, site.isTrusted)
+    Object.assign(x.request, readPath(x.request.rawPath))
 
     const route = x.route = site.match(x)
     if (route === undefined) throw new Fault('NO_ROUTE')

@@ -19,7 +19,7 @@ export class Health {
 
   readonly watch: handleServerStreamingCall<HealthCheckRequest, HealthCheckResponse> = (call) => {
     if (this.#watchers.size >= maxWatchers) {
-      call.destroy(Object.assign(new Error('too many watchers'), { code: status.RESOURCE_EXHAUSTED }))
+      call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: 'too many watchers' })
       return
     }
     // A service that is not known may come to be: the stream stays open (health.proto of gRPC).

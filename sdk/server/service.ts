@@ -55,7 +55,8 @@ export function agentHandlers (program: Program): AgentHandlers {
         // Whoever sends what is no message cannot be trusted to mean the next one.
         program.log.error({ error }, 'the stream ends: the proxy sent something that cannot be read')
         close()
-        call.destroy(Object.assign(new Error(error instanceof Error ? error.message : String(error)), { code: status.INVALID_ARGUMENT }))
+        // How grpc-js wants to be told; `destroy` would leave the client without a status.
+        call.emit('error', { code: status.INVALID_ARGUMENT, details: error instanceof Error ? error.message : String(error) })
       }
     })
     call.on('end', () => {

@@ -1,6 +1,7 @@
 import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
 import { collectForm, raise } from './collect.ts'
 import { readJson } from './json.ts'
+import type { JsonFindings } from './json.ts'
 import { readMultipart } from './multipart.ts'
 import type { Collector, InspectedRequest } from './request.ts'
 import { xmlTexts } from './xml.ts'
@@ -16,6 +17,9 @@ export interface BodyLimits {
 const maxCodings = 2
 /** A body may grow by this factor and not more; real text stays below 20. */
 const maxRatio = 100
+
+const binaryTypes = new RegExp('^(?:image|audio|video|font)/|^application/(?:octet-stream|pdf|zip|gzip|x-[\\w-]*(?:tar|zip|compressed)|wasm|grpc|' +
+  '(?:x-)?protobuf|vnd\\.|(?:x-)?msgpack|cbor|ocsp-request|dns-message)')
 
 /** Hands a whole body to the collector. `truncated`: the proxy kept only its beginning. */
 export function collectBody (request: InspectedRequest, body: Uint8Array, truncated: boolean, limits: BodyLimits, to: Collector): void {
@@ -38,15 +42,20 @@ function collectText (text: string, contentType: string, limits: BodyLimits, to:
   if (type.startsWith('multipart/')) return collectMultipart(text, contentType, limits, to)
   if (/[/+]json$/.test(type) || type === 'text/json' || type === 'application/csp-report') return collectJson(text, to)
   if (/[/+]xml$/.test(type)) return collectXml(text, to)
-  collectUnknown(text, to)
+  collectUnknown(text, type, to)
 }
 
 /** Text of unknown form: as it stands, and as whatever it looks like, since the application may not ask the header either. */
-function collectUnknown (text: string, to: Collector): void {
+function collectUnknown (text: string, type: string, to: Collector): void {
+  // Only what is binary indeed: a type alone would be a way around every rule.
+  if (binaryTypes.test(type) && text.includes('\0')) {
+    to.value('file-content', '', text)
+    return
+  }
   to.value('body', '', text)
   if (/^\s*[[{]/.test(text)) {
     const found = readJson(text)
-    if (found.wellFormed) for (const { path, text: value, isName } of found.strings) if (!to.value(isName ? 'args-names' : 'args', path, value)) return
+    if (found.wellFormed) collectStrings(found.strings, to)
   } else if (/^\s*<[?!]?[a-z]/i.test(text)) {
     to.value('xml', '', text)
   } else if (/^[\w.[\]%+-]{1,100}=/.test(text) && !/[\n<]/.test(text)) {
@@ -56,14 +65,16 @@ function collectUnknown (text: string, to: Collector): void {
 
 function collectJson (text: string, to: Collector): void {
   const found = readJson(text)
-  for (const { path, text: value, isName } of found.strings) {
-    if (!to.value(isName ? 'args-names' : 'args', path, value)) return
-  }
+  if (!collectStrings(found.strings, to)) return
   if (found.repeatedName) raise(to, 'body-json-repeated-name')
   if (found.outOfBounds) return raise(to, 'body-json-bounds')
   if (found.wellFormed) return
   raise(to, 'body-json-malformed')
   to.value('body', '', text)
+}
+
+function collectStrings (strings: JsonFindings['strings'], to: Collector): boolean {
+  return strings.every(({ path, text, isName }) => to.value(isName ? 'args-names' : 'args', path, text))
 }
 
 function collectXml (text: string, to: Collector): void {
@@ -104,7 +115,8 @@ function decodePart (content: string, encoding: string | undefined): string {
 
 /** Undoes `Content-Encoding` from the last coding to the first. Undefined: unknown, broken, nested too deep or too large. */
 function decompress (body: Buffer, fields: readonly string[], limits: BodyLimits): Buffer | undefined {
-  const codings = fields.join(',').split(',').map((coding) => coding.trim().toLowerCase()).filter((coding) => coding !== '' && coding !== 'identity')
+  const codings = fields.join(',').split(',').map((coding) => coding.trim().toLowerCase())
+    .filter((coding) => coding !== '' && coding !== 'identity')
   if (codings.length > maxCodings) return undefined
   let current = body
   for (const coding of codings.reverse()) {

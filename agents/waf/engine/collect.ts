@@ -5,7 +5,8 @@ import type { Collector, InspectedRequest } from './request.ts'
 /** RFC 9110 section 9, PATCH (RFC 5789) and WebDAV with its extensions. TRACE, TRACK, DEBUG and CONNECT are not among them. */
 const methods = new Set([
   'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY', 'PROPFIND', 'PROPPATCH', 'MKCOL', 'COPY', 'MOVE', 'LOCK', 'UNLOCK',
-  'REPORT', 'SEARCH', 'ACL', 'BIND', 'UNBIND', 'REBIND', 'MKCALENDAR', 'CHECKOUT', 'CHECKIN', 'MERGE', 'MKACTIVITY', 'VERSION-CONTROL', 'PURGE', 'NOTIFY', 'SUBSCRIBE', 'UNSUBSCRIBE'
+  'REPORT', 'SEARCH', 'ACL', 'BIND', 'UNBIND', 'REBIND', 'MKCALENDAR', 'CHECKOUT', 'CHECKIN', 'MERGE', 'MKACTIVITY',
+  'VERSION-CONTROL', 'PURGE', 'NOTIFY', 'SUBSCRIBE', 'UNSUBSCRIBE'
 ])
 
 /** Header fields that carry credentials. */

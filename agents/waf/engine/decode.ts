@@ -89,8 +89,10 @@ function utf8Decode (text: string): string {
 
 const entities: Readonly<Record<string, string>> = {
   lt: '<', gt: '>', amp: '&', quot: '"', apos: "'", nbsp: ' ', tab: '\t', newline: '\n', colon: ':', semi: ';', comma: ',', period: '.',
-  lpar: '(', rpar: ')', lsqb: '[', lbrack: '[', rsqb: ']', rbrack: ']', lcub: '{', lbrace: '{', rcub: '}', rbrace: '}', sol: '/', bsol: '\\',
-  excl: '!', num: '#', dollar: '$', percnt: '%', ast: '*', midast: '*', plus: '+', equals: '=', quest: '?', commat: '@', hat: '^', grave: '`',
+  lpar: '(', rpar: ')', lsqb: '[', lbrack: '[', rsqb: ']', rbrack: ']', lcub: '{', lbrace: '{', rcub: '}', rbrace: '}',
+  sol: '/', bsol: '\\',
+  excl: '!', num: '#', dollar: '$', percnt: '%', ast: '*', midast: '*', plus: '+', equals: '=', quest: '?',
+  commat: '@', hat: '^', grave: '`',
   lowbar: '_', verbar: '|', vert: '|', shy: '', zerowidthspace: ''
 }
 
@@ -113,11 +115,12 @@ function escapeDecode (text: string): string {
     })
 }
 
+const compatible = /[\u2000-\u200a\u202f\u205f\u2070-\u209f\u2100-\u214f\u2460-\u24ff\u3000\ufe50-\ufe6f\uff00-\uffef\xa0\u{1d400}-\u{1d7ff}]/gu
+
 /** Full-width, small, mathematical and circled forms of ASCII, and the apostrophes that code pages map to "'". */
 function foldWidth (text: string): string {
   return text
-    .replace(/[\u2000-\u200a\u202f\u205f\u2070-\u209f\u2100-\u214f\u2460-\u24ff\u3000\ufe50-\ufe6f\uff00-\uffef\xa0]|[\u{1d400}-\u{1d7ff}]/gu,
-      (char) => char.normalize('NFKC'))
+    .replace(compatible, (char) => char.normalize('NFKC'))
     .replace(/[\u02b9\u02bc\u02ca\u2032]/g, "'")
     .replace(/[\u2329\u3008]/g, '<')
     .replace(/[\u232a\u3009]/g, '>')

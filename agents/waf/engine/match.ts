@@ -99,9 +99,11 @@ function addChain (root: Step, names: readonly Transformation[], bit: number): v
   }
 }
 
+const repeatedTargets: ReadonlySet<Target> = new Set(['headers', 'user-agent', 'args-names', 'cookies-names'])
+
 /** User agents, accept lists, names of fields and the like; values and cookies are never remembered. */
 function isRepeated (target: Target, text: string): boolean {
-  return (target === 'headers' || target === 'user-agent' || target === 'args-names' || target === 'cookies-names') && text.length <= memoLength
+  return text.length <= memoLength && repeatedTargets.has(target)
 }
 
 function remembered (lane: Lane, text: string): Matches {

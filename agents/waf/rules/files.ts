@@ -13,8 +13,11 @@ export const fileRules = [
     ['traversal-unix-read', 'critical', 1, 'Absolute Unix file as the whole value', '^(?:file:)?/(?:etc|proc|root|boot|sys|dev)/[\\w.-]+'],
     ['traversal-windows-files', 'critical', 1, 'Files that an attacker reads first on Windows',
       '\\b(?:win|boot|system|desktop)\\.ini\\b|\\bwindows/(?:system32|win\\.ini|repair|panther|debug|system\\.ini)|\\bsystem32/(?:drivers|config|cmd|inetsrv)|\\binetpub/|^[a-z]:/(?:windows|winnt|boot\\.ini|users/[^/]{1,60}/(?:appdata|ntuser|\\.ssh)|inetpub|program ?files|autoexec|sysprep)|\\bntuser\\.dat\\b|%(?:systemroot|windir|comspec)%'],
-    ['traversal-null-byte', 'critical', 1, 'Null byte in a value', '\\x00'],
     ['traversal-overlong', 'critical', 1, 'Overlong UTF-8 form of an ASCII character', '(?-i:[\\x{c0}\\x{c1}][\\x{80}-\\x{bf}]|\\x{e0}[\\x{80}-\\x{9f}][\\x{80}-\\x{bf}])|%c[01]%[89ab][0-9a-f]|%c0%(?:2f|5c|2e)|%c1%(?:1c|9c|pc|8s)|%e0%[89][0-9a-f]%[89ab][0-9a-f]']
+  ]),
+  // Not in raw bodies: binary formats are full of them.
+  ...rows({ category: 'traversal', transformations: ['decode'], targets: input.filter((target) => target !== 'body') }, [
+    ['traversal-null-byte', 'critical', 1, 'Null byte in a value', '\\x00']
   ]),
   ...rows({ category: 'traversal', transformations: path, targets: ['path', 'args', 'files', 'headers'] }, [
     ['traversal-project-files', 'critical', 1, 'Files of a project that are never served',

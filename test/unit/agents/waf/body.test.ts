@@ -108,6 +108,11 @@ test('a body of unknown type is inspected as text and as what it looks like', ()
   assert.ok(post('text/plain', '<!DOCTYPE a SYSTEM "x">').blocked)
 })
 
+test('a binary body passes as such, a text that only says it is binary does not', () => {
+  assert.ok(!post('image/png', Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0', 'latin1')).blocked)
+  assert.ok(post('image/png', `q=${attack}`).blocked)
+})
+
 test('XML: texts, attributes and CDATA are inspected, ordinary documents pass', () => {
   const type = 'application/soap+xml'
   for (const inner of [`<a>&lt;script&gt;</a>`, `<a b="&#39; or 1=1--"/>`, `<![CDATA[${attack}]]>`, `<!-- ${attack} -->`]) assert.ok(post(type, `<r>${inner}</r>`).blocked, inner)

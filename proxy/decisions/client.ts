@@ -1,0 +1,277 @@
+import type { ConfigProblem, DescribeResponse } from '../../proto/codec/index.ts'
+import { Fault, type FaultCode } from '../pipeline/faults.ts'
+import { Admission } from './admission.ts'
+import { AgentConnection } from './connection.ts'
+import { reconnectPauseMs } from './reconnect.ts'
+import { withDefaults, type AgentConfiguration, type AgentOptions, type AgentState, type ProtocolFault, type Settings } from './settings.ts'
+import { Talk, type Switchboard } from './talk.ts'
+
+export interface AgentCounters {
+  calls: number
+  failures: Partial<Record<FaultCode, number>>
+  protocolFaults: Partial<Record<ProtocolFault, number>>
+  bytesSent: number
+  bytesReceived: number
+  reconnects: number
+}
+
+export interface AgentClient {
+  readonly id: string
+  readonly state: AgentState
+  /** What the agent said of itself when it was last connected. */
+  readonly describe: DescribeResponse | undefined
+  /** Why it is not ready, in one sentence. */
+  readonly lastError: string | undefined
+  /** Version of the configuration that is active; "" before there is one. */
+  readonly configVersion: string
+  /** What a refused configuration got wrong. */
+  readonly refusals: readonly ConfigProblem[]
+  readonly counters: Readonly<AgentCounters>
+  readonly inFlight: number
+  readonly queued: number
+  readonly settings: Settings
+  /** Begins an exchange. Throws the fault at once when there is nobody to talk to. */
+  talk (): Talk
+  /**
+   * Hands over another configuration (reload). Gives the agent's problems; nothing changes then. An agent that is not there now
+   * gets it when it comes.
+   */
+  configure (configuration: AgentConfiguration, how: { readonly validateOnly: boolean }): Promise<readonly ConfigProblem[]>
+  /** Called on every change of state, and returns how to stop that. */
+  onState (listener: (state: AgentState, why: string | undefined) => void): () => void
+  /** Tries to connect at once: somebody knows that the agent was just started. */
+  nudge (): void
+  /** Resolves when the agent is ready, refused or incompatible, or after `timeoutMs`. */
+  settled (timeoutMs: number): Promise<void>
+  /** No new exchanges; resolves when the open ones are over, or the deadline comes. */
+  drain (deadline: AbortSignal): Promise<void>
+  close (): Promise<void>
+}
+
+export function connectAgent (options: AgentOptions): AgentClient {
+  return new Client(withDefaults(options))
+}
+
+/** A place for one connection, and the pause before the next attempt. */
+interface Slot {
+  connection: AgentConnection | undefined
+  timer: NodeJS.Timeout | undefined
+  /** When it was lost, or first tried. */
+  awaySinceMs: number
+}
+
+/** A connection that lasted this long was a good one: the next pause is a short one again. */
+const provenMs = 5_000
+
+class Client implements AgentClient, Switchboard {
+  readonly id: string
+  readonly settings: Settings
+  readonly admission: Admission
+  describe: DescribeResponse | undefined
+  configVersion = ''
+  readonly counters: AgentCounters = { calls: 0, failures: {}, protocolFaults: {}, bytesSent: 0, bytesReceived: 0, reconnects: 0 }
+  #configuration: AgentConfiguration
+  #state: AgentState = 'connecting'
+  #lastError: string | undefined
+  #ending: 'draining' | 'closed' | undefined
+  readonly #slots: Slot[]
+  /** Connections that the agent closes: they finish what they have. */
+  readonly #retiring = new Set<AgentConnection>()
+  readonly #listeners = new Set<(state: AgentState, why: string | undefined) => void>()
+  #onIdle: (() => void) | undefined
+
+  constructor (settings: Settings) {
+    this.id = settings.id
+    const onProtocolFault = (kind: ProtocolFault, detail: string): void => {
+      this.counters.protocolFaults[kind] = (this.counters.protocolFaults[kind] ?? 0) + 1
+      settings.onProtocolFault(kind, detail)
+    }
+    this.settings = { ...settings, onProtocolFault }
+    this.admission = new Admission(settings.maxConcurrentCalls, settings.maxQueuedCalls)
+    this.#configuration = settings.config
+    if (settings.onState !== undefined) this.#listeners.add(settings.onState)
+    this.#slots = Array.from({ length: settings.connections }, () => ({ connection: undefined, timer: undefined, awaySinceMs: performance.now() }))
+    for (const slot of this.#slots) this.#connect(slot)
+  }
+
+  get state (): AgentState { return this.#state }
+  get lastError (): string | undefined { return this.#state === 'ready' ? undefined : this.#lastError }
+  get inFlight (): number { return this.admission.inFlight }
+  get queued (): number { return this.admission.queued }
+
+  get refusals (): readonly ConfigProblem[] {
+    return this.#slots.find(({ connection }) => connection?.state === 'refused')?.connection?.refusals ?? []
+  }
+
+  talk (): Talk {
+    return new Talk(this)
+  }
+
+  pick (except?: AgentConnection): AgentConnection {
+    let best: AgentConnection | undefined
+    let open = 0
+    for (const { connection } of this.#slots) {
+      if (connection === undefined) continue
+      open += connection.lines.size
+      if (connection.state !== 'ready' || connection === except) continue
+      if (best === undefined || connection.lines.size < best.lines.size) best = connection
+    }
+    if (this.#ending !== undefined || best === undefined) throw this.#absent()
+    const bound = best.describe?.limits?.maxExchanges ?? 0
+    if (bound > 0 && open >= bound) throw new Fault('AGENT_QUEUE_FULL', `the agent takes ${bound} exchanges at once`)
+    return best
+  }
+
+  count (durationMs: number, fault: Fault | undefined): void {
+    this.counters.calls++
+    if (fault !== undefined) this.counters.failures[fault.code] = (this.counters.failures[fault.code] ?? 0) + 1
+    this.settings.observe(durationMs, fault?.code ?? 'ok')
+  }
+
+  async configure (configuration: AgentConfiguration, { validateOnly }: { readonly validateOnly: boolean }): Promise<readonly ConfigProblem[]> {
+    if (!validateOnly) this.#configuration = configuration
+    const usable = this.#slots.flatMap(({ connection }) => connection?.state === 'ready' || connection?.state === 'refused' ? [connection] : [])
+    const asked = validateOnly ? usable.slice(0, 1) : usable
+    const outcomes = await Promise.all(asked.map((connection) => connection.configure(configuration, validateOnly).catch((error: unknown) => {
+      // Whatever it holds now, it is not known to be this: the connection starts over and is configured then.
+      if (!validateOnly) connection.lose(Fault.from(error))
+      return []
+    })))
+    if (!validateOnly) this.#look()
+    return outcomes.find((problems) => problems.length > 0) ?? []
+  }
+
+  onState (listener: (state: AgentState, why: string | undefined) => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  nudge (): void {
+    for (const slot of this.#slots) {
+      if (slot.timer === undefined) continue
+      clearTimeout(slot.timer)
+      slot.awaySinceMs = performance.now()
+      this.#connect(slot)
+    }
+  }
+
+  settled (timeoutMs: number): Promise<void> {
+    const isSettled = (): boolean => this.#state === 'ready' || this.#state === 'refused' || this.#state === 'incompatible' || this.#ending !== undefined
+    if (isSettled()) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        stop()
+        resolve()
+      }
+      const stop = this.onState(() => { if (isSettled()) done() })
+      const timer = setTimeout(done, timeoutMs)
+    })
+  }
+
+  async drain (deadline: AbortSignal): Promise<void> {
+    if (this.#ending !== undefined) return
+    this.#ending = 'draining'
+    this.#look()
+    if (this.#openExchanges === 0 || deadline.aborted) return
+    await new Promise<void>((resolve) => {
+      // Looked at a few times a second instead of on every exchange: nothing on the request path pays for it.
+      const timer = setInterval(() => { if (this.#openExchanges === 0) this.#onIdle?.() }, 20)
+      const done = (): void => {
+        clearInterval(timer)
+        deadline.removeEventListener('abort', done)
+        this.#onIdle = undefined
+        resolve()
+      }
+      this.#onIdle = done
+      deadline.addEventListener('abort', done)
+    })
+  }
+
+  close (): Promise<void> {
+    this.#ending = 'closed'
+    this.#onIdle?.()
+    const fault = new Fault('AGENT_NOT_CONNECTED', 'the proxy closed the connection')
+    for (const slot of this.#slots) {
+      clearTimeout(slot.timer)
+      slot.timer = undefined
+      slot.connection?.lose(fault)
+    }
+    for (const connection of this.#retiring) connection.lose(fault)
+    this.#look()
+    this.#listeners.clear()
+    return Promise.resolve()
+  }
+
+  get #openExchanges (): number {
+    let open = 0
+    for (const { connection } of this.#slots) open += connection?.lines.size ?? 0
+    for (const connection of this.#retiring) open += connection.lines.size
+    return open
+  }
+
+  #connect (slot: Slot): void {
+    slot.timer = undefined
+    if (this.#ending !== undefined) return
+    const startedMs = performance.now()
+    const connection = slot.connection = new AgentConnection(this.settings, {
+      configuration: () => this.#configuration,
+      onChange: () => {
+        if (connection.state === 'retiring') this.#setAside(slot, connection)
+        if (connection.state === 'incompatible' || connection.state === 'refused') slot.awaySinceMs = performance.now()
+        this.#look()
+      },
+      onLost: (fault) => {
+        this.counters.bytesSent += connection.bytesSent
+        this.counters.bytesReceived += connection.bytesReceived
+        if (this.#retiring.delete(connection)) return
+        this.#lastError = fault.detail ?? fault.code
+        slot.connection = undefined
+        if (connection.proven || performance.now() - startedMs > provenMs) slot.awaySinceMs = performance.now()
+        this.#retry(slot)
+        this.#look()
+      },
+    })
+  }
+
+  #retry (slot: Slot): void {
+    if (this.#ending !== undefined) return
+    this.counters.reconnects++
+    const { reconnectInitialMs: initialMs, reconnectMaxMs: maxMs } = this.settings
+    slot.timer = setTimeout(() => this.#connect(slot), reconnectPauseMs(performance.now() - slot.awaySinceMs, { initialMs, maxMs })).unref()
+  }
+
+  #setAside (slot: Slot, connection: AgentConnection): void {
+    this.#retiring.add(connection)
+    slot.connection = undefined
+    slot.awaySinceMs = performance.now()
+    this.#lastError = connection.why
+    this.#retry(slot)
+  }
+
+  /** The state of the whole, from those of the connections. */
+  #look (): void {
+    const has = (state: AgentConnection['state']): AgentConnection | undefined => this.#slots.find(({ connection }) => connection?.state === state)?.connection
+    const ready = has('ready')
+    if (ready !== undefined) {
+      this.describe = ready.describe
+      this.configVersion = ready.configVersion
+    }
+    const other = has('stalled') ?? has('refused') ?? has('incompatible')
+    if (other !== undefined) this.#lastError = other.why
+    const next = this.#ending ?? (ready !== undefined ? 'ready' : stateOf(other) ?? (this.counters.reconnects === 0 ? 'connecting' : 'backoff'))
+    if (next === this.#state) return
+    this.#state = next
+    for (const listener of this.#listeners) listener(next, this.lastError)
+  }
+
+  #absent (): Fault {
+    if (this.#state === 'refused') return new Fault('AGENT_NOT_CONFIGURED', `${this.id}: ${this.#lastError ?? ''}`)
+    return new Fault('AGENT_NOT_CONNECTED', `${this.id} is ${this.#state}${this.#lastError === undefined ? '' : `: ${this.#lastError}`}`)
+  }
+}
+
+function stateOf (connection: AgentConnection | undefined): AgentState | undefined {
+  const state = connection?.state
+  return state === 'stalled' || state === 'refused' || state === 'incompatible' ? state : undefined
+}

@@ -1,0 +1,211 @@
+import type { CancelReason, ChunkAnswer, EventOneOf } from '../../proto/codec/index.ts'
+import type { DecisionRecord, Exchange, Reply } from '../pipeline/exchange.ts'
+import { Fault } from '../pipeline/faults.ts'
+import type { HeaderEdit } from '../pipeline/headers.ts'
+import { readPath } from '../pipeline/path.ts'
+import { mergeAttributes, rule, type Ruling, type Stage } from './decide.ts'
+import { editRequest, editResponse } from './edits.ts'
+import { completeFacts } from './events.ts'
+import { afterFailure } from './failure-mode.ts'
+import { badReply } from './grpc-stream.ts'
+import { planWith, type FilterSettings, type Plan } from './plan.ts'
+import type { Answer } from './question.ts'
+import type { Talk } from './talk.ts'
+
+/** One exchange as one agent is consulted about it: what was asked, what of the answers still has to be applied. */
+export class Consultation {
+  readonly x: Exchange
+  readonly talk: Talk
+  readonly settings: FilterSettings
+  plan: Plan
+  /** Nothing is asked any more: the agent is done, has failed, or its answer ended the exchange. */
+  over = false
+  /** The last verdict that is not a plain allow. */
+  verdict = 'allow'
+  #responseEdits: HeaderEdit[] | undefined
+  /** Bodies of which a part was handed over and no copy kept. */
+  readonly #handed = new Set<DecisionRecord['phase']>()
+  #gone: Fault | undefined
+  readonly #onAbort: () => void
+
+  constructor (x: Exchange, talk: Talk, settings: FilterSettings, plan: Plan) {
+    this.x = x
+    this.talk = talk
+    this.settings = settings
+    this.plan = plan
+    this.#onAbort = () => {
+      this.#gone = Fault.from(x.signal.reason)
+      talk.cancel(this.#gone.code === 'SHUTTING_DOWN' ? 'shutdown' : 'client_gone', this.#gone)
+    }
+    x.signal.addEventListener('abort', this.#onAbort)
+  }
+
+  get enforces (): boolean {
+    return this.settings.mode === 'enforce'
+  }
+
+  /** Asks; applies what may be applied; gives the answer that ends the exchange, or `undefined` to go on. Throws a fault that stops it. */
+  async ask (event: EventOneOf, stage: Stage): Promise<Ruling | undefined> {
+    const startMs = performance.now()
+    try {
+      const answer = await this.talk.ask(event, this.settings)
+      return this.settle(answer, stage, startMs)
+    } catch (error) {
+      this.fail(error, stage, startMs)
+      return undefined
+    }
+  }
+
+  /** As `ask`, for a piece of a body that flows: resolves when it was sent, with the answer to come. */
+  async askChunk (event: EventOneOf, stage: Stage): Promise<{ readonly answer: Promise<ChunkAnswer | Ruling | undefined> }> {
+    const startMs = performance.now()
+    try {
+      const { answer } = await this.talk.put(event, this.settings, true)
+      this.#handed.add(stage.phase)
+      return {
+        answer: answer.then(
+          (given) => given.kind === 'chunk' ? this.#chunk(given.value) : this.settle(given, stage, startMs),
+        ).catch((error: unknown) => this.fail(error, stage, startMs)),
+      }
+    } catch (error) {
+      this.fail(error, stage, startMs)
+      return { answer: Promise.resolve(undefined) }
+    }
+  }
+
+  /** Records a decision and applies it when the agent may act. Gives it back only then. Throws AGENT_BAD_REPLY. */
+  settle (answer: Answer, stage: Stage, startMs: number): Ruling | undefined {
+    if (answer.kind !== 'decision') throw badReply('an answer for a chunk where none was asked about')
+    const ruling = rule(answer.value, stage)
+    if (this.enforces) this.#apply(ruling)
+    if (ruling.verdict !== 'allow') this.verdict = ruling.verdict
+    this.record(decisionRecord(this.settings, stage.phase, ruling, startMs, this.talk.configVersion))
+    this.#heed(ruling)
+    if (!this.enforces) return undefined
+    if (ruling.reply !== undefined) this.over = true
+    return ruling
+  }
+
+  /** Records that there is no decision, and throws when that stops the exchange. Otherwise nothing is asked any more. */
+  fail (error: unknown, stage: Stage, startMs: number): undefined {
+    // Nobody is there any more to whom a failure mode could matter.
+    if (this.#gone !== undefined) throw this.#gone
+    if (this.over) return undefined
+    const fault = Fault.from(error)
+    this.over = true
+    this.verdict = 'failed'
+    const { mode, failureMode } = this.settings
+    const next = afterFailure({ mode, failureMode, bodyGone: this.#handed.has(stage.phase) })
+    this.record(failureRecord(this.settings, stage.phase, fault, next === 'continue' ? 'open' : 'closed', startMs, this.talk.configVersion))
+    this.talk.cancel(fault.code === 'AGENT_TIMEOUT' ? 'timeout' : 'decided', fault)
+    if (next === 'refuse') throw fault
+    return undefined
+  }
+
+  record (record: DecisionRecord): void {
+    this.x.recordDecision(record)
+  }
+
+  /** One record for a body that flowed through: its chunks are too many to be told one by one. */
+  recordFlow (stage: Stage, changed: boolean, startMs: number): void {
+    if (changed) this.verdict = 'redact'
+    this.record(decisionRecord(this.settings, stage.phase, { verdict: changed ? 'redact' : 'allow' }, startMs, this.talk.configVersion))
+  }
+
+  /** Edits that earlier answers asked for, now that there is a response. */
+  editReply (reply: Reply): Reply {
+    if (this.#responseEdits !== undefined) editResponse(reply.headers, this.#responseEdits)
+    this.#responseEdits = undefined
+    return reply
+  }
+
+  /** The exchange is over: says so to the agent. */
+  finish (): void {
+    this.x.signal.removeEventListener('abort', this.#onAbort)
+    const { fault } = this.x
+    const reason = fault === undefined ? undefined : cancelReason(fault)
+    if (this.#gone === undefined && (reason !== undefined || this.talk.waiting)) {
+      this.talk.cancel(reason ?? 'decided', fault ?? new Fault('CLIENT_GONE', 'the exchange is over'))
+    }
+    this.talk.complete(completeFacts(this.x))
+  }
+
+  #chunk (answer: ChunkAnswer): ChunkAnswer {
+    if (answer.kind === undefined) throw badReply('an answer for a chunk of a kind that this version does not know')
+    return answer
+  }
+
+  /** What does not depend on whether the exchange goes on. Nothing is changed before everything was found possible. */
+  #apply (ruling: Ruling): void {
+    const { x } = this
+    const attributes = ruling.attributes.size > 0 ? mergeAttributes(x.attributes, ruling.attributes) : undefined
+    if (ruling.reply === undefined) {
+      if (ruling.upstream !== '' && this.settings.chooseUpstream?.(x, ruling.upstream) !== true) throw badReply(`the upstream ${JSON.stringify(ruling.upstream.slice(0, 80))} is not one of this route`)
+      if (ruling.rewritePath !== undefined) {
+        const { path, upstreamPath } = readPath(ruling.rewritePath)
+        x.request.path = path
+        x.request.upstreamPath = upstreamPath
+      }
+      if (ruling.rewriteQuery !== undefined) x.request.query = ruling.rewriteQuery
+      editRequest(x.request.headers, ruling.requestEdits)
+    }
+    if (attributes !== undefined) x.attributes = attributes
+    if (ruling.responseEdits.length > 0) (this.#responseEdits ??= []).push(...ruling.responseEdits)
+    if (ruling.reply !== undefined) this.editReply(ruling.reply)
+  }
+
+  #heed ({ wants }: Ruling): void {
+    if (wants === undefined) return
+    this.plan = planWith(this.plan, wants)
+    if (!wants.done) return
+    this.over = true
+    this.talk.end(new Fault('INTERNAL', 'the agent is done with this exchange'))
+  }
+}
+
+export function decisionRecord (
+  { agentId, mode }: FilterSettings, phase: DecisionRecord['phase'], ruling: Pick<Ruling, 'verdict'> & Partial<Ruling>, startMs: number, configVersion: string,
+): DecisionRecord {
+  return {
+    agent: agentId,
+    phase,
+    mode,
+    verdict: ruling.verdict,
+    applied: mode === 'enforce',
+    durationMs: performance.now() - startMs,
+    status: ruling.reply?.status ?? 0,
+    fault: undefined,
+    failureMode: undefined,
+    audit: ruling.audit,
+    ticket: ruling.ticket,
+    configVersion,
+  }
+}
+
+export function failureRecord (
+  { agentId, mode }: FilterSettings, phase: DecisionRecord['phase'], fault: Fault, failureMode: 'open' | 'closed', startMs: number, configVersion: string,
+): DecisionRecord {
+  return {
+    agent: agentId,
+    phase,
+    mode,
+    verdict: 'failed',
+    applied: mode === 'enforce' && failureMode === 'closed',
+    durationMs: performance.now() - startMs,
+    status: 0,
+    fault,
+    failureMode,
+    audit: undefined,
+    ticket: undefined,
+    configVersion,
+  }
+}
+
+function cancelReason (fault: Fault): CancelReason | undefined {
+  switch (fault.row.blame) {
+    case 'client': return fault.code === 'CLIENT_GONE' ? 'client_gone' : 'decided'
+    case 'upstream': return 'upstream_failed'
+    case 'agent': return undefined
+    case 'sentinel': return fault.code === 'SHUTTING_DOWN' ? 'shutdown' : 'decided'
+  }
+}

@@ -1,0 +1,150 @@
+import type { DescribeResponse } from '../../proto/codec/index.ts'
+import type { Exchange, Filter, Reply } from '../pipeline/exchange.ts'
+import { Fault } from '../pipeline/faults.ts'
+import type { AgentClient } from './client.ts'
+import { Consultation, failureRecord } from './consultation.ts'
+import { stages } from './decide.ts'
+import { requestEvent, responseEvent } from './events.ts'
+import { afterFailure } from './failure-mode.ts'
+import { FlowingBody, withTrailersAsked } from './flowing-body.ts'
+import { neverWhole, planFor, type FilterSettings, type Plan } from './plan.ts'
+import { shadowFilter } from './shadow.ts'
+import { inspectWhole, wholeRequest, wholeResponse } from './whole-body.ts'
+
+/** An agent as a step of a route. */
+export function agentFilter (client: AgentClient, settings: FilterSettings): Filter {
+  if (settings.mode === 'shadow') return shadowFilter(client, settings)
+  const open = new Map<Exchange, Consultation>()
+  const planOf = remember(settings)
+  const { agentId, mode } = settings
+  return {
+    name: agentId,
+    async onRequest (x) {
+      const c = begin(x, client, settings, planOf)
+      if (c === undefined) return undefined
+      open.set(x, c)
+      return await consultRequest(c)
+    },
+    async onResponse (x, reply) {
+      const c = open.get(x)
+      let answer: Reply | undefined
+      if (c !== undefined) {
+        c.editReply(reply)
+        if (!c.over) answer = await consultResponse(c, reply)
+      }
+      if (mode === 'dry-run') reply.headers.append('x-sentinel-dry-run', `${agentId}=${c?.verdict ?? 'failed'}`)
+      return answer
+    },
+    onDone (x) {
+      open.get(x)?.finish()
+      open.delete(x)
+    },
+  }
+}
+
+/** The plan of a description is made once, not for every exchange. */
+function remember (settings: FilterSettings): (description: DescribeResponse) => Plan | string {
+  let known: DescribeResponse | undefined
+  let plan: Plan | string = ''
+  return (description) => {
+    if (description !== known) {
+      known = description
+      plan = planFor(description, settings)
+    }
+    return plan
+  }
+}
+
+/** `undefined`: the agent cannot be asked, and the failure mode lets the exchange go on without it. */
+function begin (x: Exchange, client: AgentClient, settings: FilterSettings, planOf: (description: DescribeResponse) => Plan | string): Consultation | undefined {
+  const startMs = performance.now()
+  if (x.signal.aborted) throw Fault.from(x.signal.reason)
+  try {
+    const talk = client.talk()
+    const plan = planOf(client.describe!) // Whoever can be talked to has described itself.
+    if (typeof plan === 'object') return new Consultation(x, talk, settings, plan)
+    const fault = new Fault('AGENT_NOT_CONFIGURED', plan)
+    talk.end(fault)
+    throw fault
+  } catch (error) {
+    const fault = Fault.from(error)
+    const next = afterFailure({ mode: settings.mode, failureMode: settings.failureMode, bodyGone: false })
+    x.recordDecision(failureRecord(settings, 'request-headers', fault, next === 'continue' ? 'open' : 'closed', startMs, client.configVersion))
+    if (next === 'refuse') throw fault
+    return undefined
+  }
+}
+
+async function consultRequest (c: Consultation): Promise<Reply | undefined> {
+  const { x } = c
+  const event = requestEvent(x, c.plan, c.settings.mode, c.talk.configVersion)
+  if (c.plan.requestHeaders) {
+    const ruling = await c.ask(event, stages.requestHeaders)
+    if (ruling?.reply !== undefined) return ruling.reply
+  } else {
+    c.talk.tell(event)
+  }
+  const { requestBody: body } = x
+  if (c.over || body === undefined) return undefined
+  const { requestBody: plan, requestTrailers } = c.plan
+  if (plan.kind === 'stream' && body.length !== 0) {
+    x.requestBody = new FlowingBody(c, body, {
+      event: 'request_body',
+      trailers: requestTrailers ? 'request_trailers' : undefined,
+      stage: stages.requestChunk,
+      maxHeldBytes: plan.maxBytes,
+      wanted: () => c.plan.requestBody.kind !== 'none',
+    })
+    return undefined
+  }
+  if (plan.kind === 'buffer' && body.length !== 0) {
+    const inspected = await inspectWhole(c, body, x.request.headers, plan, wholeRequest)
+    x.requestBody = inspected.body
+    if (inspected.ruling?.reply !== undefined) return inspected.ruling.reply
+  }
+  if (requestTrailers && !c.over) x.requestBody = withTrailersAsked(c, x.requestBody!, 'request_trailers') // Set above, or it was there before.
+  return undefined
+}
+
+/** Gives the answer that takes the place of the upstream's, and lets go of that one. */
+async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | undefined> {
+  const event = responseEvent(c.x, reply, responseBodyOf(c, reply))
+  if (c.plan.responseHeaders) {
+    const ruling = await c.ask(event, stages.responseHeaders)
+    if (ruling?.reply !== undefined) return inPlaceOf(reply, ruling.reply)
+    c.editReply(reply)
+  } else if (c.plan.responseBody.kind !== 'none') {
+    c.talk.tell(event)
+  }
+  const { body } = reply
+  const plan = responseBodyOf(c, reply)
+  if (c.over || body === undefined) return undefined
+  if (plan.kind === 'stream' && body.length !== 0) {
+    reply.body = new FlowingBody(c, body, {
+      event: 'response_body',
+      trailers: c.plan.responseTrailers ? 'response_trailers' : undefined,
+      stage: stages.responseChunk,
+      maxHeldBytes: plan.maxBytes,
+      wanted: () => c.plan.responseBody.kind !== 'none',
+    })
+    return undefined
+  }
+  if (plan.kind === 'buffer' && body.length !== 0) {
+    const inspected = await inspectWhole(c, body, reply.headers, plan, wholeResponse)
+    if (inspected.ruling?.reply !== undefined) return inPlaceOf(reply, inspected.ruling.reply)
+    reply.body = inspected.body
+    c.editReply(reply)
+  }
+  if (c.plan.responseTrailers && !c.over) reply.body = withTrailersAsked(c, reply.body!, 'response_trailers') // Set above, or it was there before.
+  return undefined
+}
+
+function responseBodyOf ({ plan }: Consultation, reply: Reply): Plan['responseBody'] {
+  const { responseBody } = plan
+  return responseBody.kind === 'buffer' && neverWhole(reply.headers.get('content-type')) ? { ...responseBody, kind: 'stream' } : responseBody
+}
+
+function inPlaceOf (reply: Reply, other: Reply): Reply {
+  reply.body?.cancel()
+  return other
+}

@@ -1,0 +1,92 @@
+import type { BodyMode, DescribeResponse, EventKind, Wants } from '../../proto/codec/index.ts'
+import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
+import { eventMismatch } from './handshake.ts'
+
+export interface FilterSettings {
+  readonly agentId: string
+  readonly mode: DecisionRecord['mode']
+  readonly failureMode: 'open' | 'closed'
+  /** For each question, from putting it to applying its answer; and as far as the agent may move that. */
+  readonly timeoutMs: number
+  readonly maxTimeoutMs: number
+  /** Events the configuration lists; what the agent describes when absent. */
+  readonly events?: readonly EventKind[] | undefined
+  /** What the operator wrote wins over what the agent describes. */
+  readonly requestBodyMode?: 'buffer' | 'stream' | undefined
+  readonly responseBodyMode?: 'buffer' | 'stream' | undefined
+  /** What becomes of a body longer than the limit: refused, its beginning shown, or not shown. */
+  readonly bodyOver: 'block' | 'prefix' | 'skip'
+  /** Largest body shown whole; also the most a streaming agent may hold back. */
+  readonly maxRequestBodyBytes: number
+  readonly maxResponseBodyBytes: number
+  /** Takes the agent's choice of another upstream. False: the route does not list it. Without the hook none may be chosen. */
+  readonly chooseUpstream?: ((x: Exchange, upstream: string) => boolean) | undefined
+  /** Decisions that come when the exchange is over (shadow). */
+  readonly recordLate?: ((x: Exchange, record: DecisionRecord) => void) | undefined
+}
+
+export interface BodyPlan {
+  readonly kind: 'none' | 'buffer' | 'stream'
+  readonly maxBytes: number
+  readonly over: 'block' | 'prefix' | 'skip'
+}
+
+/** What is shown to an agent, from its description and the configuration. Changes during an exchange when the agent wants more or less. */
+export interface Plan {
+  readonly requestHeaders: boolean
+  readonly requestBody: BodyPlan
+  readonly requestTrailers: boolean
+  readonly responseHeaders: boolean
+  readonly responseBody: BodyPlan
+  readonly responseTrailers: boolean
+}
+
+/** The plan for an agent as it describes itself now, or why there is none. Made once for each description. */
+export function planFor (description: DescribeResponse, settings: FilterSettings): Plan | string {
+  const { events } = settings
+  const wrong = eventMismatch(events, description.events)
+  if (wrong !== undefined) return wrong
+  const has = (event: EventKind): boolean => description.events.includes(event) && (events === undefined || events.includes(event))
+  const limit = (bytes: number): number => {
+    const own = description.limits?.maxBodyBytes ?? 0
+    return own > 0 ? Math.min(own, bytes) : bytes
+  }
+  const body = (subscribed: boolean, mode: 'buffer' | 'stream' | undefined, wish: BodyMode | undefined, maxBytes: number): BodyPlan => ({
+    kind: !subscribed ? 'none' : mode ?? (wish?.kind === 'stream' ? 'stream' : 'buffer'),
+    maxBytes: limit(maxBytes),
+    over: settings.bodyOver,
+  })
+  return {
+    requestHeaders: has('request_headers'),
+    requestBody: body(has('request_body'), settings.requestBodyMode, description.requestBody, settings.maxRequestBodyBytes),
+    requestTrailers: has('request_trailers'),
+    responseHeaders: has('response_headers'),
+    responseBody: body(has('response_body'), settings.responseBodyMode, description.responseBody, settings.maxResponseBodyBytes),
+    responseTrailers: has('response_trailers'),
+  }
+}
+
+/** The plan with what the agent asked for during this exchange: less at any time, more while it is not too late (`rule` sees to that). */
+export function planWith (plan: Plan, wants: Wants): Plan {
+  return {
+    ...plan,
+    requestBody: bodyWith(plan.requestBody, wants.requestBody),
+    responseHeaders: plan.responseHeaders || wants.responseHeaders,
+    responseBody: bodyWith(plan.responseBody, wants.responseBody),
+  }
+}
+
+/** An agent may lower the operator's limit, not raise it, and not soften what happens above it. */
+function bodyWith (plan: BodyPlan, wish: BodyMode | undefined): BodyPlan {
+  if (wish === undefined || wish.kind === 'default' || wish.kind === 'unrecognized') return plan
+  const maxBytes = wish.maxBytes > 0 ? Math.min(wish.maxBytes, plan.maxBytes) : plan.maxBytes
+  return { kind: wish.kind, maxBytes, over: plan.over }
+}
+
+/**
+ * Answers that go on for ever or are read while they are written: waiting for their end would break them, so they are shown in chunks
+ * whatever the mode (event streams: https://html.spec.whatwg.org/#server-sent-events).
+ */
+export function neverWhole (contentType: string | undefined): boolean {
+  return contentType !== undefined && /^\s*(?:text\/event-stream|application\/grpc|multipart\/x-mixed-replace)\b/i.test(contentType)
+}

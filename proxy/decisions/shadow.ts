@@ -1,0 +1,177 @@
+import type { EventOneOf } from '../../proto/codec/index.ts'
+import type { Body } from '../pipeline/body.ts'
+import type { DecisionRecord, Exchange, Filter } from '../pipeline/exchange.ts'
+import { Fault } from '../pipeline/faults.ts'
+import type { AgentClient } from './client.ts'
+import { decisionRecord, failureRecord } from './consultation.ts'
+import { rule, stages, type Stage } from './decide.ts'
+import { completeFacts, requestEvent, responseEvent } from './events.ts'
+import { neverWhole, planFor, type BodyPlan, type FilterSettings, type Plan } from './plan.ts'
+import type { Talk } from './talk.ts'
+
+/** Bytes of a flowing body that wait for the agent; more are not copied. */
+const maxWaitingBytes = 1024 * 1024
+
+/**
+ * An agent that is shown a copy of everything and whose answers change nothing: the exchange never waits for it. What does not fit into
+ * the bounded line is dropped, and recorded as dropped.
+ */
+export function shadowFilter (client: AgentClient, settings: FilterSettings): Filter {
+  const open = new Map<Exchange, ShadowCopy>()
+  return {
+    name: settings.agentId,
+    onRequest (x) {
+      const copy = ShadowCopy.begin(x, client, settings)
+      if (copy !== undefined) open.set(x, copy)
+      return undefined
+    },
+    onResponse (x, reply) {
+      const copy = open.get(x)
+      if (copy === undefined) return undefined
+      const { plan } = copy
+      const body = neverWhole(reply.headers.get('content-type')) && plan.responseBody.kind === 'buffer' ? { ...plan.responseBody, kind: 'stream' } as const : plan.responseBody
+      if (plan.responseHeaders) copy.ask(responseEvent(x, reply, body), stages.responseHeaders)
+      else if (body.kind !== 'none') copy.tell(responseEvent(x, reply, body))
+      if (reply.body !== undefined) reply.body = copy.copying(reply.body, body, 'response_body')
+      return undefined
+    },
+    onDone (x) {
+      open.get(x)?.finish()
+      open.delete(x)
+    },
+  }
+}
+
+class ShadowCopy {
+  readonly plan: Plan
+  readonly #x: Exchange
+  readonly #talk: Talk
+  readonly #settings: FilterSettings
+  /** Everything is said in order, whatever has to wait for room. */
+  #said: Promise<unknown> = Promise.resolve()
+  readonly #answers: Array<Promise<void>> = []
+  #stopped = false
+  #exchangeOver = false
+
+  constructor (x: Exchange, talk: Talk, settings: FilterSettings, plan: Plan) {
+    this.#x = x
+    this.#talk = talk
+    this.#settings = settings
+    this.plan = plan
+  }
+
+  static begin (x: Exchange, client: AgentClient, settings: FilterSettings): ShadowCopy | undefined {
+    const startMs = performance.now()
+    try {
+      const talk = client.talk()
+      const plan = planFor(client.describe!, settings) // Whoever can be talked to has described itself.
+      if (typeof plan === 'string') {
+        talk.end(new Fault('AGENT_NOT_CONFIGURED', plan))
+        throw new Fault('AGENT_NOT_CONFIGURED', plan)
+      }
+      const copy = new ShadowCopy(x, talk, settings, plan)
+      const event = requestEvent(x, plan, 'shadow', talk.configVersion)
+      if (plan.requestHeaders) copy.ask(event, stages.requestHeaders)
+      else copy.tell(event)
+      if (x.requestBody !== undefined) x.requestBody = copy.copying(x.requestBody, plan.requestBody, 'request_body')
+      return copy
+    } catch (error) {
+      x.recordDecision(failureRecord(settings, 'request-headers', Fault.from(error), 'open', startMs, client.configVersion))
+      return undefined
+    }
+  }
+
+  ask (event: EventOneOf, stage: Stage, takesChunk = false, onSettled?: () => void): void {
+    if (this.#stopped) return
+    const startMs = performance.now()
+    const put = this.#said.then(() => this.#talk.put(event, this.#settings, takesChunk))
+    this.#said = put.catch(() => {})
+    this.#answers.push(put.then(({ answer }) => answer).then((answer) => {
+      if (answer.kind === 'chunk') return
+      const ruling = rule(answer.value, stage)
+      this.#record(decisionRecord(this.#settings, stage.phase, ruling, startMs, this.#talk.configVersion))
+      if (ruling.wants?.done === true) this.#stop(new Fault('INTERNAL', 'the agent is done with this exchange'))
+    }).catch((error: unknown) => this.#fail(Fault.from(error), stage, startMs)).finally(onSettled))
+  }
+
+  tell (event: EventOneOf): void {
+    this.#said = this.#said.then(() => this.#talk.tell(event))
+  }
+
+  /** The same body, of which the agent gets a copy as it flows by. */
+  copying (body: Body, plan: BodyPlan, event: 'request_body' | 'response_body'): Body {
+    if (plan.kind === 'none' || this.#stopped) return body
+    const copy = plan.kind === 'buffer' ? this.#wholeCopy(plan, event) : this.#flowingCopy(event)
+    const seen = (chunk: Buffer | undefined): Buffer | undefined => {
+      if (!this.#stopped) copy(chunk)
+      return chunk
+    }
+    return {
+      length: body.length,
+      get trailers () { return body.trailers },
+      read () {
+        const next = body.read()
+        return next instanceof Promise ? next.then(seen) : seen(next)
+      },
+      cancel: (reason) => body.cancel(reason),
+    }
+  }
+
+  finish (): void {
+    this.#exchangeOver = true
+    const facts = completeFacts(this.#x)
+    void this.#said.then(() => Promise.all(this.#answers)).then(() => this.#talk.complete(facts))
+  }
+
+  #wholeCopy (plan: BodyPlan, event: 'request_body' | 'response_body'): (chunk: Buffer | undefined) => void {
+    const stage = event === 'request_body' ? stages.wholeRequestBody : stages.wholeResponseBody
+    const chunks: Buffer[] = []
+    let bytes = 0
+    let done = false
+    const show = (truncated: boolean): void => {
+      done = true
+      this.ask({ kind: event, value: { data: Buffer.concat(chunks).subarray(0, plan.maxBytes), end: true, truncated } }, stage)
+    }
+    return (chunk) => {
+      if (done) return
+      if (chunk === undefined) return show(false)
+      bytes += chunk.length
+      if (bytes <= plan.maxBytes || plan.over === 'prefix') chunks.push(chunk)
+      if (bytes <= plan.maxBytes) return
+      if (plan.over === 'prefix') return show(true)
+      done = true
+      chunks.length = 0
+      this.#record(failureRecord(this.#settings, stage.phase, new Fault('AGENT_BODY_TOO_LARGE', `more than ${plan.maxBytes} bytes`), 'open', performance.now(), this.#talk.configVersion))
+    }
+  }
+
+  #flowingCopy (event: 'request_body' | 'response_body'): (chunk: Buffer | undefined) => void {
+    const stage = event === 'request_body' ? stages.requestChunk : stages.responseChunk
+    let waiting = 0
+    return (chunk) => {
+      const data = chunk ?? Buffer.alloc(0)
+      if (waiting + data.length > maxWaitingBytes) {
+        return this.#fail(new Fault('AGENT_QUEUE_FULL', 'the copy was dropped: the agent is slower than the body'), stage, performance.now())
+      }
+      waiting += data.length
+      this.ask({ kind: event, value: { data, end: chunk === undefined, truncated: false } }, stage, true, () => { waiting -= data.length })
+    }
+  }
+
+  #fail (fault: Fault, stage: Stage, startMs: number): void {
+    if (this.#stopped) return
+    this.#record(failureRecord(this.#settings, stage.phase, fault, 'open', startMs, this.#talk.configVersion))
+    this.#stopped = true
+    this.#talk.cancel(fault.code === 'AGENT_TIMEOUT' ? 'timeout' : 'decided', fault)
+  }
+
+  #stop (why: Fault): void {
+    this.#stopped = true
+    this.#talk.end(why)
+  }
+
+  #record (record: DecisionRecord): void {
+    if (this.#exchangeOver) this.#settings.recordLate?.(this.#x, record)
+    else this.#x.recordDecision(record)
+  }
+}

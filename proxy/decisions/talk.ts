@@ -1,0 +1,261 @@
+import type { CancelReason, Complete, Event, EventOneOf, Reply } from '../../proto/codec/index.ts'
+import { Fault } from '../pipeline/faults.ts'
+import type { Admission } from './admission.ts'
+import type { AgentConnection, Line } from './connection.ts'
+import { badReply } from './grpc-stream.ts'
+import { Question, type Answer, type Terms } from './question.ts'
+import type { Settings } from './settings.ts'
+
+/** What talks of one client share. */
+export interface Switchboard {
+  readonly settings: Settings
+  readonly admission: Admission
+  /** A ready connection that is not `except`; throws the fault that says why there is none. */
+  pick (except?: AgentConnection): AgentConnection
+  count (durationMs: number, fault: Fault | undefined): void
+}
+
+/** Events that may be asked again elsewhere when the connection broke before anything came back. */
+const repeatable = new Set<Event['kind']>(['request_headers', 'response_headers'])
+
+/** One exchange as one agent hears of it. The first event is that of the request's head. */
+export class Talk implements Line {
+  readonly #board: Switchboard
+  #connection: AgentConnection
+  #exchange: number
+  #sequence = 0
+  /** What the agent must know of the request when the talk moves to another connection. */
+  #opening: EventOneOf | undefined
+  #questions = new Map<number, Question>()
+  #expired: Set<number> | undefined
+  #bodyShown = false
+  #moved = false
+  #over: Fault | undefined
+  /** Bytes of a streamed body that the agent is ready to have unanswered, beyond the usual window. */
+  credit = 0
+
+  /** Throws AGENT_NOT_CONNECTED, AGENT_NOT_CONFIGURED or AGENT_QUEUE_FULL at once when there is nobody to talk to. */
+  constructor (board: Switchboard) {
+    this.#board = board
+    this.#connection = board.pick()
+    this.#exchange = this.#connection.open(this)
+  }
+
+  get configVersion (): string {
+    return this.#connection.configVersion
+  }
+
+  /** Nothing can be asked any more. */
+  get over (): boolean {
+    return this.#over !== undefined
+  }
+
+  get waiting (): boolean {
+    return this.#questions.size > 0
+  }
+
+  /** Puts a question and waits for its answer. Rejects with a `Fault`. */
+  async ask (event: EventOneOf, terms: Terms): Promise<Answer> {
+    return (await this.put(event, terms, false)).answer
+  }
+
+  /**
+   * Puts a question; resolves when it is on its way, with the answer to come. Rejects with a `Fault`. A body is sent in pieces
+   * unless each piece is a question of its own (`takesChunk`); only the last piece is answered then.
+   */
+  async put (event: EventOneOf, terms: Terms, takesChunk: boolean): Promise<{ readonly answer: Promise<Answer> }> {
+    const { admission } = this.#board
+    const startMs = performance.now()
+    const done = (fault: Fault | undefined): void => {
+      admission.leave()
+      this.#board.count(performance.now() - startMs, fault)
+    }
+    try {
+      const turn = admission.enter(startMs + terms.timeoutMs)
+      if (turn !== undefined) await turn
+    } catch (error) {
+      const fault = Fault.from(error)
+      this.#board.count(performance.now() - startMs, fault)
+      throw fault
+    }
+    try {
+      const last = isBody(event) ? await this.#sendAhead(event, startMs + terms.timeoutMs, takesChunk) : event
+      const question = this.#question(last, startMs, terms, takesChunk)
+      question.onSettled = done
+      return question
+    } catch (error) {
+      const fault = Fault.from(error)
+      done(fault)
+      throw fault
+    }
+  }
+
+  /** Says something that is not answered. */
+  tell (event: EventOneOf): void {
+    if (this.#over !== undefined) return
+    if (event.kind === 'request_headers') this.#opening = event
+    this.#send(event, 0)
+  }
+
+  /** The agent may stop working; whoever waits gets `fault`. `complete` still follows. */
+  cancel (reason: CancelReason, fault: Fault): void {
+    if (this.#over !== undefined) return
+    this.#rejectAll(fault)
+    if (this.#sequence > 0) this.#send({ kind: 'cancel', value: { reason, detail: fault.code } }, 0)
+  }
+
+  /** The exchange is over. Questions that are open (shadow) may still be answered. */
+  complete (facts: Complete): void {
+    if (this.#over !== undefined) return
+    if (this.#sequence > 0) this.#send({ kind: 'complete', value: facts }, 0)
+    this.end(new Fault('INTERNAL', 'the exchange is complete'))
+  }
+
+  /** Says nothing more, not even `complete`. */
+  end (why: Fault): void {
+    this.#over ??= why
+    this.#leave()
+  }
+
+  onReply (reply: Reply): void {
+    this.#connection.proven = true
+    if (reply.kind === 'credit') {
+      this.credit = Math.min(maxCreditBytes, this.credit + reply.value.bytes)
+      return
+    }
+    const question = this.#questions.get(reply.sequence)
+    if (question === undefined) return this.#stray(reply)
+    switch (reply.kind) {
+      case 'decision': return this.#settle(question, reply)
+      case 'chunk':
+        if (question.takesChunk) return this.#settle(question, reply)
+        this.#connection.stray('wrong_phase', 'an answer for a chunk where none was asked about')
+        return this.#fail(question, badReply('an answer for a chunk where none was asked about'))
+      case 'error': return this.#fail(question, new Fault('AGENT_ERROR', `${reply.value.code}: ${reply.value.message}`.slice(0, 500)))
+      case 'more_time':
+        if (!question.moreTime(reply.value.timeoutMs)) this.#connection.stray('duplicate', 'more time was asked for twice')
+        return
+      default: {
+        this.#connection.stray('malformed', 'a reply of a kind that this version does not know')
+        this.#fail(question, badReply('a reply of a kind that this version does not know'))
+      }
+    }
+  }
+
+  onLost (fault: Fault): void {
+    const lost = this.#connection
+    if (this.#mayMove()) {
+      try {
+        this.#connection = this.#board.pick(lost)
+        return this.#repeat()
+      } catch {
+        // Nobody else is there: the fault of the connection says more than that.
+      }
+    }
+    this.#over ??= fault
+    this.#rejectAll(fault)
+  }
+
+  #question (event: EventOneOf, startMs: number, terms: Terms, takesChunk: boolean): Question {
+    if (this.#over !== undefined) throw this.#over
+    if (this.#connection.full) throw new Fault('AGENT_QUEUE_FULL', 'the agent does not read fast enough')
+    if (event.kind === 'request_headers') this.#opening = event
+    const strays = this.#connection.strays
+    const question = new Question(this.#sequence + 1, takesChunk, startMs, terms, event, (expired) => this.#expire(expired, strays))
+    this.#questions.set(question.sequence, question)
+    this.#send(event, question.leftMs)
+    return question
+  }
+
+  /** Waits until there is room for a body, and sends all but the last piece of one that is long. */
+  async #sendAhead (event: BodyEvent, deadlineMs: number, takesChunk: boolean): Promise<EventOneOf> {
+    const { data, end, truncated } = event.value
+    let at = 0
+    for (;;) {
+      const room = this.#connection.room(deadlineMs)
+      if (room !== undefined && !await room) throw new Fault('AGENT_TIMEOUT', 'the agent does not read fast enough')
+      if (this.#over !== undefined) throw this.#over
+      if (takesChunk || data.length - at <= pieceBytes) break
+      this.#send({ kind: event.kind, value: { data: data.subarray(at, at += pieceBytes), end: false, truncated: false } }, 0)
+    }
+    return at === 0 ? event : { kind: event.kind, value: { data: data.subarray(at), end, truncated } }
+  }
+
+  #send (event: EventOneOf, timeoutMs: number): void {
+    if (isBody(event)) this.#bodyShown = true
+    this.#connection.send({ exchange: this.#exchange, sequence: ++this.#sequence, timeoutMs, ...event })
+  }
+
+  #settle (question: Question, answer: Answer): void {
+    this.#questions.delete(question.sequence)
+    question.resolve(answer)
+    this.#leave()
+  }
+
+  #fail (question: Question, fault: Fault): void {
+    this.#questions.delete(question.sequence)
+    question.reject(fault)
+    this.#leave()
+  }
+
+  #expire (question: Question, strays: number): void {
+    (this.#expired ??= new Set()).add(question.sequence)
+    const confused = this.#connection.strays > strays
+    this.#fail(question, confused
+      ? badReply('no reply in time, but replies that fit nothing came')
+      : new Fault('AGENT_TIMEOUT', `no reply in ${Math.round(question.allowedMs)} ms`))
+  }
+
+  #stray ({ sequence, exchange }: Reply): void {
+    const what = `a reply for event ${sequence} of exchange ${exchange}`
+    if (sequence === 0 || sequence > this.#sequence) this.#connection.stray('unknown', `${what}, which never was`)
+    else if (this.#expired?.has(sequence) === true) this.#connection.stray('late', `${what}, after its deadline`)
+    else this.#connection.stray('duplicate', `${what}, which was answered before or awaits none`)
+  }
+
+  #rejectAll (fault: Fault): void {
+    const open = [...this.#questions.values()]
+    this.#questions.clear()
+    for (const question of open) {
+      (this.#expired ??= new Set()).add(question.sequence)
+      question.reject(fault)
+    }
+    this.#leave()
+  }
+
+  /** Frees the number once nothing is said or awaited any more; later replies are late then. */
+  #leave (): void {
+    if (this.#over !== undefined && this.#questions.size === 0) this.#connection.lines.delete(this.#exchange)
+  }
+
+  /** One head event is open, nothing of a body was shown, and it did not move before. */
+  #mayMove (): boolean {
+    if (this.#over !== undefined || this.#moved || this.#bodyShown || this.#opening === undefined || this.#questions.size !== 1) return false
+    for (const question of this.#questions.values()) if (!repeatable.has(question.event.kind)) return false
+    return true
+  }
+
+  #repeat (): void {
+    this.#moved = true
+    this.#sequence = 0
+    this.#exchange = this.#connection.open(this)
+    const [question] = this.#questions.values()
+    this.#questions.clear()
+    if (question === undefined || this.#opening === undefined) return
+    if (question.event.kind !== 'request_headers') this.#send(this.#opening, 0)
+    question.sequence = this.#sequence + 1
+    this.#questions.set(question.sequence, question)
+    this.#send(question.event, question.leftMs)
+  }
+}
+
+const maxCreditBytes = 4 * 1024 * 1024
+
+/** Agents on other gRPC libraries take messages of at most 4 MiB; smaller pieces let other exchanges through between them. */
+const pieceBytes = 256 * 1024
+
+type BodyEvent = Extract<EventOneOf, { kind: 'request_body' | 'response_body' }>
+
+function isBody (event: EventOneOf): event is BodyEvent {
+  return event.kind === 'request_body' || event.kind === 'response_body'
+}

@@ -1,0 +1,167 @@
+// Every decision kind and every attached item, from the agent's handler to the bytes a client and an upstream receive.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { startRecordingUpstream } from '../support/recording-upstream.ts'
+import { scripted, scriptedAgent, siteWith, type Script } from '../support/scripted-agent.ts'
+import { runSentinel, startSentinel } from '../support/sentinel.ts'
+
+test('decisions of an agent reach client and upstream as they were made', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('first') + '\n' + scriptedAgent('second'), ['first', 'second'], 'evidence { file "evidence.jsonl" }'))
+  const ask = (path: string, script: Script, more: { method?: string, body?: string } = {}) => sentinel.request(path, { ...more, headers: scripted(script) })
+  const lastSeen = () => upstream.requests.at(-1)!
+
+  await t.test('nothing returned is allow', async () => {
+    const answer = await ask('/allow', {})
+    assert.equal(answer.status, 200)
+    assert.equal(lastSeen().headers['x-greeting'], 'hello', 'a header set on the view reaches the upstream')
+  })
+
+  await t.test('block: status, headers and body exactly as the agent chose', async () => {
+    const before = upstream.heads()
+    const answer = await ask('/block', { request: { do: 'block', status: 429, body: 'slow down\n', headers: { 'Retry-After': '7', 'X-Why': 'too fast', 'Content-Type': 'text/x-why' } } })
+    assert.deepEqual([answer.status, answer.text], [429, 'slow down\n'])
+    assert.equal(answer.headers['retry-after'], '7')
+    assert.equal(answer.headers['x-why'], 'too fast')
+    assert.equal(answer.headers['content-type'], 'text/x-why')
+    assert.equal(upstream.heads(), before, 'the upstream saw nothing of it')
+  })
+
+  await t.test('redirect: status and location', async () => {
+    const answer = await ask('/redirect', { request: { do: 'redirect', status: 307, location: 'https://login.example/?next=%2F' } })
+    assert.deepEqual([answer.status, answer.headers.location], [307, 'https://login.example/?next=%2F'])
+  })
+
+  await t.test('challenge: 401 with WWW-Authenticate', async () => {
+    const answer = await ask('/challenge', { request: { do: 'challenge', scheme: 'Bearer', params: { realm: 'the "api"', error: 'invalid_token' } } })
+    assert.equal(answer.status, 401)
+    assert.equal(answer.headers['www-authenticate'], 'Bearer realm="the \\"api\\"", error="invalid_token"')
+  })
+
+  await t.test('review: refused with the ticket', async () => {
+    const answer = await ask('/review', { request: { do: 'review', ticket: 'T-4711' } })
+    assert.equal(answer.status, 403)
+    assert.equal(answer.headers['x-sentinel-ticket'], 'T-4711')
+  })
+
+  await t.test('flag: goes on and is remembered', async () => {
+    const answer = await ask('/flag', { request: { do: 'flag', extras: { audit: { ruleIds: ['r1', 'r2'], reason: 'odd', severity: 'low', confidence: 0.5, tags: ['t'] } } } })
+    assert.equal(answer.status, 200)
+    const record = await sentinel.accessed(({ path }) => path === '/flag')
+    const decision = record.agents!.find(({ agent }) => agent === 'first')!
+    assert.equal(decision['verdict'], 'flag')
+    assert.deepEqual(decision['rule_ids'], ['r1', 'r2'])
+  })
+
+  await t.test('redact: goes on, changed', async () => {
+    const answer = await ask('/redact', { request: { do: 'redact', extras: { requestHeaders: { 'X-Card': '****' }, audit: { redactions: ['card'] } } } })
+    assert.equal(answer.status, 200)
+    assert.equal(lastSeen().headers['x-card'], '****')
+  })
+
+  await t.test('request header edits: set, append, remove', async () => {
+    await sentinel.request('/edits', { headers: {
+      ...scripted({ request: { do: 'allow', extras: { requestHeaders: [{ action: 'set', name: 'X-A', value: 'new' }, { action: 'append', name: 'X-B', value: 'two' }, { action: 'remove', name: 'x-c', value: '' }] } } }),
+      'X-A': 'old', 'X-B': 'one', 'X-C': 'gone',
+    } })
+    const { rawHeaders, headers } = lastSeen()
+    assert.equal(headers['x-a'], 'new')
+    assert.equal(headers['x-b'], 'one, two')
+    assert.ok(!rawHeaders.some((name) => name.toLowerCase() === 'x-c'))
+  })
+
+  await t.test('response header edits of the request phase are applied when the response comes', async () => {
+    const answer = await ask('/response-edits', { request: { do: 'allow', extras: { responseHeaders: { 'X-Quota': '9', 'x-upstream': null } } } })
+    assert.equal(answer.headers['x-quota'], '9')
+    assert.equal(answer.headers['x-upstream'], undefined)
+  })
+
+  await t.test('response header edits and blocks of the response phase', async () => {
+    const edited = await ask('/response', { response: { do: 'allow', extras: { responseHeaders: { 'X-Late': 'yes' } } } })
+    assert.equal(edited.headers['x-late'], 'yes')
+    const blocked = await ask('/response', { response: { do: 'block', status: 451, body: 'not here' } }, { method: 'POST', body: 'secret answer' })
+    assert.deepEqual([blocked.status, blocked.text], [451, 'not here'])
+  })
+
+  await t.test('path and query rewrites reach the upstream', async () => {
+    await ask('/old?x=1', { request: { do: 'allow', extras: { rewritePath: '/new/path', rewriteQuery: 'y=2' } } })
+    assert.equal(lastSeen().url, '/new/path?y=2')
+  })
+
+  await t.test('attributes of one agent are seen by the next', async () => {
+    await ask('/attributes', { request: { do: 'allow', extras: { attributes: { user: 'ada' } } } })
+    assert.equal(lastSeen().headers['x-seen-user'], 'ada')
+  })
+
+  await t.test('a late body request holds the upload until the verdict', async () => {
+    const before = upstream.heads()
+    const refused = await ask('/late', { late: true }, { method: 'POST', body: 'something forbidden inside' })
+    assert.deepEqual([refused.status, refused.text], [403, 'late'])
+    assert.equal(upstream.heads(), before)
+    const passed = await ask('/late', { late: true }, { method: 'POST', body: 'something fine' })
+    assert.deepEqual([passed.status, passed.text], [200, 'something fine'])
+  })
+
+  await t.test('more time, asked for once, is granted within max-timeout', async () => {
+    const answer = await ask('/more-time', { request: { do: 'sleep', ms: 1 } })
+    assert.equal(answer.status, 200)
+  })
+
+  await t.test('client copies of a header that an agent sets are removed, whatever their spelling', async () => {
+    await sentinel.request('/spoof', { headers: { 'X-User': 'root', x_user: 'root', 'X.User': 'root', 'X-Users': 'kept' } })
+    const names = lastSeen().rawHeaders.filter((_, i) => i % 2 === 0)
+    assert.deepEqual(names.filter((name) => /^x.user$/i.test(name)), [])
+    assert.equal(lastSeen().headers['x-users'], 'kept')
+  })
+
+  await t.test('complete is sent with the status the client got', async () => {
+    await ask('/completed', { request: { do: 'block', status: 418 } })
+    const said = await sentinel.logged((record) => record['path'] === '/completed' && record.agent === 'first')
+    assert.equal(said['status'], 418)
+  })
+
+  await t.test('every decision that is not a plain allow leaves a receipt, and the chain is whole', async () => {
+    await sentinel.stop()
+    const file = join(sentinel.folder, 'evidence.jsonl')
+    const verified = await runSentinel(['evidence', 'verify', file])
+    assert.equal(verified.code, 0, verified.stdout + verified.stderr)
+    const verdicts = new Set(readFileSync(file, 'utf8').trim().split('\n').map((line) => (JSON.parse(line) as { verdict?: string }).verdict))
+    for (const verdict of ['block', 'redirect', 'challenge', 'review', 'flag', 'redact']) assert.ok(verdicts.has(verdict), verdict)
+    assert.ok(!readFileSync(file, 'utf8').includes('secret answer'), 'no payload in evidence')
+  })
+})
+
+test('in monitor mode an agent is asked and recorded, never applied', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('watcher', 'mode "monitor"'), ['watcher']))
+  const answer = await sentinel.request('/watched', { headers: scripted({ request: { do: 'block', status: 403, body: 'no' } }) })
+  assert.equal(answer.status, 200)
+  assert.equal(upstream.requests.at(-1)!.headers['x-greeting'], undefined, 'no edit is applied')
+  const record = await sentinel.accessed(({ path }) => path === '/watched')
+  assert.deepEqual([record.agents![0]!['verdict'], record.agents![0]!['applied'], record.agents![0]!['mode']], ['block', false, 'monitor'])
+  const failed = await sentinel.request('/watched', { headers: scripted({ request: { do: 'throw' } }) })
+  assert.equal(failed.status, 200, 'a failure of a monitoring agent never matters')
+})
+
+test('in shadow mode the request does not wait', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('shade', 'mode "shadow"; timeout "5s"'), ['shade']))
+  const answer = await sentinel.request('/shadowed', { headers: scripted({ request: { do: 'sleep', ms: 3_000 } }) })
+  assert.equal(answer.status, 200)
+  assert.ok(answer.ms < 1_500, `the client waited ${answer.ms} ms`)
+  await sentinel.request('/shadow-block', { headers: scripted({ request: { do: 'block' } }) })
+  const deadline = performance.now() + 5_000
+  while (!/sentinel_agent_calls_total\{agent="shade",phase="request-headers",verdict="block",mode="shadow"\} 1/.test(await sentinel.metrics())) {
+    assert.ok(performance.now() < deadline, 'the shadow decision was never counted')
+  }
+})
+
+test('in dry-run mode the decision is told in a header, and applied nowhere', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('dry', 'mode "dry-run"'), ['dry']))
+  const answer = await sentinel.request('/', { headers: scripted({ request: { do: 'block', status: 403 } }) })
+  assert.equal(answer.status, 200)
+  assert.match(String(answer.headers['x-sentinel-dry-run']), /dry=block/)
+})

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { test } from 'node:test'
+import { fromRoot } from '../support/paths.ts'
+import { startRecordingUpstream } from '../support/recording-upstream.ts'
+import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
+import { startSentinel } from '../support/sentinel.ts'
+
+/** Whether a process exists and is not a zombie that nobody has waited for yet. */
+function runs (pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+const socketFolders = (): string[] => readdirSync(tmpdir()).filter((name) => /^sentinel-[A-Za-z0-9]{6}$/.test(name))
+
+async function until (test: () => boolean, what: string, withinMs = 10_000): Promise<void> {
+  const deadline = performance.now() + withinMs
+  while (!test()) {
+    assert.ok(performance.now() < deadline, what)
+    await new Promise((resolve) => { setTimeout(resolve, 10) })
+  }
+}
+
+/** The quickstart's own text with the addresses of the test. */
+function quickstart (upstreamPort: number): string {
+  return readFileSync(fromRoot('examples', 'quickstart', 'sentinel.kdl'), 'utf8')
+    .replace('127.0.0.1:8080', '127.0.0.1:0').replace('127.0.0.1:8081', `127.0.0.1:${upstreamPort}`).replace('127.0.0.1:9090', '127.0.0.1:0')
+}
+
+test('the quickstart shows one start screen, decides, and stops without leaving a process or a socket', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const before = socketFolders()
+  const sentinel = await startSentinel(t, quickstart(upstream.port))
+  assert.match(sentinel.screen(), /Sentinel \d+\.\d+\.\d+/)
+  for (const line of [/config +\/.*sentinel\.kdl/, /listeners +web +http:\/\/127\.0\.0\.1:\d+/, /routes +everything +denylist → waf → demo/, /denylist +ready +pid \d+/, /waf +ready +pid \d+/, /try +curl http:/]) {
+    assert.match(sentinel.screen(), line)
+  }
+  assert.equal((await sentinel.get('/hello')).status, 200)
+  assert.equal((await sentinel.get("/?q=1'+OR+'1'='1")).status, 403)
+  assert.equal((await sentinel.get('/', { headers: { 'user-agent': 'BadBot/1.0' } })).status, 403)
+  assert.equal((await sentinel.get('/.git/config')).status, 403)
+  assert.equal((await sentinel.get('/.env')).status, 403)
+  assert.equal((await sentinel.request('/post', { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'comment=<script>alert(1)</script>' })).status, 403)
+  const pids = Object.values(sentinel.agentPids())
+  assert.equal(pids.length, 2)
+  assert.equal(await sentinel.stop('SIGINT'), 0)
+  assert.deepEqual(pids.filter(runs), [], 'agents are gone')
+  assert.deepEqual(socketFolders().filter((name) => !before.includes(name)), [], 'no socket folder is left')
+})
+
+test('a request that is open when the proxy is stopped gets its answer', async (t) => {
+  let finish: (() => void) | undefined
+  const upstream = await startRecordingUpstream(t, (_request, response) => { finish = () => response.end('in the end') })
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('first'), ['first']))
+  const pending = sentinel.get('/slow')
+  await until(() => finish !== undefined, 'the request reached the upstream')
+  const stopped = sentinel.stop('SIGTERM')
+  await sentinel.logged(({ event }) => event === 'stopping')
+  finish!()
+  assert.equal((await pending).text, 'in the end')
+  assert.equal(await stopped, 0)
+})
+
+test('agents end when the proxy is killed', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('first') + 'agent "waf" type="waf"', ['first', 'waf']))
+  const pids = Object.values(sentinel.agentPids())
+  assert.equal(pids.length, 2)
+  await sentinel.stop('SIGKILL')
+  await until(() => !pids.some(runs), 'agents outlived their proxy')
+})
+
+test("what an agent logs appears in the proxy's log under its name", async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('chatty'), ['chatty']))
+  await sentinel.get('/said')
+  const said = await sentinel.logged((record) => record['path'] === '/said')
+  assert.equal(said.agent, 'chatty')
+})
+
+test('an agent somebody else serves is left alone', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const first = await startSentinel(t, siteWith(upstream.port, scriptedAgent('shared', 'unix-socket "shared.sock"'), ['shared']))
+  const socket = `${first.folder}/shared.sock`
+  assert.ok(existsSync(socket))
+  const second = await startSentinel(t, siteWith(upstream.port, scriptedAgent('shared', `unix-socket ${JSON.stringify(socket)}`), ['shared']))
+  assert.deepEqual(second.agentPids(), {}, 'no second process was started')
+  assert.equal((await second.get('/', { headers: scripted({ request: { do: 'block', status: 410 } }) })).status, 410)
+  await second.stop()
+  assert.equal((await first.get('/', { headers: scripted({ request: { do: 'block', status: 410 } }) })).status, 410, 'it outlives the other proxy')
+})
+
+test('an agent is told nothing of the environment but what the operator gives it', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('first', 'env { GIVEN "yes" }'), ['first']), { env: { SECRET_OF_THE_PROXY: 'hidden' } })
+  const environment = readFileSync(`/proc/${sentinel.agentPids()['first']}/environ`, 'utf8')
+  assert.match(environment, /GIVEN=yes/)
+  assert.doesNotMatch(environment, /SECRET_OF_THE_PROXY/)
+})

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startRecordingUpstream } from '../support/recording-upstream.ts'
+import { scriptedAgent, siteWith } from '../support/scripted-agent.ts'
+import { startSentinel } from '../support/sentinel.ts'
+
+test('SIGHUP takes over routes, upstreams and agent settings without losing a request', async (t) => {
+  const one = await startRecordingUpstream(t, (_, response) => response.end('one'))
+  const two = await startRecordingUpstream(t, (_, response) => response.end('two'))
+  const kdl = (port: number, greeting: string): string => siteWith(port, scriptedAgent('greeter', `config { greeting "${greeting}" }`), ['greeter'])
+  const sentinel = await startSentinel(t, kdl(one.port, 'good morning'))
+  assert.equal((await sentinel.get('/')).text, 'one')
+  assert.equal(one.requests.at(-1)!.headers['x-greeting'], 'good morning')
+
+  const pids = sentinel.agentPids()
+  let running = true
+  const statuses: number[] = []
+  const traffic = (async () => { while (running) statuses.push((await sentinel.get('/')).status) })()
+  for (let i = 0; i < 10; i++) {
+    const even = i % 2 === 0
+    const outcome = await sentinel.reload(kdl(even ? two.port : one.port, even ? 'good evening' : 'good night'))
+    assert.equal(outcome.event, 'reloaded', outcome.msg)
+    assert.equal((await sentinel.get('/')).text, even ? 'two' : 'one')
+    assert.equal((even ? two : one).requests.at(-1)!.headers['x-greeting'], even ? 'good evening' : 'good night')
+  }
+  running = false
+  await traffic
+  assert.deepEqual([...new Set(statuses)], [200], `${statuses.length} requests during the reloads`)
+  assert.deepEqual(sentinel.agentPids(), pids, 'the agent was not started again')
+  assert.match(await sentinel.metrics(), /sentinel_config_reloads_total\{result="success"\} 11/)
+})
+
+test('a file with a mistake changes nothing and says why', async (t) => {
+  const upstream = await startRecordingUpstream(t, (_, response) => response.end('still here'))
+  const good = siteWith(upstream.port, '', [])
+  const sentinel = await startSentinel(t, good)
+  const outcome = await sentinel.reload(good.replace('upstream "app" }', 'upstream "ap" }'))
+  assert.equal(outcome.event, 'reload-failed')
+  assert.match(outcome.msg!, /sentinel\.kdl:\d+:\d+: CONFIG_UNKNOWN_REFERENCE/)
+  assert.equal((await sentinel.get('/')).text, 'still here')
+  assert.match(await sentinel.metrics(), /sentinel_config_reloads_total\{result="failure"\} 1/)
+  assert.equal((await sentinel.reload(good)).event, 'reloaded', 'the next good file is taken')
+})
+
+test('an agent that refuses its new settings keeps the old ones, and so does everybody else', async (t) => {
+  const one = await startRecordingUpstream(t, (_, response) => response.end('one'))
+  const two = await startRecordingUpstream(t, (_, response) => response.end('two'))
+  const kdl = (port: number, first: string, second: string): string =>
+    siteWith(port, scriptedAgent('first', `config { ${first} }`) + '\n' + scriptedAgent('second', `config {\n${second}\n}`), ['first', 'second'])
+  const sentinel = await startSentinel(t, kdl(one.port, 'words "a" "b"', 'greeting "old"'))
+  const outcome = await sentinel.reload(kdl(two.port, 'words "c"', 'greeting 12'))
+  assert.equal(outcome.event, 'reload-failed')
+  assert.match(outcome.msg!, /sentinel\.kdl:\d+:\d+: agent 'second' refuses its configuration \(greeting\)/)
+  assert.equal((await sentinel.get('/')).text, 'one')
+  assert.equal(one.requests.at(-1)!.headers['x-words'], 'a,b', 'the first agent was not changed either')
+  assert.equal(one.requests.at(-1)!.headers['x-greeting'], 'old')
+})
+
+test('an agent that is added by a reload is started and asked, one that is removed is stopped', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, siteWith(upstream.port, '', []))
+  await sentinel.get('/')
+  assert.equal(upstream.requests.at(-1)!.headers['x-greeting'], undefined)
+  assert.equal((await sentinel.reload(siteWith(upstream.port, scriptedAgent('late'), ['late']))).event, 'reloaded')
+  await sentinel.get('/')
+  assert.equal(upstream.requests.at(-1)!.headers['x-greeting'], 'hello')
+  const pid = sentinel.agentPids()['late']!
+  assert.equal((await sentinel.reload(siteWith(upstream.port, '', []))).event, 'reloaded')
+  const deadline = performance.now() + 10_000
+  for (;;) {
+    try { process.kill(pid, 0) } catch { break }
+    assert.ok(performance.now() < deadline, 'the removed agent still runs')
+    await new Promise((resolve) => { setTimeout(resolve, 20) })
+  }
+})
+
+test('listeners can be added and removed; a change of one that is open is refused, and nothing else happens', async (t) => {
+  const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
+  const base = siteWith(upstream.port, '', [])
+  const two = base.replace('listeners {', 'listeners { listener "extra" { address "127.0.0.1:0" }')
+  const sentinel = await startSentinel(t, base)
+  assert.equal((await sentinel.reload(two)).event, 'reloaded')
+  const status = JSON.parse((await (await import('../support/request.ts')).request(sentinel.metricsPort(), '/status')).text) as { listeners: Array<{ id: string, address: string }> }
+  assert.deepEqual(status.listeners.map(({ id }) => id).sort(), ['extra', 'web'])
+  assert.equal((await sentinel.reload(base)).event, 'reloaded')
+  const refused = await sentinel.reload(base.replace('address "127.0.0.1:0" }', 'address "127.0.0.1:0"; keepalive-timeout "1s" }'))
+  assert.equal(refused.event, 'reload-failed')
+  assert.match(refused.msg!, /listener 'web' changed: that needs a restart/)
+  assert.equal((await sentinel.get('/')).text, 'ok')
+})

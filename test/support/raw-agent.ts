@@ -1,0 +1,152 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Http2Session, type ServerHttp2Stream } from 'node:http2'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import {
+  agentService, decodeConfigureRequest, decodeToAgent, emptyDecision, emptyDescribeResponse, encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent, frame,
+  FrameDecoder, type ConfigureRequest, type ConfigureResponse, type Decision, type DecisionOneOf, type DescribeResponse, type Event, type ReplyOneOf,
+} from '../../proto/codec/index.ts'
+
+/** The agent's end of a Process stream, to say whatever a program can say, right or wrong. */
+export interface Wire {
+  readonly session: Http2Session
+  readonly stream: ServerHttp2Stream
+  reply (event: Pick<Event, 'exchange' | 'sequence'>, reply: ReplyOneOf): void
+  /** Bytes as they are, framed or not. */
+  raw (bytes: Buffer): void
+}
+
+export interface Script {
+  describe?: Partial<DescribeResponse>
+  configure?: (request: ConfigureRequest) => ConfigureResponse
+  /** Called for every event; allows what awaits an answer when absent. */
+  onEvent?: (event: Event, wire: Wire) => void
+  /** In place of a proper Process stream. */
+  onProcess?: (stream: ServerHttp2Stream, session: Http2Session) => void
+}
+
+export interface RawAgent {
+  readonly path: string
+  readonly events: Event[]
+  readonly configured: ConfigureRequest[]
+  readonly sessions: Set<Http2Session>
+  /** Can be changed while it runs. */
+  script: Script
+  /** Resolves when an event that fits was received, or was already. */
+  seen (fits: (event: Event) => boolean): Promise<Event>
+  /** As kill -9: all connections break, nobody listens. */
+  kill (): Promise<void>
+  /** Listens again on the same path. */
+  start (): Promise<void>
+}
+
+/** Describes itself with all events of this version's filters. */
+export const everything: DescribeResponse = {
+  ...emptyDescribeResponse,
+  name: 'raw',
+  version: '1',
+  protocolVersion: 1,
+  events: ['request_headers', 'request_body', 'response_headers', 'response_body', 'complete'],
+}
+
+export function decision (kind: DecisionOneOf, rest: Partial<Decision> = {}): ReplyOneOf {
+  // Both halves of the union come from one of its members.
+  return { kind: 'decision', value: { ...emptyDecision, ...rest, ...kind } as Decision }
+}
+
+export const allow = decision({ kind: 'allow', value: {} })
+
+/** An agent without SDK and without manners, on a Unix socket of its own. Ends with the test. */
+export async function rawAgent (t: TestContext, script: Script = {}): Promise<RawAgent> {
+  const folder = mkdtempSync(join(tmpdir(), 'sentinel-raw-'))
+  const path = join(folder, 'agent.sock')
+  const waiting = new Set<{ fits: (event: Event) => boolean, found: (event: Event) => void }>()
+  let server = createServer()
+  const agent: RawAgent = {
+    path,
+    events: [],
+    configured: [],
+    sessions: new Set(),
+    script,
+    seen (fits) {
+      const before = agent.events.find(fits)
+      return before === undefined ? new Promise((found) => waiting.add({ fits, found })) : Promise.resolve(before)
+    },
+    async kill () {
+      for (const session of agent.sessions) session.destroy()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+    start () {
+      server = createServer({ settings: { initialWindowSize: 1024 * 1024 } })
+      server.on('session', (session) => {
+        agent.sessions.add(session)
+        session.on('error', () => {})
+        session.on('close', () => agent.sessions.delete(session))
+      })
+      server.on('stream', (stream, headers) => {
+        stream.on('error', () => {})
+        const { session } = stream
+        if (headers[':path'] !== agentService.process) unary(agent, stream, headers[':path'] ?? '')
+        else if (agent.script.onProcess !== undefined) agent.script.onProcess(stream, session!) // A stream that was just opened has one.
+        else process(agent, stream, session!, note)
+      })
+      return new Promise<void>((resolve) => server.listen(path, resolve))
+    },
+  }
+  const note = (event: Event): void => {
+    agent.events.push(event)
+    for (const waiter of waiting) {
+      if (!waiter.fits(event)) continue
+      waiting.delete(waiter)
+      waiter.found(event)
+    }
+  }
+  t.after(async () => {
+    await agent.kill()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await agent.start()
+  return agent
+}
+
+const headers = { ':status': 200, 'content-type': 'application/grpc' }
+
+function unary (agent: RawAgent, stream: ServerHttp2Stream, path: string): void {
+  const frames = new FrameDecoder(16 * 1024 * 1024)
+  stream.on('data', (data: Buffer) => {
+    for (const message of frames.push(data)) {
+      let answer: Buffer
+      if (path === agentService.describe) {
+        answer = encodeDescribeResponse({ ...everything, ...agent.script.describe })
+      } else {
+        const request = decodeConfigureRequest(message)
+        agent.configured.push({ ...request, configJson: Buffer.from(request.configJson) })
+        answer = encodeConfigureResponse(agent.script.configure?.(request) ?? { accepted: true, problems: [] })
+      }
+      stream.respond(headers, { waitForTrailers: true })
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+      stream.end(frame(answer))
+    }
+  })
+}
+
+function process (agent: RawAgent, stream: ServerHttp2Stream, session: Http2Session, note: (event: Event) => void): void {
+  const frames = new FrameDecoder(64 * 1024 * 1024)
+  const wire: Wire = {
+    session,
+    stream,
+    reply: (event, reply) => { stream.write(frame(encodeFromAgent({ replies: [{ exchange: event.exchange, sequence: event.sequence, ...reply }] }))) },
+    raw: (bytes) => { stream.write(bytes) },
+  }
+  stream.respond(headers)
+  stream.on('data', (data: Buffer) => {
+    for (const message of frames.push(data)) {
+      for (const event of decodeToAgent(Buffer.from(message)).events) {
+        note(event)
+        if (agent.script.onEvent !== undefined) agent.script.onEvent(event, wire)
+        else if (event.timeoutMs > 0) wire.reply(event, allow)
+      }
+    }
+  })
+}

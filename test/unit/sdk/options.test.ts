@@ -1,0 +1,46 @@
+import { strict as assert } from 'node:assert'
+import { test } from 'node:test'
+import { BadOptions, readOptions } from '../../../sdk/server/options.ts'
+
+function endpoint (args: string[], env: Record<string, string> = {}) {
+  const command = readOptions(args, env)
+  assert.ok(command.kind === 'serve')
+  return command.options.endpoint
+}
+
+test('flags win over the environment', () => {
+  assert.deepEqual(endpoint([], { SENTINEL_SOCKET: '/a' }), { kind: 'unix', path: '/a' })
+  assert.deepEqual(endpoint(['--socket', '/b'], { SENTINEL_SOCKET: '/a' }), { kind: 'unix', path: '/b' })
+  assert.deepEqual(endpoint(['--listen', '127.0.0.1:0']), { kind: 'tcp', host: '127.0.0.1', port: 0, tls: undefined })
+  assert.deepEqual(endpoint(['--listen', '[::1]:50051']), { kind: 'tcp', host: '::1', port: 50051, tls: undefined })
+  assert.deepEqual(endpoint(['--listen', 'localhost:1', '--tls-cert', 'c', '--tls-key', 'k']), {
+    kind: 'tcp', host: 'localhost', port: 1, tls: { cert: 'c', key: 'k', clientCa: undefined },
+  })
+})
+
+test('the rest has defaults and is checked', () => {
+  const command = readOptions(['--socket', '/a'], { SENTINEL_MANAGED: '1', SENTINEL_AGENT_ID: 'waf', SENTINEL_LOG_LEVEL: 'debug', SENTINEL_DRAIN_TIMEOUT: '250ms' })
+  assert.deepEqual(command, {
+    kind: 'serve', options: { endpoint: { kind: 'unix', path: '/a' }, logLevel: 'debug', drainTimeoutMs: 250, agentId: 'waf', managed: true },
+  })
+})
+
+test('what cannot be served safely, or not at all, is refused', () => {
+  const refused: [args: string[], why: RegExp][] = [
+    [[], /either --socket PATH or --listen/],
+    [['--socket', '/a', '--listen', '127.0.0.1:1'], /either/],
+    [['--listen', '0.0.0.0:1'], /can be reached from elsewhere/],
+    [['--listen', '[::]:1'], /can be reached from elsewhere/],
+    [['--listen', '127.0.0.1.evil.test:1'], /can be reached from elsewhere/],
+    [['--listen', '10.0.0.1:1', '--tls-cert', 'c', '--tls-key', 'k'], /--tls-client-ca/],
+    [['--listen', '127.0.0.1:1', '--tls-cert', 'c'], /both/],
+    [['--listen', '127.0.0.1'], /HOST:PORT/],
+    [['--listen', '127.0.0.1:99999'], /HOST:PORT/],
+    [['--socket', '/a', '--tls-cert', 'c', '--tls-key', 'k'], /TLS is for --listen/],
+    [['--socket', '/' + 'a'.repeat(110)], /longer than/],
+    [['--socket', '/a', '--log-level', 'loud'], /--log-level/],
+    [['--socket', '/a', '--drain-timeout', 'soon'], /--drain-timeout/],
+    [['--socket', '/a', 'more'], /more/],
+  ]
+  for (const [args, why] of refused) assert.throws(() => readOptions(args, {}), (error) => error instanceof BadOptions && why.test(error.message), args.join(' '))
+})
