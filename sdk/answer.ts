@@ -25,6 +25,7 @@ function wholeOf (answer: ChunkAnswer): Decision {
   switch (answer.wire.kind) {
     case 'replace': return redact({ replaceBody: answer.wire.value })
     case 'drop': return redact({ replaceBody: '' })
+    case 'hold': throw new AgentFailure('bad_answer', 'the end of a body cannot be held back')
     default: return plainAllow
   }
 }

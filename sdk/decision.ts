@@ -1,4 +1,6 @@
-import { emptyAudit, noEntries, type Audit, type Decision as WireDecision, type DecisionFields, type DecisionOneOf, type Wants } from '../proto/codec/index.ts'
+import {
+  emptyAudit, noEntries, type Audit, type Decision as WireDecision, type DecisionFields, type DecisionOneOf, type Wants,
+} from '../proto/codec/index.ts'
 import { checkToken, editsOf, linesOf, type HeaderEdit, type HeaderEdits, type HeadersInit } from './headers.ts'
 
 /** What may be attached to any decision. */
@@ -79,10 +81,13 @@ export interface Answer {
 
 /** Ends here with this answer. `status` 400–599. */
 export function block (status = 403, { body, headers = {}, ...extras }: Answer & Extras = {}): Decision {
-  if (!Number.isInteger(status) || status < 400 || status > 599) throw new RangeError(`a block needs a status from 400 to 599, not ${status}`)
+  if (!Number.isInteger(status) || status < 400 || status > 599) {
+    throw new RangeError(`a block needs a status from 400 to 599, not ${status}`)
+  }
   const lines = linesOf(headers)
   const content = contentOf(body)
-  if (content.type !== '' && !lines.some((text, i) => i % 2 === 0 && text.toLowerCase() === 'content-type')) lines.push('Content-Type', content.type)
+  const hasType = lines.some((text, i) => i % 2 === 0 && text.toLowerCase() === 'content-type')
+  if (content.type !== '' && !hasType) lines.push('Content-Type', content.type)
   return new Decision({ kind: 'block', value: { status, headers: lines, body: content.bytes } }, extras)
 }
 
@@ -101,7 +106,8 @@ export function challenge (
 ): Decision {
   checkToken(scheme, 'scheme')
   for (const name of Object.keys(params)) checkToken(name, 'parameter')
-  return new Decision({ kind: 'challenge', value: { scheme, params: new Map(Object.entries(params)), body: contentOf(body).bytes } }, extras)
+  const value = { scheme, params: new Map(Object.entries(params)), body: contentOf(body).bytes }
+  return new Decision({ kind: 'challenge', value }, extras)
 }
 
 /** Recorded on the views while a handler ran. */

@@ -48,7 +48,7 @@ export interface AgentDefinition<F extends Fields, S> {
   readonly responseBody?: BodyWish
   /** Exchanges open at once; more are answered with the error "busy". 10 000 unless given. */
   readonly maxExchanges?: number
-  /** Bytes of one body kept in memory at the most, as a number or as "1MiB"; a longer one is the error "body_too_large". 16 MiB unless given. */
+  /** Bytes of one body kept in memory at the most, as a number or as "1MiB", 16 MiB unless given. A longer one is the error "body_too_large". */
   readonly maxBody?: number | string
 
   /**
@@ -98,7 +98,9 @@ export interface Agent {
 
 /** Checks a definition once, at start. Throws a TypeError for what can never work. */
 export function defineAgent<F extends Fields = Record<never, never>, S = undefined> (definition: AgentDefinition<F, S>): Agent {
-  if (!/^[a-z][a-z0-9-]*$/i.test(definition.name)) throw new TypeError(`an agent's name is letters, digits and "-", not ${JSON.stringify(definition.name)}`)
+  if (!/^[a-z][a-z0-9-]*$/i.test(definition.name)) {
+    throw new TypeError(`an agent's name is letters, digits and "-", not ${JSON.stringify(definition.name)}`)
+  }
   // Handlers are only ever called with what `prepare` and the settings of the same definition gave, so the types may be forgotten.
   const any = definition as unknown as AnyDefinition
   const events = eventsOf(any)
@@ -134,6 +136,8 @@ export function wantedBody (kind: BodyModeKind, max: number | string | undefined
 
 function bytesOfSize (size: number | string): number {
   const bytes = typeof size === 'number' ? size : parseSize(size)
-  if (bytes === undefined || !Number.isSafeInteger(bytes) || bytes < 0) throw new TypeError(`${JSON.stringify(size)} is not a size like "1MiB"`)
+  if (bytes === undefined || !Number.isSafeInteger(bytes) || bytes < 0) {
+    throw new TypeError(`${JSON.stringify(size)} is not a size like "1MiB"`)
+  }
   return bytes
 }

@@ -73,7 +73,9 @@ export class Exchange implements ContextSource, BodyAsker {
   get maxBodyBytes (): number { return this.#program.agent.maxBodyBytes }
 
   receive (event: Event): void {
-    if (event.sequence <= this.#lastSequence) return this.#refuse(event, 'bad_event', `event ${event.sequence} is not after ${this.#lastSequence}`)
+    if (event.sequence <= this.#lastSequence) {
+      return this.#refuse(event, 'bad_event', `event ${event.sequence} is not after ${this.#lastSequence}`)
+    }
     this.#lastSequence = event.sequence
     if (event.kind === 'cancel') return this.end(new ExchangeEnded(event.value.reason))
     if (event.kind === 'credit') return
@@ -121,7 +123,10 @@ export class Exchange implements ContextSource, BodyAsker {
     const early = this.#queue
     this.#queue = []
     this.#queuedBytes = 0
-    for (const queued of early) queued.kind === 'request_body' ? this.#late.push(queued) : this.#queue.push(queued)
+    for (const queued of early) {
+      if (queued.kind === 'request_body') this.#late.push(queued)
+      else this.#queue.push(queued)
+    }
     return this.#late
   }
 
@@ -173,12 +178,20 @@ export class Exchange implements ContextSource, BodyAsker {
     this.answering(event)
     try {
       const outcome = this.#call(event)
-      if (isThenable(outcome)) return Promise.resolve(outcome).then((o) => this.#settle(event, { outcome: o }), (error: unknown) => this.#settle(event, { error }))
+      if (isThenable(outcome)) return this.#settleLater(event, outcome)
       this.#settle(event, { outcome })
     } catch (error) {
       this.#settle(event, { error })
     }
     return undefined
+  }
+
+  async #settleLater (event: Event, outcome: PromiseLike<unknown>): Promise<void> {
+    try {
+      this.#settle(event, { outcome: await outcome })
+    } catch (error) {
+      this.#settle(event, { error })
+    }
   }
 
   #call (event: Event): Outcome {
@@ -244,7 +257,7 @@ export class Exchange implements ContextSource, BodyAsker {
     if (event === undefined) return
     try {
       const answer = answerOf(outcome, this.#bodyOf(event.kind), this.#asked.current)
-      if ('wire' in answer) this.#reply(event, { kind: 'chunk', value: answer.wire })
+      if ('wire' in answer) this.#reply(event, { kind: 'chunk', value: checkedAtEnd(answer, event) })
       else this.#decide(event, answer)
       this.#answering = undefined
     } catch (error) {
@@ -253,7 +266,9 @@ export class Exchange implements ContextSource, BodyAsker {
   }
 
   #decide (event: Event, decision: Decision): void {
-    if (decision.extras.requestHeaders && this.#response) throw new AgentFailure('bad_answer', 'the request was sent already; its headers cannot be changed')
+    if (decision.extras.requestHeaders && this.#response) {
+      throw new AgentFailure('bad_answer', 'the request was sent already; its headers cannot be changed')
+    }
     const isLast = this.#program.agent.wantsOnlyHeaders && this.#late?.finished !== false
     const wants = isLast ? done : undefined
     this.#reply(event, { kind: 'decision', value: wireDecision(decision, this.#takeRecorded(), wants) })
@@ -294,12 +309,20 @@ export class Exchange implements ContextSource, BodyAsker {
   }
 
   #isStreamed (kind: Event['kind']): boolean {
-    if (kind === 'request_body') return this.#late ? this.#late.kind === 'stream' : isStream(this.#head.bodyMode, this.#program.agent.requestBody)
+    if (kind === 'request_body' && this.#late) return this.#late.kind === 'stream'
+    if (kind === 'request_body') return isStream(this.#head.bodyMode, this.#program.agent.requestBody)
     return kind === 'response_body' && isStream(this.#responseHead?.bodyMode, this.#program.agent.responseBody)
   }
 }
 
 const done: Wants = { done: true, requestBody: undefined, responseHeaders: false, responseBody: undefined }
+
+/** Nothing comes after the end that could let go of what is held: the proxy calls that a bad reply. */
+function checkedAtEnd ({ wire }: ChunkAnswer, event: Event): ChunkAnswer['wire'] {
+  const isEnd = (event.kind === 'request_body' || event.kind === 'response_body') && event.value.end
+  if (isEnd && wire.kind === 'hold') throw new AgentFailure('bad_answer', 'the end of a body cannot be held back')
+  return wire
+}
 
 function isStream (said: BodyMode | undefined, wished: BodyMode): boolean {
   return (said === undefined || said.kind === 'default' ? wished : said).kind === 'stream'

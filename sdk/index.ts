@@ -19,4 +19,9 @@ export type { Severity } from '../proto/codec/index.ts'
 export { AgentFailure, ExchangeEnded } from './failure.ts'
 export { ConfigRefused, refuse } from './configuration.ts'
 
-export * from './settings.ts'
+export {
+  anyText, bool, compile, duration, durationWithin, existingFile, integer, ipFinder, ipMatcher, ipRange, list, map, number, numberBetween, oneOf, optional,
+  parseDuration, parseIpRange, parseSize, regex, required, setting, size, sizeWithin, text, textLike,
+} from '../config/schema/index.ts'
+export type { Field, Fields, Fit, Infer, IpRange, JsonObject, JsonValue, Mismatch, Pattern, ValueType } from '../config/schema/index.ts'
+export { section, sections } from './settings.ts'

@@ -1,5 +1,7 @@
 import { toJsonSchema } from '../config/schema/index.ts'
-import { protocolVersions, type ConfigureRequest, type ConfigureResponse, type DescribeRequest, type DescribeResponse } from '../proto/codec/index.ts'
+import {
+  protocolVersions, type ConfigureRequest, type ConfigureResponse, type DescribeRequest, type DescribeResponse,
+} from '../proto/codec/index.ts'
 import { Configurations } from './configuration.ts'
 import type { Agent } from './definition.ts'
 import type { Log } from './log.ts'

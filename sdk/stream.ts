@@ -26,7 +26,8 @@ export class AgentStream {
   close (): void {
     this.#closed = true
     clearImmediate(this.#flush)
-    for (const exchange of [...this.#exchanges.values()]) {
+    // A Map may lose entries while it is walked through.
+    for (const exchange of this.#exchanges.values()) {
       exchange.end(new ExchangeEnded('stream_closed'))
       this.forget(exchange.id)
     }

@@ -23,7 +23,9 @@ export const pathRule: ValueType<TextRule> = {
     const path = asSent(raw)
     const star = path.indexOf('*')
     if (star === -1) return fit(raw, (text) => text === path)
-    if (star < path.length - 1) return { wrong: '"*" stands for the rest of a path and can only be its end', hint: 'use a regular expression between slashes' }
+    if (star < path.length - 1) {
+      return { wrong: '"*" stands for the rest of a path and can only be its end', hint: 'use a regular expression between slashes' }
+    }
     const beginning = path.slice(0, -1)
     // "/admin/*" is a fence around "/admin": the place itself is inside.
     const itself = beginning.length > 1 && beginning.endsWith('/') ? beginning.slice(0, -1) : undefined
@@ -49,7 +51,8 @@ export const userAgentRule: ValueType<TextRule> = {
 function betweenSlashes (raw: string): Fit<TextRule> | Mismatch {
   const inside = raw.slice(1, -1)
   if (inside === '' || expressionSign.test(inside)) return expression(raw, '')
-  return { wrong: 'it could be a path or a regular expression', hint: `write "${raw}*" for everything under it, or "/^\\\\/${inside}\\\\/$/" for this path alone` }
+  const hint = `write "${raw}*" for everything under it, or "/^\\\\/${inside}\\\\/$/" for this path alone`
+  return { wrong: 'it could be a path or a regular expression', hint }
 }
 
 function expression (raw: string, flags: string): Fit<TextRule> | Mismatch {

@@ -131,6 +131,7 @@ const fields = {
   priority: setting(priority, 'normal', 'Which of several matching routes wins: higher first, then the more specific, then the earlier in the file. critical = 1000, high = 100, normal = 50, low = 10.'),
   matches,
   upstream: optional(ref('upstream'), 'Where requests go.'),
+  otherUpstreams: list(ref('upstream'), [], 'Upstreams that an agent of this route may choose in place of `upstream`.'),
   filters: filtersOrBlock,
   agents: list(ref('agent'), [], 'More agents that see the request, after the filters.'),
   maxBodySize: optional(size, 'Largest request body; the limit of `limits` without it. 0 = no limit.', { aliases: ['max-body-size-bytes'] }),

@@ -2,7 +2,8 @@ import type { Field, Message } from './schema.ts'
 
 /** `bytes` that are text of an HTTP message: handed around as latin1, one char code per byte, which is what they came as. */
 const latin1 = new Set([
-  'HeaderEdit.name', 'HeaderEdit.value', 'RequestHeaders.raw_path', 'RequestHeaders.query', 'Decision.rewrite_path', 'Decision.rewrite_query',
+  'HeaderEdit.name', 'HeaderEdit.value', 'RequestHeaders.raw_path', 'RequestHeaders.query',
+  'Decision.rewrite_path', 'Decision.rewrite_query',
 ])
 
 /** Message that has a shape of its own: never an object, only `FieldLines`. */

@@ -24,7 +24,9 @@ export function reportRefusals (config: SentinelConfig, runtimes: readonly Agent
  * Asks every agent whose configuration differs whether it would take the new one. Rejects with the first refusal, and nothing has
  * changed then; otherwise gives what makes the change.
  */
-export async function judgeAgents (next: SentinelConfig, old: SentinelConfig, runtimes: ReadonlyMap<string, Lease<AgentRuntime>>): Promise<Array<() => Promise<void>>> {
+export async function judgeAgents (
+  next: SentinelConfig, old: SentinelConfig, runtimes: ReadonlyMap<string, Lease<AgentRuntime>>,
+): Promise<Array<() => Promise<void>>> {
   const changes: Array<() => Promise<void>> = []
   for (const agent of next.agents) {
     const before = old.agents.find(({ id }) => id === agent.id)
@@ -42,7 +44,9 @@ export async function judgeAgents (next: SentinelConfig, old: SentinelConfig, ru
 function describeRefusal (config: SentinelConfig, id: string, { path, message, hint }: RefusedSetting): Refusal {
   const agent = config.agents.find((candidate) => candidate.id === id)
   const at = agent?.config?.positionOf([...path]) ?? agent?.at
-  return { agent: id, text: `${at === undefined ? '' : `${place(at)}: `}agent '${id}' refuses its configuration${path.length > 0 ? ` (${path.join(' ')})` : ''}: ${message}${hint === '' ? '' : ` (${hint})`}` }
+  const where = at === undefined ? '' : `${place(at)}: `
+  const setting = path.length > 0 ? ` (${path.join(' ')})` : ''
+  return { agent: id, text: `${where}agent '${id}' refuses its configuration${setting}: ${message}${hint === '' ? '' : ` (${hint})`}` }
 }
 
 function place ({ file, line, column }: Position): string {

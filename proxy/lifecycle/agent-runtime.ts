@@ -63,6 +63,8 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
     maxQueuedCalls: agent.maxQueuedCalls,
     onState: (state, why) => {
       metrics.agentState(agent.id, state)
+      // A program that is just being started is not missed yet.
+      if (state === 'backoff' && mayManage && client.describe === undefined) return
       if (state === 'ready') own.info('ready', { event: 'agent-ready', config_version: client.configVersion })
       else if (state !== 'connecting' && state !== 'draining' && state !== 'closed') own.warn(why ?? state, { event: 'agent-state', state })
     },

@@ -56,9 +56,13 @@ export class Leases {
   }
 }
 
-/** Text that is equal for equal settings whatever their order: keys sorted, `undefined` left out. */
+/**
+ * Text that is equal for equal settings: keys sorted, `undefined` left out, and also `at`, the place in the file, because a
+ * setting that only moved to another line is the same.
+ */
 export function canonicalKey (kind: string, settings: unknown): string {
-  return kind + ' ' + JSON.stringify(settings, (_key, value: unknown) => {
+  return kind + ' ' + JSON.stringify(settings, (key, value: unknown) => {
+    if (key === 'at') return undefined
     if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
   })

@@ -3,7 +3,7 @@ import type { AgentConfig, FilterConfig, ListenerConfig, RouteConfig, SentinelCo
 import { ipMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
 import type { ListenerSettings } from '../listeners/index.ts'
-import type { Filter, Responder, Route } from '../pipeline/exchange.ts'
+import type { Exchange, Filter, RequestHead, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
@@ -56,7 +56,9 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
   }
 }
 
-function siteFor (listener: ListenerConfig, { limits }: SentinelConfig, match: (head: Parameters<Site['match']>[0]['request']) => Route | undefined, around: Surroundings): Site {
+function siteFor (
+  listener: ListenerConfig, { limits }: SentinelConfig, match: (head: RequestHead) => Route | undefined, around: Surroundings,
+): Site {
   const isTrusted = listener.trustedProxies.length === 0 ? () => false : ipMatcher(listener.trustedProxies)
   return {
     isTrusted,
@@ -72,6 +74,7 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
   const agents = steps.map(({ agent }) => ({ agent, client: around.agents.get(agent.id)!.client }))
   const filters: Filter[] = steps.map(({ agent, override }) => agentFilter(around.agents.get(agent.id)!.client, {
     ...filterSettings(agent, override),
+    chooseUpstream: choiceOf(route, upstreams),
     recordLate: around.observeLate,
   }))
   const maxBody = route.maxBodySize ?? config.limits.maxBodySize
@@ -81,6 +84,16 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
     responder: route.upstream === undefined ? notBuilt(route.id) : upstreams.get(route.upstream)!, // References were checked at load.
     guardedHeaders: guardedBy(agents),
     maxBodyBytes: maxBody === 0 ? Number.POSITIVE_INFINITY : maxBody,
+  }
+}
+
+/** Takes an agent's choice among the upstreams that the route lists; false for any other, and for a route that has none. */
+function choiceOf (route: RouteConfig, upstreams: ReadonlyMap<string, Upstream>): (x: Exchange, name: string) => boolean {
+  const allowed = new Set([...route.upstream === undefined ? [] : [route.upstream], ...route.otherUpstreams])
+  return (x, name) => {
+    if (!allowed.has(name)) return false
+    x.responder = upstreams.get(name)
+    return true
   }
 }
 

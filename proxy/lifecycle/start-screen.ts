@@ -1,13 +1,20 @@
 import type { StatusJson } from '../admin/status.ts'
 
+interface Extra {
+  readonly pid: number
+  /** Address of the metrics, when they are served. */
+  readonly metrics: string | undefined
+  readonly notes: readonly string[]
+}
+
 /** What an operator sees when the proxy serves: one screen, from the same facts as `/status`. */
-export function startScreen (status: StatusJson, extra: { readonly pid: number, readonly metrics: string | undefined, readonly notes: readonly string[] }): string {
+export function startScreen (status: StatusJson, extra: Extra): string {
   const { listeners, routes, agents, evidence } = status
   const rows: Array<readonly [label: string, lines: readonly string[]]> = [
     ['config', [`${status.config.file}  (version ${status.config.version})`]],
     ['listeners', listeners.map((l) => `${l.id.padEnd(widest(listeners))}  ${l.protocol}://${l.address}`)],
     ['routes', routes.map((r) => `${r.id.padEnd(widest(routes))}  ${[...r.agents, r.upstream ?? '(no upstream)'].join(' → ')}`)],
-    ['agents', agents.map((a) => `${a.id.padEnd(widest(agents))}  ${a.state.padEnd(8)}  ${whose(a)}  fails ${a.failure_mode}${a.mode === 'enforce' ? '' : `  ${a.mode}`}${a.problem === undefined ? '' : `  ${a.problem}`}`)],
+    ['agents', agents.map((a) => `${a.id.padEnd(widest(agents))}  ${agentLine(a)}`)],
     ['metrics', [extra.metrics === undefined ? 'off' : `http://${extra.metrics}/metrics`]],
     ['evidence', [evidence === undefined ? 'off' : evidence.file]],
     ['notes', extra.notes],
@@ -21,6 +28,11 @@ export function startScreen (status: StatusJson, extra: { readonly pid: number, 
 
 function widest (items: ReadonlyArray<{ readonly id: string }>): number {
   return Math.max(...items.map(({ id }) => id.length))
+}
+
+function agentLine (a: StatusJson['agents'][number]): string {
+  const more = [...a.mode === 'enforce' ? [] : [a.mode], ...a.problem === undefined ? [] : [a.problem]]
+  return [a.state.padEnd(8), whose(a), `fails ${a.failure_mode}`, ...more].join('  ')
 }
 
 function whose (agent: StatusJson['agents'][number]): string {

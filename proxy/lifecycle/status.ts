@@ -25,11 +25,14 @@ export function statusOf (facts: StatusFacts): StatusJson {
     node: process.versions.node,
     uptime_s: Math.round(process.uptime()),
     state: facts.state,
-    config: { file: facts.file, version: facts.configVersion, loaded_at: facts.loadedAt.toISOString(), ...lastError === undefined ? {} : { last_error: lastError } },
+    config: {
+      file: facts.file, version: facts.configVersion, loaded_at: facts.loadedAt.toISOString(),
+      ...lastError === undefined ? {} : { last_error: lastError },
+    },
     listeners: facts.listeners.map(({ id, address, connections }) => ({
       id, address, connections, protocol: config.listeners.find((listener) => listener.id === id)?.protocol ?? 'http',
     })),
-    routes: config.routes.map((route) => ({ id: route.id, upstream: route.upstream ?? null, agents: [...config.guardAgents, ...route.filters, ...route.agents] })),
+    routes: config.routes.map(({ id, upstream, filters, agents }) => ({ id, upstream: upstream ?? null, agents: [...config.guardAgents, ...filters, ...agents] })),
     upstreams: config.upstreams.map(({ id, targets }) => ({ id, targets: targets.map(({ address }) => address.text) })),
     agents: config.agents.map((agent) => {
       const runtime = facts.agents.get(agent.id)

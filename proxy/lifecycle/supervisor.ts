@@ -13,11 +13,19 @@ export interface ProgramSettings {
   readonly restartMaxMs: number
 }
 
+export interface ProgramExit {
+  readonly code: number | null
+  readonly signal: string | null
+  /** Why it could not be started. */
+  readonly error: string | undefined
+  readonly restartMs: number
+}
+
 export interface ProgramHooks {
   readonly onLine: (stream: 'stdout' | 'stderr', line: string) => void
   readonly onStart: (pid: number) => void
   /** Also called when the program could not be started at all. */
-  readonly onExit: (exit: { readonly code: number | null, readonly signal: string | null, readonly error: string | undefined, readonly restartMs: number }) => void
+  readonly onExit: (exit: ProgramExit) => void
 }
 
 /** A program that is kept running until `stop`. */

@@ -14,7 +14,7 @@ export function answerOf (x: Exchange, route: Route): MaybePromise<Reply> {
     if (reply instanceof Promise) return reply.then((given) => given ?? answerOf(x, route))
     if (reply !== undefined) return reply
   }
-  return route.responder.respond(x)
+  return (x.responder ?? route.responder).respond(x)
 }
 
 /** Shows the reply to the filters that saw the request, in reverse order; each may put another in its place. */

@@ -133,6 +133,8 @@ export class Exchange {
   clientIp: string
   clientPort: number
   route: Route | undefined = undefined
+  /** Who answers in place of the route's responder, when an agent chose so. */
+  responder: Responder | undefined = undefined
   /** How many of the route's filters were entered: only they see the reply. */
   entered = 0
   reply: Reply | undefined = undefined

@@ -69,7 +69,9 @@ export function readOptions (args: readonly string[], env: NodeJS.ProcessEnv): C
     given[flag] ?? nonEmpty(env[`SENTINEL_${flag.toUpperCase().replaceAll('-', '_')}`])
   const socket = value('socket')
   const listen = value('listen')
-  if ((socket === undefined) === (listen === undefined)) throw new BadOptions('say where to serve: either --socket PATH or --listen HOST:PORT')
+  if ((socket === undefined) === (listen === undefined)) {
+    throw new BadOptions('say where to serve: either --socket PATH or --listen HOST:PORT')
+  }
   const tls = readTls(value('tls-cert'), value('tls-key'), value('tls-client-ca'))
   if (socket !== undefined && tls) throw new BadOptions('TLS is for --listen; a Unix socket has none')
   return {

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import {
-  agentService, decodeConfigureRequest, decodeConfigureResponse, decodeDescribeRequest, decodeDescribeResponse, decodeFromAgent, decodeHealthCheckRequest,
-  decodeHealthCheckResponse, encodeConfigureRequest, encodeConfigureResponse, encodeDescribeRequest, encodeDescribeResponse, encodeFromAgent,
+  agentService, decodeConfigureRequest, decodeConfigureResponse, decodeDescribeRequest, decodeDescribeResponse, decodeFromAgent,
+  decodeHealthCheckRequest, decodeHealthCheckResponse, encodeConfigureRequest, encodeConfigureResponse, encodeDescribeRequest,
+  encodeDescribeResponse, encodeFromAgent,
   encodeHealthCheckRequest, encodeHealthCheckResponse, encodeToAgent, healthService,
 } from '../../proto/codec/index.ts'
 import type { Program } from '../program.ts'
@@ -84,8 +85,9 @@ function closed (server: Server, timeoutMs: number): Promise<void> {
 
 async function bind (server: Server, endpoint: Endpoint): Promise<{ address: string, socket: OwnedSocket | undefined }> {
   if (endpoint.kind === 'unix') {
-    const socket = await bindSocket(endpoint.path, async () => { await bindTo(server, `unix:${endpoint.path}`, ServerCredentials.createInsecure()) })
-    return { address: `unix:${endpoint.path}`, socket }
+    const address = `unix:${endpoint.path}`
+    const socket = await bindSocket(endpoint.path, async () => { await bindTo(server, address, ServerCredentials.createInsecure()) })
+    return { address, socket }
   }
   const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host
   const port = await bindTo(server, `${host}:${endpoint.port}`, await credentialsOf(endpoint))
@@ -94,7 +96,8 @@ async function bind (server: Server, endpoint: Endpoint): Promise<{ address: str
 
 async function credentialsOf ({ tls }: Endpoint & { kind: 'tcp' }): Promise<ServerCredentials> {
   if (tls === undefined) return ServerCredentials.createInsecure()
-  const [cert, key, ca] = await Promise.all([readFile(tls.cert), readFile(tls.key), tls.clientCa === undefined ? null : readFile(tls.clientCa)])
+  const [cert, key] = await Promise.all([readFile(tls.cert), readFile(tls.key)])
+  const ca = tls.clientCa === undefined ? null : await readFile(tls.clientCa)
   return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], ca !== null)
 }
 

@@ -1,4 +1,4 @@
-import type { handleBidiStreamingCall, handleUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js'
+import type { handleBidiStreamingCall, handleUnaryCall, sendUnaryData, UntypedServiceImplementation } from '@grpc/grpc-js'
 import { status } from '@grpc/grpc-js'
 import {
   decodeToAgent, type ConfigureRequest, type ConfigureResponse, type DescribeRequest, type DescribeResponse, type FromAgent,
@@ -25,10 +25,15 @@ export function agentHandlers (program: Program): AgentHandlers {
   }
 
   const configure: handleUnaryCall<ConfigureRequest, ConfigureResponse> = (call, callback) => {
-    program.configure(call.request).then(
-      (response) => callback(null, response),
-      (error: unknown) => callback({ code: status.INTERNAL, details: error instanceof Error ? error.message : String(error) }),
-    )
+    void configured(call.request, callback)
+  }
+
+  const configured = async (request: ConfigureRequest, callback: sendUnaryData<ConfigureResponse>): Promise<void> => {
+    try {
+      callback(null, await program.configure(request))
+    } catch (error) {
+      callback({ code: status.INTERNAL, details: error instanceof Error ? error.message : String(error) })
+    }
   }
 
   const process: handleBidiStreamingCall<Buffer, FromAgent> = (call) => {

@@ -1,6 +1,6 @@
 import {
-  emptyComplete, emptyRequestHeaders, emptyResponseHeaders, type BodyMode, type CancelReason, type Complete, type DescribeResponse, type Event, type EventOneOf,
-  type Reply,
+  emptyComplete, emptyRequestHeaders, emptyResponseHeaders, type BodyMode, type CancelReason, type Complete, type DescribeResponse,
+  type Event, type EventOneOf, type Reply,
 } from '../../proto/codec/index.ts'
 import { wantedBody } from '../definition.ts'
 import { linesOf } from '../headers.ts'

@@ -1,6 +1,6 @@
 import {
-  decodeConfigureRequest, decodeConfigureResponse, decodeDescribeResponse, decodeFromAgent, decodeToAgent, encodeConfigureRequest, encodeConfigureResponse,
-  encodeDescribeResponse, encodeFromAgent, encodeToAgent, type DescribeResponse, type Event,
+  decodeConfigureRequest, decodeConfigureResponse, decodeDescribeResponse, decodeFromAgent, decodeToAgent, encodeConfigureRequest,
+  encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent, encodeToAgent, type DescribeResponse, type Event,
 } from '../../proto/codec/index.ts'
 import type { Agent, ConfigProblem } from '../definition.ts'
 import type { HeadersInit } from '../headers.ts'
@@ -79,12 +79,16 @@ export async function testAgent (agent: Agent, { config = {} }: TestAgentOptions
     return decodeConfigureResponse(encodeConfigureResponse(response)).problems
   }
   const problems = await configure(config)
-  if (problems.length > 0) throw new Error(`the agent refuses its configuration:\n${problems.map((p) => `${p.path.join(' ')}: ${p.message}`).join('\n')}`)
+  if (problems.length > 0) {
+    throw new Error(`the agent refuses its configuration:\n${problems.map((p) => `${p.path.join(' ')}: ${p.message}`).join('\n')}`)
+  }
 
-  const description = decodeDescribeResponse(encodeDescribeResponse(program.describe({ protocolVersions: [1], proxy: 'test', agentId: 'test' })))
+  const described = program.describe({ protocolVersions: [1], proxy: 'test', agentId: 'test' })
+  const description = decodeDescribeResponse(encodeDescribeResponse(described))
   const start: TestAgent['start'] = (method, url, init = {}) => {
     const id = ++last
-    const exchange = new TestExchange({ id, description, send, isOpen: () => stream.has(id), forget: () => exchanges.delete(id) }, method, url, init)
+    const link = { id, description, send, isOpen: () => stream.has(id), forget: () => exchanges.delete(id) }
+    const exchange = new TestExchange(link, method, url, init)
     exchanges.set(id, exchange)
     exchange.begin()
     return exchange

@@ -26,7 +26,7 @@ export class PassedBody {
     }
   }
 
-  /** What is still held goes on with the end. */
+  /** A tail that is still kept back goes on with the end. */
   end (): Buffer {
     return Buffer.concat([...this.#passed, this.#held])
   }

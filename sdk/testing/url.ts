@@ -8,7 +8,8 @@ export interface UrlParts {
 
 /** "/path?query" or an absolute URL, taken apart as the proxy does; nothing of it is decoded on the way. */
 export function partsOfUrl (url: string): UrlParts {
-  const [, scheme = 'http', authority = 'agent.test', rawPath = '', query = ''] = /^(?:(https?):\/\/([^/?#]+))?([^?#]*)(?:\?([^#]*))?/.exec(url) ?? []
+  const parts = /^(?:(https?):\/\/([^/?#]+))?([^?#]*)(?:\?([^#]*))?/.exec(url) ?? []
+  const [, scheme = 'http', authority = 'agent.test', rawPath = '', query = ''] = parts
   return { scheme, authority: authority.toLowerCase(), rawPath: rawPath || '/', path: normalPath(rawPath || '/'), query }
 }
 

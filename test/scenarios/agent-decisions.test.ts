@@ -68,7 +68,7 @@ test('decisions of an agent reach client and upstream as they were made', async 
     } })
     const { rawHeaders, headers } = lastSeen()
     assert.equal(headers['x-a'], 'new')
-    assert.equal(headers['x-b'], 'one, two')
+    assert.equal(headers['x-b'], 'one, two, two', 'both agents of the chain appended')
     assert.ok(!rawHeaders.some((name) => name.toLowerCase() === 'x-c'))
   })
 

@@ -62,8 +62,9 @@ describe('a target that breaks off', () => {
         const upstream = await rawUpstream(t, ({ socket }) => { socket.write(answer); begun.resolve(socket) })
         const { port, exchange } = await startProxy(t, { targets: [upstream.port] })
         const client = await rawClient(t, port, get)
-        await client.until('abc');
-        (await begun.promise)[how]()
+        await client.until('abc')
+        const response = await begun.promise
+        response[how]()
         assert.match(await client.ended(), received)
         assert.equal((await exchange(1)).fault?.code, 'UPSTREAM_RESET')
       })
@@ -79,8 +80,9 @@ describe('a target that breaks off', () => {
     const { port } = await startProxy(t, { targets: [upstream.port] })
     const client = await rawClient(t, port, 'GET / HTTP/1.0\r\n\r\n')
     const reset = new Promise<Error>((resolve) => { client.socket.once('error', resolve) })
-    await client.until('abc');
-    (await begun.promise).destroy()
+    await client.until('abc')
+    const upstreamSocket = await begun.promise
+    upstreamSocket.destroy()
     assert.match(String(await reset), /ECONNRESET/)
   })
 

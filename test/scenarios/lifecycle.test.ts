@@ -68,7 +68,7 @@ test('a request that is open when the proxy is stopped gets its answer', async (
 
 test('agents end when the proxy is killed', async (t) => {
   const upstream = await startRecordingUpstream(t)
-  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('first') + 'agent "waf" type="waf"', ['first', 'waf']))
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('first') + '\nagent "waf" type="waf" { timeout "1s" }', ['first', 'waf']))
   const pids = Object.values(sentinel.agentPids())
   assert.equal(pids.length, 2)
   await sentinel.stop('SIGKILL')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
+import { request } from '../support/request.ts'
 import { scriptedAgent, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel } from '../support/sentinel.ts'
 
@@ -77,12 +78,13 @@ test('an agent that is added by a reload is started and asked, one that is remov
 test('listeners can be added and removed; a change of one that is open is refused, and nothing else happens', async (t) => {
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
   const base = siteWith(upstream.port, '', [])
-  const two = base.replace('listeners {', 'listeners { listener "extra" { address "127.0.0.1:0" }')
+  const two = base.replace('listeners {', 'listeners { listener "extra" { address "127.0.0.2:0" };')
   const sentinel = await startSentinel(t, base)
   assert.equal((await sentinel.reload(two)).event, 'reloaded')
-  const status = JSON.parse((await (await import('../support/request.ts')).request(sentinel.metricsPort(), '/status')).text) as { listeners: Array<{ id: string, address: string }> }
+  const status = JSON.parse((await request(sentinel.metricsPort(), '/status')).text) as { listeners: Array<{ id: string, address: string }> }
   assert.deepEqual(status.listeners.map(({ id }) => id).sort(), ['extra', 'web'])
-  assert.equal((await sentinel.reload(base)).event, 'reloaded')
+  const removed = await sentinel.reload(base)
+  assert.equal(removed.event, 'reloaded', removed.msg)
   const refused = await sentinel.reload(base.replace('address "127.0.0.1:0" }', 'address "127.0.0.1:0"; keepalive-timeout "1s" }'))
   assert.equal(refused.event, 'reload-failed')
   assert.match(refused.msg!, /listener 'web' changed: that needs a restart/)

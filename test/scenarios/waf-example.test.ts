@@ -132,8 +132,11 @@ test('normal traffic passes byte for byte', async (t) => {
 
 test('a body over the limit of the agent is refused, not skipped', async (t) => {
   const { sentinel, upstream } = await startExample(t)
-  const answer = await sentinel.request('/big', { method: 'POST', headers: { 'content-type': 'text/plain' }, body: Buffer.alloc(1_048_577, 0x61) })
-  assert.equal(answer.status, 413)
+  const headers = { 'content-type': 'text/plain' }
+  const body = Buffer.alloc(1_048_577, 0x61)
+  assert.equal((await sentinel.request('/said', { method: 'POST', headers, body })).status, 403, 'the agent sees the length beforehand and refuses')
+  const answer = await sentinel.request('/big', { method: 'POST', headers, body: inPieces(body.toString(), 65_536) })
+  assert.equal(answer.status, 413, 'the proxy stops a body that does not say its length')
   assert.equal(upstream.heads(), 0)
   const record = await sentinel.accessed(({ path }) => path === '/big')
   assert.equal(record.fault, 'AGENT_BODY_TOO_LARGE')

@@ -41,13 +41,12 @@ export interface RawAgent {
   start (): Promise<void>
 }
 
-/** Describes itself with all events of this version's filters. */
+const headersOnly: DescribeResponse = { ...emptyDescribeResponse, name: 'raw', version: '1', protocolVersion: 1, events: ['request_headers', 'complete'] }
+
+/** For `describe`: all events that filters of this version have. */
 export const everything: DescribeResponse = {
-  ...emptyDescribeResponse,
-  name: 'raw',
-  version: '1',
-  protocolVersion: 1,
-  events: ['request_headers', 'request_body', 'response_headers', 'response_body', 'complete'],
+  ...headersOnly,
+  events: ['request_headers', 'request_body', 'request_trailers', 'response_headers', 'response_body', 'response_trailers', 'complete'],
 }
 
 export function decision (kind: DecisionOneOf, rest: Partial<Decision> = {}): ReplyOneOf {
@@ -118,7 +117,7 @@ function unary (agent: RawAgent, stream: ServerHttp2Stream, path: string): void 
     for (const message of frames.push(data)) {
       let answer: Buffer
       if (path === agentService.describe) {
-        answer = encodeDescribeResponse({ ...everything, ...agent.script.describe })
+        answer = encodeDescribeResponse({ ...headersOnly, ...agent.script.describe })
       } else {
         const request = decodeConfigureRequest(message)
         agent.configured.push({ ...request, configJson: Buffer.from(request.configJson) })

@@ -153,7 +153,7 @@ function collector<T> () {
         const timer = setTimeout(() => {
           waiting.delete(look)
           reject(new Error(`waited ${timeoutMs} ms in vain; what came:\n${items.slice(-30).map((item) => JSON.stringify(item)).join('\n')}`))
-        }, timeoutMs)
+        }, timeoutMs).unref() // The process that is waited for keeps the test alive.
         const look = (): void => {
           const found = items.slice(from).find(test)
           if (found === undefined) return

@@ -28,5 +28,6 @@ test('what could not be opened is not held', () => {
 
 test('the canonical key does not depend on the order of settings', () => {
   assert.equal(canonicalKey('upstream', { a: 1, b: { d: [1, 2], c: undefined } }), canonicalKey('upstream', { b: { d: [1, 2] }, a: 1 }))
+  assert.equal(canonicalKey('upstream', { a: 1, at: { line: 1 } }), canonicalKey('upstream', { a: 1, at: { line: 2 } }), 'nor on the line they stand on')
   assert.notEqual(canonicalKey('upstream', { a: [1, 2] }), canonicalKey('upstream', { a: [2, 1] }))
 })

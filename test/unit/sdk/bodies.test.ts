@@ -60,9 +60,16 @@ test('chunks pass, are replaced, held, dropped', async () => {
     onRequestChunk ({ bytes }) { return answers[text(bytes).slice(0, 1) as keyof typeof answers]() },
   })
   const cases: [body: string[], passed: string][] = [
-    [['P1', 'N2'], 'P1N2'], [['P1', 'R2', 'P3'], 'P1<r>P3'], [['H1', 'H2', 'P3'], 'H1H2P3'], [['H1', 'R2'], '<r>'], [['H1', 'D2', 'P3'], 'P3'], [['P1', 'H2'], 'P1H2'],
+    [['P1', 'N2'], 'P1N2'], [['P1', 'R2', 'P3'], 'P1<r>P3'], [['H1', 'H2', 'P3'], 'H1H2P3'], [['H1', 'R2'], '<r>'], [['H1', 'D2', 'P3'], 'P3'],
   ]
   for (const [body, passed] of cases) assert.equal((await agent.request('POST', '/', { body })).passedBody, passed, body.join(' '))
+})
+
+test('the end of a body cannot be held back', async () => {
+  const agent = await run({ onRequestChunk: () => hold() })
+  for (const bodyMode of ['buffer', 'stream'] as const) {
+    assert.equal((await agent.request('POST', '/', { body: 'x', bodyMode })).error?.code, 'bad_answer')
+  }
 })
 
 test('a tail kept back catches a pattern on any border', async () => {

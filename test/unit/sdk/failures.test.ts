@@ -34,6 +34,7 @@ test('what is no decision is an error', async () => {
 })
 
 test('a thenable is awaited', async () => {
+  // oxlint-disable-next-line unicorn/no-thenable -- that is the test
   const thenable = { then (resolve: (value: unknown) => void) { resolve(block(410)) } }
   const agent = await run({ onRequest: () => thenable as unknown as Answered })
   assert.equal((await agent.request('GET', '/')).status, 410)
