@@ -25,7 +25,10 @@ export interface AgentRuntime {
   readonly client: AgentClient
   readonly managed: boolean
   readonly program: Program | undefined
-  /** Resolves when the agent is ready, has refused, or `timeoutMs` is over: who is not there yet comes later. */
+  /**
+   * Resolves when the agent is ready, has refused, or `timeoutMs` is over: who is not there yet comes later. An agent that somebody else
+   * runs is hardly waited for.
+   */
   settled (timeoutMs: number): Promise<void>
   /** No new exchanges; open ones finish; then the program ends. `deadline` cuts that short. */
   close (deadline: AbortSignal): Promise<void>
@@ -42,6 +45,9 @@ export function agentConfiguration (agent: AgentConfig): { readonly json: string
   const json = JSON.stringify(agent.config?.json ?? {})
   return { json, version: createHash('sha256').update(json).digest('hex').slice(0, 12) }
 }
+
+/** Long enough for an agent that is there; nobody knows when one that is not will come. */
+const externalMs = 500
 
 /** Names an agent's program may need to run at all. Everything else of the proxy's environment stays with the proxy. */
 const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_ENV', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'] as const
@@ -111,7 +117,7 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
     get program () { return program },
     async settled (timeoutMs) {
       await begun
-      await client.settled(timeoutMs)
+      await client.settled(program === undefined ? Math.min(timeoutMs, externalMs) : timeoutMs)
     },
     async close (deadline) {
       closed = true

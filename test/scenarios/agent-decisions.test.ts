@@ -133,6 +133,19 @@ test('decisions of an agent reach client and upstream as they were made', async 
   })
 })
 
+test('an agent may choose another upstream that the route lists, and no other', async (t) => {
+  const usual = await startRecordingUpstream(t, (_, response) => response.end('usual'))
+  const canary = await startRecordingUpstream(t, (_, response) => response.end('canary'))
+  const more = `upstreams { upstream "canary" { target "127.0.0.1:${canary.port}" }; upstream "hidden" { target "127.0.0.1:${canary.port}" } }`
+  const sentinel = await startSentinel(t, siteWith(usual.port, scriptedAgent('chooser'), ['chooser'], more, 'other-upstreams "canary"; '))
+  const choose = (upstream: string) => sentinel.request(`/${upstream}`, { headers: scripted({ request: { do: 'allow', extras: { upstream } } }) })
+  assert.equal((await choose('canary')).text, 'canary')
+  assert.equal((await choose('app')).text, 'usual')
+  assert.equal((await choose('hidden')).status, 503)
+  const record = await sentinel.accessed(({ path }) => path === '/hidden')
+  assert.equal(record.fault, 'AGENT_BAD_REPLY')
+})
+
 test('in monitor mode an agent is asked and recorded, never applied', async (t) => {
   const upstream = await startRecordingUpstream(t)
   const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('watcher', 'mode "monitor"'), ['watcher']))

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test, type TestContext } from 'node:test'
+import { allow, rawAgent, type Script } from '../support/raw-agent.ts'
 import { startRecordingUpstream, type RecordingUpstream } from '../support/recording-upstream.ts'
 import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
@@ -19,6 +20,12 @@ async function start (t: TestContext, agent: (mode: Mode) => string, mode: Mode)
 const guard = (more = '') => (mode: Mode): string => scriptedAgent('guard', `failure-mode "${mode}"; timeout "300ms"; restart { initial-delay "1s" }; ${more}`)
 const absent = (mode: Mode): string => `agent "guard" { unix-socket "nobody/is/here.sock"; managed #false; failure-mode "${mode}" }`
 const refusing = (mode: Mode): string => `agent "guard" type="waf" { failure-mode "${mode}"\n  config {\n    paranoia-level 9\n  }\n}`
+
+/** An agent without manners, served by the test itself. */
+async function startLiar (t: TestContext, mode: Mode, script: Script): Promise<{ sentinel: RunningSentinel, upstream: RecordingUpstream }> {
+  const liar = await rawAgent(t, script)
+  return start(t, (m) => `agent "guard" { unix-socket ${JSON.stringify(liar.path)}; managed #false; failure-mode "${m}"; timeout "300ms" }`, mode)
+}
 
 /** Sends one request and holds the answer against the failure mode. */
 async function expectFailure (from: { sentinel: RunningSentinel, upstream: RecordingUpstream }, mode: Mode, code: string | RegExp, init: { path: string, headers?: Record<string, string>, withinMs?: number }): Promise<void> {
@@ -98,6 +105,17 @@ for (const mode of ['closed', 'open'] as const) {
 
   test(`an agent that is slow past its deadline: ${mode}`, async (t) => {
     await expectFailure(await start(t, guard(), mode), mode, 'AGENT_TIMEOUT', { path: '/slow', headers: scripted({ request: { do: 'sleep', ms: 2_000 } }) })
+  })
+
+  test(`an agent that answers garbage: ${mode}`, async (t) => {
+    await expectFailure(await startLiar(t, mode, { onEvent: (_event, wire) => wire.raw(Buffer.from('this is no gRPC frame at all, and no message')) }), mode, 'AGENT_BAD_REPLY', { path: '/garbage' })
+  })
+
+  test(`an agent that answers for exchanges it was not asked about: ${mode}`, async (t) => {
+    const from = await startLiar(t, mode, { onEvent: (event, wire) => { if (event.timeoutMs > 0) wire.reply({ ...event, exchange: event.exchange + 1_000_000 }, allow) } })
+    await expectFailure(from, mode, 'AGENT_BAD_REPLY', { path: '/unknown-id' })
+    await from.sentinel.logged((record) => record.event === 'agent-protocol-fault' && record['kind'] === 'unknown')
+    assert.match(await from.sentinel.metrics(), /sentinel_agent_protocol_faults_total\{agent="guard",kind="unknown"\} 1/)
   })
 
   test(`an agent that throws: ${mode}`, async (t) => {

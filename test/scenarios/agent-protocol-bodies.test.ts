@@ -305,7 +305,11 @@ test('shadow: what does not fit in the line is dropped, and recorded as dropped'
   const agent = await rawAgent(t, { onEvent () {} })
   const client = await ready(t, agent.path, { maxConcurrentCalls: 1, maxQueuedCalls: 1 })
   const late: Array<string | undefined> = []
-  for (let i = 0; i < 4; i++) await consult(client, {}, { mode: 'shadow', timeoutMs: 100, recordLate: (_x, { fault }) => late.push(fault?.code) })
+  for (let i = 0; i < 4; i++) {
+    const { x, status } = await consult(client, {}, { mode: 'shadow', timeoutMs: 100, recordLate: (_x, { fault }) => late.push(fault?.code) })
+    assert.equal(status, 200)
+    late.push(...x.decisions?.map(({ fault }) => fault?.code) ?? [])
+  }
   while (late.length < 4) await new Promise((resolve) => setTimeout(resolve, 5))
   assert.deepEqual(late.sort(), ['AGENT_QUEUE_FULL', 'AGENT_QUEUE_FULL', 'AGENT_TIMEOUT', 'AGENT_TIMEOUT'])
 })

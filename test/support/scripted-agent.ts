@@ -13,11 +13,11 @@ export function scripted (script: Script): { readonly 'x-script': string } {
   return { 'x-script': JSON.stringify(script) }
 }
 
-/** A whole configuration: one listener, one route with these filters, one upstream. */
-export function siteWith (upstreamPort: number, agents: string, filters: readonly string[], more = ''): string {
+/** A whole configuration: one listener, one route with these filters and settings, one upstream; `more` are further blocks. */
+export function siteWith (upstreamPort: number, agents: string, filters: readonly string[], more = '', route = ''): string {
   return `
 listeners { listener "web" { address "127.0.0.1:0" } }
-routes { route "all" { matches { path-prefix "/" }; ${filters.length > 0 ? `filters ${filters.map((name) => JSON.stringify(name)).join(' ')}; ` : ''}upstream "app" } }
+routes { route "all" { matches { path-prefix "/" }; ${route}${filters.length > 0 ? `filters ${filters.map((name) => JSON.stringify(name)).join(' ')}; ` : ''}upstream "app" } }
 upstreams { upstream "app" { target "127.0.0.1:${upstreamPort}" } }
 agents { ${agents} }
 observability { metrics { address "127.0.0.1:0" } }
