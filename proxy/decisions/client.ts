@@ -257,7 +257,7 @@ class Client implements AgentClient, Switchboard {
       this.describe = ready.describe
       this.configVersion = ready.configVersion
     }
-    const other = has('stalled') ?? has('refused') ?? has('incompatible')
+    const other = has('stalled') ?? has('not-serving') ?? has('refused') ?? has('incompatible')
     if (other !== undefined) this.#lastError = other.why
     const next = this.#ending ?? (ready !== undefined ? 'ready' : stateOf(other) ?? (this.counters.reconnects === 0 ? 'connecting' : 'backoff'))
     if (next === this.#state) return
@@ -273,5 +273,5 @@ class Client implements AgentClient, Switchboard {
 
 function stateOf (connection: AgentConnection | undefined): AgentState | undefined {
   const state = connection?.state
-  return state === 'stalled' || state === 'refused' || state === 'incompatible' ? state : undefined
+  return state === 'stalled' || state === 'not-serving' || state === 'refused' || state === 'incompatible' ? state : undefined
 }

@@ -7,6 +7,7 @@ import {
 import { Fault } from '../pipeline/faults.ts'
 import { badReply, gone, openStream, type GrpcStream } from './grpc-stream.ts'
 import { configureAgent, describeAgent, Incompatible } from './handshake.ts'
+import { watchHealth } from './health-watch.ts'
 import { keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
 import type { AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
@@ -15,7 +16,7 @@ import type { AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
 const streamWindowBytes = 4 * 1024 * 1024
 const connectionWindowBytes = 8 * 1024 * 1024
 
-export type ConnectionState = 'connecting' | 'ready' | 'stalled' | 'refused' | 'incompatible' | 'retiring' | 'closed'
+export type ConnectionState = 'connecting' | 'ready' | 'stalled' | 'not-serving' | 'refused' | 'incompatible' | 'retiring' | 'closed'
 
 export interface ConnectionHooks {
   /** What to configure the agent with, at the time it is asked. */
@@ -51,6 +52,7 @@ export class AgentConnection {
   readonly #watch: ReturnType<typeof keepalive>
   readonly #outbox: Outbox
   #stream: GrpcStream | undefined
+  #serving = true
   #lastExchange = 0
   #connectTimer: NodeJS.Timeout | undefined
 
@@ -66,8 +68,10 @@ export class AgentConnection {
     })
     this.#session = open(settings)
     this.#watch = keepalive(this.#session, settings, {
-      onStalled: () => this.#become('stalled', `no answer to a ping in ${settings.pingTimeoutMs} ms`),
-      onRevived: () => { if (this.state === 'stalled') this.#become('ready') },
+      onStalled: () => {
+        if (this.state === 'ready' || this.state === 'not-serving') this.#become('stalled', `no answer to a ping in ${settings.pingTimeoutMs} ms`)
+      },
+      onRevived: () => { if (this.state === 'stalled') this.#resume() },
       onDead: () => this.lose(gone('the agent gives no sign of life')),
     })
     this.#session.on('error', (error) => this.lose(gone(error.message)))
@@ -138,6 +142,7 @@ export class AgentConnection {
     const configuration = this.#hooks.configuration()
     try {
       this.describe = await describeAgent(this.#session, this.#settings)
+      watchHealth(this.#session, agentService.name, (serving) => this.#hearHealth(serving))
       const problems = await configureAgent(this.#session, configuration, false, this.#settings)
       if (problems.length > 0) this.#refuse(problems)
       else this.#accept(configuration)
@@ -164,10 +169,21 @@ export class AgentConnection {
         onDrain: () => this.#outbox.drained(),
         onEnd: (fault) => this.lose(fault),
       })
-      this.#become('ready')
+      this.#resume()
     } catch (error) {
       this.lose(Fault.from(error))
     }
+  }
+
+  /** In use again, unless the agent itself says that it takes nothing. */
+  #resume (): void {
+    if (this.#serving) this.#become('ready')
+    else this.#become('not-serving', 'it says of itself that it is not serving')
+  }
+
+  #hearHealth (serving: boolean): void {
+    this.#serving = serving
+    if (this.state === 'ready' || this.state === 'not-serving') this.#resume()
   }
 
   #receive (message: Buffer): void {

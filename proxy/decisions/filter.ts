@@ -56,7 +56,7 @@ function remember (settings: FilterSettings): (description: DescribeResponse) =>
 }
 
 /** `undefined`: the agent cannot be asked, and the failure mode lets the exchange go on without it. */
-function begin (x: Exchange, client: AgentClient, settings: FilterSettings, planOf: (description: DescribeResponse) => Plan | string): Consultation | undefined {
+function begin (x: Exchange, client: AgentClient, settings: FilterSettings, planOf: ReturnType<typeof remember>): Consultation | undefined {
   const startMs = performance.now()
   if (x.signal.aborted) throw Fault.from(x.signal.reason)
   try {

@@ -13,7 +13,8 @@ export class Incompatible extends Error {}
 /** Who is there and what it wants. Rejects with `Incompatible`, or a `Fault` when there is no usable answer. */
 export async function describeAgent (session: ClientHttp2Session, settings: Settings): Promise<DescribeResponse> {
   const request = encodeDescribeRequest({ protocolVersions, proxy: 'sentinel', agentId: settings.id })
-  const answer = await unary(session, agentService.describe, frame(request), { timeoutMs: settings.connectTimeoutMs, maxMessageBytes: settings.maxMessageBytes })
+  const { connectTimeoutMs: timeoutMs, maxMessageBytes } = settings
+  const answer = await unary(session, agentService.describe, frame(request), { timeoutMs, maxMessageBytes })
   const description = decoded(() => decodeDescribeResponse(answer))
   if (!protocolVersions.includes(description.protocolVersion)) {
     const theirs = description.protocolVersion === 0 ? 'none of them' : String(description.protocolVersion)
@@ -40,7 +41,8 @@ export async function configureAgent (
   session: ClientHttp2Session, { json, version }: AgentConfiguration, validateOnly: boolean, settings: Settings,
 ): Promise<readonly ConfigProblem[]> {
   const request = encodeConfigureRequest({ configJson: Buffer.from(json), version, validateOnly })
-  const answer = await unary(session, agentService.configure, frame(request), { timeoutMs: settings.configureTimeoutMs, maxMessageBytes: settings.maxMessageBytes })
+  const { configureTimeoutMs: timeoutMs, maxMessageBytes } = settings
+  const answer = await unary(session, agentService.configure, frame(request), { timeoutMs, maxMessageBytes })
   const { accepted, problems } = decoded(() => decodeConfigureResponse(answer))
   if (accepted) return []
   return problems.length > 0 ? problems : [{ path: [], message: 'the agent gave no reason', hint: '' }]

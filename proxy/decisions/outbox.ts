@@ -18,8 +18,8 @@ export interface OutboxHooks {
 /**
  * Events on their way to the agent. Those of one turn of the event loop leave as one message.
  *
- * `setImmediate` gathers what all sockets of a turn brought; a microtask runs after each socket's callback and gathers next
- * to nothing (test/bench/agent-call.bench.ts: with 64 exchanges in flight 1.0 against 20 and more events in a message).
+ * By `setImmediate`, which runs when all sockets of a turn were read. A microtask runs after each socket's callback, so requests of
+ * different connections would leave one by one; where calls begin together anyway (test/bench/agent-call.bench.ts) both cost the same.
  */
 export class Outbox {
   readonly #hooks: OutboxHooks

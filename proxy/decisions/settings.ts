@@ -26,6 +26,8 @@ export type AgentState =
   | 'ready'
   /** Connected, but it does not answer pings: new calls fail at once, open ones run into their deadlines. */
   | 'stalled'
+  /** It says of itself, by its health service, that it takes nothing now. */
+  | 'not-serving'
   /** It did not take its configuration. */
   | 'refused'
   /** It speaks another version, or does not offer the events that the configuration lists. */

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import {
-  agentService, decodeConfigureRequest, decodeToAgent, emptyDecision, emptyDescribeResponse, encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent, frame,
-  FrameDecoder, type ConfigureRequest, type ConfigureResponse, type Decision, type DecisionOneOf, type DescribeResponse, type Event, type ReplyOneOf,
+  agentService, decodeConfigureRequest, decodeToAgent, emptyDecision, emptyDescribeResponse, encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent,
+  encodeHealthCheckResponse, frame,
+  FrameDecoder, healthService, type ConfigureRequest, type ConfigureResponse, type Decision, type DecisionOneOf, type DescribeResponse, type Event, type ReplyOneOf,
 } from '../../proto/codec/index.ts'
 
 /** The agent's end of a Process stream, to say whatever a program can say, right or wrong. */
@@ -35,6 +36,8 @@ export interface RawAgent {
   script: Script
   /** Resolves when an event that fits was received, or was already. */
   seen (fits: (event: Event) => boolean): Promise<Event>
+  /** Tells everybody who watches its health. Until the first call it has no health service. */
+  sayHealth (serving: boolean): void
   /** As kill -9: all connections break, nobody listens. */
   kill (): Promise<void>
   /** Listens again on the same path. */
@@ -62,10 +65,23 @@ export async function rawAgent (t: TestContext, script: Script = {}): Promise<Ra
   const path = join(folder, 'agent.sock')
   const waiting = new Set<{ fits: (event: Event) => boolean, found: (event: Event) => void }>()
   let server = createServer()
+  let health: Buffer | undefined
+  const watchers = new Set<ServerHttp2Stream>()
+  const watch = (stream: ServerHttp2Stream): void => {
+    if (health === undefined) return stream.respond({ ...headers, 'grpc-status': '12' }, { endStream: true })
+    watchers.add(stream)
+    stream.on('close', () => watchers.delete(stream))
+    stream.respond(headers)
+    stream.write(frame(health))
+  }
   const agent: RawAgent = {
     path,
     events: [],
     configured: [],
+    sayHealth (serving) {
+      health = encodeHealthCheckResponse({ status: serving ? 'serving' : 'not_serving' })
+      for (const watcher of watchers) watcher.write(frame(health))
+    },
     sessions: new Set(),
     script,
     seen (fits) {
@@ -86,7 +102,8 @@ export async function rawAgent (t: TestContext, script: Script = {}): Promise<Ra
       server.on('stream', (stream, headers) => {
         stream.on('error', () => {})
         const { session } = stream
-        if (headers[':path'] !== agentService.process) unary(agent, stream, headers[':path'] ?? '')
+        if (headers[':path'] === healthService.watch) watch(stream)
+        else if (headers[':path'] !== agentService.process) unary(agent, stream, headers[':path'] ?? '')
         else if (agent.script.onProcess !== undefined) agent.script.onProcess(stream, session!) // A stream that was just opened has one.
         else process(agent, stream, session!, note)
       })
