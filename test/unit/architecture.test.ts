@@ -21,12 +21,12 @@ test('every home in the table is a place that exists or is on the plan', () => {
   assert.deepEqual(gone, [])
 })
 
-test('every package with a home is in package.json, and those of tests only are development packages', () => {
+test('every package with a home is in package.json, and those of tests and generators only are development packages', () => {
   const manifest: { dependencies: object, devDependencies: object } = JSON.parse(readFileSync(fromRoot('package.json'), 'utf8'))
   for (const [name, homes] of Object.entries(packageHomes)) {
     if (name.startsWith('node:')) continue
-    const forTests = homes.every((home) => home.startsWith('test'))
-    assert.ok(name in (forTests ? manifest.devDependencies : manifest.dependencies), `${name} is not where it should be in package.json`)
+    const forBuilding = homes.every((home) => home.startsWith('test') || home === 'proto/generate')
+    assert.ok(name in (forBuilding ? manifest.devDependencies : manifest.dependencies), `${name} is not where it should be in package.json`)
   }
 })
 

@@ -2,11 +2,25 @@ import { rows, sql, sqlJoined } from './rule.ts'
 
 const q = '[\'"\\x60]'
 const logic = '(?:or|and|xor|having|\\|\\||&&)'
-const compare = '(?:=|<|>|!=|\\blike\\b|\\brlike\\b|\\bregexp\\b|\\bin\\s*\\(|\\bbetween\\b|\\bis\\s+(?:not\\s+)?null)'
+const compare = '(?:=|<|>|!=|\\blike\\b|\\bglob\\b|\\brlike\\b|\\bregexp\\b|\\bin\\s*\\(|\\bbetween\\b|\\bis\\s+(?:not\\s+)?null)'
 const literal = '(?:[-+~]?\\d[\\w.]*|\'[^\']{0,40}\'?|"[^"]{0,40}"?|n\'[^\']{0,40}\')'
 
-const unionSelect = '\\bunion\\b[\\s(]*(?:(?:all|distinct|distinctrow)\\b)?[\\s(]*\\bselect\\b\\s*(?:[\\d@\'"*(+~!.-]|null\\b|' +
-  '[\\w$.]+\\s*[,(]|[\\w$.]+\\s+(?:from|into|limit|where)\\b|[\\w$.]+\\s*(?:--|#|;|$))'
+/** A plus sign stands for a blank where somebody encoded twice. */
+const union = '(?:\\b|\\de\\d+)union\\b[\\s(+]*(?:(?:all|distinct|distinctrow)\\b)?[\\s(+]*\\b(?:select|values)\\b'
+/** Where a value ends its literal: at most one word or number, then closing quote or parentheses. */
+const leaving = '^[^\\s\'"]{0,80}[\'")\\s]*'
+/** Behind a quote that nobody opened. */
+const unopened = '^[^\'"]{0,80}[\'"]'
+/** UNION SELECT that continues somebody else's query: at the start, behind an unopened quote, or with columns that only count or leak. */
+const unionSelect = `${leaving}[\\s(+]*${union}[\\s(+]*[\\w@\\x60*'"(+~!.\\[-]|${unopened}[^'"]{0,100}${union}|` +
+  `${union}[\\s(+]*(?:(?:null|[\\d.]+|0x[0-9a-f]+|'[^']{0,20}')\\s*(?:,|--|#|$)|@@|[\\w.]+\\s*\\([^)]{0,80}\\)\\s*(?:,|--|#|$))|${union}[^;]{1,200}?(?:--[\\s+-]*|#)$`
+
+/** Before a second statement: a short value or a quote that nobody opened. A script of statements does not begin like that. */
+const second = '(?:^[\\w.@%-]{0,4}\\s*\\)*|^-?[\\d.]+\\s*\\)*|^[^\'"]{0,80}[\'"]\\s*\\)*)\\s*;\\s*'
+
+const ddl = '(?:drop|create|alter|truncate|rename)\\s+(?:table|database|schema|view|index|user|login|procedure|function|trigger|column|role|or\\s+replace)\\b'
+const dml = 'insert\\s+into\\b|delete\\s+from\\b|update\\s+[\\w.]+\\s+set\\b|replace\\s+into\\b|merge\\s+into\\b|copy\\s+[\\w(]+[^;]{0,60}\\b(?:from|to)\\b|' +
+  'select\\s*(?:[*\\d@(\'"]|[\\w.]+\\s*[(,]|[\\w.]+\\s+from\\s+[\\w.]+\\s*(?:;|--|#|$|where\\b))'
 
 /** SQL injection. Prose that merely talks SQL passes at level 1: these look for a value that leaves its literal. */
 export const sqliRules = [
@@ -25,19 +39,20 @@ export const sqliRules = [
       `['")][\\s)]*(?:or|and|\\|\\||&&)\\s*(?:not\\s+|!)?(?:true|false|\\d+)\\s*\\)*\\s*(?:--|#|/\\*|;|limit\\b|$)|^\\s*-?\\d+[\\s)]*(?:or|and|\\|\\||&&)\\s*(?:not\\s+|!)?(?:true|false)\\s*\\)*\\s*(?:--|#|/\\*|;|$)`],
     ['sqli-comment-after-quote', 'critical', 1, 'Comment right behind a closing quote, at the end of the value',
       `^[^'"]{0,60}['"]\\s*\\)*\\s*;?\\s*(?:--[\\s+-]*\\S{0,3}$|--$|#\\s*$|/\\*)|^[\\w@.-]{0,40}['"]\\)*\\s*(?:--[\\s-]|--$|#)`],
+    ['sqli-operator-bare', 'critical', 1, 'Operator right behind a quote at the start, and a literal that the query closes',
+      '^[\\w.-]{0,20}\'\\s*(?:<>|!=|<=|>=|\\^|\\*|%|/|-|\\+|\\|\\||&)\\s*(?:\\(\\s*(?:select\\b[^)]{0,80}|-?\\d{1,8})\\)\\s*[-+*^|&/]{1,2}\\s*\'|\'\\w{1,10}$)|^-?[\\d.]{1,12}[\\s)]+(?:or|and|xor|\\|\\||&&)\\s+\\w{1,20}\\(\\)\\s*[<>=]'],
     ['sqli-operator-quotes', 'critical', 1, 'Operator between two quotes that bypasses a comparison',
       `^[^'"]{0,30}'\\s*(?:=|\\+|-|\\*|\\^|&|\\||<>|!=|<|>|like|div|mod)\\s*(?:''|0|1)?\\s*[-+*]?\\s*(?:'\\s*(?:$|--|#|;|or\\b|and\\b|=)|'\\s*'\\s*(?:or\\b|and\\b|\\|\\|)|[01]?\\s*(?:#|--)|0$)`],
     ['sqli-stacked-ddl', 'critical', 1, 'Second statement that changes the schema',
-      ';\\s*(?:drop|create|alter|truncate|rename)\\s+(?:table|database|schema|view|index|user|login|procedure|function|trigger|column|role|or\\s+replace)\\b'],
+      `${second}(?:${ddl})|;\\s*(?:${ddl})[^;]{1,100};?\\s*(?:--[\\s+-]*|#)$`],
     ['sqli-stacked-dml', 'critical', 1, 'Second statement that reads or changes rows',
-      ';\\s*(?:insert\\s+into\\b|delete\\s+from\\b|update\\s+[\\w.]+\\s+set\\b|replace\\s+into\\b|merge\\s+into\\b|copy\\s+[\\w(]+[^;]{0,60}\\b(?:from|to)\\b|' +
-      'select\\s*(?:[*\\d@(\'"]|[\\w.]+\\s*[(,]|[\\w.]+\\s+from\\s+[\\w.]+\\s*(?:;|--|#|$|where\\b)))'],
+      `${second}(?:${dml})|;\\s*(?:${dml})[^;]{0,200};?\\s*(?:--[\\s+-]*|#)$`],
     ['sqli-stacked-admin', 'critical', 1, 'Second statement that runs code or stops the server',
       ';\\s*(?:exec(?:ute)?\\s*(?:\\(|@|xp_|sp_|master|immediate)|declare\\s+@|shutdown\\b\\s*(?:$|;|--|with)|grant\\s+\\w+|handler\\s+\\w+\\s+open|do\\s+sleep|set\\s+@|call\\s+\\w+\\s*\\(|waitfor\\b)'],
     ['sqli-quote-then-statement', 'critical', 1, 'Statement behind a closing quote',
-      `${q}[\\s);]*\\b(?:drop\\s+table|insert\\s+into|delete\\s+from|truncate\\s+table|alter\\s+table|exec\\s+(?:xp_|sp_|master)|select\\s+(?:\\*|\\d|@|[\\w.]+\\s*\\()|union\\s+(?:all\\s+)?select)\\b?`],
+      `(?:^|[\\w.%@)-])['"][\\s);]*\\b(?:drop\\s+table|insert\\s+into|delete\\s+from|truncate\\s+table|alter\\s+table|exec\\s+(?:xp_|sp_|master)|select\\s+(?:\\*|\\d|@|[\\w.]+\\s*\\()|union\\s+(?:all\\s+)?select)\\b?`],
     ['sqli-sleep', 'critical', 1, 'Delay function inside an expression',
-      '(?:^|\\b(?:and|or|xor|select|then|else|in|by|values|like|not|when|where|having|div|mod|rlike|union)\\b|[,(=+*/|&\'"<>!;-])[\\s(]*sleep\\s*\\(\\s*[\\d.\'"(]'],
+      '(?:^|\\b(?:and|or|xor|select|then|else|in|by|values|like|not|when|where|having|div|mod|rlike|union)\\b|[,(=+*/|&\'"<>!-]|^[^\\s;]{0,40};)[\\s(]*sleep\\s*\\(\\s*[\'"(]*[\\d.]+[\'"]?\\s*(?:[-)*+,/]|$)|\\bsleep\\s*\\(\\s*(?:if|select|\\(\\s*select|case)\\b'],
     ['sqli-delay-functions', 'critical', 1, 'Delay functions of several servers',
       '\\bbenchmark\\s*\\(\\s*[\\d.e]+\\s*,|\\bpg_sleep(?:_for|_until)?\\s*\\(|\\bwaitfor\\s+(?:delay|time)\\s*[\'"(@n]|\\bdbms_(?:pipe|lock|session)\\s*\\.|\\brandomblob\\s*\\(\\s*\\d{6,}|\\bgenerate_series\\s*\\(\\s*1\\s*,\\s*\\d{6,}'],
     ['sqli-schema-tables', 'critical', 1, 'Reading the catalogue',
@@ -68,7 +83,7 @@ export const sqliRules = [
     ['sqli-order-by-number', 'critical', 1, 'ORDER BY a column number, to count columns',
       '^[^\\n]{0,60}[\'")\\d]\\s*\\b(?:order|group)\\s+by\\s+\\(*\\s*\\d+(?:\\s*,\\s*\\d+)*\\s*(?:--|#|/\\*|;|$)'],
     ['sqli-having-limit', 'critical', 1, 'HAVING on numbers, LIMIT with INTO, OFFSET tricks',
-      '\\bhaving\\s+\\(*\\s*(?:\\d+|\'[^\']*\')\\s*(?:=|<|>)|\\blimit\\s+\\d+\\s*(?:,\\s*\\d+)?\\s*(?:into|union|procedure)\\b|\\bgroup\\s+by\\s+[\\w.,\\s]{1,60}\\s+having\\s+[\\w(]+\\s*[=<>(]'],
+      '\\bhaving\\s+\\(*\\s*(?:\\d+|\'[^\']*\')\\s*(?:=|<|>)|\\blimit\\s+\\d+\\s*(?:,\\s*\\d+)?\\s*(?:into|union|procedure)\\b'],
     ['sqli-cast-error', 'critical', 1, 'Cast of a query result to provoke an error',
       '\\b(?:convert\\s*\\(\\s*(?:int|integer|signed|unsigned|numeric|char)\\s*,\\s*[(@\\w]|cast\\s*\\(\\s*(?:\\(|[\\w@]+\\s*\\(|@@).{0,100}?\\bas\\s+(?:int|integer|signed|unsigned|numeric|char|varchar|nvarchar|date)\\b)'],
     ['sqli-string-append', 'critical', 1, 'Query parts glued to a closing quote',
@@ -96,6 +111,6 @@ export const sqliRules = [
   ...rows({ category: 'sqli', transformations: sqlJoined }, [
     ['sqli-union-select-split', 'critical', 1, 'UNION SELECT with comments inside its words', unionSelect + '|\\bunion(?:all|distinct)?select'],
     ['sqli-tautology-split', 'critical', 1, 'Tautology with comments inside its words', `${q}[\\s)]*(?:or|and|\\|\\||&&)\\s*\\(*\\s*(?:\\d+|'[^']{0,20}'|"[^"]{0,20}")\\s*(?:=|like)`],
-    ['sqli-function-split', 'critical', 1, 'Function name with comments inside', '\\b(?:sleep|benchmark|pg_sleep|extractvalue|updatexml|load_file|group_concat)\\s*\\(\\s*[\\d\'"(/]']
+    ['sqli-function-split', 'critical', 1, 'Function name with comments inside', '(?:[\'"=,(|&+*-]|\\b(?:and|or|xor|select|where|when|then)\\b)[\\s(]*sleep\\s*\\(\\s*[\'"(]*\\d+|\\b(?:benchmark|pg_sleep|extractvalue|updatexml|load_file|group_concat)\\s*\\(\\s*[\\d\'"(/]']
   ].map((row) => row as [string, 'critical', 1, string, string]))
 ]

@@ -35,7 +35,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
 export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   '@bgotink/kdl': ['config/kdl'],
   'kdljs': ['test/conformance'],
-  'protobufjs': ['proto/codec', 'proto/generate'],
+  'protobufjs': ['proto/generate'],
   '@grpc/grpc-js': ['sdk/server', 'test'],
   'undici': ['proxy/upstreams'],
   'pino': ['proxy/observe', 'sdk/server'],
