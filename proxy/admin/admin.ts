@@ -140,7 +140,7 @@ function addressError (error: Error, host: string, port: number): AdminError {
   if (code === 'EADDRINUSE') {
     return new AdminError('ADMIN_ADDRESS_IN_USE', `another process listens on ${where}; write another address in ${SETTING}, or enabled #false`, error)
   }
-  return new AdminError('ADMIN_ADDRESS_UNUSABLE', `cannot listen on ${where} (${String(code ?? error.message)}); change the address in ${SETTING}`, error)
+  return new AdminError('ADMIN_ADDRESS_UNUSABLE', `cannot listen on ${where} (${typeof code === 'string' ? code : error.message}); change the address in ${SETTING}`, error)
 }
 
 /** Answers under way are finished; what then still hangs on is cut off after a second. */

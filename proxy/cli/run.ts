@@ -44,13 +44,14 @@ export const run: Command = {
 }
 
 interface Note {
+  readonly code: string
   readonly message: string
   readonly position: { readonly line: number }
 }
 
 async function sayStarted (shell: Shell, proxy: Proxy, problems: readonly Note[]): Promise<void> {
   const { startScreen } = await import('../lifecycle/start-screen.ts')
-  const notes = problems.map(({ message, position }) => `line ${position.line}: ${message}`)
+  const notes = problems.filter(({ code }) => code !== 'CONFIG_OTHER_SPELLING').map(({ message, position }) => `line ${position.line}: ${message}`)
   shell.out(startScreen(proxy.status(), { pid: process.pid, metrics: proxy.metricsAddress, notes }))
 }
 

@@ -133,9 +133,10 @@ class ChainCheck {
   }
 
   #remark ({ kind, seq, members }: ReadRecord): void {
-    if (kind === 'gap' && typeof members['dropped'] === 'number') {
-      this.#dropped += members['dropped']
-      this.#note('GAP', `${members['dropped']} decisions since ${String(members['since'])} were not recorded: the queue was full`)
+    const { dropped, since } = members
+    if (kind === 'gap' && typeof dropped === 'number') {
+      this.#dropped += dropped
+      this.#note('GAP', `${dropped} decisions since ${typeof since === 'string' ? since : '(no time)'} were not recorded: the queue was full`)
     }
     if (kind === 'open' && seq > 1 && this.#lastKind !== 'close') this.#note('UNCLEAN_START', 'the process before this one ended without closing the file')
   }

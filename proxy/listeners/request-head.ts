@@ -145,7 +145,7 @@ function readTarget (target: string, method: string, scheme: string): Target | s
   if (absolute === null) return 'request target in no known form'
   if (absolute[1]!.toLowerCase() !== scheme) return 'scheme of the request target is not the one of the listener'
   const rest = absolute[3]!
-  return splitQuery(rest.startsWith('/') ? rest : '/' + rest, absolute[2]!)
+  return splitQuery(rest.startsWith('/') ? rest : '/' + rest, absolute[2])
 }
 
 function splitQuery (target: string, authority: string | undefined): Target {

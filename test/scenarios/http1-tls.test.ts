@@ -32,7 +32,7 @@ function handshake (port: number, options: ConnectionOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', ...options }, () => {
       const certificate = socket.getPeerCertificate()
-      resolve(`${certificate.subject.CN} ${socket.getProtocol()}`)
+      resolve(`${String(certificate.subject.CN)} ${socket.getProtocol()}`)
       socket.destroy()
     }).on('error', reject)
   })

@@ -75,7 +75,7 @@ test('the end of a body cannot be held back', async () => {
 test('a tail kept back catches a pattern on any border', async () => {
   const agent = await run({
     onRequestChunk ({ bytes }, _, { memory }) {
-      const seen = `${memory.get('tail') ?? ''}${text(bytes)}`
+      const seen = `${(memory.get('tail') as string | undefined) ?? ''}${text(bytes)}`
       if (seen.includes('attack')) return block()
       memory.set('tail', seen.slice(-5))
       return passButTail(5)
