@@ -53,6 +53,8 @@ export class Exchange implements ContextSource, BodyAsker {
   #early: { readonly outcome: Outcome } | { readonly error: unknown } | undefined
   #requestBody: Collector | undefined
   #responseBody: Collector | undefined
+  #isRequestBodyCut = false
+  #isResponseBodyCut = false
   #ended = false
 
   constructor (id: number, head: RequestHeaders, configuration: Configuration, program: Program, stream: AgentStream) {
@@ -61,7 +63,7 @@ export class Exchange implements ContextSource, BodyAsker {
     this.#configuration = configuration
     this.#program = program
     this.#stream = stream
-    this.#request = new AgentRequest(head, this.#asked)
+    this.#request = new AgentRequest(head, this.#asked, () => this.#isRequestBodyCut)
     this.#context = new ExchangeContext(this, head.attributes)
   }
 
@@ -79,7 +81,10 @@ export class Exchange implements ContextSource, BodyAsker {
     this.#lastSequence = event.sequence
     if (event.kind === 'cancel') return this.end(new ExchangeEnded(event.value.reason))
     if (event.kind === 'credit') return
-    if (event.kind === 'request_body' && this.#late) return this.#receiveLate(event, this.#late)
+    if (event.kind === 'request_body' && this.#late) {
+      this.#isRequestBodyCut ||= event.value.truncated
+      return this.#receiveLate(event, this.#late)
+    }
     if (event.kind === 'complete' && this.#running) this.end(new ExchangeEnded('complete'))
     this.#late?.end(new ExchangeEnded(`${event.kind} came before the body`))
     if (!this.#running) return this.#run(event)
@@ -202,7 +207,7 @@ export class Exchange implements ContextSource, BodyAsker {
       case 'response_headers':
         this.#request.headers.lock('the request was sent already')
         this.#responseHead = event.value
-        this.#response = new AgentResponse(event.value)
+        this.#response = new AgentResponse(event.value, () => this.#isResponseBodyCut)
         return definition.onResponse?.(this.#response, this.#request, typed(this.#context))
       case 'response_body': return this.#callWithResponseBody(event.value, definition)
       case 'complete': return definition.onComplete?.(event.value, this.#request, typed(this.#context))
@@ -212,6 +217,7 @@ export class Exchange implements ContextSource, BodyAsker {
   }
 
   #callWithRequestBody (chunk: BodyChunk, definition: AnyDefinition): Outcome {
+    this.#isRequestBodyCut ||= chunk.truncated
     const streamed = this.#isStreamed('request_body')
     if (streamed && !definition.onRequestBody) this.#request.headers.lock('the head went on before the body')
     if (definition.onRequestChunk && (streamed || !definition.onRequestBody)) {
@@ -225,6 +231,7 @@ export class Exchange implements ContextSource, BodyAsker {
 
   #callWithResponseBody (chunk: BodyChunk, definition: AnyDefinition): Outcome {
     if (!this.#response) throw new AgentFailure('bad_event', 'a response body without a response')
+    this.#isResponseBodyCut ||= chunk.truncated
     const streamed = this.#isStreamed('response_body')
     if (streamed) this.#response.headers.lock('the head went on before the body')
     if (definition.onResponseChunk && (streamed || !definition.onResponseBody)) {

@@ -24,11 +24,13 @@ export interface BodySource {
 export class AgentRequest {
   readonly #head: RequestHeaders
   readonly #body: BodySource
+  readonly #isBodyCut: () => boolean
   readonly headers: HeaderView
 
-  constructor (head: RequestHeaders, body: BodySource) {
+  constructor (head: RequestHeaders, body: BodySource, isBodyCut: () => boolean) {
     this.#head = head
     this.#body = body
+    this.#isBodyCut = isBodyCut
     this.headers = new HeaderView(head.headers)
   }
 
@@ -61,6 +63,11 @@ export class AgentRequest {
   get hasBody (): boolean { return this.#head.hasBody }
   /** Body length in bytes when the client said it. */
   get contentLength (): number | undefined { return this.#head.contentLength }
+  /**
+   * Whether the body that the handler got is only its beginning, because it was longer than the operator's limit and `over` is "prefix".
+   * (Or nothing of it: "skip".) Known with the body, false before.
+   */
+  get bodyTruncated (): boolean { return this.#isBodyCut() }
   /** What the operator does with this agent's decisions; for logs only. */
   get mode (): AgentMode { return this.#head.mode }
   /** The user that an earlier agent of the chain found out (attribute "user"). */

@@ -4,10 +4,12 @@ import { HeaderView } from './headers.ts'
 /** The head of an answer on its way to the client. */
 export class AgentResponse {
   readonly #head: ResponseHeaders
+  readonly #isBodyCut: () => boolean
   readonly headers: HeaderView
 
-  constructor (head: ResponseHeaders) {
+  constructor (head: ResponseHeaders, isBodyCut: () => boolean) {
     this.#head = head
+    this.#isBodyCut = isBodyCut
     this.headers = new HeaderView(head.headers)
   }
 
@@ -19,4 +21,6 @@ export class AgentResponse {
   get hasBody (): boolean { return this.#head.hasBody }
   /** Body length in bytes when the upstream said it. */
   get contentLength (): number | undefined { return this.#head.contentLength }
+  /** Whether the body that the handler got is only its beginning: as `bodyTruncated` of the request. */
+  get bodyTruncated (): boolean { return this.#isBodyCut() }
 }

@@ -49,7 +49,7 @@ export const waf = defineAgent({
     const earlier = context.memory.get(begun) as Begun | undefined
     if (earlier === undefined) return undefined
     // Buffer mode with over="prefix" hands over the beginning of a longer body: what is not seen is not let through.
-    const truncated = (request.contentLength ?? 0) > body.byteLength
+    const truncated = request.bodyTruncated
     const limits = { maxBytes: context.config.maxBodySize, wholeFiles: context.config.paranoiaLevel >= 2 }
     collectBody(earlier.request, body, truncated, limits, earlier.inspection)
     return decide(earlier.inspection.verdict(), request, context)

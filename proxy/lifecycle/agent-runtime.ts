@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { connect } from 'node:net'
-import { join } from 'node:path'
 import { builtInAgents, type AgentConfig } from '../../config/sentinel/index.ts'
 import { connectAgent, type AgentClient } from '../decisions/index.ts'
 import type { RootLog } from '../observe/log.ts'
@@ -9,8 +8,8 @@ import { packageFile } from './package-file.ts'
 import { superviseProgram, type Program } from './supervisor.ts'
 
 export interface AgentSurroundings {
-  /** Private folder for sockets that the operator did not place (mode 0700). */
-  readonly socketFolder: string
+  /** A socket path of its own for an agent that the operator gave none, in a private folder (mode 0700). Never the same twice. */
+  readonly newSocket: () => string
   /** Folder programs start in: that of the configuration. */
   readonly cwd: string
   /** Environment the proxy runs in; only harmless names of it reach an agent. */
@@ -36,8 +35,8 @@ export interface AgentRuntime {
 
 /** What makes an agent another one: a change of anything else is a new configuration for the same agent. */
 export function agentIdentity (agent: AgentConfig): unknown {
-  const { id, type, transport, managed, command, env, connections, maxConcurrentCalls, maxQueuedCalls, restart } = agent
-  return { id, type, transport, managed, command, env, connections, maxConcurrentCalls, maxQueuedCalls, restart }
+  const { id, type, transport, managed, command, env, events, connections, maxConcurrentCalls, maxQueuedCalls, restart } = agent
+  return { id, type, transport, managed, command, env, events, connections, maxConcurrentCalls, maxQueuedCalls, restart }
 }
 
 /** The `config {}` block as the agent gets it, and a name for it. */
@@ -57,13 +56,14 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
   const own = log.child({ component: 'agent', agent: agent.id })
   const command = agent.command.length > 0 ? agent.command : builtInCommand(agent.type)
   const mayManage = agent.managed !== false && command !== undefined && agent.transport.kind === 'unix'
-  const socket = agent.transport.kind === 'unix' ? agent.transport.path ?? join(around.socketFolder, `${agent.id}.sock`) : undefined
+  const socket = agent.transport.kind === 'unix' ? agent.transport.path ?? around.newSocket() : undefined
   const { json, version } = agentConfiguration(agent)
 
   const client = connectAgent({
     id: agent.id,
     target: agent.transport.kind === 'unix' ? { path: socket! } : { host: agent.transport.address.host, port: agent.transport.address.port },
     config: { json, version },
+    events: agent.events,
     connections: agent.connections,
     maxConcurrentCalls: agent.maxConcurrentCalls,
     maxQueuedCalls: agent.maxQueuedCalls,
@@ -84,7 +84,8 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
   let closed = false
   const begin = async (): Promise<void> => {
     if (!mayManage || closed) return
-    if (agent.managed !== true && await answers(socket!)) {
+    const placed = agent.transport.kind === 'unix' && agent.transport.path !== undefined
+    if (placed && agent.managed !== true && await answers(socket!)) {
       own.info('somebody serves its socket already: it is not started here', { event: 'agent-external', socket: socket! })
       return
     }

@@ -60,6 +60,7 @@ export class Proxy {
   #state: StatusJson['state'] = 'starting'
   #lastError: string | undefined
   #inFlight = 0
+  #sockets = 0
   #reloading: Promise<void> = Promise.resolve()
   metricsAddress: string | undefined
 
@@ -137,6 +138,7 @@ export class Proxy {
     const { config, problems } = await loadConfig(this.#options.file, { env: this.#options.env })
     if (config === undefined) throw new StartError(summary(problems), problems)
     this.#refuseRebinding(config)
+    this.#refuseSharedSockets(config)
     const next = await this.#build(config)
     const opened: string[] = []
     try {
@@ -189,7 +191,7 @@ export class Proxy {
 
   #leaseAgent (agent: AgentConfig, drainMs: number): Lease<AgentRuntime> {
     return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, {
-      socketFolder: this.#socketFolder,
+      newSocket: () => join(this.#socketFolder, `${++this.#sockets}.sock`),
       cwd: dirname(this.#options.file),
       env: this.#options.env,
       log: this.#log,
@@ -252,6 +254,19 @@ export class Proxy {
     }
     if (JSON.stringify(config.observability.metrics) !== JSON.stringify(this.#running.config.observability.metrics)) {
       throw new StartError('the settings of observability { metrics } changed: that needs a restart')
+    }
+  }
+
+  /** Two processes cannot serve one socket: an agent of ours that keeps its socket but becomes another process would find it taken. */
+  #refuseSharedSockets (config: SentinelConfig): void {
+    for (const agent of config.agents) {
+      const { transport } = agent
+      const old = this.#running.config.agents.find((one) => one.transport.kind === 'unix' && transport.kind === 'unix' &&
+        transport.path !== undefined && one.transport.path === transport.path)
+      if (old === undefined || canonicalKey('agent', agentIdentity(old)) === canonicalKey('agent', agentIdentity(agent))) continue
+      if (this.#running.agents.get(old.id)?.value.managed === true) {
+        throw new StartError(`agent '${agent.id}' changed but keeps the socket ${transport.kind === 'unix' ? transport.path : ''}: that needs a restart, or another socket`)
+      }
     }
   }
 

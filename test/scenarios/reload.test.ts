@@ -75,6 +75,29 @@ test('an agent that is added by a reload is started and asked, one that is remov
   }
 })
 
+test('an agent that becomes another process gets a new one, and is not left without', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const kdl = (settings: string): string => siteWith(upstream.port, scriptedAgent('changing', settings), ['changing'])
+  const sentinel = await startSentinel(t, kdl('env { N "1" }'))
+  const before = sentinel.agentPids()['changing']
+  assert.equal((await sentinel.reload(kdl('env { N "2" }'))).event, 'reloaded')
+  assert.notEqual(sentinel.agentPids()['changing'], before)
+  assert.equal((await sentinel.get('/')).status, 200)
+  assert.equal((await sentinel.reload(kdl('unix-socket "placed.sock"'))).event, 'reloaded')
+  const refused = await sentinel.reload(kdl('unix-socket "placed.sock"; env { N "3" }'))
+  assert.equal(refused.event, 'reload-failed')
+  assert.match(refused.msg!, /agent 'changing' changed but keeps the socket .*placed\.sock/)
+  assert.equal((await sentinel.get('/')).status, 200)
+})
+
+test('an agent that cannot handle the events that are listed is named with both lists', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('headers-only', 'events "request_headers" "request_body"'), ['headers-only']))
+  const said = await sentinel.logged((record) => record['state'] === 'incompatible')
+  assert.match(said.msg!, /lists the events request_headers, request_body; the agent describes request_headers, response_headers, complete/)
+  assert.equal((await sentinel.get('/')).status, 503)
+})
+
 test('listeners can be added and removed; a change of one that is open is refused, and nothing else happens', async (t) => {
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
   const base = siteWith(upstream.port, '', [])

@@ -28,6 +28,12 @@ interface View {
   readonly chains: number
 }
 
+/** Rules from number `first` on, in one RE2 set: the whole table exceeds the memory that RE2 gives a set at high levels. */
+interface Part {
+  readonly first: number
+  readonly set: InstanceType<typeof RE2.Set>
+}
+
 /**
  * The rules of one or more targets, compiled: a tree of transformations whose distinct results are each matched once
  * against one RE2 set, whatever the number of rules.
@@ -39,7 +45,7 @@ interface Lane {
   /** Bit of the chain that rule `i` asks for. */
   readonly chainOf: readonly number[]
   readonly steps: readonly Step[]
-  readonly set: InstanceType<typeof RE2.Set>
+  readonly sets: readonly Part[]
   /** One expression per rule, built only if the set runs out of memory on some text. */
   readonly singles: RegExp[]
   /** Results of short header values, which repeat from request to request. */
@@ -85,8 +91,19 @@ function compileLane (rules: readonly PatternRule[]): Lane {
     }
     return 1 << index
   })
-  const set = new RE2.Set(rules.map((rule) => rule.pattern), 'is')
-  return { rules, wanted: [], chainOf, steps: root.next, set, singles: [], memo: new Map() }
+  const sets = compileSets(rules.map((rule) => rule.pattern), 0)
+  return { rules, wanted: [], chainOf, steps: root.next, sets, singles: [], memo: new Map() }
+}
+
+/** As few sets as the memory of RE2 allows. */
+function compileSets (patterns: readonly string[], first: number): Part[] {
+  try {
+    return [{ first, set: new RE2.Set([...patterns], 'is') }]
+  } catch (error) {
+    if (patterns.length < 2) throw error
+    const half = Math.ceil(patterns.length / 2)
+    return [...compileSets(patterns.slice(0, half), first), ...compileSets(patterns.slice(half), first + half)]
+  }
 }
 
 function addChain (root: Step, names: readonly Transformation[], bit: number): void {
@@ -165,7 +182,9 @@ function utf8 (text: string): Buffer {
 /** Indices of the patterns that match. A set that runs out of memory must not mean that nothing matched. */
 function matchSet (lane: Lane, text: string): readonly number[] {
   try {
-    return lane.set.match(text.length <= scratchLength ? utf8(text) : text)
+    const input = text.length <= scratchLength ? utf8(text) : text
+    const { sets } = lane
+    return sets.length === 1 ? sets[0]!.set.match(input) : sets.flatMap(({ first, set }) => set.match(input).map((index) => first + index))
   } catch {
     if (lane.singles.length === 0) lane.singles.push(...lane.rules.map((rule) => new RE2(rule.pattern, 'is')))
     const found: number[] = []

@@ -38,7 +38,7 @@ export const checkRules: readonly CheckRule[] = checkRows.map(([id, severity, pa
 
 export const protocolRules = [
   ...rows({ category: 'protocol', transformations: ['decode'], targets: ['args', 'args-names', 'cookies', 'path', 'headers', 'user-agent'] }, [
-    ['protocol-response-splitting', 'critical', 1, 'Header line smuggled into a value', '[\\r\\n]\\s*(?:set-cookie|location|content-(?:type|length|disposition|security-policy)|transfer-encoding|refresh|access-control-[\\w-]+|x-[\\w-]{1,40}|status|link|host|cookie)\\s*:|[\\r\\n]+\\s*http/[0-9.]+\\s+\\d{3}'],
+    ['protocol-response-splitting', 'critical', 1, 'Header line smuggled into a value', '[\\r\\n]\\s*(?:set-cookie|location|content-(?:type|length|disposition|security-policy)|transfer-encoding|refresh|access-control-[\\w-]+|x-[\\w-]{1,40}|status|link|host|cookie)\\s*:|[\\r\\n]+\\s*http/[0-9.]+\\s+\\d{3}|^[^\\s<]{0,60}\\r\\n\\r\\n\\s*<(?:html|script|body)'],
     ['protocol-request-smuggling', 'critical', 1, 'Request line smuggled into a value', '[\\r\\n]\\s*(?:get|post|head|put|delete|options|connect|trace|patch)\\s+\\S+\\s+http/\\d']
   ]),
   ...rows({ category: 'protocol', transformations: ['decode'], targets: ['path', 'args-names', 'headers', 'user-agent', 'cookies', 'cookies-names'] }, [

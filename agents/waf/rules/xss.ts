@@ -13,14 +13,14 @@ const call = '(?:alert|confirm|prompt|eval|fetch|import|print|atob|settimeout|se
 export const xssRules = [
   ...rows({ category: 'xss', transformations: text }, [
     ['xss-script-tag', 'critical', 1, 'Script element with attributes or code, or behind the end of another element',
-      '<\\s*/?\\s*\\w{0,10}:?script(?:[/\\x00-\\x1f]|\\s[^>]{0,200}=)|<\\s*\\w{0,10}:?script\\b[^>]{0,200}>(?:[^\\s<,.)\\x60\'"][^<]{0,2000}</\\s*script|\\s*[\\w$.]{1,60}\\s*(?:[(=\\x60]|\\[\\S)|\\s*[!({\\[;/+~-]\\s*\\S|\\s*(?:throw|import|var|let|const)\\s)|["\'>]\\s*/?>\\s*<\\s*script\\b|<scr(?:ipt)?<scr|<\\s*script\\s*$'],
+      '<\\s*/?\\s*\\w{0,10}:?script(?:[/\\x00-\\x1f]|\\s[^>]*=)|<\\s*\\w{0,10}:?script\\b[^>]*>(?:[^\\s<,.)\\x60\'"][^<]*</\\s*script|\\s*[\\w$.]{1,60}\\s*(?:[(=\\x60]|\\[\\S)|\\s*[!({\\[;/+~-]\\s*\\S|\\s*(?:throw|import|var|let|const)\\s)|["\'>]\\s*/?>\\s*<\\s*script\\b|<scr(?:ipt)?<scr|<\\s*script\\s*$'],
     ['xss-script-word', 'critical', 2, 'Script element by its name', '<\\s*/?\\s*[\\w]{0,10}:?script\\b'],
     ['xss-handler-in-tag', 'critical', 1, 'Event handler attribute inside a tag. An arrow function or a name in braces, as JSX has them, does nothing in HTML',
       '<[a-z!?/][^>]*?[\\s/"\'\\x60+]on[a-z]{3,30}\\s*=\\s*(?:[^{\\s>]|$|\\{\\s*(?:[\\w.$]{1,60}\\s*(?:[(\\x60;]|=[^>]|\\[)|\\([^)]{0,60}\\)\\s*[(\\x60]|[^\\s\\w($]))'],
     ['xss-handler-breakout', 'critical', 1, 'Event handler behind a quote that was closed', `["'\\x60][\\s/]*on${handlers}\\s*=`],
     ['xss-handler-call', 'critical', 1, 'Event handler with a call as its value', `(?:^|[\\s/"'\\x60])on${handlers}\\s*=\\s*["'\\x60]?[^"'\\s]{0,40}?${call}`],
     ['xss-active-tag', 'critical', 1, 'Element that loads or runs content, with attributes',
-      '<\\s*(?:i?frame|frameset|object|embed|applet|base|link|isindex|portal|marquee|bgsound|ilayer|layer|xss|animate|animatetransform|foreignobject|fencedframe|image)(?:/|\\x0c|\\s[^>]{0,300}=)|<\\s*(?:set\\s+attributename|meta\\s[^>]{0,200}http-equiv|(?:svg|math)(?:/[^>]|[^>]{0,200}>\\s*<(?:a|use|set|animate|script|image|style|mi|desc|title|foreignobject)\\b[^>]{0,200}(?:=|>)))|<(?:plaintext|xmp)>\\s*<'],
+      '<\\s*(?:i?frame|frameset|object|embed|applet|base|link|isindex|portal|marquee|bgsound|ilayer|layer|xss|animate|animatetransform|foreignobject|fencedframe|image)(?:/|\\x0c|\\s[^>]*=)|<\\s*(?:set\\s+attributename|meta\\s[^>]*http-equiv|(?:svg|math)(?:/[^>]|[^>]*>\\s*<(?:a|use|set|animate|script|image|style|mi|desc|title|foreignobject)\\b[^>]*(?:=|>)))|<(?:plaintext|xmp)>\\s*<'],
     ['xss-active-word', 'critical', 2, 'The same elements by their names',
       '<\\s*/?\\s*(?:iframe|frame|frameset|object|embed|applet|meta|base|link|svg|math|isindex|portal|marquee|bgsound|ilayer|layer|xss|animate|animatetransform|set\\s+attributename|foreignobject|fencedframe|noembed|plaintext|xmp|listing)(?:[\\s/>"\'\\x0c]|$)'],
     ['xss-srcdoc', 'critical', 1, 'Attributes that carry a document or an action',
@@ -42,7 +42,7 @@ export const xssRules = [
     ['xss-any-handler', 'error', 2, 'Anything that reads like an event handler', '[\\s/"\'\\x60]on[a-z]{3,30}\\s*=\\s*\\S'],
     ['xss-style-tag', 'error', 2, 'Style, form or input elements', '<\\s*(?:style|form|input|button|textarea|select|keygen|details|dialog|video|audio|source|template|body|html|head|title)\\b'],
     ['xss-call', 'critical', 2, 'Call of a script function', '\\b(?:alert|confirm|prompt|eval)\\s*\\(\\s*(?:\\d|["\'\\x60/]|document|window|origin|location|this|[\\w.]{1,30}\\s*\\))'],
-    ['xss-any-tag', 'error', 3, 'Any element', '<\\s*/?[a-z!][^>]{0,200}>'],
+    ['xss-any-tag', 'error', 3, 'Any element', '<\\s*/?[a-z!][^>]*>'],
     ['xss-angle', 'warning', 4, 'Angle bracket in a value', '[<>]']
   ]),
   ...rows({ category: 'xss', transformations: scheme, targets: input }, [

@@ -19,6 +19,35 @@ test('a whole body is shown once, however many pieces it came in', async () => {
   assert.deepEqual(seen, ['hello', 'hello'])
 })
 
+test('a handler knows that it got only the beginning of a body, from the proxy and not from Content-Length', async () => {
+  const seen: [number, boolean][] = []
+  const agent = await run({
+    requestBody: { mode: 'buffer', max: 4, over: 'prefix' },
+    onRequest (request) { seen.push([-1, request.bodyTruncated]) },
+    onRequestBody (body, request) { seen.push([body.length, request.bodyTruncated]) },
+  })
+  await agent.request('POST', '/', { body: 'four' })
+  await agent.request('POST', '/', { body: 'five!' })
+  assert.deepEqual(seen, [[-1, false], [4, false], [-1, false], [4, true]])
+})
+
+test('a body that is asked for late says that it was cut, and so does the body of a response', async () => {
+  const seen: boolean[] = []
+  const agent = await run({
+    responseBody: { mode: 'buffer', max: 4, over: 'prefix' },
+    async onRequest (request) {
+      await request.body({ max: 4, over: 'prefix' })
+      seen.push(request.bodyTruncated)
+    },
+    onResponseBody (_body, response) { seen.push(response.bodyTruncated) },
+  })
+  const exchange = await agent.request('POST', '/', { body: 'five!' })
+  await exchange.respond(200, { body: 'four' })
+  assert.deepEqual(seen, [true, false])
+  await (await agent.request('POST', '/', { body: 'four' })).respond(200, { body: 'five!' })
+  assert.deepEqual(seen, [true, false, false, true])
+})
+
 test('a request without a body has no body events', async () => {
   const agent = await run({ onRequestBody: () => block(), onRequestChunk: () => block() })
   assert.equal((await agent.request('GET', '/')).kind, 'allow')
