@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { loadConfig, type AgentConfig, type ListenerConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
 import { createAdmin, type Admin } from '../admin/admin.ts'
@@ -13,6 +12,7 @@ import { agentConfiguration, agentIdentity, openAgent, type AgentRuntime } from 
 import { judgeAgents, reportRefusals } from './agent-configuration.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
+import { makeSocketFolder } from './socket-folder.ts'
 import { buildSnapshot, listenerSettings, type Snapshot } from './snapshot.ts'
 import { statusOf } from './status.ts'
 import { readVersion } from './version.ts'
@@ -53,7 +53,7 @@ export class Proxy {
   readonly #log: RootLog
   readonly #leases = new Leases()
   readonly #metrics: Metrics
-  readonly #socketFolder = mkdtempSync(join(tmpdir(), 'sentinel-')) // mkdtemp makes it 0700.
+  readonly #socketFolder = makeSocketFolder()
   readonly #listeners = new Map<string, { readonly listener: Listener, readonly key: string }>()
   #admin: Admin | undefined
   #running!: Running

@@ -16,7 +16,7 @@ function runs (pid: number): boolean {
   }
 }
 
-const socketFolders = (): string[] => readdirSync(tmpdir()).filter((name) => /^sentinel-[A-Za-z0-9]{6}$/.test(name))
+const socketFolders = (): string[] => readdirSync(tmpdir()).filter((name) => /^sentinel-\d+-[A-Za-z0-9]{6}$/.test(name))
 
 async function until (test: () => boolean, what: string, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs
@@ -34,7 +34,6 @@ function quickstart (upstreamPort: number): string {
 
 test('the quickstart shows one start screen, decides, and stops without leaving a process or a socket', async (t) => {
   const upstream = await startRecordingUpstream(t)
-  const before = socketFolders()
   const sentinel = await startSentinel(t, quickstart(upstream.port))
   assert.match(sentinel.screen(), /Sentinel \d+\.\d+\.\d+/)
   for (const line of [/config +\/.*sentinel\.kdl/, /listeners +web +http:\/\/127\.0\.0\.1:\d+/, /routes +everything +denylist → waf → demo/, /denylist +ready +pid \d+/, /waf +ready +pid \d+/, /try +curl http:/]) {
@@ -50,7 +49,7 @@ test('the quickstart shows one start screen, decides, and stops without leaving 
   assert.equal(pids.length, 2)
   assert.equal(await sentinel.stop('SIGINT'), 0)
   assert.deepEqual(pids.filter(runs), [], 'agents are gone')
-  assert.deepEqual(socketFolders().filter((name) => !before.includes(name)), [], 'no socket folder is left')
+  assert.deepEqual(socketFolders().filter((name) => name.includes(`-${sentinel.pid}-`)), [], 'no socket folder is left')
 })
 
 test('a request that is open when the proxy is stopped gets its answer', async (t) => {
@@ -73,6 +72,10 @@ test('agents end when the proxy is killed', async (t) => {
   assert.equal(pids.length, 2)
   await sentinel.stop('SIGKILL')
   await until(() => !pids.some(runs), 'agents outlived their proxy')
+  const left = socketFolders().filter((name) => name.includes(`-${sentinel.pid}-`))
+  assert.equal(left.length, 1, 'a killed proxy cannot clean up')
+  await startSentinel(t, siteWith(upstream.port, '', []))
+  assert.deepEqual(socketFolders().filter((name) => left.includes(name)), [], 'the next one does')
 })
 
 test("what an agent logs appears in the proxy's log under its name", async (t) => {

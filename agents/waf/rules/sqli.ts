@@ -7,12 +7,11 @@ const literal = '(?:[-+~]?\\d[\\w.]*|\'[^\']{0,40}\'?|"[^"]{0,40}"?|n\'[^\']{0,4
 
 /** A plus sign stands for a blank where somebody encoded twice. */
 const union = '(?:\\b|\\de\\d+)union\\b[\\s(+]*(?:(?:all|distinct|distinctrow)\\b)?[\\s(+]*\\b(?:select|values)\\b'
-/** Where a value ends its literal: at most one word or number, then closing quote or parentheses. */
-const leaving = '^[^\\s\'"]{0,80}[\'")\\s]*'
+const columns = '(?:[\\d@\'"*(+~!.-]|null\\b|[\\w$.]+\\s*[,(]|[\\w$.]+\\s+(?:from|into|limit|where)\\b|[\\w$.]+\\s*(?:--|#|;))'
 /** Behind a quote that nobody opened. */
 const unopened = '^[^\'"]{0,80}[\'"]'
 /** UNION SELECT that continues somebody else's query: at the start, behind an unopened quote, or with columns that only count or leak. */
-const unionSelect = `${leaving}[\\s(+]*${union}[\\s(+]*[\\w@\\x60*'"(+~!.\\[-]|${unopened}[^'"]{0,100}${union}|` +
+const unionSelect = `^[^\\s'"]{0,80}[\\d)][\\s)]*[\\s(+]*${union}[\\s(+]*[\\w@\\x60*'"(+~!.\\[-]|^[\\w.%/-]{0,80}[\\s)]*${union}[\\s(+]*${columns}|${unopened}[^'"]{0,100}${union}|` +
   `${union}[\\s(+]*(?:(?:null|[\\d.]+|0x[0-9a-f]+|'[^']{0,20}')\\s*(?:,|--|#|$)|@@|[\\w.]+\\s*\\([^)]{0,80}\\)\\s*(?:,|--|#|$))|${union}[^;]{1,200}?(?:--[\\s+-]*|#)$`
 
 /** Before a second statement: a short value or a quote that nobody opened. A script of statements does not begin like that. */

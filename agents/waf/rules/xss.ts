@@ -13,7 +13,7 @@ const call = '(?:alert|confirm|prompt|eval|fetch|import|print|atob|settimeout|se
 export const xssRules = [
   ...rows({ category: 'xss', transformations: text }, [
     ['xss-script-tag', 'critical', 1, 'Script element with attributes or code, or behind the end of another element',
-      '<\\s*/?\\s*\\w{0,10}:?script(?:[/\\x00-\\x1f]|\\s[^>]*=)|<\\s*\\w{0,10}:?script\\b[^>]*>(?:[^\\s<,.)\\x60\'"][^<]*</\\s*script|\\s*[\\w$.]{1,60}\\s*(?:[(=\\x60]|\\[\\S)|\\s*[!({\\[;/+~-]\\s*\\S|\\s*(?:throw|import|var|let|const)\\s)|["\'>]\\s*/?>\\s*<\\s*script\\b|<scr(?:ipt)?<scr|<\\s*script\\s*$'],
+      '<\\s*/?\\s*\\w{0,10}:?script(?:[/\\x00-\\x1f]|\\s[^>]*=)|<\\s*\\w{0,10}:?script\\b[^>]*>(?:[^\\s<,.)\\x60\'"][^<]*</\\s*script|\\s*[\\w$.]{1,60}\\s*(?:[(=\\x60]|\\[\\S)|\\s*[!({\\[;/+~-]\\s*\\S|\\s*(?:throw|import|var|let|const)\\s)|["\'>]\\s*/?>\\s*<\\s*script\\b|<scr(?:ipt)?<scr|<\\s*script\\s*$|^[^\\s<]{0,80}<\\s*script\\s*>\\s*$'],
     ['xss-script-word', 'critical', 2, 'Script element by its name', '<\\s*/?\\s*[\\w]{0,10}:?script\\b'],
     ['xss-handler-in-tag', 'critical', 1, 'Event handler attribute inside a tag. An arrow function or a name in braces, as JSX has them, does nothing in HTML',
       '<[a-z!?/][^>]*?[\\s/"\'\\x60+]on[a-z]{3,30}\\s*=\\s*(?:[^{\\s>]|$|\\{\\s*(?:[\\w.$]{1,60}\\s*(?:[(\\x60;]|=[^>]|\\[)|\\([^)]{0,60}\\)\\s*[(\\x60]|[^\\s\\w($]))'],
