@@ -10,7 +10,17 @@ import { afterFailure } from './failure-mode.ts'
 import { badReply } from './grpc-stream.ts'
 import { planWith, type FilterSettings, type Plan } from './plan.ts'
 import type { Answer } from './question.ts'
-import type { Talk } from './talk.ts'
+import { agentDone, type Talk } from './talk.ts'
+
+/**
+ * Records that one agent may leave of one exchange: an agent that decides about each chunk of a body without end would fill memory and
+ * log. Those that end an exchange, and failures, are always kept.
+ */
+export const maxRecords = 100
+
+export function isDecisive (record: DecisionRecord): boolean {
+  return record.status > 0 || record.fault !== undefined
+}
 
 /** One exchange as one agent is consulted about it: what was asked, what of the answers still has to be applied. */
 export class Consultation {
@@ -26,6 +36,7 @@ export class Consultation {
   /** Bodies of which a part was handed over and no copy kept. */
   readonly #handed = new Set<DecisionRecord['phase']>()
   #gone: Fault | undefined
+  #records = 0
   readonly #onAbort: () => void
 
   constructor (x: Exchange, talk: Talk, settings: FilterSettings, plan: Plan) {
@@ -103,7 +114,7 @@ export class Consultation {
   }
 
   record (record: DecisionRecord): void {
-    this.x.recordDecision(record)
+    if (++this.#records <= maxRecords || isDecisive(record)) this.x.recordDecision(record)
   }
 
   /** One record for a body that flowed through: its chunks are too many to be told one by one. */
@@ -159,7 +170,7 @@ export class Consultation {
     this.plan = planWith(this.plan, wants)
     if (!wants.done) return
     this.over = true
-    this.talk.end(new Fault('INTERNAL', 'the agent is done with this exchange'))
+    this.talk.end(agentDone)
   }
 }
 

@@ -118,7 +118,7 @@ async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | 
   }
   const { body } = reply
   const plan = responseBodyOf(c, reply)
-  if (c.over || body === undefined) return undefined
+  if (c.over || body === undefined || lengthOnly(c, reply)) return undefined
   if (plan.kind === 'stream' && body.length !== 0) {
     reply.body = new FlowingBody(c, body, {
       event: 'response_body',
@@ -137,6 +137,11 @@ async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | 
   }
   if (c.plan.responseTrailers && !c.over) reply.body = withTrailersAsked(c, reply.body!, 'response_trailers') // Set above, or it was there before.
   return undefined
+}
+
+/** The answer to HEAD, and 304, tell a length without bytes: there is nothing to show, and the length is that of the answer to GET. */
+function lengthOnly ({ x }: Consultation, { status }: Reply): boolean {
+  return x.request.method === 'HEAD' || status === 304
 }
 
 function responseBodyOf ({ plan }: Consultation, reply: Reply): Plan['responseBody'] {

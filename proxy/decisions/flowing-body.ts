@@ -8,6 +8,8 @@ import { badReply } from './grpc-stream.ts'
 
 /** Bytes that may be with the agent unanswered; the agent may widen it with `credit`. */
 const windowBytes = 256 * 1024
+/** Chunks that may be with the agent unanswered: each takes one of its places for calls, however small it is. */
+const maxUnanswered = 16
 /** Larger chunks are asked about in pieces. */
 const pieceBytes = 256 * 1024
 
@@ -89,7 +91,7 @@ export class FlowingBody implements Body {
   /** Keeps the agent supplied up to its window, ahead of the reader. */
   #pull (): void {
     if (this.#pulling !== undefined || this.#endShown || this.#ended || this.#error !== undefined) return
-    if (this.#unanswered >= windowBytes + this.#c.talk.credit) return
+    if (this.#unanswered >= windowBytes + this.#c.talk.credit || this.#shown.length >= maxUnanswered) return
     this.#pulling = this.#pullOne().catch((error: unknown) => { this.#error = error }).finally(() => {
       this.#pulling = undefined
       this.#pull()

@@ -3,11 +3,11 @@ import type { Body } from '../pipeline/body.ts'
 import type { DecisionRecord, Exchange, Filter } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
-import { decisionRecord, failureRecord } from './consultation.ts'
+import { decisionRecord, failureRecord, isDecisive, maxRecords } from './consultation.ts'
 import { rule, stages, type Stage } from './decide.ts'
 import { completeFacts, requestEvent, responseEvent } from './events.ts'
 import { neverWhole, planFor, type BodyPlan, type FilterSettings, type Plan } from './plan.ts'
-import type { Talk } from './talk.ts'
+import { agentDone, type Talk } from './talk.ts'
 
 /** Bytes of a flowing body that wait for the agent; more are not copied. */
 const maxWaitingBytes = 1024 * 1024
@@ -49,9 +49,10 @@ class ShadowCopy {
   readonly #settings: FilterSettings
   /** Everything is said in order, whatever has to wait for room. */
   #said: Promise<unknown> = Promise.resolve()
-  readonly #answers: Array<Promise<void>> = []
+  readonly #answers = new Set<Promise<void>>()
   #stopped = false
   #exchangeOver = false
+  #records = 0
 
   constructor (x: Exchange, talk: Talk, settings: FilterSettings, plan: Plan) {
     this.#x = x
@@ -86,12 +87,17 @@ class ShadowCopy {
     const startMs = performance.now()
     const put = this.#said.then(() => this.#talk.put(event, this.#settings, takesChunk))
     this.#said = put.catch(() => {})
-    this.#answers.push(put.then(({ answer }) => answer).then((answer) => {
+    const answered = put.then(({ answer }) => answer).then((answer) => {
       if (answer.kind === 'chunk') return
       const ruling = rule(answer.value, stage)
       this.#record(decisionRecord(this.#settings, stage.phase, ruling, startMs, this.#talk.configVersion))
-      if (ruling.wants?.done === true) this.#stop(new Fault('INTERNAL', 'the agent is done with this exchange'))
-    }).catch((error: unknown) => this.#fail(Fault.from(error), stage, startMs)).finally(onSettled))
+      if (ruling.wants?.done === true) this.#stop(agentDone)
+    }).catch((error: unknown) => this.#fail(Fault.from(error), stage, startMs)).finally(() => {
+      this.#answers.delete(answered)
+      onSettled?.()
+    })
+    // Those that were given are let go: a body may go on for ever.
+    this.#answers.add(answered)
   }
 
   tell (event: EventOneOf): void {
@@ -171,6 +177,7 @@ class ShadowCopy {
   }
 
   #record (record: DecisionRecord): void {
+    if (++this.#records > maxRecords && !isDecisive(record)) return
     if (this.#exchangeOver) this.#settings.recordLate?.(this.#x, record)
     else this.#x.recordDecision(record)
   }

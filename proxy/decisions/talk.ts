@@ -18,6 +18,10 @@ export interface Switchboard {
 /** Events that may be asked again elsewhere when the connection broke before anything came back. */
 const repeatable = new Set<Event['kind']>(['request_headers', 'response_headers'])
 
+/** Why most talks end. Made once: an error costs more than a decision, and every exchange ends. */
+export const agentDone = new Fault('INTERNAL', 'the agent is done with this exchange')
+const complete = new Fault('INTERNAL', 'the exchange is complete')
+
 /** One exchange as one agent hears of it. The first event is that of the request's head. */
 export class Talk implements Line {
   readonly #board: Switchboard
@@ -108,7 +112,7 @@ export class Talk implements Line {
   complete (facts: Complete): void {
     if (this.#over !== undefined) return
     if (this.#sequence > 0) this.#send({ kind: 'complete', value: facts }, 0)
-    this.end(new Fault('INTERNAL', 'the exchange is complete'))
+    this.end(complete)
   }
 
   /** Says nothing more, not even `complete`. */

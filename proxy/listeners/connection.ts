@@ -31,6 +31,12 @@ const lingerBytes = 1024 * 1024
 /** How many pipelined requests wait in memory. A client that sends more has to send the rest again on another connection. */
 const maxHeld = 64
 
+/**
+ * Requests behind those that are served. Node keeps an object for each one it has parsed, so reading stops at the first; what one
+ * read of the socket brought (64 KiB) may still be parsed. Whoever gets beyond that is cut off.
+ */
+const maxIgnored = 4_096
+
 /** One connection of a client: one exchange at a time, the pipelined ones behind it. */
 export class Connection {
   readonly socket: Socket
@@ -46,6 +52,7 @@ export class Connection {
   parseFault: Buffer | undefined = undefined
   /** The parser has given up: whatever else comes is thrown away. */
   unreadable = false
+  #ignored = 0
   #peer: Peer | undefined = undefined
   /** `socket.bytesRead` when it became idle: more means that a head has begun. */
   #bytesWhenIdle: number
@@ -71,11 +78,14 @@ export class Connection {
 
   /** False when it has to wait behind others, or is ignored because the connection is about to close. */
   takesNow (held: Held): boolean {
-    if (this.closing || this.full) return false
+    if (this.closing || this.full) return this.#ignore()
     if (this.open === undefined) return true
-    if (this.held.length < maxHeld) this.held.push(held)
-    else this.full = true
-    return false
+    if (this.held.length < maxHeld) {
+      this.held.push(held)
+      return false
+    }
+    this.full = true
+    return this.#ignore()
   }
 
   /** The answer to the open exchange is the last one. */
@@ -117,6 +127,13 @@ export class Connection {
   close (): void {
     this.closing = true
     closeSlowly(this.socket, lingerMs)
+  }
+
+  /** Nobody will serve it. A socket that was ended is read to its end, so that the client gets to see the last answer. */
+  #ignore (): false {
+    if (++this.#ignored > maxIgnored) this.socket.destroy()
+    else if (!this.socket.writableEnded) this.socket.pause()
+    return false
   }
 
   #closed (): void {

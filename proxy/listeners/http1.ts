@@ -95,11 +95,7 @@ class Http1Listener implements Listener {
     server.on('request', (message, response) => this.#take({ message, response, expect: 'none' }))
     server.on('checkContinue', (message, response) => this.#take({ message, response, expect: 'continue' }))
     server.on('checkExpectation', (message, response) => this.#take({ message, response, expect: 'unknown' }))
-    server.on('connect', (_message: IncomingMessage, socket: Socket) => {
-      this.#log('METHOD_REFUSED', 'CONNECT', socket)
-      socket.write(refusalBytes('METHOD_REFUSED'))
-      closeSlowly(socket, 2_000)
-    })
+    server.on('connect', (_message: IncomingMessage, socket: Socket) => this.#refuseTunnel(socket))
     server.on('clientError', (error: Error & { code?: string }, socket: Socket) => this.#unreadable(error, socket))
     server.on('tlsClientError', (error: Error, socket: Socket) => this.#log('BAD_REQUEST', `TLS handshake: ${error.message}`, socket))
     server.on('drop', (drop?: { remoteAddress?: string }) => {
@@ -178,6 +174,21 @@ class Http1Listener implements Listener {
     writer.exchange = x
     await this.#hooks.serve(x, writer)
     if (!writer.began && !connection.socket.destroyed) return refuse('INTERNAL', 'no answer was given')
+  }
+
+  /** Node hands the socket over at once, whatever is still being served on it: answers keep the order of their requests. */
+  #refuseTunnel (socket: Socket): void {
+    this.#log('METHOD_REFUSED', 'CONNECT', socket)
+    const connection = this.#bySocket.get(socket)
+    // Whoever takes the socket over gets its errors as well.
+    socket.on('error', () => socket.destroy())
+    if (connection?.open === undefined || connection.closing) {
+      if (socket.writable && connection?.closing !== true) socket.write(refusalBytes('METHOD_REFUSED'))
+      return closeSlowly(socket, 2_000)
+    }
+    connection.unreadable = true
+    connection.parseFault = refusalBytes('METHOD_REFUSED')
+    socket.resume()
   }
 
   /** The parser or its clock gave up. Node does not read from this connection any more. */

@@ -1,6 +1,6 @@
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import { quote } from './quote.ts'
-import { redactQuery, redactUrl } from './redact.ts'
+import { redactQuery, redactUrl, scrubText } from './redact.ts'
 
 /**
  * The access log's lines. Built by hand: this runs once per request (test/bench/access-log.bench.ts). Everything that comes from
@@ -29,7 +29,7 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
   }
   if (fault !== undefined) {
     line += `,"fault":"${fault.code}"`
-    if (fault.detail !== undefined) line += `,"detail":${quote(fault.detail, 512)}`
+    if (fault.detail !== undefined) line += `,"detail":${quote(scrubText(fault.detail.slice(0, 512)), 512)}`
   }
   line += `,"terminated_by":"${terminatedBy(x)}"`
   const userAgent = request.headers.get('user-agent')

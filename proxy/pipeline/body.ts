@@ -80,15 +80,25 @@ export interface Gathered {
   readonly complete: boolean
 }
 
+/** So many chunks in a row are joined when they are small: an object for each byte costs hundreds of times the byte. */
+const joinedChunks = 128
+const smallBytes = 512
+
 /** Reads at most a chunk more than `maxBytes` into memory. */
 export async function gather (body: Body, maxBytes: number): Promise<Gathered> {
   const chunks: Buffer[] = []
   let bytes = 0
+  let small = 0
   for (;;) {
     const chunk = await body.read()
     if (chunk === undefined) return { chunks, bytes, complete: true }
     chunks.push(chunk)
     bytes += chunk.length
+    small = chunk.length < smallBytes ? small + 1 : 0
+    if (small === joinedChunks) {
+      chunks.push(Buffer.concat(chunks.splice(-joinedChunks)))
+      small = 0
+    }
     if (bytes > maxBytes) return { chunks, bytes, complete: false }
   }
 }

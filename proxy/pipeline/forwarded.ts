@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { canonicalName, type HeaderList } from './headers.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -5,6 +6,8 @@ import type { Exchange } from './exchange.ts'
 const hopByHop: ReadonlySet<string> = new Set([
   'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade',
   'http2-settings',
+  // No field of HTTP: CGI turns it into HTTP_PROXY, where programs look for the proxy of their own requests (CVE-2016-5385).
+  'proxy',
 ])
 
 /** Framing is `Body.length`; the sender of a message writes it anew. */
@@ -52,7 +55,11 @@ export function rebuildForwarded (x: Exchange, isTrusted: (address: string) => b
     x.clientPort = 0
   }
 
-  headers.removeIf((name) => forwardedFields.has(name.toLowerCase()) || forwardedFields.has(canonicalName(name)))
+  headers.removeIf((name) => {
+    const canonical = canonicalName(name)
+    // Others of the family (`X-Forwarded-User`, `X-Forwarded-Client-Cert`) say who the client is: only a trusted proxy may.
+    return forwardedFields.has(canonical) || (!trusted && canonical.startsWith('x-forwarded-'))
+  })
   headers.append('X-Forwarded-For', [...hops, x.peer.address].join(', '))
   headers.append('X-Forwarded-Proto', proto ?? scheme)
   if (host !== undefined || authority !== '') headers.append('X-Forwarded-Host', host ?? authority)
@@ -65,7 +72,7 @@ function addressList (values: readonly string[]): string[] {
   const addresses: string[] = []
   for (const item of values.join(',').split(',').reverse()) {
     const address = item.trim().replace(/^\[([^\]]*)\](?::\d+)?$/, '$1').replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
-    if (!/^[0-9a-fA-F:.]{2,45}$/.test(address)) break
+    if (isIP(address) === 0) break
     addresses.unshift(address)
   }
   return addresses

@@ -41,9 +41,20 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
   } finally {
     x.requestBody?.cancel()
     x.durationMs = performance.now() - x.startedMs
-    for (let i = x.entered - 1; i >= 0; i--) x.route!.filters[i]!.onDone?.(x)
     if (admitted) site.release()
+    tellFilters(x)
     site.observe(x)
+  }
+}
+
+/** A filter whose last word fails is a bug; it takes nothing from the others, and the log says so. */
+function tellFilters (x: Exchange): void {
+  for (let i = x.entered - 1; i >= 0; i--) {
+    try {
+      x.route!.filters[i]!.onDone?.(x)
+    } catch (error) {
+      x.fault ??= Fault.from(error)
+    }
   }
 }
 
@@ -67,10 +78,14 @@ async function repair (x: Exchange, error: unknown, client: Client): Promise<voi
   }
 }
 
-/** Facts that only the proxy or an agent may state do not come in from outside, under no spelling. */
+/** Facts that only the proxy or an agent may state do not come in from outside, under no spelling. Host is nobody's but the client's. */
 function removeGuarded (x: Exchange, route: Route): void {
   const guarded = route.guardedHeaders()
-  if (guarded.size > 0) x.request.headers.removeIf((name) => guarded.has(canonicalName(name)))
+  if (guarded.size === 0) return
+  x.request.headers.removeIf((name) => {
+    const canonical = canonicalName(name)
+    return guarded.has(canonical) && canonical !== 'host'
+  })
 }
 
 function limitBody (x: Exchange, route: Route): void {
