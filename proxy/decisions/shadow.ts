@@ -1,5 +1,5 @@
 import type { EventOneOf } from '../../proto/codec/index.ts'
-import type { Body } from '../pipeline/body.ts'
+import { watched, type Body } from '../pipeline/body.ts'
 import type { DecisionRecord, Exchange, Filter } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
@@ -108,19 +108,7 @@ class ShadowCopy {
   copying (body: Body, plan: BodyPlan, event: 'request_body' | 'response_body'): Body {
     if (plan.kind === 'none' || this.#stopped) return body
     const copy = plan.kind === 'buffer' ? this.#wholeCopy(plan, event) : this.#flowingCopy(event)
-    const seen = (chunk: Buffer | undefined): Buffer | undefined => {
-      if (!this.#stopped) copy(chunk)
-      return chunk
-    }
-    return {
-      length: body.length,
-      get trailers () { return body.trailers },
-      read () {
-        const next = body.read()
-        return next instanceof Promise ? next.then(seen) : seen(next)
-      },
-      cancel: (reason) => body.cancel(reason),
-    }
+    return watched(body, (chunk) => { if (!this.#stopped) copy(chunk) })
   }
 
   finish (): void {

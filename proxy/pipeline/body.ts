@@ -59,6 +59,23 @@ export function bodyOf (content: Buffer, trailers?: HeaderList): Body {
   }
 }
 
+/** The same body, each chunk (and the end, `undefined`) shown to `look` on its way. What `look` throws ends the body. */
+export function watched (body: Body, look: (chunk: Buffer | undefined) => void): Body {
+  const seen = (chunk: Buffer | undefined): Buffer | undefined => {
+    look(chunk)
+    return chunk
+  }
+  return {
+    length: body.length,
+    get trailers () { return body.trailers },
+    read () {
+      const next = body.read()
+      return next instanceof Promise ? next.then(seen) : seen(next)
+    },
+    cancel: (reason) => body.cancel(reason),
+  }
+}
+
 /** The beginning of a body that was read already, then the rest of it. */
 export function bodyAfter (head: readonly Buffer[], rest: Body): Body {
   let next = 0

@@ -72,7 +72,8 @@ function addressList (values: readonly string[]): string[] {
   const addresses: string[] = []
   for (const item of values.join(',').split(',').reverse()) {
     const address = item.trim().replace(/^\[([^\]]*)\](?::\d+)?$/, '$1').replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
-    if (isIP(address) === 0) break
+    // A zone (fe80::1%eth0) means something on the machine that wrote it only.
+    if (isIP(address) === 0 || address.includes('%')) break
     addresses.unshift(address)
   }
   return addresses

@@ -1,4 +1,4 @@
-import type { Body } from './body.ts'
+import { watched, type Body } from './body.ts'
 import { answerOf, lastReply } from './chain.ts'
 import type { Client, Exchange, Route } from './exchange.ts'
 import { faultReply } from './fault-reply.ts'
@@ -97,20 +97,9 @@ function limitBody (x: Exchange, route: Route): void {
 
 /** Counts what the client sent, and stops it at the limit: a chunked body does not say its length beforehand. */
 function counted (x: Exchange, body: Body, maxBytes: number): Body {
-  const count = (chunk: Buffer | undefined): Buffer | undefined => {
-    if (chunk !== undefined && (x.requestBytes += chunk.length) > maxBytes) {
-      body.cancel()
-      throw new Fault('BODY_TOO_LARGE')
-    }
-    return chunk
-  }
-  return {
-    length: body.length,
-    get trailers () { return body.trailers },
-    read () {
-      const next = body.read()
-      return next instanceof Promise ? next.then(count) : count(next)
-    },
-    cancel: (reason) => body.cancel(reason),
-  }
+  return watched(body, (chunk) => {
+    if (chunk === undefined || (x.requestBytes += chunk.length) <= maxBytes) return
+    body.cancel()
+    throw new Fault('BODY_TOO_LARGE')
+  })
 }

@@ -28,6 +28,8 @@ function exchangeCode (error: unknown, code: string, message: string, begun: boo
       // An answer nobody asked for, 101 without a request for it, `100 Continue` out of place.
       return message === 'bad response' || message === 'bad upgrade' ? 'UPSTREAM_PROTOCOL' : 'UPSTREAM_RESET'
     case 'UND_ERR_HEADERS_OVERFLOW': return 'UPSTREAM_PROTOCOL'
+    // Undici's parser asserts what it takes for granted of an answer, such as a status of 100 or more.
+    case 'ERR_ASSERTION': return 'UPSTREAM_PROTOCOL'
     // Also what undici makes of two lengths in one head.
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH': return begun ? 'UPSTREAM_RESET' : 'UPSTREAM_PROTOCOL'
     case 'ECONNRESET': case 'EPIPE': case 'ECONNABORTED': case 'ETIMEDOUT': case 'EPROTO': return 'UPSTREAM_RESET'

@@ -36,7 +36,9 @@ export class Upload implements AsyncIterableIterator<Buffer> {
     try {
       next = this.#body.read()
     } catch (error) {
-      return Promise.reject(this.#fail(error))
+      // Not now: undici asks for the first chunk while it puts the request on its list, and a connection that is destroyed in the
+      // middle of that breaks an assertion of its own, which would end the process.
+      return Promise.resolve().then(() => { throw this.#fail(error) })
     }
     if (!(next instanceof Promise)) return Promise.resolve(this.#give(next))
     // The body may be silent for long: `stop` must not wait for it.

@@ -74,7 +74,9 @@ export class Inspection implements Collector {
       this.anomaly('limit-bytes')
       return false
     }
-    const { rules, tooDeep } = matcher.match(target, text)
+    // A score never falls: once it is reached, more evidence costs time and changes nothing.
+    if (this.#score >= options.threshold) return false
+    const { rules, tooDeep } = matcher.match(target, text, options.threshold)
     for (const rule of rules) this.#add(rule, target, name)
     if (tooDeep) this.anomaly('encoding-too-deep')
     return true

@@ -1,4 +1,5 @@
 import RE2 from 're2'
+import { points } from '../rules/rule.ts'
 import type { PatternRule } from '../rules/rule.ts'
 import { decodeFully, isStillEncoded } from './decode.ts'
 import type { Target } from './request.ts'
@@ -13,7 +14,8 @@ export interface Matches {
 }
 
 export interface Matcher {
-  match (target: Target, text: string): Matches
+  /** `enough`: points from which nothing more has to be found, because the verdict is out. */
+  match (target: Target, text: string, enough: number): Matches
 }
 
 /** A step of the transformations; `chains` has a bit for every chain that goes through it. */
@@ -69,10 +71,10 @@ export function compileMatcher (rules: readonly PatternRule[], targets: readonly
     lanes.set(target, { ...lane, wanted: lane.rules.map((rule) => rule.targets.includes(target)), memo: new Map() })
   }
   return {
-    match (target, text) {
+    match (target, text, enough) {
       const lane = lanes.get(target)
       if (lane === undefined || text === '') return nothing
-      return isRepeated(target, text) ? remembered(lane, text) : matchLane(lane, text)
+      return isRepeated(target, text) ? remembered(lane, text) : matchLane(lane, text, enough)
     }
   }
 }
@@ -126,22 +128,26 @@ function isRepeated (target: Target, text: string): boolean {
 function remembered (lane: Lane, text: string): Matches {
   const known = lane.memo.get(text)
   if (known !== undefined) return known
-  const found = matchLane(lane, text)
+  const found = matchLane(lane, text, Infinity)
   // Starting over is cheaper than keeping an order, and a client that fills it only loses its own time.
   if (lane.memo.size >= memoEntries) lane.memo.clear()
   lane.memo.set(text, found)
   return found
 }
 
-function matchLane (lane: Lane, text: string): Matches {
+function matchLane (lane: Lane, text: string, enough: number): Matches {
   const views: View[] = [{ text, chains: -1 }]
   const tooDeep = collectViews(lane.steps, text, views)
   let found: Set<PatternRule> | undefined
+  let sum = 0
   for (const view of views) {
+    if (sum >= enough) break
     for (const index of matchSet(lane, view.text)) {
       if (!lane.wanted[index]! || (lane.chainOf[index]! & view.chains) === 0) continue
+      const rule = lane.rules[index]!
       found ??= new Set()
-      found.add(lane.rules[index]!)
+      if (!found.has(rule)) sum += points[rule.severity]
+      found.add(rule)
     }
   }
   return found === undefined && !tooDeep ? nothing : { rules: [...found ?? []], tooDeep }

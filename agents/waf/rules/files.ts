@@ -20,7 +20,7 @@ export const fileRules = [
   ]),
   // Not in cookies and headers, which clients encode whole.
   ...rows({ category: 'traversal', transformations: ['decode'], targets: ['path', 'args', 'args-names'] }, [
-    ['traversal-encoded', 'critical', 1, 'Encoded dots or an encoded slash in a step to a parent folder', '(?:%(?:25)*2e\\.|\\.%(?:25)*2e|%(?:25)*2e%(?:25)*2e)(?:[/\\\\;]|%|$)|\\.\\.%(?:25)*(?:2f|5c)']
+    ['traversal-encoded', 'critical', 1, 'Encoded dots or an encoded slash in a step to a parent folder', '(?:%(?:25)*2e\\.|\\.%(?:25)*2e|%(?:25)*2e%(?:25)*2e)(?:[/\\\\;]|%(?:25)*(?:2f|5c))|\\.\\.%(?:25)*(?:2f|5c)']
   ]),
   // Not in raw bodies: binary formats are full of them.
   ...rows({ category: 'traversal', transformations: ['decode'], targets: input.filter((target) => target !== 'body') }, [

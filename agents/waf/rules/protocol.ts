@@ -49,7 +49,7 @@ export const protocolRules = [
     ['protocol-name-newline', 'critical', 1, 'Line break in a path, a name or a user agent', '[\\r\\n]']
   ]),
   ...rows({ category: 'protocol', transformations: text, targets: ['args'] }, [
-    ['protocol-mail-header', 'critical', 1, 'Mail header smuggled into a form field', '[\\r\\n]\\s*(?:bcc|cc|to|from|reply-to|mime-version|content-transfer-encoding)\\s*:\\s*\\S']
+    ['protocol-mail-header', 'critical', 1, 'Mail header smuggled into a form field', '^[^\\s]{0,100}[\\r\\n]+\\s*(?:bcc|mime-version|content-transfer-encoding)\\s*:\\s*\\S|^[^\\s@]{1,100}@[^\\s]{1,100}[\\r\\n]+\\s*(?:cc|to|from|reply-to)\\s*:\\s*\\S']
   ]),
   ...rows({ category: 'scanner', transformations: text, targets: ['user-agent'] }, [
     ['scanner-agent', 'critical', 1, 'User agent of an attack tool', '\\b(?:sqlmap|nikto|nessus|nmap|masscan|zgrab|acunetix|netsparker|invicti|w3af|wpscan|joomscan|dirbuster|gobuster|feroxbuster|dirsearch|wfuzz|ffuf|nuclei|openvas|arachni|skipfish|havij|jbrofuzz|whatweb|commix|xsser|zmeu|morfeus|jaeles|sqlninja|bsqlbf|absinthe|pangolin|grabber|paros|webinspect|appscan|burpcollaborator|burp ?suite|metasploit|hydra|brutus|fimap|vega/|qualys|detectify|netcraft ssl|fhscan|kiterunner|x8/|dalfox|ghauri|tplmap|interactsh)\\b']

@@ -35,21 +35,21 @@ export const sqliRules = [
     ['sqli-tautology-same', 'critical', 1, 'Comparison that is always true, with a logical operator before it',
       '(?:\\bor|\\|\\|)[\\s(]*(?:1\\s*=\\s*1|2\\s*=\\s*2|0\\s*=\\s*0|\'1\'\\s*=\\s*\'1|\'a\'\\s*=\\s*\'a|\'x\'\\s*=\\s*\'x|\'\'\\s*=\\s*\'|"1"\\s*=\\s*"1|""\\s*=\\s*"|1\\s+like\\s+1|1\\s+in\\s*\\(\\s*1)'],
     ['sqli-boolean-word', 'critical', 1, 'OR TRUE behind a literal',
-      `['")][\\s)]*(?:or|and|\\|\\||&&)\\s*(?:not\\s+|!)?(?:true|false|\\d+)\\s*\\)*\\s*(?:--|#|/\\*|;|limit\\b|$)|^\\s*-?\\d+[\\s)]*(?:or|and|\\|\\||&&)\\s*(?:not\\s+|!)?(?:true|false)\\s*\\)*\\s*(?:--|#|/\\*|;|$)`],
+      `['"][\\s)]*(?:or|and|\\|\\||&&)\\s*(?:not\\s+|!)?(?:true|false|\\d+)\\s*\\)*\\s*(?:--|#|/\\*|;|limit\\b|$)|\\)[\\s)]*(?:or|and|\\|\\||&&)\\s*(?:not\\s+|!)?(?:true\\b|false\\b|\\d+\\s*\\)*\\s*(?:--|#|/\\*))|^\\s*-?\\d+[\\s)]*(?:or|and|\\|\\||&&)\\s*(?:not\\s+|!)?(?:true|false)\\s*\\)*\\s*(?:--|#|/\\*|;|$)`],
     ['sqli-comment-after-quote', 'critical', 1, 'Comment right behind a closing quote, at the end of the value',
       `^[^'"]{0,60}['"]\\s*\\)*\\s*;?\\s*(?:--[\\s+-]*\\S{0,3}$|--$|#\\s*$|/\\*)|^[\\w@.-]{0,40}['"]\\)*\\s*(?:--[\\s-]|--$|#)`],
     ['sqli-operator-bare', 'critical', 1, 'Operator right behind a quote at the start, and a literal that the query closes',
       '^[\\w.-]{0,20}\'\\s*(?:<>|!=|<=|>=|\\^|\\*|%|/|-|\\+|\\|\\||&)\\s*(?:\\(\\s*(?:select\\b[^)]{0,80}|-?\\d{1,8})\\)\\s*[-+*^|&/]{1,2}\\s*\'|\'\\w{1,10}$)|^-?[\\d.]{1,12}[\\s)]+(?:or|and|xor|\\|\\||&&)\\s+\\w{1,20}\\(\\)\\s*[<>=]'],
     ['sqli-operator-quotes', 'critical', 1, 'Operator between two quotes that bypasses a comparison',
-      `^[^'"]{0,30}'\\s*(?:=|\\+|-|\\*|\\^|&|\\||<>|!=|<|>|like|div|mod)\\s*(?:''|0|1)?\\s*[-+*]?\\s*(?:'\\s*(?:$|--|#|;|or\\b|and\\b|=)|'\\s*'\\s*(?:or\\b|and\\b|\\|\\|)|[01]?\\s*(?:#|--)|0$)`],
+      `^[^'"]{0,30}'\\s*(?:=|\\+|-|\\*|\\^|&|\\||<>|!=|<|>|like|div|mod)\\s*(?:''|'\\s*'|0|1)?\\s*[-+*]?\\s*(?:'\\s*(?:$|--|#|;|or\\b|and\\b|=)|'\\s*'\\s*(?:or\\b|and\\b|\\|\\|)|[01]?\\s*(?:#|--)|0$)`],
     ['sqli-stacked-ddl', 'critical', 1, 'Second statement that changes the schema',
       `${second}(?:${ddl})|;\\s*(?:${ddl})[^;]{1,100};?\\s*(?:--[\\s+-]*|#)$`],
     ['sqli-stacked-dml', 'critical', 1, 'Second statement that reads or changes rows',
       `${second}(?:${dml})|;\\s*(?:${dml})[^;]{0,200};?\\s*(?:--[\\s+-]*|#)$`],
     ['sqli-stacked-admin', 'critical', 1, 'Second statement that runs code or stops the server',
-      ';\\s*(?:exec(?:ute)?\\s*(?:\\(|@|xp_|sp_|master|immediate)|declare\\s+@|shutdown\\b\\s*(?:$|;|--|with)|grant\\s+\\w+|handler\\s+\\w+\\s+open|do\\s+sleep|set\\s+@|call\\s+\\w+\\s*\\(|waitfor\\b)'],
+      `${second}(?:exec(?:ute)?\\s*(?:\\(|@|xp_|sp_|master|immediate)|declare\\s+@|shutdown\\b\\s*(?:$|;|--|with)|grant\\s+\\w+|handler\\s+\\w+\\s+open|do\\s+sleep|set\\s+@|call\\s+\\w+\\s*\\(|waitfor\\b)`],
     ['sqli-quote-then-statement', 'critical', 1, 'Statement behind a closing quote',
-      `(?:^|[\\w.%@)-])['"][\\s);]*\\b(?:drop\\s+table|insert\\s+into|delete\\s+from|truncate\\s+table|alter\\s+table|exec\\s+(?:xp_|sp_|master)|select\\s+(?:\\*|\\d|@|[\\w.]+\\s*\\()|union\\s+(?:all\\s+)?select)\\b?`],
+      `^[^'"]{0,80}['"][\\s);]*\\b(?:drop\\s+table|insert\\s+into|delete\\s+from|truncate\\s+table|alter\\s+table|exec\\s+(?:xp_|sp_|master)|select\\s+(?:\\*|\\d|@|[\\w.]+\\s*\\()|union\\s+(?:all\\s+)?select)\\b?`],
     ['sqli-sleep', 'critical', 1, 'Delay function inside an expression',
       '(?:^|\\b(?:and|or|xor|select|then|else|in|by|values|like|not|when|where|having|div|mod|rlike|union)\\b|[,(=+*/|&\'"<>!-]|^[^\\s;]{0,40};)[\\s(]*sleep\\s*\\(\\s*[\'"(]*[\\d.]+[\'"]?\\s*(?:[-)*+,/]|$)|\\bsleep\\s*\\(\\s*(?:if|select|\\(\\s*select|case)\\b'],
     ['sqli-delay-functions', 'critical', 1, 'Delay functions of several servers',
@@ -71,12 +71,12 @@ export const sqliRules = [
     ['sqli-concat', 'critical', 1, 'Concatenation of catalogue values',
       '\\b(?:group_)?concat(?:_ws)?\\s*\\(.{0,60}?(?:0x[0-9a-f]{2}|\\bchar\\s*\\(|\\bselect\\b|\\b(?:version|database|user|current_user|schema)\\s*\\(|@@|\\btable_name\\b|\\bcolumn_name\\b|\\bpassword\\b)|\\bgroup_concat\\s*\\('],
     ['sqli-subselect', 'critical', 1, 'Subselect as an operand',
-      '(?:\\b(?:and|or|xor|not|like|in|exists|values|then|else|when|set|any|all)|[=<>,+*/|&(!~-])\\s*\\(\\s*select\\b\\s*(?:[\\d*@\'"(]|[\\w.]+\\s*\\(|[\\w.$]+(?:\\s*,\\s*[\\w.$]+)*\\s+from\\b|distinct\\b|top\\s+\\d|count\\b|case\\s)'],
+      '(?:^[\\s(]*(?:[^\\s\'"]{0,60}[\\s)]+)?|^[^\\s\'"]{0,60}|^[^\'"]{0,60}[\'"][^\'"]{0,80}?)(?:\\b(?:and|or|xor|not|like|in|exists|having|case|rlike|order\\s+by)|[=<>,+*/|&(!~^-])[^\'"]{0,60}?\\(\\s*select\\b\\s*(?:[\\w@*(\'"])|\\(\\s*select\\b.{1,200}?(?:--[\\s+-]*|#)\\s*$|[=<>,+*/|&(!~-]\\s*\\(\\s*select\\b\\s*(?:[\\d@\'"(]|top\\s+\\d|case\\s)'],
     ['sqli-blind-function', 'critical', 1, 'String functions compared bit by bit',
       '(?:\\b(?:and|or|xor|not|where|having|when)\\b|[\'"=<>(,|&^!+-])[\\s(!~]*(?:(?:ascii|ord|bin|hex|length|char_length|octet_length|lower|upper|unicode)\\s*\\(\\s*(?:\\(|substr|substring|mid|left|right|database|user|version|current_user|select|@@|password)|' +
       '(?:substr|substring|mid|left|right)\\s*\\(\\s*(?:\\(|@@|(?:database|user|version|current_user|current_database|session_user|system_user)\\s*\\(|\\(?select\\b|password\\b|[\'"]))'],
     ['sqli-blind-if', 'critical', 1, 'Conditional expression used as an oracle',
-      '\\bif\\s*\\(\\s*(?:\\d+\\s*(?:=|<|>)\\s*\\d+|\\(?\\s*select\\b|[a-z_]+\\s*\\(.{0,60}?\\)\\s*(?:=|<|>|like)).{0,120}?,|\\bcase\\s+when\\b.{1,120}?\\bthen\\b.{1,80}?\\b(?:else|end)\\b|\\biif\\s*\\(\\s*\\d+\\s*=|\\bmake_set\\s*\\(|\\belt\\s*\\(\\s*\\d'],
+      '\\bif\\s*\\(\\s*(?:\\d+\\s*(?:=|<|>)\\s*\\d+|\\(?\\s*select\\b|[a-z_]+\\s*\\(.{0,60}?\\)\\s*(?:=|<|>|like)).{0,120}?,|\\bcase\\s+when\\b[\\s(]*(?:\\d+\\s*[=<>]|\'[^\']{0,10}\'\\s*=|select\\b|(?:ascii|ord|substr|substring|mid|length|user|version|database)\\s*\\().{1,120}?\\bthen\\b.{1,80}?\\b(?:else|end)\\b|\\biif\\s*\\(\\s*\\d+\\s*=|\\bmake_set\\s*\\(|\\belt\\s*\\(\\s*\\d'],
     ['sqli-current-functions', 'critical', 1, 'Server functions compared or selected behind a literal',
       `(?:${q}|\\d|\\))[\\s)]*(?:${logic}|[=,+]|\\|\\|)\\s*\\(*\\s*(?:database|version|user|current_user|session_user|system_user|schema|current_database|db_name|user_name|suser_name|host_name|connection_id|last_insert_id|row_count)\\s*\\(\\s*\\d*\\s*\\)`],
     ['sqli-order-by-number', 'critical', 1, 'ORDER BY a column number, to count columns',
@@ -110,6 +110,6 @@ export const sqliRules = [
   ...rows({ category: 'sqli', transformations: sqlJoined }, [
     ['sqli-union-select-split', 'critical', 1, 'UNION SELECT with comments inside its words', unionSelect + '|\\bunion(?:all|distinct)?select'],
     ['sqli-tautology-split', 'critical', 1, 'Tautology with comments inside its words', `${q}[\\s)]*(?:or|and|\\|\\||&&)\\s*\\(*\\s*(?:\\d+|'[^']{0,20}'|"[^"]{0,20}")\\s*(?:=|like)`],
-    ['sqli-function-split', 'critical', 1, 'Function name with comments inside', '(?:[\'"=,(|&+*-]|\\b(?:and|or|xor|select|where|when|then)\\b)[\\s(]*sleep\\s*\\(\\s*[\'"(]*\\d+|\\b(?:benchmark|pg_sleep|extractvalue|updatexml|load_file|group_concat)\\s*\\(\\s*[\\d\'"(/]']
+    ['sqli-function-split', 'critical', 1, 'Function name with comments inside', '(?:[\'"=,(|&+*-]|\\b(?:and|or|xor|select|where|when|then)\\b)[\\s(]*sleep\\s*\\(\\s*[\'"(]*\\d+\\s*(?:[-)*+,/]|$)|\\b(?:benchmark|pg_sleep|extractvalue|updatexml|load_file|group_concat)\\s*\\(\\s*[\\d\'"(/]']
   ].map((row) => row as [string, 'critical', 1, string, string]))
 ]
