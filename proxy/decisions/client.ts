@@ -60,6 +60,9 @@ interface Slot {
   awaySinceMs: number
 }
 
+/** One message of an agent may hold a million replies that fit nothing: all are counted, the first of each second are told. */
+const reportsPerSecond = 20
+
 /** A connection that lasted this long was a good one: the next pause is a short one again. */
 const provenMs = 5_000
 
@@ -82,9 +85,16 @@ class Client implements AgentClient, Switchboard {
 
   constructor (settings: Settings) {
     this.id = settings.id
+    let reported = 0
+    let sinceMs = 0
     const onProtocolFault = (kind: ProtocolFault, detail: string): void => {
       this.counters.protocolFaults[kind] = (this.counters.protocolFaults[kind] ?? 0) + 1
-      settings.onProtocolFault(kind, detail)
+      const nowMs = performance.now()
+      if (nowMs - sinceMs > 1_000) {
+        sinceMs = nowMs
+        reported = 0
+      }
+      if (++reported <= reportsPerSecond) settings.onProtocolFault(kind, detail)
     }
     this.settings = { ...settings, onProtocolFault }
     this.admission = new Admission(settings.maxConcurrentCalls, settings.maxQueuedCalls)

@@ -131,6 +131,7 @@ export class Connection {
 
   /** Nobody will serve it. A socket that was ended is read to its end, so that the client gets to see the last answer. */
   #ignore (): false {
+    if (this.#ignored === 0) this.socket.destroySoon = () => closeSlowly(this.socket, lingerMs)
     if (++this.#ignored > maxIgnored) this.socket.destroy()
     else if (!this.socket.writableEnded) this.socket.pause()
     return false

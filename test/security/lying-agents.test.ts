@@ -93,6 +93,28 @@ test('an agent that sends', async (t) => {
   await t.test('a GOAWAY with an error fails closed, and traffic recovers', () => refused(s, (wire) => wire.session.goaway(11)))
 })
 
+test('an agent that floods the proxy with replies nobody asked for costs few log lines, and its answers still count', async (t) => {
+  const { agent, sentinel } = await scene(t, 'timeout "5s"')
+  agent.script.onEvent = (event, wire) => {
+    if (event.timeoutMs === 0) return
+    wire.raw(frame(encodeFromAgent({ replies: Array.from({ length: 10_000 }, () => ({ exchange: 99_999_999, sequence: 1, ...allow })) })))
+    wire.reply(event, allow)
+  }
+  for (let i = 0; i < 5; i++) assert.equal((await sentinel.get('/')).status, 200)
+  const lines = sentinel.log.filter(({ event }) => event === 'agent-protocol-fault').length
+  assert.ok(lines > 0 && lines <= 200, `${lines} lines`)
+})
+
+test('an agent that stops reading costs a bounded amount of memory, and its requests fail at their deadline', async (t) => {
+  const { agent, sentinel, upstream } = await scene(t, 'timeout "500ms"; events "request_headers" "request_body"; request-body-mode "stream"')
+  assert.equal((await sentinel.get('/')).status, 503, 'it describes no bodies yet')
+  agent.script = { describe: everything, onProcess: (stream) => { stream.respond({ ':status': 200, 'content-type': 'application/grpc' }); stream.pause() } }
+  for (const session of agent.sessions) session.destroy()
+  const answers = await Promise.all(Array.from({ length: 10 }, () => sentinel.request('/', { body: Buffer.alloc(500_000) }).catch(() => undefined)))
+  for (const answer of answers) assert.ok(answer === undefined || answer.status === 503)
+  assert.equal(upstream.requests.length, 0)
+})
+
 test('a reply to one client\'s question never answers another client\'s', async (t) => {
   const { agent, sentinel, upstream } = await scene(t)
   const block = decision({ kind: 'block', value: { status: 403, headers: [], body: Buffer.from('no') } })
