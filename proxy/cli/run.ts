@@ -21,6 +21,12 @@ export const run: Command = {
     const { createLog } = await import('../observe/log.ts')
     const { level, format } = config.observability.logging
     const log = createLog({ level: level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level, format })
+    process.on('uncaughtException', (error) => {
+      // Nobody knows what state the data path is in: end at once. Agents see their input close, and a service manager starts anew.
+      log.error('a bug ended the proxy', { event: 'crashed', code: 'INTERNAL', error })
+      log.flushSync()
+      process.exit(2)
+    })
     const proxy = new Proxy({ file, env: shell.env, log })
     try {
       const stopped = stopSignal(proxy)

@@ -7,7 +7,7 @@ import type { StatusJson } from '../admin/status.ts'
 import { createListener, type Listener } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
-import { serve } from '../pipeline/serve.ts'
+import { serve, type Site } from '../pipeline/serve.ts'
 import { agentConfiguration, agentIdentity, openAgent, type AgentRuntime } from './agent-runtime.ts'
 import { judgeAgents, reportRefusals } from './agent-configuration.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
@@ -57,6 +57,7 @@ export class Proxy {
   readonly #listeners = new Map<string, { readonly listener: Listener, readonly key: string }>()
   #admin: Admin | undefined
   #running!: Running
+  readonly #retiring = new Set<Promise<void>>()
   #state: StatusJson['state'] = 'starting'
   #lastError: string | undefined
   #inFlight = 0
@@ -162,7 +163,16 @@ export class Proxy {
     for (const id of [...this.#listeners.keys()].filter((id) => !config.listeners.some((listener) => listener.id === id))) {
       void this.#closeListener(id, AbortSignal.timeout(config.system.gracefulShutdownTimeout))
     }
-    release(old)
+    this.#retire(old, AbortSignal.timeout(config.system.gracefulShutdownTimeout))
+  }
+
+  /** Agents and pools that only the old configuration has stay until its last exchange is over. */
+  #retire (old: Running, deadline: AbortSignal): void {
+    const retiring = old.snapshot.emptied(deadline).then(() => {
+      release(old)
+      this.#retiring.delete(retiring)
+    })
+    this.#retiring.add(retiring)
   }
 
   async #build (config: SentinelConfig): Promise<Running> {
@@ -225,8 +235,13 @@ export class Proxy {
 
   async #openListener (config: ListenerConfig, all: SentinelConfig): Promise<void> {
     const own = this.#log.child({ component: 'listener', listener: config.id })
+    let site: Site | undefined
     const listener = createListener(listenerSettings(config, all), {
-      serve: (x, client) => serve(x, this.#running.snapshot.siteOf(config.id), client),
+      serve: (x, client) => {
+        // A request whose head was half there when its listener left the configuration is served as it was meant to be.
+        site = this.#running.snapshot.siteOf(config.id) ?? site
+        return serve(x, site!, client) // The configuration that opens the listener has it.
+      },
       log: ({ code, detail, peer }) => own.info(detail, { code, peer }),
     })
     try {
@@ -277,6 +292,7 @@ export class Proxy {
 
   async #closeAll (deadline: AbortSignal): Promise<void> {
     await Promise.all([...this.#listeners.keys()].map((id) => this.#closeListener(id, deadline)))
+    await Promise.all(this.#retiring)
     if (this.#running !== undefined) release(this.#running)
     await this.#leases.settled()
     await this.#admin?.close()

@@ -3,7 +3,7 @@ import type { AgentConfig, FilterConfig, ListenerConfig, RouteConfig, SentinelCo
 import { ipMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
 import type { ListenerSettings } from '../listeners/index.ts'
-import type { Exchange, Filter, RequestHead, Responder, Route } from '../pipeline/exchange.ts'
+import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
@@ -27,7 +27,10 @@ export interface Surroundings {
 /** Everything the data path needs of one configuration. Nothing in it changes; the next configuration makes another. */
 export interface Snapshot {
   readonly config: SentinelConfig
-  readonly siteOf: (listener: string) => Site
+  /** `undefined` for a listener of another configuration. */
+  readonly siteOf: (listener: string) => Site | undefined
+  /** Resolves when no exchange uses this snapshot any more, or when the deadline aborts. */
+  readonly emptied: (deadline: AbortSignal) => Promise<void>
   /** Lets go of pools that no newer snapshot holds. */
   readonly retire: () => void
 }
@@ -44,10 +47,23 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     const router = compileRouter(config.routes.map((route) => ({
       matches: route.matches, priority: route.priority, value: compileRoute(route, config, responders, around),
     })))
-    const sites = new Map(config.listeners.map((listener) => [listener.id, siteFor(listener, config, router.match, around)]))
+    const users = countUsers()
+    const guardedHeaders = guardedBy(config.agents, around.agents)
+    const sites = new Map(config.listeners.map(({ id, trustedProxies }): [string, Site] => [id, {
+      isTrusted: trustedProxies.length === 0 ? () => false : ipMatcher(trustedProxies),
+      guardedHeaders,
+      match: (x) => router.match(x.request),
+      admit: () => around.admit(config.limits.maxInFlightRequests) && users.enter(),
+      release: () => {
+        users.leave()
+        around.release()
+      },
+      observe: around.observe,
+    }]))
     return {
       config,
-      siteOf: (listener) => sites.get(listener)!, // A listener is only open while its configuration is in force.
+      siteOf: (listener) => sites.get(listener),
+      emptied: users.emptied,
       retire: () => { for (const release of held) release() },
     }
   } catch (error) {
@@ -56,22 +72,30 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
   }
 }
 
-function siteFor (
-  listener: ListenerConfig, { limits }: SentinelConfig, match: (head: RequestHead) => Route | undefined, around: Surroundings,
-): Site {
-  const isTrusted = listener.trustedProxies.length === 0 ? () => false : ipMatcher(listener.trustedProxies)
+/** How many exchanges use a snapshot, so that what it holds is not taken from under them. */
+function countUsers () {
+  let users = 0
+  let empty = (): void => {}
   return {
-    isTrusted,
-    match: (x) => match(x.request),
-    admit: () => around.admit(limits.maxInFlightRequests),
-    release: around.release,
-    observe: around.observe,
+    enter (): boolean {
+      users++
+      return true
+    },
+    leave (): void {
+      if (--users === 0) empty()
+    },
+    emptied (deadline: AbortSignal): Promise<void> {
+      if (users === 0 || deadline.aborted) return Promise.resolve()
+      return new Promise((resolve) => {
+        empty = resolve
+        deadline.addEventListener('abort', () => resolve(), { once: true })
+      })
+    },
   }
 }
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: Surroundings): Route {
   const steps = [...config.guardAgents, ...route.filters, ...route.agents].flatMap((id) => stepsOf(id, config))
-  const agents = steps.map(({ agent }) => ({ agent, client: around.agents.get(agent.id)!.client }))
   const filters: Filter[] = steps.map(({ agent, override }) => agentFilter(around.agents.get(agent.id)!.client, {
     ...filterSettings(agent, override),
     chooseUpstream: choiceOf(route, upstreams),
@@ -82,7 +106,6 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
     name: route.id,
     filters,
     responder: route.upstream === undefined ? notBuilt(route.id) : upstreams.get(route.upstream)!, // References were checked at load.
-    guardedHeaders: guardedBy(agents),
     maxBodyBytes: maxBody === 0 ? Number.POSITIVE_INFINITY : maxBody,
   }
 }
@@ -127,15 +150,16 @@ function filterSettings (agent: AgentConfig, override: Step['override']) {
   }
 }
 
-/** Fields that the operator or the agent itself says only the agent may set; the agent's word counts from its first Describe. */
-function guardedBy (agents: ReadonlyArray<{ readonly agent: AgentConfig, readonly client: AgentRuntime['client'] }>): () => ReadonlySet<string> {
-  const declared = agents.flatMap(({ agent }) => agent.setsHeaders)
+/** Fields that the operator or an agent itself says only that agent may set; an agent's word counts from its first Describe. */
+function guardedBy (agents: readonly AgentConfig[], runtimes: Surroundings['agents']): () => ReadonlySet<string> {
+  const declared = agents.flatMap(({ setsHeaders }) => setsHeaders)
+  const clients = agents.map(({ id }) => runtimes.get(id)!.client)
   let described: readonly unknown[] = []
   let names = new Set(declared.map(canonicalName))
   return () => {
-    if (agents.some(({ client }, i) => client.describe !== described[i])) {
-      described = agents.map(({ client }) => client.describe)
-      names = new Set([...declared, ...agents.flatMap(({ client }) => client.describe?.setsRequestHeaders ?? [])].map(canonicalName))
+    if (clients.some(({ describe }, i) => describe !== described[i])) {
+      described = clients.map(({ describe }) => describe)
+      names = new Set([...declared, ...clients.flatMap(({ describe }) => describe?.setsRequestHeaders ?? [])].map(canonicalName))
     }
     return names
   }

@@ -107,8 +107,6 @@ export interface Route {
   readonly name: string
   readonly filters: readonly Filter[]
   readonly responder: Responder
-  /** Canonical names (see `canonicalName`) of fields that only the proxy or an agent may set; asked anew for each exchange. */
-  readonly guardedHeaders: () => ReadonlySet<string>
   /** Largest request body in bytes. */
   readonly maxBodyBytes: number
 }

@@ -10,6 +10,8 @@ import { readPath } from './path.ts'
 /** What one listener serves at this moment: the part of a snapshot that the life of a request needs. */
 export interface Site {
   readonly isTrusted: (address: string) => boolean
+  /** Canonical names (see `canonicalName`) of fields that only the proxy or an agent may set; asked anew for each exchange. */
+  readonly guardedHeaders: () => ReadonlySet<string>
   readonly match: (x: Exchange) => Route | undefined
   /** Takes a place among the requests in flight; false when there is none left. */
   readonly admit: () => boolean
@@ -27,9 +29,10 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
     rebuildForwarded(x, site.isTrusted)
     Object.assign(x.request, readPath(x.request.rawPath))
 
+    removeGuarded(x, site.guardedHeaders())
+
     const route = x.route = site.match(x)
     if (route === undefined) throw new Fault('NO_ROUTE')
-    removeGuarded(x, route)
     limitBody(x, route)
 
     x.reply = await answerOf(x, route)
@@ -78,9 +81,11 @@ async function repair (x: Exchange, error: unknown, client: Client): Promise<voi
   }
 }
 
-/** Facts that only the proxy or an agent may state do not come in from outside, under no spelling. Host is nobody's but the client's. */
-function removeGuarded (x: Exchange, route: Route): void {
-  const guarded = route.guardedHeaders()
+/**
+ * Facts that only the proxy or an agent may state do not come in from outside, under no spelling and on no route: a route may
+ * match on them, and another may lead to the same upstream without the agent. Host is not such a fact, whatever an agent says.
+ */
+function removeGuarded (x: Exchange, guarded: ReadonlySet<string>): void {
   if (guarded.size === 0) return
   x.request.headers.removeIf((name) => {
     const canonical = canonicalName(name)

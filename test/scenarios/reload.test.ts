@@ -113,3 +113,18 @@ test('listeners can be added and removed; a change of one that is open is refuse
   assert.match(refused.msg!, /listener 'web' changed: that needs a restart/)
   assert.equal((await sentinel.get('/')).text, 'ok')
 })
+
+test('a reload takes no agent and no upstream from a request that is under way', async (t) => {
+  const slow = await startRecordingUpstream(t, (_, response) => response.end('old upstream'))
+  const other = await startRecordingUpstream(t, (_, response) => response.end('new upstream'))
+  const two = scriptedAgent('first') + '\n' + scriptedAgent('second')
+  const sentinel = await startSentinel(t, siteWith(slow.port, two, ['first', 'second']))
+  const pending = sentinel.request('/under-way', { headers: { 'x-script': JSON.stringify({ request: { do: 'sleep', ms: 600 } }) } })
+  await new Promise((resolve) => { setTimeout(resolve, 100) }) // The first agent has it; the second is to be asked after the reload.
+  assert.equal((await sentinel.reload(siteWith(other.port, '', []))).event, 'reloaded')
+  assert.equal((await sentinel.get('/')).text, 'new upstream')
+  const answer = await pending
+  assert.deepEqual([answer.status, answer.text], [200, 'old upstream'])
+  const record = await sentinel.accessed(({ path }) => path === '/under-way')
+  assert.deepEqual(record.agents!.map(({ agent, verdict }) => `${String(agent)} ${String(verdict)}`), ['first allow', 'second allow', 'second allow', 'first allow'], 'responses pass in reverse order')
+})

@@ -55,9 +55,9 @@ const broken: Filter = { name: 'broken', onRequest: () => undefined, onDone: () 
 async function serveWith (filters: readonly Filter[], respond: (x: Exchange) => Promise<{ status: number, headers: HeaderList, body: Body | undefined }>) {
   const x = exchangeOf()
   const counts = { inFlight: 0, observed: 0, sent: [] as number[], aborted: false }
-  const route: Route = { name: 'r', filters, responder: { name: 'app', respond }, guardedHeaders: () => new Set(), maxBodyBytes: Infinity }
+  const route: Route = { name: 'r', filters, responder: { name: 'app', respond }, maxBodyBytes: Infinity }
   await serve(x, {
-    isTrusted: () => false, match: () => route, admit: () => ++counts.inFlight > 0, release: () => { counts.inFlight-- }, observe: () => { counts.observed++ },
+    isTrusted: () => false, guardedHeaders: () => new Set(), match: () => route, admit: () => ++counts.inFlight > 0, release: () => { counts.inFlight-- }, observe: () => { counts.observed++ },
   }, { began: false, abort: () => { counts.aborted = true }, send: async (reply) => { counts.sent.push(reply.status) } })
   return { x, counts }
 }

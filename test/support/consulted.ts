@@ -92,7 +92,8 @@ export async function through (filters: readonly Filter[], asked: Asked = {}): P
   }
   await serve(x, {
     isTrusted: () => false,
-    match: () => ({ name: 'r', filters, responder, guardedHeaders: () => new Set(), maxBodyBytes: Infinity }),
+    guardedHeaders: () => new Set(),
+    match: () => ({ name: 'r', filters, responder, maxBodyBytes: Infinity }),
     admit: () => true,
     release () {},
     observe () {},

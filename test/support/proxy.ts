@@ -34,11 +34,12 @@ export async function startProxy (t: TestContext | undefined, given: ProxyGiven)
   const events: ListenerEvent[] = []
   const waiting: Array<() => void> = []
   const route = {
-    name: 'all', filters: given.filters ?? [], responder: upstream, guardedHeaders: () => new Set<string>(),
+    name: 'all', filters: given.filters ?? [], responder: upstream,
     maxBodyBytes: given.maxBodyBytes ?? Infinity,
   }
   const site: Site = {
     isTrusted: () => false,
+    guardedHeaders: () => new Set(),
     match: (x) => {
       Object.assign(x.request, readPath(x.request.rawPath))
       return route
