@@ -12,7 +12,7 @@ import { report, type Row, type Sample } from './report.ts'
 
 /**
  * `npm run bench`: what proxying a request costs, beside nginx and HAProxy. Writes test/bench/RESULTS.md unless `--only` leaves
- * something out. Bounded: rounds × contenders × (seconds + 3) s.
+ * something out. Bounded: rounds × contenders × (seconds + 11) s.
  */
 const { values } = parseArgs({
   options: {
@@ -67,7 +67,8 @@ async function measure (contender: Contender, own: string): Promise<Sample> {
     // Collections and lazy loading after the start are not what an idle proxy costs.
     await delay(1000)
     const idle = usage(running.pid, isAgent)
-    await load(running.port, connections, 2)
+    // Until the compiler of a JavaScript proxy has settled: the first seconds cost twice as much.
+    await load(running.port, connections, 10)
     const before = usage(running.pid, isAgent)
     const done = await load(running.port, connections, seconds)
     const after = usage(running.pid, isAgent)
