@@ -1,4 +1,5 @@
 import type { CancelReason, ChunkAnswer, EventOneOf } from '../../proto/codec/index.ts'
+import type { EndListener } from '../pipeline/end-signal.ts'
 import type { DecisionRecord, Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { HeaderEdit } from '../pipeline/headers.ts'
@@ -23,7 +24,7 @@ export function isDecisive (record: DecisionRecord): boolean {
 }
 
 /** One exchange as one agent is consulted about it: what was asked, what of the answers still has to be applied. */
-export class Consultation {
+export class Consultation implements EndListener {
   readonly x: Exchange
   readonly talk: Talk
   readonly settings: FilterSettings
@@ -37,18 +38,18 @@ export class Consultation {
   readonly #handed = new Set<DecisionRecord['phase']>()
   #gone: Fault | undefined
   #records = 0
-  readonly #onAbort: () => void
 
   constructor (x: Exchange, talk: Talk, settings: FilterSettings, plan: Plan) {
     this.x = x
     this.talk = talk
     this.settings = settings
     this.plan = plan
-    this.#onAbort = () => {
-      this.#gone = Fault.from(x.signal.reason)
-      talk.cancel(this.#gone.code === 'SHUTTING_DOWN' ? 'shutdown' : 'client_gone', this.#gone)
-    }
-    x.signal.addEventListener('abort', this.#onAbort)
+    x.ending.listen(this)
+  }
+
+  onExchangeEnd (reason: Fault): void {
+    this.#gone = reason
+    this.talk.cancel(reason.code === 'SHUTTING_DOWN' ? 'shutdown' : 'client_gone', reason)
   }
 
   get enforces (): boolean {
@@ -132,7 +133,7 @@ export class Consultation {
 
   /** The exchange is over: says so to the agent. */
   finish (): void {
-    this.x.signal.removeEventListener('abort', this.#onAbort)
+    this.x.ending.ignore(this)
     const { fault } = this.x
     const reason = fault === undefined ? undefined : cancelReason(fault)
     if (this.#gone === undefined && (reason !== undefined || this.talk.waiting)) {

@@ -58,7 +58,7 @@ function remember (settings: FilterSettings): (description: DescribeResponse) =>
 /** `undefined`: the agent cannot be asked, and the failure mode lets the exchange go on without it. */
 function begin (x: Exchange, client: AgentClient, settings: FilterSettings, planOf: ReturnType<typeof remember>): Consultation | undefined {
   const startMs = performance.now()
-  if (x.signal.aborted) throw Fault.from(x.signal.reason)
+  if (x.ending.reason !== undefined) throw x.ending.reason
   try {
     const talk = client.talk()
     const plan = planOf(client.describe!) // Whoever can be talked to has described itself.

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TLSSocket } from 'node:tls'
+import type { EndSignal } from '../pipeline/end-signal.ts'
 import type { Peer } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { closeSlowly } from './refusal.ts'
@@ -22,7 +23,7 @@ export interface OpenExchange {
   readonly received: Accepted | Rejected
   readonly writer: ResponseWriter
   readonly body: RequestBody | undefined
-  readonly abort: AbortController
+  readonly ending: EndSignal
 }
 
 const lingerMs = 2_000
@@ -145,7 +146,7 @@ export class Connection {
     const fault = new Fault('CLIENT_GONE')
     open.body?.fail(fault)
     open.writer.gone(fault)
-    open.abort.abort(fault)
+    open.ending.end(fault)
   }
 }
 

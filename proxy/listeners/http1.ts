@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions } f
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { Exchange } from '../pipeline/exchange.ts'
+import { EndSignal } from '../pipeline/end-signal.ts'
 import { faultReply } from '../pipeline/fault-reply.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import { Connection, type Held, type OpenExchange } from './connection.ts'
@@ -121,7 +122,7 @@ class Http1Listener implements Listener {
         open.writer.abort()
       }
       held = connection.finished(open)
-      open.abort.abort(exchangeOver)
+      open.ending.end(exchangeOver)
     }
   }
 
@@ -149,10 +150,10 @@ class Http1Listener implements Listener {
       isLast: () => this.#closing || connection.ending || connection.served >= keepaliveMaxRequests,
       beforeCutOff: (unread) => connection.closeSlowlyAfter(unread),
     })
-    return connection.open = { message, received, writer, body, abort: new AbortController() }
+    return connection.open = { message, received, writer, body, ending: new EndSignal() }
   }
 
-  async #run (connection: Connection, { message, expect }: Held, { received, writer, body, abort }: OpenExchange): Promise<void> {
+  async #run (connection: Connection, { message, expect }: Held, { received, writer, body, ending }: OpenExchange): Promise<void> {
     const id = newRequestId()
     const refuse = (code: FaultCode, detail: string): Promise<void> => {
       this.#log(code, detail, connection.socket)
@@ -169,7 +170,7 @@ class Http1Listener implements Listener {
       peer: connection.peer,
       request: received.head,
       requestBody: received.framing.hasBody ? body : undefined,
-      signal: abort.signal,
+      ending,
     })
     writer.exchange = x
     await this.#hooks.serve(x, writer)

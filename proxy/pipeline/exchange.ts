@@ -1,4 +1,5 @@
 import type { Body, MaybePromise } from './body.ts'
+import type { EndSignal } from './end-signal.ts'
 import type { Fault } from './faults.ts'
 import type { HeaderList } from './headers.ts'
 
@@ -124,8 +125,8 @@ export class Exchange {
   readonly request: RequestHead
   /** `undefined` when the request has none. */
   requestBody: Body | undefined
-  /** Aborts when the client goes away or the exchange is over; the reason is a `Fault`. */
-  readonly signal: AbortSignal
+  /** Says that the client went away, or that the exchange is over. */
+  readonly ending: EndSignal
 
   /** Client address and port after trusted-proxy rules. */
   clientIp: string
@@ -149,14 +150,14 @@ export class Exchange {
   responseBytes = 0
   durationMs = 0
 
-  constructor (init: Pick<Exchange, 'id' | 'startedMs' | 'listener' | 'peer' | 'request' | 'requestBody' | 'signal'>) {
+  constructor (init: Pick<Exchange, 'id' | 'startedMs' | 'listener' | 'peer' | 'request' | 'requestBody' | 'ending'>) {
     this.id = init.id
     this.startedMs = init.startedMs
     this.listener = init.listener
     this.peer = init.peer
     this.request = init.request
     this.requestBody = init.requestBody
-    this.signal = init.signal
+    this.ending = init.ending
     this.clientIp = init.peer.address
     this.clientPort = init.peer.port
   }

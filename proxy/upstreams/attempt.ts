@@ -56,9 +56,9 @@ export class Attempt implements Dispatcher.DispatchHandler, Source, UploadEvents
     return new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
-      const { signal, request, requestBody } = this.#x
-      if (signal.aborted) return this.#fail(Fault.from(signal.reason))
-      signal.addEventListener('abort', this)
+      const { ending, request, requestBody } = this.#x
+      if (ending.reason !== undefined) return this.#fail(ending.reason)
+      ending.listen(this)
       if (!this.#link.connected) this.#watch(this.#settings.connectTimeoutMs, 'UPSTREAM_CONNECT', 'connecting')
       if (requestBody !== undefined) this.#upload = new Upload(requestBody, this)
       this.#link.dispatch({
@@ -73,9 +73,8 @@ export class Attempt implements Dispatcher.DispatchHandler, Source, UploadEvents
     })
   }
 
-  /** The exchange is over for the client (EventListener of the signal). */
-  handleEvent (): void {
-    this.#fail(Fault.from(this.#x.signal.reason))
+  onExchangeEnd (reason: Fault): void {
+    this.#fail(reason)
   }
 
   onConnect (): void {
@@ -186,7 +185,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Source, UploadEvents
   #finish (): void {
     this.#over = true
     this.#unwatch()
-    this.#x.signal.removeEventListener('abort', this)
+    this.#x.ending.ignore(this)
   }
 
   /** Ends it with an error for whoever waits: the caller before the head, the reader of the body after it. */

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { buildConnector, Client, type Dispatcher } from 'undici'
+import type { EndListener, EndSignal } from '../pipeline/end-signal.ts'
 import { Fault } from '../pipeline/faults.ts'
 
 export interface ConnectionSettings {
@@ -98,14 +99,14 @@ export class Connections {
   }
 
   /** A free connection, or a promise of one. Rejects with UPSTREAM_BUSY when too many wait or none gets free in time. */
-  take (signal: AbortSignal): Link | Promise<Link> {
+  take (ending: EndSignal): Link | Promise<Link> {
     const idle = this.#idle.pop()
     if (idle !== undefined) return idle
     if (this.#all.size < this.#settings.maxConnections) return this.#open()
     if (this.#waiters.size >= this.#settings.maxWaiting) {
       return Promise.reject(new Fault('UPSTREAM_BUSY', `${this.#waiters.size} exchanges wait for a connection`))
     }
-    return this.#wait(signal)
+    return this.#wait(ending)
   }
 
   returned (link: Link): void {
@@ -166,22 +167,22 @@ export class Connections {
     return link
   }
 
-  #wait (signal: AbortSignal): Promise<Link> {
+  #wait (ending: EndSignal): Promise<Link> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         this.#waiters.delete(waiter)
         clearTimeout(timer)
-        signal.removeEventListener('abort', onAbort)
+        ending.ignore(waiter)
       }
-      const waiter: Waiter = {
+      const waiter: Waiter & EndListener = {
         resolve: (link) => { settle(); resolve(link) },
         reject: (error) => { settle(); reject(error) },
+        onExchangeEnd: (reason) => waiter.reject(reason),
       }
-      const onAbort = (): void => waiter.reject(Fault.from(signal.reason))
       const { connectTimeoutMs } = this.#settings
       const timer = setTimeout(() => waiter.reject(new Fault('UPSTREAM_BUSY', `no connection got free in ${connectTimeoutMs} ms`)), connectTimeoutMs)
       this.#waiters.add(waiter)
-      signal.addEventListener('abort', onAbort)
+      ending.listen(waiter)
     })
   }
 

@@ -102,7 +102,7 @@ class TargetGroup implements Upstream {
       x.tries++
       let attempt: Attempt | undefined
       try {
-        const taken = connections.take(x.signal)
+        const taken = connections.take(x.ending)
         const link = taken instanceof Promise ? await taken : taken
         attempt = new Attempt(x, link, this.#attempt)
         return await attempt.run()
@@ -133,7 +133,7 @@ class TargetGroup implements Upstream {
  * the target closed it at the same moment, and a request that may be sent twice is sent again (RFC 9112 section 9.3.1).
  */
 function mayRetry (fault: Fault, attempt: Attempt | undefined, x: Exchange): boolean {
-  if (x.signal.aborted) return false
+  if (x.ending.reason !== undefined) return false
   if (attempt === undefined || !attempt.sent) return fault.row.retry === 'unsent'
   const stale = fault.code === 'UPSTREAM_RESET' && attempt.onUsedConnection && !attempt.answered
   return stale && x.requestBody === undefined && idempotent.has(x.request.method)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { encodeFromAgent, frame } from '../../proto/codec/index.ts'
 import type { AgentClient } from '../../proxy/decisions/index.ts'
+import { EndSignal } from '../../proxy/pipeline/end-signal.ts'
 import { Fault } from '../../proxy/pipeline/faults.ts'
 import { consult, ready } from '../support/consulted.ts'
 import { allow, decision, rawAgent, type RawAgent, type Script } from '../support/raw-agent.ts'
@@ -289,10 +290,10 @@ test('drain waits for the open exchanges, and takes no new ones', async (t) => {
 
 test('a client that goes away: the agent is told, and its answer is not waited for', async (t) => {
   const { agent, client } = await scripted(t, { onEvent () {} })
-  const gone = new AbortController()
-  const asked = consult(client, { signal: gone.signal }, { timeoutMs: 10_000 })
+  const ending = new EndSignal()
+  const asked = consult(client, { ending }, { timeoutMs: 10_000 })
   await agent.seen(({ kind }) => kind === 'request_headers')
-  gone.abort(new Fault('CLIENT_GONE'))
+  ending.end(new Fault('CLIENT_GONE'))
   const { x } = await asked
   assert.equal(x.fault?.code, 'CLIENT_GONE')
   const cancel = await agent.seen(({ kind }) => kind === 'cancel')

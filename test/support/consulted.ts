@@ -1,6 +1,7 @@
 import type { TestContext } from 'node:test'
 import { agentFilter, connectAgent, type AgentClient, type AgentOptions, type FilterSettings } from '../../proxy/decisions/index.ts'
 import { bodyOf, type Body } from '../../proxy/pipeline/body.ts'
+import { EndSignal } from '../../proxy/pipeline/end-signal.ts'
 import { Exchange, type Client, type Filter, type Reply } from '../../proxy/pipeline/exchange.ts'
 import { HeaderList } from '../../proxy/pipeline/headers.ts'
 import { serve } from '../../proxy/pipeline/serve.ts'
@@ -30,7 +31,7 @@ export interface Asked {
   query?: string
   headers?: Record<string, string>
   body?: string | Buffer | Body
-  signal?: AbortSignal
+  ending?: EndSignal
   /** What the upstream does; answers 200 "upstream" when absent. Gets the request's body whole. */
   upstream?: (x: Exchange, body: string) => Reply | Promise<Reply>
 }
@@ -62,7 +63,7 @@ export async function through (filters: readonly Filter[], asked: Asked = {}): P
       headers: HeaderList.from(asked.headers ?? {}),
     },
     requestBody: typeof body === 'string' || Buffer.isBuffer(body) ? bodyOf(Buffer.from(body)) : body,
-    signal: asked.signal ?? new AbortController().signal,
+    ending: asked.ending ?? new EndSignal(),
   })
   let upstream: Outcome['upstream']
   let status = 0

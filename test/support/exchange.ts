@@ -1,5 +1,6 @@
 import { readPath } from '../../proxy/pipeline/path.ts'
 import { Exchange, type RequestHead } from '../../proxy/pipeline/exchange.ts'
+import { EndSignal } from '../../proxy/pipeline/end-signal.ts'
 import { HeaderList } from '../../proxy/pipeline/headers.ts'
 import type { Body } from '../../proxy/pipeline/body.ts'
 
@@ -10,7 +11,7 @@ interface Given {
   readonly headers?: readonly string[]
   readonly body?: Body
   readonly address?: string
-  readonly signal?: AbortSignal
+  readonly ending?: EndSignal
 }
 
 /** A request head as a listener would make it. */
@@ -27,6 +28,6 @@ export function exchangeOf (given: Given = {}): Exchange {
   return new Exchange({
     id: 'test-exchange', startedMs: performance.now(), listener: 'test',
     peer: { address: given.address ?? '192.0.2.1', port: 40_000, tls: undefined },
-    request: headOf(given), requestBody: given.body, signal: given.signal ?? new AbortController().signal,
+    request: headOf(given), requestBody: given.body, ending: given.ending ?? new EndSignal(),
   })
 }
