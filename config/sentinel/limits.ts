@@ -10,7 +10,7 @@ export const limits = block({
   maxHeaderCount: setting(integer(1, 10_000), 100, 'Most header fields of a request.'),
   maxBodySize: setting(size, '10MiB', 'Largest request body; 0 = no limit. Routes may say otherwise.', { aliases: ['max-body-size-bytes'] }),
   maxInFlightRequests: setting(many, 10_000, 'Requests that are worked on at a time; more get 503.'),
-  maxTotalConnections: setting(many, 10_000, 'Connections of all listeners together.', { aliases: ['max-connections'] }),
+  maxTotalConnections: setting(many, 10_000, 'Connections of each listener; more are closed as soon as they are accepted.', { aliases: ['max-connections'] }),
   maxConnectionsPerClient: anything('Connections of one address.'),
   maxHeaderNameBytes: anything('Longest name of a header field.'),
   maxHeaderValueBytes: anything('Longest value of a header field.'),

@@ -82,7 +82,7 @@ const fields = {
   requestTimeout: setting(durationWithin('1ms'), '60s', 'How long a client may take to send a request head, and to send more of a body.', { aliases: ['request-timeout-secs'] }),
   keepaliveTimeout: setting(durationWithin('1ms'), '75s', 'How long a connection may stay open without a request.', { aliases: ['keepalive-timeout-secs'] }),
   keepaliveMaxRequests: optional(integer(1, 1_000_000_000), 'Requests on one connection before it is closed; without it there is no such limit.'),
-  trustedProxies: list(ipRange, [], 'Senders whose `X-Forwarded-*` and `Forwarded` fields are believed.'),
+  trustedProxies: list(ipRange, [], 'Senders whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed.'),
   tls,
   maxConcurrentStreams: anything('Streams of one HTTP/2 connection.'),
   defaultRoute: notBuilt(optional(ref('route'), 'Route for requests that no other route matches.')),
