@@ -6,7 +6,7 @@ import { size } from '../schema/quantities.ts'
 import { regex } from '../schema/regex.ts'
 import type { ValueType } from '../schema/value.ts'
 import { unfit } from '../schema/value.ts'
-import { anyText, integer, ref, textLike } from '../schema/values.ts'
+import { anyText, bool, integer, ref, textLike } from '../schema/values.ts'
 
 const priorities: Readonly<Record<string, number>> = { critical: 1000, high: 100, normal: 50, low: 10 }
 
@@ -80,7 +80,7 @@ const matches = block({
   method: list(method, [], 'Methods.'),
   header: blocks(nameAndValue, 'A request header field.', { args: ['name', 'value'] }),
   queryParam: blocks(queryNameAndValue, 'A parameter of the query.', { args: ['name', 'value'] }),
-  hostRegex: anything('An expression for the host.'),
+  hostRegex: list(regex, [], 'An expression found anywhere in the host, which is in lower case and without the port.'),
 }, 'Which requests the route takes: all kinds of conditions must hold, of one kind any. Headers and parameters must all be there.', { aliases: ['match'] })
 
 const policies = block({
@@ -130,6 +130,7 @@ const quiet = { quiet: true }
 const fields = {
   priority: setting(priority, 'normal', 'Which of several matching routes wins: higher first, then the more specific, then the earlier in the file. critical = 1000, high = 100, normal = 50, low = 10.'),
   matches,
+  enabled: setting(bool, true, 'Whether the route is there at all.'),
   upstream: optional(ref('upstream'), 'Where requests go.'),
   otherUpstreams: list(ref('upstream'), [], 'Upstreams that an agent of this route may choose in place of `upstream`.'),
   filters: filtersOrBlock,
@@ -160,7 +161,6 @@ const fields = {
   wafEnabled: anything('Show that a firewall is meant to be there.'),
   errorPages: anything('Own pages for errors.'),
   circuitBreaker: anything('Belongs to upstreams and agents.'),
-  enabled: anything('Switch the route off.'),
   timeout: anything('Time for the whole request.', { aliases: ['timeout-secs', 'timeout-ms'] }),
   failureMode: anything('What a failing agent means on this route.'),
   hedge: anything('Ask two targets and take the first answer.'),

@@ -44,7 +44,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       held.push(() => lease.release())
       return [upstream.id, lease.value] as const
     }))
-    const router = compileRouter(config.routes.map((route) => ({
+    const router = compileRouter(config.routes.filter(({ enabled }) => enabled).map((route) => ({
       matches: route.matches, priority: route.priority, value: compileRoute(route, config, responders, around),
     })))
     const users = countUsers()

@@ -32,7 +32,7 @@ export function statusOf (facts: StatusFacts): StatusJson {
     listeners: facts.listeners.map(({ id, address, connections }) => ({
       id, address, connections, protocol: config.listeners.find((listener) => listener.id === id)?.protocol ?? 'http',
     })),
-    routes: config.routes.map(({ id, upstream, filters, agents }) => ({
+    routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, filters, agents }) => ({
       id, upstream: upstream ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),
     upstreams: config.upstreams.map(({ id, targets }) => ({ id, targets: targets.map(({ address }) => address.text) })),

@@ -15,6 +15,7 @@ export interface Matches {
   readonly pathPrefix: readonly string[]
   readonly pathRegex: ReadonlyArray<{ test (text: string): boolean }>
   readonly host: readonly string[]
+  readonly hostRegex: ReadonlyArray<{ test (text: string): boolean }>
   readonly method: readonly string[]
   readonly header: readonly NamedMatch[]
   readonly queryParam: readonly NamedMatch[]
@@ -54,6 +55,9 @@ export function compileMatches (m: Matches): Matcher[] {
     matchers.push({ name: 'method', holds: ({ head }) => methods.has(head.method) })
   }
   if (m.host.length > 0) matchers.push({ name: 'host', holds: hostTest(m.host) })
+  if (m.hostRegex.length > 0) {
+    matchers.push({ name: 'host-regex', holds: ({ host }) => m.hostRegex.some((regex) => regex.test(host)) })
+  }
   if (m.path.length > 0) {
     const paths = new Set(m.path)
     matchers.push({ name: 'path', holds: ({ head }) => paths.has(head.path) })
@@ -112,6 +116,7 @@ export function specificity (m: Matches): number {
   if (m.pathRegex.length > 0) sum += 5_000
   if (m.pathPrefix.length > 0) sum += 1_000 + longest(m.pathPrefix)
   if (m.host.length > 0) sum += m.host.some((host) => host.startsWith('*')) ? 50 : 70
+  if (m.hostRegex.length > 0) sum += 60
   for (const { value } of m.header) sum += value === undefined ? 20 : 30
   for (const { value } of m.queryParam) sum += value === undefined ? 15 : 25
   if (m.method.length > 0) sum += 10

@@ -54,6 +54,15 @@ test('an https listener serves, says so to the upstream, and takes a renewed cer
   await assert.rejects(request(sentinel.port(), '/'), /ECONNRESET|socket hang up/, 'plain HTTP on a TLS port is no answer')
 })
 
+test('a route that is switched off is not there', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const kdl = siteWith(upstream.port, '', [])
+  const sentinel = await startSentinel(t, kdl)
+  assert.equal((await sentinel.get('/')).status, 200)
+  assert.equal((await sentinel.reload(kdl.replace('upstream "app" }', 'enabled #false; upstream "app" }'))).event, 'reloaded')
+  assert.equal((await sentinel.get('/')).status, 404)
+})
+
 test('weights share the requests, and a target that is down is left out of an unsent request', async (t) => {
   const one = await startRecordingUpstream(t, (_, response) => response.end('one'))
   const two = await startRecordingUpstream(t, (_, response) => response.end('two'))

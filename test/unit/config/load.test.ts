@@ -32,7 +32,7 @@ describe('loading a configuration', () => {
       id: 'web', address: { host: '127.0.0.1', port: 8080, text: '127.0.0.1:8080' }, protocol: 'http', requestTimeout: 60_000, keepaliveTimeout: 75_000,
       keepaliveMaxRequests: undefined, trustedProxies: [], tls: undefined,
     }]])
-    assert.deepEqual(routes[0]?.matches, { path: [], pathPrefix: ['/'], pathRegex: [], host: [], method: [], header: [], queryParam: [] })
+    assert.deepEqual(routes[0]?.matches, { path: [], pathPrefix: ['/'], pathRegex: [], host: [], hostRegex: [], method: [], header: [], queryParam: [] })
     assert.deepEqual([routes[0]?.priority, routes[0]?.upstream, routes[0]?.maxBodySize], [50, 'app', undefined])
     assert.deepEqual(upstreams[0]?.targets.map(({ address, weight }) => [address.text, weight]), [['127.0.0.1:3000', 1]])
     assert.deepEqual(upstreams[0]?.connectionPool, { maxConnections: 100, idleTimeout: 60_000 })

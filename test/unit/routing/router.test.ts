@@ -4,7 +4,7 @@ import { hostName, type Matches } from '../../../proxy/routing/match.ts'
 import { compileRouter } from '../../../proxy/routing/router.ts'
 import { headOf } from '../../support/exchange.ts'
 
-const nothing: Matches = { path: [], pathPrefix: [], pathRegex: [], host: [], method: [], header: [], queryParam: [] }
+const nothing: Matches = { path: [], pathPrefix: [], pathRegex: [], host: [], hostRegex: [], method: [], header: [], queryParam: [] }
 const route = (value: string, matches: Partial<Matches>, priority = 50) => ({ value, priority, matches: { ...nothing, ...matches } })
 const matched = (routes: Parameters<typeof compileRouter<string>>[0], given: Parameters<typeof headOf>[0]) => compileRouter(routes).match(headOf(given))
 
@@ -43,6 +43,12 @@ test('a wildcard host holds at any depth below, not for the name itself', () => 
   assert.equal(matched(routes, { authority: 'a.b.home.lan' }), 'any')
   assert.equal(matched(routes, { authority: 'home.lan' }), undefined)
   assert.equal(matched(routes, { authority: 'evilhome.lan' }), undefined)
+})
+
+test('a regular expression searches the host, beside other hosts that must hold too', () => {
+  const routes = [route('shop', { hostRegex: [/^shop-\d+\./] })]
+  assert.equal(matched(routes, { authority: 'shop-12.example.test:8080' }), 'shop')
+  assert.equal(matched(routes, { authority: 'myshop-12.example.test' }), undefined)
 })
 
 test('several lines of one matcher are alternatives, different matchers must all hold', () => {
