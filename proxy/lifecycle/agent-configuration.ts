@@ -20,14 +20,21 @@ export function reportRefusals (config: SentinelConfig, runtimes: readonly Agent
   return runtimes.flatMap(({ id, client }) => client.refusals.map((refused) => describeRefusal(config, id, refused)))
 }
 
+/** A change that an agent said it would take. */
+export interface AgentChange {
+  readonly agent: string
+  /** Makes it. Gives the refusal of an agent that does not keep its word. */
+  readonly apply: () => Promise<Refusal | undefined>
+}
+
 /**
  * Asks every agent whose configuration differs whether it would take the new one. Rejects with the first refusal, and nothing has
  * changed then; otherwise gives what makes the change.
  */
 export async function judgeAgents (
   next: SentinelConfig, old: SentinelConfig, runtimes: ReadonlyMap<string, Lease<AgentRuntime>>,
-): Promise<Array<() => Promise<void>>> {
-  const changes: Array<() => Promise<void>> = []
+): Promise<AgentChange[]> {
+  const changes: AgentChange[] = []
   for (const agent of next.agents) {
     const before = old.agents.find(({ id }) => id === agent.id)
     const { json, version } = agentConfiguration(agent)
@@ -36,7 +43,13 @@ export async function judgeAgents (
     const refused = await client.configure({ json, version }, { validateOnly: true })
     const [first] = refused
     if (first !== undefined) throw new Error(describeRefusal(next, agent.id, first).text)
-    changes.push(async () => { await client.configure({ json, version }, { validateOnly: false }) })
+    changes.push({
+      agent: agent.id,
+      async apply () {
+        const [problem] = await client.configure({ json, version }, { validateOnly: false })
+        return problem === undefined ? undefined : describeRefusal(next, agent.id, problem)
+      },
+    })
   }
   return changes
 }

@@ -7,7 +7,7 @@ import type { StatusJson } from '../admin/status.ts'
 import { createListener, type Listener } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
-import { serve, type Site } from '../pipeline/serve.ts'
+import { serve } from '../pipeline/serve.ts'
 import { agentConfiguration, agentIdentity, openAgent, type AgentRuntime } from './agent-runtime.ts'
 import { judgeAgents, reportRefusals } from './agent-configuration.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
@@ -88,7 +88,7 @@ export class Proxy {
       this.#running = await this.#build(config)
       await this.#settleAgents(this.#running)
       await this.#openAdmin(config)
-      for (const listener of config.listeners) await this.#openListener(listener, config)
+      for (const listener of config.listeners) await this.#openListener(listener, this.#running)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
     } catch (error) {
@@ -108,7 +108,7 @@ export class Proxy {
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted. */
   reload (): Promise<void> {
     this.#reloading = this.#reloading.then(async () => {
-      if (this.#state !== 'running') return
+      if (this.#state !== 'running') return this.#log.warn('not reloaded: the proxy is starting or stopping', { event: 'reload-ignored' })
       try {
         await this.#takeOver()
         this.#lastError = undefined
@@ -123,14 +123,22 @@ export class Proxy {
     return this.#reloading
   }
 
+  /** After a log rotation. A file that cannot be opened leaves the old one in use, and the log says so. */
   reopenLogs (): void {
-    this.#running.instruments.reopenLogs()
+    if (this.#state !== 'running') return
+    try {
+      this.#running.instruments.reopenLogs()
+      this.#log.info('log files opened anew', { event: 'logs-reopened' })
+    } catch (error) {
+      this.#log.error('the access log could not be opened anew: the old file stays in use', { event: 'logs-not-reopened', error })
+    }
   }
 
   /** Stops accepting, lets open exchanges end within the configured time, stops agents, removes sockets. */
   async stop (): Promise<void> {
     if (this.#state === 'draining') return
     this.#state = 'draining'
+    await this.#reloading // What it opens must be known to be closed.
     await this.#closeAll(AbortSignal.timeout(this.#running.config.system.gracefulShutdownTimeout))
   }
 
@@ -142,15 +150,21 @@ export class Proxy {
     this.#refuseSharedSockets(config)
     const next = await this.#build(config)
     const opened: string[] = []
+    let certificates: ReadonlyArray<ReturnType<typeof listenerSettings>>
     try {
       await this.#settleAgents(next, old)
       const changed = await judgeAgents(config, old.config, next.agents)
+      certificates = config.listeners.map((listener) => listenerSettings(listener, config))
       for (const listener of config.listeners) {
         if (this.#listeners.has(listener.id)) continue
-        await this.#openListener(listener, config)
+        await this.#openListener(listener, next)
         opened.push(listener.id)
       }
-      for (const apply of changed) await apply()
+      for (const { agent, apply } of changed) {
+        const refused = await apply()
+        // It said that it would take it: nothing can be undone any more, so it is told.
+        if (refused !== undefined) this.#log.error(refused.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent })
+      }
     } catch (error) {
       for (const id of opened) await this.#closeListener(id, AbortSignal.abort())
       release(next)
@@ -159,7 +173,7 @@ export class Proxy {
     // From here on new exchanges see the new configuration; nothing below can fail.
     this.#running = next
     this.#log.setLevel(logLevel(config))
-    for (const listener of config.listeners) this.#renewCertificate(listener, config)
+    for (const { id, tls } of certificates) this.#renewCertificate(id, tls)
     for (const id of [...this.#listeners.keys()].filter((id) => !config.listeners.some((listener) => listener.id === id))) {
       void this.#closeListener(id, AbortSignal.timeout(config.system.gracefulShutdownTimeout))
     }
@@ -233,14 +247,15 @@ export class Proxy {
     this.metricsAddress = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
   }
 
-  async #openListener (config: ListenerConfig, all: SentinelConfig): Promise<void> {
+  /** `first` serves until the configuration that opens the listener is the running one. */
+  async #openListener (config: ListenerConfig, first: Running): Promise<void> {
     const own = this.#log.child({ component: 'listener', listener: config.id })
-    let site: Site | undefined
-    const listener = createListener(listenerSettings(config, all), {
+    let site = first.snapshot.siteOf(config.id)! // The configuration that opens a listener has it.
+    const listener = createListener(listenerSettings(config, first.config), {
       serve: (x, client) => {
         // A request whose head was half there when its listener left the configuration is served as it was meant to be.
         site = this.#running.snapshot.siteOf(config.id) ?? site
-        return serve(x, site!, client) // The configuration that opens the listener has it.
+        return serve(x, site, client)
       },
       log: ({ code, detail, peer }) => own.info(detail, { code, peer }),
     })
@@ -250,7 +265,7 @@ export class Proxy {
       const why = error instanceof Error ? error.message : String(error)
       throw new StartError(`listener '${config.id}' cannot listen on ${config.address.text}: ${why}`, [], error)
     }
-    this.#listeners.set(config.id, { listener, key: bindingKey(config, all) })
+    this.#listeners.set(config.id, { listener, key: bindingKey(config, first.config) })
   }
 
   async #closeListener (id: string, deadline: AbortSignal): Promise<void> {
@@ -285,9 +300,13 @@ export class Proxy {
     }
   }
 
-  #renewCertificate (listener: ListenerConfig, config: SentinelConfig): void {
-    const { tls } = listenerSettings(listener, config)
-    if (tls !== undefined) this.#listeners.get(listener.id)?.listener.replaceTls(tls)
+  #renewCertificate (id: string, tls: ReturnType<typeof listenerSettings>['tls']): void {
+    if (tls === undefined) return
+    try {
+      this.#listeners.get(id)?.listener.replaceTls(tls)
+    } catch (error) {
+      this.#log.error(`listener '${id}' keeps its certificate: the new one cannot be used`, { event: 'certificate-kept', error })
+    }
   }
 
   async #closeAll (deadline: AbortSignal): Promise<void> {

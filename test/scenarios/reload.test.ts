@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { rawAgent } from '../support/raw-agent.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
 import { scriptedAgent, siteWith } from '../support/scripted-agent.ts'
@@ -127,4 +128,15 @@ test('a reload takes no agent and no upstream from a request that is under way',
   assert.deepEqual([answer.status, answer.text], [200, 'old upstream'])
   const record = await sentinel.accessed(({ path }) => path === '/under-way')
   assert.deepEqual(record.agents!.map(({ agent, verdict }) => `${String(agent)} ${String(verdict)}`), ['first allow', 'second allow', 'second allow', 'first allow'], 'responses pass in reverse order')
+})
+
+test('an agent that refuses what it had accepted is told of in the log', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const liar = await rawAgent(t, { configure: ({ validateOnly, configJson }) =>
+    validateOnly || configJson.includes('one') ? { accepted: true, problems: [] } : { accepted: false, problems: [{ path: ['word'], message: 'changed my mind', hint: '' }] } })
+  const kdl = (word: string): string => siteWith(upstream.port, `agent "liar" { unix-socket ${JSON.stringify(liar.path)}; managed #false; config { word "${word}" } }`, ['liar'])
+  const sentinel = await startSentinel(t, kdl('one'))
+  assert.equal((await sentinel.reload(kdl('two'))).event, 'reloaded')
+  const said = await sentinel.logged(({ event }) => event === 'agent-refused')
+  assert.match(said.msg!, /sentinel\.kdl:\d+:\d+: agent 'liar' refuses its configuration \(word\): changed my mind/)
 })
