@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fromDist } from '../support/paths.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { scripted, scriptedAgent, siteWith, type Script } from '../support/scripted-agent.ts'
 import { runSentinel, startSentinel } from '../support/sentinel.ts'
@@ -104,11 +105,6 @@ test('decisions of an agent reach client and upstream as they were made', async 
     assert.deepEqual([passed.status, passed.text], [200, 'something fine'])
   })
 
-  await t.test('more time, asked for once, is granted within max-timeout', async () => {
-    const answer = await ask('/more-time', { request: { do: 'sleep', ms: 1 } })
-    assert.equal(answer.status, 200)
-  })
-
   await t.test('client copies of a header that an agent sets are removed, whatever their spelling', async () => {
     await sentinel.request('/spoof', { headers: { 'X-User': 'root', x_user: 'root', 'X.User': 'root', 'X-Users': 'kept' } })
     const names = lastSeen().rawHeaders.filter((_, i) => i % 2 === 0)
@@ -144,6 +140,30 @@ test('an agent may choose another upstream that the route lists, and no other', 
   assert.equal((await choose('hidden')).status, 503)
   const record = await sentinel.accessed(({ path }) => path === '/hidden')
   assert.equal(record.fault, 'AGENT_BAD_REPLY')
+})
+
+test('an agent that asks for more time gets it, within max-timeout; one that does not runs into its deadline', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('slow', 'timeout "300ms"; max-timeout "1500ms"'), ['slow']))
+  await sentinel.get('/warm')
+  const ask = (path: string, what: 'sleep' | 'more-time', ms: number) => sentinel.request(path, { headers: scripted({ request: { do: what, ms } }) })
+  assert.equal((await ask('/more', 'more-time', 800)).status, 200)
+  assert.equal((await ask('/less', 'sleep', 800)).status, 503)
+  assert.equal((await ask('/too-much', 'more-time', 4_000)).status, 503)
+  assert.equal((await sentinel.accessed(({ path }) => path === '/too-much')).fault, 'AGENT_TIMEOUT')
+})
+
+test('bodies are replaced by an agent on the way there and on the way back, and framed anew', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const bodies = `agent "bodies" { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'bodies.js'))} }`
+  const sentinel = await startSentinel(t, siteWith(upstream.port, bodies, ['bodies']))
+  const answer = await sentinel.request('/', { method: 'POST', body: 'my card is 4111-1111-1111-1111, thanks' })
+  assert.equal(upstream.requests.at(-1)!.body.toString(), 'my card is [card], thanks')
+  assert.equal(upstream.requests.at(-1)!.headers['content-length'], '25')
+  assert.equal(answer.text, 'MY CARD IS [CARD], THANKS')
+  const blocked = await sentinel.request('/', { method: 'POST', body: 'forbidden' })
+  assert.equal(blocked.status, 422)
+  assert.equal(upstream.requests.length, 1)
 })
 
 test('in monitor mode an agent is asked and recorded, never applied', async (t) => {
