@@ -1,12 +1,14 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { KdlEntry, KdlNode, KdlProp } from './nodes.ts'
-import type { Position, Problem } from './position.ts'
+import type { Position, Problem, Severity } from './position.ts'
 import { nearest } from './nearest.ts'
 
 export interface SubstituteOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly problems: Problem[]
+  /** What is not there is only a warning, and files are not read: what depends on them is left unjudged. */
+  readonly textOnly?: boolean
   /** Collects every value that came from outside, for whoever writes logs. */
   readonly secrets: Set<string>
 }
@@ -28,19 +30,21 @@ function replaced<T extends KdlEntry> (entry: T, options: SubstituteOptions): T 
   if (typeof entry.value !== 'string' || !entry.value.includes('${')) return entry
   const written = entry.value
   let outside = false
-  const problemsBefore = options.problems.length
+  let unknown = false
   const value = written.replace(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, inner: string | undefined, close: string) => {
     if (inner === undefined) return '${'
     if (close === '') {
-      report(options, entry.at, "'${' is never closed", "a '}' is missing; write $${ for a plain ${")
+      report(options, 'error', entry.at, "'${' is never closed", "a '}' is missing; write $${ for a plain ${")
+      unknown = true
       return whole
     }
     outside = true
     const found = lookUp(inner, entry.at, options)
+    if (found === undefined) unknown = true
     if (found !== undefined && found !== '') options.secrets.add(found)
     return found ?? ''
   })
-  if (options.problems.length > problemsBefore) return { ...entry, value, written, unusable: true }
+  if (unknown) return { ...entry, value, written, unusable: true }
   return outside ? { ...entry, value, written } : { ...entry, value }
 }
 
@@ -48,7 +52,7 @@ function lookUp (inner: string, at: Position, options: SubstituteOptions): strin
   if (inner.startsWith('file:')) return fromFile(inner.slice(5), at, options)
   const [, name = '', fallback] = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/.exec(inner) ?? []
   if (name === '') {
-    report(options, at, `'\${${inner}}' is not a name`, 'there are ${NAME}, ${NAME:-default} and ${file:/path}; write $${ for a plain ${')
+    report(options, 'error', at, `'\${${inner}}' is not a name`, 'there are ${NAME}, ${NAME:-default} and ${file:/path}; write $${ for a plain ${')
     return undefined
   }
   const value = options.env[name]
@@ -57,11 +61,12 @@ function lookUp (inner: string, at: Position, options: SubstituteOptions): strin
   if (value !== undefined) return value
   const near = nearest(name, Object.keys(options.env))
   const other = near === undefined ? '' : `did you mean ${near}? `
-  report(options, at, `the environment has no ${name}`, `${other}a default is written \${${name}:-default}`)
+  report(options, options.textOnly === true ? 'warning' : 'error', at, `the environment has no ${name}`, `${other}a default is written \${${name}:-default}`)
   return undefined
 }
 
 function fromFile (path: string, at: Position, options: SubstituteOptions): string | undefined {
+  if (options.textOnly === true) return undefined
   const full = resolve(dirname(at.file), path)
   try {
     const facts = statSync(full)
@@ -69,7 +74,7 @@ function fromFile (path: string, at: Position, options: SubstituteOptions): stri
     if (facts.size > maxSecretBytes) throw new Error(`it is larger than ${maxSecretBytes} bytes`)
     return readFileSync(full, 'utf8').replace(/\r?\n$/, '')
   } catch (error) {
-    report(options, at, `the file '${path}' cannot be read`, reason(error))
+    report(options, 'error', at, `the file '${path}' cannot be read`, reason(error))
     return undefined
   }
 }
@@ -83,6 +88,6 @@ function reason (error: unknown): string {
   return code ?? error.message
 }
 
-function report (options: SubstituteOptions, position: Position, message: string, hint: string): void {
-  options.problems.push({ severity: 'error', code: 'CONFIG_ENVIRONMENT', message, hint, position })
+function report (options: SubstituteOptions, severity: Severity, position: Position, message: string, hint: string): void {
+  options.problems.push({ severity, code: 'CONFIG_ENVIRONMENT', message, hint, position })
 }

@@ -2,9 +2,10 @@ import { nearest } from '../kdl/nearest.ts'
 import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import { shown } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
-import type { Field, FieldOptions, Fields, Infer, Place } from './field.ts'
-import { kebab, unreadable } from './field.ts'
-import type { BlockOptions, Content } from './read-block.ts'
+import type { Field, FieldOptions, Fields, Infer, OlderForms, Place } from './field.ts'
+import { unreadable } from './field.ts'
+import type { Content } from './distribute.ts'
+import type { BlockOptions } from './read-block.ts'
 import { readBlock, wholeScope } from './read-block.ts'
 import { noteSpelling, refuseAnnotation, single } from './read-value.ts'
 
@@ -77,6 +78,10 @@ function oneEach (node: KdlNode, args: readonly string[] | undefined): readonly 
 
 export interface NamedOptions<F extends Fields, T> extends BlockOptions<F, Infer<F> & Named, T> {
   readonly min?: number
+  /** It stands on its own, `namespace "a" { … }`; a block that gathers several is another spelling. */
+  readonly direct?: boolean
+  /** What stands inside has names of its own. */
+  readonly namespace?: boolean
 }
 
 /**
@@ -86,24 +91,46 @@ export interface NamedOptions<F extends Fields, T> extends BlockOptions<F, Infer
 export function named<F extends Fields, T = Infer<F> & Named> (
   kind: string, fields: F, doc: string, options: NamedOptions<F, T> = {},
 ): Field<readonly T[]> {
+  const { direct } = options
   return {
-    row: { ...plain(options), shape: 'blocks', doc, fields, kind },
+    row: { ...plain(options), shape: 'blocks', doc, fields, kind, ...direct === true ? { direct } : {} },
     read (given, place) {
-      for (const node of given) noteSpelling(node, place)
       const found: T[] = []
-      for (const node of gathered(given, place, [kind], [place.name, ...options.aliases ?? []])) {
-        const named = nameOf(node, kind, place)
-        if (named === undefined) continue
-        const { id, rest } = named
-        place.report.define(kind, id, node.args[0]?.at ?? node.at)
-        const read = readBlock(fields, rest, { ...place, at: node.at, scope: `${kind} '${id}'` }, { ...options, extra: { id, at: node.at } })
+      for (const { id, at, rest } of namedNodes(given, kind, place, options)) {
+        const names = options.namespace !== true ? place.names : place.names === '' ? id : `${place.names}:${id}`
+        const read = readBlock(fields, rest, { ...place, names, at, scope: `${kind} '${id}'` }, { ...options, extra: { id, at } })
         if (read !== unreadable) found.push(read)
       }
-      const empty = given.every(node => node.children === undefined || node.children.length === 0)
+      const empty = given.every(node => node.name !== kind && (node.children === undefined || node.children.length === 0))
       if (empty && (options.min ?? 0) > 0 && place.excused !== true) place.report.error('CONFIG_MISSING', `there is no ${kind}`, place.at, `write ${place.name} { ${kind} "name" { … } }`)
       return found
     },
   }
+}
+
+interface NamedNode {
+  readonly id: string
+  readonly at: Position
+  readonly rest: Content
+}
+
+/** The nodes with their names, each name defined. */
+export function namedNodes (given: readonly KdlNode[], kind: string, place: Place, options: FieldOptions & { readonly direct?: boolean, readonly namespace?: boolean }): NamedNode[] {
+  for (const node of given) {
+    const preferred = options.direct === true ? node.name === kind : node.name === place.name
+    if (preferred) continue
+    const meant = options.direct === true ? kind : node.name === kind ? `${place.name} { ${kind} … }` : place.name
+    place.report.note('CONFIG_OTHER_SPELLING', `'${node.name}' is another spelling of '${meant}'`, node.at)
+  }
+  return gathered(given, place, [kind], [place.name, ...options.aliases ?? []]).flatMap(node => {
+    const named = nameOf(node, kind, place)
+    if (named === undefined) return []
+    if (options.namespace === true && named.id.includes(':')) {
+      place.report.error('CONFIG_TYPE', `the name of a ${kind} must not contain ':', found '${named.id}'`, node.args[0]?.at ?? node.at, `':' stands between the names of a namespace and what is in it`)
+    }
+    place.report.define(kind, named.id, node.args[0]?.at ?? node.at, place)
+    return [{ ...named, at: node.at }]
+  })
 }
 
 /** The id is the first value; old files also write `id="…"`. */
@@ -145,13 +172,19 @@ export function gathered (given: readonly KdlNode[], place: Place, own: readonly
   })
 }
 
+interface Printable extends FieldOptions {
+  readonly args?: readonly string[]
+  readonly older?: OlderForms
+}
+
 /** The printable part of a block's options. */
-function plain (options: FieldOptions & { readonly args?: readonly string[] }): FieldOptions & { readonly args?: readonly string[] } {
-  const { name, aliases, since, args } = options
+function plain ({ name, aliases, since, example, args, older }: Printable): Printable {
   return {
     ...(name === undefined ? {} : { name }),
     ...(aliases === undefined ? {} : { aliases }),
     ...(since === undefined ? {} : { since }),
-    ...(args === undefined ? {} : { args: args.map(kebab) }),
+    ...(example === undefined ? {} : { example }),
+    ...(args === undefined ? {} : { args }),
+    ...(older === undefined ? {} : { older }),
   }
 }

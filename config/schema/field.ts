@@ -12,7 +12,20 @@ export interface FieldOptions {
   readonly aliases?: readonly Alias[]
   /** Version that brought the setting; the first one unless given. */
   readonly since?: string
+  /** Of a block: what somebody would write, as it stands in the block around it. The reference shows it, a test loads it. */
+  readonly example?: string
 }
+
+/** Another shape that files give a setting: `service-type "static" { … }` for `static-files { … }`. Names alone are aliases. */
+export interface OlderForm {
+  readonly doc: string
+  /** Whether this node has the older shape; every node of the name unless given. */
+  readonly when?: (node: KdlNode) => boolean
+  /** The same in the preferred form, made from the nodes of the given one (spread them: they know their places and comments). */
+  readonly into: (node: KdlNode) => readonly KdlNode[]
+}
+
+export type OlderForms = Readonly<Record<string, OlderForm>>
 
 /** Where something is read: for messages and paths. */
 export interface Place {
@@ -22,10 +35,24 @@ export interface Place {
   readonly at: Position
   /** What the block is called in a message: "listener 'web'", "the file". */
   readonly scope: string
-  readonly folder: string
+  /** Whose names are defined here: '' for everybody's, "tenant" or "tenant:service" inside of a namespace. */
+  readonly names: string
+  /** Folder that relative paths of a file start from. */
+  readonly folderOf: (file: string) => string
+  /** Judge the text alone: no file or folder that it names is looked at. */
+  readonly textOnly: boolean
   readonly report: Report
   /** Something that was probably meant for this setting was reported already: that it is missing is no news. */
   readonly excused?: boolean
+}
+
+export interface RowVariants {
+  readonly tag: string
+  readonly of: Readonly<Record<string, Fields>>
+  readonly notBuilt: readonly string[]
+  /** Other words for a variant, in lower case with "-". */
+  readonly also: Readonly<Record<string, string>>
+  readonly older: Readonly<Record<string, OlderForms>>
 }
 
 /** Everything about a setting that can be printed. */
@@ -35,18 +62,28 @@ export interface Row extends FieldOptions {
   readonly type?: ValueType<unknown>
   /** As the user would write it. */
   readonly default?: string
+  /** A number without a unit counts in these milliseconds. */
+  readonly bareUnitMs?: number
+  /** The value is never shown. */
+  readonly secret?: boolean
+  /** Accepted for the sake of existing files, and without effect for good: why. */
+  readonly inert?: string
   readonly required?: boolean
   /** Accepted, without effect in this version. */
   readonly notBuilt?: boolean
   readonly fields?: Fields
   /** Names of settings that the values right after the name stand for, in order. */
   readonly args?: readonly string[]
+  /** Other shapes of what stands inside, by the name they are written with. */
+  readonly older?: OlderForms
   /** Blocks that hold nodes of this name: `routes` for `route`. */
   readonly within?: readonly string[]
   /** A block with a name of its own as its first value. */
   readonly kind?: string
+  /** It stands on its own, without a block that gathers: `namespace "a" { … }`. */
+  readonly direct?: boolean
   /** A block whose settings depend on a word in it: the settings of each word, beside `fields`. */
-  readonly variants?: { readonly tag: string, readonly of: Readonly<Record<string, Fields>>, readonly notBuilt: readonly string[] }
+  readonly variants?: RowVariants
 }
 
 /**

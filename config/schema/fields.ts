@@ -163,7 +163,7 @@ export function anything (doc: string, options: NotBuiltOptions = {}): NotBuiltF
   }
 }
 
-/** As `anything` for a setting that is declared in full already: its value is checked, too. */
+/** A setting or block that is declared in full, and has no effect in this version: it is checked, and reported as not in effect. */
 export function notBuilt (field: Field<unknown>, options: Pick<NotBuiltOptions, 'refuse'> = {}): NotBuiltField {
   return {
     notBuilt: true,
@@ -171,6 +171,20 @@ export function notBuilt (field: Field<unknown>, options: Pick<NotBuiltOptions, 
     read (given, place) {
       if (given.length > 0) field.read(given, place)
       for (const node of given) notInEffect(node, place, options.refuse === true)
+      return undefined
+    },
+  }
+}
+
+/** Part of existing files that has nothing to do here, and never will: `why` says what happens anyway. Its value is checked and told of. */
+export function inert (type: ValueType<unknown>, doc: string, why: string, options: FieldOptions = {}): NotBuiltField {
+  const field = list(type, [], doc, options)
+  return {
+    notBuilt: true,
+    row: { ...field.row, notBuilt: true, inert: why },
+    read (given, place) {
+      if (given.length > 0) field.read(given, place)
+      for (const node of given) place.report.note('CONFIG_NO_EFFECT', `'${node.name}' of ${place.scope} has no effect: ${why}`, node.at)
       return undefined
     },
   }

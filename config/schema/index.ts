@@ -1,15 +1,18 @@
 /** The schema engine, for the table of the proxy and for the configurations of agents. */
-export { anything, json, list, map, notBuilt, optional, required, setting } from './fields.ts'
+export { anything, inert, json, list, map, notBuilt, optional, required, setting } from './fields.ts'
 export type { FreeBlock, ListOptions, NotBuiltOptions, SettingOptions } from './fields.ts'
 export { block, blocks, named, optionalBlock } from './blocks.ts'
 export type { BlocksOptions, NamedOptions } from './blocks.ts'
 export type { BlockOptions, Here } from './read-block.ts'
 export { namedVariants } from './variants.ts'
 export type { VariantOf, Variants } from './variants.ts'
-export type { Field, FieldOptions, Fields, Infer, NotBuiltField, Row } from './field.ts'
+export type { Field, FieldOptions, Fields, Infer, NotBuiltField, OlderForm, OlderForms, Row } from './field.ts'
+export { kebab, settingName } from './field.ts'
+export { distribute, namesOf, nodeOfProp } from './distribute.ts'
+export type { Content, Strays } from './distribute.ts'
 export type { Fit, Mismatch, ValueContext, ValueType } from './value.ts'
 export {
-  anyText, bool, existingFile, existingFolder, integer, number, numberBetween, oneOf, path, pathOr, ref, text, textLike,
+  anyText, bool, existingFile, existingFolder, exported, integer, number, numberBetween, oneOf, path, pathOr, ref, text, textLike,
   words,
 } from './values.ts'
 export { duration, durationWithin, parseDuration, parseSize, size, sizeWithin } from './quantities.ts'

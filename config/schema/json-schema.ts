@@ -1,7 +1,7 @@
 import type { JsonObject } from '../kdl/json.ts'
 import { argumentsKey } from '../kdl/json.ts'
 import type { Field, Fields } from './field.ts'
-import { kebab, settingName } from './field.ts'
+import { settingName } from './field.ts'
 
 /** JSON schema (draft 2020-12) of what `fields` accept, in the JSON form of KDL (config/kdl/json.ts). */
 export function toJsonSchema (fields: Fields, about: { readonly title?: string, readonly id?: string } = {}): JsonObject {
@@ -76,6 +76,6 @@ function several (schema: JsonObject): JsonObject {
 function orArguments (args: readonly string[] | undefined, fields: Fields): JsonObject {
   const object = objectSchema(fields)
   if (args === undefined) return object
-  const [first] = Object.entries(fields).filter(([key]) => kebab(key) === args[0]).map(([, field]) => field.row.type?.json ?? {})
+  const [first] = args.map(key => fields[key]?.row.type?.json ?? {})
   return { anyOf: [first ?? {}, { type: 'array' }, { ...object, additionalProperties: true, required: [] }] }
 }

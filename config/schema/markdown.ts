@@ -1,5 +1,5 @@
 import type { Field, Fields, Row } from './field.ts'
-import { settingName } from './field.ts'
+import { kebab, settingName } from './field.ts'
 
 /** Reference pages: a table for each block. `level` is the level of the first heading. */
 export function toMarkdown (fields: Fields, level = 2): string {
@@ -18,7 +18,7 @@ function writeBlocks (fields: Fields, path: readonly string[], level: number, ou
     const here = [...path, settingName(key, field)]
     out.push('', `${'#'.repeat(Math.min(level, 6))} \`${here.join(' › ')}\``, '', sentence(field), '')
     if (row.kind !== undefined) out.push('```kdl', `${settingName(key, field)} {`, `    ${row.kind} "name" { … }`, '}', '```', '')
-    if (row.args !== undefined) out.push(`Short form: \`${settingName(key, field)} ${row.args.map(arg => `<${arg}>`).join(' ')}\`.`, '')
+    if (row.args !== undefined) out.push(`Short form: \`${settingName(key, field)} ${row.args.map(arg => `<${kebab(arg)}>`).join(' ')}\`.`, '')
     if (Object.keys(inner).length > 0) out.push(tableOf(inner))
     writeBlocks(inner, row.kind === undefined ? here : [...here, row.kind], level + 1, out)
     writeVariants(row, here, level + 1, out)

@@ -1,8 +1,10 @@
 import { listed, nearest } from '../kdl/nearest.ts'
-import type { KdlNode } from '../kdl/nodes.ts'
+import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
-import type { FieldOptions, Fields, Place } from './field.ts'
-import { kebab, settingName, unreadable } from './field.ts'
+import type { Content } from './distribute.ts'
+import { distribute, namesOf } from './distribute.ts'
+import type { FieldOptions, Fields, OlderForms, Place } from './field.ts'
+import { settingName, unreadable } from './field.ts'
 import { refuseAnnotation } from './read-value.ts'
 import type { Report } from './report.ts'
 
@@ -15,6 +17,9 @@ export interface Here<F extends Fields> {
   readonly at: Position
   /** "listener 'web'", for messages. */
   readonly scope: string
+  /** Judge the text alone: no file that it names is looked at. */
+  readonly textOnly: boolean
+  readonly names: string
   readonly report: Report
   /** No error was found inside: a check that would only repeat one may be left out otherwise. */
   readonly clean: boolean
@@ -28,10 +33,9 @@ export interface BlockOptions<F extends Fields, V, T> extends FieldOptions {
   readonly args?: readonly (keyof F & string)[]
   /** Cross-field checks, and another shape for the value when the declaration's is not convenient. Must not repeat a type check. */
   readonly build?: (value: V, here: Here<F>) => T
+  /** Other shapes of what stands inside. */
+  readonly older?: OlderForms
 }
-
-/** What a block consists of; made up where it was left out. */
-export type Content = Pick<KdlNode, 'name' | 'at' | 'args' | 'props' | 'children' | 'tag'>
 
 interface ReadBlockOptions<F extends Fields, V, T> extends BlockOptions<F, V, T> {
   /** Members beside the declared ones. */
@@ -43,26 +47,12 @@ export function readBlock<F extends Fields, V, T> (
   fields: F, content: Content, place: Place, options: ReadBlockOptions<F, V, T> = {},
 ): T | typeof unreadable {
   refuseAnnotation({ ...content, children: content.children }, { ...place, name: content.name })
-  const given = new Map<string, KdlNode[]>()
-  const give = (key: string, node: KdlNode): void => {
-    const nodes = given.get(key)
-    if (nodes === undefined) given.set(key, [node])
-    else nodes.push(node)
-  }
-  positional(content, options.args ?? [], fields, give, place)
-  const names = namesOf(fields)
   const meant = new Set<string | undefined>()
-  for (const prop of content.props) {
-    const key = names.get(prop.name)
-    const node: KdlNode = { name: prop.name, at: prop.nameAt, args: [prop], props: [], children: undefined }
-    if (key === undefined) meant.add(unknown(node, fields, place))
-    else give(key, node)
-  }
-  for (const child of content.children ?? []) {
-    const key = names.get(child.name)
-    if (key === undefined) meant.add(unknown(child, fields, place))
-    else give(key, child)
-  }
+  const given = distribute(fields, options, content, {
+    unknown: node => meant.add(unknown(node, fields, place)),
+    extra: entry => tooMany(entry, options.args ?? [], place),
+    older: (node, form) => place.report.note('CONFIG_OTHER_SPELLING', `'${node.name}' of ${place.scope} is written in an older form`, node.at, form.doc),
+  })
   const before = place.report.errors
   const value: Record<string, unknown> = { ...options.extra }
   let whole = true
@@ -78,27 +68,17 @@ export function readBlock<F extends Fields, V, T> (
   return options.build(typed, hereOf(given, content, place, place.report.errors === before && meant.size === 0))
 }
 
-type Give = (key: string, node: KdlNode) => void
-
-/** Makes settings of the values right after the name. */
-function positional (content: Content, args: readonly string[], fields: Fields, give: Give, place: Place): void {
-  content.args.forEach((entry, index) => {
-    const key = args[index]
-    if (key !== undefined) {
-      const name = fields[key]?.row.name ?? kebab(key)
-      give(key, { name, at: entry.at, args: [entry], props: [], children: undefined, shortOf: content.name })
-    } else if (args.length === 0) {
-      place.report.error('CONFIG_EXTRA', `${place.scope} takes no value here`, entry.at, 'settings go into its block')
-    } else {
-      place.report.error('CONFIG_EXTRA', `${place.scope} takes ${args.length === 1 ? 'one value' : `${args.length} values`}`, entry.at)
-    }
-  })
+function tooMany (entry: KdlEntry, args: readonly string[], place: Place): void {
+  if (args.length === 0) place.report.error('CONFIG_EXTRA', `${place.scope} takes no value here`, entry.at, 'settings go into its block')
+  else place.report.error('CONFIG_EXTRA', `${place.scope} takes ${args.length === 1 ? 'one value' : `${args.length} values`}`, entry.at)
 }
 
 function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, content: Content, place: Place, clean: boolean): Here<F> {
   return {
     at: content.at,
     scope: place.scope,
+    textOnly: place.textOnly,
+    names: place.names,
     report: place.report,
     clean,
     given: name => given.has(name),
@@ -109,35 +89,18 @@ function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, conten
   }
 }
 
-const nameCache = new WeakMap<Fields, ReadonlyMap<string, string>>()
-
-/** Every name that leads to a field, in any spelling. */
-export function namesOf (fields: Fields): ReadonlyMap<string, string> {
-  let names = nameCache.get(fields)
-  if (names !== undefined) return names
-  const found = new Map<string, string>()
-  for (const [key, { row }] of Object.entries(fields)) {
-    for (const name of [row.name ?? kebab(key), ...row.aliases ?? [], ...row.within ?? []]) {
-      if (found.has(name)) throw new Error(`'${name}' is declared twice: by ${found.get(name)} and by ${key}`)
-      found.set(name, key)
-    }
-  }
-  nameCache.set(fields, names = found)
-  return names
-}
-
 /** Reports it, and gives the member it was probably meant for. */
 function unknown (node: KdlNode, fields: Fields, place: Place): string | undefined {
   const names = namesOf(fields)
-  const wrapper = Object.entries(fields).find(([, { row }]) => row.kind === node.name)?.[0]
-  const nameOfKey = (key: string): string => fields[key]?.row.name ?? kebab(key)
+  const nameOfKey = (key: string): string => {
+    const field = fields[key]
+    return field === undefined ? key : settingName(key, field)
+  }
   const near = nearest(node.name, names.keys())
   const key = near === undefined ? undefined : names.get(near)
   // A near alias is answered with the spelling that the reference shows.
   const elsewhere = key === undefined ? place.report.placeOf(node.name) : undefined
-  const hint = wrapper !== undefined
-    ? `write it inside ${kebab(wrapper)} { … }`
-    : key !== undefined ? `did you mean '${nameOfKey(key)}'?` : elsewhere ?? `known here: ${listed(Object.keys(fields).map(nameOfKey), 16)}`
+  const hint = key !== undefined ? `did you mean '${nameOfKey(key)}'?` : elsewhere ?? `known here: ${listed(Object.keys(fields).map(nameOfKey), 16)}`
   place.report.error('CONFIG_UNKNOWN_SETTING', `unknown setting '${node.name}' in ${place.scope}`, node.at, hint)
-  return wrapper ?? key
+  return key
 }

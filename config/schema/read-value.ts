@@ -22,7 +22,8 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
   if (entry.unusable === true) return undefined
   const outside = entry.written !== undefined
   // JSON has no positions in a file; its texts may have come from the environment on the way here.
-  const context = { folder: place.folder, lenient: outside || entry.at.file === '', secret: outside || options.secret === true }
+  const secret = outside || options.secret === true
+  const context = { folder: place.folderOf(entry.at.file), lenient: outside || entry.at.file === '', secret, textOnly: place.textOnly }
   const result = parseWithUnit(type, entry, context, options)
   if (isMismatch(result)) {
     reportMismatch(type, entry, place, result, options)
@@ -31,7 +32,7 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
   if (result.notBuilt !== undefined) {
     place.report.warning('CONFIG_NOT_BUILT', `${place.name} ${shown(entry)} is accepted, but not in effect yet`, entry.at, result.notBuilt)
   }
-  if (type.refersTo !== undefined && typeof entry.value === 'string') place.report.refer(type.refersTo, entry, entry.value, place.scope)
+  if (type.refersTo !== undefined && typeof entry.value === 'string') place.report.refer(type.refersTo, entry, entry.value, place, type.exports === true)
   return result.value
 }
 

@@ -1,10 +1,10 @@
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import type { JsonValue } from '../kdl/json.ts'
 import { argumentsKey } from '../kdl/json.ts'
 import type { Position } from '../kdl/position.ts'
 import { readBlock, wholeScope } from './read-block.ts'
-import type { Fields, Infer } from './field.ts'
+import type { Fields, Infer, OlderForms } from './field.ts'
 import { unreadable } from './field.ts'
 import { Report } from './report.ts'
 
@@ -12,11 +12,24 @@ import { Report } from './report.ts'
  * Reads a whole document. Problems go to `report`: the value counts only when there is no error among them, and may be missing otherwise.
  * References are the caller's to resolve.
  */
-export function readFields<F extends Fields> (fields: F, nodes: readonly KdlNode[], report: Report, file: string): Infer<F> | undefined {
+export function readFields<F extends Fields> (
+  fields: F, nodes: readonly KdlNode[], report: Report, file: string, options: { readonly textOnly?: boolean, readonly older?: OlderForms } = {},
+): Infer<F> | undefined {
   const at: Position = { file, line: 1, column: 1, length: 1 }
   const content = { name: '', at, args: [], props: [], children: nodes }
-  const read = readBlock<F, Infer<F>, Infer<F>>(fields, content, { name: '', at, scope: wholeScope, folder: dirname(file), report })
+  const place = { name: '', at, scope: wholeScope, names: '', folderOf: folders(), textOnly: options.textOnly === true, report }
+  const read = readBlock<F, Infer<F>, Infer<F>>(fields, content, place, options.older === undefined ? {} : { older: options.older })
   return read === unreadable ? undefined : read
+}
+
+/** Absolute folders of files, each worked out once. */
+function folders (): (file: string) => string {
+  const known = new Map<string, string>()
+  return file => {
+    let folder = known.get(file)
+    if (folder === undefined) known.set(file, folder = dirname(resolve(file)))
+    return folder
+  }
 }
 
 export type FromJson<F extends Fields> =
@@ -45,7 +58,7 @@ export function readJson<F extends Fields> (fields: F, value: JsonValue): FromJs
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return { problems: [{ path: [], message: 'the configuration must be an object' }] }
   const report = new Report()
   const content = { name: '', at, args: [], props: [], children: nodesOfMembers(value, [], placed) }
-  const read = readBlock<F, Infer<F>, Infer<F>>(fields, content, { name: '', at, scope: wholeScope, folder: '.', report })
+  const read = readBlock<F, Infer<F>, Infer<F>>(fields, content, { name: '', at, scope: wholeScope, names: '', folderOf: () => '.', textOnly: false, report })
   const problems = report.problems.filter(problem => problem.severity === 'error')
     .map(({ message, hint, position }) => ({ path: paths.get(position) ?? [], message, ...(hint === undefined ? {} : { hint }) }))
   return problems.length > 0 || read === unreadable ? { problems } : { value: read }

@@ -1,6 +1,6 @@
 import { listed, nearest } from '../kdl/nearest.ts'
 import { placeElsewhere } from './elsewhere.ts'
-import type { Fields } from './field.ts'
+import type { Fields, Place } from './field.ts'
 import type { KdlEntry } from '../kdl/nodes.ts'
 import { shown } from '../kdl/nodes.ts'
 import type { Position, Problem, ProblemCode, Severity } from '../kdl/position.ts'
@@ -9,7 +9,11 @@ interface Reference {
   readonly kinds: readonly string[]
   readonly entry: KdlEntry
   readonly id: string
+  /** Who refers, for the message. */
   readonly scope: string
+  /** Namespace of whoever refers. */
+  readonly names: string
+  readonly exports: boolean
 }
 
 /** Collects what is wrong, what is named and what is referred to, while a configuration is read. */
@@ -43,21 +47,22 @@ export class Report {
     this.add('note', code, message, position, hint === undefined ? {} : { hint })
   }
 
-  /** Two things of one kind must not share a name: the later one is the mistake. */
-  define (kind: string, id: string, at: Position): void {
+  /** Two things of one kind must not share a name in one namespace: the later one is the mistake. */
+  define (kind: string, id: string, at: Position, place: Pick<Place, 'names'>): void {
     let names = this.#names.get(kind)
     if (names === undefined) this.#names.set(kind, names = new Map())
-    const first = names.get(id)
+    const full = qualified(place.names, id)
+    const first = names.get(full)
     if (first === undefined) {
-      names.set(id, at)
+      names.set(full, at)
       return
     }
     this.add('error', 'CONFIG_DUPLICATE_ID', `there are two ${kind}s named '${id}'`, at, { related: { message: 'the first one is', position: first } })
   }
 
   /** A name to be looked up when everything is read. The first of the kinds is what a message calls it. */
-  refer (kinds: readonly string[], entry: KdlEntry, id: string, scope: string): void {
-    this.#references.push({ kinds, entry, id, scope })
+  refer (kinds: readonly string[], entry: KdlEntry, id: string, { scope, names }: Pick<Place, 'scope' | 'names'>, exports = false): void {
+    this.#references.push({ kinds, entry, id, scope, names, exports })
   }
 
   /** Where a setting of this name stands in the language, as a hint. */
@@ -67,29 +72,71 @@ export class Report {
 
   /** Whether something refers to a thing of this kind that does not exist; known after `resolveReferences`. */
   dangling (kind: string): boolean {
-    return this.#references.some(({ kinds, id }) => kinds.includes(kind) && !kinds.some(each => this.names(each).has(id)))
+    return this.#references.some(reference => reference.kinds.includes(kind) && this.#found(reference) === undefined)
   }
 
-  /** Ids of one kind that something refers to. */
+  /** Names of one kind that something refers to, with their namespace. */
   referred (kind: string): ReadonlySet<string> {
-    // Where a name could be of several kinds, it is of the first that has it.
-    return new Set(this.#references.filter(({ kinds, id }) => kinds.find(each => this.names(each).has(id)) === kind).map(({ id }) => id))
+    return new Set(this.#references.flatMap(reference => {
+      const found = this.#found(reference)
+      return found?.kind === kind ? [found.name] : []
+    }))
   }
 
+  /** Names of one kind, with their namespace: "api", "tenant:api", "tenant:service:api". */
   names (kind: string): ReadonlyMap<string, Position> {
     return this.#names.get(kind) ?? new Map()
   }
 
   /** To be called once, when everything is read. */
   resolveReferences (): void {
-    for (const { kinds, entry, id, scope } of this.#references) {
-      if (kinds.some(kind => this.names(kind).has(id))) continue
-      const known = kinds.flatMap(kind => [...this.names(kind).keys()])
+    for (const reference of this.#references) {
+      if (this.#found(reference) !== undefined) continue
+      const { kinds, entry, id, scope } = reference
+      const known = kinds.flatMap(kind => this.#visible(kind, reference))
       const what = kinds[0] ?? ''
       const name = entry.written === undefined ? `'${id}'` : shown(entry)
       this.error('CONFIG_UNKNOWN_REFERENCE', `${scope} references ${what} ${name}, which doesn't exist`, entry.at, referenceHint(id, what, known, entry))
     }
   }
+
+  /** Where a name could be of several kinds, it is of the first that has it. */
+  #found (reference: Reference): { readonly kind: string, readonly name: string } | undefined {
+    for (const kind of reference.kinds) {
+      const names = this.names(kind)
+      const name = candidates(reference).find(candidate => names.has(candidate)) ?? (reference.exports ? undefined : this.#exported(kind, reference.id))
+      if (name !== undefined) return { kind, name }
+    }
+    return undefined
+  }
+
+  /** Full name of what a namespace exports under `id`. */
+  #exported (kind: string, id: string): string | undefined {
+    const by = this.#references.find(reference => reference.exports && reference.id === id && reference.kinds.includes(kind))
+    const full = by === undefined ? undefined : qualified(by.names, id)
+    return full !== undefined && this.names(kind).has(full) ? full : undefined
+  }
+
+  /** Names that would have been found, as the one who refers would write them. */
+  #visible (kind: string, { names, exports }: Reference): string[] {
+    const own = names === '' ? '' : `${names}:`
+    return [...this.names(kind).keys()].flatMap(full => {
+      if (exports) return full.startsWith(own) && !full.slice(own.length).includes(':') ? [full.slice(own.length)] : []
+      return own !== '' && full.startsWith(own) ? [full.slice(own.length)] : [full]
+    })
+  }
+}
+
+function qualified (names: string, id: string): string {
+  return names === '' ? id : `${names}:${id}`
+}
+
+/** From the innermost namespace outwards, then as a full name. */
+function candidates ({ id, names, exports }: Reference): string[] {
+  if (exports) return [qualified(names, id)]
+  const found: string[] = []
+  for (let around = names; around !== ''; around = around.slice(0, Math.max(0, around.lastIndexOf(':')))) found.push(qualified(around, id))
+  return [...found, id]
 }
 
 function referenceHint (id: string, what: string, known: readonly string[], entry: KdlEntry): string {

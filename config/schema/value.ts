@@ -25,8 +25,10 @@ export interface ValueContext {
   readonly lenient: boolean
   /** The value must not be repeated in a message. */
   readonly secret: boolean
-  /** The value is a default of the table: nothing outside the table is looked at. */
+  /** The value is a default of the table. */
   readonly isDefault?: boolean
+  /** Nothing outside of the text is looked at: no file that it names. */
+  readonly textOnly?: boolean
 }
 
 /** Knows one kind of KDL value. Plain data and a pure function: printers read the data, readers call `parse`. */
@@ -44,6 +46,8 @@ export interface ValueType<T> {
   readonly notBuiltWords?: readonly string[]
   /** Kinds of named things this is the name of. */
   readonly refersTo?: readonly string[]
+  /** The thing must be of the same namespace, and can be referred to from everywhere then. */
+  readonly exports?: boolean
   /** Numbers with a unit: a setting of this type may have spellings such as `timeout-ms`. */
   readonly quantity?: 'time' | 'size'
   parse (raw: KdlValue, context: ValueContext): Fit<T> | Mismatch

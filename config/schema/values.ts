@@ -150,6 +150,11 @@ export function ref (...kinds: readonly [string, ...string[]]): ValueType<string
   }
 }
 
+/** As `ref`, for what a namespace lets others use: it must be its own. */
+export function exported (kind: string): ValueType<string> {
+  return { ...ref(kind), exports: true }
+}
+
 /** A path of a file or folder that need not exist. Relative ones start at the folder of the configuration file. */
 export const path: ValueType<string> = {
   name: 'path',
@@ -174,7 +179,7 @@ export const existingFile: ValueType<string> = {
   expected: 'the path of a file',
   parse (raw, context) {
     const result = pathOf(raw, context)
-    return 'wrong' in result || context.isDefault === true ? result : readable(result, facts => facts.isFile(), 'it is not a file')
+    return 'wrong' in result || !looksOutside(context) ? result : readable(result, facts => facts.isFile(), 'it is not a file')
   },
 }
 
@@ -183,8 +188,12 @@ export const existingFolder: ValueType<string> = {
   expected: 'the path of a folder',
   parse (raw, context) {
     const result = pathOf(raw, context)
-    return 'wrong' in result || context.isDefault === true ? result : readable(result, facts => facts.isDirectory(), 'it is not a folder')
+    return 'wrong' in result || !looksOutside(context) ? result : readable(result, facts => facts.isDirectory(), 'it is not a folder')
   },
+}
+
+function looksOutside ({ isDefault, textOnly }: ValueContext): boolean {
+  return isDefault !== true && textOnly !== true
 }
 
 function pathOf (raw: KdlValue, { folder, isDefault }: ValueContext): Fit<string> | Mismatch {

@@ -2,12 +2,11 @@ import { listed, nearest } from '../kdl/nearest.ts'
 import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import { shown } from '../kdl/nodes.ts'
 import type { Named, NamedOptions } from './blocks.ts'
-import { gathered, nameOf } from './blocks.ts'
-import type { Field, Fields, Infer, Place } from './field.ts'
+import { namedNodes } from './blocks.ts'
+import type { Field, Fields, Infer, OlderForms, Place } from './field.ts'
 import { kebab, unreadable } from './field.ts'
 import { setting } from './fields.ts'
 import { readBlock } from './read-block.ts'
-import { noteSpelling } from './read-value.ts'
 import { anyText } from './values.ts'
 
 export interface Variants<C extends Fields, V extends Readonly<Record<string, Fields>>, N extends string> {
@@ -16,44 +15,43 @@ export interface Variants<C extends Fields, V extends Readonly<Record<string, Fi
   /** Settings that all have. */
   readonly common: C
   readonly of: V
-  /** Words of the language that are not built: their settings are not looked at. */
+  /** Words that are not built: their settings are checked, and nobody gets to see them. */
   readonly notBuilt?: readonly N[]
   /** Other words for a variant. */
   readonly also?: Readonly<Record<string, string>>
+  /** Other shapes of what stands inside, by variant. */
+  readonly older?: Readonly<Record<string, OlderForms>>
 }
 
 /** A union that the tag tells apart. What is not built has only its name. */
 export type VariantOf<C extends Fields, V extends Readonly<Record<string, Fields>>, N extends string> =
-  | { readonly [K in keyof V & string]: { readonly type: K } & Infer<C> & Infer<V[K]> }[keyof V & string]
+  | { readonly [K in Exclude<keyof V & string, N>]: { readonly type: K } & Infer<C> & Infer<V[K]> }[Exclude<keyof V & string, N>]
   | { readonly type: N }
 
 /** As `named`, for things whose settings depend on their type: `filter "x" { type "agent" … }`. */
-export function namedVariants<C extends Fields, const V extends Readonly<Record<string, Fields>>, const N extends string = never> (
-  kind: string, variants: Variants<C, V, N>, doc: string, options: Pick<NamedOptions<C, unknown>, 'aliases' | 'since'> = {},
+export function namedVariants<C extends Fields, const V extends Readonly<Record<string, Fields>>, const N extends keyof V & string = never> (
+  kind: string, variants: Variants<C, V, N>, doc: string, options: Pick<NamedOptions<C, unknown>, 'aliases' | 'since' | 'example'> = {},
 ): Field<readonly (VariantOf<C, V, N> & Named)[]> {
   const tagField = setting(anyText, '', 'Which kind it is.')
   const later = new Set<string>(variants.notBuilt)
+  const known = new Map(Object.entries(variants.of).map(([word, fields]): [string, Fields] => [word, { [variants.tag]: tagField, ...variants.common, ...fields }]))
+  const fieldsOf = (word: string): Fields => known.get(word) ?? {}
   return {
     row: {
       ...options, shape: 'blocks', doc, kind, fields: variants.common,
-      variants: { tag: variants.tag, of: variants.of, notBuilt: [...later] },
+      variants: { tag: variants.tag, of: variants.of, notBuilt: [...later], also: variants.also ?? {}, older: variants.older ?? {} },
     },
     read (given, place) {
-      for (const node of given) noteSpelling(node, place)
       const found: (VariantOf<C, V, N> & Named)[] = []
-      for (const node of gathered(given, place, [kind], [place.name, ...options.aliases ?? []])) {
-        const named = nameOf(node, kind, place)
-        if (named === undefined) continue
-        const { id, rest } = named
-        place.report.define(kind, id, node.args[0]?.at ?? node.at)
-        const here = { ...place, at: node.at, scope: `${kind} '${id}'` }
+      for (const { id, at, rest } of namedNodes(given, kind, place, options)) {
+        const here = { ...place, at, scope: `${kind} '${id}'` }
         const word = chosen(rest, here, variants)
         if (word === undefined) continue
-        const fields: Fields = { ...variants.common, ...variants.of[word], [variants.tag]: tagField }
-        const members = later.has(word) ? {} : readBlock<Fields, object, object>(fields, rest, here)
+        const older = variants.older?.[word]
+        const members = readBlock<Fields, object, object>(fieldsOf(word), rest, here, older === undefined ? {} : { older })
         if (members === unreadable) continue
-        // The members were read by the fields of the variant that `type` names.
-        found.push({ ...members, id, at: node.at, type: word } as VariantOf<C, V, N> & Named)
+        // The members were read by the fields of the variant that `type` names. What is not built has none that anybody could read.
+        found.push({ ...later.has(word) ? {} : members, id, at, type: word } as VariantOf<C, V, N> & Named)
       }
       return found
     },
@@ -65,7 +63,7 @@ type AnyVariants = Variants<Fields, Readonly<Record<string, Fields>>, string>
 function chosen (node: Pick<KdlNode, 'at' | 'props' | 'children'>, place: Place, variants: AnyVariants): string | undefined {
   const tag = kebab(variants.tag)
   const entry = node.props.find(prop => prop.name === tag) ?? node.children?.find(child => child.name === tag)?.args[0]
-  const all = [...Object.keys(variants.of), ...variants.notBuilt ?? []]
+  const all = Object.keys(variants.of)
   if (entry === undefined) {
     place.report.error('CONFIG_MISSING', `${place.scope} needs '${tag}'`, place.at, `one of: ${listed(all, 20)}`)
     return undefined

@@ -7,7 +7,7 @@ import { durationWithin, sizeWithin } from '../schema/quantities.ts'
 import type { ValueType } from '../schema/value.ts'
 import { unfit } from '../schema/value.ts'
 import { anyText, bool, integer, oneOf, path, text, words } from '../schema/values.ts'
-import { token } from './route.ts'
+import { token } from './types.ts'
 
 export type Transport =
   | { readonly kind: 'unix', /** Without one the proxy makes a private socket. */ readonly path: string | undefined }

@@ -17,6 +17,7 @@ export const filters = namedVariants('filter', {
       inspectBody: anything('Use the agent\'s `events`.'),
       maxBodyBytes: anything('Use the agent\'s `max-request-body-size`.'),
     },
+    'rate-limit': {}, headers: {}, compress: {}, cors: {}, timeout: {}, log: {}, geo: {}, redirect: {}, 'url-rewrite': {},
   },
   notBuilt: ['rate-limit', 'headers', 'compress', 'cors', 'timeout', 'log', 'geo', 'redirect', 'url-rewrite'],
 }, 'Steps that routes can name.')

@@ -48,7 +48,7 @@ function checkPair (value: PairAsGiven, here: Here<typeof tlsFields>): Pair {
     const hint = here.given('acme') ? 'getting one with acme is not built yet' : undefined
     here.report.error('CONFIG_MISSING', `${here.scope} needs 'cert-file' and 'key-file'`, here.at, hint)
   }
-  if (certFile !== undefined && keyFile !== undefined) checkFiles(certFile, keyFile, here)
+  if (certFile !== undefined && keyFile !== undefined && !here.textOnly) checkFiles(certFile, keyFile, here)
   // Where one is missing an error was reported: nobody sees the empty path.
   return { certFile: certFile ?? '', keyFile: keyFile ?? '' }
 }

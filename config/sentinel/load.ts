@@ -12,6 +12,8 @@ import { table } from './table.ts'
 
 export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Judge the text alone: files that it names are not looked at, and a variable that is not set is only a warning. */
+  readonly textOnly?: boolean
 }
 
 export interface Loaded {
@@ -45,8 +47,9 @@ export function checkText (text: string, file: string, options: LoadOptions): Lo
   const readable = syntax.nodes.length > 0 || syntax.problems.length === 0
   let config: SentinelConfig | undefined
   if (readable) {
-    const nodes = substitute(syntax.nodes, { env: options.env, problems: report.problems, secrets })
-    const read = readFields(table, nodes, report, resolve(file))
+    const textOnly = options.textOnly === true
+    const nodes = substitute(syntax.nodes, { env: options.env, textOnly, problems: report.problems, secrets })
+    const read = readFields(table, nodes, report, file, { textOnly })
     report.resolveReferences()
     if (read !== undefined) config = checkWhole(read, report)
   }

@@ -2,7 +2,7 @@ import { listenAddress } from '../schema/address.ts'
 import { block } from '../schema/blocks.ts'
 import { anything, setting } from '../schema/fields.ts'
 import { bool, oneOf, pathOr, words } from '../schema/values.ts'
-import { urlPath } from './route.ts'
+import { urlPath } from './types.ts'
 
 const accessLogFormat = words(['json'], { notBuilt: { combined: 'json', common: 'json', clf: 'json', custom: 'json' } })
 

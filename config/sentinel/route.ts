@@ -1,12 +1,11 @@
 import { blocks, named, block, optionalBlock } from '../schema/blocks.ts'
 import type { Here } from '../schema/read-block.ts'
 import { anything, list, optional, required, setting } from '../schema/fields.ts'
-import { isHostName } from '../schema/address.ts'
 import { size } from '../schema/quantities.ts'
 import { regex } from '../schema/regex.ts'
 import type { ValueType } from '../schema/value.ts'
-import { unfit } from '../schema/value.ts'
 import { anyText, bool, integer, ref, textLike } from '../schema/values.ts'
+import { host, method, token, urlPath } from './types.ts'
 
 const priorities: Readonly<Record<string, number>> = { critical: 1000, high: 100, normal: 50, low: 10 }
 
@@ -26,37 +25,6 @@ const priority: ValueType<number> = {
     if (typeof raw === 'string' && raw.toLowerCase() === 'medium') return { value: mediumPriority }
     if (word !== undefined) return { value: word }
     return integer(-1_000_000, 1_000_000).parse(raw, context)
-  },
-}
-
-export const urlPath = textLike('a path that begins with "/"', /^\/[^\s?#]*$/, '"/api"')
-
-/** RFC 9110, 5.6.2. */
-export const token = textLike('a name of letters, digits and -_.!#$%&\'*+^`|~', /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, '"X-Api-Key"')
-
-const method: ValueType<string> = {
-  ...token,
-  expected: 'an HTTP method',
-  example: '"GET" "POST"',
-  parse (raw, context) {
-    const result = token.parse(raw, context)
-    return 'wrong' in result ? result : { value: result.value.toUpperCase() }
-  },
-}
-
-const host: ValueType<string> = {
-  name: 'host',
-  expected: 'a host name, or "*." and a domain',
-  example: '"shop.example.com", "*.example.com"',
-  json: { type: 'string' },
-  parse (raw) {
-    if (typeof raw !== 'string') return unfit
-    const name = raw.toLowerCase()
-    if (/^[a-z]+:\/\//.test(name)) return { wrong: '', hint: 'leave out the scheme' }
-    if (/:\d+$/.test(name) && !name.endsWith(']')) return { wrong: '', hint: 'leave out the port: hosts are compared without it' }
-    if (/^\[[0-9a-f:.]+\]$/.test(name)) return { value: name }
-    const rest = name.startsWith('*.') ? name.slice(2) : name
-    return isHostName(rest) ? { value: name.replace(/\.$/, '') } : unfit
   },
 }
 

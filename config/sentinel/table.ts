@@ -7,13 +7,17 @@ import type { Infer } from '../schema/field.ts'
 import { anything, required, setting } from '../schema/fields.ts'
 import { integer, path } from '../schema/values.ts'
 import { agents } from './agent.ts'
+import { cache } from './cache.ts'
 import { filters } from './filter.ts'
 import { limits } from './limits.ts'
 import { listeners } from './listener.ts'
+import { namespaces } from './namespace.ts'
 import { observability } from './observability.ts'
+import { rateLimits } from './rate-limits.ts'
 import { routes } from './route.ts'
 import { schemaVersion, system } from './system.ts'
 import { upstreams } from './upstream.ts'
+import { waf } from './waf.ts'
 
 export const table = {
   schemaVersion: setting(schemaVersion, '1.0', 'Version of this language that the file is written in.', { aliases: ['version'] }),
@@ -30,10 +34,10 @@ export const table = {
     maxQueue: setting(integer(1, 1_000_000), 10_000, 'Records that wait to be written; more are counted and lost.'),
   }, 'A record of every decision that is not a plain allow, in a chain of hashes. Nothing of the payload is kept.'),
   include: anything('More files of the configuration.', { refuse: true }),
-  waf: anything('A firewall inside of the proxy. Use an agent of type `waf`.'),
-  namespace: anything('A part of the configuration with names of its own.'),
-  rateLimits: anything('Requests in a time.'),
-  cache: anything('Kept answers of all routes.'),
+  waf,
+  namespaces,
+  rateLimits,
+  cache,
 }
 
 export type ConfigTable = Infer<typeof table>

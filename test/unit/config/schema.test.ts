@@ -131,7 +131,7 @@ describe('settings that depend on a word', () => {
     filters: namedVariants('filter', {
       tag: 'type',
       common: { note: optional(text, 'Note.') },
-      of: { agent: { agents: list(text, [], 'Agents.', { name: 'agent' }) }, limit: { rate: required(integer(1, 9), 'Rate.') } },
+      of: { agent: { agents: list(text, [], 'Agents.', { name: 'agent' }) }, limit: { rate: required(integer(1, 9), 'Rate.') }, geo: { path: required(text, 'Path.') } },
       notBuilt: ['geo'],
     }, 'Filters.'),
   }
@@ -144,8 +144,8 @@ describe('settings that depend on a word', () => {
   })
 
   test('a setting of another type, an unknown type and no type are errors; a type that is not built is a warning', () => {
-    assert.deepEqual(readAs(declared, 'filters {\nfilter "a" { type "agent"; rate 5 }\nfilter "b" { type "agnt" }\nfilter "c"\nfilter "d" { type "geo"; whatever 1 }\n}').problems,
-      ['2:28 CONFIG_UNKNOWN_SETTING', '3:19 CONFIG_TYPE', '4:1 CONFIG_MISSING', '5:19 CONFIG_NOT_BUILT'])
+    assert.deepEqual(readAs(declared, 'filters {\nfilter "a" { type "agent"; rate 5 }\nfilter "b" { type "agnt" }\nfilter "c"\nfilter "d" { type "geo"; path 1 }\n}').problems,
+      ['2:28 CONFIG_UNKNOWN_SETTING', '3:19 CONFIG_TYPE', '4:1 CONFIG_MISSING', '5:19 CONFIG_NOT_BUILT', '5:31 CONFIG_TYPE'])
   })
 })
 

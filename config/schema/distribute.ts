@@ -1,0 +1,81 @@
+import type { KdlEntry, KdlNode, KdlProp } from '../kdl/nodes.ts'
+import type { Fields, OlderForm, Row } from './field.ts'
+import { kebab, settingName } from './field.ts'
+
+/** What a block consists of; made up where it was left out. */
+export type Content = Pick<KdlNode, 'name' | 'at' | 'args' | 'props' | 'children' | 'tag'>
+
+/** What to do with whatever does not belong to a field. */
+export interface Strays {
+  readonly unknown?: (node: KdlNode) => void
+  /** A value after the block's name that stands for no setting. */
+  readonly extra?: (entry: KdlEntry) => void
+  /** Told of every older form, before it is replaced. */
+  readonly older?: (node: KdlNode, form: OlderForm) => void
+}
+
+/**
+ * Hands everything that a block holds to the fields it belongs to: values after its name, properties, children, older forms of these.
+ * The result has the nodes of each field by the field's key. One function for everybody who looks into a block.
+ */
+export function distribute (fields: Fields, { args = [], older = {} }: Pick<Row, 'args' | 'older'>, content: Content, strays: Strays = {}): Map<string, KdlNode[]> {
+  const given = new Map<string, KdlNode[]>()
+  const names = namesOf(fields)
+  const give = (key: string, node: KdlNode): void => {
+    const nodes = given.get(key)
+    if (nodes === undefined) given.set(key, [node])
+    else nodes.push(node)
+  }
+  content.args.forEach((entry, index) => {
+    const key = args[index]
+    const field = key === undefined ? undefined : fields[key]
+    if (key === undefined || field === undefined) strays.extra?.(entry)
+    else give(key, { name: settingName(key, field), at: entry.at, args: [entry], props: [], children: undefined, shortOf: content.name })
+  })
+  const take = (node: KdlNode): void => {
+    const form = Object.hasOwn(older, node.name) ? older[node.name] : undefined
+    if (form !== undefined && form.when?.(node) !== false) {
+      strays.older?.(node, form)
+      for (const made of form.into(node)) insert(made)
+      return
+    }
+    const key = names.get(node.name)
+    if (key === undefined) strays.unknown?.(node)
+    else give(key, node)
+  }
+  const insert = (node: KdlNode): void => {
+    const key = names.get(node.name)
+    if (key === undefined) throw new Error(`an older form was turned into '${node.name}', which nobody declared`)
+    const [first] = given.get(key) ?? []
+    // Two settings that stood alone come into one block: `path` and `host` of a route into `matches`.
+    if (first?.children !== undefined && node.children !== undefined && fields[key]?.row.shape === 'block') {
+      given.set(key, [{ ...first, children: [...first.children, ...node.children] }])
+    } else {
+      give(key, node)
+    }
+  }
+  for (const prop of content.props) take(nodeOfProp(prop))
+  for (const child of content.children ?? []) take(child)
+  return given
+}
+
+export function nodeOfProp (prop: KdlProp): KdlNode {
+  return { name: prop.name, at: prop.nameAt, args: [prop], props: [], children: undefined }
+}
+
+const nameCache = new WeakMap<Fields, ReadonlyMap<string, string>>()
+
+/** Every name that leads to a field, in any spelling. */
+export function namesOf (fields: Fields): ReadonlyMap<string, string> {
+  let names = nameCache.get(fields)
+  if (names !== undefined) return names
+  const found = new Map<string, string>()
+  for (const [key, { row }] of Object.entries(fields)) {
+    for (const name of [row.name ?? kebab(key), ...row.aliases ?? [], ...row.within ?? [], ...row.kind === undefined ? [] : [row.kind]]) {
+      if (found.has(name) && found.get(name) !== key) throw new Error(`'${name}' is declared twice: by ${found.get(name)} and by ${key}`)
+      found.set(name, key)
+    }
+  }
+  nameCache.set(fields, names = found)
+  return names
+}
