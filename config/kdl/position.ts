@@ -24,6 +24,7 @@ export const problemCodes = {
   CONFIG_UNREADABLE: 'The file cannot be read, is not UTF-8 or is too large.',
   CONFIG_SYNTAX: 'The text is not valid KDL.',
   CONFIG_NESTING: 'Blocks are nested too deeply.',
+  CONFIG_INCLUDE: 'An included file cannot be read, is included twice or in a circle, or nothing matches.',
   CONFIG_ENVIRONMENT: 'A ${…} in a string has no value.',
   CONFIG_UNKNOWN_SETTING: 'No setting, block or property has this name here.',
   CONFIG_REPEATED: 'Something that may stand once is given twice.',

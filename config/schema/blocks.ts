@@ -114,8 +114,13 @@ interface NamedNode {
   readonly rest: Content
 }
 
+interface Naming extends FieldOptions {
+  readonly direct?: boolean
+  readonly namespace?: boolean
+}
+
 /** The nodes with their names, each name defined. */
-export function namedNodes (given: readonly KdlNode[], kind: string, place: Place, options: FieldOptions & { readonly direct?: boolean, readonly namespace?: boolean }): NamedNode[] {
+export function namedNodes (given: readonly KdlNode[], kind: string, place: Place, options: Naming): NamedNode[] {
   for (const node of given) {
     const preferred = options.direct === true ? node.name === kind : node.name === place.name
     if (preferred) continue

@@ -11,7 +11,8 @@ export function placeElsewhere (name: string, whole: Fields): string | undefined
   const found = index.has(name) ? name : name.length < 5 ? undefined : nearest(name, index.keys())
   const places = found === undefined ? [] : index.get(found) ?? []
   if (places.length === 0) return undefined
-  const blocks = listed(places.map(place => `'${place}'`), 3)
+  if (places.length === 1 && places[0] === '') return found === name ? 'it stands at the top level' : `did you mean '${found}' at the top level?`
+  const blocks = listed(places.map(place => place === '' ? 'the top level' : `'${place}'`), 3)
   return found === name ? `it belongs in ${blocks}` : `did you mean '${found}' of ${blocks}?`
 }
 
@@ -22,7 +23,7 @@ function indexOf (whole: Fields): ReadonlyMap<string, readonly string[]> {
       const { row } = field
       const name = settingName(key, field)
       for (const spelling of [name, ...row.aliases ?? []]) {
-        if (path.length === 0 || row.notBuilt === true) continue
+        if (row.notBuilt === true) continue
         index.set(spelling, [...index.get(spelling) ?? [], path.join(' › ')])
       }
       const inner = [...path, name, ...row.kind === undefined ? [] : [row.kind]]

@@ -99,7 +99,7 @@ export interface Field<T> {
   read (given: readonly KdlNode[], place: Place): T | typeof unreadable
 }
 
-/** A field without effect in this version. It has no value: nothing can read it by mistake. */
+/** A field without a value, because it has no effect in this version or had it before: nothing can read it by mistake. */
 export interface NotBuiltField extends Field<undefined> {
   readonly notBuilt: true
 }

@@ -176,6 +176,11 @@ export function notBuilt (field: Field<unknown>, options: Pick<NotBuiltOptions, 
   }
 }
 
+/** A setting that takes effect before the fields are read: it is here for the reference, and has no value. */
+export function readBefore (field: Field<unknown>): NotBuiltField {
+  return { notBuilt: true, row: field.row, read: () => undefined }
+}
+
 /** Part of existing files that has nothing to do here, and never will: `why` says what happens anyway. Its value is checked and told of. */
 export function inert (type: ValueType<unknown>, doc: string, why: string, options: FieldOptions = {}): NotBuiltField {
   const field = list(type, [], doc, options)

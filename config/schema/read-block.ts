@@ -59,7 +59,7 @@ export function readBlock<F extends Fields, V, T> (
   for (const [key, field] of Object.entries(fields)) {
     const read = field.read(given.get(key) ?? [], { ...place, name: settingName(key, field), excused: meant.has(key) })
     if (read === unreadable) whole = false
-    else if (field.row.notBuilt !== true) value[key] = read
+    else if (!('notBuilt' in field)) value[key] = read
   }
   if (!whole) return unreadable
   // `value` has one member for each field, made by that field: this is what V says, which no type checker can follow through a loop.

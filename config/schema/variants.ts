@@ -34,7 +34,8 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
 ): Field<readonly (VariantOf<C, V, N> & Named)[]> {
   const tagField = setting(anyText, '', 'Which kind it is.')
   const later = new Set<string>(variants.notBuilt)
-  const known = new Map(Object.entries(variants.of).map(([word, fields]): [string, Fields] => [word, { [variants.tag]: tagField, ...variants.common, ...fields }]))
+  const known = new Map<string, Fields>()
+  for (const [word, fields] of Object.entries(variants.of)) known.set(word, { [variants.tag]: tagField, ...variants.common, ...fields })
   const fieldsOf = (word: string): Fields => known.get(word) ?? {}
   return {
     row: {

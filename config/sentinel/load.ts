@@ -1,14 +1,12 @@
-import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { maxTextLength, parseKdl } from '../kdl/parse.ts'
+import { readSources, textOf } from '../kdl/include.ts'
 import type { Problem } from '../kdl/position.ts'
 import { inOrder, wholeFile } from '../kdl/position.ts'
-import { substitute } from '../kdl/substitute.ts'
 import { readFields } from '../schema/read.ts'
 import { Report } from '../schema/report.ts'
 import { checkWhole } from './checks.ts'
 import type { SentinelConfig } from './config.ts'
-import { table } from './table.ts'
+import { older, table } from './table.ts'
 
 export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -29,70 +27,59 @@ export interface Loaded {
   readonly secrets: ReadonlySet<string>
 }
 
-/** Reads and checks a configuration. Never throws for what is in it. Positions carry `file` as it was given. */
+/** Reads and checks a configuration with everything it includes. Never throws for what is in it. Positions carry `file` as it was given. */
 export async function loadConfig (file: string, options: LoadOptions): Promise<Loaded> {
-  const read = await readText(file)
-  if (typeof read !== 'string') return { config: undefined, problems: [read], files: [], sources: new Map(), secrets: new Set() }
-  return { ...checkText(read, file, options), files: [resolve(file)] }
+  const read = textOf(file)
+  if ('why' in read) {
+    const problem: Problem = { severity: 'error', code: 'CONFIG_UNREADABLE', message: `the configuration cannot be read: ${read.why}`, position: wholeFile(file) }
+    return { config: undefined, problems: [problem], files: [], sources: new Map(), secrets: new Set() }
+  }
+  const loaded = checkText(read.text, file, options)
+  return { ...loaded, files: [resolve(file), ...loaded.files] }
 }
 
 /** As `loadConfig`, from a text. Relative paths in it start at the folder of `file`, which need not exist. */
 export function checkText (text: string, file: string, options: LoadOptions): Loaded {
-  const sources = new Map([[file, text]])
   const secrets = new Set<string>()
-  const syntax = parseKdl(text, file)
+  if (/^\s*\{/.test(text)) return { config: undefined, problems: [looksLikeJson(file)], files: [], sources: new Map([[file, text]]), secrets }
+  const textOnly = options.textOnly === true
+  const { nodes, problems: found, texts: sources, files, incomplete } = readSources(text, file, { env: options.env, textOnly, secrets })
   const report = new Report(table)
-  report.problems.push(...syntax.problems)
-  // A broken structure gives no nodes: what would be missing then is not worth telling.
-  const readable = syntax.nodes.length > 0 || syntax.problems.length === 0
-  let config: SentinelConfig | undefined
-  if (readable) {
-    const textOnly = options.textOnly === true
-    const nodes = substitute(syntax.nodes, { env: options.env, textOnly, problems: report.problems, secrets })
-    const read = readFields(table, nodes, report, file, { textOnly })
-    report.resolveReferences()
-    if (read !== undefined) config = checkWhole(read, report)
-  }
-  const problems = inOrder(presentable(report.problems, syntax.problems, file, secrets))
+  const read = readFields(table, nodes, report, file, { textOnly, older })
+  report.resolveReferences()
+  const config = read === undefined || incomplete ? undefined : checkWhole(read, report)
+  const order = [...sources.keys()]
+  const problems = inOrder(presentable(found, report.problems, { incomplete, secrets }), order)
   const refused = problems.some(problem => problem.severity === 'error')
-  return { config: refused ? undefined : config, problems, files: [], sources, secrets }
+  return { config: refused ? undefined : config, problems, files, sources, secrets }
 }
 
-/** Leaves out follow-up errors on lines that are not valid KDL, and puts the file's name as it was given into every position. */
-function presentable (problems: readonly Problem[], syntax: readonly Problem[], file: string, secrets: ReadonlySet<string>): Problem[] {
-  const lines = new Set(syntax.map(problem => problem.position.line))
+function looksLikeJson (file: string): Problem {
+  return {
+    severity: 'error', code: 'CONFIG_UNREADABLE', message: 'this is JSON; configurations are written in KDL', position: { file, line: 1, column: 1, length: 1 },
+    hint: 'a setting is a line of its own: name "value"; a block is name { … }',
+  }
+}
+
+interface Circumstances {
+  readonly incomplete: boolean
+  readonly secrets: ReadonlySet<string>
+}
+
+/** Leaves out follow-up errors: on lines that are not valid KDL, and of what is missing when not everything could be read. */
+function presentable (found: readonly Problem[], judged: readonly Problem[], { incomplete, secrets }: Circumstances): Problem[] {
+  const line = ({ position }: Problem): string => `${position.line}:${position.file}`
+  const broken = new Set(found.filter(problem => problem.code === 'CONFIG_SYNTAX').map(line))
+  const kept = judged.filter(problem => !broken.has(line(problem)) && !(incomplete && (problem.code === 'CONFIG_MISSING' || problem.code === 'CONFIG_UNKNOWN_REFERENCE')))
   const hidden = [...secrets].filter(secret => secret.length >= 4).sort((a, b) => b.length - a.length)
-  const kept = problems.filter(problem => syntax.includes(problem) || !lines.has(problem.position.line))
-  return kept.map(problem => {
-    const { hint, position } = problem
-    return {
-      ...problem,
-      message: withheld(problem.message, hidden),
-      ...(hint === undefined ? {} : { hint: withheld(hint, hidden) }),
-      position: { ...position, file },
-    }
+  return [...found, ...kept].map(problem => {
+    if (hidden.length === 0) return problem
+    const { hint } = problem
+    return { ...problem, message: withheld(problem.message, hidden), ...(hint === undefined ? {} : { hint: withheld(hint, hidden) }) }
   })
 }
 
 /** The last net: messages are made without such values in the first place. */
 function withheld (text: string, secrets: readonly string[]): string {
   return secrets.reduce((shown, secret) => shown.replaceAll(secret, '(withheld)'), text)
-}
-
-async function readText (file: string): Promise<string | Problem> {
-  try {
-    const facts = await stat(file)
-    if (facts.isDirectory()) return unreadable(file, 'it is a folder')
-    if (facts.size > maxTextLength * 4) return unreadable(file, 'it is too large')
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(file))
-  } catch (error) {
-    if (error instanceof TypeError) return unreadable(file, 'it is not UTF-8 text')
-    // `code` is there on errors of the file system.
-    const { code } = error as NodeJS.ErrnoException
-    return unreadable(file, code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'this user may not read it' : `reading fails (${code ?? 'unknown reason'})`)
-  }
-}
-
-function unreadable (file: string, why: string): Problem {
-  return { severity: 'error', code: 'CONFIG_UNREADABLE', message: `the configuration cannot be read: ${why}`, position: wholeFile(file) }
 }

@@ -3,9 +3,9 @@
  * JSON schema come from here. To add a setting, add its row to the file of its block, and read it somewhere: a test proves that somebody does.
  */
 import { optionalBlock } from '../schema/blocks.ts'
-import type { Infer } from '../schema/field.ts'
-import { anything, required, setting } from '../schema/fields.ts'
-import { integer, path } from '../schema/values.ts'
+import type { Infer, OlderForms } from '../schema/field.ts'
+import { list, readBefore, required, setting } from '../schema/fields.ts'
+import { integer, path, text } from '../schema/values.ts'
 import { agents } from './agent.ts'
 import { cache } from './cache.ts'
 import { filters } from './filter.ts'
@@ -33,11 +33,14 @@ export const table = {
     file: required(path, 'File that records are appended to, as JSON lines.'),
     maxQueue: setting(integer(1, 1_000_000), 10_000, 'Records that wait to be written; more are counted and lost.'),
   }, 'A record of every decision that is not a plain allow, in a chain of hashes. Nothing of the payload is kept.'),
-  include: anything('More files of the configuration.', { refuse: true }),
+  include: readBefore(list(text, [], 'More files of the configuration: names or patterns (`routes/*.kdl`), from the folder of the file they stand in. What a file holds is read as if it stood here.')),
   waf,
   namespaces,
   rateLimits,
   cache,
 }
+
+/** Older shapes of what stands at the top level. */
+export const older: OlderForms = {}
 
 export type ConfigTable = Infer<typeof table>

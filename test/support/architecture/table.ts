@@ -42,6 +42,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   're2': ['config/schema/regex.ts', 'agents/waf'],
   'ipaddr.js': ['config/schema/address.ts'],
   'fastest-levenshtein': ['config/kdl/nearest.ts'],
+  'tinyglobby': ['config/kdl/include.ts'],
   // fault-reply.ts: for STATUS_CODES, a table of words; the types stay at the edges.
   'node:http': ['proxy/listeners', 'proxy/upstreams', 'proxy/admin', 'proxy/pipeline/fault-reply.ts'],
   'node:https': ['proxy/listeners', 'proxy/upstreams'],
