@@ -53,7 +53,7 @@ function readOne (text: string, file: string, reading: Reading, around: readonly
   reading.problems.push(...parsed.problems)
   // A broken structure gives no nodes.
   if (parsed.nodes.length === 0 && parsed.problems.length > 0) reading.incomplete = true
-  const nodes = substitute(parsed.nodes, reading)
+  const nodes = text.includes('${') ? substitute(parsed.nodes, reading) : parsed.nodes
   if (!nodes.some(node => node.name === 'include')) return nodes
   return nodes.flatMap(node => node.name === 'include' ? included(node, reading, [...around, identity(resolve(file))]) : [node])
 }

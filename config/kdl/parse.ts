@@ -3,8 +3,9 @@ import type { KdlNode } from './nodes.ts'
 import { plainNodes } from './nodes.ts'
 import type { Problem, Position } from './position.ts'
 import { wholeFile } from './position.ts'
+import { locatedNodes } from './locate.ts'
 import type { Scan } from './scan-state.ts'
-import { mended, scanText } from './scan.ts'
+import { maxDepth, mended, scanText } from './scan.ts'
 
 export interface Parsed {
   /** Everything that could be read; empty when the structure of the text is broken. */
@@ -28,13 +29,16 @@ export function parseKdl (text: string, file: string): Parsed {
     const message = `the file is too large (${text.length} characters, at most ${maxTextLength})`
     return { nodes: [], problems: [{ severity: 'error', code: 'CONFIG_UNREADABLE', message, position: wholeFile(file) }] }
   }
-  const scan = scanText(text)
-  if (scan.tooDeep) return { nodes: [], problems: scanProblems(scan, file) }
   const first = tryParse(text, file)
-  if (first.errors === undefined) return { nodes: first.nodes, problems: [] }
+  if (first.errors === undefined && isWithin(first.nodes, maxDepth)) return { nodes: first.nodes, problems: [] }
+  const scan = scanText(text)
   const found = scanProblems(scan, file)
-  if (scan.broken) return { nodes: [], problems: found }
+  if (scan.broken || scan.tooDeep) return { nodes: [], problems: found }
   return retry(mended(scan), file, found, text.length)
+}
+
+function isWithin (nodes: readonly KdlNode[], depth: number): boolean {
+  return depth >= 0 && nodes.every(node => node.children === undefined || isWithin(node.children, depth - 1))
 }
 
 /** Takes out what the parser refuses, piece by piece, to find everything that is wrong. */
@@ -65,10 +69,11 @@ interface Attempt {
 
 function tryParse (text: string, file: string): Attempt {
   try {
-    return { nodes: plainNodes(parse(text, { storeLocations: true }).nodes, file) }
+    const nodes = locatedNodes(parse(text), text, file)
+    return { nodes: nodes ?? plainNodes(parse(text, { storeLocations: true }).nodes, file) }
   } catch (error) {
     if (error instanceof InvalidKdlError) return { nodes: [], errors: Array.from(error.flat()) }
-    // The library breaks down on some texts that end in the middle of a token ("/" alone).
+    // The library breaks down on some texts that end in the middle of a token ("/" alone), and on blocks nested so deeply that the stack ends.
     return { nodes: [], errors: [new InvalidKdlError('the text ends where more was expected', { start: endOf(text) })] }
   }
 }

@@ -3,7 +3,7 @@ import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import { shown } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
 import type { Field, FieldOptions, Fields, Infer, OlderForms, Place } from './field.ts'
-import { unreadable } from './field.ts'
+import { placeInside, unreadable } from './field.ts'
 import type { Content } from './distribute.ts'
 import type { BlockOptions } from './read-block.ts'
 import { readBlock, wholeScope } from './read-block.ts'
@@ -20,9 +20,18 @@ export function block<F extends Fields, T = Infer<F>> (fields: F, doc: string, o
       const node = single(given, place)
       if (node !== undefined) noteSpelling(node, place)
       const content: Content = node ?? { name: place.name, at: place.at, args: [], props: [], children: [] }
-      return readBlock(fields, content, { ...place, at: content.at, scope: scopeOf(place) }, options)
+      return readBlock(fields, content, placeInside(place, content.at, scopeOf(place)), options)
     },
+    ...options.build === undefined ? absentBlock<T>(fields) : {},
   }
+}
+
+/** A block of nothing but constants is one. */
+function absentBlock<T> (fields: Fields): { absent?: { readonly value: T } } {
+  const inner = Object.entries(fields)
+  if (inner.some(([, field]) => field.absent === undefined)) return {}
+  // One member for each field that has a value, made by that field: what T says.
+  return { absent: { value: Object.fromEntries(inner.flatMap(([key, field]) => 'notBuilt' in field ? [] : [[key, field.absent?.value]])) as T } }
 }
 
 /** A block that means something by being there: `undefined` when it is not. */
@@ -35,9 +44,10 @@ export function optionalBlock<F extends Fields, T = Infer<F> & Placed> (
       const node = single(given, place)
       if (node === undefined) return undefined
       noteSpelling(node, place)
-      const read = readBlock(fields, node, { ...place, at: node.at, scope: scopeOf(place) }, { ...options, extra: { at: node.at } })
+      const read = readBlock(fields, node, placeInside(place, node.at, scopeOf(place)), options, { at: node.at })
       return read === unreadable ? undefined : read
     },
+    absent: { value: undefined },
   }
 }
 
@@ -63,10 +73,11 @@ export function blocks<F extends Fields, T = Infer<F> & Placed> (
       if (nodes.length < (options.min ?? 0) && place.excused !== true) place.report.error('CONFIG_MISSING', `${place.scope} needs '${place.name}'`, place.at)
       return nodes.flatMap(node => {
         noteSpelling(node, place)
-        const read = readBlock(fields, node, { ...place, at: node.at, scope: scopeOf(place) }, { ...options, extra: { at: node.at } })
+        const read = readBlock(fields, node, placeInside(place, node.at, scopeOf(place)), options, { at: node.at })
         return read === unreadable ? [] : [read]
       })
     },
+    ...options.min === undefined || options.min === 0 ? { absent: { value: [] } } : {},
   }
 }
 
@@ -98,13 +109,14 @@ export function named<F extends Fields, T = Infer<F> & Named> (
       const found: T[] = []
       for (const { id, at, rest } of namedNodes(given, kind, place, options)) {
         const names = options.namespace !== true ? place.names : place.names === '' ? id : `${place.names}:${id}`
-        const read = readBlock(fields, rest, { ...place, names, at, scope: `${kind} '${id}'` }, { ...options, extra: { id, at } })
+        const read = readBlock(fields, rest, placeInside({ ...place, names }, at, `${kind} '${id}'`), options, { id, at })
         if (read !== unreadable) found.push(read)
       }
       const empty = given.every(node => node.name !== kind && (node.children === undefined || node.children.length === 0))
       if (empty && (options.min ?? 0) > 0 && place.excused !== true) place.report.error('CONFIG_MISSING', `there is no ${kind}`, place.at, `write ${place.name} { ${kind} "name" { … } }`)
       return found
     },
+    ...options.min === undefined || options.min === 0 ? { absent: { value: [] } } : {},
   }
 }
 

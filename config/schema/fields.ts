@@ -20,6 +20,7 @@ export function setting<T> (type: ValueType<T>, byDefault: string | number | boo
   return {
     row: { ...options, shape: 'value', doc, type, default: writtenDefault(byDefault) },
     read: (given, place) => readOne(type, given, place, options) ?? fallback,
+    absent: { value: fallback },
   }
 }
 
@@ -39,6 +40,7 @@ export function optional<T> (type: ValueType<T>, doc: string, options: SettingOp
   return {
     row: { ...options, shape: 'value', doc, type },
     read: (given, place) => readOne(type, given, place, options),
+    absent: { value: undefined },
   }
 }
 
@@ -53,7 +55,7 @@ function readOne<T> (type: ValueType<T>, given: readonly KdlNode[], place: Place
     return undefined
   }
   for (const more of extra) place.report.error('CONFIG_EXTRA', `'${place.name}' takes one value`, more.at)
-  return readValue(type, entry, node.shortOf === undefined ? place : { ...place, name: node.shortOf }, { ...options, as: node.name })
+  return readValue(type, entry, node.shortOf === undefined ? place : { ...place, name: node.shortOf }, node.name, options)
 }
 
 export interface ListOptions extends SettingOptions {
@@ -80,6 +82,7 @@ export function list<T> (
       }
       return given.flatMap(node => readMany(type, node, place, options))
     },
+    ...options.min === undefined || options.min === 0 ? { absent: { value: fallback } } : {},
   }
 }
 
@@ -91,7 +94,7 @@ function readMany<T> (type: ValueType<T>, node: KdlNode, place: Place, options: 
   for (const entry of node.args) {
     const parts = options.commas === true && typeof entry.value === 'string' ? entry.value.split(',').map(part => part.trim()) : [entry.value]
     for (const part of parts) {
-      const value = readValue(type, { ...entry, value: part }, place, { ...options, as: node.name })
+      const value = readValue(type, part === entry.value ? entry : { ...entry, value: part }, place, node.name, options)
       if (value !== undefined) values.push(value)
     }
   }
@@ -117,6 +120,7 @@ export function map<T> (type: ValueType<T>, doc: string, options: FieldOptions =
       // fromEntries makes an ordinary member of "__proto__".
       return Object.fromEntries(entries)
     },
+    absent: { value: {} },
   }
 }
 
@@ -139,6 +143,7 @@ export function json (doc: string, options: FieldOptions = {}): Field<FreeBlock 
       const value = jsonOf(node.children ?? [], node.props)
       return { json: value, positionOf: path => positionIn(node, path) }
     },
+    absent: { value: undefined },
   }
 }
 
@@ -160,8 +165,11 @@ export function anything (doc: string, options: NotBuiltOptions = {}): NotBuiltF
       for (const node of given) notInEffect(node, place, refuse === true)
       return undefined
     },
+    absent,
   }
 }
+
+const absent = { value: undefined }
 
 /** A setting or block that is declared in full, and has no effect in this version: it is checked, and reported as not in effect. */
 export function notBuilt (field: Field<unknown>, options: Pick<NotBuiltOptions, 'refuse'> = {}): NotBuiltField {
@@ -173,12 +181,13 @@ export function notBuilt (field: Field<unknown>, options: Pick<NotBuiltOptions, 
       for (const node of given) notInEffect(node, place, options.refuse === true)
       return undefined
     },
+    absent,
   }
 }
 
 /** A setting that takes effect before the fields are read: it is here for the reference, and has no value. */
 export function readBefore (field: Field<unknown>): NotBuiltField {
-  return { notBuilt: true, row: field.row, read: () => undefined }
+  return { notBuilt: true, row: field.row, read: () => undefined, absent }
 }
 
 /** Part of existing files that has nothing to do here, and never will: `why` says what happens anyway. Its value is checked and told of. */
@@ -192,6 +201,7 @@ export function inert (type: ValueType<unknown>, doc: string, why: string, optio
       for (const node of given) place.report.note('CONFIG_NO_EFFECT', `'${node.name}' of ${place.scope} has no effect: ${why}`, node.at)
       return undefined
     },
+    absent,
   }
 }
 

@@ -3,8 +3,8 @@ import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
 import type { Content } from './distribute.ts'
 import { distribute, namesOf } from './distribute.ts'
-import type { FieldOptions, Fields, OlderForms, Place } from './field.ts'
-import { settingName, unreadable } from './field.ts'
+import type { Field, FieldOptions, Fields, OlderForms, Place } from './field.ts'
+import { placeOf, settingName, unreadable } from './field.ts'
 import { refuseAnnotation } from './read-value.ts'
 import type { Report } from './report.ts'
 
@@ -37,16 +37,11 @@ export interface BlockOptions<F extends Fields, V, T> extends FieldOptions {
   readonly older?: OlderForms
 }
 
-interface ReadBlockOptions<F extends Fields, V, T> extends BlockOptions<F, V, T> {
-  /** Members beside the declared ones. */
-  readonly extra?: object
-}
-
-/** Reads everything a block holds: values after its name, properties and children. What nobody declared is a problem. */
+/** Reads everything a block holds: values after its name, properties and children. What nobody declared is a problem. `extra`: members beside the declared ones. */
 export function readBlock<F extends Fields, V, T> (
-  fields: F, content: Content, place: Place, options: ReadBlockOptions<F, V, T> = {},
+  fields: F, content: Content, place: Place, options: BlockOptions<F, V, T> = {}, extra?: object,
 ): T | typeof unreadable {
-  refuseAnnotation({ ...content, children: content.children }, { ...place, name: content.name })
+  if (content.tag !== undefined) refuseAnnotation({ ...content, children: content.children }, placeOf(content.name, place, false))
   const meant = new Set<string | undefined>()
   const given = distribute(fields, options, content, {
     unknown: node => meant.add(unknown(node, fields, place)),
@@ -54,18 +49,48 @@ export function readBlock<F extends Fields, V, T> (
     older: (node, form) => place.report.note('CONFIG_OTHER_SPELLING', `'${node.name}' of ${place.scope} is written in an older form`, node.at, form.doc),
   })
   const before = place.report.errors
-  const value: Record<string, unknown> = { ...options.extra }
+  const { constants, others, byKey } = shapeOf(fields)
+  const value: Record<string, unknown> = { ...constants, ...extra }
   let whole = true
-  for (const [key, field] of Object.entries(fields)) {
-    const read = field.read(given.get(key) ?? [], { ...place, name: settingName(key, field), excused: meant.has(key) })
+  const take = ({ key, field, name, hasValue }: Shaped, nodes: readonly KdlNode[]): void => {
+    const read = field.read(nodes, placeOf(name, place, meant.has(key)))
     if (read === unreadable) whole = false
-    else if (!('notBuilt' in field)) value[key] = read
+    else if (hasValue) value[key] = read
   }
+  for (const [key, nodes] of given) take(byKey.get(key)!, nodes) // It was given to a field of this key.
+  for (const field of others) if (!given.has(field.key)) take(field, [])
   if (!whole) return unreadable
   // `value` has one member for each field, made by that field: this is what V says, which no type checker can follow through a loop.
   const typed = value as V
   if (options.build === undefined) return typed as unknown as T
   return options.build(typed, hereOf(given, content, place, place.report.errors === before && meant.size === 0))
+}
+
+interface Shaped {
+  readonly key: string
+  readonly field: Field<unknown>
+  readonly name: string
+  readonly hasValue: boolean
+}
+
+interface Shape {
+  /** A block in which nothing is given, but for `others`: copying it costs less than filling in dozens of members. */
+  readonly constants: Readonly<Record<string, unknown>>
+  /** Those that have to be read even when they are left out. */
+  readonly others: readonly Shaped[]
+  readonly byKey: ReadonlyMap<string, Shaped>
+}
+
+const shapes = new WeakMap<Fields, Shape>()
+
+function shapeOf (fields: Fields): Shape {
+  let shape = shapes.get(fields)
+  if (shape !== undefined) return shape
+  const all = Object.entries(fields).map(([key, field]): Shaped => ({ key, field, name: settingName(key, field), hasValue: !('notBuilt' in field) }))
+  const constants = Object.fromEntries(all.filter(({ hasValue }) => hasValue).map(({ key, field }) => [key, field.absent?.value]))
+  shape = { constants, others: all.filter(({ field }) => field.absent === undefined), byKey: new Map(all.map(one => [one.key, one])) }
+  shapes.set(fields, shape)
+  return shape
 }
 
 function tooMany (entry: KdlEntry, args: readonly string[], place: Place): void {

@@ -6,15 +6,13 @@ import type { Fit, Mismatch, ValueContext, ValueType } from './value.ts'
 import { isMismatch } from './value.ts'
 
 export interface ReadOptions {
-  /** Name the value was given under, when not the preferred one: it may carry a unit. */
-  readonly as?: string
   /** Milliseconds that a number without a unit stands for, where old files write one. */
   readonly bareUnitMs?: number
   readonly secret?: boolean
 }
 
-/** One value, checked; `undefined` after a problem was reported. */
-export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place, options: ReadOptions = {}): T | undefined {
+/** One value, checked; `undefined` after a problem was reported. `as` is the name it was given under, which may carry a unit. */
+export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place, as: string, options: ReadOptions): T | undefined {
   if (entry.tag !== undefined) {
     place.report.error('CONFIG_SYNTAX', `'${place.name}' takes no type annotation`, entry.at, 'leave out the part in parentheses')
     return undefined
@@ -24,7 +22,7 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
   // JSON has no positions in a file; its texts may have come from the environment on the way here.
   const secret = outside || options.secret === true
   const context = { folder: place.folderOf(entry.at.file), lenient: outside || entry.at.file === '', secret, textOnly: place.textOnly }
-  const result = parseWithUnit(type, entry, context, options)
+  const result = parseWithUnit(type, entry, context, as, options)
   if (isMismatch(result)) {
     reportMismatch(type, entry, place, result, options)
     return undefined
@@ -36,14 +34,15 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
   return result.value
 }
 
-function parseWithUnit<T> (type: ValueType<T>, entry: KdlEntry, context: ValueContext, options: ReadOptions): Fit<T> | Mismatch {
-  const unit = options.as === undefined ? undefined : unitInName(options.as, type.quantity)
+function parseWithUnit<T> (type: ValueType<T>, entry: KdlEntry, context: ValueContext, as: string, options: ReadOptions): Fit<T> | Mismatch {
+  if (type.quantity === undefined) return type.parse(entry.value, context)
+  const unit = unitInName(as, type.quantity)
   const digits = context.lenient && typeof entry.value === 'string' && /^\d+$/.test(entry.value)
   const plain = typeof entry.value === 'number' || digits ? Number(entry.value) : undefined
   const factor = unit ?? (plain === undefined ? undefined : options.bareUnitMs)
   if (factor === undefined || type.fromNumber === undefined) return type.parse(entry.value, context)
   if (plain === undefined || !Number.isSafeInteger(plain) || plain < 0) {
-    return { wrong: `'${options.as ?? ''}' takes a whole number without a unit`, hint: typeof entry.value === 'string' ? 'write the setting without the unit in its name to give one' : '' }
+    return { wrong: `'${as}' takes a whole number without a unit`, hint: typeof entry.value === 'string' ? 'write the setting without the unit in its name to give one' : '' }
   }
   return type.fromNumber(plain * factor)
 }

@@ -33,7 +33,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
  * without a row, is refused. Agents bring packages of their own.
  */
 export const packageHomes: Readonly<Record<string, readonly string[]>> = {
-  '@bgotink/kdl': ['config/kdl'],
+  '@bgotink/kdl': ['config/kdl', 'test/conformance'],
   'kdljs': ['test/conformance'],
   'protobufjs': ['proto/generate'],
   '@grpc/grpc-js': ['sdk/server', 'test'],

@@ -168,9 +168,9 @@ describe('the same fields from JSON', () => {
       ['mod', "did you mean 'mode'?"],
       ['limit', ''],
       ['paths.1', ''],
-      ['pattern', ''],
       ['inner.depth', ''],
       ['rule.1', 'write a text'],
+      ['pattern', ''],
     ])
     assert.equal(problems?.find(({ path }) => path[0] === 'limit')?.message, "'limit' must be a whole number from 1 to 100, found 500")
   })
