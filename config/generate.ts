@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { problemCodes } from './kdl/position.ts'
 import { toJsonSchema } from './schema/json-schema.ts'
 import { toMarkdown } from './schema/markdown.ts'
-import { table } from './sentinel/table.ts'
+import { groups, table } from './sentinel/table.ts'
 
 const intro = `# The configuration language
 
@@ -21,7 +21,9 @@ Anything unknown, given twice or of the wrong type is an error.
 - In strings, \`\${NAME}\` is replaced by the environment's value, \`\${NAME:-default}\` has a default,
   and \`\${file:/path}\` is the content of a file without the last line end.
   What is missing is an error. \`$\${\` stands for a plain \`\${\`. Values from outside are never shown in messages.
-- *Also:* lists other spellings that are accepted, with a note. One that ends in a unit (\`timeout-ms\`) takes a plain number.
+- Other spellings of existing files are accepted with a note, and \`sentinel fmt --write\` rewrites them. One that ends in a unit (\`timeout-ms\`)
+  takes a plain number.
+- What is *not in effect yet* is accepted and checked, and \`sentinel check\` says so.
 - A free block (\`config\` of an agent) becomes JSON: one value → that value, several → an array, properties and blocks → an object,
   nothing → \`true\`, a repeated node → an array; a node with values and a block → an object with the values under \`"-"\`.
 
@@ -33,7 +35,7 @@ const codes = [
 
 export function generated (): Record<string, string> {
   return {
-    'config/REFERENCE.md': intro + toMarkdown(table) + codes,
+    'config/REFERENCE.md': intro + toMarkdown(table, groups) + codes,
     'config/sentinel.schema.json': JSON.stringify(toJsonSchema(table, { title: 'Sentinel configuration, in the JSON form of KDL' }), undefined, 2) + '\n',
   }
 }

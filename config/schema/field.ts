@@ -63,6 +63,9 @@ export interface RowVariants {
   /** Other words for a variant, in lower case with "-". */
   readonly also: Readonly<Record<string, string>>
   readonly older: Readonly<Record<string, OlderForms>>
+  /** What each variant is for, and what somebody would write. */
+  readonly docs: Readonly<Record<string, string>>
+  readonly examples: Readonly<Record<string, string>>
 }
 
 /** Everything about a setting that can be printed. */

@@ -1,77 +1,162 @@
 import type { Field, Fields, Row } from './field.ts'
 import { kebab, settingName } from './field.ts'
 
-/** Reference pages: a table for each block. `level` is the level of the first heading. */
-export function toMarkdown (fields: Fields, level = 2): string {
-  const out: string[] = []
-  const top = Object.entries(fields).filter(([, field]) => fieldsOf(field) === undefined)
-  if (top.length > 0) out.push(tableOf(Object.fromEntries(top)))
-  writeBlocks(fields, [], level, out)
-  return out.join('\n').replace(/\n{3,}/g, '\n\n').trimEnd() + '\n'
+export interface Group {
+  readonly title: string
+  readonly doc?: string
+  /** Keys of fields, in the order to show them. */
+  readonly keys: readonly string[]
 }
 
-function writeBlocks (fields: Fields, path: readonly string[], level: number, out: string[]): void {
-  for (const [key, field] of Object.entries(fields)) {
-    const inner = fieldsOf(field)
-    if (inner === undefined) continue
-    const { row } = field
-    const here = [...path, settingName(key, field)]
-    out.push('', `${'#'.repeat(Math.min(level, 6))} \`${here.join(' › ')}\``, '', sentence(field), '')
-    if (row.kind !== undefined) out.push('```kdl', `${settingName(key, field)} {`, `    ${row.kind} "name" { … }`, '}', '```', '')
-    if (row.args !== undefined) out.push(`Short form: \`${settingName(key, field)} ${row.args.map(arg => `<${kebab(arg)}>`).join(' ')}\`.`, '')
-    if (Object.keys(inner).length > 0) out.push(tableOf(inner))
-    writeBlocks(inner, row.kind === undefined ? here : [...here, row.kind], level + 1, out)
-    writeVariants(row, here, level + 1, out)
+/** A block with everything that is said about it on one page: "routes › route › matches". */
+export interface BlockPage {
+  /** Names as the operator writes them: `['routes', 'route', 'matches']`. */
+  readonly path: readonly string[]
+  /** The word of a variant: "rate-limit" for `filters › filter` of that type. */
+  readonly variant?: string
+  readonly row: Row
+  readonly fields: Fields
+  /** How many blocks are around it. */
+  readonly depth: number
+  /** In an earlier block the same fields were shown. */
+  readonly sameAs?: BlockPage
+}
+
+/** All blocks in the order of their declaration, each followed by what is inside of it. */
+export function blockPages (fields: Fields): BlockPage[] {
+  const pages: BlockPage[] = []
+  const seen = new Map<Fields, BlockPage>()
+  const walk = (inside: Fields, path: readonly string[], depth: number): void => {
+    for (const [key, field] of Object.entries(inside)) {
+      const { row } = field
+      if (row.fields === undefined) continue
+      const own = row.kind === undefined ? [settingName(key, field)] : row.direct === true ? [row.kind] : [settingName(key, field), row.kind]
+      add({ path: [...path, ...own], row, fields: row.fields, depth })
+      for (const [variant, its] of Object.entries(row.variants?.of ?? {})) add({ path: [...path, ...own], variant, row, fields: its, depth: depth + 1 })
+    }
   }
-}
-
-function writeVariants (row: Row, path: readonly string[], level: number, out: string[]): void {
-  if (row.variants === undefined) return
-  for (const [word, fields] of Object.entries(row.variants.of)) {
-    out.push('', `${'#'.repeat(Math.min(level, 6))} \`${path.join(' › ')}\` of \`${row.variants.tag} "${word}"\``, '', tableOf(fields))
-    writeBlocks(fields, [...path, row.kind ?? word], level + 1, out)
+  const add = (page: BlockPage): void => {
+    const sameAs = Object.keys(page.fields).length === 0 ? undefined : seen.get(page.fields)
+    pages.push(sameAs === undefined ? page : { ...page, sameAs })
+    if (sameAs !== undefined) return
+    seen.set(page.fields, page)
+    walk(page.fields, page.path, page.depth + 1)
   }
-  if (row.variants.notBuilt.length > 0) out.push('', `Accepted, not in effect yet: ${row.variants.notBuilt.map(word => `\`${row.variants?.tag} "${word}"\``).join(', ')}.`)
+  walk(fields, [], 0)
+  return pages
 }
 
-function tableOf (fields: Fields): string {
-  const built = Object.entries(fields).filter(([, field]) => field.row.notBuilt !== true)
-  const later = Object.entries(fields).filter(([, field]) => field.row.notBuilt === true)
-  const rows = built.map(([key, field]) => `| \`${settingName(key, field)}\` | ${typeOf(field)} | ${defaultOf(field.row)} | ${sentence(field)} |`)
-  const table = rows.length === 0 ? [] : ['| setting | type | default | meaning |', '| --- | --- | --- | --- |', ...rows]
-  const names = later.map(([key, field]) => `\`${settingName(key, field)}\``)
-  return [...table, ...(names.length === 0 ? [] : ['', `Accepted, not in effect yet: ${names.join(', ')}.`])].join('\n')
+/** The reference: a table of contents, settings that stand alone, then a section for each block. `level` is the level of the first heading. */
+export function toMarkdown (fields: Fields, groups: readonly Group[] = [{ title: '', keys: Object.keys(fields) }], level = 2): string {
+  const pages = blockPages(fields)
+  const out: string[] = groups.length > 1 ? [contents(groups, fields), ''] : []
+  for (const { title, doc, keys } of groups) {
+    if (title !== '') out.push('', `${'#'.repeat(level)} ${title}`, '', ...(doc === undefined ? [] : [doc, '']))
+    const below = title === '' ? level : level + 1
+    const mine = keys.flatMap(key => fields[key] === undefined ? [] : [[key, fields[key]] as const])
+    const alone = mine.filter(([, { row }]) => row.fields === undefined)
+    if (alone.length > 0) out.push(tableOf(Object.fromEntries(alone), []), '', ...spellings({}, Object.fromEntries(alone)))
+    for (const [key, field] of mine) {
+      const first = field.row.direct === true ? field.row.kind : settingName(key, field)
+      for (const page of pages) if (page.path[0] === first) out.push('', blockMarkdown(page, below, pages))
+    }
+  }
+  return out.join('\n').replace(/\n{3,}/g, '\n\n').trim() + '\n'
 }
 
-function fieldsOf (field: Field<unknown>): Fields | undefined {
-  return field.row.notBuilt === true ? undefined : field.row.fields
+/** One block: heading, meaning, example, settings. Blocks among these are linked where `pages` has them. */
+export function blockMarkdown (page: BlockPage, level = 2, pages: readonly BlockPage[] = []): string {
+  const { row, fields, variant, sameAs } = page
+  const out = [`${'#'.repeat(Math.min(level + page.depth, 6))} ${headingOf(page)}`, '']
+  const doc = variant === undefined ? row.doc : row.variants?.docs[variant] ?? ''
+  const later = variant === undefined ? row.notBuilt === true : row.variants?.notBuilt.includes(variant) === true
+  out.push([...later ? ['*Accepted, not in effect yet.*'] : [], doc, ...row.since === undefined || variant !== undefined ? [] : [`Since ${row.since}.`]].join(' '), '')
+  const example = variant === undefined ? row.example : row.variants?.examples[variant]
+  if (example !== undefined) out.push('```kdl', example.trim(), '```', '')
+  if (sameAs !== undefined) out.push(`Settings: those of ${linkTo(sameAs)}.`)
+  else if (Object.keys(fields).length > 0) out.push(tableOf(fields, pages))
+  const notes = variant === undefined ? spellings(row, fields) : spellings({ older: row.variants?.older[variant] ?? {} }, fields)
+  if (notes.length > 0 && sameAs === undefined) out.push('', ...notes)
+  return out.join('\n').trimEnd()
+}
+
+function headingOf ({ path, variant, row }: BlockPage): string {
+  return variant === undefined ? `\`${path.join(' › ')}\`` : `\`${path.join(' › ')}\` of ${row.variants?.tag ?? 'type'} \`${variant}\``
+}
+
+function linkTo (page: BlockPage): string {
+  return `[${headingOf(page)}](#${anchorOf(page)})`
+}
+
+/** As GitHub makes them: lower case, without punctuation, spaces as "-". */
+function anchorOf (page: BlockPage): string {
+  return headingOf(page).toLowerCase().replaceAll(/[^a-z0-9 _-]/g, '').replaceAll(' ', '-')
+}
+
+function contents (groups: readonly Group[], fields: Fields): string {
+  const pages = blockPages(fields)
+  return groups.map(({ title, keys }) => {
+    const links = keys.flatMap(key => {
+      const field = fields[key]
+      const first = field === undefined ? key : field.row.direct === true ? field.row.kind : settingName(key, field)
+      const page = pages.find(candidate => candidate.path[0] === first)
+      return page === undefined ? [`\`${first}\``] : [`[\`${page.path.join(' › ')}\`](#${anchorOf(page)})`]
+    })
+    return `- **[${title}](#${title.toLowerCase().replaceAll(/[^a-z0-9 _-]/g, '').replaceAll(' ', '-')})**: ${links.join(', ')}`
+  }).join('\n')
+}
+
+function tableOf (fields: Fields, pages: readonly BlockPage[]): string {
+  const linked = (key: string, field: Field<unknown>): string => {
+    const page = field.row.fields === undefined ? undefined : pages.find(candidate => candidate.fields === field.row.fields)
+    return page === undefined ? `\`${nameOf(key, field)}\`` : `[\`${nameOf(key, field)}\`](#${anchorOf(page)})`
+  }
+  const rows = Object.entries(fields).map(([key, field]) => `| ${linked(key, field)} | ${typeOf(field)} | ${defaultOf(field.row)} | ${sentence(field.row)} |`)
+  return ['| setting | type | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
+}
+
+function nameOf (key: string, field: Field<unknown>): string {
+  return field.row.direct === true && field.row.kind !== undefined ? field.row.kind : settingName(key, field)
 }
 
 function typeOf ({ row }: Field<unknown>): string {
   const { type } = row
-  if (row.shape === 'block') return 'block'
-  if (row.shape === 'blocks') return row.kind === undefined ? 'blocks' : `blocks \`${row.kind}\``
+  if (row.shape === 'block') return row.args === undefined ? 'block' : `block; short: ${row.args.map(arg => `\`<${kebab(arg)}>\``).join(' ')}`
+  if (row.shape === 'blocks') return row.kind === undefined ? `blocks${row.args === undefined ? '' : `; short: ${row.args.map(arg => `\`<${kebab(arg)}>\``).join(' ')}`}` : `blocks \`${row.kind}\``
   if (row.shape === 'json') return 'free block'
   if (type === undefined) return ''
   const words = type.words === undefined ? '' : `: ${type.words.map(word => `\`${word}\``).join(' ')}`
-  const name = cell(type.name + words)
+  const range = type.range === undefined ? '' : `, ${type.range}`
+  const name = cell(type.name + words + range)
   if (row.shape === 'list') return `list of ${name}`
   return row.shape === 'map' ? `block of ${name}` : name
 }
 
 function defaultOf (row: Row): string {
   if (row.default !== undefined) return `\`${cell(row.default)}\``
-  if (row.required === true) return '**required**'
-  return ''
+  return row.required === true ? '**required**' : ''
 }
 
-function sentence ({ row }: Field<unknown>): string {
-  const spellings = [...row.within ?? [], ...row.aliases ?? []]
-  const also = spellings.length === 0 ? '' : ` Also: ${spellings.map(name => `\`${name}\``).join(', ')}.`
-  const example = row.type?.example === undefined ? '' : ` Example: \`${row.type.example}\`.`
-  const later = row.type?.notBuiltWords === undefined ? '' : ` Not in effect yet: ${row.type.notBuiltWords.map(word => `\`${word}\``).join(' ')}.`
+function sentence (row: Row): string {
+  const inert = row.inert === undefined ? '' : ` Has no effect: ${row.inert}.`
+  const later = row.notBuilt === true && row.inert === undefined ? ' *Not in effect yet.*' : ''
+  const words = row.type?.notBuiltWords === undefined ? '' : ` *Not in effect yet:* ${row.type.notBuiltWords.map(word => `\`${word}\``).join(' ')}.`
   const since = row.since === undefined ? '' : ` Since ${row.since}.`
-  return cell(`${row.doc}${example}${later}${also}${since}`)
+  // What a duration or a size looks like is told once, at the top of the page.
+  const example = row.type?.example === undefined || row.type.quantity !== undefined ? '' : ` Example: \`${row.type.example}\`.`
+  return cell(`${row.doc}${example}${inert}${words}${since}${later}`)
+}
+
+/** Other ways to write what stands in a block, below its table: those who write new files need not read them. */
+function spellings (row: Pick<Row, 'aliases' | 'older'>, fields: Fields): string[] {
+  const names = Object.entries(fields).flatMap(([key, field]) => {
+    const others = [...field.row.within ?? [], ...field.row.aliases ?? []]
+    return others.length === 0 ? [] : [`${others.map(name => `\`${name}\``).join(', ')} → \`${nameOf(key, field)}\``]
+  })
+  const shapes = Object.values(row.older ?? {}).map(({ doc }) => doc)
+  const lines = [...row.aliases === undefined ? [] : [`The block is also written ${row.aliases.map(name => `\`${name}\``).join(', ')}.`],
+    ...names.length === 0 ? [] : [`Names: ${names.join('; ')}.`], ...shapes]
+  return lines.length === 0 ? [] : ['<details><summary>Other spellings</summary>', '', ...lines.map(line => `- ${line}`), '', '</details>']
 }
 
 function cell (text: string): string {

@@ -68,6 +68,7 @@ export function durationWithin (min: string, max?: string): ValueType<number> {
   return {
     name: 'duration',
     expected: 'a duration',
+    ...(max !== undefined ? { range: `${min} to ${max}` } : least > 1 ? { range: `at least ${min}` } : {}),
     example: '"250ms", "30s", "5m"',
     quantity: 'time',
     json: { type: 'string', pattern: '^(\\d+(\\.\\d+)?(ms|[smhd]))+$' },
@@ -93,6 +94,7 @@ export function sizeWithin (min: string, max?: string): ValueType<number> {
   return {
     name: 'size',
     expected: 'a size',
+    ...(max !== undefined ? { range: `${sizeText(least)} to ${max}` } : least > 1 ? { range: `at least ${min}` } : {}),
     example: '"8KiB", "10MiB", 4096',
     quantity: 'size',
     json: { type: ['string', 'integer'], pattern: '^\\d+(\\.\\d+)? ?[A-Za-z]*$', minimum: 0 },

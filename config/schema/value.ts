@@ -39,6 +39,8 @@ export interface ValueType<T> {
   readonly expected: string
   /** After "for example": `"250ms", "30s"`. */
   readonly example?: string
+  /** Bounds, for the reference: "1 to 64", "at least 1ms". */
+  readonly range?: string
   /** JSON schema of the value. */
   readonly json: JsonObject
   /** All words there are, in the spelling the reference shows. */

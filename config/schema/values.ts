@@ -53,6 +53,7 @@ export function integer (min: number, max: number): ValueType<number> {
   return {
     name: 'integer',
     expected: `a whole number ${range}`,
+    range: max >= Number.MAX_SAFE_INTEGER ? `at least ${min}` : `${min} to ${max}`,
     json: { type: 'integer', minimum: min, ...bound },
     parse: (raw, context) => fits(numberOf(raw, context), value => Number.isSafeInteger(value) && value >= min && value <= max, raw),
   }
@@ -62,6 +63,7 @@ export function numberBetween (min: number, max: number): ValueType<number> {
   return {
     name: 'number',
     expected: `a number from ${min} to ${max}`,
+    range: `${min} to ${max}`,
     json: { type: 'number', minimum: min, maximum: max },
     parse: (raw, context) => fits(numberOf(raw, context), value => value >= min && value <= max, raw),
   }

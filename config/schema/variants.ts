@@ -21,6 +21,9 @@ export interface Variants<C extends Fields, V extends Readonly<Record<string, Fi
   readonly also?: Readonly<Record<string, string>>
   /** Other shapes of what stands inside, by variant. */
   readonly older?: Readonly<Record<string, OlderForms>>
+  /** What each variant is for, and what somebody would write: a whole thing of its kind, with its name. */
+  readonly docs?: Readonly<Record<keyof V & string, string>>
+  readonly examples?: Readonly<Record<keyof V & string, string>>
 }
 
 /** A union that the tag tells apart. What is not built has only its name. */
@@ -40,7 +43,7 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
   return {
     row: {
       ...options, shape: 'blocks', doc, kind, fields: variants.common,
-      variants: { tag: variants.tag, of: variants.of, notBuilt: [...later], also: variants.also ?? {}, older: variants.older ?? {} },
+      variants: { tag: variants.tag, of: variants.of, notBuilt: [...later], also: variants.also ?? {}, older: variants.older ?? {}, docs: variants.docs ?? {}, examples: variants.examples ?? {} },
     },
     read (given, place) {
       const found: (VariantOf<C, V, N> & Named)[] = []

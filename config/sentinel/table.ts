@@ -4,6 +4,7 @@
  */
 import { optionalBlock } from '../schema/blocks.ts'
 import type { Infer, OlderForms } from '../schema/field.ts'
+import type { Group } from '../schema/markdown.ts'
 import { list, readBefore, required, setting } from '../schema/fields.ts'
 import { integer, path, text } from '../schema/values.ts'
 import { agents } from './agent.ts'
@@ -42,5 +43,19 @@ export const table = {
 
 /** Older shapes of what stands at the top level. */
 export const older: OlderForms = {}
+
+/** How the reference groups the top level. */
+export const groups: readonly Group[] = [
+  { title: 'The program', keys: ['system', 'schemaVersion', 'include'] },
+  { title: 'Where requests come in', keys: ['listeners'] },
+  { title: 'Which requests go where', keys: ['routes'] },
+  { title: 'Where requests go to', keys: ['upstreams'] },
+  { title: 'Steps on the way', doc: 'A route names filters and agents in its `filters`; they see the request in that order, and the answer in the reverse order.', keys: ['filters'] },
+  { title: 'Programs that decide', keys: ['agents'] },
+  { title: 'Protection', keys: ['limits', 'rateLimits', 'waf'] },
+  { title: 'Kept answers', keys: ['cache'] },
+  { title: 'What is told and kept', keys: ['observability', 'evidence'] },
+  { title: 'Many teams in one file', keys: ['namespaces'] },
+]
 
 export type ConfigTable = Infer<typeof table>

@@ -197,9 +197,10 @@ describe('what is derived', () => {
   test('the reference names each setting with type, default and meaning', () => {
     const page = toMarkdown(fields)
     assert.match(page, /\| `mode` \| word: `block` `log` \| `block` \| What a match means\. \|/)
-    assert.match(page, /\| `limit` \| integer \| \*\*required\*\* \|/)
-    assert.match(page, /Also: `timeout-ms`, `timeout-secs`/)
-    assert.match(page, /Accepted, not in effect yet: `later`, `soon`/)
+    assert.match(page, /\| `limit` \| integer, 1 to 100 \| \*\*required\*\* \|/)
+    assert.match(page, /`timeout-ms`, `timeout-secs` → `timeout`/)
+    assert.match(page, /\| `later` \|.*\*Not in effect yet\.\*/)
+    assert.match(page, /\| \[`inner`\]\(#inner\) \| block \|[^]*\n## `inner`\n/)
   })
 
   test('the JSON schema knows what is required, and that nothing else is known', () => {
