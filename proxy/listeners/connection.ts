@@ -1,66 +1,74 @@
-import { Socket } from 'node:net'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import type { EndSignal } from '../pipeline/end-signal.ts'
+import { ChunkedDecoder, earlyFault, LengthDecoder } from '../http1/body-decoder.ts'
+import { isTokenCode } from '../http1/characters.ts'
+import { cr, lf, Malformed, readFields } from '../http1/fields.ts'
+import type { RequestLine } from '../http1/request-line.ts'
+import { readRequestLine } from '../http1/request-line.ts'
+import { EndSignal } from '../pipeline/end-signal.ts'
 import type { Peer } from '../pipeline/exchange.ts'
-import { Fault } from '../pipeline/faults.ts'
-import { closeSlowly } from './refusal.ts'
-import type { RequestBody } from './request-body.ts'
-import type { Accepted, Rejected } from './request-head.ts'
-import type { ResponseWriter } from './response-writer.ts'
+import { Fault, type FaultCode } from '../pipeline/faults.ts'
+import type { ListenerSettings } from './listener.ts'
+import { closeSlowly, refusalBytes } from './refusal.ts'
+import { RequestBody } from './request-body.ts'
+import { readRequestHead, type Accepted, type Rejected } from './request-head.ts'
+import { ResponseWriter } from './response-writer.ts'
 import { tlsFacts } from './tls-facts.ts'
-
-/** A request that was parsed and waits for its turn. */
-export interface Held {
-  readonly message: IncomingMessage
-  readonly response: ServerResponse
-  readonly expect: 'none' | 'continue' | 'unknown'
-}
 
 /** The exchange a connection is busy with. */
 export interface OpenExchange {
-  readonly message: IncomingMessage
   readonly received: Accepted | Rejected
   readonly writer: ResponseWriter
   readonly body: RequestBody | undefined
   readonly ending: EndSignal
 }
 
+export interface ConnectionHooks {
+  /** Must end by calling `finished`. */
+  readonly serve: (connection: Connection, open: OpenExchange) => void
+  readonly refused: (connection: Connection, code: FaultCode, detail: string) => void
+  /** The listener is closing: no further request is served. */
+  readonly isClosing: () => boolean
+}
+
 const lingerMs = 2_000
 const lingerBytes = 1024 * 1024
 
-/** How many pipelined requests wait in memory. A client that sends more has to send the rest again on another connection. */
-const maxHeld = 64
+/** Bytes of pipelined requests that are held while one is served; the rest stays in the socket. */
+const maxPipelinedBytes = 64 * 1024
 
-/**
- * Requests behind those that are served. Node keeps an object for each one it has parsed, so reading stops at the first; what one
- * read of the socket brought (64 KiB) may still be parsed. Whoever gets beyond that is cut off.
- */
-const maxIgnored = 4_096
+const headEnd = '\r\n\r\n'
+const nothing: Buffer = Buffer.alloc(0)
 
-/** One connection of a client: one exchange at a time, the pipelined ones behind it. */
+/** One connection of a client: one exchange at a time, the bytes behind it untouched until its turn. */
 export class Connection {
   readonly socket: Socket
-  readonly held: Held[] = []
   open: OpenExchange | undefined = undefined
-  /** Requests served so far. */
-  served = 0
   /** No further request will be served. */
   closing = false
-  /** No further request will be held: the connection closes when those that are held were served. */
-  full = false
-  /** What came behind the open exchange could not be parsed: it is answered after it. */
-  parseFault: Buffer | undefined = undefined
-  /** The parser has given up: whatever else comes is thrown away. */
-  unreadable = false
-  #ignored = 0
+  /** When the connection is given up if nothing happens, in milliseconds of `performance.now`; Infinity while an exchange is open. */
+  deadline: number
+  readonly #settings: ListenerSettings
+  readonly #hooks: ConnectionHooks
+  /** Received, and not part of a request yet. */
+  #rest = nothing
+  /** So much of `#rest` was looked through for the end of a head. */
+  #searched = 0
+  #served = 0
+  #stopped = false
   #peer: Peer | undefined = undefined
-  /** `socket.bytesRead` when it became idle: more means that a head has begun. */
-  #bytesWhenIdle: number
 
-  constructor (socket: Socket) {
+  constructor (socket: Socket, settings: ListenerSettings, hooks: ConnectionHooks) {
     this.socket = socket
-    this.#bytesWhenIdle = socket.bytesRead
+    this.#settings = settings
+    this.#hooks = hooks
+    this.deadline = performance.now() + settings.requestTimeoutMs
+    socket.setNoDelay(true)
+    socket.on('data', (bytes: Buffer) => this.#receive(bytes))
+    socket.on('end', () => this.#ended())
+    socket.on('timeout', () => socket.destroy())
+    // What went wrong does not matter: 'close' follows.
+    socket.on('error', () => {})
     socket.once('close', () => this.#closed())
   }
 
@@ -74,77 +82,177 @@ export class Connection {
 
   /** Nothing is being served and no part of a head has come. */
   get idle (): boolean {
-    return this.open === undefined && this.socket.bytesRead === this.#bytesWhenIdle
+    return this.open === undefined && this.#rest.length === 0
   }
 
-  /** False when it has to wait behind others, or is ignored because the connection is about to close. */
-  takesNow (held: Held): boolean {
-    if (this.closing || this.full) return this.#ignore()
-    if (this.open === undefined) return true
-    if (this.held.length < maxHeld) {
-      this.held.push(held)
-      return false
-    }
-    this.full = true
-    return this.#ignore()
+  /** The deadline has passed. A browser opens connections in advance: it is not told about a request that it did not send. */
+  expire (): void {
+    if (this.idle || this.closing) this.socket.destroy()
+    else this.#refuse('CLIENT_TIMEOUT', `no whole head within ${this.#settings.requestTimeoutMs} ms`)
   }
 
-  /** The answer to the open exchange is the last one. */
-  get ending (): boolean {
-    return this.closing || (this.full && this.held.length === 0)
-  }
-
-  /** The answer is complete. Gives the next request in line. */
-  finished ({ writer, body, message }: OpenExchange): Held | undefined {
-    this.open = undefined
-    this.#bytesWhenIdle = this.socket.bytesRead
-    if (this.socket.destroyed) return undefined
-    if (this.parseFault !== undefined && !writer.last && this.held.length === 0) {
-      this.socket.write(this.parseFault)
-      this.close()
-    } else if (writer.last) {
-      this.closing = true
-    } else if (this.ending && this.held.length === 0) {
-      this.close()
-    } else if (body !== undefined && !message.complete) {
-      body.discard({ bytes: lingerBytes, ms: lingerMs }, (complete) => { if (!complete) this.socket.destroy() })
-    }
-    return writer.last ? undefined : this.held.shift()
-  }
-
-  /**
-   * For the last answer: makes Node's close at its end a slow one when the client is still sending, so that the answer
-   * is not lost to a reset. Node calls `destroySoon` when an answer with `Connection: close` is written.
-   */
-  closeSlowlyAfter (body: RequestBody): void {
-    const { socket } = this
-    socket.destroySoon = () => {
-      socket.end()
-      body.discard({ bytes: lingerBytes, ms: lingerMs }, () => Socket.prototype.destroySoon.call(socket))
-    }
-  }
-
-  /** Ends an unused connection. */
+  /** Ends the connection, so that the client gets to read what was sent. */
   close (): void {
     this.closing = true
+    this.deadline = Infinity
+    this.#rest = nothing
     closeSlowly(this.socket, lingerMs)
   }
 
-  /** Nobody will serve it. A socket that was ended is read to its end, so that the client gets to see the last answer. */
-  #ignore (): false {
-    if (this.#ignored === 0) this.socket.destroySoon = () => closeSlowly(this.socket, lingerMs)
-    if (++this.#ignored > maxIgnored) this.socket.destroy()
-    else if (!this.socket.writableEnded) this.socket.pause()
-    return false
+  /** The answer to the open exchange is complete, or cut. The next request may follow. */
+  finished ({ writer, body }: OpenExchange): void {
+    this.open = undefined
+    if (this.socket.destroyed) return
+    if (writer.last) {
+      this.closing = true
+      if (body === undefined || body.arrived) return this.close()
+      this.socket.end()
+      return body.discard({ bytes: lingerBytes, ms: lingerMs }, () => this.socket.destroy())
+    }
+    if (body !== undefined && !body.arrived) {
+      // What is left is small: it is read away, and the next request found behind it.
+      this.#draining = body
+      return body.discard({ bytes: lingerBytes, ms: lingerMs }, (complete) => {
+        this.#draining = undefined
+        if (!complete) this.socket.destroy()
+        else this.#await()
+      })
+    }
+    body?.cancel()
+    this.#await()
+  }
+
+  #draining: RequestBody | undefined = undefined
+
+  /** Waits for the next request; what has been received of it is read now. */
+  #await (): void {
+    this.deadline = performance.now() + this.#settings.keepaliveTimeoutMs
+    this.#flow(true)
+    if (this.#rest.length > 0) this.#advance()
+  }
+
+  #receive (bytes: Buffer): void {
+    if (this.closing && this.open === undefined && this.#draining === undefined) return
+    const body = this.open?.body ?? this.#draining
+    if (body !== undefined && !body.arrived) return this.#pushBody(body, bytes)
+    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    if (this.open === undefined) this.#advance()
+    else if (this.#rest.length > maxPipelinedBytes) this.#flow(false)
+  }
+
+  #pushBody (body: RequestBody, bytes: Buffer): void {
+    const end = body.push(bytes)
+    if (end instanceof Malformed) {
+      const fault = new Fault('BAD_REQUEST', end.detail)
+      this.closing = true
+      if (this.#draining === body) return void this.socket.destroy()
+      return body.fail(fault)
+    }
+    if (end < bytes.length) this.#receive(bytes.subarray(end))
+  }
+
+  /** Reads a head from what was received, if a whole one is there, and has it served. */
+  #advance (): void {
+    if (this.open !== undefined || this.closing) return
+    // One empty line in front of a request is forgiven (RFC 9112 section 2.2).
+    const start = this.#rest[0] === cr && this.#rest[1] === lf ? 2 : 0
+    if (this.#rest.length <= start) return
+    if (this.#searched === 0) this.deadline = performance.now() + this.#settings.requestTimeoutMs
+    const end = this.#rest.indexOf(headEnd, Math.max(start, this.#searched - 3), 'latin1')
+    const { maxHeaderBytes } = this.#settings
+    const length = (end === -1 ? this.#rest.length : end + headEnd.length) - start
+    if (length > maxHeaderBytes) return this.#refuse('HEAD_TOO_LARGE', `more than ${maxHeaderBytes} bytes of head`)
+    if (end === -1) {
+      this.#searched = this.#rest.length
+      const early = this.#earlyFault(start)
+      if (early !== undefined) this.#refuse('BAD_REQUEST', early)
+      return
+    }
+    const text = this.#rest.toString('latin1', start, end + headEnd.length)
+    this.#rest = end + headEnd.length === this.#rest.length ? nothing : this.#rest.subarray(end + headEnd.length)
+    this.#searched = 0
+    this.#take(text)
+  }
+
+  /** A peer that speaks something else, or ends its lines in another way, is told at once instead of being waited for. */
+  #earlyFault (start: number): string | undefined {
+    if (!isTokenCode(this.#rest[start]!)) return 'this is not HTTP'
+    return earlyFault(this.#rest.toString('latin1', start))
+  }
+
+  #take (text: string): void {
+    const line = readRequestLine(text, 0)
+    if (line instanceof Malformed) return this.#refuse('BAD_REQUEST', line.detail)
+    const fields: string[] = []
+    const end = readFields(text, line.end, fields, this.#settings.maxHeaderCount)
+    if (end instanceof Malformed) return this.#refuse(end.tooLarge ? 'HEAD_TOO_LARGE' : 'BAD_REQUEST', end.detail)
+    if (line.method === 'CONNECT') return this.#refuse('METHOD_REFUSED', 'CONNECT')
+    this.#serve(line, fields)
+  }
+
+  #serve ({ method, target, version }: RequestLine, fields: string[]): void {
+    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, maxHeaderBytes, tls } = this.#settings
+    const received = readRequestHead({ method, target, version, fields, scheme: tls === undefined ? 'http' : 'https', maxFields: maxHeaderCount })
+    this.deadline = Infinity
+    this.#served++
+    let body: RequestBody | undefined
+    if ('head' in received && received.framing.hasBody) {
+      const { length } = received.framing
+      body = new RequestBody({
+        decoder: length === undefined ? new ChunkedDecoder({ maxTrailerBytes: maxHeaderBytes, maxTrailerFields: maxHeaderCount }) : new LengthDecoder(length),
+        idleMs,
+        beforeFirstRead: received.expect === 'continue' ? () => this.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1') : undefined,
+        flow: (reading) => this.#flow(reading),
+      })
+    }
+    // A head that cannot be judged may be followed by anything: nothing behind it is read as a request.
+    const persistent = 'head' in received && received.persistent
+    const writer = new ResponseWriter(this.socket, {
+      request: { method, version },
+      requestBody: body,
+      idleMs,
+      isLast: () => !persistent || this.closing || this.#hooks.isClosing() || this.#served >= keepaliveMaxRequests,
+    })
+    const open = { received, writer, body, ending: new EndSignal() }
+    this.open = open
+    const rest = this.#rest
+    if (body !== undefined && rest.length > 0) {
+      this.#rest = nothing
+      this.#pushBody(body, rest)
+    }
+    this.#hooks.serve(this, open)
+  }
+
+  /** For requests that could not be read as far as that anybody could be asked. */
+  #refuse (code: FaultCode, detail: string): void {
+    this.#hooks.refused(this, code, detail)
+    if (this.socket.writable) this.socket.write(refusalBytes(code))
+    this.close()
+  }
+
+  #flow (reading: boolean): void {
+    if (reading === !this.#stopped) return
+    this.#stopped = !reading
+    if (reading) this.socket.resume()
+    else this.socket.pause()
+  }
+
+  /** The client has said all it will say, which of most clients means that it does not wait for an answer either. */
+  #ended (): void {
+    this.socket.end()
+    if (this.open !== undefined && !this.open.writer.written) this.socket.destroy()
   }
 
   #closed (): void {
     const { open } = this
     this.closing = true
-    this.held.length = 0
+    this.deadline = Infinity
+    this.#rest = nothing
+    this.#draining?.stopDiscarding()
     if (open === undefined) return
     const fault = new Fault('CLIENT_GONE')
     open.body?.fail(fault)
+    open.body?.stopDiscarding()
     open.writer.gone(fault)
     open.ending.end(fault)
   }

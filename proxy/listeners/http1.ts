@@ -1,19 +1,13 @@
-import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
-import type { Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import { Exchange } from '../pipeline/exchange.ts'
-import { EndSignal } from '../pipeline/end-signal.ts'
 import { faultReply } from '../pipeline/fault-reply.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
-import { Connection, type Held, type OpenExchange } from './connection.ts'
+import { Connection, type ConnectionHooks, type OpenExchange } from './connection.ts'
 import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
-import { closeSlowly, faultOfParser, refusalBytes } from './refusal.ts'
-import { RequestBody } from './request-body.ts'
-import { readRequestHead } from './request-head.ts'
 import { newRequestId } from './request-id.ts'
-import { ResponseWriter } from './response-writer.ts'
 
-/** HTTP/1.1 and HTTPS on Node's parser, made strict. */
+/** HTTP/1.1, plain or over TLS. */
 export function createListener (settings: ListenerSettings, hooks: ListenerHooks): Listener {
   return new Http1Listener(settings, hooks)
 }
@@ -24,7 +18,9 @@ class Http1Listener implements Listener {
   readonly #settings: ListenerSettings
   readonly #hooks: ListenerHooks
   readonly #server: Server | TlsServer
-  readonly #bySocket = new Map<Socket, Connection>()
+  readonly #open = new Set<Connection>()
+  readonly #connectionHooks: ConnectionHooks
+  #clock: NodeJS.Timeout | undefined = undefined
   #closing = false
 
   constructor (settings: ListenerSettings, hooks: ListenerHooks) {
@@ -32,25 +28,31 @@ class Http1Listener implements Listener {
     this.#settings = settings
     this.#hooks = hooks
     const { tls } = settings
-    const options = serverOptions(settings)
+    this.#connectionHooks = {
+      serve: (connection, open) => void this.#serve(connection, open),
+      refused: (connection, code, detail) => this.#log(code, detail, connection.socket),
+      isClosing: () => this.#closing,
+    }
+    const options = { noDelay: true, highWaterMark: 64 * 1024 }
+    // A client that ends its side first still gets what is on its way. Over TLS the end of one side is the end of both, and half-open sockets
+    // would stay for ever when a client leaves in the middle of the handshake.
     this.#server = tls === undefined
-      ? createServer(options)
+      ? createServer({ ...options, allowHalfOpen: true })
       : createTlsServer({
           ...options, cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'],
           handshakeTimeout: Math.min(settings.requestTimeoutMs, 30_000),
         })
     this.#server.maxConnections = settings.maxConnections
-    // Zero keeps all field lines: Node would drop the surplus in silence. They are counted, and bounded by their bytes.
-    this.#server.maxHeadersCount = 0
     this.#listenTo(this.#server)
   }
 
   get connections (): number {
-    return this.#bySocket.size
+    return this.#open.size
   }
 
   start (): Promise<void> {
-    const { host, port } = this.#settings
+    const { host, port, requestTimeoutMs, keepaliveTimeoutMs } = this.#settings
+    const interval = Math.min(1_000, Math.max(50, Math.min(requestTimeoutMs, keepaliveTimeoutMs) / 4))
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen({ host, port, backlog: 1024 }, () => {
@@ -60,6 +62,7 @@ class Http1Listener implements Listener {
         if (bound !== null && typeof bound === 'object') {
           this.address = bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`
         }
+        this.#clock = setInterval(() => this.#expire(), interval).unref()
         resolve()
       })
     })
@@ -69,16 +72,18 @@ class Http1Listener implements Listener {
     this.#closing = true
     const closed = new Promise<void>((resolve) => { this.#server.close(() => resolve()) })
     const cut = (): void => {
-      for (const socket of this.#bySocket.keys()) socket.destroy()
-      this.#server.closeAllConnections()
+      for (const { socket } of this.#open) socket.destroy()
     }
-    for (const connection of this.#bySocket.values()) {
+    for (const connection of this.#open) {
       if (connection.idle) connection.close()
-      else connection.closing = connection.open !== undefined
+      else connection.closing ||= connection.open !== undefined
     }
     if (deadline.aborted) cut()
     else deadline.addEventListener('abort', cut, { once: true })
     await closed
+    // The server counts sockets, and is done a moment before the last of them says so.
+    while (this.#open.size > 0) await new Promise((resolve) => setImmediate(resolve))
+    clearInterval(this.#clock)
     deadline.removeEventListener('abort', cut)
   }
 
@@ -88,80 +93,48 @@ class Http1Listener implements Listener {
   }
 
   #listenTo (server: Server | TlsServer): void {
-    const secure = this.#settings.tls !== undefined
-    server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
-      this.#bySocket.set(socket, new Connection(socket))
-      socket.once('close', () => this.#bySocket.delete(socket))
+    server.on(this.#settings.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+      const connection = new Connection(socket, this.#settings, this.#connectionHooks)
+      this.#open.add(connection)
+      socket.once('close', () => this.#open.delete(connection))
     })
-    server.on('request', (message, response) => this.#take({ message, response, expect: 'none' }))
-    server.on('checkContinue', (message, response) => this.#take({ message, response, expect: 'continue' }))
-    server.on('checkExpectation', (message, response) => this.#take({ message, response, expect: 'unknown' }))
-    server.on('connect', (_message: IncomingMessage, socket: Socket) => this.#refuseTunnel(socket))
-    server.on('clientError', (error: Error & { code?: string }, socket: Socket) => this.#unreadable(error, socket))
-    server.on('tlsClientError', (error: Error, socket: Socket) => this.#log('BAD_REQUEST', `TLS handshake: ${error.message}`, socket))
+    server.on('tlsClientError', (error: Error, socket: Socket) => {
+      this.#log('BAD_REQUEST', `TLS handshake: ${error.message}`, socket)
+      socket.destroy()
+    })
     server.on('drop', (drop?: { remoteAddress?: string }) => {
       this.#log('OVERLOADED', `more than ${this.#settings.maxConnections} connections, one dropped from ${drop?.remoteAddress ?? ''}`)
     })
   }
 
-  /** Node parses requests ahead; they are served one after the other, because a later one may rely on an earlier one's effect. */
-  #take (held: Held): void {
-    const connection = this.#bySocket.get(held.message.socket)
-    if (connection?.takesNow(held) === true) void this.#serveInTurn(connection, held)
+  /** One clock for all connections: a timer for each would be set and cleared with every request. */
+  #expire (): void {
+    const now = performance.now()
+    for (const connection of this.#open) if (connection.deadline <= now) connection.expire()
   }
 
-  async #serveInTurn (connection: Connection, first: Held): Promise<void> {
-    for (let held: Held | undefined = first; held !== undefined;) {
-      const open = this.#open(connection, held)
-      if (open === undefined) return
-      try {
-        await this.#run(connection, held, open)
-      } catch (error) {
-        // Serve answers its own faults: what gets here is a bug, and half an answer must not look whole.
-        this.#log('INTERNAL', error instanceof Error ? error.stack ?? error.message : String(error), connection.socket)
-        open.writer.abort()
-      }
-      held = connection.finished(open)
-      open.ending.end(exchangeOver)
+  async #serve (connection: Connection, open: OpenExchange): Promise<void> {
+    try {
+      await this.#run(connection, open)
+    } catch (error) {
+      // Serve answers its own faults: what gets here is a bug, and half an answer must not look whole.
+      this.#log('INTERNAL', error instanceof Error ? error.stack ?? error.message : String(error), connection.socket)
+      open.writer.abort()
     }
+    connection.finished(open)
+    open.ending.end(exchangeOver)
   }
 
-  #open (connection: Connection, { message, response, expect }: Held): OpenExchange | undefined {
-    const { socket } = connection
-    if (socket.destroyed) return undefined
-    connection.served++
-    const method = message.method ?? ''
-    const version = message.httpVersion
-    const { 'content-length': contentLength, 'transfer-encoding': transferEncoding } = message.headers
-    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount: maxFields, tls } = this.#settings
-    const received = readRequestHead({
-      method, target: message.url ?? '', version, fields: message.rawHeaders, scheme: tls === undefined ? 'http' : 'https', maxFields,
-    })
-    // A refused request may have a body as well: it has to be read away.
-    const body = (contentLength ?? '0') === '0' && transferEncoding === undefined ? undefined : new RequestBody(message, {
-      length: 'head' in received ? received.framing.length : undefined,
-      idleMs,
-      beforeFirstRead: expect === 'continue' ? () => response.writeContinue() : undefined,
-    })
-    const writer = new ResponseWriter(response, socket, {
-      request: { method, version },
-      requestBody: body,
-      idleMs,
-      isLast: () => this.#closing || connection.ending || connection.served >= keepaliveMaxRequests,
-      beforeCutOff: (unread) => connection.closeSlowlyAfter(unread),
-    })
-    return connection.open = { message, received, writer, body, ending: new EndSignal() }
-  }
-
-  async #run (connection: Connection, { message, expect }: Held, { received, writer, body, ending }: OpenExchange): Promise<void> {
+  async #run (connection: Connection, { received, writer, body, ending }: OpenExchange): Promise<void> {
     const id = newRequestId()
     const refuse = (code: FaultCode, detail: string): Promise<void> => {
       this.#log(code, detail, connection.socket)
       connection.closing = true
-      return writer.send(faultReply(code, id, message.headers.accept)).catch(() => writer.abort())
+      const accept = 'head' in received ? received.head.headers.get('accept') : undefined
+      return writer.send(faultReply(code, id, accept)).catch(() => writer.abort())
     }
-    if (expect === 'unknown') return refuse('EXPECTATION_REFUSED', `Expect: ${message.headers.expect ?? ''}`)
     if ('code' in received) return refuse(received.code, received.detail)
+    if (received.expect === 'unknown') return refuse('EXPECTATION_REFUSED', 'an expectation other than 100-continue')
 
     const x = new Exchange({
       id,
@@ -169,50 +142,12 @@ class Http1Listener implements Listener {
       listener: this.id,
       peer: connection.peer,
       request: received.head,
-      requestBody: received.framing.hasBody ? body : undefined,
+      requestBody: body,
       ending,
     })
     writer.exchange = x
     await this.#hooks.serve(x, writer)
     if (!writer.began && !connection.socket.destroyed) return refuse('INTERNAL', 'no answer was given')
-  }
-
-  /** Node hands the socket over at once, whatever is still being served on it: answers keep the order of their requests. */
-  #refuseTunnel (socket: Socket): void {
-    this.#log('METHOD_REFUSED', 'CONNECT', socket)
-    const connection = this.#bySocket.get(socket)
-    // Whoever takes the socket over gets its errors as well.
-    socket.on('error', () => socket.destroy())
-    if (connection?.open === undefined || connection.closing) {
-      if (socket.writable && connection?.closing !== true) socket.write(refusalBytes('METHOD_REFUSED'))
-      return closeSlowly(socket, 2_000)
-    }
-    connection.unreadable = true
-    connection.parseFault = refusalBytes('METHOD_REFUSED')
-    socket.resume()
-  }
-
-  /** The parser or its clock gave up. Node does not read from this connection any more. */
-  #unreadable (error: Error & { code?: string }, socket: Socket): void {
-    const code = faultOfParser(error)
-    const connection = this.#bySocket.get(socket)
-    if (connection?.unreadable === true) return
-    const silent = code === 'CLIENT_TIMEOUT' && connection?.idle === true
-    // A browser opens connections in advance: it is not told about a request that it did not send.
-    if (code === undefined || silent || !socket.writable || connection === undefined) return void socket.destroy(error)
-    const { open, closing } = connection
-    connection.unreadable = true
-    if (closing && open === undefined) return
-    if (!closing) this.#log(code, error.message, socket)
-    if (open === undefined) {
-      socket.write(refusalBytes(code))
-      connection.close()
-    } else if (open.body?.arrived === false) {
-      connection.closing = true
-      open.body.fail(new Fault(code, error.message))
-    } else {
-      connection.parseFault = refusalBytes(code)
-    }
   }
 
   #log (code: FaultCode, detail: string, socket?: Socket): void {
@@ -222,19 +157,3 @@ class Http1Listener implements Listener {
 
 /** One object for all: an exchange that is over needs no stack trace. */
 const exchangeOver = new Fault('CLIENT_GONE', 'the exchange is over')
-
-function serverOptions (settings: ListenerSettings): ServerOptions {
-  return {
-    insecureHTTPParser: false,
-    // Checked by readRequestHead, so that the refusal looks like the others.
-    requireHostHeader: false,
-    maxHeaderSize: settings.maxHeaderBytes,
-    headersTimeout: settings.requestTimeoutMs,
-    // Counts the body as well: a long upload is no fault. RequestBody watches for silence.
-    requestTimeout: 0,
-    connectionsCheckingInterval: Math.min(1_000, Math.max(50, settings.requestTimeoutMs / 4)),
-    keepAliveTimeout: settings.keepaliveTimeoutMs,
-    highWaterMark: 64 * 1024,
-    noDelay: true,
-  }
-}

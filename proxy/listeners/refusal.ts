@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { faultReply } from '../pipeline/fault-reply.ts'
 import { faults, type FaultCode } from '../pipeline/faults.ts'
+import { httpDate } from './date.ts'
 import { newRequestId } from './request-id.ts'
 
 /** The whole answer, as bytes, for a client with whom there is no exchange: its request could not be read. */
@@ -11,17 +12,8 @@ export function refusalBytes (code: FaultCode): Buffer {
   const body = reply.body?.read() as Buffer
   let head = `HTTP/1.1 ${faults[code].status} ${STATUS_CODES[faults[code].status] ?? ''}\r\n`
   for (const [name, value] of reply.headers) head += `${name}: ${value}\r\n`
-  head += `Date: ${new Date().toUTCString()}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`
+  head += `Date: ${httpDate()}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`
   return Buffer.concat([Buffer.from(head, 'latin1'), body])
-}
-
-/** What Node's parser or its clock complains about, as a fault; `undefined` when there is nobody left to answer. */
-export function faultOfParser (error: Error & { code?: string }): FaultCode | undefined {
-  const code = error.code ?? ''
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'CLIENT_TIMEOUT'
-  if (code === 'HPE_HEADER_OVERFLOW') return 'HEAD_TOO_LARGE'
-  if (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') return 'BAD_REQUEST'
-  return undefined
 }
 
 /**

@@ -1,15 +1,18 @@
-import type { IncomingMessage } from 'node:http'
+import type { BodyDecoder } from '../http1/body-decoder.ts'
+import { Malformed } from '../http1/fields.ts'
 import type { Body, MaybePromise } from '../pipeline/body.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
 import { trailersOf } from '../pipeline/trailers.ts'
 
 export interface RequestBodySettings {
-  readonly length: number | undefined
+  readonly decoder: BodyDecoder
   /** The client may be silent for this long while somebody waits for it. */
   readonly idleMs: number
   /** Called before the first read: where `100 Continue` is sent. */
   readonly beforeFirstRead: (() => void) | undefined
+  /** What is not read has grown beyond the window, or has been taken: the connection stops and goes on reading. */
+  readonly flow: (reading: boolean) => void
 }
 
 interface Reader {
@@ -17,36 +20,58 @@ interface Reader {
   readonly reject: (fault: Fault) => void
 }
 
-/** The body of a request as the pipeline pulls it. What is not pulled stays in the socket. */
+interface Discarding {
+  bytes: number
+  readonly done: (complete: boolean) => void
+  readonly timer: NodeJS.Timeout
+}
+
+/** What arrived and nobody read yet may grow to this before the connection stops reading. */
+const windowBytes = 64 * 1024
+
+/** The body of a request: the connection pushes what arrives, the pipeline pulls. */
 export class RequestBody implements Body {
   readonly length: number | undefined
   trailers: HeaderList | undefined = undefined
 
-  readonly #message: IncomingMessage
+  readonly #decoder: BodyDecoder
   readonly #idleMs: number
+  readonly #flow: (reading: boolean) => void
   #beforeFirstRead: (() => void) | undefined
-  #listening = false
+  #arrived: Buffer[] = []
+  #arrivedBytes = 0
+  #stopped = false
   #reader: Reader | undefined = undefined
   #timer: NodeJS.Timeout | undefined = undefined
   #fault: Fault | undefined = undefined
-  #received = 0
+  #discarding: Discarding | undefined = undefined
 
-  constructor (message: IncomingMessage, settings: RequestBodySettings) {
-    this.#message = message
-    this.length = settings.length
-    this.#idleMs = settings.idleMs
-    this.#beforeFirstRead = settings.beforeFirstRead
+  constructor ({ decoder, idleMs, beforeFirstRead, flow }: RequestBodySettings) {
+    this.#decoder = decoder
+    this.length = decoder.outstanding
+    this.#idleMs = idleMs
+    this.#beforeFirstRead = beforeFirstRead
+    this.#flow = flow
   }
 
   /** Every byte has arrived, whether somebody read it or not. */
   get arrived (): boolean {
-    return this.#message.complete
+    return this.#decoder.complete
   }
 
   /** Bytes that may still come; `undefined` when nobody can know: chunked, or a client that waits for `100 Continue`. */
   get outstanding (): number | undefined {
-    if (this.length === undefined || this.#beforeFirstRead !== undefined) return undefined
-    return this.length - this.#received
+    return this.#beforeFirstRead === undefined ? this.#decoder.outstanding : undefined
+  }
+
+  /** Takes what the connection received. Gives where the body ended, or the end of `bytes`. */
+  push (bytes: Buffer): number | Malformed {
+    const before = this.#arrived.length
+    const end = this.#decoder.decode(bytes, 0, this.#arrived)
+    if (end instanceof Malformed) return end
+    if (this.#fault !== undefined) this.#drop(before)
+    else this.#keep(before)
+    return end
   }
 
   read (): MaybePromise<Buffer | undefined> {
@@ -57,11 +82,7 @@ export class RequestBody implements Body {
     }
     const chunk = this.#take()
     if (chunk !== undefined) return chunk
-    if (this.#message.complete) return this.#finish()
-    if (!this.#listening) {
-      this.#listening = true
-      this.#message.on('readable', this.#onReadable)
-    }
+    if (this.arrived) return this.#finish()
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject }
       if (this.#timer === undefined) this.#timer = setTimeout(this.#onIdle, this.#idleMs)
@@ -77,7 +98,9 @@ export class RequestBody implements Body {
   fail (fault: Fault): void {
     if (this.#fault !== undefined) return
     this.#fault = fault
-    this.#release()
+    clearTimeout(this.#timer)
+    this.#arrived = []
+    this.#arrivedBytes = 0
     const reader = this.#reader
     this.#reader = undefined
     reader?.reject(fault)
@@ -89,58 +112,62 @@ export class RequestBody implements Body {
    */
   discard (limits: { bytes: number, ms: number }, done: (complete: boolean) => void): void {
     this.cancel()
-    const message = this.#message
-    const { socket } = message
-    let left = limits.bytes
-    let over = false
-    const finish = (): void => {
-      if (over) return
-      over = true
-      clearTimeout(timer)
-      message.off('data', onData).off('end', finish)
-      socket.off('close', finish)
-      done(message.complete)
+    if (this.arrived) return done(true)
+    this.#discarding = { bytes: limits.bytes, done, timer: setTimeout(() => this.stopDiscarding(), limits.ms) }
+    this.#go()
+  }
+
+  /** The connection is gone, or the limits are reached. */
+  stopDiscarding (): void {
+    const discarding = this.#discarding
+    if (discarding === undefined) return
+    this.#discarding = undefined
+    clearTimeout(discarding.timer)
+    discarding.done(this.arrived)
+  }
+
+  #keep (before: number): void {
+    for (let index = before; index < this.#arrived.length; index++) this.#arrivedBytes += this.#arrived[index]!.length
+    const reader = this.#reader
+    if (reader !== undefined) {
+      const chunk = this.#take()
+      if (chunk !== undefined || this.arrived) {
+        this.#reader = undefined
+        reader.resolve(chunk ?? this.#finish())
+      }
     }
-    const onData = (chunk: Buffer): void => {
-      left -= chunk.length
-      if (left < 0) finish()
+    if (this.#arrivedBytes > windowBytes && !this.#stopped && !this.arrived) {
+      this.#stopped = true
+      this.#flow(false)
     }
-    const timer = setTimeout(finish, limits.ms)
-    message.on('data', onData).on('end', finish)
-    // Once its answer is out, Node does not tell the message any more that the connection is gone.
-    socket.on('close', finish)
-    message.resume()
-    if (socket.destroyed || message.destroyed || message.readableEnded) finish()
+  }
+
+  #drop (before: number): void {
+    const dropped = this.#arrived.splice(before)
+    const discarding = this.#discarding
+    if (discarding === undefined) return
+    for (const chunk of dropped) discarding.bytes -= chunk.length
+    if (discarding.bytes < 0 || this.arrived) this.stopDiscarding()
   }
 
   #take (): Buffer | undefined {
-    // No encoding is set on the message, so chunks are buffers.
-    const chunk = this.#message.read() as Buffer | null
-    if (chunk === null) return undefined
-    this.#received += chunk.length
+    const chunk = this.#arrived.shift()
+    if (chunk === undefined) return undefined
+    this.#arrivedBytes -= chunk.length
+    if (this.#arrivedBytes === 0) this.#go()
     return chunk
   }
 
+  #go (): void {
+    if (!this.#stopped) return
+    this.#stopped = false
+    this.#flow(true)
+  }
+
   #finish (): undefined {
-    this.trailers ??= trailersOf(this.#message.rawTrailers)
-    this.#release()
-    return undefined
-  }
-
-  #release (): void {
+    this.trailers ??= trailersOf(this.#decoder.trailers)
     clearTimeout(this.#timer)
-    this.#timer = undefined
-    if (this.#listening) this.#message.off('readable', this.#onReadable)
-    this.#listening = false
-  }
-
-  readonly #onReadable = (): void => {
-    const reader = this.#reader
-    if (reader === undefined) return
-    const chunk = this.#take()
-    if (chunk === undefined && !this.#message.complete) return
-    this.#reader = undefined
-    reader.resolve(chunk ?? this.#finish())
+    return undefined
   }
 
   readonly #onIdle = (): void => {

@@ -22,6 +22,9 @@ export interface ReceivedHead {
 export interface Accepted {
   readonly head: RequestHead
   readonly framing: Framing
+  readonly expect: 'none' | 'continue' | 'unknown'
+  /** The client will use the connection again (RFC 9112 section 9.3). */
+  readonly persistent: boolean
 }
 
 /** Why a request was not accepted; `detail` is for the log. */
@@ -64,7 +67,19 @@ export function readRequestHead (received: ReceivedHead): Accepted | Rejected {
     version,
     headers: new HeaderList(fields),
   }
-  return { head, framing }
+  return { head, framing, expect: readExpectation(special.expect, version), persistent: isPersistent(special.connection, version) }
+}
+
+/** RFC 9110 section 10.1.1: HTTP/1.0 knows no interim answers. */
+function readExpectation (expect: string | undefined, version: string): Accepted['expect'] {
+  if (expect === undefined || version === '1.0') return 'none'
+  return expect.toLowerCase() === '100-continue' ? 'continue' : 'unknown'
+}
+
+function isPersistent (connection: string | undefined, version: string): boolean {
+  if (connection === undefined) return version === '1.1'
+  const options = connection.toLowerCase().split(',').map((option) => option.trim())
+  return !options.includes('close') && (version === '1.1' || options.includes('keep-alive'))
 }
 
 function bad (detail: string): Rejected {
@@ -72,6 +87,9 @@ function bad (detail: string): Rejected {
 }
 
 interface SpecialFields {
+  expect: string | undefined
+  /** All lines of it, joined. */
+  connection: string | undefined
   host: string | undefined
   contentLength: string | undefined
   transferEncoding: string | undefined
@@ -79,7 +97,7 @@ interface SpecialFields {
 
 /** Finds the fields that decide about framing and routing, and takes those out that are not passed on. */
 function takeSpecialFields (fields: string[]): SpecialFields | string {
-  const found: SpecialFields = { host: undefined, contentLength: undefined, transferEncoding: undefined }
+  const found: SpecialFields = { expect: undefined, connection: undefined, host: undefined, contentLength: undefined, transferEncoding: undefined }
   let kept = 0
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
@@ -92,7 +110,11 @@ function takeSpecialFields (fields: string[]): SpecialFields | string {
         found.host = value
         break
       case 6:
-        if (name.toLowerCase() === 'expect') continue
+        if (name.toLowerCase() !== 'expect') break
+        found.expect = found.expect === undefined ? value : `${found.expect}, ${value}`
+        continue
+      case 10:
+        if (name.toLowerCase() === 'connection') found.connection = found.connection === undefined ? value : `${found.connection},${value}`
         break
       case 14:
         if (name.toLowerCase() !== 'content-length') break

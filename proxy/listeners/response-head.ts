@@ -19,6 +19,8 @@ export function responseHead (reply: Reply, request: { method: string, version: 
   else if (framing === 'none' && length !== undefined && reply.status !== 204) fields.push('Content-Length', String(length))
   else if (framing === 'chunked') fields.push('Transfer-Encoding', 'chunked')
   if (close || framing === 'close') fields.push('Connection', 'close')
+  // Clients of 1.0 keep a connection only when they are told that they may.
+  else if (request.version === '1.0') fields.push('Connection', 'keep-alive')
   return { fields, framing }
 }
 

@@ -1,10 +1,12 @@
-import type { ServerResponse } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { isFieldValue, isToken } from '../http1/characters.ts'
 import type { Body } from '../pipeline/body.ts'
 import type { Client, Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
+import { httpDate } from './date.ts'
 import type { RequestBody } from './request-body.ts'
 import { responseHead, type ResponseFraming } from './response-head.ts'
 
@@ -15,39 +17,32 @@ export interface ResponseWriterSettings {
   readonly idleMs: number
   /** Whether this answer is the last one of its connection, asked when the head is written. */
   readonly isLast: () => boolean
-  /** The last answer is about to be written while the client is still sending. */
-  readonly beforeCutOff: (body: RequestBody) => void
 }
 
 /** A rest of a request body up to this size is read and thrown away so that the connection can be kept. */
 const keptDrainBytes = 64 * 1024
 
-/** Answers up to this size are copied into the buffer of their head. */
+/** Answers up to this size go out in one piece with their head. */
 const oneWriteBytes = 16 * 1024
 
-interface Waiter {
-  readonly resolve: () => void
-  readonly reject: (fault: Fault) => void
-}
-
-/** Writes one answer over `node:http`. */
+/** Writes one answer to the socket of its connection. */
 export class ResponseWriter implements Client {
   began = false
+  /** The last byte was handed to the socket. */
+  written = false
   /** The connection ends after this answer. */
   last = false
   /** Where bytes of the answer are counted. */
   exchange: Exchange | undefined = undefined
 
-  readonly #response: ServerResponse
   readonly #socket: Socket
   readonly #settings: ResponseWriterSettings
   #framing: ResponseFraming = 'none'
   #body: Body | undefined = undefined
   #gone: Fault | undefined = undefined
-  #waiter: Waiter | undefined = undefined
+  #reject: ((fault: Fault) => void) | undefined = undefined
 
-  constructor (response: ServerResponse, socket: Socket, settings: ResponseWriterSettings) {
-    this.#response = response
+  constructor (socket: Socket, settings: ResponseWriterSettings) {
     this.#socket = socket
     this.#settings = settings
   }
@@ -55,15 +50,16 @@ export class ResponseWriter implements Client {
   async send (reply: Reply): Promise<void> {
     if (this.#gone !== undefined) throw this.#gone
     if (this.began) throw new Fault('INTERNAL', 'a second answer for one request')
-    const framing = this.#begin(reply)
+    const head = this.#begin(reply)
     try {
-      if (framing === 'none' || reply.body === undefined) {
+      if (this.#framing === 'none' || reply.body === undefined) {
         reply.body?.cancel()
-        this.#response.end()
+        this.#socket.write(head, 'latin1')
       } else {
-        await this.#stream(reply.body, framing)
+        await this.#stream(reply.body, head)
       }
-      await this.#flushed()
+      this.written = true
+      if (this.#socket.writableLength > 0) await this.#taken()
     } catch (error) {
       // The head is out: only a cut tells the client that this is not the whole answer.
       this.abort()
@@ -81,27 +77,21 @@ export class ResponseWriter implements Client {
   gone (fault: Fault): void {
     if (this.#gone !== undefined) return
     this.#gone = fault
-    const waiter = this.#waiter
-    this.#waiter = undefined
-    waiter?.reject(fault)
+    const reject = this.#reject
+    this.#reject = undefined
+    reject?.(fault)
     this.#body?.cancel(fault)
   }
 
-  #begin (reply: Reply): ResponseFraming {
+  /** The head as it goes out. Nothing was written when this throws. */
+  #begin (reply: Reply): string {
     this.last = this.#settings.isLast() || !this.#canDrain()
     const { fields, framing } = responseHead(reply, this.#settings.request, this.last)
     this.last ||= framing === 'close'
-    const { requestBody } = this.#settings
-    if (this.last && requestBody?.arrived === false) this.#settings.beforeCutOff(requestBody)
-    try {
-      this.#response.writeHead(reply.status, fields)
-    } catch (error) {
-      // A field that cannot be written, such as one with a line break in it. Nothing went out.
-      throw new Fault('INTERNAL', `the head of the answer is not valid HTTP: ${error instanceof Error ? error.message : ''}`, error)
-    }
+    const head = headText(reply.status, fields)
     this.began = true
     this.#framing = framing
-    return framing
+    return head
   }
 
   /** Whether what the client still sends can be read away, so that the next request on the connection is found. */
@@ -111,63 +101,82 @@ export class ResponseWriter implements Client {
     return requestBody.outstanding !== undefined && requestBody.outstanding <= keptDrainBytes
   }
 
-  async #stream (body: Body, framing: ResponseFraming): Promise<void> {
-    const response = this.#response
-    const expected = framing === 'length' ? body.length : undefined
+  async #stream (body: Body, head: string): Promise<void> {
+    const socket = this.#socket
+    const expected = this.#framing === 'length' ? body.length : undefined
     let bytes = 0
-    let headOut = false
+    let unsent: string | undefined = head
     this.#body = body
     for (;;) {
       const next = body.read()
-      if (!headOut && next instanceof Buffer && next.length === expected && next.length <= oneWriteBytes) return this.#writeWhole(next)
-      if (!headOut && next instanceof Promise) {
-        // The body has nothing yet: the head must not wait for it. Unlike flushHeaders, this writes the head as latin1.
-        response.write(Buffer.alloc(0))
+      if (unsent !== undefined && next instanceof Promise) {
+        // The body has nothing yet: the head must not wait for it.
+        socket.write(unsent, 'latin1')
+        unsent = undefined
       }
-      headOut = true
       const chunk = next instanceof Promise ? await next : next
       if (this.#gone !== undefined) throw this.#gone
       if (chunk === undefined) break
       bytes += chunk.length
       if (expected !== undefined && bytes > expected) throw new Fault('INTERNAL', `a body longer than its ${expected} bytes`)
       if (this.exchange !== undefined) this.exchange.responseBytes = bytes
-      if (!response.write(chunk)) await this.#wait('drain')
+      const ready = this.#writeChunk(chunk, unsent ?? '')
+      unsent = undefined
+      if (!ready) await this.#taken()
     }
     if (expected !== undefined && bytes < expected) throw new Fault('UPSTREAM_RESET', `a body of ${bytes} instead of ${expected} bytes`)
-    if (framing === 'chunked' && body.trailers !== undefined) addTrailers(response, body.trailers)
-    response.end()
+    const end = (unsent ?? '') + (this.#framing === 'chunked' ? `0\r\n${trailerText(body.trailers)}\r\n` : '')
+    if (end !== '') socket.write(end, 'latin1')
   }
 
-  /** As latin1 text, which Node joins with the head: one write instead of a gathered one. */
-  #writeWhole (content: Buffer): void {
-    if (this.exchange !== undefined) this.exchange.responseBytes = content.length
-    this.#response.end(content.toString('latin1'), 'latin1')
+  #writeChunk (chunk: Buffer, before: string): boolean {
+    const socket = this.#socket
+    const chunked = this.#framing === 'chunked'
+    const lead = chunked ? `${before}${chunk.length.toString(16)}\r\n` : before
+    // One small text costs less than a gathered write of three pieces.
+    if (chunk.length <= oneWriteBytes) return socket.write(`${lead}${chunk.toString('latin1')}${chunked ? '\r\n' : ''}`, 'latin1')
+    if (lead === '') return socket.write(chunk)
+    socket.cork()
+    socket.write(lead, 'latin1')
+    let ready = socket.write(chunk)
+    if (chunked) ready = socket.write('\r\n', 'latin1')
+    socket.uncork()
+    return ready
   }
 
-  /** Small answers are in the hands of the system at once. */
-  async #flushed (): Promise<void> {
-    if (this.#response.writableFinished || (this.#response.socket !== null && this.#socket.writableLength === 0)) return
-    await this.#wait('finish')
-  }
-
-  /** Waits for the client to take bytes. Node's socket time-out sees progress below the size of one chunk, a timer here would not. */
-  #wait (event: 'drain' | 'finish'): Promise<void> {
+  /** Waits until the system has taken everything. Node's socket time-out sees progress below the size of one chunk, a timer here would not. */
+  #taken (): Promise<void> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone)
     return new Promise((resolve, reject) => {
+      this.#reject = reject
       this.#socket.setTimeout(this.#settings.idleMs)
       const settle = (): void => {
-        this.#waiter = undefined
-        // After "finish" Node has set the keep-alive time-out.
-        if (event === 'drain') this.#socket.setTimeout(0)
+        this.#reject = undefined
+        this.#socket.setTimeout(0)
         resolve()
       }
-      this.#response.once(event, settle)
-      this.#waiter = { resolve, reject }
+      if (this.#socket.writableNeedDrain) this.#socket.once('drain', settle)
+      else this.#socket.write('', settle)
     })
   }
 }
 
-function addTrailers (response: ServerResponse, trailers: HeaderList): void {
-  // Pairs keep duplicates; the type of Node knows only the object form of pairs.
-  response.addTrailers([...trailers])
+function headText (status: number, fields: readonly string[]): string {
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
+  let dated = false
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!
+    const value = fields[i + 1]!
+    // Agents and filters write fields as well: a line break in one would be another field, or another answer.
+    if (!isToken(name) || !isFieldValue(value)) throw new Fault('INTERNAL', `the head of the answer is not valid HTTP: the field ${JSON.stringify(name)}`)
+    if (name.length === 4 && name.toLowerCase() === 'date') dated = true
+    text += `${name}: ${value}\r\n`
+  }
+  return dated ? `${text}\r\n` : `${text}Date: ${httpDate()}\r\n\r\n`
+}
+
+function trailerText (trailers: HeaderList | undefined): string {
+  let text = ''
+  for (const [name, value] of trailers ?? []) if (isToken(name) && isFieldValue(value)) text += `${name}: ${value}\r\n`
+  return text
 }

@@ -48,12 +48,13 @@ test('a flood of requests behind one that waits neither fills memory nor keeps o
   assert.ok(after.ms < 2_000, `took ${after.ms} ms`)
 })
 
-test('who pipelines more than is held, and more than one read of the socket, gets the answers to those that were held', async (t) => {
+test('who pipelines more than one read of the socket gets all answers', async (t) => {
   const upstream = await startRecordingUpstream(t)
   const sentinel = await startSentinel(t, siteWith(upstream.port, '', []))
-  const client = await rawClient(t, sentinel.port(), `GET / HTTP/1.1\r\nHost: a\r\nX-Long: ${'y'.repeat(4_000)}\r\n\r\n`.repeat(300))
+  const one = `GET / HTTP/1.1\r\nHost: a\r\nX-Long: ${'y'.repeat(4_000)}\r\n`
+  const client = await rawClient(t, sentinel.port(), `${one}\r\n`.repeat(299) + `${one}Connection: close\r\n\r\n`)
   const received = await client.ended()
-  assert.ok(received.match(/^HTTP\/1\.1 200 /gm)!.length >= 65)
+  assert.equal(received.match(/^HTTP\/1\.1 200 /gm)?.length, 300)
   assert.match(received, /Connection: close(?![\s\S]*HTTP\/1\.1 )/, 'the last answer says so, and is there')
 })
 

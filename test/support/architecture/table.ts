@@ -7,7 +7,7 @@ const config = ['config', 'config/kdl', 'config/schema', 'config/sentinel']
 const proto = ['proto', 'proto/codec']
 const organs = ['listeners', 'routing', 'filters', 'services', 'upstreams', 'decisions', 'state', 'evidence', 'observe', 'admin']
   .map((name) => `proxy/${name}`)
-const lifecycle = [...organs, 'proxy/pipeline', ...config, ...proto]
+const lifecycle = [...organs, 'proxy/http1', 'proxy/pipeline', ...config, ...proto]
 
 export const importTable: Readonly<Record<string, readonly string[]>> = {
   'config/kdl': [],
@@ -18,8 +18,10 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'proto/generate': ['proto/codec'],
   'proto': ['proto/codec', 'proto/generate'],
   'proxy/pipeline': [...config, ...proto],
+  // The grammar of messages, for both sides of the proxy.
+  'proxy/http1': [],
   // Organs know the pipeline and not one another: lifecycle puts them together.
-  ...Object.fromEntries(organs.map((organ) => [organ, ['proxy/pipeline', ...config, ...proto]])),
+  ...Object.fromEntries(organs.map((organ) => [organ, ['proxy/pipeline', 'proxy/http1', ...config, ...proto]])),
   'proxy/lifecycle': lifecycle,
   'proxy/cli': ['proxy/lifecycle', ...lifecycle],
   'proxy': ['proxy/cli', 'proxy/lifecycle', ...lifecycle],

@@ -1,0 +1,166 @@
+import { isValueCode } from './characters.ts'
+import { cr, lf, Malformed, readFields } from './fields.ts'
+
+/** Takes the framing off a body, whatever pieces it comes in. */
+export interface BodyDecoder {
+  /** The end of the body was seen: the next octet belongs to the next message. */
+  readonly complete: boolean
+  /** Field lines after the body, `[name, value, …]`. */
+  readonly trailers: string[]
+  /** Octets still to come; `undefined` when the sender did not say. */
+  readonly outstanding: number | undefined
+  /** Reads `bytes` from `at`, adds what is content to `out`, and gives where it stopped: at the end of `bytes` or of the body. */
+  decode (bytes: Buffer, at: number, out: Buffer[]): number | Malformed
+}
+
+const noTrailers: string[] = []
+
+/** A body of so many octets (RFC 9112 section 6.2). */
+export class LengthDecoder implements BodyDecoder {
+  readonly trailers = noTrailers
+  outstanding: number
+
+  constructor (length: number) {
+    this.outstanding = length
+  }
+
+  get complete (): boolean {
+    return this.outstanding === 0
+  }
+
+  decode (bytes: Buffer, at: number, out: Buffer[]): number {
+    const end = Math.min(bytes.length, at + this.outstanding)
+    if (end > at) out.push(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end))
+    this.outstanding -= end - at
+    return end
+  }
+}
+
+/** Chunk sizes are hexadecimal numbers of at most so many digits: 2^52 is more than anybody sends, and exact. */
+const mostDigits = 13
+/** Extensions are allowed and mean nothing to us: what they may cost is bounded for each chunk, and for all of a body. */
+const mostExtension = 1024
+const mostExtensions = 16 * 1024
+
+const state = { size: 0, extension: 1, sizeLf: 2, data: 3, dataCr: 4, dataLf: 5, trailer: 6, done: 7 } as const
+
+export interface ChunkedLimits {
+  readonly maxTrailerBytes: number
+  readonly maxTrailerFields: number
+}
+
+/** RFC 9112 section 7.1, strictly: CRLF only, no space around the size, extensions of visible characters. */
+export class ChunkedDecoder implements BodyDecoder {
+  readonly trailers: string[] = []
+  readonly outstanding = undefined
+  readonly #limits: ChunkedLimits
+  #state: number = state.size
+  #left = 0
+  #digits = 0
+  #extension = 0
+  #extensions = 0
+  #trailer = ''
+
+  constructor (limits: ChunkedLimits) {
+    this.#limits = limits
+  }
+
+  get complete (): boolean {
+    return this.#state === state.done
+  }
+
+  decode (bytes: Buffer, at: number, out: Buffer[]): number | Malformed {
+    while (at < bytes.length && this.#state !== state.done) {
+      if (this.#state === state.data) {
+        const end = Math.min(bytes.length, at + this.#left)
+        out.push(bytes.subarray(at, end))
+        this.#left -= end - at
+        at = end
+        if (this.#left === 0) this.#state = state.dataCr
+      } else if (this.#state === state.trailer) {
+        const end = this.#readTrailer(bytes, at)
+        if (end instanceof Malformed) return end
+        at = end
+      } else {
+        const wrong = this.#step(bytes[at]!)
+        if (wrong !== undefined) return new Malformed(wrong)
+        at++
+      }
+    }
+    return at
+  }
+
+  #step (code: number): string | undefined {
+    switch (this.#state) {
+      case state.size: return this.#sizeOctet(code)
+      case state.extension:
+        if (code === cr) this.#state = state.sizeLf
+        else if (!isValueCode(code) || code > 0x7e) return 'a character in a chunk extension that may not be there'
+        else if (++this.#extension > mostExtension || ++this.#extensions > mostExtensions) return 'chunk extensions that are too long'
+        return undefined
+      case state.sizeLf:
+        if (code !== lf) return 'a bare CR behind a chunk size'
+        this.#state = this.#left === 0 ? state.trailer : state.data
+        return undefined
+      case state.dataCr:
+        if (code !== cr) return 'a chunk longer than its size'
+        this.#state = state.dataLf
+        return undefined
+      default:
+        if (code !== lf) return 'a bare CR behind a chunk'
+        this.#state = state.size
+        this.#digits = 0
+        this.#extension = 0
+        return undefined
+    }
+  }
+
+  #sizeOctet (code: number): string | undefined {
+    const digit = code >= 0x30 && code <= 0x39 ? code - 0x30 : (code | 0x20) >= 0x61 && (code | 0x20) <= 0x66 ? (code | 0x20) - 0x57 : -1
+    if (digit >= 0) {
+      if (++this.#digits > mostDigits) return 'a chunk size with too many digits'
+      this.#left = (this.#digits === 1 ? 0 : this.#left * 16) + digit
+      return undefined
+    }
+    if (this.#digits === 0) return 'a chunk without a size'
+    if (code === cr) this.#state = state.sizeLf
+    else if (code === 0x3b) this.#state = state.extension
+    else return 'a chunk size that is no hexadecimal number'
+    return undefined
+  }
+
+  /** Gathers the trailer section to its empty line, then reads it at once. */
+  #readTrailer (bytes: Buffer, at: number): number | Malformed {
+    const before = this.#trailer
+    const room = this.#limits.maxTrailerBytes - before.length
+    const text = before + bytes.toString('latin1', at, Math.min(bytes.length, at + room + 4))
+    // Without trailer fields the empty line comes first.
+    const end = text.startsWith('\r\n') ? 2 : endOfFields(text, Math.max(0, before.length - 3))
+    if (end === -1) {
+      if (text.length > this.#limits.maxTrailerBytes) return new Malformed('a trailer section that is too large', true)
+      const early = earlyFault(text)
+      if (early !== undefined) return new Malformed(early)
+      this.#trailer = text
+      return bytes.length
+    }
+    const read = readFields(text, 0, this.trailers, this.#limits.maxTrailerFields)
+    if (read instanceof Malformed) return read
+    this.#state = state.done
+    this.#trailer = ''
+    return at + read - before.length
+  }
+}
+
+/** Offset behind the empty line that ends field lines, -1 when it is not there yet. */
+function endOfFields (text: string, from: number): number {
+  const at = text.indexOf('\r\n\r\n', from)
+  return at === -1 ? -1 : at + 4
+}
+
+/** What can be said of lines that are not complete: a peer that ends them wrongly would wait for an answer otherwise. */
+export function earlyFault (text: string): string | undefined {
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) if (text.charCodeAt(at - 1) !== cr) return 'a bare LF'
+  const bare = text.indexOf('\r')
+  for (let at = bare; at >= 0; at = text.indexOf('\r', at + 1)) if (at + 1 < text.length && text.charCodeAt(at + 1) !== lf) return 'a bare CR'
+  return undefined
+}
