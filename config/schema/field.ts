@@ -99,10 +99,13 @@ export interface Field<T> {
   read (given: readonly KdlNode[], place: Place): T | typeof unreadable
 }
 
-/** A field without effect in this version. It has no value: nothing can read it by mistake. */
-export interface NotBuiltField extends Field<undefined> {
+/** A field without effect in this version. The block's value leaves it out: nothing can read it by mistake. Only the block's check sees it. */
+export interface NotBuiltField<T = unknown> extends Field<T | undefined> {
   readonly notBuilt: true
 }
+
+/** What was read for a field that has no effect; `undefined` where it was left out. */
+export type Unbuilt<F> = F extends NotBuiltField<infer T> ? T | undefined : never
 
 export type Fields = Readonly<Record<string, Field<unknown>>>
 

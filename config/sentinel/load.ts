@@ -8,7 +8,7 @@ import { readFields } from '../schema/read.ts'
 import { Report } from '../schema/report.ts'
 import { checkWhole } from './checks.ts'
 import type { SentinelConfig } from './config.ts'
-import { table } from './table.ts'
+import { olderBlocks, table } from './table.ts'
 
 export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -49,7 +49,7 @@ export function checkText (text: string, file: string, options: LoadOptions): Lo
   if (readable) {
     const textOnly = options.textOnly === true
     const nodes = substitute(syntax.nodes, { env: options.env, textOnly, problems: report.problems, secrets })
-    const read = readFields(table, nodes, report, file, { textOnly })
+    const read = readFields(table, nodes, report, file, { textOnly, older: olderBlocks })
     report.resolveReferences()
     if (read !== undefined) config = checkWhole(read, report)
   }

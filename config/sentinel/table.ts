@@ -3,19 +3,19 @@
  * JSON schema come from here. To add a setting, add its row to the file of its block, and read it somewhere: a test proves that somebody does.
  */
 import { optionalBlock } from '../schema/blocks.ts'
-import type { Infer } from '../schema/field.ts'
-import { anything, required, setting } from '../schema/fields.ts'
+import type { Infer, OlderForms } from '../schema/field.ts'
+import { anything, inertBlock, required, setting } from '../schema/fields.ts'
 import { integer, path } from '../schema/values.ts'
 import { agents } from './agent.ts'
 import { cache } from './cache.ts'
 import { filters } from './filter.ts'
 import { limits } from './limits.ts'
-import { listeners } from './listener.ts'
+import { listeners, olderListeners } from './listener.ts'
 import { namespaces } from './namespace.ts'
 import { observability } from './observability.ts'
 import { rateLimits } from './rate-limits.ts'
 import { routes } from './route.ts'
-import { schemaVersion, system } from './system.ts'
+import { olderSystem, schemaVersion, system } from './system.ts'
 import { upstreams } from './upstream.ts'
 import { waf } from './waf.ts'
 
@@ -32,12 +32,21 @@ export const table = {
   evidence: optionalBlock({
     file: required(path, 'File that records are appended to, as JSON lines.'),
     maxQueue: setting(integer(1, 1_000_000), 10_000, 'Records that wait to be written; more are counted and lost.'),
-  }, 'A record of every decision that is not a plain allow, in a chain of hashes. Nothing of the payload is kept.'),
+  }, 'A record of every decision that is not a plain allow, in a chain of hashes. Nothing of the payload is kept.', {
+    example: `evidence {
+    file "/var/lib/sentinel/evidence.jsonl"
+    max-queue 20000
+}`,
+  }),
+  metadata: inertBlock('Notes of your own about the file: who keeps it, for which environment.', 'nobody but people reads it'),
   include: anything('More files of the configuration.', { refuse: true }),
   waf,
   namespaces,
   rateLimits,
   cache,
 }
+
+/** Other shapes of whole blocks. */
+export const olderBlocks: OlderForms = { ...olderSystem, ...olderListeners }
 
 export type ConfigTable = Infer<typeof table>

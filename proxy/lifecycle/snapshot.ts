@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
-import type { AgentConfig, FilterConfig, ListenerConfig, RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, FilterConfig, ListenerConfig, RouteConfig, SentinelConfig, TlsConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
 import { ipMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
-import type { ListenerSettings } from '../listeners/index.ts'
+import type { ListenerSettings, TlsSettings } from '../listeners/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
@@ -49,10 +49,11 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     })))
     const users = countUsers()
     const guardedHeaders = guardedBy(config.agents, around.agents)
-    const sites = new Map(config.listeners.map(({ id, trustedProxies }): [string, Site] => [id, {
+    const sites = new Map(config.listeners.map(({ id, trustedProxies, namespace }): [string, Site] => [id, {
       isTrusted: trustedProxies.length === 0 ? () => false : ipMatcher(trustedProxies),
       guardedHeaders,
-      match: (x) => router.match(x.request),
+      // Routes of a namespace are not built, and those of the file itself are not what this listener is for.
+      match: namespace === undefined ? (x) => router.match(x.request) : () => undefined,
       admit: () => around.admit(config.limits.maxInFlightRequests) && users.enter(),
       release: () => {
         users.leave()
@@ -190,7 +191,7 @@ function upstreamSettings (upstream: UpstreamConfig): UpstreamSettings {
   }
 }
 
-/** Everything about a listener but its certificate, which can be replaced while it is open. */
+/** Everything about a listener. What its files hold can be replaced while it is open. */
 export function listenerSettings (listener: ListenerConfig, { limits }: SentinelConfig): ListenerSettings {
   const { address, tls } = listener
   return {
@@ -204,6 +205,15 @@ export function listenerSettings (listener: ListenerConfig, { limits }: Sentinel
     maxHeaderBytes: limits.maxHeaderSize,
     maxHeaderCount: limits.maxHeaderCount,
     maxConnections: limits.maxTotalConnections,
-    ...tls === undefined ? {} : { tls: { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) } },
+    ...tls === undefined ? {} : { tls: tlsSettings(tls) },
+  }
+}
+
+function tlsSettings ({ certFile, keyFile, caFile, clientAuth, minVersion, maxVersion, cipherSuites }: TlsConfig): TlsSettings {
+  return {
+    cert: readFileSync(certFile),
+    key: readFileSync(keyFile),
+    ...caFile === undefined || clientAuth === 'off' ? {} : { ca: readFileSync(caFile) },
+    clientAuth, minVersion, maxVersion, cipherSuites,
   }
 }
