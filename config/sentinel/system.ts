@@ -16,6 +16,8 @@ export const schemaVersion: ValueType<string> = {
   json: { type: 'string', pattern: '^\\d+\\.\\d+$' },
   parse (raw) {
     if (typeof raw !== 'string') return typeof raw === 'number' ? { wrong: '', hint: 'write "1.0" with quotes' } : unfit
+    // Some files have the version of the program that they were written for.
+    if (/^\d{1,4}\.\d{1,4}\.\d{1,4}$/.test(raw)) return { value: '1.0', notBuilt: 'it looks like the version of a program; the language is read as "1.0"' }
     const [, major, minor] = /^(\d{1,4})\.(\d{1,4})$/.exec(raw) ?? []
     if (major === undefined || minor === undefined) return unfit
     if (Number(major) < 1) return { wrong: 'it is older than 1.0, the first version' }
