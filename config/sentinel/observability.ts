@@ -52,7 +52,7 @@ const older: OlderForms = {
   metrics: {
     doc: 'write address "127.0.0.1:9090"',
     when: node => (node.children ?? []).some(({ name, args }) => name === 'port' && args.length === 1) &&
-      !(node.children ?? []).some(child => isAddress(child) && /:\d+$/.test(String(child.args[0]?.value))),
+      !(node.children ?? []).some(child => isAddress(child) && /^(?:\[.*\]|[^:]+)?:\d+$/.test(String(child.args[0]?.value))),
     into: node => [withAddress(node)],
   },
 }

@@ -16,7 +16,7 @@ export const tlsVersion: ValueType<TlsVersion> = {
     if (typeof raw !== 'string') return unfit
     const version = raw.toLowerCase().replace(/^tls[ _-]?v?/, '').replace('_', '.')
     if (version === '1.2' || version === '1.3') return { value: version }
-    const old = /^1(?:\.[01])?$/.test(version) || /^ssl/.test(version)
+    const old = /^1(?:\.[01])?$/.test(version) || version.startsWith('ssl')
     return old ? { wrong: 'versions before TLS 1.2 can be broken and are never spoken', hint: 'every client of the last ten years speaks "1.2"' } : unfit
   },
 }
@@ -47,11 +47,13 @@ const suiteWords = words(standardNames, {
 export const cipherSuite: ValueType<string> = {
   ...suiteWords,
   name: 'cipher suite',
+  expected: 'a cipher suite that is good today',
+  example: '"TLS_AES_256_GCM_SHA384" "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"',
   parse (raw, context) {
     const found = suiteWords.parse(raw, context)
     if (!('wrong' in found)) return { value: openSslNames[found.value] }
-    if (typeof raw !== 'string' || !/^(?:TLS_|[A-Z0-9]+-)/i.test(raw)) return found
-    return { ...found, wrong: found.hint === undefined ? 'it is weak, or nobody knows it' : '' }
+    if (typeof raw === 'string' && raw.includes(':')) return { wrong: '', hint: 'write them one after the other: "NAME" "NAME"' }
+    return found
   },
 }
 

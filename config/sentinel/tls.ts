@@ -58,6 +58,8 @@ const tlsFields = {
   cipherSuites: list(cipherSuite, [], 'Ciphers to offer, the best first; without them all that are good. Names of the standard or of OpenSSL.', { aliases: ['cipher-suite', 'ciphers'], commas: true }),
   ocspStapling: notBuilt(setting(bool, true, 'Send the certificate\'s revocation status along.')),
   sessionResumption: notBuilt(setting(bool, true, 'Let clients resume earlier sessions; they may, as long as this has no effect.')),
+  // Before `sni`: where both ask for one name, the first one is the one further up.
+  acme: notBuilt(acme),
   sni: notBuilt(sni),
   sniCerts: notBuilt(optionalBlock({
     certFolder: required(existingFolder, 'Folder with pairs of one name, `shop.crt` and `shop.key`, or both in `shop.pem`. Folders in it are not looked at.'),
@@ -68,7 +70,6 @@ const tlsFields = {
     example: 'sni-certs {\n    cert-folder "/etc/sentinel/certs/tenants"\n    reload-mode "watch"\n}',
   })),
   allowSniOverlaps: notBuilt(setting(bool, false, 'Let two certificates claim one name: the first one gets it.')),
-  acme: notBuilt(acme),
   clientCert: inert(path, 'Certificate to show to an upstream.', 'a listener shows \'cert-file\'; this belongs to an upstream\'s tls'),
   clientKey: inert(path, 'Its key.', 'it belongs to an upstream\'s tls'),
 }
