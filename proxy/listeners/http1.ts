@@ -7,7 +7,7 @@ import { faultReply } from '../pipeline/fault-reply.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import { Connection, type Held, type OpenExchange } from './connection.ts'
 import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
-import { clientCheck, contextOptions, unwantedCertificate } from './tls-settings.ts'
+import { clientCheck, contextOptions, handshakeFailure, unwantedCertificate } from './tls-settings.ts'
 import { closeSlowly, faultOfParser, refusalBytes } from './refusal.ts'
 import { RequestBody } from './request-body.ts'
 import { readRequestHead } from './request-head.ts'
@@ -105,7 +105,7 @@ class Http1Listener implements Listener {
     server.on('checkExpectation', (message, response) => this.#take({ message, response, expect: 'unknown' }))
     server.on('connect', (_message: IncomingMessage, socket: Socket) => this.#refuseTunnel(socket))
     server.on('clientError', (error: Error & { code?: string }, socket: Socket) => this.#unreadable(error, socket))
-    server.on('tlsClientError', (error: Error, socket: Socket) => this.#log('BAD_REQUEST', `TLS handshake: ${error.message}`, socket))
+    server.on('tlsClientError', (error: Error, socket: Socket) => this.#log('BAD_REQUEST', handshakeFailure(error, socket), socket))
     server.on('drop', (drop?: { remoteAddress?: string }) => {
       this.#log('OVERLOADED', `more than ${this.#settings.maxConnections} connections, one dropped from ${drop?.remoteAddress ?? ''}`)
     })

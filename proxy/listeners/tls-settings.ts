@@ -26,3 +26,10 @@ export function unwantedCertificate (socket: Socket): string | undefined {
   if (!(socket instanceof TLSSocket) || socket.authorized || socket.getPeerCertificate().raw === undefined) return undefined
   return String(socket.authorizationError)
 }
+
+/** For the log. Node says "hang up" where it hung up itself, because of the certificate. */
+export function handshakeFailure (error: Error, socket: Socket): string {
+  // Set where a certificate was looked at, whatever the types say.
+  const verdict: unknown = socket instanceof TLSSocket ? socket.authorizationError : undefined
+  return typeof verdict === 'string' ? `client certificate: ${verdict}` : `TLS handshake: ${error.message}`
+}

@@ -60,6 +60,7 @@ test('with client-auth, only clients with a certificate of the authority get in'
     assert.equal(await enter(sentinel), 'refused', `${spelling}: no certificate`)
     assert.equal(await enter(sentinel, stranger), 'refused', `${spelling}: somebody else's authority`)
     assert.equal(await enter(sentinel, partner), 200, spelling)
+    await sentinel.logged(({ code, msg }) => code === 'BAD_REQUEST' && /^client certificate: [A-Z_]+$/.test(msg ?? ''))
   }
 })
 
