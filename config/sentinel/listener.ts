@@ -37,13 +37,14 @@ export const listenerFields = {
   namespace: optional(ref('namespace'), 'Serve the routes of this namespace only.'),
   maxConcurrentStreams: notBuilt(setting(integer(1, 1_000_000), 100, 'Streams that one HTTP/2 connection may have open.')),
   defaultRoute: notBuilt(optional(ref('route'), 'Route for requests that no other route matches.')),
-  redirectHttps: notBuilt(setting(bool, false, 'Send clients to the same address under https.')),
+  redirectHttps: setting(bool, false, 'Send clients to the same address under https; those for whom a trusted proxy spoke https already are served.', { aliases: ['redirect-to-https', 'https-redirect'] }),
 }
 
 interface ListenerAsGiven {
   readonly protocol: 'http' | 'https' | 'h2'
   readonly tls: unknown
   readonly namespace: string | undefined
+  readonly redirectHttps: boolean
 }
 
 function readListener<L extends ListenerAsGiven> (value: L, here: Here<typeof listenerFields>): Omit<L, 'protocol'> & { readonly protocol: 'http' | 'https' } {
@@ -55,7 +56,7 @@ function readListener<L extends ListenerAsGiven> (value: L, here: Here<typeof li
   if (value.protocol === 'http' && encrypted && here.given('protocol')) {
     report.error('CONFIG_CONTRADICTION', `${here.scope} has a 'tls' block but speaks plain http`, here.where('tls'), 'write protocol "https"')
   }
-  if (here.unbuilt('redirectHttps') === true && encrypted) {
+  if (value.redirectHttps && encrypted) {
     report.error('CONFIG_CONTRADICTION', `${here.scope} speaks https and sends clients to https`, here.where('redirectHttps'), 'it belongs to the listener of plain http')
   }
   if (value.namespace !== undefined) {
