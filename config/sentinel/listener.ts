@@ -1,6 +1,7 @@
 import type { KdlNode } from '../kdl/nodes.ts'
 import { ipRange, listenAddress } from '../schema/address.ts'
 import { named } from '../schema/blocks.ts'
+import { namesOf } from '../schema/distribute.ts'
 import type { OlderForms } from '../schema/field.ts'
 import { list, notBuilt, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
@@ -86,7 +87,7 @@ function isAddressed (node: KdlNode): boolean {
   return typeof id?.value === 'string' && looksLikeAddress.test(id.value) && !says
 }
 
-const ofTls: ReadonlySet<string> = new Set(['cert-file', 'key-file', 'cert', 'key', 'cert-path', 'key-path', 'certificate', 'private-key', 'ca-file', 'ca-cert', 'client-auth', 'min-version'])
+const ofTls: ReadonlySet<string> = new Set([...namesOf(tls.row.fields ?? {}).keys(), ...Object.keys(tls.row.older ?? {})])
 
 /** `https "0.0.0.0:443" { cert-file … }` and `listener "0.0.0.0:80" { … }`: the name is the address. */
 function withAddress (node: KdlNode): KdlNode {

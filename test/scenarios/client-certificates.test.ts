@@ -72,6 +72,16 @@ test('optional lets anonymous clients in, and still refuses a certificate that n
   assert.match((await sentinel.logged(({ code }) => code === 'BAD_REQUEST')).msg ?? '', /^client certificate: /)
 })
 
+test('a refused client cannot come back with the session of its refused handshake', async (t) => {
+  for (const word of ['required', 'optional']) {
+    const sentinel = await (await site(t, `client-auth "${word}"; ca-file "partners.pem"`)).start()
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const sessions = await sessionsOf(sentinel.port(), stranger, maxVersion)
+      for (const session of sessions) assert.notEqual(await resumed(sentinel.port(), {}, session, maxVersion), 'resumed', `${word}, ${maxVersion}`)
+    }
+  }
+})
+
 test('off asks nobody, whatever authorities there are', async (t) => {
   const sentinel = await (await site(t, 'client-auth #false; ca-file "partners.pem"')).start()
   assert.deepEqual([await enter(sentinel), await enter(sentinel, stranger)], [200, 200])
@@ -80,13 +90,14 @@ test('off asks nobody, whatever authorities there are', async (t) => {
 test('a reload takes over new authorities: those who are known no more are refused, earlier sessions or not', async (t) => {
   const { start, kdl } = await site(t, 'client-auth #true; ca-file "partners.pem"')
   const sentinel = await start()
-  const session = await sessionOf(sentinel.port(), partner)
-  assert.equal(await resumed(sentinel.port(), partner, session), 'resumed', 'a session can be resumed at all')
+  const sessions = { 'TLSv1.2': await sessionsOf(sentinel.port(), partner, 'TLSv1.2'), 'TLSv1.3': await sessionsOf(sentinel.port(), partner, 'TLSv1.3') }
+  const resumeAll = () => Promise.all((['TLSv1.2', 'TLSv1.3'] as const).map((version) => resumed(sentinel.port(), partner, sessions[version][0]!, version)))
+  assert.deepEqual(await resumeAll(), ['resumed', 'resumed'], 'a session can be resumed at all')
   writeFileSync(join(sentinel.folder, 'partners.pem'), strangers.cert)
   assert.equal((await sentinel.reload(kdl('client-auth #true; ca-file "partners.pem"'))).event, 'reloaded')
   assert.equal(await enter(sentinel, stranger), 200)
   assert.equal(await enter(sentinel, partner), 'refused')
-  assert.equal(await resumed(sentinel.port(), partner, session), 'refused')
+  assert.deepEqual(await resumeAll(), ['refused', 'refused'])
 
   writeFileSync(join(sentinel.folder, 'partners.pem'), 'no certificate')
   const broken = await sentinel.reload(kdl('client-auth #true; ca-file "partners.pem"'))
@@ -97,23 +108,22 @@ test('a reload takes over new authorities: those who are known no more are refus
   assert.deepEqual([await enter(sentinel), await enter(sentinel, stranger)], ['refused', 200])
 })
 
-/** A session of TLS 1.2, which comes with the handshake. */
-function sessionOf (port: number, { cert, key }: KeyPair): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', ca: servers.cert, servername: 'localhost', cert, key, maxVersion: 'TLSv1.2' }, () => {
-      const session = socket.getSession()
-      socket.destroy()
-      if (session === undefined) reject(new Error('there is no session'))
-      else resolve(session)
-    }).on('error', reject)
+/** Every session that the server hands out until the connection is over. */
+function sessionsOf (port: number, { cert, key }: KeyPair, maxVersion: 'TLSv1.2' | 'TLSv1.3'): Promise<Buffer[]> {
+  return new Promise((resolve) => {
+    const sessions: Buffer[] = []
+    const socket = connect({ port, host: '127.0.0.1', ca: servers.cert, servername: 'localhost', cert, key, maxVersion }, () => {
+      socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+    })
+    socket.on('session', (session: Buffer) => sessions.push(session)).on('error', () => { /* a refusal looks like this */ }).on('close', () => resolve(sessions)).resume()
   })
 }
 
-function resumed (port: number, { cert, key }: KeyPair, session: Buffer): Promise<string> {
+function resumed (port: number, { cert, key }: Partial<KeyPair>, session: Buffer, maxVersion: 'TLSv1.2' | 'TLSv1.3'): Promise<string> {
   return new Promise((resolve) => {
     let answer = ''
     let reused = false
-    const socket = connect({ port, host: '127.0.0.1', ca: servers.cert, servername: 'localhost', cert, key, session, maxVersion: 'TLSv1.2' }, () => {
+    const socket = connect({ port, host: '127.0.0.1', ca: servers.cert, servername: 'localhost', cert, key, session, maxVersion }, () => {
       reused = socket.isSessionReused()
       socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
     })
