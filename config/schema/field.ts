@@ -114,10 +114,13 @@ export interface Field<T> {
   readonly absent?: { readonly value: T }
 }
 
-/** A field without a value, because it has no effect in this version or had it before: nothing can read it by mistake. */
-export interface NotBuiltField extends Field<undefined> {
+/** A field without effect in this version, or that had it before. The block's value leaves it out: nothing can read it by mistake. Only the block's check sees it. */
+export interface NotBuiltField<T = unknown> extends Field<T | undefined> {
   readonly notBuilt: true
 }
+
+/** What was read for a field that has no effect; `undefined` where it was left out. */
+export type Unbuilt<F> = F extends NotBuiltField<infer T> ? T | undefined : never
 
 export type Fields = Readonly<Record<string, Field<unknown>>>
 

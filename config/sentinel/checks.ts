@@ -5,18 +5,21 @@ import type { ConfigTable } from './table.ts'
 
 /** What only the whole configuration shows. */
 export function checkWhole (config: ConfigTable, report: Report): SentinelConfig {
-  const observability = checkAddresses(config, report)
+  const { logLevel, ...system } = config.system
+  const metrics = checkAddresses(config, report)
+  const { logging: { levelByDefault, ...logging }, accessLog } = config.observability
+  const level = levelByDefault ? logLevel ?? logging.level : logging.level
   checkUnused(config, report)
   checkSockets(config, report)
   const guards = config.agents.filter(agent => !report.referred('agent').has(agent.id))
   for (const agent of guards) {
     report.note('CONFIG_DEFAULTED', `no filter and no route names agent '${agent.id}': it guards every route`, agent.at)
   }
-  return { ...config, observability, guardAgents: guards.map(agent => agent.id) }
+  return { ...config, system, observability: { metrics, accessLog, logging: { ...logging, level } }, guardAgents: guards.map(agent => agent.id) }
 }
 
 /** Gives the metrics' settings: where only their default collides, they give way. */
-function checkAddresses (config: ConfigTable, report: Report): SentinelConfig['observability'] {
+function checkAddresses (config: ConfigTable, report: Report): SentinelConfig['observability']['metrics'] {
   const taken: { readonly listener: ConfigTable['listeners'][number], readonly address: Address }[] = []
   for (const listener of config.listeners) {
     const { address } = listener
@@ -29,17 +32,17 @@ function checkAddresses (config: ConfigTable, report: Report): SentinelConfig['o
     report.add('error', 'CONFIG_CONTRADICTION', `listener '${listener.id}' has the address of listener '${other.listener.id}'`, listener.at,
       { related: { message: 'the other one is', position: other.listener.at } })
   }
-  const { metrics: { byDefault, ...metrics }, ...rest } = config.observability
+  const { byDefault, ...metrics } = config.observability.metrics
   const bound = metrics.enabled && metrics.address.port !== 0
   const other = bound ? taken.find(candidate => overlaps(candidate.address, metrics.address)) : undefined
-  if (other === undefined) return { ...rest, metrics }
+  if (other === undefined) return metrics
   if (byDefault) {
     report.warning('CONFIG_DEFAULTED', `listener '${other.listener.id}' has the default address of the metrics: they are not served`, other.listener.at,
       'write observability { metrics { address "127.0.0.1:…" } } with another port')
-    return { ...rest, metrics: { ...metrics, enabled: false } }
+    return { ...metrics, enabled: false }
   }
   report.error('CONFIG_CONTRADICTION', `listener '${other.listener.id}' has the address of the metrics`, other.listener.at)
-  return { ...rest, metrics }
+  return metrics
 }
 
 /** Whether both cannot be bound: the same port on the same address, or on all of them. */

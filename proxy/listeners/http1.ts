@@ -7,6 +7,7 @@ import { faultReply } from '../pipeline/fault-reply.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import { Connection, type Held, type OpenExchange } from './connection.ts'
 import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
+import { clientCheck, contextOptions, handshakeFailure, unwantedCertificate } from './tls-settings.ts'
 import { closeSlowly, faultOfParser, refusalBytes } from './refusal.ts'
 import { RequestBody } from './request-body.ts'
 import { readRequestHead } from './request-head.ts'
@@ -36,7 +37,7 @@ class Http1Listener implements Listener {
     this.#server = tls === undefined
       ? createServer(options)
       : createTlsServer({
-          ...options, cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'],
+          ...options, ...contextOptions(tls), ...clientCheck(tls), ALPNProtocols: ['http/1.1'],
           handshakeTimeout: Math.min(settings.requestTimeoutMs, 30_000),
         })
     this.#server.maxConnections = settings.maxConnections
@@ -82,14 +83,20 @@ class Http1Listener implements Listener {
     deadline.removeEventListener('abort', cut)
   }
 
-  replaceTls ({ cert, key }: TlsSettings): void {
+  replaceTls (tls: TlsSettings): void {
     if (!('setSecureContext' in this.#server)) throw new Error(`listener ${this.id} has no TLS`)
-    this.#server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' })
+    clientCheck({ ...tls, clientAuth: this.#settings.tls?.clientAuth ?? 'off' })
+    this.#server.setSecureContext(contextOptions(tls))
   }
 
   #listenTo (server: Server | TlsServer): void {
     const secure = this.#settings.tls !== undefined
     server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
+      const wrong = unwantedCertificate(socket)
+      if (wrong !== undefined) {
+        this.#log('BAD_REQUEST', `client certificate: ${wrong}`, socket)
+        return void socket.destroy()
+      }
       this.#bySocket.set(socket, new Connection(socket))
       socket.once('close', () => this.#bySocket.delete(socket))
     })
@@ -98,7 +105,7 @@ class Http1Listener implements Listener {
     server.on('checkExpectation', (message, response) => this.#take({ message, response, expect: 'unknown' }))
     server.on('connect', (_message: IncomingMessage, socket: Socket) => this.#refuseTunnel(socket))
     server.on('clientError', (error: Error & { code?: string }, socket: Socket) => this.#unreadable(error, socket))
-    server.on('tlsClientError', (error: Error, socket: Socket) => this.#log('BAD_REQUEST', `TLS handshake: ${error.message}`, socket))
+    server.on('tlsClientError', (error: Error, socket: Socket) => this.#log('BAD_REQUEST', handshakeFailure(error, socket), socket))
     server.on('drop', (drop?: { remoteAddress?: string }) => {
       this.#log('OVERLOADED', `more than ${this.#settings.maxConnections} connections, one dropped from ${drop?.remoteAddress ?? ''}`)
     })
