@@ -98,7 +98,7 @@ export function named<F extends Fields, T = Infer<F> & Named> (
       const found: T[] = []
       for (const { id, at, rest } of namedNodes(given, kind, place, options)) {
         const names = options.namespace !== true ? place.names : place.names === '' ? id : `${place.names}:${id}`
-        const read = readBlock(fields, rest, { ...place, names, at, scope: `${kind} '${id}'` }, { ...options, extra: { id, at } })
+        const read = readBlock(fields, rest, { ...place, id, names, at, scope: `${kind} '${id}'` }, { ...options, extra: { id, at } })
         if (read !== unreadable) found.push(read)
       }
       const empty = given.every(node => node.name !== kind && (node.children === undefined || node.children.length === 0))

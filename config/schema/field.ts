@@ -35,6 +35,8 @@ export interface Place {
   readonly at: Position
   /** What the block is called in a message: "listener 'web'", "the file". */
   readonly scope: string
+  /** Name of the nearest thing around that has one: "web" inside of listener "web". */
+  readonly id?: string
   /** Whose names are defined here: '' for everybody's, "tenant" or "tenant:service" inside of a namespace. */
   readonly names: string
   /** Folder that relative paths of a file start from. */

@@ -170,7 +170,10 @@ export function notBuilt (field: Field<unknown>, options: Pick<NotBuiltOptions, 
     row: { ...field.row, notBuilt: true },
     read (given, place) {
       if (given.length > 0) field.read(given, place)
-      for (const node of given) notInEffect(node, place, options.refuse === true)
+      for (const node of given) {
+        // Switching off what is off is in effect.
+        if (field.row.default !== '#false' || node.args[0]?.value !== false) notInEffect(node, place, options.refuse === true)
+      }
       return undefined
     },
   }

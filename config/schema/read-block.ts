@@ -26,6 +26,8 @@ export interface Here<F extends Fields> {
   /** Place of a setting's value as given, or of the block when it was left out. */
   where (name: keyof F & string): Position
   given (name: keyof F & string): boolean
+  /** The nodes as given: for what a setting without a value says. */
+  nodes (name: keyof F & string): readonly KdlNode[]
 }
 
 export interface BlockOptions<F extends Fields, V, T> extends FieldOptions {
@@ -82,6 +84,7 @@ function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, conten
     report: place.report,
     clean,
     given: name => given.has(name),
+    nodes: name => given.get(name) ?? [],
     where (name) {
       const node = given.get(name)?.[0]
       return node === undefined ? content.at : node.args[0]?.at ?? node.at

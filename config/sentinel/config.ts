@@ -1,7 +1,8 @@
 import type { ConfigTable } from './table.ts'
 
 /** A configuration without an error, all defaults filled in. Durations are milliseconds, sizes bytes. */
-export interface SentinelConfig extends Omit<ConfigTable, 'observability'> {
+export interface SentinelConfig extends Omit<ConfigTable, 'observability' | 'routes' | 'waf'> {
+  readonly routes: readonly Omit<ConfigTable['routes'][number], 'inlineFilters'>[]
   readonly observability: Omit<ConfigTable['observability'], 'metrics'> & { readonly metrics: Omit<ConfigTable['observability']['metrics'], 'byDefault'> }
   /** Agents that no filter and no route names, in file order: they see every request before the route's own filters. */
   readonly guardAgents: readonly string[]
