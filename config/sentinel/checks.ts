@@ -28,7 +28,7 @@ type Config = Omit<SentinelConfig, 'observability' | 'guardAgents'> & Pick<Confi
 /** Filters that routes declare themselves are filters like any other from here on. */
 function gatherFilters ({ routes, filters }: ConfigTable): Pick<Config, 'routes' | 'filters'> {
   return {
-    routes: routes.map(({ inlineFilters, ...route }) => route),
+    routes: routes.map(({ inlineFilters: _, ...route }) => route),
     filters: [...filters, ...routes.flatMap(({ inlineFilters }) => inlineFilters)],
   }
 }
