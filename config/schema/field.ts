@@ -113,9 +113,13 @@ export type Infer<F extends Fields> = {
   readonly [K in keyof F as F[K] extends NotBuiltField ? never : K]: F[K] extends Field<infer T> ? T : never
 }
 
-/** `maxBodySize` → `max-body-size`. */
+const kebabs = new Map<string, string>()
+
+/** `maxBodySize` → `max-body-size`. To be asked of names in declarations, which are few: answers are kept. */
 export function kebab (name: string): string {
-  return name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+  let made = kebabs.get(name)
+  if (made === undefined) kebabs.set(name, made = name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`))
+  return made
 }
 
 /** The name that the reference shows. */

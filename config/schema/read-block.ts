@@ -59,7 +59,10 @@ export function readBlock<F extends Fields, V, T> (
   const value: Record<string, unknown> = { ...options.extra }
   let whole = true
   for (const [key, field] of Object.entries(fields)) {
-    const read = field.read(given.get(key) ?? [], { ...place, name: settingName(key, field), excused: meant.has(key) })
+    const nodes = given.get(key)
+    // Nobody asks for what is not built and not given; large files have many such.
+    if (nodes === undefined && field.row.notBuilt === true) continue
+    const read = field.read(nodes ?? [], { ...place, name: settingName(key, field), excused: meant.has(key) })
     if (read === unreadable) whole = false
     else if (field.row.notBuilt !== true) value[key] = read
   }

@@ -10,7 +10,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   const { waf, ...rest } = table
   const config = { ...rest, ...gatherFilters(table), agents: waf === undefined ? table.agents : [waf, ...table.agents] }
   const observability = checkAddresses(config, report)
-  checkUnused(config, report)
+  checkUnused(config, table.filters, report)
   checkReachable(config.routes, report)
   checkSockets(config, report)
   checkWaf(waf, report)
@@ -76,11 +76,12 @@ function isWildcard (host: string): boolean {
   return host === '0.0.0.0' || host === '::'
 }
 
-function checkUnused (config: Config, report: Report): void {
+/** `filters` are those that stand on their own: one that a route declares is used by it. */
+function checkUnused (config: Config, filters: Config['filters'], report: Report): void {
   if (config.routes.length === 0 && config.listeners.length > 0) {
     report.warning('CONFIG_NO_EFFECT', 'there is no route: every request gets 404', config.listeners[0]?.at ?? { file: '', line: 1, column: 1, length: 1 })
   }
-  for (const [kind, things] of [['upstream', config.upstreams], ['filter', config.filters]] as const) {
+  for (const [kind, things] of [['upstream', config.upstreams], ['filter', filters]] as const) {
     // A name that leads nowhere was perhaps meant for one of these.
     if (report.dangling(kind)) continue
     const used = report.referred(kind)

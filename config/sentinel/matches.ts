@@ -33,8 +33,8 @@ const hostOrPattern: ValueType<HostOrPattern> = {
     if ('value' in plain) return { value: { text: plain.value, pattern: undefined } }
     if (raw === '*') return { wrong: '', hint: 'leave the host out: any will do then' }
     if (typeof raw !== 'string' || !looksLikeExpression.test(raw) || isHostName(raw)) return plain
-    const pattern = regex.parse(`^(?:${raw})$`, context)
-    return 'wrong' in pattern ? pattern : { value: { text: raw, pattern: pattern.value } }
+    const pattern = regex.parse(raw, context)
+    return 'wrong' in pattern ? pattern : { value: { text: raw, pattern: compile(`^(?:${raw})$`) } }
   },
 }
 

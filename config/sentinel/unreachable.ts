@@ -70,8 +70,10 @@ function add (route: RankedRoute, index: Index): void {
       if (++places > most.places) return
       const paths = reach(index, host, () => new Map<string, Map<string, RankedRoute[]>>())
       const rests = reach(paths, path, () => new Map<string, RankedRoute[]>())
-      const at = reach(rests, restKey(matches), () => [])
-      if (at.length < most.routes) at.push(route)
+      for (const rest of restKeys(matches)) {
+        const at = reach(rests, rest, () => [])
+        if (at.length < most.routes) at.push(route)
+      }
     }
   }
 }
@@ -84,7 +86,7 @@ function reach<V> (map: Map<string, V>, key: string, make: () => V): V {
 
 /** A route of the index whose conditions hold whenever these do. One alternative of each kind leads to it, the others are compared then. */
 function findWider (matches: RouteMatches, index: Index): RankedRoute | undefined {
-  const rests = new Set([restKey(matches), methodsOnly(matches), ''])
+  const rests = new Set([restKey(matches), ...matches.method.slice(0, 1), any])
   const [host = any] = hostKeys(matches)
   const [path = any] = pathKeys(matches)
   for (const hostKey of wider(host, '.')) {
@@ -116,13 +118,14 @@ function pathKeys (m: RouteMatches): readonly string[] {
   return m.pathRegex.length > 0 ? [`~${sources(m.pathRegex)}`] : [any]
 }
 
-function restKey (m: RouteMatches): string {
-  if (m.method.length + m.header.length + m.queryParam.length === 0) return ''
-  return JSON.stringify([m.method.toSorted(), grouped(m.header, true), grouped(m.queryParam, false)])
+/** Methods one by one: a route of several is found by any of them. */
+function restKeys (m: RouteMatches): readonly string[] {
+  return m.method.length > 0 && m.header.length + m.queryParam.length === 0 ? m.method : [restKey(m)]
 }
 
-function methodsOnly (m: RouteMatches): string {
-  return m.method.length === 0 ? '' : JSON.stringify([m.method.toSorted(), [], []])
+function restKey (m: RouteMatches): string {
+  if (m.method.length + m.header.length + m.queryParam.length === 0) return any
+  return JSON.stringify([m.method.toSorted(), grouped(m.header, true), grouped(m.queryParam, false)])
 }
 
 /** The key itself and those of everything wider: parent domains or folders, and "any". */
