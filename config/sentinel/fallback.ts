@@ -28,7 +28,14 @@ const fallbackUpstream = blocks({
   provider: setting(provider, 'generic', 'Whose way of speaking it understands.'),
   skipIfUnhealthy: setting(bool, false, 'Leave it out while its targets are unwell.'),
   modelMapping,
-}, 'An upstream to turn to; the first one first.', { args: ['upstream'], older: { 'model-mapping': inPairs } })
+}, 'An upstream to turn to; the first one first.', {
+  args: ['upstream'],
+  older: { 'model-mapping': inPairs },
+  example: `fallback-upstream "canary" {
+    provider "anthropic"
+    model-mapping { "gpt-4*" "claude-3-opus" }
+}`,
+})
 
 /** Each name becomes an upstream of its own. */
 const named: OlderForm['into'] = node => node.args.map(arg => ({ name: 'fallback-upstream', at: arg.at, args: [arg], props: [], children: undefined }))
@@ -42,7 +49,12 @@ const fields = {
     onLatencyThreshold: optional(durationWithin('1ms'), 'When the answer takes longer than this.', { aliases: ['on-latency-threshold-ms'] }),
     onErrorCodes: list(statusCode, [], 'When the answer has one of these statuses.'),
     onConnectionError: setting(bool, true, 'When no connection comes about.'),
-  }, 'When to turn to another upstream.'),
+  }, 'When to turn to another upstream.', {
+    example: `triggers {
+    on-error-codes 429 500 502 503
+    on-latency-threshold "5s"
+}`,
+  }),
   fallbackUpstream,
   modelMapping,
 }

@@ -18,14 +18,27 @@ const promptInjection = optionalBlock({
   blockStatus: setting(integer(400, 599), 400, 'Status of a refusal.'),
   blockMessage: optional(text, 'What a refusal says.'),
   timeout: setting(wait, '500ms', 'Time for the decision.', { aliases: ['timeout-ms'] }),
-}, 'Look for questions that want to turn the model against its instructions.')
+}, 'Look for questions that want to turn the model against its instructions.', {
+  example: `prompt-injection {
+    enabled #true
+    agent "auth"
+    action "block"
+}`,
+})
 
 const piiDetection = optionalBlock({
   ...common,
   action: setting(oneOf('log', 'redact', 'block'), 'log', 'redact = take them out, block = refuse, log = only record.'),
   categories: list(textLike('a kind of personal data', /^[A-Za-z][\w-]*$/, '"ssn" "credit-card" "email"'), [], 'Kinds of personal data; all that the agent knows without it.', { aliases: ['detect-types'] }),
   timeout: setting(wait, '1s', 'Time for the decision.', { aliases: ['timeout-ms'] }),
-}, 'Look for personal data in answers.')
+}, 'Look for personal data in answers.', {
+  example: `pii-detection {
+    enabled #true
+    agent "waf"
+    action "redact"
+    categories "ssn" "credit-card"
+}`,
+})
 
 export const guardrails = optionalBlock({ promptInjection, piiDetection }, 'Agents that look at questions and answers.', {
   example: `guardrails {

@@ -90,7 +90,14 @@ export const costAttribution = optionalBlock({
     inputCostPerMillion: required(cost, 'A million tokens of a question.'),
     outputCostPerMillion: required(cost, 'A million tokens of an answer.'),
     currency: optional(currency, 'Where it differs.'),
-  }, 'What a model costs; the first that fits counts.', { name: 'model', args: ['model'], within: ['pricing', 'models'], older: olderCosts }),
+  }, 'What a model costs; the first that fits counts.', { name: 'model', args: ['model'], within: ['pricing', 'models'], older: olderCosts,
+    example: `pricing {
+    model "gpt-4*" {
+        input-cost-per-million 30.0
+        output-cost-per-million 60.0
+    }
+}`,
+  }),
 }, 'Count what the tokens cost.', {
   example: `cost-attribution {
     pricing {

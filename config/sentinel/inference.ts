@@ -26,7 +26,7 @@ const rateLimit = optionalBlock({
 const routing = optionalBlock({
   strategy: setting(oneOf('least-tokens-queued', 'round-robin', 'least-latency'), 'least-tokens-queued', 'How a target is picked.'),
   queueDepthHeader: optional(token, 'Header field of answers in which targets tell how much is waiting.'),
-}, 'How a target is picked, by what models have to do.')
+}, 'How a target is picked, by what models have to do.', { example: 'routing { strategy "least-latency" }' })
 
 const modelName = textLike('the name of a model, with * for any letters', /^\S+$/, '"gpt-4*"')
 
@@ -36,7 +36,9 @@ const modelRouting = optionalBlock({
     upstream: required(ref('upstream'), 'Who has it.'),
     provider: optional(provider, 'Whose way of speaking the upstream understands.'),
     weight: setting(many, 1, 'Its share, where several of one name are given.'),
-  }, 'Where a model is; the first that fits counts.', { name: 'model', aliases: ['mapping', 'route'], within: ['mappings'], args: ['model'] }),
+  }, 'Where a model is; the first that fits counts.', { name: 'model', aliases: ['mapping', 'route'], within: ['mappings'], args: ['model'],
+    example: 'model "gpt-4*" upstream="backend" provider="openai"',
+  }),
   defaultUpstream: optional(ref('upstream'), 'Where other models are; the route\'s `upstream` without it.'),
   modelHeader: optional(token, 'Header field that names the model, beside the body.'),
 }, 'Another upstream for some models.', {

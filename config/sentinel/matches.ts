@@ -45,8 +45,12 @@ export const matchFields = {
   host: list(hostOrPattern, [], 'Host that was asked for, without the port. "*.example.com" matches at any depth below.'),
   hostRegex: list(regex, [], 'An expression found anywhere in the host, which is in lower case and without the port.'),
   method: list(method, [], 'Methods.'),
-  header: blocks({ name: required(token, 'Its name; case does not matter.'), value: asked, invert: inverted }, 'A request header field.', { args: ['name', 'value'], build: condition }),
-  queryParam: blocks({ name: required(anyText, 'Its name.'), value: asked, invert: inverted }, 'A parameter of the query.', { args: ['name', 'value'], build: condition }),
+  header: blocks({ name: required(token, 'Its name; case does not matter.'), value: asked, invert: inverted }, 'A request header field.', {
+    args: ['name', 'value'], build: condition, example: 'header "X-Api-Version" "2"',
+  }),
+  queryParam: blocks({ name: required(anyText, 'Its name.'), value: asked, invert: inverted }, 'A parameter of the query.', {
+    args: ['name', 'value'], build: condition, example: 'query-param "format" "json"',
+  }),
 }
 
 export const matches = block(matchFields, 'Which requests the route takes: all kinds of conditions must hold, of one kind any. Headers and parameters must all be there.', {

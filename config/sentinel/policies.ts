@@ -47,7 +47,7 @@ export const policies = block({
     request: optional(wait, 'Time for the whole exchange.', { aliases: ['request-secs'], bareUnitMs: 1000 }),
     read: optional(wait, 'Longest wait for more of the answer.', { aliases: ['read-secs'], bareUnitMs: 1000 }),
     write: optional(wait, 'Longest wait for the target to take more.', { aliases: ['write-secs'], bareUnitMs: 1000 }),
-  }, 'Deadlines towards the upstream, in place of its own.')),
+  }, 'Deadlines towards the upstream, in place of its own.', { example: 'timeouts { request "30s" }' })),
   rewritePath: notBuilt(optional(urlPath, 'Path that the upstream is asked for.')),
   agents: list(ref('agent'), [], 'Older place of the route\'s `agents`.'),
   requireHeaders: notBuilt(list(token, [], 'Header fields that a request must have.')),
@@ -55,14 +55,24 @@ export const policies = block({
     defaultAction: setting(verdict, 'allow', 'What happens to the others.'),
     allow: list(ipRange, [], 'Who may come in.'),
     block: list(ipRange, [], 'Who may not.', { aliases: ['deny'] }),
-  }, 'Addresses that may come in.'), { refuse: true }),
+  }, 'Addresses that may come in.', {
+    example: `ip-access-control {
+    default-action "block"
+    allow "10.0.0.0/8"
+}`,
+  }), { refuse: true }),
   geoAccessControl: notBuilt(optionalBlock({
     database: required(existingFile, 'Database of countries.', { aliases: ['database-path'] }),
     action: setting(verdict, 'block', 'What happens to the others.'),
     allowCountries: list(country, [], 'Who may come in.'),
     blockCountries: list(country, [], 'Who may not.', { aliases: ['deny-countries'] }),
-  }, 'Countries that may come in.'), { refuse: true }),
-  globalRateLimit: notBuilt(optionalBlock(rateLimitFields, 'Requests in a time, for all clients together.', { older: { key: keyInTwo } })),
+  }, 'Countries that may come in.', {
+    example: `geo-access-control {
+    database "/var/lib/geoip/country.mmdb"
+    allow-countries "DE" "FR"
+}`,
+  }), { refuse: true }),
+  globalRateLimit: notBuilt(optionalBlock(rateLimitFields, 'Requests in a time, for all clients together.', { older: { key: keyInTwo }, example: 'global-rate-limit { requests-per-second 5000 }' })),
 }, 'Rules for the route\'s requests.', {
   older: { 'security-headers': securityHeaders },
   example: `policies {

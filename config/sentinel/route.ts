@@ -65,7 +65,9 @@ const fields = {
     successThreshold: setting(integer(1, 1_000_000), 2, 'Successes after which it is trusted again.'),
     timeout: setting(durationWithin('1ms'), '30s', 'How long it is left alone.', { aliases: ['timeout-seconds', 'timeout-secs', 'timeout-ms'] }),
     halfOpenMaxRequests: setting(integer(1, 1_000_000), 1, 'Requests that try it out.'),
-  }, 'Leave failing targets alone for a while. It belongs to the upstream, where it counts for all routes.')),
+  }, 'Leave failing targets alone for a while. It belongs to the upstream, where it counts for all routes.', {
+    example: 'circuit-breaker { failure-threshold 10; timeout "60s" }',
+  })),
   wasmAgents: notBuilt(list(text, [], 'Agents that run inside of the proxy.')),
   stripPrefix: notBuilt(optional(urlPath, 'Beginning of the path that the upstream does not get.')),
 }
@@ -102,13 +104,15 @@ const older: OlderForms = {
 
 export const routes = named('route', fields, 'Which requests go where, and who is asked first.', {
   older,
-  example: `route "shop" {
-    matches {
-        host "shop.example.com"
-        path-prefix "/api"
+  example: `routes {
+    route "shop" {
+        matches {
+            host "shop.example.com"
+            path-prefix "/api"
+        }
+        filters "limit" "auth"
+        upstream "backend"
     }
-    filters "limit" "auth"
-    upstream "backend"
 }`,
   build (value, here) {
     const { policies: rules, serviceType: word, filters: steps, ...route } = value

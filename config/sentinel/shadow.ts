@@ -12,7 +12,7 @@ export const shadow = optionalBlock({
   sampleHeader: optionalBlock({
     name: required(token, 'Its name.'),
     value: required(fieldValue, 'The value it must have.'),
-  }, 'Copy only requests that have this header field.', { args: ['name', 'value'] }),
+  }, 'Copy only requests that have this header field.', { args: ['name', 'value'], example: 'sample-header "X-Debug-Shadow" "true"' }),
   timeout: setting(durationWithin('1ms'), '5s', 'Time for the copy\'s answer, which nobody sees.', { aliases: ['timeout-ms', 'timeout-secs'] }),
   bufferBody: setting(bool, true, 'Copy bodies, too.'),
   maxBodySize: setting(someBytes, '1MiB', 'Longest body that is copied; requests with a longer one are not.', { aliases: ['max-body-bytes', 'max-body-size-bytes'] }),

@@ -55,6 +55,7 @@ const exclusionFields = {
 
 const exclusions = blocks(exclusionFields, 'Rules that are off.', {
   name: 'exclusion',
+  example: 'exclusion { rule-ids "xss-active-tag" }',
   within: ['exclusions'],
   older: { scope: {
     doc: 'write scope "path=/x" or scope "host=name"',
@@ -98,6 +99,10 @@ const rulesetFields = {
 }
 
 const ruleset = block(rulesetFields, 'Which rules are on.', {
+  example: `ruleset {
+    paranoia-level 2
+    anomaly-threshold 10
+}`,
   older: olderExclusions,
   build (value, here): readonly Handed[] {
     const { paranoiaLevel, anomalyThreshold } = value
@@ -117,6 +122,7 @@ const bodyInspection = block({
   decompress: setting(switchFixedTo(true, 'packed bodies are unpacked for inspection'), true, 'Unpack bodies to look into them.'),
   maxDecompressionRatio: notBuilt(setting(numberBetween(1, 1_000_000), 100, 'Most growth when a body is unpacked.')),
 }, 'Which bodies are looked into.', {
+  example: 'body-inspection { max-inspection-size "512KiB" }',
   older: { 'content-types': {
     doc: 'write content-types "a" "b"',
     when: ({ args, children }) => args.length === 0 && children !== undefined,
