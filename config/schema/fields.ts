@@ -172,7 +172,8 @@ export function notBuilt (field: Field<unknown>, options: Pick<NotBuiltOptions, 
       if (given.length > 0) field.read(given, place)
       for (const node of given) {
         // Switching off what is off is in effect.
-        if (field.row.default !== '#false' || node.args[0]?.value !== false) notInEffect(node, place, options.refuse === true)
+        const isOff = field.row.default === '#false' || field.row.args?.[0] === 'enabled'
+        if (!isOff || node.args[0]?.value !== false) notInEffect(node, place, options.refuse === true)
       }
       return undefined
     },

@@ -4,6 +4,11 @@ import { durationWithin } from '../schema/quantities.ts'
 import { bool, integer, oneOf, path, textLike } from '../schema/values.ts'
 import { someBytes } from './route-types.ts'
 
+/** What old files put into a block of `backend`. */
+const ofBackend: ReadonlySet<string> = new Set([
+  'max-size', 'max-size-bytes', 'max-size-mb', 'eviction-limit', 'path', 'disk-path', 'disk-shards', 'disk-max-size', 'disk-max-size-bytes', 'disk-max-size-mb',
+])
+
 export const cache = notBuilt(optionalBlock({
   enabled: setting(bool, true, 'Whether routes may keep answers at all.'),
   backend: setting(oneOf('memory', 'disk', 'hybrid'), 'memory', 'Where answers are kept; hybrid = on disk, and what is asked for often in memory.'),
@@ -19,8 +24,8 @@ export const cache = notBuilt(optionalBlock({
   older: {
     backend: {
       doc: 'its settings stand beside it',
-      when: ({ children }) => children !== undefined,
-      into: ({ children = [], ...node }) => [{ ...node, children: undefined }, ...children.filter(({ name }) => /^(?:max-size(?:-bytes|-mb)?|disk-\w[\w-]*|eviction-limit|path)$/.test(name)).map(child => child.name === 'path' ? { ...child, name: 'disk-path' } : child)],
+      when: ({ children }) => children?.every(({ name }) => ofBackend.has(name)) === true,
+      into: ({ children = [], ...node }) => [{ ...node, children: undefined }, ...children.map(child => child.name === 'path' ? { ...child, name: 'disk-path' } : child)],
     },
   },
   example: `cache {

@@ -38,7 +38,10 @@ const fallbackUpstream = blocks({
 })
 
 /** Each name becomes an upstream of its own. */
-const named: OlderForm['into'] = node => node.args.map(arg => ({ name: 'fallback-upstream', at: arg.at, args: [arg], props: [], children: undefined }))
+const named: OlderForm['into'] = node => {
+  const one = { ...node, name: 'fallback-upstream' }
+  return node.args.length < 2 ? [one] : node.args.map(arg => ({ ...one, at: arg.at, args: [arg] }))
+}
 
 const fields = {
   enabled: setting(bool, true, 'Whether to turn to others at all.'),

@@ -30,7 +30,8 @@ function inOneLine (name: string): OlderForm {
     when: ({ args, children }) => args.length === 2 && typeof args[0]?.value === 'string' && children === undefined,
     into: (node: KdlNode) => {
       const [field, ...value] = node.args
-      return [{ ...node, args: [], children: field === undefined ? [] : [{ name: String(field.value), at: field.at, args: value, props: [], children: undefined }] }]
+      if (field === undefined) return [node]
+      return [{ ...node, args: [], children: [{ name: String(field.value), at: field.at, args: value, props: [], children: undefined }] }]
     },
   }
 }

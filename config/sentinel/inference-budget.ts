@@ -72,7 +72,11 @@ export const budget = optionalBlock({
 function perThousand (name: string): OlderForm {
   return {
     doc: `write ${name}, which is a thousand times as much`,
-    into: (node: KdlNode) => [{ ...node, name, args: node.args.map(arg => typeof arg.value === 'number' ? { ...arg, value: Number((arg.value * 1000).toPrecision(12)) } : arg) }],
+    into: (node: KdlNode) => [{
+      ...node,
+      name,
+      args: node.args.map(arg => typeof arg.value === 'number' ? { ...arg, value: Number((arg.value * 1000).toPrecision(12)) } : arg),
+    }],
   }
 }
 

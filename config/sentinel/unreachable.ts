@@ -172,7 +172,8 @@ function coversPaths (wide: RouteMatches, narrow: RouteMatches): boolean {
 }
 
 function coversHosts (wide: RouteMatches, narrow: RouteMatches): boolean {
-  const takes = (host: string): boolean => wide.host.some(other => other === host || (other.startsWith('*') && host.length >= other.length && host.endsWith(other.slice(1))))
+  const isWithin = (host: string, other: string): boolean => other.startsWith('*') && host.length >= other.length && host.endsWith(other.slice(1))
+  const takes = (host: string): boolean => wide.host.some(other => other === host || isWithin(host, other))
   return (wide.host.length === 0 || (narrow.host.length > 0 && narrow.host.every(takes))) &&
     within(narrow.hostRegex.map(({ source }) => source), wide.hostRegex.map(({ source }) => source))
 }

@@ -125,7 +125,7 @@ const bodyInspection = block({
   example: 'body-inspection { max-inspection-size "512KiB" }',
   older: { 'content-types': {
     doc: 'write content-types "a" "b"',
-    when: ({ args, children }) => args.length === 0 && children !== undefined,
+    when: ({ args, children }) => args.length === 0 && children?.every(child => child.args.length === 0 && child.children === undefined) === true,
     into: ({ children = [], ...node }) => [{ ...node, args: children.map(({ name, at }) => ({ value: name, at })), children: undefined }],
   } },
   build (value, here) {
