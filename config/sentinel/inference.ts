@@ -36,12 +36,13 @@ const modelRouting = optionalBlock({
     upstream: required(ref('upstream'), 'Who has it.'),
     provider: optional(provider, 'Whose way of speaking the upstream understands.'),
     weight: setting(many, 1, 'Its share, where several of one name are given.'),
-  }, 'Where a model is; the first that fits counts.', { name: 'model', aliases: ['mapping', 'route'], within: ['mappings'], args: ['model'],
+  }, 'Where a model is; the first that fits counts.', { name: 'model', aliases: ['mapping'], within: ['mappings'], args: ['model'],
     example: 'model "gpt-4*" upstream="backend" provider="openai"',
   }),
   defaultUpstream: optional(ref('upstream'), 'Where other models are; the route\'s `upstream` without it.'),
   modelHeader: optional(token, 'Header field that names the model, beside the body.'),
 }, 'Another upstream for some models.', {
+  older: { route: { doc: 'write model "name" upstream="name"', into: node => [{ ...node, name: 'model' }] } },
   example: `model-routing {
     model "gpt-4*" upstream="backend" provider="openai"
     model "claude-*" upstream="canary" provider="anthropic"
