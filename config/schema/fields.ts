@@ -178,7 +178,11 @@ export function notBuilt<T> (field: Field<T>, options: Pick<NotBuiltOptions, 're
     row: { ...field.row, notBuilt: true },
     read (given, place) {
       const read = given.length > 0 ? field.read(given, place) : undefined
-      for (const node of given) notInEffect(node, place, options.refuse === true)
+      for (const node of given) {
+        // Switching off what is off is in effect.
+        const isOff = field.row.default === '#false' || field.row.args?.[0] === 'enabled'
+        if (!isOff || node.args[0]?.value !== false) notInEffect(node, place, options.refuse === true)
+      }
       return read === unreadable ? undefined : read
     },
     absent,

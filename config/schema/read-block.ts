@@ -28,6 +28,8 @@ export interface Here<F extends Fields> {
   given (name: keyof F & string): boolean
   /** What was read for a setting that has no effect yet: a contradiction is one all the same. */
   unbuilt<K extends keyof F & string> (name: K): Unbuilt<F[K]>
+  /** The nodes as given: for what a setting without a value says. */
+  nodes (name: keyof F & string): readonly KdlNode[]
 }
 
 export interface BlockOptions<F extends Fields, V, T> extends FieldOptions {
@@ -111,6 +113,7 @@ function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, conten
     report: place.report,
     clean,
     given: name => given.has(name),
+    nodes: name => given.get(name) ?? [],
     where (name) {
       const node = given.get(name)?.[0]
       return node === undefined ? content.at : node.args[0]?.at ?? node.at

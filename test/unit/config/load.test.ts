@@ -109,8 +109,8 @@ agents { agent "d" type="waf"; agent "c" type="waf"; agent "b" type="waf"; agent
   })
 
   test('conditions right under a route count like those in its block', () => {
-    const [route] = configOf(start.replace('matches { path-prefix "/" }', 'path-prefix "/a"; matches { path "/b" }')).routes
-    assert.deepEqual([route?.matches.path, route?.matches.pathPrefix], [['/b'], ['/a']])
+    const [route] = configOf(start.replace('matches { path-prefix "/" }', 'path-prefix "/a"; matches { path "/a/b" }')).routes
+    assert.deepEqual([route?.matches.path, route?.matches.pathPrefix], [['/a/b'], ['/a']])
   })
 
   test('the most bytes of a body may stand in the route or in its policies; 0 means no limit', () => {

@@ -23,7 +23,7 @@ listeners {
 }
 routes {
   route "all" {
-    matches { path "/"; path-prefix "/"; path-regex "x"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
+    matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
     upstream "app"; other-upstreams "tls"; filters "step"; agents "direct"; max-body-size "1MiB"
   }
 }
