@@ -3,7 +3,7 @@ import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import { shown } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
 import type { Field, FieldOptions, Fields, Infer, OlderForms, Place } from './field.ts'
-import { placeInside, unreadable } from './field.ts'
+import { placeInside, placeInsideNamed, unreadable } from './field.ts'
 import type { Content } from './distribute.ts'
 import type { BlockOptions } from './read-block.ts'
 import { readBlock, wholeScope } from './read-block.ts'
@@ -109,7 +109,7 @@ export function named<F extends Fields, T = Infer<F> & Named> (
       const found: T[] = []
       for (const { id, at, rest } of namedNodes(given, kind, place, options)) {
         const names = options.namespace !== true ? place.names : place.names === '' ? id : `${place.names}:${id}`
-        const read = readBlock(fields, rest, placeInside({ ...place, names }, at, `${kind} '${id}'`), options, { id, at })
+        const read = readBlock(fields, rest, placeInsideNamed(place, at, `${kind} '${id}'`, id, names), options, { id, at })
         if (read !== unreadable) found.push(read)
       }
       const empty = given.every(node => node.name !== kind && (node.children === undefined || node.children.length === 0))

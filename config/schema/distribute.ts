@@ -32,11 +32,12 @@ export function distribute (fields: Fields, { args = [], older = {} }: Pick<Row,
     if (key === undefined || field === undefined) strays.extra?.(entry)
     else give(key, { name: settingName(key, field), at: entry.at, args: [entry], props: [], children: undefined, shortOf: content.name })
   })
+  const made: KdlNode[] = []
   const take = (node: KdlNode): void => {
     const form = Object.hasOwn(older, node.name) ? older[node.name] : undefined
     if (form !== undefined && form.when?.(node) !== false) {
       strays.older?.(node, form)
-      for (const made of form.into(node)) insert(made)
+      made.push(...form.into(node))
       return
     }
     const key = names.get(node.name)
@@ -46,16 +47,18 @@ export function distribute (fields: Fields, { args = [], older = {} }: Pick<Row,
   const insert = (node: KdlNode): void => {
     const key = names.get(node.name)
     if (key === undefined) throw new Error(`an older form was turned into '${node.name}', which nobody declared`)
-    const [first] = given.get(key) ?? []
-    // Two settings that stood alone come into one block: `path` and `host` of a route into `matches`.
-    if (first?.children !== undefined && node.children !== undefined && fields[key]?.row.shape === 'block') {
-      given.set(key, [{ ...first, children: [...first.children, ...node.children] }])
+    const [first, ...more] = given.get(key) ?? []
+    const shape = fields[key]?.row.shape
+    // Two settings that stood alone come into one block: `path` and `host` of a route into `matches`, whether it stands before or after them.
+    if (first !== undefined && node.children !== undefined && node.args.length === 0 && (shape === 'block' || shape === 'map')) {
+      given.set(key, [{ ...first, props: [...first.props, ...node.props], children: [...first.children ?? [], ...node.children] }, ...more])
     } else {
       give(key, node)
     }
   }
   for (const prop of content.props) take(nodeOfProp(prop))
   for (const child of content.children ?? []) take(child)
+  for (const node of made) insert(node)
   return given
 }
 

@@ -21,9 +21,10 @@ function indexOf (whole: Fields): ReadonlyMap<string, readonly string[]> {
   const walk = (fields: Fields, path: readonly string[]): void => {
     for (const [key, field] of Object.entries(fields)) {
       const { row } = field
+      // What has no effect yet is no good advice, and its inside shares short names with everything.
+      if (row.notBuilt === true) continue
       const name = settingName(key, field)
       for (const spelling of [name, ...row.aliases ?? []]) {
-        if (row.notBuilt === true) continue
         index.set(spelling, [...index.get(spelling) ?? [], path.join(' › ')])
       }
       const inner = [...path, name, ...row.kind === undefined ? [] : [row.kind]]

@@ -35,6 +35,8 @@ export interface Place {
   readonly at: Position
   /** What the block is called in a message: "listener 'web'", "the file". */
   readonly scope: string
+  /** Name of the nearest thing around that has one: "web" inside of listener "web". */
+  readonly id: string
   /** Whose names are defined here: '' for everybody's, "tenant" or "tenant:service" inside of a namespace. */
   readonly names: string
   /** Folder that relative paths of a file start from. */
@@ -47,13 +49,18 @@ export interface Place {
 }
 
 /** Place of a setting of a block. Written out: of all that reading does this is done most often, and copying by spreading costs more. */
-export function placeOf (name: string, { at, scope, names, folderOf, textOnly, report }: Place, excused: boolean): Place {
-  return { name, at, scope, names, folderOf, textOnly, report, excused }
+export function placeOf (name: string, { at, scope, id, names, folderOf, textOnly, report }: Place, excused: boolean): Place {
+  return { name, at, scope, id, names, folderOf, textOnly, report, excused }
 }
 
 /** Place of what stands inside of a block. */
-export function placeInside ({ name, names, folderOf, textOnly, report, excused }: Place, at: Position, scope: string): Place {
-  return { name, at, scope, names, folderOf, textOnly, report, excused }
+export function placeInside ({ name, id, names, folderOf, textOnly, report, excused }: Place, at: Position, scope: string): Place {
+  return { name, at, scope, id, names, folderOf, textOnly, report, excused }
+}
+
+/** Place of what stands inside of a thing with a name. */
+export function placeInsideNamed ({ name, folderOf, textOnly, report, excused }: Place, at: Position, scope: string, id: string, names: string): Place {
+  return { name, at, scope, id, names, folderOf, textOnly, report, excused }
 }
 
 export interface RowVariants {
@@ -114,10 +121,13 @@ export interface Field<T> {
   readonly absent?: { readonly value: T }
 }
 
-/** A field without a value, because it has no effect in this version or had it before: nothing can read it by mistake. */
-export interface NotBuiltField extends Field<undefined> {
+/** A field without effect in this version, or that had it before. The block's value leaves it out: nothing can read it by mistake. Only the block's check sees it. */
+export interface NotBuiltField<T = unknown> extends Field<T | undefined> {
   readonly notBuilt: true
 }
+
+/** What was read for a field that has no effect; `undefined` where it was left out. */
+export type Unbuilt<F> = F extends NotBuiltField<infer T> ? T | undefined : never
 
 export type Fields = Readonly<Record<string, Field<unknown>>>
 
@@ -126,9 +136,13 @@ export type Infer<F extends Fields> = {
   readonly [K in keyof F as F[K] extends NotBuiltField ? never : K]: F[K] extends Field<infer T> ? T : never
 }
 
-/** `maxBodySize` → `max-body-size`. */
+const kebabs = new Map<string, string>()
+
+/** `maxBodySize` → `max-body-size`. To be asked of names in declarations, which are few: answers are kept. */
 export function kebab (name: string): string {
-  return name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+  let made = kebabs.get(name)
+  if (made === undefined) kebabs.set(name, made = name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`))
+  return made
 }
 
 /** The name that the reference shows. */

@@ -155,7 +155,7 @@ export interface NotBuiltOptions extends FieldOptions {
 }
 
 /** Part of the language, not of this version: any content is accepted and reported as not in effect. */
-export function anything (doc: string, options: NotBuiltOptions = {}): NotBuiltField {
+export function anything (doc: string, options: NotBuiltOptions = {}): NotBuiltField<undefined> {
   const { refuse, quiet, ...rest } = options
   return {
     notBuilt: true,
@@ -172,14 +172,18 @@ export function anything (doc: string, options: NotBuiltOptions = {}): NotBuiltF
 const absent = { value: undefined }
 
 /** A setting or block that is declared in full, and has no effect in this version: it is checked, and reported as not in effect. */
-export function notBuilt (field: Field<unknown>, options: Pick<NotBuiltOptions, 'refuse'> = {}): NotBuiltField {
+export function notBuilt<T> (field: Field<T>, options: Pick<NotBuiltOptions, 'refuse'> = {}): NotBuiltField<T> {
   return {
     notBuilt: true,
     row: { ...field.row, notBuilt: true },
     read (given, place) {
-      if (given.length > 0) field.read(given, place)
-      for (const node of given) notInEffect(node, place, options.refuse === true)
-      return undefined
+      const read = given.length > 0 ? field.read(given, place) : undefined
+      for (const node of given) {
+        // Switching off what is off is in effect.
+        const isOff = field.row.default === '#false' || field.row.args?.[0] === 'enabled'
+        if (!isOff || node.args[0]?.value !== false) notInEffect(node, place, options.refuse === true)
+      }
+      return read === unreadable ? undefined : read
     },
     absent,
   }
@@ -191,8 +195,16 @@ export function readBefore (field: Field<unknown>): NotBuiltField {
 }
 
 /** Part of existing files that has nothing to do here, and never will: `why` says what happens anyway. Its value is checked and told of. */
-export function inert (type: ValueType<unknown>, doc: string, why: string, options: FieldOptions = {}): NotBuiltField {
-  const field = list(type, [], doc, options)
+export function inert (type: ValueType<unknown>, doc: string, why: string, options: FieldOptions = {}): NotBuiltField<undefined> {
+  return withoutEffect(list(type, [], doc, options), why)
+}
+
+/** As `inert`, for a block whose content is free. */
+export function inertBlock (doc: string, why: string, options: FieldOptions = {}): NotBuiltField<undefined> {
+  return withoutEffect(json(doc, options), why)
+}
+
+function withoutEffect (field: Field<unknown>, why: string): NotBuiltField<undefined> {
   return {
     notBuilt: true,
     row: { ...field.row, notBuilt: true, inert: why },

@@ -1,5 +1,5 @@
 /** The schema engine, for the table of the proxy and for the configurations of agents. */
-export { anything, inert, json, list, map, notBuilt, optional, required, setting } from './fields.ts'
+export { anything, inert, inertBlock, json, list, map, notBuilt, optional, required, setting } from './fields.ts'
 export type { FreeBlock, ListOptions, NotBuiltOptions, SettingOptions } from './fields.ts'
 export { block, blocks, named, optionalBlock } from './blocks.ts'
 export type { BlocksOptions, NamedOptions } from './blocks.ts'

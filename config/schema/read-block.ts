@@ -3,7 +3,7 @@ import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
 import type { Content } from './distribute.ts'
 import { distribute, namesOf } from './distribute.ts'
-import type { Field, FieldOptions, Fields, OlderForms, Place } from './field.ts'
+import type { Field, FieldOptions, Fields, OlderForms, Place, Unbuilt } from './field.ts'
 import { placeOf, settingName, unreadable } from './field.ts'
 import { refuseAnnotation } from './read-value.ts'
 import type { Report } from './report.ts'
@@ -26,6 +26,10 @@ export interface Here<F extends Fields> {
   /** Place of a setting's value as given, or of the block when it was left out. */
   where (name: keyof F & string): Position
   given (name: keyof F & string): boolean
+  /** What was read for a setting that has no effect yet: a contradiction is one all the same. */
+  unbuilt<K extends keyof F & string> (name: K): Unbuilt<F[K]>
+  /** The nodes as given: for what a setting without a value says. */
+  nodes (name: keyof F & string): readonly KdlNode[]
 }
 
 export interface BlockOptions<F extends Fields, V, T> extends FieldOptions {
@@ -51,11 +55,13 @@ export function readBlock<F extends Fields, V, T> (
   const before = place.report.errors
   const { constants, others, byKey } = shapeOf(fields)
   const value: Record<string, unknown> = { ...constants, ...extra }
+  const unbuilt: Record<string, unknown> = {}
   let whole = true
   const take = ({ key, field, name, hasValue }: Shaped, nodes: readonly KdlNode[]): void => {
     const read = field.read(nodes, placeOf(name, place, meant.has(key)))
     if (read === unreadable) whole = false
     else if (hasValue) value[key] = read
+    else unbuilt[key] = read
   }
   for (const [key, nodes] of given) take(byKey.get(key)!, nodes) // It was given to a field of this key.
   for (const field of others) if (!given.has(field.key)) take(field, [])
@@ -63,7 +69,7 @@ export function readBlock<F extends Fields, V, T> (
   // `value` has one member for each field, made by that field: this is what V says, which no type checker can follow through a loop.
   const typed = value as V
   if (options.build === undefined) return typed as unknown as T
-  return options.build(typed, hereOf(given, content, place, place.report.errors === before && meant.size === 0))
+  return options.build(typed, { ...hereOf<F>(given, content, place, place.report.errors === before && meant.size === 0), unbuilt: name => unbuilt[name] as Unbuilt<F[typeof name]> })
 }
 
 interface Shaped {
@@ -98,7 +104,7 @@ function tooMany (entry: KdlEntry, args: readonly string[], place: Place): void 
   else place.report.error('CONFIG_EXTRA', `${place.scope} takes ${args.length === 1 ? 'one value' : `${args.length} values`}`, entry.at)
 }
 
-function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, content: Content, place: Place, clean: boolean): Here<F> {
+function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, content: Content, place: Place, clean: boolean): Omit<Here<F>, 'unbuilt'> {
   return {
     at: content.at,
     scope: place.scope,
@@ -107,6 +113,7 @@ function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, conten
     report: place.report,
     clean,
     given: name => given.has(name),
+    nodes: name => given.get(name) ?? [],
     where (name) {
       const node = given.get(name)?.[0]
       return node === undefined ? content.at : node.args[0]?.at ?? node.at

@@ -17,7 +17,7 @@ export function readFields<F extends Fields> (
 ): Infer<F> | undefined {
   const at: Position = { file, line: 1, column: 1, length: 1 }
   const content = { name: '', at, args: [], props: [], children: nodes }
-  const place = { name: '', at, scope: wholeScope, names: '', folderOf: folders(), textOnly: options.textOnly === true, report, excused: false }
+  const place = { name: '', at, scope: wholeScope, id: '', names: '', folderOf: folders(), textOnly: options.textOnly === true, report, excused: false }
   const read = readBlock<F, Infer<F>, Infer<F>>(fields, content, place, options.older === undefined ? {} : { older: options.older })
   return read === unreadable ? undefined : read
 }
@@ -58,7 +58,7 @@ export function readJson<F extends Fields> (fields: F, value: JsonValue): FromJs
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return { problems: [{ path: [], message: 'the configuration must be an object' }] }
   const report = new Report()
   const content = { name: '', at, args: [], props: [], children: nodesOfMembers(value, [], placed) }
-  const read = readBlock<F, Infer<F>, Infer<F>>(fields, content, { name: '', at, scope: wholeScope, names: '', folderOf: () => '.', textOnly: false, report, excused: false })
+  const read = readBlock<F, Infer<F>, Infer<F>>(fields, content, { name: '', at, scope: wholeScope, id: '', names: '', folderOf: () => '.', textOnly: false, report, excused: false })
   const problems = report.problems.filter(problem => problem.severity === 'error')
     .map(({ message, hint, position }) => ({ path: paths.get(position) ?? [], message, ...(hint === undefined ? {} : { hint }) }))
   return problems.length > 0 || read === unreadable ? { problems } : { value: read }

@@ -4,7 +4,7 @@ import { shown } from '../kdl/nodes.ts'
 import type { Named, NamedOptions } from './blocks.ts'
 import { namedNodes } from './blocks.ts'
 import type { Field, Fields, Infer, OlderForms, Place } from './field.ts'
-import { kebab, placeInside, unreadable } from './field.ts'
+import { kebab, placeInsideNamed, unreadable } from './field.ts'
 import { setting } from './fields.ts'
 import { readBlock } from './read-block.ts'
 import { anyText } from './values.ts'
@@ -48,7 +48,7 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
     read (given, place) {
       const found: (VariantOf<C, V, N> & Named)[] = []
       for (const { id, at, rest } of namedNodes(given, kind, place, options)) {
-        const here = placeInside(place, at, `${kind} '${id}'`)
+        const here = placeInsideNamed(place, at, `${kind} '${id}'`, id, place.names)
         const word = chosen(rest, here, variants)
         if (word === undefined) continue
         const older = variants.older?.[word]

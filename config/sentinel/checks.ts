@@ -2,22 +2,50 @@ import type { Address } from '../schema/address.ts'
 import type { Report } from '../schema/report.ts'
 import type { AgentConfig, SentinelConfig } from './config.ts'
 import type { ConfigTable } from './table.ts'
+import { checkReachable } from './unreachable.ts'
+import { wafAgent } from './waf.ts'
 
 /** What only the whole configuration shows. */
-export function checkWhole (config: ConfigTable, report: Report): SentinelConfig {
-  const observability = checkAddresses(config, report)
-  checkUnused(config, report)
+export function checkWhole (table: ConfigTable, report: Report): SentinelConfig {
+  const { waf, ...rest } = table
+  const config = { ...rest, ...gatherFilters(table), agents: waf === undefined ? table.agents : [waf, ...table.agents] }
+  const { logLevel, ...system } = config.system
+  const metrics = checkAddresses(config, report)
+  const { logging: { levelByDefault, ...logging }, accessLog } = config.observability
+  const level = levelByDefault ? logLevel ?? logging.level : logging.level
+  checkUnused(config, table.filters, report)
+  checkReachable(config.routes, report)
   checkSockets(config, report)
-  const guards = config.agents.filter(agent => !report.referred('agent').has(agent.id))
+  checkWaf(waf, report)
+  const referred = report.referred('agent')
+  const guards = config.agents.filter(agent => !referred.has(agent.id))
   for (const agent of guards) {
-    report.note('CONFIG_DEFAULTED', `no filter and no route names agent '${agent.id}': it guards every route`, agent.at)
+    // The block of the firewall says so itself.
+    if (agent !== waf) report.note('CONFIG_DEFAULTED', `no filter and no route names agent '${agent.id}': it guards every route`, agent.at)
   }
-  return { ...config, observability, guardAgents: guards.map(agent => agent.id) }
+  return { ...config, system, observability: { metrics, accessLog, logging: { ...logging, level } }, guardAgents: guards.map(agent => agent.id) }
+}
+
+type Config = Omit<SentinelConfig, 'observability' | 'system' | 'guardAgents'> & Pick<ConfigTable, 'observability' | 'system'>
+
+/** Filters that routes declare themselves are filters like any other from here on. */
+function gatherFilters ({ routes, filters }: ConfigTable): Pick<Config, 'routes' | 'filters'> {
+  return {
+    routes: routes.map(({ inlineFilters: _, ...route }) => route),
+    filters: [...filters, ...routes.flatMap(({ inlineFilters }) => inlineFilters)],
+  }
+}
+
+/** The firewall stands before every route; an agent that somebody names stands only there. */
+function checkWaf (waf: AgentConfig | undefined, report: Report): void {
+  if (waf === undefined || !report.referred('agent').has(wafAgent)) return
+  report.error('CONFIG_CONTRADICTION', 'the agent of the waf block guards every route: no filter and no route can name it as well', waf.at,
+    `declare agent "${wafAgent}" in agents in place of this block to choose its routes`)
 }
 
 /** Gives the metrics' settings: where only their default collides, they give way. */
-function checkAddresses (config: ConfigTable, report: Report): SentinelConfig['observability'] {
-  const taken: { readonly listener: ConfigTable['listeners'][number], readonly address: Address }[] = []
+function checkAddresses (config: Config, report: Report): SentinelConfig['observability']['metrics'] {
+  const taken: { readonly listener: Config['listeners'][number], readonly address: Address }[] = []
   for (const listener of config.listeners) {
     const { address } = listener
     if (address.port === 0) continue
@@ -29,17 +57,17 @@ function checkAddresses (config: ConfigTable, report: Report): SentinelConfig['o
     report.add('error', 'CONFIG_CONTRADICTION', `listener '${listener.id}' has the address of listener '${other.listener.id}'`, listener.at,
       { related: { message: 'the other one is', position: other.listener.at } })
   }
-  const { metrics: { byDefault, ...metrics }, ...rest } = config.observability
+  const { byDefault, ...metrics } = config.observability.metrics
   const bound = metrics.enabled && metrics.address.port !== 0
   const other = bound ? taken.find(candidate => overlaps(candidate.address, metrics.address)) : undefined
-  if (other === undefined) return { ...rest, metrics }
+  if (other === undefined) return metrics
   if (byDefault) {
     report.warning('CONFIG_DEFAULTED', `listener '${other.listener.id}' has the default address of the metrics: they are not served`, other.listener.at,
       'write observability { metrics { address "127.0.0.1:…" } } with another port')
-    return { ...rest, metrics: { ...metrics, enabled: false } }
+    return { ...metrics, enabled: false }
   }
   report.error('CONFIG_CONTRADICTION', `listener '${other.listener.id}' has the address of the metrics`, other.listener.at)
-  return { ...rest, metrics }
+  return metrics
 }
 
 /** Whether both cannot be bound: the same port on the same address, or on all of them. */
@@ -51,11 +79,12 @@ function isWildcard (host: string): boolean {
   return host === '0.0.0.0' || host === '::'
 }
 
-function checkUnused (config: ConfigTable, report: Report): void {
+/** `filters` are those that stand on their own: one that a route declares is used by it. */
+function checkUnused (config: Config, filters: Config['filters'], report: Report): void {
   if (config.routes.length === 0 && config.listeners.length > 0) {
     report.warning('CONFIG_NO_EFFECT', 'there is no route: every request gets 404', config.listeners[0]?.at ?? { file: '', line: 1, column: 1, length: 1 })
   }
-  for (const [kind, things] of [['upstream', config.upstreams], ['filter', config.filters]] as const) {
+  for (const [kind, things] of [['upstream', config.upstreams], ['filter', filters]] as const) {
     // A name that leads nowhere was perhaps meant for one of these.
     if (report.dangling(kind)) continue
     const used = report.referred(kind)
@@ -63,8 +92,9 @@ function checkUnused (config: ConfigTable, report: Report): void {
       if (!used.has(thing.id)) report.warning('CONFIG_NO_EFFECT', `no route uses ${kind} '${thing.id}'`, thing.at)
     }
   }
+  const redirecting = new Set(config.filters.filter(({ type }) => type === 'redirect').map(({ id }) => id))
   for (const route of config.routes) {
-    const redirects = config.filters.some(filter => filter.type === 'redirect' && route.filters.includes(filter.id))
+    const redirects = route.filters.some(name => redirecting.has(name))
     if (route.upstream === undefined && !route.serviceNotBuilt && !redirects) {
       report.error('CONFIG_MISSING', `route '${route.id}' has nothing that answers`, route.at, 'write upstream "name"')
     }
@@ -72,7 +102,7 @@ function checkUnused (config: ConfigTable, report: Report): void {
 }
 
 /** Two agents on one socket would get each other's configuration. */
-function checkSockets (config: ConfigTable, report: Report): void {
+function checkSockets (config: Config, report: Report): void {
   const taken = new Map<string, AgentConfig>()
   for (const agent of config.agents) {
     if (agent.transport.kind !== 'unix' || agent.transport.path === undefined) continue

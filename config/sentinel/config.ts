@@ -1,8 +1,15 @@
 import type { ConfigTable } from './table.ts'
 
+type Observability = ConfigTable['observability']
+
 /** A configuration without an error, all defaults filled in. Durations are milliseconds, sizes bytes. */
-export interface SentinelConfig extends Omit<ConfigTable, 'observability'> {
-  readonly observability: Omit<ConfigTable['observability'], 'metrics'> & { readonly metrics: Omit<ConfigTable['observability']['metrics'], 'byDefault'> }
+export interface SentinelConfig extends Omit<ConfigTable, 'observability' | 'system' | 'routes' | 'waf'> {
+  readonly system: Omit<ConfigTable['system'], 'logLevel'>
+  readonly observability: Omit<Observability, 'metrics' | 'logging'> & {
+    readonly metrics: Omit<Observability['metrics'], 'byDefault'>
+    readonly logging: Omit<Observability['logging'], 'levelByDefault'>
+  }
+  readonly routes: readonly Omit<ConfigTable['routes'][number], 'inlineFilters'>[]
   /** Agents that no filter and no route names, in file order: they see every request before the route's own filters. */
   readonly guardAgents: readonly string[]
 }

@@ -6,7 +6,7 @@ import { readFields } from '../schema/read.ts'
 import { Report } from '../schema/report.ts'
 import { checkWhole } from './checks.ts'
 import type { SentinelConfig } from './config.ts'
-import { older, table } from './table.ts'
+import { olderBlocks, table } from './table.ts'
 
 export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -45,7 +45,7 @@ export function checkText (text: string, file: string, options: LoadOptions): Lo
   const textOnly = options.textOnly === true
   const { nodes, problems: found, texts: sources, files, incomplete } = readSources(text, file, { env: options.env, textOnly, secrets })
   const report = new Report(table)
-  const read = readFields(table, nodes, report, file, { textOnly, older })
+  const read = readFields(table, nodes, report, file, { textOnly, older: olderBlocks })
   report.resolveReferences()
   const config = read === undefined || incomplete ? undefined : checkWhole(read, report)
   const order = [...sources.keys()]

@@ -1,53 +1,75 @@
+import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import { listenAddress } from '../schema/address.ts'
 import { block } from '../schema/blocks.ts'
-import { anything, setting } from '../schema/fields.ts'
-import { bool, oneOf, pathOr, words } from '../schema/values.ts'
+import type { OlderForms } from '../schema/field.ts'
+import { notBuilt, setting } from '../schema/fields.ts'
+import { bool, words } from '../schema/values.ts'
+import { accessLog, level, otherLogs, programLog } from './logs.ts'
+import { tracing } from './tracing.ts'
 import { urlPath } from './types.ts'
-
-const accessLogFormat = words(['json'], { notBuilt: { combined: 'json', common: 'json', clf: 'json', custom: 'json' } })
-
-const accessLog = {
-  enabled: setting(bool, true, 'Whether there is one.'),
-  file: setting(pathOr('stdout', 'stderr'), 'stdout', 'Where to: a file, stdout or stderr.'),
-  format: setting(accessLogFormat, 'json', 'Form of a line.'),
-  bufferSize: anything('Bytes gathered before writing.'),
-  includeTraceId: anything('Ids are always there.'),
-  fields: anything('Which fields to write.'),
-  sampleRate: anything('Write only some lines.', { aliases: ['sampling-rate'] }),
-}
-
-/** Two places hold it; `present` tells which one was used. */
-const accessLogBlock = (doc: string) => block(accessLog, doc, {
-  build: (value, here) => ({ ...value, present: here.given('enabled') || here.given('file') || here.given('format') }),
-})
-
-const later = {
-  errorLog: anything('A file of errors.'),
-  auditLog: anything('A file of decisions. See `evidence`.'),
-}
 
 const fields = {
   logging: block({
-    level: setting(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal'), 'info', 'Least important records to write.'),
-    format: setting(oneOf('auto', 'json', 'pretty'), 'auto', 'auto = pretty on a terminal, else JSON.'),
-    accessLog: accessLogBlock('Older place of `access-log`.'),
-    ...later,
-    timestamps: anything('Times are always there.'),
-    file: anything('A file for the program\'s own log.'),
-  }, 'What the program itself writes, on stderr.'),
-  accessLog: accessLogBlock('One line for each request.'),
+    level: setting(level, 'info', 'Least important records to write.'),
+    format: setting(words(['auto', 'json', 'pretty'], { also: { pretty: ['text', 'human'] } }), 'auto', 'auto = pretty on a terminal, else JSON.'),
+    accessLog: accessLog('Older place of `access-log`.'),
+    ...otherLogs,
+    ...programLog,
+  }, 'What the program itself writes, on stderr.', {
+    example: 'logging {\n    level "debug"\n    format "json"\n}',
+    build: (value, here) => ({ ...value, levelByDefault: !here.given('level') }),
+  }),
+  accessLog: accessLog('One line for each request.'),
   metrics: block({
     enabled: setting(bool, true, 'Whether they are served.'),
-    address: setting(listenAddress, '127.0.0.1:9090', 'IP and port to serve them on.', { aliases: ['bind-address'] }),
+    address: setting(listenAddress, '127.0.0.1:9090', 'IP and port to serve them on.', { aliases: ['bind-address', 'bind'] }),
     path: setting(urlPath, '/metrics', 'Path to serve them at.', { aliases: ['endpoint'] }),
-    port: anything('Use `address`.'),
-    highCardinality: anything('More labels.'),
-  }, 'Figures in Prometheus form.', { build: (value, here) => ({ ...value, byDefault: !here.given('address') }) }),
-  tracing: anything('Traces for a collector.'),
-  ...later,
+    highCardinality: notBuilt(setting(bool, false, 'More labels: one for each value that clients may choose.')),
+  }, 'Figures in Prometheus form.', {
+    example: 'metrics {\n    address "127.0.0.1:9191"\n    path "/metrics"\n}',
+    build: (value, here) => ({ ...value, byDefault: !here.given('address') }),
+  }),
+  tracing,
+  ...otherLogs,
+}
+
+const isAddress = ({ name }: KdlNode): boolean => ['address', 'bind-address', 'bind'].includes(name)
+
+/** `metrics { bind-address "0.0.0.0"; port 9090 }`: address and port apart. Without an address, only this machine is let in. */
+function withAddress (node: KdlNode): KdlNode {
+  const children = node.children ?? []
+  const port = children.find(({ name }) => name === 'port')
+  const host = children.find(isAddress)
+  const [number] = port?.args ?? []
+  const [written] = host?.args ?? []
+  if (port === undefined || number === undefined) return node
+  const text = typeof written?.value === 'string' ? written.value : '127.0.0.1'
+  const entry: KdlEntry = { ...number, value: `${text.includes(':') && !text.startsWith('[') ? `[${text}]` : text}:${String(number.value)}` }
+  return { ...node, children: [...children.filter(child => child !== port && child !== host), { ...port, name: 'address', args: [entry] }] }
+}
+
+const older: OlderForms = {
+  metrics: {
+    doc: 'write address "127.0.0.1:9090"',
+    when: node => (node.children ?? []).some(({ name, args }) => name === 'port' && args.length === 1) &&
+      !(node.children ?? []).some(child => isAddress(child) && /^(?:\[.*\]|[^:]+)?:\d+$/.test(String(child.args[0]?.value))),
+    into: node => [withAddress(node)],
+  },
 }
 
 export const observability = block(fields, 'What the program tells about its work.', {
+  older,
+  example: `observability {
+    logging {
+        level "info"
+    }
+    access-log {
+        file "/var/log/sentinel/access.log"
+    }
+    metrics {
+        address "127.0.0.1:9191"
+    }
+}`,
   build (value, here) {
     const { accessLog: { present: own, ...accessLogHere }, logging: { accessLog: inLogging, ...logging }, metrics } = value
     const { present: older, ...accessLogInLogging } = inLogging

@@ -1,99 +1,38 @@
-import { blocks, named, block, optionalBlock } from '../schema/blocks.ts'
+import type { KdlNode } from '../kdl/nodes.ts'
+import { named, optionalBlock } from '../schema/blocks.ts'
+import type { OlderForm, OlderForms } from '../schema/field.ts'
+import { list, notBuilt, optional, setting } from '../schema/fields.ts'
+import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
-import { anything, list, optional, required, setting } from '../schema/fields.ts'
-import { size } from '../schema/quantities.ts'
-import { regex } from '../schema/regex.ts'
-import type { ValueType } from '../schema/value.ts'
-import { anyText, bool, integer, ref, textLike } from '../schema/values.ts'
-import { host, method, token, urlPath } from './types.ts'
-
-const priorities: Readonly<Record<string, number>> = { critical: 1000, high: 100, normal: 50, low: 10 }
-
-/** Written by some for `normal`. */
-const mediumPriority = priorities['normal'] ?? 0
-
-/** The priority below which a route needs no conditions: it is there to catch the rest. */
-export const lowPriority = 10
-
-const priority: ValueType<number> = {
-  name: 'priority',
-  expected: 'a whole number or one of critical, high, normal, low',
-  words: Object.keys(priorities),
-  json: { anyOf: [{ type: 'integer' }, { enum: Object.keys(priorities) }] },
-  parse (raw, context) {
-    const word = typeof raw === 'string' ? priorities[raw.toLowerCase()] : undefined
-    if (typeof raw === 'string' && raw.toLowerCase() === 'medium') return { value: mediumPriority }
-    if (word !== undefined) return { value: word }
-    return integer(-1_000_000, 1_000_000).parse(raw, context)
-  },
-}
-
-const nameAndValue = {
-  name: required(token, 'Its name.'),
-  value: optional(anyText, 'The value it must have; without one it only has to be there.'),
-  invert: anything('Turn the condition round.', { refuse: true }),
-}
-
-const queryNameAndValue = {
-  name: required(anyText, 'Its name.'),
-  value: optional(anyText, 'The value it must have; without one it only has to be there.'),
-  invert: anything('Turn the condition round.', { refuse: true }),
-}
-
-const matches = block({
-  path: list(urlPath, [], 'The whole path.'),
-  pathPrefix: list(urlPath, [], 'Beginning of the path, ending where a segment ends: "/api" matches /api and /api/x, not /apis.'),
-  pathRegex: list(regex, [], 'An expression found anywhere in the path.'),
-  host: list(host, [], 'Host that was asked for, without the port. "*.example.com" matches at any depth below.'),
-  method: list(method, [], 'Methods.'),
-  header: blocks(nameAndValue, 'A request header field.', { args: ['name', 'value'] }),
-  queryParam: blocks(queryNameAndValue, 'A parameter of the query.', { args: ['name', 'value'] }),
-  hostRegex: list(regex, [], 'An expression found anywhere in the host, which is in lower case and without the port.'),
-}, 'Which requests the route takes: all kinds of conditions must hold, of one kind any. Headers and parameters must all be there.', { aliases: ['match'] })
-
-const policies = block({
-  maxBodySize: optional(size, 'Largest request body.', { aliases: ['max-body-size-bytes'] }),
-  requestHeaders: anything('Changes of the request\'s header.'),
-  responseHeaders: anything('Changes of the answer\'s header.'),
-  timeout: anything('Time for the whole request.', { aliases: ['timeout-secs'] }),
-  timeouts: anything('Times for parts of the request.'),
-  failureMode: anything('What a failing agent means on this route.'),
-  bufferRequests: anything('Take in the whole request before it goes on.'),
-  bufferResponses: anything('Take in the whole answer before it goes on.'),
-  rateLimit: anything('Requests in a time.'),
-  cache: anything('Keep answers.'),
-  agents: anything('Agents to ask.'),
-  rewritePath: anything('Another path for the upstream.'),
-  securityHeaders: anything('Older form of `response-headers`.'),
-  requireHeaders: anything('Header fields a request must have.'),
-  ipAccessControl: anything('Addresses that may come in.'),
-  geoAccessControl: anything('Countries that may come in.'),
-  globalRateLimit: anything('Requests in a time, for all clients together.'),
-}, 'Rules for the route\'s requests.')
+import { bool, integer, oneOf, ref, text } from '../schema/values.ts'
+import { apiSchema } from './api-schema.ts'
+import { errorPages, respond } from './error-pages.ts'
+import { fallback } from './fallback.ts'
+import { inference } from './inference.ts'
+import { matches } from './matches.ts'
+import { policies } from './policies.ts'
+import { retryPolicy } from './retry-policy.ts'
+import { routeCache } from './route-cache.ts'
+import { routeFilters } from './route-filters.ts'
+import { inside, lowPriority, priority } from './route-types.ts'
+import { shadow } from './shadow.ts'
+import { staticFiles } from './static-files.ts'
+import { urlPath } from './types.ts'
+import { websocket } from './websocket.ts'
 
 /** Settings that make a route answer without an upstream. None of them is built. */
 const services = {
-  staticFiles: anything('Serve a folder of files.'),
-  builtinHandler: anything('Serve a page of the proxy itself.', { aliases: ['builtin'] }),
-  respond: anything('Serve a fixed answer.'),
+  staticFiles: notBuilt(staticFiles),
+  builtinHandler: notBuilt(optional(oneOf('status', 'health', 'metrics', 'not-found', 'config', 'upstreams', 'cache-purge', 'cache-stats'), 'Serve a page of the proxy itself.', { aliases: ['builtin'] })),
+  respond: notBuilt(respond),
 }
 
 const serviceNames = ['staticFiles', 'builtinHandler', 'respond'] as const satisfies readonly (keyof typeof services)[]
 
-const filterNames = list(ref('filter', 'agent'), [], 'Filters and agents that see the request, in this order. A filter goes before an agent of the same name.')
+const serviceType = oneOf('web', 'api', 'inference', 'static', 'builtin')
 
-/** Old files also declare filters right here, in a block. */
-const filtersOrBlock: typeof filterNames = {
-  row: filterNames.row,
-  read (given, place) {
-    const blocks = given.filter(node => node.args.length === 0 && node.children !== undefined)
-    for (const node of blocks) place.report.warning('CONFIG_NOT_BUILT', `filters inside of ${place.scope} are accepted, but not in effect yet`, node.at, 'declare them in the top-level filters block and name them here')
-    return filterNames.read(given.filter(node => !blocks.includes(node)), place)
-  },
-}
-
-/** Part of something that is reported as a whole. */
-const quiet = { quiet: true }
+/** What a word for a service needs to be true. */
+const needed = { static: 'staticFiles', builtin: 'builtinHandler' } as const
 
 const fields = {
   priority: setting(priority, 'normal', 'Which of several matching routes wins: higher first, then the more specific, then the earlier in the file. critical = 1000, high = 100, normal = 50, low = 10.'),
@@ -101,66 +40,126 @@ const fields = {
   enabled: setting(bool, true, 'Whether the route is there at all.'),
   upstream: optional(ref('upstream'), 'Where requests go.'),
   otherUpstreams: list(ref('upstream'), [], 'Upstreams that an agent of this route may choose in place of `upstream`.'),
-  filters: filtersOrBlock,
+  filters: routeFilters,
   agents: list(ref('agent'), [], 'More agents that see the request, after the filters.'),
-  maxBodySize: optional(size, 'Largest request body; the limit of `limits` without it. 0 = no limit.', { aliases: ['max-body-size-bytes'] }),
   policies,
-  serviceType: optionalBlock({
-    type: required(textLike('a service type', /^(?:web|api|static|builtin|inference)$/i, '"web"'), 'web, api, static, builtin or inference.'),
-    root: anything('Folder of files.', quiet),
-    index: anything('File for a folder.', quiet),
-    compression: anything('Compress answers.', quiet),
-    compress: anything('Compress answers.', quiet),
-    cacheControl: anything('Cache-Control of answers.', quiet),
-    fallback: anything('File for paths that do not exist.', quiet),
-    directoryListing: anything('Show what a folder holds.', quiet),
-  }, 'What answers.', { args: ['type'] }),
+  serviceType: optional(serviceType, 'What answers: web, api and inference = the upstream, static = `static-files`, builtin = `builtin-handler`. It says nothing that those do not say.'),
   ...services,
-  path: list(urlPath, [], 'Same as in `matches`.'),
-  pathPrefix: list(urlPath, [], 'Same as in `matches`.'),
-  inference: anything('Route by model and count tokens.'),
-  retryPolicy: anything('Try again when the upstream fails.'),
-  apiSchema: anything('Check requests against a schema.'),
-  fallback: anything('Other upstreams when one fails.'),
-  cache: anything('Keep answers.'),
-  shadow: anything('Send a copy elsewhere.', { aliases: ['mirror'] }),
-  websocket: anything('Allow upgrades to WebSocket.'),
-  websocketInspection: anything('Let agents see WebSocket frames.'),
-  wafEnabled: anything('Show that a firewall is meant to be there.'),
-  errorPages: anything('Own pages for errors.'),
-  circuitBreaker: anything('Belongs to upstreams and agents.'),
-  timeout: anything('Time for the whole request.', { aliases: ['timeout-secs', 'timeout-ms'] }),
-  failureMode: anything('What a failing agent means on this route.'),
-  hedge: anything('Ask two targets and take the first answer.'),
-  wasmAgents: anything('Agents inside of the proxy.'),
-  backTo: anything('Older name of `upstream`.'),
-  stripPrefix: anything('Take the beginning off the path.'),
+  inference: notBuilt(inference),
+  fallback: notBuilt(fallback),
+  retryPolicy: notBuilt(retryPolicy),
+  apiSchema: notBuilt(apiSchema),
+  cache: notBuilt(routeCache),
+  shadow: notBuilt(shadow),
+  hedge: notBuilt(optionalBlock({
+    enabled: setting(bool, true, 'Whether it is done.'),
+    delay: setting(durationWithin('1ms'), '100ms', 'How long the first is waited for.', { aliases: ['delay-ms', 'after-ms'] }),
+    maxAttempts: setting(integer(2, 10), 2, 'Targets that are asked altogether.'),
+  }, 'Ask another target when the first is slow, and take the first answer.', { args: ['enabled'], example: 'hedge { delay "50ms" }' })),
+  websocket: notBuilt(websocket),
+  websocketInspection: notBuilt(setting(bool, false, 'Let agents see WebSocket frames.')),
+  wafEnabled: notBuilt(setting(bool, false, 'Ask the firewall on this route.')),
+  errorPages: notBuilt(errorPages),
+  circuitBreaker: notBuilt(optionalBlock({
+    failureThreshold: setting(integer(1, 1_000_000), 5, 'Failures in a row after which a target is left alone.'),
+    successThreshold: setting(integer(1, 1_000_000), 2, 'Successes after which it is trusted again.'),
+    timeout: setting(durationWithin('1ms'), '30s', 'How long it is left alone.', { aliases: ['timeout-seconds', 'timeout-secs', 'timeout-ms'] }),
+    halfOpenMaxRequests: setting(integer(1, 1_000_000), 1, 'Requests that try it out.'),
+  }, 'Leave failing targets alone for a while. It belongs to the upstream, where it counts for all routes.', {
+    example: 'circuit-breaker { failure-threshold 10; timeout "60s" }',
+  })),
+  wasmAgents: notBuilt(list(text, [], 'Agents that run inside of the proxy.')),
+  stripPrefix: notBuilt(optional(urlPath, 'Beginning of the path that the upstream does not get.')),
+}
+
+const intoMatches: OlderForm = { doc: 'conditions go into matches { … }', into: inside('matches') }
+const intoPolicies: OlderForm = { doc: 'it goes into policies { … }', into: inside('policies') }
+
+/** Takes some children out of a block and puts them beside it. */
+function besideIt (names: readonly string[], doc: string): OlderForm {
+  const isMeant = (child: KdlNode): boolean => names.includes(child.name)
+  return {
+    doc,
+    when: ({ children }) => children?.some(isMeant) === true,
+    into: node => [{ ...node, children: node.children?.filter(child => !isMeant(child)) ?? [] }, ...node.children?.filter(isMeant) ?? []],
+  }
+}
+
+const older: OlderForms = {
+  ...Object.fromEntries(['path', 'path-prefix', 'path-regex', 'host', 'host-regex', 'method', 'header', 'query-param'].map(name => [name, intoMatches])),
+  ...Object.fromEntries(['timeout', 'timeout-secs', 'timeout-ms', 'failure-mode', 'max-body-size', 'max-body-size-bytes'].map(name => [name, intoPolicies])),
+  'service-type': {
+    doc: 'write static-files { … }',
+    when: ({ children }) => children !== undefined,
+    into: ({ children, ...node }) => [{ ...node, children: undefined }, { name: 'static-files', at: node.at, args: [], props: [], children }],
+  },
+  'back-to': {
+    doc: 'write upstream "name"',
+    when: ({ args, props, children }) => args.length + props.length === 1 && children === undefined && (props[0]?.name ?? 'upstream') === 'upstream',
+    into: node => [{ ...node, name: 'upstream', args: [...node.args, ...node.props], props: [] }],
+  },
+  policies: besideIt(['cache', 'agents'], '`cache` and `agents` stand beside policies { … }'),
+  inference: besideIt(['fallback'], '`fallback` stands beside inference { … }'),
 }
 
 export const routes = named('route', fields, 'Which requests go where, and who is asked first.', {
+  older,
+  example: `routes {
+    route "shop" {
+        matches {
+            host "shop.example.com"
+            path-prefix "/api"
+        }
+        filters "limit" "auth"
+        upstream "backend"
+    }
+}`,
   build (value, here) {
-    const { path, pathPrefix, policies: rules, serviceType, ...route } = value
-    const matches = { ...route.matches, path: [...route.matches.path, ...path], pathPrefix: [...route.matches.pathPrefix, ...pathPrefix] }
-    const conditions = Object.values(matches).reduce((sum, ofKind) => sum + ofKind.length, 0)
+    const { policies: rules, serviceType: word, filters: steps, ...route } = value
+    const conditions = Object.values(route.matches).reduce((sum, ofKind) => sum + ofKind.length, 0)
     if (conditions === 0 && route.priority > lowPriority && here.clean) {
       here.report.error('CONFIG_MISSING', `${here.scope} has no conditions and would take every request`, here.at,
         'write matches { path-prefix "/" }, or priority "low" for a route that takes the rest')
     }
-    const serviceNotBuilt = asksForService(serviceType?.type, here)
-    if (serviceNotBuilt && route.upstream !== undefined) {
-      here.report.error('CONFIG_CONTRADICTION', `${here.scope} has both an upstream and something else that answers`, here.where('upstream'))
+    return {
+      ...route,
+      filters: steps.names,
+      agents: [...route.agents, ...rules.agents],
+      maxBodySize: rules.maxBodySize,
+      inlineFilters: steps.inline,
+      /** What should answer is not built, so that requests have to be refused. */
+      serviceNotBuilt: checkService(word, here),
     }
-    /** `serviceNotBuilt`: what should answer is not built, so that requests have to be refused. */
-    return { ...route, matches, maxBodySize: route.maxBodySize ?? rules.maxBodySize, serviceNotBuilt }
   },
 })
 
-function asksForService (type: string | undefined, here: Here<typeof fields>): boolean {
-  const word = type?.toLowerCase()
-  const service = word === 'static' || word === 'builtin'
-  if (word !== undefined && word !== 'web') {
-    here.report.warning('CONFIG_NOT_BUILT', `service-type "${word}" of ${here.scope} is accepted, but not in effect yet`, here.where('serviceType'),
-      service ? 'requests of this route are refused' : undefined)
+type HereOfRoute = Here<typeof fields>
+
+/** Gives whether something answers that is not built. */
+function checkService (word: 'web' | 'api' | 'inference' | 'static' | 'builtin' | undefined, here: HereOfRoute): boolean {
+  const answers = serviceNames.filter(name => here.given(name))
+  const [first, second] = answers
+  if (first !== undefined && second !== undefined) {
+    here.report.error('CONFIG_CONTRADICTION', `${here.scope} has both '${spelled[first]}' and '${spelled[second]}'`, here.where(second), 'only one of them can answer')
   }
-  return service || serviceNames.some(name => here.given(name))
+  if (first !== undefined && here.given('upstream')) {
+    here.report.error('CONFIG_CONTRADICTION', `${here.scope} has both an upstream and '${spelled[first]}'`, here.where('upstream'), 'only one of them can answer: make two routes')
+  }
+  if (word === 'static' || word === 'builtin') {
+    const wanted = needed[word]
+    if (!here.given(wanted)) {
+      const write = word === 'static' ? 'write static-files { root "/folder" }' : 'write builtin-handler "health"'
+      here.report.error('CONFIG_MISSING', `${here.scope} is of type '${word}' and needs '${spelled[wanted]}'`, here.where('serviceType'), write)
+    }
+  } else if (word !== undefined && first !== undefined) {
+    here.report.error('CONFIG_CONTRADICTION', `${here.scope} is of type '${word}', but has '${spelled[first]}'`, here.where('serviceType'), 'leave out service-type')
+  }
+  return first !== undefined || word === 'static' || word === 'builtin' || (!here.given('upstream') && choosesByModel(here))
+}
+
+const spelled = { staticFiles: 'static-files', builtinHandler: 'builtin-handler', respond: 'respond' } as const
+
+/** Where models have upstreams, the route needs none. */
+function choosesByModel (here: HereOfRoute): boolean {
+  return here.nodes('inference').some(node => node.children?.some(({ name }) => name === 'model-routing'))
 }

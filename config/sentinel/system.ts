@@ -1,9 +1,12 @@
+import type { KdlNode } from '../kdl/nodes.ts'
 import { block } from '../schema/blocks.ts'
-import { anything, setting } from '../schema/fields.ts'
-import { duration } from '../schema/quantities.ts'
+import type { OlderForms } from '../schema/field.ts'
+import { inert, notBuilt, optional, setting } from '../schema/fields.ts'
+import { duration, durationWithin } from '../schema/quantities.ts'
 import type { ValueType } from '../schema/value.ts'
 import { unfit } from '../schema/value.ts'
-import { integer } from '../schema/values.ts'
+import { bool, existingFolder, integer, path, textLike, words } from '../schema/values.ts'
+import { level } from './logs.ts'
 
 /** Only 1.0 exists. A later minor version may know settings that this program does not: it loads, with a warning. */
 export const schemaVersion: ValueType<string> = {
@@ -13,6 +16,8 @@ export const schemaVersion: ValueType<string> = {
   json: { type: 'string', pattern: '^\\d+\\.\\d+$' },
   parse (raw) {
     if (typeof raw !== 'string') return typeof raw === 'number' ? { wrong: '', hint: 'write "1.0" with quotes' } : unfit
+    // Some files have the version of the program that they were written for.
+    if (/^\d{1,4}\.\d{1,4}\.\d{1,4}$/.test(raw)) return { value: '1.0', notBuilt: 'it looks like the version of a program; the language is read as "1.0"' }
     const [, major, minor] = /^(\d{1,4})\.(\d{1,4})$/.exec(raw) ?? []
     if (major === undefined || minor === undefined) return unfit
     if (Number(major) < 1) return { wrong: 'it is older than 1.0, the first version' }
@@ -20,26 +25,30 @@ export const schemaVersion: ValueType<string> = {
   },
 }
 
+const account = textLike('the name of an account', /^[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$/, '"sentinel"')
+
 const fields = {
-  workerThreads: setting(integer(0, 1024), 1, 'Processes that serve requests; 0 = one for each processor core.'),
-  gracefulShutdownTimeout: setting(duration, '30s', 'How long open requests may go on after a stop was asked for.', { aliases: ['graceful-shutdown-timeout-secs'] }),
-  maxConnections: anything('Connections of all listeners together. Use `limits { max-total-connections }`.'),
-  daemon: anything('Go to the background.'),
-  pidFile: anything('File for the process id.'),
-  user: anything('User to become after the sockets are bound.'),
-  group: anything('Group to become after the sockets are bound.'),
-  workingDirectory: anything('Folder to change to at start.'),
-  traceIdFormat: anything('Form of request ids.'),
-  autoReload: anything('Reload when a file of the configuration changes.'),
-  routeCacheSize: anything('Remembered results of route matching.'),
-  workers: anything('Older name of `worker-threads`.'),
-  listen: anything('Older form of a listener.'),
-  connectionTimeout: anything('Older name of a listener\'s `request-timeout`.'),
-  logLevel: anything('Older place of `observability { logging { level } }`.'),
+  workerThreads: setting(integer(0, 1024), 1, 'Processes that serve requests; 0 = one for each processor core.', { aliases: ['workers', 'worker-processes'] }),
+  gracefulShutdownTimeout: setting(durationWithin('0s'), '30s', 'How long open requests may go on after a stop was asked for.', { aliases: ['graceful-shutdown-timeout-secs'], bareUnitMs: 1000 }),
+  logLevel: optional(level, 'Older place of `observability { logging { level } }`, which counts when both are there.'),
+  maxConnections: notBuilt(setting(integer(1, 10_000_000), 10_000, 'Connections of all listeners together. `limits { max-total-connections }` limits those of each.')),
+  daemon: notBuilt(setting(bool, false, 'Go to the background.')),
+  pidFile: notBuilt(optional(path, 'File for the process id.')),
+  user: notBuilt(optional(account, 'User to become after the sockets are bound.')),
+  group: notBuilt(optional(account, 'Group to become after the sockets are bound.')),
+  workingDirectory: notBuilt(optional(existingFolder, 'Folder to change to at start.')),
+  traceIdFormat: notBuilt(setting(words(['tinyflake', 'uuid'], { also: { uuid: ['uuid4', 'uuidv4'] } }), 'tinyflake', 'Form of request ids: 11 letters and digits, or a UUID.')),
+  autoReload: notBuilt(setting(bool, false, 'Reload when a file of the configuration changes.')),
+  routeCacheSize: notBuilt(setting(integer(1, 10_000_000), 1_000, 'Results of route matching that are remembered.')),
+  connectionTimeout: inert(duration, 'Older place of a listener\'s `request-timeout`.', 'each listener has a request-timeout of its own', { aliases: ['connection-timeout-secs', 'connection-timeout-ms'] }),
 }
 
 export const system = block(fields, 'The program as a whole.', {
   aliases: ['server'],
+  example: `system {
+    worker-threads 1
+    graceful-shutdown-timeout "20s"
+}`,
   build (value, here) {
     if (value.workerThreads !== 1) {
       here.report.warning('CONFIG_NOT_BUILT', `worker-threads ${value.workerThreads} is accepted, but not in effect yet`, here.where('workerThreads'), 'one process serves all requests')
@@ -47,3 +56,26 @@ export const system = block(fields, 'The program as a whole.', {
     return value
   },
 })
+
+/** `listen "0.0.0.0:8080"` in `system`, perhaps with a `tls` block of its own. */
+function listenerOf (node: KdlNode, number: number): KdlNode {
+  const [first] = node.args
+  const address = typeof first?.value === 'number' ? { ...first, value: `0.0.0.0:${first.value}` } : first
+  const inside = { name: 'address', at: node.at, args: address === undefined ? [] : [address], props: [], children: undefined }
+  return { ...node, name: 'listener', args: [{ value: `listen-${number}`, at: node.at }], children: [inside, ...node.children ?? []] }
+}
+
+function listening (node: KdlNode): KdlNode[] {
+  return (node.children ?? []).filter(({ name }) => name === 'listen')
+}
+
+const withListen: OlderForms[string] = {
+  doc: 'write listeners { listener "name" { address "…" } }',
+  when: node => listening(node).length > 0,
+  into: node => [
+    { ...node, children: (node.children ?? []).filter(({ name }) => name !== 'listen') },
+    { name: 'listeners', at: node.at, args: [], props: [], children: listening(node).map((listen, index) => listenerOf(listen, index + 1)) },
+  ],
+}
+
+export const olderSystem: OlderForms = { system: withListen, server: withListen }

@@ -5,18 +5,18 @@
 import { optionalBlock } from '../schema/blocks.ts'
 import type { Infer, OlderForms } from '../schema/field.ts'
 import type { Group } from '../schema/markdown.ts'
-import { list, readBefore, required, setting } from '../schema/fields.ts'
+import { inertBlock, list, readBefore, required, setting } from '../schema/fields.ts'
 import { integer, path, text } from '../schema/values.ts'
 import { agents } from './agent.ts'
 import { cache } from './cache.ts'
 import { filters } from './filter.ts'
 import { limits } from './limits.ts'
-import { listeners } from './listener.ts'
+import { listeners, olderListeners } from './listener.ts'
 import { namespaces } from './namespace.ts'
 import { observability } from './observability.ts'
 import { rateLimits } from './rate-limits.ts'
 import { routes } from './route.ts'
-import { schemaVersion, system } from './system.ts'
+import { olderSystem, schemaVersion, system } from './system.ts'
 import { upstreams } from './upstream.ts'
 import { waf } from './waf.ts'
 
@@ -33,7 +33,13 @@ export const table = {
   evidence: optionalBlock({
     file: required(path, 'File that records are appended to, as JSON lines.'),
     maxQueue: setting(integer(1, 1_000_000), 10_000, 'Records that wait to be written; more are counted and lost.'),
-  }, 'A record of every decision that is not a plain allow, in a chain of hashes. Nothing of the payload is kept.'),
+  }, 'A record of every decision that is not a plain allow, in a chain of hashes. Nothing of the payload is kept.', {
+    example: `evidence {
+    file "/var/lib/sentinel/evidence.jsonl"
+    max-queue 20000
+}`,
+  }),
+  metadata: inertBlock('Notes of your own about the file: who keeps it, for which environment.', 'nobody but people reads it'),
   include: readBefore(list(text, [], 'More files of the configuration: names or patterns (`routes/*.kdl`), from the folder of the file they stand in. What a file holds is read as if it stood here.')),
   waf,
   namespaces,
@@ -41,12 +47,12 @@ export const table = {
   cache,
 }
 
-/** Older shapes of what stands at the top level. */
-export const older: OlderForms = {}
+/** Other shapes of whole blocks. */
+export const olderBlocks: OlderForms = { ...olderSystem, ...olderListeners }
 
 /** How the reference groups the top level. */
 export const groups: readonly Group[] = [
-  { title: 'The program', keys: ['system', 'schemaVersion', 'include'] },
+  { title: 'The program', keys: ['system', 'schemaVersion', 'include', 'metadata'] },
   { title: 'Where requests come in', keys: ['listeners'] },
   { title: 'Which requests go where', keys: ['routes'] },
   { title: 'Where requests go to', keys: ['upstreams'] },

@@ -1,4 +1,5 @@
 /** Kinds of values that several blocks of the language use. */
+import { isIP } from 'node:net'
 import { isHostName } from '../schema/address.ts'
 import type { ValueType } from '../schema/value.ts'
 import { unfit } from '../schema/value.ts'
@@ -35,6 +36,14 @@ export const host: ValueType<string> = {
   },
 }
 
+export const ipAddress: ValueType<string> = {
+  name: 'IP address',
+  expected: 'an IP address',
+  example: '"192.0.2.7", "2001:db8::1"',
+  json: { type: 'string' },
+  parse: raw => typeof raw === 'string' && isIP(raw) !== 0 ? { value: raw } : unfit,
+}
+
 /** RFC 9110, 15. */
 export const statusCode = integer(100, 599)
 
@@ -42,6 +51,16 @@ export const statusCode = integer(100, 599)
 export const ratio = numberBetween(0, 1)
 
 export const percentage = numberBetween(0, 100)
+
+/** A percentage that leaves something. */
+export const someOfHundred: ValueType<number> = {
+  ...percentage,
+  expected: 'a number over 0, and at most 100',
+  parse (raw, context) {
+    const result = percentage.parse(raw, context)
+    return 'wrong' in result || result.value > 0 ? result : unfit
+  },
+}
 
 export const httpUrl: ValueType<URL> = {
   name: 'URL',

@@ -274,7 +274,7 @@ export class Proxy {
     await open?.listener.close(deadline)
   }
 
-  /** A listener that is open keeps its settings, all but the certificate: another address needs another listener. */
+  /** A listener that is open keeps its settings, all but those of TLS: another address needs another listener. */
   #refuseRebinding (config: SentinelConfig): void {
     for (const listener of config.listeners) {
       const open = this.#listeners.get(listener.id)
@@ -328,7 +328,7 @@ function release ({ snapshot, agents, instruments }: Running): void {
 
 function bindingKey (listener: ListenerConfig, config: SentinelConfig): string {
   const { tls, ...settings } = listenerSettings(listener, config)
-  return canonicalKey('listener', { ...settings, tls: tls !== undefined })
+  return canonicalKey('listener', { ...settings, tls: tls?.clientAuth })
 }
 
 function logLevel ({ observability: { logging: { level } } }: SentinelConfig): 'debug' | 'info' | 'warn' | 'error' {

@@ -1,16 +1,17 @@
 import { readFileSync } from 'node:fs'
-import type { AgentConfig, FilterConfig, ListenerConfig, RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, FilterConfig, ListenerConfig, RouteConfig, SentinelConfig, TlsConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
 import { ipMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
-import type { ListenerSettings } from '../listeners/index.ts'
+import type { ListenerSettings, TlsSettings } from '../listeners/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
-import { compileRouter } from '../routing/router.ts'
+import { compileRouter, type Router } from '../routing/router.ts'
 import { createUpstream, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
+import { cameByHttps, httpsPort, redirectRoute } from './redirect-https.ts'
 
 /** What a snapshot takes from the process around it. */
 export interface Surroundings {
@@ -49,10 +50,10 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     })))
     const users = countUsers()
     const guardedHeaders = guardedBy(config.agents, around.agents)
-    const sites = new Map(config.listeners.map(({ id, trustedProxies }): [string, Site] => [id, {
-      isTrusted: trustedProxies.length === 0 ? () => false : ipMatcher(trustedProxies),
+    const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
+      isTrusted: listener.trustedProxies.length === 0 ? () => false : ipMatcher(listener.trustedProxies),
       guardedHeaders,
-      match: (x) => router.match(x.request),
+      match: matchOf(listener, router, httpsPort(config.listeners)),
       admit: () => around.admit(config.limits.maxInFlightRequests) && users.enter(),
       release: () => {
         users.leave()
@@ -70,6 +71,14 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     for (const release of held) release()
     throw error
   }
+}
+
+function matchOf ({ namespace, redirectHttps }: ListenerConfig, router: Pick<Router<Route>, 'match'>, port: number): Site['match'] {
+  // Routes of a namespace are not built, and those of the file itself are not what such a listener is for.
+  const served: Site['match'] = namespace === undefined ? (x) => router.match(x.request) : () => undefined
+  if (!redirectHttps) return served
+  const redirect = redirectRoute(port)
+  return (x) => cameByHttps(x) ? served(x) : redirect
 }
 
 /** How many exchanges use a snapshot, so that what it holds is not taken from under them. */
@@ -190,7 +199,7 @@ function upstreamSettings (upstream: UpstreamConfig): UpstreamSettings {
   }
 }
 
-/** Everything about a listener but its certificate, which can be replaced while it is open. */
+/** Everything about a listener. What its files hold can be replaced while it is open. */
 export function listenerSettings (listener: ListenerConfig, { limits }: SentinelConfig): ListenerSettings {
   const { address, tls } = listener
   return {
@@ -204,6 +213,15 @@ export function listenerSettings (listener: ListenerConfig, { limits }: Sentinel
     maxHeaderBytes: limits.maxHeaderSize,
     maxHeaderCount: limits.maxHeaderCount,
     maxConnections: limits.maxTotalConnections,
-    ...tls === undefined ? {} : { tls: { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) } },
+    ...tls === undefined ? {} : { tls: tlsSettings(tls) },
+  }
+}
+
+function tlsSettings ({ certFile, keyFile, caFile, clientAuth, minVersion, maxVersion, cipherSuites }: TlsConfig): TlsSettings {
+  return {
+    cert: readFileSync(certFile),
+    key: readFileSync(keyFile),
+    ...caFile === undefined || clientAuth === 'off' ? {} : { ca: readFileSync(caFile) },
+    clientAuth, minVersion, maxVersion, cipherSuites,
   }
 }

@@ -6,6 +6,7 @@ import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import { Connection, type ConnectionHooks, type OpenExchange } from './connection.ts'
 import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
 import { newRequestId } from './request-id.ts'
+import { clientCheck, contextOptions, handshakeFailure, unwantedCertificate } from './tls-settings.ts'
 
 /** HTTP/1.1, plain or over TLS. */
 export function createListener (settings: ListenerSettings, hooks: ListenerHooks): Listener {
@@ -39,7 +40,7 @@ class Http1Listener implements Listener {
     this.#server = tls === undefined
       ? createServer({ ...options, allowHalfOpen: true })
       : createTlsServer({
-          ...options, cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'],
+          ...options, ...contextOptions(tls), ...clientCheck(tls), ALPNProtocols: ['http/1.1'],
           handshakeTimeout: Math.min(settings.requestTimeoutMs, 30_000),
         })
     this.#server.maxConnections = settings.maxConnections
@@ -87,19 +88,25 @@ class Http1Listener implements Listener {
     deadline.removeEventListener('abort', cut)
   }
 
-  replaceTls ({ cert, key }: TlsSettings): void {
+  replaceTls (tls: TlsSettings): void {
     if (!('setSecureContext' in this.#server)) throw new Error(`listener ${this.id} has no TLS`)
-    this.#server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' })
+    clientCheck({ ...tls, clientAuth: this.#settings.tls?.clientAuth ?? 'off' })
+    this.#server.setSecureContext(contextOptions(tls))
   }
 
   #listenTo (server: Server | TlsServer): void {
     server.on(this.#settings.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+      const wrong = unwantedCertificate(socket)
+      if (wrong !== undefined) {
+        this.#log('BAD_REQUEST', `client certificate: ${wrong}`, socket)
+        return void socket.destroy()
+      }
       const connection = new Connection(socket, this.#settings, this.#connectionHooks)
       this.#open.add(connection)
       socket.once('close', () => this.#open.delete(connection))
     })
     server.on('tlsClientError', (error: Error, socket: Socket) => {
-      this.#log('BAD_REQUEST', `TLS handshake: ${error.message}`, socket)
+      this.#log('BAD_REQUEST', handshakeFailure(error, socket), socket)
       socket.destroy()
     })
     server.on('drop', (drop?: { remoteAddress?: string }) => {

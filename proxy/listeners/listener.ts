@@ -26,6 +26,14 @@ export interface ListenerSettings {
 export interface TlsSettings {
   readonly cert: string | Buffer
   readonly key: string | Buffer
+  /** Authorities that client certificates must come from, in PEM form; wanted for `clientAuth`. */
+  readonly ca?: string | Buffer
+  /** required = no connection without a certificate of theirs, optional = one that is shown must be theirs. Cannot be replaced. */
+  readonly clientAuth?: 'off' | 'optional' | 'required'
+  readonly minVersion?: '1.2' | '1.3'
+  readonly maxVersion?: '1.2' | '1.3'
+  /** Names as OpenSSL has them, the best first; all good ones when there are none. */
+  readonly cipherSuites?: readonly string[]
 }
 
 export interface ListenerHooks {
@@ -52,6 +60,6 @@ export interface Listener {
   start (): Promise<void>
   /** Stops accepting at once, lets open exchanges end, and cuts those that are left when the deadline aborts. */
   close (deadline: AbortSignal): Promise<void>
-  /** For handshakes from now on. Throws, and changes nothing, when certificate and key are no pair. */
+  /** For handshakes from now on, all but `clientAuth`. Throws, and changes nothing, when certificate and key are no pair. */
   replaceTls (tls: TlsSettings): void
 }

@@ -78,15 +78,24 @@ function attributesPart (attributes: ReadonlyMap<string, string>, names: readonl
   return part === '' ? '' : `,"attributes":{${part}}`
 }
 
-/** Apache's combined format. The user is always "-": who it is belongs to the agents. */
+/** Apache's common format. The user is always "-": who it is belongs to the agents. */
+export function commonLine (x: Exchange, nowMs: number): string {
+  return `${commonPart(x, nowMs)}\n`
+}
+
+/** Apache's combined format: the common one, and where the client comes from and what it is. */
 export function combinedLine (x: Exchange, nowMs: number): string {
+  const { headers } = x.request
+  const referer = headers.get('referer')
+  const userAgent = headers.get('user-agent')
+  return `${commonPart(x, nowMs)} "${referer === undefined ? '-' : inCombined(redactUrl(referer), 2048)}" "${userAgent === undefined ? '-' : inCombined(userAgent, 1024)}"\n`
+}
+
+function commonPart (x: Exchange, nowMs: number): string {
   const { request } = x
   const query = request.query === '' ? '' : `?${redactQuery(request.query)}`
   const target = inCombined(`${request.method} ${request.rawPath}${query} HTTP/${request.version}`, 8192)
-  const referer = request.headers.get('referer')
-  const userAgent = request.headers.get('user-agent')
-  return `${x.clientIp} - - [${combinedTime(nowMs)}] "${target}" ${x.reply?.status ?? 0} ${x.responseBytes === 0 ? '-' : x.responseBytes}` +
-    ` "${referer === undefined ? '-' : inCombined(redactUrl(referer), 2048)}" "${userAgent === undefined ? '-' : inCombined(userAgent, 1024)}"\n`
+  return `${x.clientIp} - - [${combinedTime(nowMs)}] "${target}" ${x.reply?.status ?? 0} ${x.responseBytes === 0 ? '-' : x.responseBytes}`
 }
 
 /** As Apache does it: what could end the field or the line, and bytes that are not ASCII, become \xHH. */

@@ -1,12 +1,12 @@
 import type { Exchange } from '../pipeline/exchange.ts'
-import { combinedLine, jsonLine } from './access-line.ts'
+import { combinedLine, commonLine, jsonLine } from './access-line.ts'
 import { openLineSink } from './line-sink.ts'
 import type { SinkTrouble } from './line-sink.ts'
 
 export interface AccessLogOptions {
   /** "stdout", "stderr" or a path. A path that cannot be opened throws. */
   readonly file: string
-  readonly format: 'json' | 'combined'
+  readonly format: 'json' | 'combined' | 'common'
   /** Attributes whose values are logged; of all others nothing is. */
   readonly attributes?: readonly string[]
   /** Bytes that may wait for a slow disk or reader; default 4 MiB. */
@@ -32,10 +32,13 @@ export function openAccessLog (options: AccessLogOptions): AccessLog {
     ...(options.onTrouble === undefined ? {} : { onTrouble: options.onTrouble }),
   })
   const attributes = options.attributes ?? []
+  const lineOf = {
+    json: (x: Exchange) => jsonLine(x, Date.now(), attributes),
+    combined: (x: Exchange) => combinedLine(x, Date.now()),
+    common: (x: Exchange) => commonLine(x, Date.now()),
+  }[options.format]
   return {
-    record: options.format === 'json'
-      ? (x) => sink.write(jsonLine(x, Date.now(), attributes))
-      : (x) => sink.write(combinedLine(x, Date.now())),
+    record: (x) => sink.write(lineOf(x)),
     reopen: () => sink.reopen(),
     flushSync: () => sink.flushSync(),
     close: () => sink.close(),

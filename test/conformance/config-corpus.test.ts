@@ -16,16 +16,16 @@ const env = { JWT_SECRET: 'not a secret' }
 
 /** Errors of the complete use cases; the others are pieces that lack listeners or upstreams. */
 const known: Readonly<Record<string, readonly string[]>> = {
-  'seed-01.kdl': ['CONFIG_FILE', 'CONFIG_FILE'],
+  'seed-01.kdl': [],
   'seed-04.kdl': [],
   'seed-05.kdl': ['CONFIG_UNKNOWN_REFERENCE', 'CONFIG_UNKNOWN_REFERENCE'],
   'seed-06.kdl': ['CONFIG_UNKNOWN_REFERENCE'],
-  'seed-09.kdl': ['CONFIG_FILE', 'CONFIG_FILE'],
+  'seed-09.kdl': [],
 }
 const ofPieces = new Set(['CONFIG_MISSING', 'CONFIG_UNKNOWN_REFERENCE'])
 
-function check (file: string, text: string): Loaded {
-  const loaded = checkText(text, file, { env })
+function check (file: string, text: string, textOnly = false): Loaded {
+  const loaded = checkText(text, file, { env, textOnly })
   printProblems(loaded.problems, loaded.sources)
   return loaded
 }
@@ -36,7 +36,8 @@ describe('the corpus of configurations', { skip: there ? false : 'it is not besi
 
   for (const name of files.filter(file => file.startsWith('seed-'))) {
     test(`${name} comes out as known`, () => {
-      const errors = check(name, texts.get(name) ?? '').problems.filter(problem => problem.severity === 'error').map(problem => problem.code)
+      // Their certificates and folders are on no machine but their own.
+      const errors = check(name, texts.get(name) ?? '', true).problems.filter(problem => problem.severity === 'error').map(problem => problem.code)
       const wanted = known[name]
       if (wanted !== undefined) assert.deepEqual(errors, wanted)
       else assert.ok(errors.every(code => ofPieces.has(code)), errors.join(' '))

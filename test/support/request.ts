@@ -6,7 +6,7 @@ export interface RequestInit {
   readonly headers?: Readonly<Record<string, string | string[]>>
   readonly body?: string | Buffer | AsyncIterable<Buffer>
   readonly host?: string
-  readonly tls?: { readonly ca: string | Buffer, readonly servername?: string }
+  readonly tls?: { readonly ca: string | Buffer, readonly servername?: string, /** What the client shows. */ readonly cert?: Buffer, readonly key?: Buffer }
   readonly agent?: http.Agent | https.Agent
 }
 
@@ -28,7 +28,7 @@ export function request (port: number, path: string, init: RequestInit = {}): Pr
     host: '127.0.0.1', port, path, method: init.method ?? (init.body === undefined ? 'GET' : 'POST'),
     headers: { ...init.host === undefined ? {} : { host: init.host }, ...init.headers },
     agent: init.agent ?? false,
-    ...tls === undefined ? {} : { ca: tls.ca, servername: tls.servername ?? 'localhost' },
+    ...tls === undefined ? {} : { ...tls, servername: tls.servername ?? 'localhost' },
   }
   return new Promise((resolve, reject) => {
     const sent = (tls === undefined ? http : https).request(options as https.RequestOptions, (response) => {

@@ -30,7 +30,7 @@ describe('loading a configuration', () => {
     const { listeners, routes, upstreams, limits, observability, system, evidence } = configOf(start)
     assert.deepEqual(listeners.map(({ at, ...listener }) => [at.line, listener]), [[1, {
       id: 'web', address: { host: '127.0.0.1', port: 8080, text: '127.0.0.1:8080' }, protocol: 'http', requestTimeout: 60_000, keepaliveTimeout: 75_000,
-      keepaliveMaxRequests: undefined, trustedProxies: [], tls: undefined,
+      keepaliveMaxRequests: undefined, trustedProxies: [], tls: undefined, namespace: undefined, redirectHttps: false,
     }]])
     assert.deepEqual(routes[0]?.matches, { path: [], pathPrefix: ['/'], pathRegex: [], host: [], hostRegex: [], method: [], header: [], queryParam: [] })
     assert.deepEqual([routes[0]?.priority, routes[0]?.upstream, routes[0]?.maxBodySize], [50, 'app', undefined])
@@ -109,8 +109,8 @@ agents { agent "d" type="waf"; agent "c" type="waf"; agent "b" type="waf"; agent
   })
 
   test('conditions right under a route count like those in its block', () => {
-    const [route] = configOf(start.replace('matches { path-prefix "/" }', 'path-prefix "/a"; matches { path "/b" }')).routes
-    assert.deepEqual([route?.matches.path, route?.matches.pathPrefix], [['/b'], ['/a']])
+    const [route] = configOf(start.replace('matches { path-prefix "/" }', 'path-prefix "/a"; matches { path "/a/b" }')).routes
+    assert.deepEqual([route?.matches.path, route?.matches.pathPrefix], [['/a/b'], ['/a']])
   })
 
   test('the most bytes of a body may stand in the route or in its policies; 0 means no limit', () => {

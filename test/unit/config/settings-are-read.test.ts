@@ -12,14 +12,18 @@ import { serverCertificate, serverKey } from '../../golden/certificates.ts'
 /** Every setting that is in effect, once. What is not written here has its default, and is looked for as well. */
 function everything (folder: string): string {
   return `
-system { graceful-shutdown-timeout "1s" }
+system { graceful-shutdown-timeout "1s"; log-level "error" }
 listeners {
-  listener "web" { address "127.0.0.1:0"; keepalive-max-requests 100; trusted-proxies "10.0.0.0/8" }
-  listener "tls" { address "127.0.0.2:0"; protocol "https"; tls { cert-file "${folder}/cert.pem"; key-file "${folder}/key.pem" } }
+  listener "web" { address "127.0.0.1:0"; keepalive-max-requests 100; trusted-proxies "10.0.0.0/8"; redirect-https #true }
+  listener "tls" {
+    address "127.0.0.2:0"; protocol "https"
+    tls { cert-file "${folder}/cert.pem"; key-file "${folder}/key.pem"; ca-file "${folder}/cert.pem"; client-auth "optional"; min-version "1.2"; max-version "1.3"; cipher-suites "TLS_AES_128_GCM_SHA256" }
+  }
+  listener "tenant" { address "127.0.0.1:0"; namespace "tenant" }
 }
 routes {
   route "all" {
-    matches { path "/"; path-prefix "/"; path-regex "x"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
+    matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
     upstream "app"; other-upstreams "tls"; filters "step"; agents "direct"; max-body-size "1MiB"
   }
 }
@@ -27,12 +31,13 @@ upstreams {
   upstream "app" { target "127.0.0.1:9" weight=2; load-balancing "weighted" }
   upstream "tls" { target "127.0.0.1:9"; tls { sni "a.test"; ca-cert "${folder}/cert.pem"; insecure-skip-verify #false } }
 }
+namespace "tenant" { }
 filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor" } }
 agents {
   agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "buffer"; response-body-mode "stream"; config { a 1 } }
   agent "direct" { grpc "127.0.0.1:9"; managed #false }
 }
-observability { access-log { file "${folder}/access.log" }; metrics { address "127.0.0.1:0" } }
+observability { access-log { file "${folder}/access.log"; format "common" }; metrics { address "127.0.0.1:0" } }
 evidence { file "${folder}/evidence.jsonl" }
 `
 }

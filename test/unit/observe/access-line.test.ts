@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { combinedLine, jsonLine } from '../../../proxy/observe/access-line.ts'
+import { combinedLine, commonLine, jsonLine } from '../../../proxy/observe/access-line.ts'
 import { HeaderList } from '../../../proxy/pipeline/headers.ts'
 import { Fault } from '../../../proxy/pipeline/faults.ts'
 import { auditOf, decided, decisionOf } from '../../support/decision.ts'
@@ -46,9 +46,11 @@ test('nothing a client sends can begin a line or a field of its own', () => {
   assert.equal(line['ts'], '2026-01-02T12:00:00.007Z')
   assert.equal(line['user_agent'], evil)
   assert.equal(line['host'], evil)
-  const combined = combinedLine(x, noon)
-  assert.equal(combined.indexOf('\n'), combined.length - 1)
-  assert.equal(combined.match(/(?<!\\)"/g)?.length, 6, 'three quoted fields and no more')
+  for (const [format, lineOf, quotes] of [['combined', combinedLine, 6], ['common', commonLine, 2]] as const) {
+    const line = lineOf(x, noon)
+    assert.equal(line.indexOf('\n'), line.length - 1, format)
+    assert.equal(line.match(/(?<!\\)"/g)?.length, quotes, `${format} has its quoted fields and no more`)
+  }
 })
 
 test('letters of other languages are shown as such, and what turns or hides text is escaped', () => {
@@ -93,4 +95,9 @@ test('the combined format is what Apache writes', () => {
   x.responseBytes = 12
   assert.equal(combinedLine(x, noon),
     '192.0.2.1 - - [02/Jan/2026:12:00:00 +0000] "GET /x?password=[redacted] HTTP/1.1" 404 12 "http://r/" "a\\x22b"\n')
+})
+
+test('the common format is the combined one without referer and user agent', () => {
+  const x = exchangeOf({ target: '/caf\u00c3?token=p&q="', method: 'PUT', headers: ['User-Agent', 'curl', 'Referer', 'http://r/'] })
+  assert.equal(commonLine(x, noon), '192.0.2.1 - - [02/Jan/2026:12:00:00 +0000] "PUT /caf\\xc3?token=[redacted]&q=\\x22 HTTP/1.1" 0 -\n')
 })

@@ -1,0 +1,86 @@
+import { ipRange } from '../schema/address.ts'
+import { block, optionalBlock } from '../schema/blocks.ts'
+import type { OlderForm } from '../schema/field.ts'
+import { list, notBuilt, optional, required, setting } from '../schema/fields.ts'
+import { durationWithin, size } from '../schema/quantities.ts'
+import { bool, existingFile, ref, textLike, words } from '../schema/values.ts'
+import { requestHeaders, responseHeaders } from './header-edits.ts'
+import { countedBy, failureWord, keyInTwo, many } from './route-types.ts'
+import { token, urlPath } from './types.ts'
+
+const wait = durationWithin('1ms')
+
+const rateLimitFields = {
+  requestsPerSecond: required(many, 'Requests of a second.', { aliases: ['max-rps', 'rps'] }),
+  burst: setting(many, 10, 'Requests that may come at once beyond that.'),
+  key: setting(countedBy, 'client-ip', 'Whose requests are counted together.'),
+  backend: setting(words(['local', 'redis', 'memcached'], { also: { redis: ['distributed'], memcached: ['memcache'] } }), 'local', 'Where the counts are kept.'),
+}
+
+const country = textLike('a country of two letters', /^[A-Za-z]{2}$/, '"DE" "FR"')
+const verdict = words(['allow', 'block'], { also: { block: ['deny'] } })
+
+/** `security-headers { Name "value" }` is nothing but fields to set. */
+const securityHeaders: OlderForm = {
+  doc: 'write response-headers { set { Name "value" } }',
+  into: node => [{ name: 'response-headers', at: node.at, args: [], props: [], children: [{ ...node, name: 'set' }] }],
+}
+
+export const policies = block({
+  timeout: notBuilt(optional(wait, 'Time for the whole request.', { aliases: ['timeout-secs', 'timeout-ms'] })),
+  maxBodySize: optional(size, 'Largest request body; the limit of `limits` without it. 0 = no limit.', { aliases: ['max-body-size-bytes'] }),
+  failureMode: notBuilt(optional(failureWord, 'What a failing agent means on this route, in place of the agents\' own.', { aliases: ['fail-mode'] })),
+  bufferRequests: notBuilt(setting(bool, false, 'Take in the whole request before it goes on.')),
+  bufferResponses: notBuilt(setting(bool, false, 'Take in the whole answer before it goes on.')),
+  requestHeaders: notBuilt(requestHeaders),
+  responseHeaders: notBuilt(responseHeaders),
+  rateLimit: notBuilt(optionalBlock(rateLimitFields, 'Requests in a time; more get 429.', {
+    older: { key: keyInTwo },
+    example: `rate-limit {
+    requests-per-second 100
+    burst 20
+    key "client-ip"
+}`,
+  })),
+  timeouts: notBuilt(optionalBlock({
+    connect: optional(wait, 'Time for connecting.', { aliases: ['connect-secs'], bareUnitMs: 1000 }),
+    request: optional(wait, 'Time for the whole exchange.', { aliases: ['request-secs'], bareUnitMs: 1000 }),
+    read: optional(wait, 'Longest wait for more of the answer.', { aliases: ['read-secs'], bareUnitMs: 1000 }),
+    write: optional(wait, 'Longest wait for the target to take more.', { aliases: ['write-secs'], bareUnitMs: 1000 }),
+  }, 'Deadlines towards the upstream, in place of its own.', { example: 'timeouts { request "30s" }' })),
+  rewritePath: notBuilt(optional(urlPath, 'Path that the upstream is asked for.')),
+  agents: list(ref('agent'), [], 'Older place of the route\'s `agents`.'),
+  requireHeaders: notBuilt(list(token, [], 'Header fields that a request must have.')),
+  ipAccessControl: notBuilt(optionalBlock({
+    defaultAction: setting(verdict, 'allow', 'What happens to the others.'),
+    allow: list(ipRange, [], 'Who may come in.'),
+    block: list(ipRange, [], 'Who may not.', { aliases: ['deny'] }),
+  }, 'Addresses that may come in.', {
+    example: `ip-access-control {
+    default-action "block"
+    allow "10.0.0.0/8"
+}`,
+  }), { refuse: true }),
+  geoAccessControl: notBuilt(optionalBlock({
+    database: required(existingFile, 'Database of countries.', { aliases: ['database-path'] }),
+    action: setting(verdict, 'block', 'What happens to the others.'),
+    allowCountries: list(country, [], 'Who may come in.'),
+    blockCountries: list(country, [], 'Who may not.', { aliases: ['deny-countries'] }),
+  }, 'Countries that may come in.', {
+    example: `geo-access-control {
+    database "/var/lib/geoip/country.mmdb"
+    allow-countries "DE" "FR"
+}`,
+  }), { refuse: true }),
+  globalRateLimit: notBuilt(optionalBlock(rateLimitFields, 'Requests in a time, for all clients together.', { older: { key: keyInTwo }, example: 'global-rate-limit { requests-per-second 5000 }' })),
+}, 'Rules for the route\'s requests.', {
+  older: { 'security-headers': securityHeaders },
+  example: `policies {
+    timeout "30s"
+    max-body-size "10MiB"
+    failure-mode "closed"
+    response-headers {
+        set { X-Frame-Options "DENY" }
+    }
+}`,
+})

@@ -1,0 +1,35 @@
+import { optionalBlock } from '../schema/blocks.ts'
+import { optional, setting } from '../schema/fields.ts'
+import { durationWithin } from '../schema/quantities.ts'
+import { bool } from '../schema/values.ts'
+import { many, someBytes } from './route-types.ts'
+
+const wait = durationWithin('1ms')
+
+export const websocket = optionalBlock({
+  enabled: setting(bool, true, 'Whether upgrades are allowed.'),
+  pingInterval: optional(wait, 'How often each side is asked whether it is still there.', { aliases: ['ping-interval-secs', 'ping-interval-ms'] }),
+  pingTimeout: optional(wait, 'How long it may take to answer.', { aliases: ['ping-timeout-secs', 'ping-timeout-ms'] }),
+  idleTimeout: optional(wait, 'How long a connection may be silent.', { aliases: ['idle-timeout-secs'] }),
+  maxMessageSize: optional(someBytes, 'Longest message.', { aliases: ['max-message-size-bytes', 'max-message-bytes'] }),
+  maxConnections: optional(many, 'Connections at a time.'),
+  maxConnectionsPerIp: optional(many, 'Connections of one address at a time.'),
+}, 'Allow upgrades to WebSocket; without it they get 403.', {
+  args: ['enabled'],
+  example: `websocket {
+    ping-interval "30s"
+    ping-timeout "10s"
+    max-message-size "64KiB"
+    max-connections-per-ip 10
+}`,
+  build (value, here) {
+    const { pingInterval, pingTimeout, idleTimeout } = value
+    if (pingTimeout !== undefined && pingInterval === undefined && !here.given('pingInterval')) {
+      here.report.warning('CONFIG_NO_EFFECT', `'ping-timeout' of ${here.scope} says nothing without 'ping-interval'`, here.where('pingTimeout'))
+    }
+    if (pingInterval !== undefined && idleTimeout !== undefined && idleTimeout < pingInterval) {
+      here.report.error('CONFIG_CONTRADICTION', `'idle-timeout' of ${here.scope} is shorter than 'ping-interval': every quiet connection would end before it is asked`, here.where('idleTimeout'))
+    }
+    return value
+  },
+})

@@ -1,0 +1,39 @@
+import type { ListenerConfig } from '../../config/sentinel/index.ts'
+import type { Exchange, Route } from '../pipeline/exchange.ts'
+import { Fault } from '../pipeline/faults.ts'
+import { HeaderList } from '../pipeline/headers.ts'
+
+const standardPort = 443
+
+/** Where clients find https: the usual port when it is listened on, or when somebody else must be meant. */
+export function httpsPort (listeners: readonly Pick<ListenerConfig, 'protocol' | 'address'>[]): number {
+  const ports = listeners.filter(({ protocol, address }) => protocol === 'https' && address.port !== 0).map(({ address }) => address.port)
+  return ports.includes(standardPort) ? standardPort : ports[0] ?? standardPort
+}
+
+/** Answers everything with a redirect to the same address under https. */
+export function redirectRoute (port: number): Route {
+  return {
+    name: 'redirect-https',
+    filters: [],
+    maxBodyBytes: Number.POSITIVE_INFINITY,
+    responder: { name: '', respond: async (x) => ({ status: statusFor(x.request.method), headers: HeaderList.from({ Location: location(x, port) }), body: undefined }) },
+  }
+}
+
+/** The client spoke https to a trusted proxy in front: a redirect would send it around for ever. */
+export function cameByHttps ({ request }: Exchange): boolean {
+  return request.headers.get('x-forwarded-proto') === 'https'
+}
+
+/** 301 makes old clients repeat a POST as a GET. */
+function statusFor (method: string): number {
+  return method === 'GET' || method === 'HEAD' ? 301 : 308
+}
+
+function location ({ request: { headers, rawPath, query } }: Exchange, port: number): string {
+  // Rebuilt by the pipeline: what the client asked for, as far as the proxies in front can be believed.
+  const host = headers.get('x-forwarded-host')?.replace(/:\d+$/, '')
+  if (host === undefined || host === '') throw new Fault('BAD_REQUEST', 'no host to redirect to')
+  return `https://${host}${port === standardPort ? '' : `:${port}`}${rawPath.startsWith('/') ? rawPath : '/'}${query === '' ? '' : `?${query}`}`
+}
