@@ -42,7 +42,13 @@ const mostDigits = 13
 const mostExtension = 1024
 const mostExtensions = 16 * 1024
 
+/** RFC 9112 section 7.1.1, without the white space that nobody sends. */
+const extensionForm = /^(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"(?:[\t !#-[\]-~]|\\[\t -~])*"))?)+$/
+
 const state = { size: 0, extension: 1, sizeLf: 2, data: 3, dataCr: 4, dataLf: 5, trailer: 6, done: 7 } as const
+
+/** Behind the body these can only be an attempt to be read by somebody as the head of another message. */
+const steersFraming: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding'])
 
 export interface ChunkedLimits {
   readonly maxTrailerBytes: number
@@ -57,7 +63,7 @@ export class ChunkedDecoder implements BodyDecoder {
   #state: number = state.size
   #left = 0
   #digits = 0
-  #extension = 0
+  #extension = ''
   #extensions = 0
   #trailer = ''
 
@@ -94,9 +100,13 @@ export class ChunkedDecoder implements BodyDecoder {
     switch (this.#state) {
       case state.size: return this.#sizeOctet(code)
       case state.extension:
-        if (code === cr) this.#state = state.sizeLf
-        else if (!isValueCode(code) || code > 0x7e) return 'a character in a chunk extension that may not be there'
-        else if (++this.#extension > mostExtension || ++this.#extensions > mostExtensions) return 'chunk extensions that are too long'
+        if (code === cr) {
+          this.#state = state.sizeLf
+          return extensionForm.test(this.#extension) ? undefined : 'a chunk extension that is not one'
+        }
+        if (!isValueCode(code) || code > 0x7e) return 'a character in a chunk extension that may not be there'
+        if (this.#extension.length >= mostExtension || ++this.#extensions > mostExtensions) return 'chunk extensions that are too long'
+        this.#extension += String.fromCharCode(code)
         return undefined
       case state.sizeLf:
         if (code !== lf) return 'a bare CR behind a chunk size'
@@ -110,7 +120,7 @@ export class ChunkedDecoder implements BodyDecoder {
         if (code !== lf) return 'a bare CR behind a chunk'
         this.#state = state.size
         this.#digits = 0
-        this.#extension = 0
+        this.#extension = ''
         return undefined
     }
   }
@@ -124,7 +134,10 @@ export class ChunkedDecoder implements BodyDecoder {
     }
     if (this.#digits === 0) return 'a chunk without a size'
     if (code === cr) this.#state = state.sizeLf
-    else if (code === 0x3b) this.#state = state.extension
+    else if (code === 0x3b) {
+      this.#state = state.extension
+      this.#extension = ';'
+    }
     else return 'a chunk size that is no hexadecimal number'
     return undefined
   }
@@ -145,6 +158,9 @@ export class ChunkedDecoder implements BodyDecoder {
     }
     const read = readFields(text, 0, this.trailers, this.#limits.maxTrailerFields)
     if (read instanceof Malformed) return read
+    for (let index = 0; index < this.trailers.length; index += 2) {
+      if (steersFraming.has(this.trailers[index]!.toLowerCase())) return new Malformed('a trailer field that says where a message ends')
+    }
     this.#state = state.done
     this.#trailer = ''
     return at + read - before.length
