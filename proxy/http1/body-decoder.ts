@@ -47,8 +47,8 @@ const extensionForm = /^(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9
 
 const state = { size: 0, extension: 1, sizeLf: 2, data: 3, dataCr: 4, dataLf: 5, trailer: 6, done: 7 } as const
 
-/** Behind the body these can only be an attempt to be read by somebody as the head of another message. */
-const steersFraming: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding'])
+/** Behind the body these can only be an attempt to have somebody read the connection in another way. */
+const steersFraming: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'connection', 'upgrade', 'host'])
 
 export interface ChunkedLimits {
   readonly maxTrailerBytes: number
@@ -159,7 +159,7 @@ export class ChunkedDecoder implements BodyDecoder {
     const read = readFields(text, 0, this.trailers, this.#limits.maxTrailerFields)
     if (read instanceof Malformed) return read
     for (let index = 0; index < this.trailers.length; index += 2) {
-      if (steersFraming.has(this.trailers[index]!.toLowerCase())) return new Malformed('a trailer field that says where a message ends')
+      if (steersFraming.has(this.trailers[index]!.toLowerCase())) return new Malformed('a trailer field that steers the connection')
     }
     this.#state = state.done
     this.#trailer = ''

@@ -17,6 +17,9 @@ export class Malformed {
   }
 }
 
+/** A tab behind these is white space for one reader (RFC 9110 section 5.5), and part of an unknown coding or length for another. */
+const framingNames = /^(?:transfer-encoding|content-length)$/i
+
 /**
  * Reads field lines from `at` to the empty line (RFC 9112 section 5), which must be in `text` (latin1: a char for each octet), and adds name and
  * value of each to `fields`. Gives the offset behind the empty line. Strict: no line folding, no space before the colon, CRLF only.
@@ -36,7 +39,10 @@ export function readFields (text: string, at: number, fields: string[], maxField
     while (isValueCode(code)) code = text.charCodeAt(++at)
     if (code !== cr || text.charCodeAt(at + 1) !== lf) return new Malformed(code === cr ? 'a bare CR' : code === lf ? 'a bare LF' : 'a control character in a field value')
     if (fields.length >= most) return new Malformed(`more than ${maxFields} field lines`, true)
-    fields.push(text.slice(nameStart, nameEnd), text.slice(valueStart, withoutSpace(text, valueStart, at)))
+    const name = text.slice(nameStart, nameEnd)
+    const valueEnd = withoutSpace(text, valueStart, at)
+    if (valueEnd !== at && framingNames.test(name) && text.slice(valueEnd, at).includes('\t')) return new Malformed('a tab behind the value of a framing field')
+    fields.push(name, text.slice(valueStart, valueEnd))
     at += 2
   }
 }
