@@ -32,6 +32,7 @@ export function distribute (fields: Fields, { args = [], older = {} }: Pick<Row,
     if (key === undefined || field === undefined) strays.extra?.(entry)
     else give(key, { name: settingName(key, field), at: entry.at, args: [entry], props: [], children: undefined, shortOf: content.name })
   })
+  const merged: [string, KdlNode][] = []
   const take = (node: KdlNode): void => {
     const form = Object.hasOwn(older, node.name) ? older[node.name] : undefined
     if (form !== undefined && form.when?.(node) !== false) {
@@ -45,17 +46,18 @@ export function distribute (fields: Fields, { args = [], older = {} }: Pick<Row,
   }
   const insert = (node: KdlNode): void => {
     const key = names.get(node.name)
-    if (key === undefined) throw new Error(`an older form was turned into '${node.name}', which nobody declared`)
-    const [first] = given.get(key) ?? []
-    // Two settings that stood alone come into one block: `path` and `host` of a route into `matches`.
-    if (first?.children !== undefined && node.children !== undefined && fields[key]?.row.shape === 'block') {
-      given.set(key, [{ ...first, children: [...first.children, ...node.children] }])
-    } else {
-      give(key, node)
-    }
+    if (key === undefined) strays.unknown?.(node)
+    else if (node.children !== undefined && node.args.length === 0 && fields[key]?.row.shape === 'block') merged.push([key, node])
+    else give(key, node)
   }
   for (const prop of content.props) take(nodeOfProp(prop))
   for (const child of content.children ?? []) take(child)
+  // Settings that stood alone come into one block, wherever it stands: `path` and `host` of a route into `matches`.
+  for (const [key, node] of merged) {
+    const [first, ...more] = given.get(key) ?? []
+    if (first === undefined) give(key, node)
+    else given.set(key, [{ ...first, children: [...first.children ?? [], ...node.children ?? []] }, ...more])
+  }
   return given
 }
 

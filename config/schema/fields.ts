@@ -164,12 +164,13 @@ export function anything (doc: string, options: NotBuiltOptions = {}): NotBuiltF
 }
 
 /** A setting or block that is declared in full, and has no effect in this version: it is checked, and reported as not in effect. */
-export function notBuilt (field: Field<unknown>, options: Pick<NotBuiltOptions, 'refuse'> = {}): NotBuiltField {
+export function notBuilt (field: Field<unknown>, options: Pick<NotBuiltOptions, 'refuse' | 'quiet'> = {}): NotBuiltField {
   return {
     notBuilt: true,
     row: { ...field.row, notBuilt: true },
     read (given, place) {
       if (given.length > 0) field.read(given, place)
+      if (options.quiet === true) return undefined
       for (const node of given) notInEffect(node, place, options.refuse === true)
       return undefined
     },

@@ -1,6 +1,8 @@
 import type { Address } from '../schema/address.ts'
 import type { Report } from '../schema/report.ts'
 import type { AgentConfig, SentinelConfig } from './config.ts'
+import type { NamespacePart } from './namespace.ts'
+import { namespaceParts } from './namespace.ts'
 import type { ConfigTable } from './table.ts'
 
 /** What only the whole configuration shows. */
@@ -17,8 +19,9 @@ export function checkWhole (config: ConfigTable, report: Report): SentinelConfig
 
 /** Gives the metrics' settings: where only their default collides, they give way. */
 function checkAddresses (config: ConfigTable, report: Report): SentinelConfig['observability'] {
-  const taken: { readonly listener: ConfigTable['listeners'][number], readonly address: Address }[] = []
-  for (const listener of config.listeners) {
+  const taken: { readonly listener: Pick<ConfigTable['listeners'][number], 'id' | 'at'>, readonly address: Address }[] = []
+  const inNamespaces = namespaceParts(report).flatMap(({ names, listeners }) => listeners.map(listener => ({ ...listener, id: `${names}:${listener.id}` })))
+  for (const listener of [...config.listeners, ...inNamespaces]) {
     const { address } = listener
     if (address.port === 0) continue
     const other = taken.find(candidate => overlaps(candidate.address, address))
@@ -63,8 +66,17 @@ function checkUnused (config: ConfigTable, report: Report): void {
       if (!used.has(thing.id)) report.warning('CONFIG_NO_EFFECT', `no route uses ${kind} '${thing.id}'`, thing.at)
     }
   }
-  for (const route of config.routes) {
-    const redirects = config.filters.some(filter => filter.type === 'redirect' && route.filters.includes(filter.id))
+  checkRoutes(config, report)
+  const parts = namespaceParts(report)
+  for (const { names, routes } of parts) {
+    const around = parts.filter(other => other.names === names || names.startsWith(`${other.names}:`))
+    checkRoutes({ routes, filters: [...config.filters, ...around.flatMap(part => part.filters)] }, report)
+  }
+}
+
+function checkRoutes ({ routes, filters }: Pick<NamespacePart, 'routes' | 'filters'>, report: Report): void {
+  for (const route of routes) {
+    const redirects = filters.some(filter => filter.type === 'redirect' && route.filters.includes(filter.id))
     if (route.upstream === undefined && !route.serviceNotBuilt && !redirects) {
       report.error('CONFIG_MISSING', `route '${route.id}' has nothing that answers`, route.at, 'write upstream "name"')
     }

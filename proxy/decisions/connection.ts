@@ -1,6 +1,6 @@
 import { connect as connectSession, constants, type ClientHttp2Session } from 'node:http2'
-import { connect as connectSocket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectSocket, isIP } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import {
   agentService, decode, encode, readFromAgent, writeToAgent, type ConfigProblem, type DescribeResponse, type Event, type Reply,
 } from '../../proto/codec/index.ts'
@@ -10,7 +10,7 @@ import { configureAgent, describeAgent, Incompatible } from './handshake.ts'
 import { watchHealth } from './health-watch.ts'
 import { keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
-import type { AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
+import type { AgentConfiguration, AgentTls, ProtocolFault, Settings } from './settings.ts'
 
 /** Window for what the agent sends, for its stream and for the connection: several replies with bodies at once do not wait for it. */
 const streamWindowBytes = 4 * 1024 * 1024
@@ -229,9 +229,18 @@ function open ({ target }: Settings): ClientHttp2Session {
   const { host, port, tls } = target
   const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
   if (tls === undefined) return connectSession(`http://${authority}`, { ...options, createConnection: () => connectSocket({ host, port, noDelay: true }) })
-  const { serverName, ...pem } = tls
-  return connectSession(`https://${authority}`, {
-    ...options,
-    createConnection: () => connectTls({ host, port, ...pem, ALPNProtocols: ['h2'], servername: serverName ?? host }),
+  return connectSession(`https://${authority}`, { ...options, createConnection: () => connectSecurely(host, port, tls) })
+}
+
+/** The certificate is looked at for the name, or for the address when the host is one: that may not be sent as a name. */
+function connectSecurely (host: string, port: number, { serverName, insecureSkipVerify, ...pem }: AgentTls): TLSSocket {
+  const servername = serverName ?? (isIP(host) === 0 ? host : undefined)
+  const socket = connectTls({
+    host, port, ...pem, ALPNProtocols: ['h2'], minVersion: 'TLSv1.2', rejectUnauthorized: insecureSkipVerify !== true, ...servername === undefined ? {} : { servername },
   })
+  socket.setNoDelay(true)
+  socket.once('secureConnect', () => {
+    if (socket.alpnProtocol !== 'h2') socket.destroy(new Error('it speaks TLS, but not HTTP/2'))
+  })
+  return socket
 }

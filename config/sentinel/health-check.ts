@@ -1,0 +1,74 @@
+import type { KdlNode } from '../kdl/nodes.ts'
+import { optionalBlock } from '../schema/blocks.ts'
+import { list, optional, setting } from '../schema/fields.ts'
+import { durationWithin } from '../schema/quantities.ts'
+import type { Here } from '../schema/read-block.ts'
+import { anyText, integer, oneOf, text } from '../schema/values.ts'
+import { readiness } from './inference-readiness.ts'
+import { statusRange } from './status-range.ts'
+import { host, urlPath } from './types.ts'
+
+const wait = durationWithin('1ms')
+const inSeconds = { bareUnitMs: 1000 }
+const inARow = integer(1, 1000)
+
+type Kind = 'http' | 'tcp' | 'grpc' | 'inference'
+
+const fields = {
+  type: optional(oneOf('http', 'tcp', 'grpc', 'inference'), 'What is tried: a request, a connection, gRPC\'s health service or a model server. Without it http when `path`, `expected-status` or `host` is given, tcp otherwise.'),
+  path: optional(urlPath, 'http: path that is asked for; /health without it.'),
+  expectedStatus: list(statusRange, ['2xx'], 'http: codes that mean well.', { commas: true }),
+  host: optional(host, 'http: host that is asked for; that of the target without it.'),
+  service: optional(anyText, 'grpc: service whose health is asked for; the whole server\'s without it.'),
+  endpoint: optional(urlPath, 'inference: path of the list of models; /v1/models without it.'),
+  expectedModels: list(text, [], 'inference: models that must be in the list.'),
+  readiness,
+  interval: setting(wait, '10s', 'Time between two checks.', { ...inSeconds, aliases: ['interval-secs', 'interval-ms'] }),
+  timeout: setting(wait, '5s', 'Time for one check.', { ...inSeconds, aliases: ['timeout-secs', 'timeout-ms'] }),
+  healthyThreshold: setting(inARow, 2, 'Good checks in a row after which a target gets requests again.'),
+  unhealthyThreshold: setting(inARow, 3, 'Failed checks in a row after which it gets none.'),
+}
+
+type Name = keyof typeof fields & string
+
+const ofKind: Readonly<Record<Kind, readonly Name[]>> = {
+  http: ['path', 'expectedStatus', 'host'],
+  tcp: [],
+  grpc: ['service'],
+  inference: ['endpoint', 'expectedModels', 'readiness'],
+}
+
+/** In what earlier versions had, the settings of a type stood in a block of its own. */
+const nestedType = {
+  doc: 'the settings stand beside the type',
+  when: (node: KdlNode): boolean => node.children !== undefined,
+  into: (node: KdlNode): KdlNode[] => [{ ...node, children: undefined }, ...node.children ?? []],
+}
+
+export const healthCheck = optionalBlock(fields, 'Ask targets whether they are well, and leave out those that are not.', {
+  args: ['type'],
+  older: { type: nestedType },
+  example: `health-check {
+    type "http"
+    path "/health"
+    expected-status "2xx"
+    interval "10s"
+    timeout "2s"
+    unhealthy-threshold 3
+}`,
+  build (value, here) {
+    const type: Kind = value.type ?? (ofKind.http.some(name => here.given(name)) ? 'http' : 'tcp')
+    if (here.clean) checkKind(type, here)
+    return { ...value, type }
+  },
+})
+
+function checkKind (type: Kind, here: Here<typeof fields>): void {
+  for (const [kind, names] of Object.entries(ofKind)) {
+    if (kind === type) continue
+    const stray = names.find(name => here.given(name))
+    if (stray === undefined) continue
+    const written = stray.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+    here.report.error('CONFIG_CONTRADICTION', `'${written}' of ${here.scope} means nothing for a check of type ${type}`, here.where(stray), `write type "${kind}"`)
+  }
+}
