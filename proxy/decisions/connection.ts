@@ -74,7 +74,7 @@ export class AgentConnection {
       onRevived: () => { if (this.state === 'stalled') this.#resume() },
       onDead: () => this.lose(gone('the agent gives no sign of life')),
     })
-    this.#session.on('error', (error) => this.lose(gone(error.message)))
+    this.#session.on('error', (error) => this.lose(gone(whyOf(error))))
     this.#session.on('close', () => this.lose(gone('the agent closed the connection')))
     this.#session.on('goaway', (code) => this.#retire(code))
     this.#session.on('connect', () => {
@@ -230,6 +230,13 @@ function open ({ target }: Settings): ClientHttp2Session {
   const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
   if (tls === undefined) return connectSession(`http://${authority}`, { ...options, createConnection: () => connectSocket({ host, port, noDelay: true }) })
   return connectSession(`https://${authority}`, { ...options, createConnection: () => connectSecurely(host, port, tls) })
+}
+
+/** What Node and OpenSSL call a certificate that is not believed. */
+const distrust = /^(?:UNABLE_TO_|CERT_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_CERT_|INVALID_CA|HOSTNAME_MISMATCH)/
+
+function whyOf (error: Error & { readonly code?: string }): string {
+  return error.code !== undefined && distrust.test(error.code) ? `its certificate is not accepted: ${error.message}` : error.message
 }
 
 /** The certificate is looked at for the name, or for the address when the host is one: that may not be sent as a name. */
