@@ -10,7 +10,7 @@ const wait = durationWithin('1ms')
 export const restart = block({
   policy: setting(words(['always', 'on-failure', 'never'], {}), 'always', 'When it is started again: whenever it ends, only when it ends with an error, or never.'),
   initialDelay: setting(wait, '100ms', 'Wait before the first restart.', { aliases: ['delay', 'delay-ms'] }),
-  maxDelay: setting(wait, '10s', 'Longest wait between restarts.', { aliases: ['max-delay-ms'] }),
+  maxDelay: setting(wait, '10s', 'Longest wait between restarts; never shorter than the first.', { aliases: ['max-delay-ms'] }),
   maxRestarts: setting(integer(0, 1_000_000), 0, 'Restarts in a row after which it is given up; 0 = never. Ten seconds of running begin a new row.'),
 }, 'Starting it again when it ends.', {
   example: `restart {
@@ -19,13 +19,13 @@ export const restart = block({
     max-restarts 10
 }`,
   build (value, here) {
-    if (value.initialDelay > value.maxDelay && (here.given('initialDelay') || here.given('maxDelay'))) {
+    if (value.initialDelay > value.maxDelay && here.given('maxDelay')) {
       here.report.error('CONFIG_CONTRADICTION', `'initial-delay' of ${here.scope} is longer than 'max-delay'`, here.where('initialDelay'))
     }
     if (value.policy === 'never' && value.maxRestarts > 0) {
       here.report.error('CONFIG_CONTRADICTION', `${here.scope} has 'max-restarts', but the policy is never`, here.where('maxRestarts'))
     }
-    return value
+    return { ...value, maxDelay: Math.max(value.initialDelay, value.maxDelay) }
   },
 })
 

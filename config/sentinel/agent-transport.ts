@@ -123,6 +123,14 @@ const grpcBlock = optionalBlock(grpcFields, 'Address the agent listens on, for g
 }`,
 })
 
+const transportKind = optional(words(['unix-socket', 'grpc'], { also: { 'unix-socket': ['unix', 'uds'] } }), 'Older form of `unix-socket` and `grpc`.')
+
+/** What is left of the older form is of a kind that nobody knows: only that is worth telling. */
+const unknownTransport: typeof transportKind = {
+  ...transportKind,
+  read: (given, place) => transportKind.read(given.map(node => ({ ...node, props: [], children: undefined })), place),
+}
+
 /** How an agent is reached: at most one of them. `tls` is the block beside, which files of an earlier version have. */
 export const transports = {
   unixSocket: optionalBlock({ path: required(socketPath, 'Path of the socket.') }, 'Socket the agent listens on.', {
@@ -136,11 +144,10 @@ export const transports = {
       return grpcOf(value, here)
     },
   }),
-  transport: optionalBlock({
-    kind: required(words(['unix-socket', 'grpc'], { also: { 'unix-socket': ['unix', 'uds'] } }), 'unix-socket or grpc.', { aliases: ['type'] }),
-  }, 'Older form of `unix-socket` and `grpc`.', { args: ['kind'], example: 'transport "unix-socket" { path "/run/sentinel/auth.sock" }' }),
+  transport: unknownTransport,
   tls: optionalBlock(tlsFields, 'Settings of TLS for the `grpc` address: another place for them.', {
-    example: 'tls { ca-cert "/etc/sentinel/agents-ca.pem" }',
+    example: `grpc "auth.internal:50051"
+tls { ca-cert "/etc/sentinel/agents-ca.pem" }`,
     build (value, here) {
       const { at, ...settings } = value
       checkTls(settings, here)

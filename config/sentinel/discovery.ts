@@ -3,15 +3,15 @@ import { optionalBlock } from '../schema/blocks.ts'
 import { list, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
-import { bool, integer, oneOf, path, text } from '../schema/values.ts'
-import { host } from './types.ts'
+import { bool, integer, oneOf, path, text, textLike } from '../schema/values.ts'
 
 const every = durationWithin('1s', '1d')
+const hostName = textLike('a host name', /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})$/, '"api.internal.example.com"')
 const inSeconds = { bareUnitMs: 1000 }
 
 const fields = {
   kind: required(oneOf('dns', 'consul', 'kubernetes', 'file', 'static'), 'Who is asked.', { aliases: ['type'] }),
-  hostname: optional(host, 'dns: name whose addresses are the targets.', { aliases: ['host'] }),
+  hostname: optional(hostName, 'dns: name whose addresses are the targets.', { aliases: ['host'] }),
   port: optional(integer(1, 65_535), 'dns: port of the targets.'),
   address: optional(addressOrUrl, 'consul: address of its HTTP interface.'),
   service: optional(text, 'consul, kubernetes: name of the service.'),
@@ -27,7 +27,7 @@ const fields = {
   watchInterval: optional(every, 'file: time between two looks at the file; 5s without it.', { ...inSeconds, aliases: ['watch-interval-secs'] }),
 }
 
-type Name = Exclude<keyof typeof fields & string, 'kind'>
+type Name = Exclude<keyof typeof fields, 'kind'>
 
 /** What each kind must have, and what it may have. */
 const settings: Readonly<Record<'dns' | 'consul' | 'kubernetes' | 'file' | 'static', { readonly needs: readonly Name[], readonly takes: readonly Name[] }>> = {
@@ -56,7 +56,7 @@ function checkKind (kind: keyof typeof settings, here: Here<typeof fields>): voi
   for (const name of needs) {
     if (!here.given(name)) here.report.error('CONFIG_MISSING', `${here.scope} needs '${name}' to ask ${kind}`, here.at)
   }
-  for (const name of Object.keys(fields) as (keyof typeof fields & string)[]) {
+  for (const name of Object.keys(fields) as (keyof typeof fields)[]) {
     if (name === 'kind' || !here.given(name) || needs.includes(name) || takes.includes(name)) continue
     here.report.error('CONFIG_CONTRADICTION', `'${written(name)}' of ${here.scope} means nothing for ${kind}`, here.where(name), `${kind} takes ${[...needs, ...takes].map(written).join(', ')}`)
   }

@@ -15,7 +15,7 @@ const inARow = integer(1, 1000)
 type Kind = 'http' | 'tcp' | 'grpc' | 'inference'
 
 const fields = {
-  type: optional(oneOf('http', 'tcp', 'grpc', 'inference'), 'What is tried: a request, a connection, gRPC\'s health service or a model server. Without it http when `path`, `expected-status` or `host` is given, tcp otherwise.'),
+  type: optional(oneOf('http', 'tcp', 'grpc', 'inference'), 'What is tried: a request, a connection, gRPC\'s health service or a model server. Without it the settings tell: http when there is a `path`, tcp when there is nothing of the kind.'),
   path: optional(urlPath, 'http: path that is asked for; /health without it.'),
   expectedStatus: list(statusRange, ['2xx'], 'http: codes that mean well.', { commas: true }),
   host: optional(host, 'http: host that is asked for; that of the target without it.'),
@@ -29,7 +29,7 @@ const fields = {
   unhealthyThreshold: setting(inARow, 3, 'Failed checks in a row after which it gets none.'),
 }
 
-type Name = keyof typeof fields & string
+type Name = keyof typeof fields
 
 const ofKind: Readonly<Record<Kind, readonly Name[]>> = {
   http: ['path', 'expectedStatus', 'host'],
@@ -37,6 +37,8 @@ const ofKind: Readonly<Record<Kind, readonly Name[]>> = {
   grpc: ['service'],
   inference: ['endpoint', 'expectedModels', 'readiness'],
 }
+
+const kinds = ['http', 'grpc', 'inference'] as const
 
 /** In what earlier versions had, the settings of a type stood in a block of its own. */
 const nestedType = {
@@ -57,7 +59,7 @@ export const healthCheck = optionalBlock(fields, 'Ask targets whether they are w
     unhealthy-threshold 3
 }`,
   build (value, here) {
-    const type: Kind = value.type ?? (ofKind.http.some(name => here.given(name)) ? 'http' : 'tcp')
+    const type: Kind = value.type ?? kinds.find(kind => ofKind[kind].some(name => here.given(name))) ?? 'tcp'
     if (here.clean) checkKind(type, here)
     return { ...value, type }
   },

@@ -34,8 +34,15 @@ const known = words<Policy>([...built, ...later], { also })
 
 const policy: ValueType<Policy> = { ...known, expected: `one of ${built.join(', ')}`, words: built, notBuiltWords: later }
 
-/** Cannot be picked by the first target of a sticky session: it would need one already. */
-const first = words(([...built, ...later] as const).filter(word => word !== 'sticky'), { also, refused: { sticky: 'the first target of a session cannot be found by a session' } })
+/** How the first target of a session is picked. */
+const first: ValueType<Policy> = {
+  ...known,
+  expected: 'a policy other than sticky',
+  parse (raw, context) {
+    const found = known.parse(raw, context)
+    return 'value' in found && found.value === 'sticky' ? { wrong: 'a session cannot begin with a session' } : found
+  },
+}
 
 const hashKey = textLike('client-ip, path, header:Name, cookie:Name or query:Name', /^(?:client[-_]ip|ip|path|(?:header|cookie|query):[!#$%&'*+.^_`|~0-9A-Za-z-]+)$/, '"client-ip", "header:X-Tenant"')
 

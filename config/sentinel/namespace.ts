@@ -47,7 +47,7 @@ const ownListener: typeof listeners = {
     for (const more of all.slice(1)) place.report.error('CONFIG_REPEATED', `${place.scope} has more than one listener`, more.at)
     if (all.length === 0) return []
     const [node] = given
-    return listeners.read([{ name: 'listeners', at: node?.at ?? place.at, args: [], props: [], children: all.map(withName) }], { ...place, name: 'listeners' })
+    return listeners.read([{ name: 'listeners', at: node?.at ?? place.at, args: [], props: [], children: all.slice(0, 1).map(withName) }], { ...place, name: 'listeners' })
   },
 }
 

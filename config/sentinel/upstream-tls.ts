@@ -1,21 +1,23 @@
-import type { KdlNode } from '../kdl/nodes.ts'
+import type { KdlEntry } from '../kdl/nodes.ts'
 import { optionalBlock } from '../schema/blocks.ts'
 import type { OlderForm } from '../schema/field.ts'
 import { notBuilt, optional, setting } from '../schema/fields.ts'
 import { bool, existingFile, text } from '../schema/values.ts'
+import { checkClientFiles } from './client-certificate.ts'
 import { flag } from './flag.ts'
 
-/** `verify #false` is `insecure-skip-verify #true`. What is no switch stays as it is, for the message about it. */
+/** `verify #false` is `insecure-skip-verify #true`. What is no switch stays what it is, for the message about it. */
 const verify: OlderForm = {
   doc: 'write insecure-skip-verify, which says the opposite',
-  into: (node: KdlNode) => [{ ...node, name: 'insecure-skip-verify', args: node.args.length === 0 ? [{ value: false, at: node.at }] : node.args.map(turnedRound) }],
+  when: node => node.args.every(entry => turnedRound(entry) !== undefined),
+  into: node => [{ ...node, name: 'insecure-skip-verify', args: node.args.length === 0 ? [{ value: false, at: node.at }] : node.args.map(entry => turnedRound(entry) ?? entry) }],
 }
 
-function turnedRound (entry: KdlNode['args'][number]): KdlNode['args'][number] {
+/** From the environment a switch comes as a text. */
+function turnedRound (entry: KdlEntry): KdlEntry | undefined {
   if (typeof entry.value === 'boolean') return { ...entry, value: !entry.value }
-  // From the environment a switch comes as a text.
   const word = entry.written === undefined || typeof entry.value !== 'string' ? undefined : entry.value.toLowerCase()
-  return word === 'true' || word === 'false' ? { ...entry, value: word === 'true' ? 'false' : 'true' } : entry
+  return word === 'true' || word === 'false' ? { ...entry, value: word === 'true' ? 'false' : 'true' } : undefined
 }
 
 export const upstreamTls = optionalBlock({
@@ -23,6 +25,7 @@ export const upstreamTls = optionalBlock({
   sni: optional(text, 'Name to ask for and to find in the certificate; the host of the target without it.', { aliases: ['server-name'] }),
   caCert: optional(existingFile, 'Authorities to trust, in PEM form, in place of the system\'s.', { aliases: ['ca-file'] }),
   insecureSkipVerify: flag('Accept any certificate. For experiments only.'),
+  verify: optional(bool, 'Older form of `insecure-skip-verify`, which says the opposite.', { aliases: ['verify-peer'] }),
   clientCert: notBuilt(optional(existingFile, 'Certificate to show to the target, in PEM form.')),
   clientKey: notBuilt(optional(existingFile, 'Private key of `client-cert`, in PEM form.')),
 }, 'Speak TLS to the targets.', {
@@ -32,13 +35,8 @@ export const upstreamTls = optionalBlock({
     ca-cert "/etc/sentinel/upstream-ca.pem"
 }`,
   build (value, here) {
-    const { enabled, ...tls } = value
-    for (const [one, other] of [['clientCert', 'client-key'], ['clientKey', 'client-cert']] as const) {
-      const missing = one === 'clientCert' ? 'clientKey' : 'clientCert'
-      if (here.given(one) && !here.given(missing)) {
-        here.report.error('CONFIG_CONTRADICTION', `${here.scope} has a '${one === 'clientCert' ? 'client-cert' : 'client-key'}' but no '${other}'`, here.where(one))
-      }
-    }
+    const { enabled, verify: _notSwitch, ...tls } = value
+    checkClientFiles({ caCert: value.caCert, clientCert: undefined, clientKey: undefined }, here)
     if (!enabled) return undefined
     if (value.insecureSkipVerify) here.report.warning('CONFIG_NO_EFFECT', `${here.scope} accepts any certificate: TLS protects nothing then`, here.where('insecureSkipVerify'))
     return tls

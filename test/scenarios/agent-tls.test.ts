@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { copyFileSync, readFileSync } from 'node:fs'
+import { createServer as createHttpsServer } from 'node:https'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { makeAuthority, type IssuedCertificate } from '../support/authority.ts'
 import { fromDist } from '../support/paths.ts'
@@ -113,6 +116,30 @@ test('an agent that speaks plain text where TLS is expected is not connected to'
   await sentinel.logged(({ event, state }) => event === 'agent-state' && state === 'backoff')
   assert.equal((await sentinel.request('/plain')).status, 503)
   assert.equal(upstream.heads(), 0)
+})
+
+test('whoever speaks TLS without HTTP/2 is no agent, and the log says so', async (t) => {
+  const { cert, key } = agentCertificate
+  const server = createHttpsServer({ cert: readFileSync(cert), key: readFileSync(key) }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => { server.close(); server.closeAllConnections() })
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const { sentinel } = await startWith(t, `grpc "https://127.0.0.1:${port}" { ca-cert "${authority.ca}" }; managed #false`)
+  await sentinel.logged(({ event, msg = '' }) => event === 'agent-state' && /HTTP\/2|protocol/.test(msg))
+  assert.equal((await sentinel.request('/old')).status, 503)
+})
+
+test('a reload reads the files anew, under the same names', async (t) => {
+  const port = await startAgent(t, agentCertificate)
+  const upstream = await startRecordingUpstream(t)
+  const kdl = siteWith(upstream.port, `agent "guard" { grpc "https://127.0.0.1:${port}" { ca-cert "ca.pem" }; managed #false }`, ['guard'])
+  const sentinel = await startSentinel(t, kdl, { files: { 'ca.pem': readFileSync(authority.ca, 'utf8') } })
+  await expectDecisions({ sentinel, upstream })
+  copyFileSync(stranger.ca, join(sentinel.folder, 'ca.pem'))
+  await sentinel.reload(kdl)
+  await sentinel.logged(({ event, msg = '' }) => event === 'agent-state' && /certificate is not accepted/.test(msg))
+  assert.equal((await sentinel.request('/after')).status, 503)
 })
 
 test('a program of the proxy serves at an address as well, with TLS of its own', async (t) => {
