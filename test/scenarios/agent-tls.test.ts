@@ -94,8 +94,11 @@ test('an agent that asks for the proxy\'s certificate gets it, and refuses a pro
   const port = await startAgent(t, agentCertificate, authority.ca)
   const pair = `client-cert "${proxyCertificate.cert}"; client-key "${proxyCertificate.key}"`
   await expectDecisions(await startWith(t, `grpc "https://127.0.0.1:${port}" { ca-cert "${authority.ca}"; ${pair} }; managed #false`))
+  const { cert, key } = stranger.issue('intruder', 'DNS:proxy.test')
+  const intruder = await startWith(t, `grpc "https://127.0.0.1:${port}" { ca-cert "${authority.ca}"; client-cert "${cert}"; client-key "${key}" }; managed #false`)
+  await intruder.sentinel.logged(({ event, msg = '' }) => event === 'agent-state' && /certificate of the proxy/.test(msg))
   const { sentinel } = await startWith(t, `grpc "https://127.0.0.1:${port}" { ca-cert "${authority.ca}" }; managed #false`)
-  await sentinel.logged(({ event, state }) => event === 'agent-state' && state === 'backoff')
+  await sentinel.logged(({ event, msg = '' }) => event === 'agent-state' && /certificate of the proxy/.test(msg))
   assert.equal((await sentinel.request('/no-certificate')).status, 503)
 })
 
@@ -113,7 +116,7 @@ test('an agent that speaks plain text where TLS is expected is not connected to'
     if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit')
   })
   const { sentinel, upstream } = await startWith(t, `grpc "https://127.0.0.1:${port}" { ca-cert "${authority.ca}" }; managed #false`)
-  await sentinel.logged(({ event, state }) => event === 'agent-state' && state === 'backoff')
+  await sentinel.logged(({ event, msg }) => event === 'agent-state' && msg === 'it does not speak TLS')
   assert.equal((await sentinel.request('/plain')).status, 503)
   assert.equal(upstream.heads(), 0)
 })
@@ -126,7 +129,7 @@ test('whoever speaks TLS without HTTP/2 is no agent, and the log says so', async
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   const { sentinel } = await startWith(t, `grpc "https://127.0.0.1:${port}" { ca-cert "${authority.ca}" }; managed #false`)
-  await sentinel.logged(({ event, msg = '' }) => event === 'agent-state' && /HTTP\/2|protocol/.test(msg))
+  await sentinel.logged(({ event, msg }) => event === 'agent-state' && msg === 'it speaks TLS, but not HTTP/2')
   assert.equal((await sentinel.request('/old')).status, 503)
 })
 
