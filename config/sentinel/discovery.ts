@@ -1,5 +1,6 @@
 import { address, addressOrUrl } from '../schema/address.ts'
 import { optionalBlock } from '../schema/blocks.ts'
+import { settingName } from '../schema/field.ts'
 import { list, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
@@ -54,7 +55,7 @@ export const discovery = optionalBlock(fields, 'Find the targets by asking someb
 function checkKind (kind: keyof typeof settings, here: Here<typeof fields>): void {
   const { needs, takes } = settings[kind]
   for (const name of needs) {
-    if (!here.given(name)) here.report.error('CONFIG_MISSING', `${here.scope} needs '${name}' to ask ${kind}`, here.at)
+    if (!here.given(name)) here.report.error('CONFIG_MISSING', `${here.scope} needs '${written(name)}' to ask ${kind}`, here.at)
   }
   for (const name of Object.keys(fields) as (keyof typeof fields)[]) {
     if (name === 'kind' || !here.given(name) || needs.includes(name) || takes.includes(name)) continue
@@ -62,6 +63,6 @@ function checkKind (kind: keyof typeof settings, here: Here<typeof fields>): voi
   }
 }
 
-function written (name: string): string {
-  return name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+function written (name: Name): string {
+  return settingName(name, fields[name])
 }

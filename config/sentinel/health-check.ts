@@ -1,5 +1,6 @@
 import type { KdlNode } from '../kdl/nodes.ts'
 import { optionalBlock } from '../schema/blocks.ts'
+import { settingName } from '../schema/field.ts'
 import { list, optional, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
@@ -42,9 +43,16 @@ const kinds = ['http', 'grpc', 'inference'] as const
 
 /** In what earlier versions had, the settings of a type stood in a block of its own. */
 const nestedType = {
-  doc: 'the settings stand beside the type',
+  doc: 'the settings stand beside the type, each on a line of its own',
   when: (node: KdlNode): boolean => node.children !== undefined,
-  into: (node: KdlNode): KdlNode[] => [{ ...node, children: undefined }, ...node.children ?? []],
+  into: (node: KdlNode): KdlNode[] => [{ ...node, children: undefined }, ...(node.children ?? []).flatMap(oneEach)],
+}
+
+/** Their documentation has `path "/health" expected-status 200` on one line, without anything between the two. */
+function oneEach (node: KdlNode): KdlNode[] {
+  const [value, name, ...rest] = node.args
+  if (value === undefined || name === undefined || rest.length === 0 || !ofKind.http.some(key => name.value === settingName(key, fields[key]))) return [node]
+  return [{ ...node, args: [value] }, { ...node, name: String(name.value), at: name.at, args: rest, props: [], children: undefined }]
 }
 
 export const healthCheck = optionalBlock(fields, 'Ask targets whether they are well, and leave out those that are not.', {
@@ -70,7 +78,6 @@ function checkKind (type: Kind, here: Here<typeof fields>): void {
     if (kind === type) continue
     const stray = names.find(name => here.given(name))
     if (stray === undefined) continue
-    const written = stray.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-    here.report.error('CONFIG_CONTRADICTION', `'${written}' of ${here.scope} means nothing for a check of type ${type}`, here.where(stray), `write type "${kind}"`)
+    here.report.error('CONFIG_CONTRADICTION', `'${settingName(stray, fields[stray])}' of ${here.scope} means nothing for a check of type ${type}`, here.where(stray), `write type "${kind}"`)
   }
 }

@@ -65,6 +65,7 @@ describe('upstreams', () => {
       'health-check { type "http" { path "/h"; expected-status 200 }; interval-secs 10; timeout-secs 2 }',
       'health-check type="http" path="/h" expected-status="200" interval-secs=10 timeout-secs=2',
       'health-check { path "/h"; expected-status "200-200"; interval-ms 10000; timeout 2 }',
+      'health-check { type "http" { path "/h" expected-status 200 }; interval-secs 10; timeout 2 }',
       'health-check "HTTP" { path "/h"; expected-status "200"; timeout "2s" }',
     ])
     assert.deepEqual([found?.type, found?.path, found?.expectedStatus, found?.interval, found?.timeout], ['http', '/h', [{ from: 200, to: 200 }], 10_000, 2_000])
