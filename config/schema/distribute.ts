@@ -46,7 +46,7 @@ export function distribute (fields: Fields, { args = [], older = {} }: Pick<Row,
   }
   const insert = (node: KdlNode): void => {
     const key = names.get(node.name)
-    if (key === undefined) throw new Error(`an older form was turned into '${node.name}', which nobody declared`)
+    if (key === undefined) return strays.unknown?.(node)
     const [first, ...more] = given.get(key) ?? []
     const shape = fields[key]?.row.shape
     // Two settings that stood alone come into one block: `path` and `host` of a route into `matches`, whether it stands before or after them.

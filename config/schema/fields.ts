@@ -172,13 +172,13 @@ export function anything (doc: string, options: NotBuiltOptions = {}): NotBuiltF
 const absent = { value: undefined }
 
 /** A setting or block that is declared in full, and has no effect in this version: it is checked, and reported as not in effect. */
-export function notBuilt<T> (field: Field<T>, options: Pick<NotBuiltOptions, 'refuse'> = {}): NotBuiltField<T> {
+export function notBuilt<T> (field: Field<T>, options: Pick<NotBuiltOptions, 'refuse' | 'quiet'> = {}): NotBuiltField<T> {
   return {
     notBuilt: true,
     row: { ...field.row, notBuilt: true },
     read (given, place) {
       const read = given.length > 0 ? field.read(given, place) : undefined
-      for (const node of given) {
+      for (const node of options.quiet === true ? [] : given) {
         // Switching off what is off is in effect.
         const isOff = field.row.default === '#false' || field.row.args?.[0] === 'enabled'
         if (!isOff || node.args[0]?.value !== false) notInEffect(node, place, options.refuse === true)

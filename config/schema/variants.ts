@@ -6,6 +6,7 @@ import { namedNodes } from './blocks.ts'
 import type { Field, Fields, Infer, OlderForms, Place } from './field.ts'
 import { kebab, placeInsideNamed, unreadable } from './field.ts'
 import { setting } from './fields.ts'
+import type { Here } from './read-block.ts'
 import { readBlock } from './read-block.ts'
 import { anyText } from './values.ts'
 
@@ -24,6 +25,8 @@ export interface Variants<C extends Fields, V extends Readonly<Record<string, Fi
   /** What each variant is for, and what somebody would write: a whole thing of its kind, with its name. */
   readonly docs?: Readonly<Record<keyof V & string, string>>
   readonly examples?: Readonly<Record<keyof V & string, string>>
+  /** What the settings of a variant say of one another. */
+  readonly checks?: { readonly [K in keyof V]?: (value: Infer<V[K]>, here: Here<V[K]>) => void }
 }
 
 /** A union that the tag tells apart. What is not built has only its name. */
@@ -52,7 +55,8 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
         const word = chosen(rest, here, variants)
         if (word === undefined) continue
         const older = variants.older?.[word]
-        const members = readBlock<Fields, object, object>(fieldsOf(word), rest, here, older === undefined ? {} : { older })
+        const options = { ...older === undefined ? {} : { older }, build: checked(variants, word) }
+        const members = readBlock<Fields, object, object>(fieldsOf(word), rest, here, options)
         if (members === unreadable) continue
         // The members were read by the fields of the variant that `type` names. What is not built has none that anybody could read.
         found.push({ ...later.has(word) ? {} : members, id, at, type: word } as VariantOf<C, V, N> & Named)
@@ -63,7 +67,16 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
   }
 }
 
-type AnyVariants = Variants<Fields, Readonly<Record<string, Fields>>, string>
+/** The fields of a variant were read by its declaration: its check takes what they gave. */
+function checked<C extends Fields, V extends Readonly<Record<string, Fields>>, N extends string> (variants: Variants<C, V, N>, word: string) {
+  const check = variants.checks?.[word] as ((value: object, here: Here<Fields>) => void) | undefined
+  return (value: object, here: Here<Fields>): object => {
+    check?.(value, here)
+    return value
+  }
+}
+
+type AnyVariants = Omit<Variants<Fields, Readonly<Record<string, Fields>>, string>, 'checks'>
 
 function chosen (node: Pick<KdlNode, 'at' | 'props' | 'children'>, place: Place, variants: AnyVariants): string | undefined {
   const tag = kebab(variants.tag)

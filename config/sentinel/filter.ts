@@ -1,23 +1,38 @@
-import { anything, list, optional } from '../schema/fields.ts'
-import { durationWithin } from '../schema/quantities.ts'
-import { ref } from '../schema/values.ts'
 import { namedVariants } from '../schema/variants.ts'
-import { failureMode, mode } from './agent.ts'
+import { agentFilter } from './filter-agent.ts'
+import { checkCors, corsFilter } from './filter-cors.ts'
+import { checkGeo, geoFilter } from './filter-geo.ts'
+import { checkHeaders, headersFilter } from './filter-headers.ts'
+import { checkTimeout, compressFilter, logFilter, timeoutFilter } from './filter-plain.ts'
+import { checkRateLimit, olderRateLimit, rateLimitFilter } from './filter-rate-limit.ts'
+import { checkElsewhere, redirectFilter, urlRewriteFilter } from './filter-redirect.ts'
 
 export const filters = namedVariants('filter', {
   tag: 'type',
   common: {},
   of: {
-    agent: {
-      agents: list(ref('agent'), [], 'Agents to ask, in this order.', { min: 1, name: 'agent', aliases: ['agents'] }),
-      failureMode: optional(failureMode, 'In place of the agents\' own.'),
-      timeout: optional(durationWithin('1ms'), 'In place of the agents\' own.', { aliases: ['timeout-ms'] }),
-      mode: optional(mode, 'In place of the agents\' own.'),
-      phase: anything('Ask about requests, answers or both. Use the agent\'s `events`.'),
-      inspectBody: anything('Use the agent\'s `events`.'),
-      maxBodyBytes: anything('Use the agent\'s `max-request-body-size`.'),
-    },
-    'rate-limit': {}, headers: {}, compress: {}, cors: {}, timeout: {}, log: {}, geo: {}, redirect: {}, 'url-rewrite': {},
+    agent: agentFilter,
+    'rate-limit': rateLimitFilter,
+    headers: headersFilter,
+    compress: compressFilter,
+    cors: corsFilter,
+    timeout: timeoutFilter,
+    log: logFilter,
+    geo: geoFilter,
+    redirect: redirectFilter,
+    'url-rewrite': urlRewriteFilter,
   },
   notBuilt: ['rate-limit', 'headers', 'compress', 'cors', 'timeout', 'log', 'geo', 'redirect', 'url-rewrite'],
-}, 'Steps that routes can name.')
+  also: { ratelimit: 'rate-limit', compression: 'compress', logging: 'log', header: 'headers', rewrite: 'url-rewrite' },
+  older: { 'rate-limit': olderRateLimit },
+  checks: {
+    'rate-limit': checkRateLimit, headers: checkHeaders, cors: checkCors, timeout: checkTimeout, geo: checkGeo, redirect: checkElsewhere, 'url-rewrite': checkElsewhere,
+  },
+}, 'Steps that routes can name.', {
+  example: `filter "limit" {
+    type "rate-limit"
+    max-rps 100
+    burst 20
+    key "client-ip"
+}`,
+})

@@ -36,6 +36,7 @@ filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; time
 agents {
   agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "buffer"; response-body-mode "stream"; config { a 1 } }
   agent "direct" { grpc "127.0.0.1:9"; managed #false }
+  agent "secure" { grpc "https://127.0.0.1:9" { ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; server-name "a.test" }; managed #false }
 }
 observability { access-log { file "${folder}/access.log"; format "common" }; metrics { address "127.0.0.1:0" } }
 evidence { file "${folder}/evidence.jsonl" }
