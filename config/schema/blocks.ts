@@ -195,10 +195,11 @@ interface Printable extends FieldOptions {
 }
 
 /** The printable part of a block's options. */
-function plain ({ name, aliases, since, example, args, older }: Printable): Printable {
+function plain ({ name, aliases, mistaken, since, example, args, older }: Printable): Printable {
   return {
     ...(name === undefined ? {} : { name }),
     ...(aliases === undefined ? {} : { aliases }),
+    ...(mistaken === undefined ? {} : { mistaken }),
     ...(since === undefined ? {} : { since }),
     ...(example === undefined ? {} : { example }),
     ...(args === undefined ? {} : { args }),

@@ -50,7 +50,7 @@ export function distribute (fields: Fields, { args = [], older = {} }: Pick<Row,
     const [first, ...more] = given.get(key) ?? []
     const shape = fields[key]?.row.shape
     // Two settings that stood alone come into one block: `path` and `host` of a route into `matches`, whether it stands before or after them.
-    if (first !== undefined && node.children !== undefined && node.args.length === 0 && (shape === 'block' || shape === 'map')) {
+    if (first !== undefined && node.children !== undefined && saysNoMore(node, first) && (shape === 'block' || shape === 'map')) {
       given.set(key, [{ ...first, props: [...first.props, ...node.props], children: [...first.children ?? [], ...node.children] }, ...more])
     } else {
       give(key, node)
@@ -60,6 +60,11 @@ export function distribute (fields: Fields, { args = [], older = {} }: Pick<Row,
   for (const child of content.children ?? []) take(child)
   for (const node of made) insert(node)
   return given
+}
+
+/** Its values, if it has any, are those of the other node. */
+function saysNoMore ({ args }: KdlNode, other: KdlNode): boolean {
+  return args.length === 0 || (args.length === other.args.length && args.every(({ value }, index) => value === other.args[index]?.value))
 }
 
 export function nodeOfProp (prop: KdlProp): KdlNode {

@@ -10,6 +10,8 @@ export interface FieldOptions {
   /** Name in the file, where it is not the member's name in kebab case: `target` for `targets`. */
   readonly name?: string
   readonly aliases?: readonly Alias[]
+  /** Names that are mistaken for it: refused, and this one is suggested. */
+  readonly mistaken?: readonly string[]
   /** Version that brought the setting; the first one unless given. */
   readonly since?: string
   /** Of a block: what somebody would write, as it stands in the block around it. The reference shows it, a test loads it. */

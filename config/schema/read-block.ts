@@ -41,7 +41,10 @@ export interface BlockOptions<F extends Fields, V, T> extends FieldOptions {
   readonly older?: OlderForms
 }
 
-/** Reads everything a block holds: values after its name, properties and children. What nobody declared is a problem. `extra`: members beside the declared ones. */
+/**
+ * Reads everything a block holds: values after its name, properties and children. What nobody declared is a problem.
+ * `extra`: members beside the declared ones.
+ */
 export function readBlock<F extends Fields, V, T> (
   fields: F, content: Content, place: Place, options: BlockOptions<F, V, T> = {}, extra?: object,
 ): T | typeof unreadable {
@@ -69,7 +72,8 @@ export function readBlock<F extends Fields, V, T> (
   // `value` has one member for each field, made by that field: this is what V says, which no type checker can follow through a loop.
   const typed = value as V
   if (options.build === undefined) return typed as unknown as T
-  return options.build(typed, { ...hereOf<F>(given, content, place, place.report.errors === before && meant.size === 0), unbuilt: name => unbuilt[name] as Unbuilt<F[typeof name]> })
+  const here = hereOf<F>(given, content, place, place.report.errors === before && meant.size === 0)
+  return options.build(typed, { ...here, unbuilt: name => unbuilt[name] as Unbuilt<F[typeof name]> })
 }
 
 interface Shaped {
@@ -124,6 +128,11 @@ function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, conten
 /** Reports it, and gives the member it was probably meant for. */
 function unknown (node: KdlNode, fields: Fields, place: Place): string | undefined {
   const names = namesOf(fields)
+  const mistaken = Object.entries(fields).find(([, { row }]) => row.mistaken?.includes(node.name))
+  if (mistaken !== undefined) {
+    place.report.error('CONFIG_UNKNOWN_SETTING', `unknown setting '${node.name}' in ${place.scope}`, node.at, `write '${settingName(...mistaken)}'`)
+    return mistaken[0]
+  }
   const nameOfKey = (key: string): string => {
     const field = fields[key]
     return field === undefined ? key : settingName(key, field)

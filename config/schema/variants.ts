@@ -46,7 +46,10 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
   return {
     row: {
       ...options, shape: 'blocks', doc, kind, fields: variants.common,
-      variants: { tag: variants.tag, of: variants.of, notBuilt: [...later], also: variants.also ?? {}, older: variants.older ?? {}, docs: variants.docs ?? {}, examples: variants.examples ?? {} },
+      variants: {
+        tag: variants.tag, of: variants.of, notBuilt: [...later],
+        also: variants.also ?? {}, older: variants.older ?? {}, docs: variants.docs ?? {}, examples: variants.examples ?? {},
+      },
     },
     read (given, place) {
       const found: (VariantOf<C, V, N> & Named)[] = []

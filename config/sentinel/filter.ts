@@ -2,7 +2,7 @@ import { namedVariants } from '../schema/variants.ts'
 import { agentFilter } from './filter-agent.ts'
 import { checkCors, corsFilter } from './filter-cors.ts'
 import { checkGeo, geoFilter } from './filter-geo.ts'
-import { checkHeaders, headersFilter } from './filter-headers.ts'
+import { checkHeaders, headersFilter, olderHeaders } from './filter-headers.ts'
 import { checkTimeout, compressFilter, logFilter, timeoutFilter } from './filter-plain.ts'
 import { checkRateLimit, olderRateLimit, rateLimitFilter } from './filter-rate-limit.ts'
 import { checkElsewhere, redirectFilter, urlRewriteFilter } from './filter-redirect.ts'
@@ -24,7 +24,7 @@ export const filters = namedVariants('filter', {
   },
   notBuilt: ['rate-limit', 'headers', 'compress', 'cors', 'timeout', 'log', 'geo', 'redirect', 'url-rewrite'],
   also: { ratelimit: 'rate-limit', compression: 'compress', logging: 'log', header: 'headers', rewrite: 'url-rewrite' },
-  older: { 'rate-limit': olderRateLimit },
+  older: { 'rate-limit': olderRateLimit, headers: olderHeaders },
   checks: {
     'rate-limit': checkRateLimit, headers: checkHeaders, cors: checkCors, timeout: checkTimeout, geo: checkGeo, redirect: checkElsewhere, 'url-rewrite': checkElsewhere,
   },

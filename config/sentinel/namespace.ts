@@ -36,7 +36,7 @@ function keep (report: Report, part: NamespacePart): void {
 /** As those of the whole, which must have one: these need not. */
 const ownListeners: typeof listeners = {
   ...listeners,
-  read: (given, place) => given.length === 0 ? [] : listeners.read(given, place),
+  read: (given, place) => given.every(node => node.children?.length === 0) ? [] : listeners.read(given, place),
 }
 
 /** A service has one listener, which needs no name. */

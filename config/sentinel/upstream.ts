@@ -29,7 +29,7 @@ const targets = blocks({
   priority: notBuilt(setting(integer(0, 1000), 0, 'Targets with a higher number are used only when all with a lower one fail.')),
   backup: notBuilt(flag('Use it only when the others fail.')),
   metadata: notBuilt(map(fact, 'Facts about it, for balancing.', { example: 'metadata { zone "eu-1"; version "v2" }' })),
-}, 'A server.', { name: 'target', args: ['address'], within: ['targets'], aliases: ['server'], example: 'target "10.0.0.1:8080" weight=3' })
+}, 'A server.', { name: 'target', args: ['address'], within: ['targets'], mistaken: ['server'], example: 'target "10.0.0.1:8080" weight=3' })
 
 /** Seconds, where old files write a number without a unit. */
 const inSeconds = { bareUnitMs: 1000 }

@@ -140,7 +140,7 @@ describe('upstreams', () => {
 
   test('a target says more about itself', () => {
     configOf(`${start}upstreams { upstream "app" { target "a:1" { weight 2; max-requests 100; priority 1; backup; zone "eu"; metadata { zone "eu"; cores 4; spot #true } }
-      server address="b:1"; targets { target { address "c:1" }; server "d:1" }; slow-start { enabled #true; duration-secs 60 }; connection-draining { enabled #true; timeout-secs 30 }
+      target address="b:1"; targets { target { address "c:1" }; target "d:1" }; slow-start { enabled #true; duration-secs 60 }; connection-draining { enabled #true; timeout-secs 30 }
       http-version { min-version "1.1"; max-version 2; h2-ping-interval-secs 30; max-h2-streams 50 }
       connection-pool { max-connections 10; max-idle-connections 5; max-lifetime-secs 300; idle-timeout 60 } } }`)
   })
