@@ -65,7 +65,7 @@ export function readBlock<F extends Fields, V, T> (
   // `value` has one member for each field, made by that field: this is what V says, which no type checker can follow through a loop.
   const typed = value as V
   if (options.build === undefined) return typed as unknown as T
-  return options.build(typed, hereOf(given, content, place, place.report.errors === before && meant.size === 0))
+  return options.build(typed, hereOf(fields, given, content, place, place.report.errors === before && meant.size === 0))
 }
 
 function tooMany (entry: KdlEntry, args: readonly string[], place: Place): void {
@@ -73,7 +73,7 @@ function tooMany (entry: KdlEntry, args: readonly string[], place: Place): void 
   else place.report.error('CONFIG_EXTRA', `${place.scope} takes ${args.length === 1 ? 'one value' : `${args.length} values`}`, entry.at)
 }
 
-function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, content: Content, place: Place, clean: boolean): Here<F> {
+function hereOf<F extends Fields> (fields: F, given: ReadonlyMap<string, KdlNode[]>, content: Content, place: Place, clean: boolean): Here<F> {
   return {
     at: content.at,
     scope: place.scope,
@@ -81,7 +81,11 @@ function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, conten
     names: place.names,
     report: place.report,
     clean,
-    given: name => given.has(name),
+    given (name) {
+      if (given.has(name)) return true
+      place.report.leftOut(fields, content.at, name)
+      return false
+    },
     where (name) {
       const node = given.get(name)?.[0]
       return node === undefined ? content.at : node.args[0]?.at ?? node.at

@@ -36,7 +36,8 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
   return result.value
 }
 
-function parseWithUnit<T> (type: ValueType<T>, entry: KdlEntry, context: ValueContext, options: ReadOptions): Fit<T> | Mismatch {
+/** As the type reads it, and as the unit in the name it was given under says. */
+export function parseWithUnit<T> (type: ValueType<T>, entry: KdlEntry, context: ValueContext, options: ReadOptions): Fit<T> | Mismatch {
   const unit = options.as === undefined ? undefined : unitInName(options.as, type.quantity)
   const digits = context.lenient && typeof entry.value === 'string' && /^\d+$/.test(entry.value)
   const plain = typeof entry.value === 'number' || digits ? Number(entry.value) : undefined

@@ -24,6 +24,7 @@ export class Report {
   readonly #whole: Fields | undefined
   readonly #names = new Map<string, Map<string, Position>>()
   readonly #references: Reference[] = []
+  readonly #leftOut = new Map<Fields, Set<string>>()
 
   /** `whole` is what is read altogether: a setting in the wrong block is told where it belongs. */
   constructor (whole?: Fields) {
@@ -59,6 +60,17 @@ export class Report {
     }
     this.add('error', 'CONFIG_DUPLICATE_ID', `there are two ${kind}s named '${id}'`, at, { related: { message: 'the first one is', position: first } })
   }
+
+  /** A block's own checks asked whether a setting is given, and it is not. */
+  leftOut (fields: Fields, at: Position, key: string): void {
+    let keys = this.#leftOut.get(fields)
+    if (keys === undefined) this.#leftOut.set(fields, keys = new Set())
+    keys.add(placeAndKey(at, key))
+  }
+
+  /** Whether leaving out this setting of the block at `at` may mean something else than writing its default. */
+  readonly absenceCounts = (fields: Fields, at: Position, key: string): boolean =>
+    this.#leftOut.get(fields)?.has(placeAndKey(at, key)) === true
 
   /** A name to be looked up when everything is read. The first of the kinds is what a message calls it. */
   refer (kinds: readonly string[], entry: KdlEntry, id: string, { scope, names }: Pick<Place, 'scope' | 'names'>, exports = false): void {
@@ -125,6 +137,10 @@ export class Report {
       return own !== '' && full.startsWith(own) ? [full.slice(own.length)] : [full]
     })
   }
+}
+
+function placeAndKey ({ file, line, column }: Position, key: string): string {
+  return `${line}:${column}:${key}:${file}`
 }
 
 function qualified (names: string, id: string): string {

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import type { KdlNode } from '../kdl/nodes.ts'
 import { maxTextLength, parseKdl } from '../kdl/parse.ts'
 import type { Problem } from '../kdl/position.ts'
 import { inOrder, wholeFile } from '../kdl/position.ts'
@@ -27,12 +28,16 @@ export interface Loaded {
   readonly sources: ReadonlyMap<string, string>
   /** Values that came from the environment or from files: nothing may print them. */
   readonly secrets: ReadonlySet<string>
+  /** What was read, of all files, for those who look into the text itself; empty when there is nothing readable. */
+  readonly nodes: readonly KdlNode[]
+  /** Whether leaving out a setting may mean something else than writing its default. */
+  readonly absenceCounts: Report['absenceCounts']
 }
 
 /** Reads and checks a configuration. Never throws for what is in it. Positions carry `file` as it was given. */
 export async function loadConfig (file: string, options: LoadOptions): Promise<Loaded> {
   const read = await readText(file)
-  if (typeof read !== 'string') return { config: undefined, problems: [read], files: [], sources: new Map(), secrets: new Set() }
+  if (typeof read !== 'string') return { config: undefined, problems: [read], files: [], sources: new Map(), secrets: new Set(), nodes: [], absenceCounts: () => false }
   return { ...checkText(read, file, options), files: [resolve(file)] }
 }
 
@@ -46,16 +51,17 @@ export function checkText (text: string, file: string, options: LoadOptions): Lo
   // A broken structure gives no nodes: what would be missing then is not worth telling.
   const readable = syntax.nodes.length > 0 || syntax.problems.length === 0
   let config: SentinelConfig | undefined
+  let nodes: readonly KdlNode[] = []
   if (readable) {
     const textOnly = options.textOnly === true
-    const nodes = substitute(syntax.nodes, { env: options.env, textOnly, problems: report.problems, secrets })
+    nodes = substitute(syntax.nodes, { env: options.env, textOnly, problems: report.problems, secrets })
     const read = readFields(table, nodes, report, file, { textOnly })
     report.resolveReferences()
     if (read !== undefined) config = checkWhole(read, report)
   }
   const problems = inOrder(presentable(report.problems, syntax.problems, file, secrets))
   const refused = problems.some(problem => problem.severity === 'error')
-  return { config: refused ? undefined : config, problems, files: [], sources, secrets }
+  return { config: refused ? undefined : config, problems, files: [], sources, secrets, nodes, absenceCounts: report.absenceCounts }
 }
 
 /** Leaves out follow-up errors on lines that are not valid KDL, and puts the file's name as it was given into every position. */

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import { connect } from 'node:net'
-import { builtInAgents, type AgentConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig } from '../../config/sentinel/index.ts'
 import { connectAgent, type AgentClient } from '../decisions/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { packageFile } from './package-file.ts'
+import { agentCommand, agentConfiguration } from './agent-identity.ts'
 import { superviseProgram, type Program } from './supervisor.ts'
 
 export interface AgentSurroundings {
@@ -33,18 +32,6 @@ export interface AgentRuntime {
   close (deadline: AbortSignal): Promise<void>
 }
 
-/** What makes an agent another one: a change of anything else is a new configuration for the same agent. */
-export function agentIdentity (agent: AgentConfig): unknown {
-  const { id, type, transport, managed, command, env, events, connections, maxConcurrentCalls, maxQueuedCalls, restart } = agent
-  return { id, type, transport, managed, command, env, events, connections, maxConcurrentCalls, maxQueuedCalls, restart }
-}
-
-/** The `config {}` block as the agent gets it, and a name for it. */
-export function agentConfiguration (agent: AgentConfig): { readonly json: string, readonly version: string } {
-  const json = JSON.stringify(agent.config?.json ?? {})
-  return { json, version: createHash('sha256').update(json).digest('hex').slice(0, 12) }
-}
-
 /** Long enough for an agent that is there; nobody knows when one that is not will come. */
 const externalMs = 500
 
@@ -54,7 +41,7 @@ const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_ENV', 
 export function openAgent (agent: AgentConfig, around: AgentSurroundings): AgentRuntime {
   const { log, metrics } = around
   const own = log.child({ component: 'agent', agent: agent.id })
-  const command = agent.command.length > 0 ? agent.command : builtInCommand(agent.type)
+  const command = agentCommand(agent)
   const mayManage = agent.managed !== false && command !== undefined && agent.transport.kind === 'unix'
   const socket = agent.transport.kind === 'unix' ? agent.transport.path ?? around.newSocket() : undefined
   const { json, version } = agentConfiguration(agent)
@@ -129,10 +116,6 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
       metrics.agentGone(agent.id)
     },
   }
-}
-
-function builtInCommand (type: string): readonly string[] | undefined {
-  return builtInAgents.has(type) ? [process.execPath, packageFile('dist', 'agents', type, 'main.js')] : undefined
 }
 
 function inherited (env: AgentSurroundings['env']): Record<string, string> {
