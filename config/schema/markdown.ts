@@ -1,12 +1,12 @@
 import type { Field, Fields, Row } from './field.ts'
 import { kebab, settingName } from './field.ts'
 
-/** Reference pages: a table for each block. `level` is the level of the first heading. */
-export function toMarkdown (fields: Fields, level = 2): string {
+/** Reference pages: a table for each block. `level` is the level of the first heading, `path` what is around them. */
+export function toMarkdown (fields: Fields, level = 2, path: readonly string[] = []): string {
   const out: string[] = []
   const top = Object.entries(fields).filter(([, field]) => fieldsOf(field) === undefined)
   if (top.length > 0) out.push(tableOf(Object.fromEntries(top)))
-  writeBlocks(fields, [], level, out)
+  writeBlocks(fields, path, level, out)
   return out.join('\n').replace(/\n{3,}/g, '\n\n').trimEnd() + '\n'
 }
 

@@ -67,22 +67,22 @@ export function checkText (text: string, file: string, options: LoadOptions): Lo
 /** Leaves out follow-up errors on lines that are not valid KDL, and puts the file's name as it was given into every position. */
 function presentable (problems: readonly Problem[], syntax: readonly Problem[], file: string, secrets: ReadonlySet<string>): Problem[] {
   const lines = new Set(syntax.map(problem => problem.position.line))
-  const hidden = [...secrets].filter(secret => secret.length >= 4).sort((a, b) => b.length - a.length)
   const kept = problems.filter(problem => syntax.includes(problem) || !lines.has(problem.position.line))
   return kept.map(problem => {
     const { hint, position } = problem
     return {
       ...problem,
-      message: withheld(problem.message, hidden),
-      ...(hint === undefined ? {} : { hint: withheld(hint, hidden) }),
+      message: withheld(problem.message, secrets),
+      ...(hint === undefined ? {} : { hint: withheld(hint, secrets) }),
       position: { ...position, file },
     }
   })
 }
 
 /** The last net: messages are made without such values in the first place. */
-function withheld (text: string, secrets: readonly string[]): string {
-  return secrets.reduce((shown, secret) => shown.replaceAll(secret, '(withheld)'), text)
+export function withheld (text: string, secrets: ReadonlySet<string>): string {
+  const hidden = [...secrets].filter(secret => secret.length >= 4).sort((a, b) => b.length - a.length)
+  return hidden.reduce((shown, secret) => shown.replaceAll(secret, '(withheld)'), text)
 }
 
 async function readText (file: string): Promise<string | Problem> {

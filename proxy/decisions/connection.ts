@@ -10,7 +10,7 @@ import { configureAgent, describeAgent, Incompatible } from './handshake.ts'
 import { watchHealth } from './health-watch.ts'
 import { keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
-import type { AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
+import type { AgentConfiguration, AgentTarget, ProtocolFault, Settings } from './settings.ts'
 
 /** Window for what the agent sends, for its stream and for the connection: several replies with bodies at once do not wait for it. */
 const streamWindowBytes = 4 * 1024 * 1024
@@ -66,7 +66,7 @@ export class AgentConnection {
       },
       onOverfull: () => this.lose(gone('the agent does not read what it is sent')),
     })
-    this.#session = open(settings)
+    this.#session = openSession(settings.target)
     this.#watch = keepalive(this.#session, settings, {
       onStalled: () => {
         if (this.state === 'ready' || this.state === 'not-serving') this.#become('stalled', `no answer to a ping in ${settings.pingTimeoutMs} ms`)
@@ -223,7 +223,8 @@ export class AgentConnection {
   }
 }
 
-function open ({ target }: Settings): ClientHttp2Session {
+/** A connection to an agent; its `error` and `close` are the caller's to hear. */
+export function openSession (target: AgentTarget): ClientHttp2Session {
   const options = { settings: { enablePush: false, initialWindowSize: streamWindowBytes }, maxSessionMemory: 64 }
   if ('path' in target) return connectSession('http://localhost', { ...options, createConnection: () => connectSocket(target.path) })
   const { host, port, tls } = target
