@@ -2,7 +2,7 @@ import type { KdlEntry, KdlNode, KdlValue } from './nodes.ts'
 
 /** A value as KDL. `written` texts have `${…}` that counts; in any other text a `${` stands for itself. */
 export function kdlValue (value: KdlValue, written = false): string {
-  if (typeof value === 'string') return kdlString(written ? value : value.replaceAll('${', '$${'))
+  if (typeof value === 'string') return kdlString(written ? value : value.replaceAll('${', () => '$${'))
   if (value === null) return '#null'
   if (typeof value === 'boolean') return value ? '#true' : '#false'
   if (Number.isFinite(value)) return Object.is(value, -0) ? '-0.0' : String(value).replace(/e\+?/, 'e')

@@ -1,5 +1,5 @@
+import type { JsonObject, JsonValue } from '../kdl/json.ts'
 import type { Position } from '../kdl/position.ts'
-import { kdlHead } from '../kdl/write.ts'
 import { valueText } from './effective-print.ts'
 import { givenValue } from './effective-value.ts'
 import type { Effective, EffectiveBlock, EffectiveSetting } from './effective.ts'
@@ -46,15 +46,30 @@ function compareMembers (old: Keyed, next: Keyed, scope: readonly string[]): Cha
 
 function compareOne (before: Effective, after: Effective, scope: readonly string[]): Change[] {
   if (before.kind === 'setting' && after.kind === 'setting') return compareSettings(before, after, scope)
-  if (before.kind === 'free' && after.kind === 'free') {
-    if (JSON.stringify(before.json) === JSON.stringify(after.json)) return []
-    const texts = before.node.children === undefined && after.node.children === undefined ? { old: kdlHead(before.node), new: kdlHead(after.node) } : {}
-    return [{ ...changed(before, after, scope), ...texts }]
-  }
+  if (before.kind === 'free' && after.kind === 'free') return compareFree(before.json, after.json, changed(before, after, scope))
   if ((before.kind === 'block' || before.kind === 'group') && (after.kind === 'block' || after.kind === 'group')) {
     return compareMembers(keyed(before.members), keyed(after.members), [...scope, label(after)])
   }
   return [...gone(before, scope), ...come(after, scope)]
+}
+
+/** Down to the members that differ; a list is one member. */
+function compareFree (old: JsonValue | undefined, now: JsonValue | undefined, here: Change): Change[] {
+  if (isObject(old) && isObject(now)) {
+    const names = new Set([...Object.keys(old), ...Object.keys(now)])
+    return [...names].flatMap(name => compareFree(Object.hasOwn(old, name) ? old[name] : undefined, Object.hasOwn(now, name) ? now[name] : undefined,
+      { ...here, path: `${here.path}.${name}`, scope: [...here.scope, name] }))
+  }
+  const texts = [old, now].map(value => value === undefined ? undefined : JSON.stringify(value))
+  if (texts[0] === texts[1]) return []
+  const { oldAt, newAt, ...rest } = here
+  if (texts[0] === undefined) return [{ ...rest, kind: 'added', ...newAt === undefined ? {} : { newAt }, new: texts[1] ?? '' }]
+  if (texts[1] === undefined) return [{ ...rest, kind: 'removed', ...oldAt === undefined ? {} : { oldAt }, old: texts[0] }]
+  return [{ ...here, old: texts[0], new: texts[1] }]
+}
+
+function isObject (value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function compareSettings (before: EffectiveSetting, after: EffectiveSetting, scope: readonly string[]): Change[] {

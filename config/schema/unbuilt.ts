@@ -2,6 +2,7 @@ import type { Position } from '../kdl/position.ts'
 import { valueText } from './effective-print.ts'
 import type { Effective } from './effective.ts'
 import type { Fields } from './field.ts'
+import type { PlacedRow } from './find-row.ts'
 import { everyRow } from './find-row.ts'
 
 /** Part of the language that is accepted and has no effect in this version. */
@@ -36,6 +37,15 @@ export function unbuilt (fields: Fields): Unbuilt[] {
     }
   }
   return found
+}
+
+/** Every declaration that is in effect, but those in it that are not. */
+export function builtRows (fields: Fields): PlacedRow[] {
+  const closed = unbuilt(fields).flatMap(({ kind, path, word }) => kind === 'word' ? [] : [kind === 'variant' ? `${path.slice(0, path.lastIndexOf('.'))}.${word ?? ''}` : path])
+  return [...everyRow(fields)].filter(({ path, field }) => {
+    const name = path.join('.')
+    return field.row.inert === undefined && !closed.some(outer => name === outer || name.startsWith(`${outer}.`))
+  })
 }
 
 /**

@@ -120,6 +120,7 @@ async function printed ({ file, loaded: { config, problems, sources }, findings,
   if (unbuilt !== undefined) out.push(printUnbuiltIn(file, unbuilt, place))
   if (findings !== undefined) out.push(printFindings(findings, place, shell.colour), ...idle.map(nothingToProbe))
   const failed = findings?.filter(({ level }) => level === 'error').length ?? 0
+  if (config === undefined && findings !== undefined) out.push('targets and agents were not looked at: the configuration has errors\n')
   if (config === undefined) out.push(`${file}: ${plural(count('error'), 'error')}, ${plural(count('warning'), 'warning')}\n`)
   else if (failed > 0) out.push(`${file}: the configuration is ok, ${plural(failed, 'error')} outside of it\n`)
   else if (!listOnly) {
