@@ -1,7 +1,7 @@
 import type { JsonValue } from '../kdl/json.ts'
 import type { KdlNode } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
-import { kdlHead, kdlName, kdlString, kdlValue } from '../kdl/write.ts'
+import { kdlHead, kdlName, kdlValue } from '../kdl/write.ts'
 import type { EffectiveValue } from './effective-value.ts'
 import type { Effective, EffectiveBlock, EffectiveSetting } from './effective.ts'
 import { settingName } from './field.ts'
@@ -68,7 +68,7 @@ function blockLines (block: EffectiveBlock, depth: number, options: PrintEffecti
 
 /** Values that stand right after the name, as far as they came so: `target "a:80" {`. */
 function headOf (block: EffectiveBlock): { readonly head: string, readonly rest: readonly Effective[] } {
-  const head = [kdlName(block.name), ...block.id === undefined ? [] : [idText(block)]]
+  const head = [kdlName(block.name), ...block.id === undefined ? [] : [kdlValue(block.id, block.idWritten === true)]]
   const rest = [...block.members]
   for (const key of block.thing === undefined ? block.row.args ?? [] : []) {
     const field = block.fields[key]
@@ -81,10 +81,6 @@ function headOf (block: EffectiveBlock): { readonly head: string, readonly rest:
     rest.splice(index, 1)
   }
   return { head: head.join(' '), rest }
-}
-
-function idText ({ id = '' }: EffectiveBlock): string {
-  return kdlString(id)
 }
 
 function settingText (setting: EffectiveSetting): string {

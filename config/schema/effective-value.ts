@@ -49,7 +49,8 @@ function shownValue (type: ValueType<unknown> | undefined, entry: KdlEntry, opti
 export function defaultValue (type: ValueType<unknown> | undefined, value: string | number | boolean): EffectiveValue {
   const entry: KdlEntry = { value, at: { file: '', line: 0, column: 0, length: 0 } }
   // A default is not at home in any folder: a path among them stays as it is.
-  return { value: typeof value === 'string' && type?.quantity === undefined && spelledByWords(type, value) === undefined ? value : preferred(type, entry, { folder: '/' }).value, at: undefined }
+  const asItIs = typeof value === 'string' && type?.quantity === undefined && spelledByWords(type, value) === undefined
+  return { value: asItIs ? value : preferred(type, entry, { folder: '/' }).value, at: undefined }
 }
 
 function preferred (type: ValueType<unknown> | undefined, entry: KdlEntry, options: SpellingOptions): Pick<EffectiveValue, 'value' | 'notBuilt'> {

@@ -38,6 +38,8 @@ export interface EffectiveBlock extends Common {
   /** Of a thing with a name: "route". */
   readonly thing?: string
   readonly id?: string
+  /** The id is a text with `${…}` that counts. */
+  readonly idWritten?: true
   /** Of a block that may stand several times. */
   readonly repeated?: true
   /** Settings declared for such a block, given or not. */
@@ -67,6 +69,8 @@ export interface EffectiveOptions {
   /** Absolute folder that relative paths of a file start from. */
   readonly folderOf: (file: string) => string
   readonly older?: OlderForms
+  /** The main file, as positions name it. */
+  readonly file?: string
   /** Whether leaving out a setting of the block at a place may mean something else than writing its default. */
   readonly absenceCounts?: (fields: Fields, at: Position, key: string) => boolean
 }
@@ -83,7 +87,7 @@ interface Around extends EffectiveOptions {
  * Values from the environment stay the text that names them, secrets are withheld.
  */
 export function effective (fields: Fields, nodes: readonly KdlNode[], options: EffectiveOptions): readonly Effective[] {
-  const at = { file: nodes[0]?.at.file ?? '', line: 1, column: 1, length: 1 }
+  const at = { file: options.file ?? nodes[0]?.at.file ?? '', line: 1, column: 1, length: 1 }
   const around = { ...options, path: '', at, inEffect: true, absent: () => false }
   return membersOf(fields, { name: '', at, args: [], props: [], children: nodes }, around, options.older === undefined ? {} : { older: options.older })
 }
@@ -102,7 +106,10 @@ function memberOf (key: string, field: Field<unknown>, nodes: readonly KdlNode[]
   const open = nodes.length === 0 && around.absent(key) ? { open: true as const } : {}
   switch (row.shape) {
     case 'value': return settingOf(common, nodes.slice(0, 1), around, open)
-    case 'list': return [...settingOf(common, nodes.filter(node => node.args.length > 0), around, open), ...freeOf(common, nodes.filter(node => node.args.length === 0))]
+    case 'list': {
+      const values = nodes.filter(node => node.args.length > 0)
+      return [...settingOf(common, values, around, open), ...freeOf(common, nodes.filter(node => !values.includes(node)))]
+    }
     case 'map': return mapOf(common, nodes[0], around)
     case 'json': case 'anything': return freeOf(common, nodes)
     case 'block': return blockOf(common, nodes[0], around, open)
@@ -157,7 +164,8 @@ function thingsOf (common: Common, kind: string, nodes: readonly KdlNode[], arou
     const chosen = row.variants === undefined ? plainThing(row) : variantOf(row, row.variants, split.rest)
     const inEffect = common.inEffect && chosen.built
     const own = membersOf(chosen.fields, split.rest, { ...around, path, inEffect }, chosen)
-    return [{ kind: 'block' as const, name: kind, path, at: node.at, inEffect, row, thing: kind, id, fields: chosen.fields, members: own }]
+    const idWritten = split.entry.written === undefined ? {} : { idWritten: true as const }
+    return [{ kind: 'block' as const, name: kind, path, at: node.at, inEffect, row, thing: kind, id, ...idWritten, fields: chosen.fields, members: own }]
   })
   return members.length === 0 ? [] : [{ ...common, kind: 'group', gathered: !direct, members }]
 }
@@ -184,7 +192,8 @@ function variantOf (row: Row, variants: NonNullable<Row['variants']>, content: C
 
 function mapOf (common: Common, node: KdlNode | undefined, around: Around): EffectiveBlock[] {
   if (node === undefined) return []
-  const row: Row = { shape: 'value', doc: common.row.doc, ...common.row.type === undefined ? {} : { type: common.row.type }, ...common.row.secret === true ? { secret: true } : {} }
+  const { doc, type, secret } = common.row
+  const row: Row = { shape: 'value', doc, ...type === undefined ? {} : { type }, ...secret === true ? { secret } : {} }
   const members = [...node.props.map(nodeOfProp), ...node.children ?? []].flatMap(child =>
     settingOf({ ...common, row, name: child.name, path: joined(common.path, child.name), at: child.at }, [child], around, {}))
   return [{ ...common, kind: 'block', fields: {}, members }]

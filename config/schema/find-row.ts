@@ -60,13 +60,14 @@ export function rowJson ({ path, field }: PlacedRow): JsonObject {
   const inside = (fields: Fields, at: readonly string[]): JsonObject[] =>
     Object.entries(fields).map(([key, one]) => rowJson({ path: [...at, settingName(key, one)], key, field: one }))
   const { type } = row
+  const variants = Object.entries(row.variants?.of ?? {})
   const optional: Record<string, JsonObject[string] | undefined> = {
     type: type?.name, expected: type?.expected, example: row.example ?? type?.example, default: row.default, required: row.required === true ? true : undefined,
     words: type?.words === undefined ? undefined : [...type.words],
     wordsNotInEffect: type?.notBuiltWords === undefined ? undefined : [...type.notBuiltWords],
     aliases: row.aliases === undefined ? undefined : [...row.aliases], kind: row.kind, since: row.since, secret: row.secret,
     settings: row.fields === undefined ? undefined : inside(row.fields, inner),
-    variants: row.variants === undefined ? undefined : Object.fromEntries(Object.entries(row.variants.of).map(([word, own]) => [word, inside(own, [...inner, word])])),
+    variants: row.variants === undefined ? undefined : Object.fromEntries(variants.map(([word, own]) => [word, inside(own, [...inner, word])])),
   }
   const given = Object.entries(optional).flatMap(([name, value]): [string, JsonObject[string]][] => value === undefined ? [] : [[name, value]])
   return { path: path.join('.'), shape: row.shape, doc: row.doc, inEffect: row.notBuilt !== true, ...Object.fromEntries(given) }

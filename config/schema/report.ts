@@ -24,7 +24,8 @@ export class Report {
   readonly #whole: Fields | undefined
   readonly #names = new Map<string, Map<string, Position>>()
   readonly #references: Reference[] = []
-  readonly #leftOut = new Map<Fields, Set<string>>()
+  readonly #leftOut: LeftOut[] = []
+  #absences: ReadonlyMap<Fields, ReadonlySet<string>> | undefined
 
   /** `whole` is what is read altogether: a setting in the wrong block is told where it belongs. */
   constructor (whole?: Fields) {
@@ -61,16 +62,16 @@ export class Report {
     this.add('error', 'CONFIG_DUPLICATE_ID', `there are two ${kind}s named '${id}'`, at, { related: { message: 'the first one is', position: first } })
   }
 
-  /** A block's own checks asked whether a setting is given, and it is not. */
+  /** A block's own checks asked whether a setting is given, and it is not. Only noted: hardly anybody asks for it later. */
   leftOut (fields: Fields, at: Position, key: string): void {
-    let keys = this.#leftOut.get(fields)
-    if (keys === undefined) this.#leftOut.set(fields, keys = new Set())
-    keys.add(placeAndKey(at, key))
+    this.#leftOut.push({ fields, at, key })
   }
 
   /** Whether leaving out this setting of the block at `at` may mean something else than writing its default. */
-  readonly absenceCounts = (fields: Fields, at: Position, key: string): boolean =>
-    this.#leftOut.get(fields)?.has(placeAndKey(at, key)) === true
+  readonly absenceCounts = (fields: Fields, at: Position, key: string): boolean => {
+    this.#absences ??= absencesOf(this.#leftOut)
+    return this.#absences.get(fields)?.has(placeAndKey(at, key)) === true
+  }
 
   /** A name to be looked up when everything is read. The first of the kinds is what a message calls it. */
   refer (kinds: readonly string[], entry: KdlEntry, id: string, { scope, names }: Pick<Place, 'scope' | 'names'>, exports = false): void {
@@ -137,6 +138,21 @@ export class Report {
       return own !== '' && full.startsWith(own) ? [full.slice(own.length)] : [full]
     })
   }
+}
+
+interface LeftOut {
+  readonly fields: Fields
+  readonly at: Position
+  readonly key: string
+}
+
+function absencesOf (leftOut: readonly LeftOut[]): ReadonlyMap<Fields, ReadonlySet<string>> {
+  const found = new Map<Fields, Set<string>>()
+  for (const { fields, at, key } of leftOut) {
+    const keys = found.get(fields) ?? new Set()
+    found.set(fields, keys.add(placeAndKey(at, key)))
+  }
+  return found
 }
 
 function placeAndKey ({ file, line, column }: Position, key: string): string {

@@ -61,7 +61,9 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
 type AnyVariants = Variants<Fields, Readonly<Record<string, Fields>>, string>
 
 /** The entry that chooses, and the word it chooses, whether it exists or not. */
-export function chosenWord (node: Pick<KdlNode, 'props' | 'children'>, { tag, also }: Pick<RowVariants, 'tag' | 'also'>): { readonly entry: KdlEntry, readonly word: string } | undefined {
+export function chosenWord (
+  node: Pick<KdlNode, 'props' | 'children'>, { tag, also }: Pick<RowVariants, 'tag' | 'also'>,
+): { readonly entry: KdlEntry, readonly word: string } | undefined {
   const name = kebab(tag)
   const entry: KdlEntry | undefined = node.props.find(prop => prop.name === name) ?? node.children?.find(child => child.name === name)?.args[0]
   if (entry === undefined) return undefined

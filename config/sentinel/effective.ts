@@ -6,7 +6,8 @@ import { table } from './table.ts'
 
 /** What a file that was read says when all defaults are counted. Relative paths start at the folder of their file unless `folderOf` says otherwise. */
 export function effectiveConfig (
-  { nodes, absenceCounts }: Pick<Loaded, 'nodes' | 'absenceCounts'>, folderOf: (file: string) => string = file => dirname(resolve(file)),
+  { nodes, sources, absenceCounts }: Pick<Loaded, 'nodes' | 'sources' | 'absenceCounts'>, folderOf: (file: string) => string = file => dirname(resolve(file)),
 ): readonly Effective[] {
-  return effective(table, nodes, { folderOf, absenceCounts })
+  const [file] = sources.keys()
+  return effective(table, nodes, { folderOf, absenceCounts, ...file === undefined ? {} : { file } })
 }

@@ -33,7 +33,8 @@ export const check: Command = {
       shell.out(printUnbuilt(options['json'] === true))
       return 0
     }
-    const files = args.length > 0 ? args.map((file) => resolve(shell.cwd, file)) : [configFile('check', shell, options)].filter((file) => file !== undefined)
+    const only = args.length > 0 ? undefined : configFile('check', shell, options)
+    const files = only === undefined ? args.map((file) => resolve(shell.cwd, file)) : [only]
     if (files.length === 0) return 1
     const results: Checked[] = []
     // One after another: what is printed of one file stands together, and probes are bounded for all.
@@ -42,8 +43,9 @@ export const check: Command = {
       if (options['json'] !== true) shell.out(await printed(result, shell, options['list-unbuilt'] === true))
       results.push(result)
     }
-    if (options['json'] === true) shell.out(JSON.stringify(args.length > 1 ? { ok: results.every(({ ok }) => ok), files: results.map(asJson) } : asJson(results[0]!)) + '\n')
-    return results.every(({ ok }) => ok) ? 0 : 1
+    const ok = results.every((result) => result.ok)
+    if (options['json'] === true) shell.out(JSON.stringify(args.length > 1 ? { ok, files: results.map(asJson) } : asJson(results[0]!)) + '\n')
+    return ok ? 0 : 1
   },
 }
 

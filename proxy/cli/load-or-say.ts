@@ -7,8 +7,12 @@ export interface LoadOrSayOptions {
   readonly json?: boolean
 }
 
+interface LoadedWhole extends Loaded {
+  readonly config: SentinelConfig
+}
+
 /** A configuration without errors; `undefined` after its errors were printed as `check` prints them. */
-export async function loadOrSay (file: string, shell: Shell, options: LoadOrSayOptions = {}): Promise<Loaded & { readonly config: SentinelConfig } | undefined> {
+export async function loadOrSay (file: string, shell: Shell, options: LoadOrSayOptions = {}): Promise<LoadedWhole | undefined> {
   const { loadConfig, printProblems } = await import('../../config/sentinel/index.ts')
   const loaded = await loadConfig(file, { env: shell.env, textOnly: options.textOnly === true })
   const { config, problems, sources } = loaded

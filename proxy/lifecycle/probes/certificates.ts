@@ -49,7 +49,8 @@ async function lookAt ({ setting, key }: Named, now: Date): Promise<Result[]> {
   const [own] = chain
   if (own === undefined) return [{ level: 'error', message: 'it holds no certificate in PEM form', hint: 'it begins with -----BEGIN CERTIFICATE-----' }]
   const isAuthority = !Object.hasOwn(keysOf, setting.name)
-  const wrong = [...isAuthority ? [] : chainProblems(chain), ...dates(chain, now, isAuthority), ...isAuthority || key === undefined ? [] : await keyProblems(own, key)]
+  const ofServer = isAuthority ? [] : [...chainProblems(chain), ...key === undefined ? [] : await keyProblems(own, key)]
+  const wrong = [...ofServer, ...dates(chain, now, isAuthority)]
   return wrong.some(({ level }) => level === 'error') ? wrong : [{ level: 'ok', message: summary(chain, isAuthority) }, ...wrong]
 }
 
