@@ -27,7 +27,9 @@ export const configDump: Command = {
       shell.out(JSON.stringify({ file, settings }) + '\n')
       return 0
     }
-    shell.out(`// What ${JSON.stringify(file)} means.\n` + printEffective(tree, { onlyGiven, place: placeShower(dirname(file)) }))
+    const withheld = effectiveEntries(tree).some(({ hidden }) => hidden === 'withheld')
+    shell.out(`// What ${JSON.stringify(file)} means.\n${withheld ? '// Secrets that stand in the file itself are withheld: put them back before you use this.\n' : ''}` +
+      printEffective(tree, { onlyGiven, place: placeShower(dirname(file)) }))
     return 0
   },
 }

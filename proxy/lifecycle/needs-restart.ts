@@ -72,7 +72,7 @@ function socketOf ({ transport }: AgentConfig): string | undefined {
 
 /** As far as the configuration tells. One with a socket may turn out to be served by somebody else already. */
 export function isStartedByProxy ({ managed, command, type, transport }: AgentConfig): boolean {
-  return managed !== false && transport.kind === 'unix' && (command.length > 0 || builtInAgents.has(type))
+  return managed !== false && (command.length > 0 || (transport.kind === 'unix' && builtInAgents.has(type)))
 }
 
 /** Everything about a listener but its certificate, which can be replaced while it is open. */

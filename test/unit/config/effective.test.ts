@@ -134,8 +134,11 @@ describe('the effective configuration', () => {
       if (content === undefined) continue
       const loaded = checkText(content, '/etc/a.kdl', { env: {}, textOnly: true })
       if (loaded.config === undefined) continue
+      const tree = effectiveConfig(loaded)
+      // A secret that stands in the text itself is lost, and may have been of a certain form.
+      if (effectiveEntries(tree).some(({ hidden }) => hidden === 'withheld')) continue
       read++
-      const printed = printEffective(effectiveConfig(loaded), { place: at => `a.kdl:${at.line}` })
+      const printed = printEffective(tree, { place: at => `a.kdl:${at.line}` })
       const again = checkText(printed, '/etc/a.kdl', { env: {}, textOnly: true })
       assert.ok(again.config, `${file.name}: ${again.problems.find(({ severity }) => severity === 'error')?.message ?? ''}`)
       assert.equal(meaning(again.config), meaning(loaded.config), file.name)
