@@ -117,6 +117,13 @@ describe('the effective configuration', () => {
     assert.match(once, /^later \{ +\/\/ a\.kdl:7, not in effect yet$/m)
   })
 
+  test('a configuration of several files: each path starts at its own file, each place names it', () => {
+    const nodes = [parseKdl('timeout "5s"', '/etc/main.kdl'), parseKdl('file "a.pem"', '/etc/parts/tls.kdl')].flatMap(parsed => parsed.nodes)
+    const tree = effective(fields, nodes, { folderOf: file => file.slice(0, file.lastIndexOf('/')), file: '/etc/main.kdl' })
+    const printed = printEffective(tree, { onlyGiven: true, place: at => `${at.file}:${at.line}` })
+    assert.equal(printed.replaceAll(/ {2,}/g, '  '), 'timeout "5s"  // /etc/main.kdl:1\nfile "/etc/parts/a.pem"  // /etc/parts/tls.kdl:1\n')
+  })
+
   test('a default whose absence counts stands as a comment: written out it would mean something else', () => {
     const declared: Fields = { web: block({ protocol: setting(text, 'http', 'P.'), port: setting(integer(1, 9), 1, 'P.') }, 'W.', { build: (value, here) => ({ ...value, own: here.given('protocol') }) }) }
     const { nodes } = parseKdl('web { port 2 }', 'a.kdl')
