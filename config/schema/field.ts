@@ -84,6 +84,10 @@ export interface Row extends FieldOptions {
   readonly type?: ValueType<unknown>
   /** As the user would write it. */
   readonly default?: string
+  /** The same as values; a list has several. */
+  readonly defaults?: readonly (string | number | boolean)[]
+  /** Several values may stand in one text, separated by commas. */
+  readonly commas?: boolean
   /** A number without a unit counts in these milliseconds. */
   readonly bareUnitMs?: number
   /** The value is never shown. */

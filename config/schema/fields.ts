@@ -18,7 +18,7 @@ export interface SettingOptions extends FieldOptions {
 export function setting<T> (type: ValueType<T>, byDefault: string | number | boolean, doc: string, options: SettingOptions = {}): Field<T> {
   const fallback = readDefault(type, byDefault)
   return {
-    row: { ...options, shape: 'value', doc, type, default: writtenDefault(byDefault) },
+    row: { ...options, shape: 'value', doc, type, default: writtenDefault(byDefault), defaults: [byDefault] },
     read: (given, place) => readOne(type, given, place, options) ?? fallback,
     absent: { value: fallback },
   }
@@ -72,7 +72,7 @@ export function list<T> (
   return {
     row: {
       ...options, shape: 'list', doc, type,
-      ...(defaults.length > 0 ? { default: defaults.map(writtenDefault).join(' ') } : {}),
+      ...(defaults.length > 0 ? { default: defaults.map(writtenDefault).join(' '), defaults } : {}),
       ...(options.min === undefined ? {} : { required: true }),
     },
     read (given, place) {

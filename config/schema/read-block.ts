@@ -72,7 +72,7 @@ export function readBlock<F extends Fields, V, T> (
   // `value` has one member for each field, made by that field: this is what V says, which no type checker can follow through a loop.
   const typed = value as V
   if (options.build === undefined) return typed as unknown as T
-  const here = hereOf<F>(given, content, place, place.report.errors === before && meant.size === 0)
+  const here = hereOf(fields, given, content, place, place.report.errors === before && meant.size === 0)
   return options.build(typed, { ...here, unbuilt: name => unbuilt[name] as Unbuilt<F[typeof name]> })
 }
 
@@ -108,7 +108,14 @@ function tooMany (entry: KdlEntry, args: readonly string[], place: Place): void 
   else place.report.error('CONFIG_EXTRA', `${place.scope} takes ${args.length === 1 ? 'one value' : `${args.length} values`}`, entry.at)
 }
 
-function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, content: Content, place: Place, clean: boolean): Omit<Here<F>, 'unbuilt'> {
+function hereOf<F extends Fields> (
+  fields: F, given: ReadonlyMap<string, KdlNode[]>, content: Content, place: Place, clean: boolean,
+): Omit<Here<F>, 'unbuilt'> {
+  const isGiven = (name: string): boolean => {
+    if (given.has(name)) return true
+    place.report.leftOut(fields, content.at, name)
+    return false
+  }
   return {
     at: content.at,
     scope: place.scope,
@@ -116,8 +123,8 @@ function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, conten
     names: place.names,
     report: place.report,
     clean,
-    given: name => given.has(name),
-    nodes: name => given.get(name) ?? [],
+    given: isGiven,
+    nodes: name => isGiven(name) ? given.get(name) ?? [] : [],
     where (name) {
       const node = given.get(name)?.[0]
       return node === undefined ? content.at : node.args[0]?.at ?? node.at

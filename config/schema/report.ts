@@ -24,6 +24,8 @@ export class Report {
   readonly #whole: Fields | undefined
   readonly #names = new Map<string, Map<string, Position>>()
   readonly #references: Reference[] = []
+  readonly #leftOut: LeftOut[] = []
+  #absences: ReadonlyMap<Fields, ReadonlySet<string>> | undefined
 
   /** `whole` is what is read altogether: a setting in the wrong block is told where it belongs. */
   constructor (whole?: Fields) {
@@ -58,6 +60,17 @@ export class Report {
       return
     }
     this.add('error', 'CONFIG_DUPLICATE_ID', `there are two ${kind}s named '${id}'`, at, { related: { message: 'the first one is', position: first } })
+  }
+
+  /** A block's own checks asked whether a setting is given, and it is not. Only noted: hardly anybody asks for it later. */
+  leftOut (fields: Fields, at: Position, key: string): void {
+    this.#leftOut.push({ fields, at, key })
+  }
+
+  /** Whether leaving out this setting of the block at `at` may mean something else than writing its default. */
+  readonly absenceCounts = (fields: Fields, at: Position, key: string): boolean => {
+    this.#absences ??= absencesOf(this.#leftOut)
+    return this.#absences.get(fields)?.has(placeAndKey(at, key)) === true
   }
 
   /** A name to be looked up when everything is read. The first of the kinds is what a message calls it. */
@@ -125,6 +138,25 @@ export class Report {
       return own !== '' && full.startsWith(own) ? [full.slice(own.length)] : [full]
     })
   }
+}
+
+interface LeftOut {
+  readonly fields: Fields
+  readonly at: Position
+  readonly key: string
+}
+
+function absencesOf (leftOut: readonly LeftOut[]): ReadonlyMap<Fields, ReadonlySet<string>> {
+  const found = new Map<Fields, Set<string>>()
+  for (const { fields, at, key } of leftOut) {
+    const keys = found.get(fields) ?? new Set()
+    found.set(fields, keys.add(placeAndKey(at, key)))
+  }
+  return found
+}
+
+function placeAndKey ({ file, line, column }: Position, key: string): string {
+  return `${line}:${column}:${key}:${file}`
 }
 
 function qualified (names: string, id: string): string {

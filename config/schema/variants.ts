@@ -3,7 +3,7 @@ import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import { shown } from '../kdl/nodes.ts'
 import type { Named, NamedOptions } from './blocks.ts'
 import { namedNodes } from './blocks.ts'
-import type { Field, Fields, Infer, OlderForms, Place } from './field.ts'
+import type { Field, Fields, Infer, OlderForms, Place, RowVariants } from './field.ts'
 import { kebab, placeInsideNamed, unreadable } from './field.ts'
 import { setting } from './fields.ts'
 import type { Here } from './read-block.ts'
@@ -81,16 +81,26 @@ function checked<C extends Fields, V extends Readonly<Record<string, Fields>>, N
 
 type AnyVariants = Omit<Variants<Fields, Readonly<Record<string, Fields>>, string>, 'checks'>
 
+/** The entry that chooses, and the word it chooses, whether it exists or not. */
+export function chosenWord (
+  node: Pick<KdlNode, 'props' | 'children'>, { tag, also }: Pick<RowVariants, 'tag' | 'also'>,
+): { readonly entry: KdlEntry, readonly word: string } | undefined {
+  const name = kebab(tag)
+  const entry: KdlEntry | undefined = node.props.find(prop => prop.name === name) ?? node.children?.find(child => child.name === name)?.args[0]
+  if (entry === undefined) return undefined
+  const plain = typeof entry.value === 'string' ? entry.value.toLowerCase().replaceAll('_', '-') : ''
+  return { entry, word: Object.hasOwn(also, plain) ? also[plain] ?? plain : plain }
+}
+
 function chosen (node: Pick<KdlNode, 'at' | 'props' | 'children'>, place: Place, variants: AnyVariants): string | undefined {
   const tag = kebab(variants.tag)
-  const entry = node.props.find(prop => prop.name === tag) ?? node.children?.find(child => child.name === tag)?.args[0]
+  const found = chosenWord(node, { tag: variants.tag, also: variants.also ?? {} })
   const all = Object.keys(variants.of)
-  if (entry === undefined) {
+  if (found === undefined) {
     place.report.error('CONFIG_MISSING', `${place.scope} needs '${tag}'`, place.at, `one of: ${listed(all, 20)}`)
     return undefined
   }
-  const plain = typeof entry.value === 'string' ? entry.value.toLowerCase().replaceAll('_', '-') : ''
-  const word = variants.also?.[plain] ?? plain
+  const { entry, word } = found
   if (variants.notBuilt?.includes(word) === true) {
     place.report.warning('CONFIG_NOT_BUILT', `${place.scope} of type '${word}' is accepted, but not in effect yet`, entry.at)
     return word

@@ -1,13 +1,15 @@
 import { parseArgs } from 'node:util'
 import { nearest } from '../../config/kdl/nearest.ts'
 import { check } from './check.ts'
+import { configDump, configReference, configSchema } from './config-commands.ts'
+import { diff } from './diff.ts'
 import type { Command, CommandOption, Shell } from './command.ts'
 import { evidenceVerify } from './evidence-verify.ts'
 import { run } from './run.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
-export const commands: readonly Command[] = [run, check, evidenceVerify, version]
+export const commands: readonly Command[] = [run, check, diff, configDump, configReference, configSchema, evidenceVerify, version]
 
 const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }
 

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { builtInAgents, type AgentConfig, type Transport } from '../../config/sentinel/index.ts'
+import type { AgentConfig, Transport } from '../../config/sentinel/index.ts'
 import { connectAgent, type AgentClient, type AgentTarget } from '../decisions/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { packageFile } from './package-file.ts'
+import { agentCommand, agentConfiguration, targetOf } from './agent-identity.ts'
 import { superviseProgram, type Program } from './supervisor.ts'
 
 export interface AgentSurroundings {
@@ -34,28 +32,6 @@ export interface AgentRuntime {
   close (deadline: AbortSignal): Promise<void>
 }
 
-/** What makes an agent another one: a change of anything else is a new configuration for the same agent. */
-export function agentIdentity (agent: AgentConfig): unknown {
-  const { id, type, transport, managed, command, env, events, connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, restart } = agent
-  const files = fingerprint(transport)
-  return { id, type, transport, files, managed, command, env, events, connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, restart }
-}
-
-/** Of what the certificates' files hold: renewed ones make another agent, which is connected to anew. */
-function fingerprint (transport: Transport): string | undefined {
-  if (transport.kind === 'unix' || transport.tls === undefined) return undefined
-  const { caCert, clientCert, clientKey } = transport.tls
-  const hash = createHash('sha256')
-  for (const file of [caCert, clientCert, clientKey]) hash.update(file === undefined ? '-' : readFileSync(file)).update('\0')
-  return hash.digest('hex')
-}
-
-/** The `config {}` block as the agent gets it, and a name for it. */
-export function agentConfiguration (agent: AgentConfig): { readonly json: string, readonly version: string } {
-  const json = JSON.stringify(agent.config?.json ?? {})
-  return { json, version: createHash('sha256').update(json).digest('hex').slice(0, 12) }
-}
-
 /** Long enough for an agent that is there; nobody knows when one that is not will come. */
 const externalMs = 500
 
@@ -65,7 +41,7 @@ const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_ENV', 
 export function openAgent (agent: AgentConfig, around: AgentSurroundings): AgentRuntime {
   const { log, metrics } = around
   const own = log.child({ component: 'agent', agent: agent.id })
-  const command = agent.command.length > 0 ? agent.command : builtInCommand(agent.type)
+  const command = agentCommand(agent)
   const mayManage = agent.managed !== false && command !== undefined && (agent.transport.kind === 'unix' || agent.command.length > 0)
   const socket = agent.transport.kind === 'unix' ? agent.transport.path ?? around.newSocket() : undefined
   const target = targetOf(agent.transport, socket)
@@ -148,29 +124,9 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
   }
 }
 
-function targetOf (transport: Transport, socket: string | undefined): AgentTarget {
-  if (transport.kind === 'unix') return { path: socket! }
-  const { address: { host, port }, tls } = transport
-  if (tls === undefined) return { host, port }
-  const { caCert, clientCert, clientKey, serverName, insecureSkipVerify } = tls
-  return {
-    host, port,
-    tls: {
-      ...caCert === undefined ? {} : { ca: readFileSync(caCert) },
-      ...clientCert === undefined || clientKey === undefined ? {} : { cert: readFileSync(clientCert), key: readFileSync(clientKey) },
-      ...serverName === undefined ? {} : { serverName },
-      insecureSkipVerify,
-    },
-  }
-}
-
 /** What tells a program of ours where it is expected. */
 function whereToServe (transport: Transport, socket: string | undefined): Record<string, string> {
   return transport.kind === 'unix' ? { SENTINEL_SOCKET: socket! } : { SENTINEL_LISTEN: transport.address.text.replace(/^[a-z]+:\/\//, '') }
-}
-
-function builtInCommand (type: string): readonly string[] | undefined {
-  return builtInAgents.has(type) ? [process.execPath, packageFile('dist', 'agents', type, 'main.js')] : undefined
 }
 
 function inherited (env: AgentSurroundings['env']): Record<string, string> {

@@ -11,6 +11,7 @@ import { compileRouter, type Router } from '../routing/router.ts'
 import { createUpstream, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
+import { boundSettings } from './needs-restart.ts'
 import { cameByHttps, httpsPort, redirectRoute } from './redirect-https.ts'
 
 /** What a snapshot takes from the process around it. */
@@ -199,22 +200,10 @@ function upstreamSettings (upstream: UpstreamConfig): UpstreamSettings {
   }
 }
 
-/** Everything about a listener. What its files hold can be replaced while it is open. */
-export function listenerSettings (listener: ListenerConfig, { limits }: SentinelConfig): ListenerSettings {
-  const { address, tls } = listener
-  return {
-    id: listener.id,
-    host: address.host,
-    port: address.port,
-    requestTimeoutMs: listener.requestTimeout,
-    bodyIdleTimeoutMs: listener.requestTimeout,
-    keepaliveTimeoutMs: listener.keepaliveTimeout,
-    ...listener.keepaliveMaxRequests === undefined ? {} : { keepaliveMaxRequests: listener.keepaliveMaxRequests },
-    maxHeaderBytes: limits.maxHeaderSize,
-    maxHeaderCount: limits.maxHeaderCount,
-    maxConnections: limits.maxTotalConnections,
-    ...tls === undefined ? {} : { tls: tlsSettings(tls) },
-  }
+/** What a listener is made from, its certificates read from the files. */
+export function listenerSettings (listener: ListenerConfig, config: SentinelConfig): ListenerSettings {
+  const { tls } = listener
+  return { ...boundSettings(listener, config), ...tls === undefined ? {} : { tls: tlsSettings(tls) } }
 }
 
 function tlsSettings ({ certFile, keyFile, caFile, clientAuth, minVersion, maxVersion, cipherSuites }: TlsConfig): TlsSettings {
