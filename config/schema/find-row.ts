@@ -33,8 +33,9 @@ export function findRow (fields: Fields, wanted: string): FoundRow {
   const exact = rows.find(({ path, field }) => path.join('.') === words.join('.') || [...path, field.row.kind].join('.') === words.join('.'))
   if (exact !== undefined) return { found: exact }
   const ending = rows.filter(row => endsWith(row, words))
-  const [only, another] = ending
-  if (only !== undefined && another === undefined) return { found: only }
+  const [only] = ending
+  // Namespaces hold the same declarations once more.
+  if (only !== undefined && ending.every(({ field }) => field === only.field)) return { found: only }
   if (only !== undefined) return { hint: `there are several: ${ending.slice(0, 8).map(({ path }) => path.join('.')).join(', ')}${ending.length > 8 ? ', …' : ''}` }
   const near = nearest(words.join('.'), rows.map(({ path }) => path.join('.'))) ?? nearest(words.at(-1) ?? '', rows.map(({ path }) => path.at(-1) ?? ''))
   return { hint: near === undefined ? undefined : `did you mean '${near}'?` }

@@ -29,10 +29,23 @@ const also: Readonly<Partial<Record<Policy, readonly string[]>>> = {
   sticky: ['sticky-session', 'stickysession'],
 }
 
-/** Every word is read; which of them act is for the block around to tell, because some of its settings belong to such words. */
 const known = words<Policy>([...built, ...later], { also })
 
-const policy: ValueType<Policy> = { ...known, expected: `one of ${built.join(', ')}`, words: built, notBuiltWords: later }
+function isBuilt (word: Policy): word is typeof built[number] {
+  return built.some(one => one === word)
+}
+
+/** Every word is read, because some settings of the block belong to words that do not act yet. */
+const policy: ValueType<Policy> = {
+  ...known,
+  expected: `one of ${built.join(', ')}`,
+  words: built,
+  notBuiltWords: later,
+  parse (raw, context) {
+    const found = known.parse(raw, context)
+    return 'wrong' in found || isBuilt(found.value) ? found : { ...found, notBuilt: "'round-robin' is used instead" }
+  },
+}
 
 /** How the first target of a session is picked. */
 const first: ValueType<Policy> = {
@@ -72,12 +85,8 @@ export const loadBalancing = block(fields, 'How a target is picked.', {
     fallback "least-connections"
 }`,
   build (value, here) {
-    const asked = value.policy
-    checkSettings(asked, here)
-    const acts = built.find(word => word === asked)
-    if (acts !== undefined) return acts
-    here.report.warning('CONFIG_NOT_BUILT', `load-balancing "${asked}" is accepted, but not in effect yet`, here.where('policy'), '\'round-robin\' is used instead')
-    return 'round-robin'
+    checkSettings(value.policy, here)
+    return isBuilt(value.policy) ? value.policy : 'round-robin'
   },
 })
 

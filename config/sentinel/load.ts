@@ -32,12 +32,14 @@ export interface Loaded {
   readonly absenceCounts: Report['absenceCounts']
 }
 
+const nothing: Loaded = { config: undefined, problems: [], files: [], sources: new Map(), secrets: new Set(), nodes: [], absenceCounts: () => false }
+
 /** Reads and checks a configuration with everything it includes. Never throws for what is in it. Positions carry `file` as it was given. */
 export async function loadConfig (file: string, options: LoadOptions): Promise<Loaded> {
   const read = textOf(file)
   if ('why' in read) {
     const problem: Problem = { severity: 'error', code: 'CONFIG_UNREADABLE', message: `the configuration cannot be read: ${read.why}`, position: wholeFile(file) }
-    return { config: undefined, problems: [problem], files: [], sources: new Map(), secrets: new Set(), nodes: [], absenceCounts: () => false }
+    return { ...nothing, problems: [problem] }
   }
   const loaded = checkText(read.text, file, options)
   return { ...loaded, files: [resolve(file), ...loaded.files] }
@@ -46,7 +48,7 @@ export async function loadConfig (file: string, options: LoadOptions): Promise<L
 /** As `loadConfig`, from a text. Relative paths in it start at the folder of `file`, which need not exist. */
 export function checkText (text: string, file: string, options: LoadOptions): Loaded {
   const secrets = new Set<string>()
-  if (/^\s*\{/.test(text)) return { config: undefined, problems: [looksLikeJson(file)], files: [], sources: new Map([[file, text]]), secrets, nodes: [], absenceCounts: () => false }
+  if (/^\s*\{/.test(text)) return { ...nothing, problems: [looksLikeJson(file)], sources: new Map([[file, text]]) }
   const textOnly = options.textOnly === true
   const { nodes, problems: found, texts: sources, files, incomplete } = readSources(text, file, { env: options.env, textOnly, secrets })
   const report = new Report(table)

@@ -8,7 +8,7 @@ import { runSentinel } from '../support/sentinel.ts'
 
 const site = `
 listeners { listener "web" { bind "127.0.0.1:0"; request-timeout-secs 90 } }
-routes { route "app" { matches { path-prefix "/"; method "get" }; upstream "app"; retry-policy { attempts 3 } } }
+routes { route "app" { matches { path-prefix "/"; method "get" }; upstream "app"; retry-policy { max-attempts 3 } } }
 upstreams { upstream "app" { target "127.0.0.1:9" weight=2; load-balancing "Weighted_Round_Robin" } }
 agents { agent "own" { unix-socket "own.sock"; managed #false; env { TOKEN "\${TOKEN}" }; config { key "\${TOKEN}"; list 1 2 } } }
 limits { max-body-size-bytes 1048576 }

@@ -31,7 +31,7 @@ test('another spelling, other comments and another order of blocks are no differ
     'old.kdl': site({ listener: 'request-timeout "60s"', more: 'limits { max-body-size "1MiB" }' }),
     'new.kdl': `// the same\nlimits { max-body-size-bytes 1048576 }\n${site({
       listener: 'request-timeout-secs 60', routes: 'route "api" { match { path-prefix "/api" }; upstream "app" }\n route "rest" priority=10 { upstream "app" }',
-      upstream: 'targets { server "127.0.0.1:9" { weight 2 } }',
+      upstream: 'targets { target "127.0.0.1:9" { weight 2 } }',
     })}`,
   })
   const { code, stdout } = await runSentinel(['diff', 'old.kdl', 'new.kdl'], { cwd })
