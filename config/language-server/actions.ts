@@ -59,7 +59,7 @@ function meant (analysis: Analysis, document: TextDocument, { message, range, co
     const number = textOf(word)
     return { title: `Write ${number}`, edits: [{ range: rangeOf(document, word), newText: number }] }
   }
-  const instead = /^write (#\w+|"(?:[^"\\]|\\.)*")$/.exec(hint)?.[1]
+  const instead = /(?:^write|needs quotes:) (#\w+|"(?:[^"\\]|\\.)*")$/.exec(hint)?.[1]
   if (instead === undefined || (code !== 'CONFIG_TYPE' && code !== 'CONFIG_SYNTAX')) return undefined
   const place = code === 'CONFIG_TYPE' && word !== undefined ? rangeOf(document, word) : range
   return { title: `Write ${instead}`, edits: [{ range: place, newText: instead }] }
