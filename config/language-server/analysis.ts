@@ -49,7 +49,8 @@ export interface Mention extends NamedThing {
 }
 
 export function definitions (report: Report): Mention[] {
-  return [...report.kinds()].flatMap(kind => [...report.names(kind)].map(([name, at]) => ({ kind, name, span: spanOf(at), id: name.slice(name.lastIndexOf(':') + 1) })))
+  return [...report.kinds()].flatMap(kind => [...report.names(kind)].map(([name, at]) =>
+    ({ kind, name, span: spanOf(at), id: name.slice(name.lastIndexOf(':') + 1) })))
 }
 
 export function mentions (report: Report): Mention[] {

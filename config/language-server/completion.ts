@@ -130,9 +130,10 @@ function values (analysis: Analysis, document: TextDocument, cursor: Cursor, row
   }
   const found = (type.words ?? []).map(word => item(word, CompletionItemKind.EnumMember, word === row.default ? 'as without it' : '', true))
   const later = (type.notBuiltWords ?? []).map(word => item(word, CompletionItemKind.EnumMember, 'not in effect yet', true))
-  const byDefault = found.length === 0 && row.default !== undefined && row.shape === 'value' && row.default !== '' && !(cursor.word?.quoted === true && !quotes(type, row.default))
-    ? [item(row.default, CompletionItemKind.Value, 'as without it', quotes(type, row.default))]
-    : []
+  const number = cursor.word?.quoted === true && !quotes(type, row.default)
+  const byDefault = found.length > 0 || row.default === undefined || row.default === '' || row.shape !== 'value' || number
+    ? []
+    : [item(row.default, CompletionItemKind.Value, 'as without it', quotes(type, row.default))]
   return [...found, ...later, ...byDefault].filter(({ label }) => row.shape !== 'list' || !written.has(label))
 }
 

@@ -70,7 +70,9 @@ export function readTree (text: string): Tree {
 }
 
 function read (text: string, guess: boolean): Reader {
-  const reader: Reader = { text, nodes: [], comments: [], open: [], at: 0, line: 0, indent: indentOf(text, 0), node: undefined, guess, balanced: true, off: false, tooDeep: 0 }
+  const reader: Reader = {
+    text, nodes: [], comments: [], open: [], at: 0, line: 0, indent: indentOf(text, 0), node: undefined, guess, balanced: true, off: false, tooDeep: 0,
+  }
   while (reader.at < text.length) step(reader)
   endNode(reader)
   if (reader.open.length > 0) reader.balanced = false
@@ -204,7 +206,8 @@ function openBlock (reader: Reader): void {
 
 function nobody (reader: Reader): TreeNode {
   const here = { from: reader.at, to: reader.at }
-  const node: TreeNode = { name: { ...here, inner: here, value: '', quoted: false, closed: true }, args: [], props: [], head: reader.at, to: reader.at, off: true }
+  const name: Word = { ...here, inner: here, value: '', quoted: false, closed: true }
+  const node: TreeNode = { name, args: [], props: [], head: reader.at, to: reader.at, off: true }
   siblings(reader).push(node)
   return node
 }

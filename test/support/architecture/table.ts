@@ -36,6 +36,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
  */
 export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   '@bgotink/kdl': ['config/kdl'],
+  'vscode': ['config/editor'],
   'vscode-languageserver': ['config/language-server'],
   'vscode-languageserver-textdocument': ['config/language-server'],
   'kdljs': ['test/conformance'],
@@ -52,6 +53,9 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'node:http2': ['proxy/decisions', 'proxy/listeners', 'proxy/upstreams'],
   // Plain calls and interfaces between our modules; an emitter hides who hears what.
   'node:events': ['sdk/server', 'proxy/listeners', 'proxy/upstreams', 'proxy/decisions'],
-  'node:child_process': ['proxy/lifecycle'],
+  'node:child_process': ['proxy/lifecycle', 'config/editor'],
   'node:vm': []
 }
+
+/** Packages that no one installs: the program that loads the file brings them. */
+export const broughtPackages: ReadonlySet<string> = new Set(['vscode'])
