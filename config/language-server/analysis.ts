@@ -1,3 +1,4 @@
+import { maxTextLength } from '../kdl/parse.ts'
 import type { Fields } from '../schema/index.ts'
 import { readFields, Report } from '../schema/index.ts'
 import { table } from '../sentinel/index.ts'
@@ -21,7 +22,8 @@ export interface Analysis {
 }
 
 export function analyse (text: string, file: string, fields: Fields = table): Analysis {
-  const tree = readTree(text)
+  // The check says that such a text is too large; nobody waits for anything else about it.
+  const tree = readTree(text.length > maxTextLength ? '' : text)
   let names: Report | undefined
   return { text, file, tree, top: topScope(fields), names: () => names ??= readNames(tree, file, fields) }
 }

@@ -239,3 +239,11 @@ test('every question has an answer at every place of a text, whole or cut off', 
     actionsFor(analysis, document, diagnosticsOf(document, file))
   }
 })
+
+test('a text that is too large is said to be, and costs nothing else', () => {
+  const { analysis, document, offset } = open(`${'// a line of nothing\n'.repeat(500_000)}listeners { | }`)
+  const started = performance.now()
+  assert.deepEqual(diagnosticsOf(document, file).map(({ code }) => code), ['CONFIG_UNREADABLE'])
+  assert.equal(hoverAt(analysis, document, offset), undefined)
+  assert.ok(performance.now() - started < 2000)
+})
