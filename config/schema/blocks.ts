@@ -104,7 +104,7 @@ export function named<F extends Fields, T = Infer<F> & Named> (
 ): Field<readonly T[]> {
   const { direct } = options
   return {
-    row: { ...plain(options), shape: 'blocks', doc, fields, kind, ...direct === true ? { direct } : {} },
+    row: { ...plain(options), shape: 'blocks', doc, fields, kind, ...direct === true ? { direct } : {}, ...options.namespace === true ? { namespace: true } : {} },
     read (given, place) {
       const found: T[] = []
       for (const { id, at, rest } of namedNodes(given, kind, place, options)) {

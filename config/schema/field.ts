@@ -108,6 +108,8 @@ export interface Row extends FieldOptions {
   readonly kind?: string
   /** It stands on its own, without a block that gathers: `namespace "a" { … }`. */
   readonly direct?: boolean
+  /** What stands inside has names of its own. */
+  readonly namespace?: boolean
   /** A block whose settings depend on a word in it: the settings of each word, beside `fields`. */
   readonly variants?: RowVariants
 }

@@ -1,15 +1,20 @@
 import { parseArgs } from 'node:util'
 import { nearest } from '../../config/kdl/nearest.ts'
 import { check } from './check.ts'
+import { completion } from './completion.ts'
 import { configDump, configReference, configSchema } from './config-commands.ts'
 import { diff } from './diff.ts'
 import type { Command, CommandOption, Shell } from './command.ts'
 import { evidenceVerify } from './evidence-verify.ts'
+import { lsp } from './lsp.ts'
+import { man } from './man.ts'
 import { run } from './run.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
-export const commands: readonly Command[] = [run, check, diff, configDump, configReference, configSchema, evidenceVerify, version]
+export const commands: readonly Command[] = [
+  run, check, diff, configDump, configReference, configSchema, evidenceVerify, lsp, completion(() => commands), man(() => commands), version,
+]
 
 const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }
 

@@ -87,3 +87,22 @@ test('an address that is taken is a clear error and exit code 2', async (t) => {
   assert.equal(code, 2)
   assert.match(stderr, new RegExp(`listener 'web' cannot listen on 127\\.0\\.0\\.1:${port}: .*EADDRINUSE`))
 })
+
+test('completion prints a script for the shell that is named, and asks for one otherwise', async () => {
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    const { code, stdout, stderr } = await runSentinel(['completion', shell])
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.match(stdout, new RegExp(`Completion of sentinel for ${shell}`))
+  }
+  const wrong = await runSentinel(['completion', 'bsh'])
+  assert.deepEqual([wrong.code, wrong.stdout], [2, ''])
+  assert.match(wrong.stderr, /Did you mean 'bash'/)
+  assert.equal((await runSentinel(['completion'])).code, 2)
+})
+
+test('man prints the manual page', async () => {
+  const { code, stdout } = await runSentinel(['man'])
+  assert.equal(code, 0)
+  assert.match(stdout, /^\.TH SENTINEL 1/)
+  assert.match(stdout, /sentinel completion/)
+})
