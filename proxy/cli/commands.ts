@@ -3,11 +3,13 @@ import { nearest } from '../../config/kdl/nearest.ts'
 import { check } from './check.ts'
 import type { Command, CommandOption, Shell } from './command.ts'
 import { evidenceVerify } from './evidence-verify.ts'
+import { explain } from './explain.ts'
+import { routes } from './routes.ts'
 import { run } from './run.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
-export const commands: readonly Command[] = [run, check, evidenceVerify, version]
+export const commands: readonly Command[] = [run, check, explain, routes, evidenceVerify, version]
 
 const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }
 
@@ -73,7 +75,7 @@ function overview (): string {
 
 function usage ({ name, doc, arguments: args, options }: Command): string {
   const rows = Object.entries({ ...options, help }).map(([long, option]) => ({
-    left: `${option.short === undefined ? '    ' : `-${option.short}, `}--${long}${option.type === 'string' ? ` ${option.value ?? 'VALUE'}` : ''}`,
+    left: `${option.short === undefined ? '    ' : `-${option.short}, `}--${long}${option.type === 'string' ? ` ${option.value ?? 'VALUE'}` : ''}${option.multiple === true ? ' …' : ''}`,
     doc: option.doc,
   }))
   const width = Math.max(...rows.map(({ left }) => left.length)) + 2
