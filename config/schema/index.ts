@@ -16,8 +16,8 @@ export {
   words,
 } from './values.ts'
 export { duration, durationWithin, parseDuration, parseSize, size, sizeWithin } from './quantities.ts'
-export { compile, regex } from './regex.ts'
-export type { Pattern } from './regex.ts'
+export { compile, compileSet, regex } from './regex.ts'
+export type { Pattern, PatternSet } from './regex.ts'
 export { address, addressOrUrl, ipBytes, ipFinder, ipMatcher, ipRange, listenAddress, parseIpRange } from './address.ts'
 export type { Address, IpRange } from './address.ts'
 export { readFields, readJson } from './read.ts'

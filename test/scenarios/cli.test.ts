@@ -30,7 +30,7 @@ test('an unknown command is answered with the nearest one', async () => {
 test('every command has a help, and an unknown option is answered with the nearest one', async () => {
   const overview = await runSentinel(['--help'])
   assert.equal(overview.code, 0)
-  for (const command of ['run', 'check', 'diff', 'config dump', 'config reference', 'config schema', 'version', 'evidence verify']) {
+  for (const command of ['run', 'check', 'explain', 'routes', 'diff', 'config dump', 'config reference', 'config schema', 'version', 'evidence verify']) {
     assert.match(overview.stdout, new RegExp(`^  ${command} `, 'm'))
     const { code, stdout } = await runSentinel([...command.split(' '), '--help'])
     assert.equal(code, 0)
@@ -68,11 +68,11 @@ test('run with a broken configuration starts nothing and exits with 1', async (t
 
 test('a configuration is never invented', async (t) => {
   const cwd = folderWith(t)
-  for (const command of ['run', 'check']) {
-    const { code, stderr } = await runSentinel([command], { cwd })
+  for (const command of [['run'], ['check'], ['routes'], ['explain', 'GET', '/']]) {
+    const { code, stderr } = await runSentinel(command, { cwd })
     assert.equal(code, 1)
     assert.match(stderr, /there is no sentinel\.kdl in .*Name a configuration with -c FILE/)
-    assert.match((await runSentinel([command, '-c', 'nix.kdl'], { cwd })).stderr, /nix\.kdl does not exist/)
+    assert.match((await runSentinel([...command, '-c', 'nix.kdl'], { cwd })).stderr, /nix\.kdl does not exist/)
   }
 })
 

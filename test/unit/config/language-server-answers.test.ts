@@ -197,7 +197,7 @@ test('problems stand where they are, with what the check says; the environment a
 })
 
 test('twice the same: the other place is told, too; other spellings are struck out', () => {
-  const text = `${two}upstreams { upstream "canary" { server "127.0.0.1:3" } }\n`
+  const text = `${two}upstreams { upstream "canary" { targets { target "127.0.0.1:3" }; load-balancer "random" } }\n`
   const document = TextDocument.create('file:///etc/sentinel/sentinel.kdl', 'kdl', 1, text)
   const found = diagnosticsOf(document, file)
   const twice = found.find(({ code }) => code === 'CONFIG_DUPLICATE_ID')
