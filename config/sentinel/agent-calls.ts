@@ -14,7 +14,7 @@ export const pool = optionalBlock({
   connectTimeout: optional(wait, 'Time for connecting.', { aliases: ['connect-timeout-ms', 'connect-timeout-secs'] }),
   healthCheckInterval: inert(wait, 'Time between two signs of life.', 'it is one second', { aliases: ['health-check-interval-ms', 'health-check-interval-secs'] }),
   loadBalanceStrategy: inert(text, 'How a connection is picked.', 'the one with the fewest open decisions is'),
-}, 'Older form of `connections` and `connect-timeout`.', { example: 'pool { connections-per-agent 4 }' })
+}, 'Older form of `connections` and `connect-timeout`.', { example: 'pool { connections 4 }' })
 
 export const healthCheck = optionalBlock({
   enabled: setting(bool, true, 'Whether it is asked.'),

@@ -123,7 +123,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       maxBodySize: rules.maxBodySize,
       inlineFilters: steps.inline,
       /** What should answer is not built, so that requests have to be refused (or it could not be read). */
-      serviceNotBuilt: checkService(word, here) || !here.clean,
+      serviceNotBuilt: checkService(word, here) || rules.refusesAll || !here.clean,
     }
   },
 })

@@ -107,7 +107,8 @@ export function chainOf (route: RouteConfig, config: SentinelConfig): ChainStep[
   return stepsOf(route, config).map((step) => {
     const { mode, failureMode, timeoutMs, maxTimeoutMs, events } = filterSettings(step)
     return {
-      agent: step.agent.id, by: step.by, filter: step.override?.id ?? null, type: step.agent.type, mode, failureMode, timeoutMs, maxTimeoutMs, events: events ?? null,
+      agent: step.agent.id, by: step.by, filter: step.override?.id ?? null, type: step.agent.type,
+      mode, failureMode, timeoutMs, maxTimeoutMs, events: events ?? null,
     }
   })
 }
