@@ -50,7 +50,7 @@ export function readBlock<F extends Fields, V, T> (
 ): T | typeof unreadable {
   if (content.tag !== undefined) refuseAnnotation({ ...content, children: content.children }, placeOf(content.name, place, false))
   const meant = new Set<string | undefined>()
-  const given = distribute(fields, options, content, {
+  const given = isLeftOut(content) ? nothingGiven : distribute(fields, options, content, {
     unknown: node => meant.add(unknown(node, fields, place)),
     extra: entry => tooMany(entry, options.args ?? [], place),
     older: (node, form) => place.report.note('CONFIG_OTHER_SPELLING', `'${node.name}' of ${place.scope} is written in an older form`, node.at, form.doc),
@@ -74,6 +74,12 @@ export function readBlock<F extends Fields, V, T> (
   if (options.build === undefined) return typed as unknown as T
   const here = hereOf(fields, given, content, place, place.report.errors === before && meant.size === 0)
   return options.build(typed, { ...here, unbuilt: name => unbuilt[name] as Unbuilt<F[typeof name]> })
+}
+
+const nothingGiven: ReadonlyMap<string, KdlNode[]> = new Map()
+
+function isLeftOut ({ args, props, children }: Content): boolean {
+  return args.length === 0 && props.length === 0 && (children === undefined || children.length === 0)
 }
 
 interface Shaped {

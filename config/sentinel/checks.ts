@@ -33,7 +33,7 @@ type Config = Omit<SentinelConfig, 'observability' | 'system' | 'guardAgents'> &
 /** Filters that routes declare themselves are filters like any other from here on. */
 function gatherFilters ({ routes, filters }: ConfigTable): Pick<Config, 'routes' | 'filters'> {
   return {
-    routes: routes.map(({ inlineFilters: _, ...route }) => route),
+    routes,
     filters: [...filters, ...routes.flatMap(({ inlineFilters }) => inlineFilters)],
   }
 }

@@ -110,23 +110,29 @@ export const routes = named('route', fields, 'Which requests go where, and who i
     }
 }`,
   build (value, here) {
-    const { policies: rules, serviceType: word, filters: steps, ...route } = value
-    const conditions = Object.values(route.matches).reduce((sum, ofKind) => sum + ofKind.length, 0)
-    if (conditions === 0 && route.priority > lowPriority && here.clean) {
+    const { policies: rules, serviceType, filters, matches } = value
+    if (value.priority > lowPriority && isEmpty(matches) && here.clean) {
       here.report.error('CONFIG_MISSING', `${here.scope} has no conditions and would take every request`, here.at,
         'write matches { path-prefix "/" }, or priority "low" for a route that takes the rest')
     }
+    // Letting in everybody who was to be kept out would be worse than letting in nobody.
+    const { id, at, priority, enabled, upstream, otherUpstreams } = rules.refusesAll ? { ...value, upstream: undefined, otherUpstreams: [] } : value
+    // Written out: leaving members out of a copy is slow, and there are thousands of routes.
     return {
-      ...route,
-      filters: steps.names,
-      agents: [...route.agents, ...rules.agents],
+      id, at, priority, enabled, matches, upstream, otherUpstreams,
+      filters: filters.names,
+      agents: rules.agents.length === 0 ? value.agents : [...value.agents, ...rules.agents],
       maxBodySize: rules.maxBodySize,
-      inlineFilters: steps.inline,
+      inlineFilters: filters.inline,
       /** What should answer is not built, so that requests have to be refused (or it could not be read). */
-      serviceNotBuilt: checkService(word, here) || rules.refusesAll || !here.clean,
-    }
+      serviceNotBuilt: checkService(serviceType, here) || rules.refusesAll || !here.clean,
+    } satisfies Record<Exclude<keyof typeof value, 'policies' | 'serviceType'>, unknown> & Record<string, unknown>
   },
 })
+
+function isEmpty (matches: object): boolean {
+  return Object.values(matches).every((ofKind: readonly unknown[]) => ofKind.length === 0)
+}
 
 type HereOfRoute = Here<typeof fields>
 

@@ -155,7 +155,6 @@ filters { filter "named" { type "agent"; agent "list" } }`
     assert.deepEqual(guardAgents, [])
     const [, gate] = filters
     assert.deepEqual(gate?.type === 'agent' ? [gate.failureMode, gate.timeout] : undefined, ['open', 5])
-    assert.ok(routes.every(one => !('inlineFilters' in one)))
   })
 
   test('may be named by another route', () => {
