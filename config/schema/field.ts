@@ -64,6 +64,8 @@ export interface Row extends FieldOptions {
   readonly default?: string
   /** A number without a unit counts in these milliseconds. */
   readonly bareUnitMs?: number
+  /** Several values may stand in one text, separated by commas. */
+  readonly commas?: boolean
   /** The value is never shown. */
   readonly secret?: boolean
   /** Accepted for the sake of existing files, and without effect for good: why. */

@@ -25,6 +25,6 @@ export interface Command {
   /** Positional arguments as the help shows them, for instance "FILE"; none when absent. */
   readonly arguments?: string
   readonly options: Readonly<Record<string, CommandOption>>
-  /** Resolves with the exit code: 0 ok, 1 configuration error, 2 run-time error. */
+  /** Resolves with the exit code: 0 ok, 1 configuration error, 2 run-time error, 3 something to do was found. */
   readonly run: (shell: Shell, options: OptionValues, args: readonly string[]) => Promise<number>
 }

@@ -3,11 +3,12 @@ import { nearest } from '../../config/kdl/nearest.ts'
 import { check } from './check.ts'
 import type { Command, CommandOption, Shell } from './command.ts'
 import { evidenceVerify } from './evidence-verify.ts'
+import { fmt } from './fmt.ts'
 import { run } from './run.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
-export const commands: readonly Command[] = [run, check, evidenceVerify, version]
+export const commands: readonly Command[] = [run, check, fmt, evidenceVerify, version]
 
 const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }
 

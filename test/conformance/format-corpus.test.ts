@@ -1,0 +1,81 @@
+/** Promises of the formatter, on real files: nothing is lost, nothing changes its meaning, and a second time changes nothing. */
+import { strict as assert } from 'node:assert'
+import { describe, test } from 'node:test'
+import { formatText } from '../../config/format/index.ts'
+import { commentsOf } from '../../config/format/syntax.ts'
+import { readSyntax } from '../../config/format/read.ts'
+import type { KdlNode } from '../../config/kdl/nodes.ts'
+import { parseKdl } from '../../config/kdl/parse.ts'
+import { checkText, table } from '../../config/sentinel/index.ts'
+import { corpusFiles, corpusIsThere, wrapped } from '../support/config-corpus.ts'
+
+const language = { fields: table }
+
+/** Complete files, and pieces put where they belong: all that can be read. */
+function texts (): { name: string, text: string }[] {
+  return corpusFiles().flatMap(file => {
+    const inPlace = file.kind === 'fragment' ? wrapped(file) : undefined
+    return [{ name: file.name, text: file.text }, ...inPlace === undefined ? [] : [{ name: `${file.name} in its place`, text: inPlace }]]
+  }).filter(({ name, text }) => parseKdl(text, name).problems.length === 0)
+}
+
+function formatted (name: string, text: string, keepSpelling = false): string {
+  const result = formatText(text, name, keepSpelling ? undefined : language)
+  assert.ok(result.text !== undefined, `${name} is not formatted`)
+  return result.text
+}
+
+/** Everything but places. */
+function plain (nodes: readonly KdlNode[] | undefined): unknown {
+  return nodes?.map(({ name, tag, args, props, children }) => ({
+    name, tag, args: args.map(arg => [arg.value, arg.tag]), props: props.map(prop => [prop.name, prop.value, prop.tag]), children: plain(children),
+  }))
+}
+
+function errorsOf (text: string): string[] {
+  return checkText(text, 'sentinel.kdl', { env: {}, textOnly: true }).problems.filter(({ severity }) => severity === 'error').map(({ code }) => code).toSorted()
+}
+
+describe('formatting the corpus of configurations', { skip: corpusIsThere ? false : 'it is not beside the repository' }, () => {
+  const files = texts()
+
+  test('there is something to format', () => {
+    assert.ok(files.length > 300, `${files.length} files`)
+  })
+
+  test('without new spellings, the same nodes, values and comments are in it', () => {
+    for (const { name, text } of files) {
+      const out = formatted(name, text, true)
+      assert.deepEqual(plain(parseKdl(out, name).nodes), plain(parseKdl(text, name).nodes), name)
+    }
+  })
+
+  test('every comment is kept', () => {
+    for (const { name, text } of files) {
+      assert.deepEqual(commentsOf(readSyntax(formatted(name, text))).toSorted(), commentsOf(readSyntax(text.replaceAll('\r\n', '\n'))).toSorted(), name)
+    }
+  })
+
+  test('a second time changes nothing', () => {
+    for (const { name, text } of files) {
+      for (const keep of [false, true]) {
+        const once = formatted(name, text, keep)
+        assert.equal(formatted(name, once, keep), once, name)
+      }
+    }
+  })
+
+  test('the same errors are found before and after', () => {
+    for (const { name, text } of files) assert.deepEqual(errorsOf(formatted(name, text)), errorsOf(text), name)
+  })
+
+  test('no older spelling is left, but where a value comes from the environment', () => {
+    for (const { name, text } of files) {
+      const out = formatted(name, text)
+      const lines = out.split('\n')
+      const left = checkText(out, name, { env: {}, textOnly: true }).problems
+        .filter(({ code, position }) => code === 'CONFIG_OTHER_SPELLING' && !(lines[position.line - 1] ?? '').includes('${'))
+      assert.deepEqual(left.map(({ message, position }) => `${position.line}: ${message}`), [], name)
+    }
+  })
+})
