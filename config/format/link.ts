@@ -71,7 +71,8 @@ export function unlinkNode (node: LinkedNode, used: Set<SyntaxNode> = new Set())
     block: unlinkBlock(node.children, inner ?? { opening: [], nodes: [], closing: [], oneLine: false }, used),
   }]
   const tag = again && node.tag !== undefined ? `(${textOf(node.tag)})` : own.tag
-  return { ...own, tag, name: syntax === undefined || node.spelled !== node.name ? nameText(node.name) : syntax.name, pieces: [...piecesOf(node, own.pieces, block)] }
+  const name = syntax === undefined || node.spelled !== node.name ? nameText(node.name) : syntax.name
+  return { ...own, tag, name, pieces: piecesOf(node, own.pieces, block) }
 }
 
 function unlinkBlock (children: readonly LinkedNode[], block: SyntaxBlock, used: Set<SyntaxNode>): SyntaxBlock {
@@ -92,7 +93,8 @@ function piecesOf (node: LinkedNode, written: readonly Piece[], block: readonly 
     return entry === undefined ? noPieces : [entry]
   })
   const tail = kept.findIndex(piece => piece.kind === 'off-block')
-  const placed = tail < 0 ? [...kept, ...entries.values(), ...block] : [...kept.slice(0, tail), ...entries.values(), ...placedBlock(kept.slice(tail), written, block)]
+  const blocks = tail < 0 ? block : placedBlock(kept.slice(tail), written, block)
+  const placed = [...tail < 0 ? kept : kept.slice(0, tail), ...entries.values(), ...blocks]
   const values = placed.filter(piece => piece.kind === 'entry' && piece.name === undefined)
   const inOrder = values.length === wanted.length && values.every((piece, index) => piece.kind === 'entry' && piece.value === wanted[index]?.value)
   if (inOrder) return placed

@@ -1,6 +1,6 @@
 /** Turns older spellings into the preferred ones. Everything it knows comes from the rows of the language. */
 import { namesOf, nodeOfProp } from '../schema/distribute.ts'
-import type { Field, Fields, OlderForm, OlderForms, Row } from '../schema/field.ts'
+import type { Field, Fields, OlderForm, OlderForms, Row, RowVariants } from '../schema/field.ts'
 import { kebab, settingName } from '../schema/field.ts'
 import type { KdlNode } from '../kdl/nodes.ts'
 import type { LinkedEntry, LinkedNode, LinkedProp } from './link.ts'
@@ -13,8 +13,6 @@ import { spellSetting } from './spelling.ts'
 export interface Language {
   readonly fields: Fields
   readonly older?: OlderForms
-  /** Names of settings that the values after the block's name stand for. */
-  readonly args?: readonly string[]
 }
 
 interface Found {
@@ -120,7 +118,7 @@ function rewriteSetting (node: LinkedNode, { field: { row }, name }: Found): Lin
 }
 
 function rewriteMap (node: LinkedNode, { field: { row }, name }: Found): LinkedNode {
-  const spell = <T extends LinkedEntry>(given: string, entries: readonly T[]): readonly T[] => spellSetting({ ...row, aliases: [] }, given, { name: given, entries }).entries
+  const spell = <T extends LinkedEntry>(given: string, entries: readonly T[]): readonly T[] => spellSetting(row, given, { name: given, entries }).entries
   return {
     ...node,
     name,
@@ -139,13 +137,14 @@ function rewriteBlocks (node: LinkedNode, { field: { row }, name }: Found): Link
 function rewriteKind (node: LinkedNode, { field: { row }, name }: Found): readonly LinkedNode[] {
   const gathers = node.name === name || row.aliases?.includes(node.name) === true
   if (!gathers) return [rewriteNamed(node, row)]
-  const inside = { ...node, name: row.direct === true ? node.name : name, children: node.children?.map(child => child.name === row.kind ? rewriteNamed(child, row) : child) }
+  const children = node.children?.map(child => child.name === row.kind ? rewriteNamed(child, row) : child)
+  const inside = { ...node, name: row.direct === true ? node.name : name, children }
   return row.direct === true && name !== row.kind ? standAlone(inside, row.kind ?? '') : [inside]
 }
 
 function rewriteNamed (node: LinkedNode, row: Row): LinkedNode {
   if (row.variants === undefined) return rewriteBlock(node, row, node.args.length > 0 ? 1 : 0)
-  const { tag, also, of, older } = row.variants
+  const { tag, also, of } = row.variants
   const word = (raw: unknown): string | undefined => {
     const plain = typeof raw === 'string' ? raw.toLowerCase().replaceAll('_', '-') : ''
     const meant = also[plain] ?? plain
@@ -153,16 +152,27 @@ function rewriteNamed (node: LinkedNode, row: Row): LinkedNode {
   }
   const name = kebab(tag)
   const prop = node.props.find(candidate => candidate.name === name)
-  const child = node.children?.find(candidate => candidate.name === name)
+  const child = prop === undefined ? node.children?.find(candidate => candidate.name === name) : undefined
   const chosen = word(prop === undefined ? child?.args[0]?.value : prop.value)
   if (chosen === undefined) return node
+  const chooses = (arg: LinkedEntry, index: number): LinkedEntry => index === 0 ? { ...arg, value: chosen } : arg
   const spelled = {
     ...node,
     props: node.props.map(each => each === prop ? { ...each, value: chosen } : each),
-    children: node.children?.map(each => each === child && prop === undefined ? { ...each, args: each.args.map((arg, index) => index === 0 ? { ...arg, value: chosen } : arg) } : each),
+    children: node.children?.map(each => each === child ? { ...each, args: each.args.map(chooses) } : each),
   }
-  const variant: Row = { ...row, fields: { ...row.fields, ...of[chosen] }, older: { ...row.older, ...older[chosen] } }
-  return rewriteBlock(spelled, variant, node.args.length > 0 ? 1 : 0)
+  return rewriteBlock(spelled, variantRow(row, row.variants, chosen), node.args.length > 0 ? 1 : 0)
+}
+
+const variantRows = new WeakMap<RowVariants, Map<string, Row>>()
+
+/** The row of one variant, made once: names are looked up by the identity of fields. */
+function variantRow (row: Row, variants: RowVariants, word: string): Row {
+  let rows = variantRows.get(variants)
+  if (rows === undefined) variantRows.set(variants, rows = new Map())
+  let found = rows.get(word)
+  if (found === undefined) rows.set(word, found = { ...row, fields: { ...row.fields, ...variants.of[word] }, older: { ...row.older, ...variants.older[word] } })
+  return found
 }
 
 /** What a block holds: values after its name (behind `skip` of them), properties, children. */
@@ -186,7 +196,7 @@ function rewriteBlock (node: LinkedNode, row: Row, skip: number): LinkedNode {
     const name = settingName(key, field)
     return spellSetting(field.row, name, { name, entries: [arg] }).entries[0] ?? arg
   })
-  return { ...node, args: values, props, children: children === undefined ? undefined : rewriteNodes(children, { fields, older, args }) }
+  return { ...node, args: values, props, children: children === undefined ? undefined : rewriteNodes(children, { fields, older }) }
 }
 
 function mergedInto (moved: readonly LinkedNode[], children: readonly LinkedNode[], fields: Fields): readonly LinkedNode[] {

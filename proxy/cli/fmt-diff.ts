@@ -11,11 +11,11 @@ interface Step {
 /** What changes from one text to the other, in the form of a unified diff; empty when nothing does. */
 export function diffText (name: string, before: string, after: string): string {
   if (before === after) return ''
-  const steps = stepsOf(before.split('\n'), after.split('\n'))
+  const steps = stepsOf(linesOf(before), linesOf(after))
   const shown = new Set<number>()
   steps.forEach((step, index) => {
     if (step.mark === ' ') return
-    for (let near = index - context; near <= index + context; near++) shown.add(near)
+    for (let near = Math.max(0, index - context); near <= index + context; near++) shown.add(near)
   })
   const out = [`--- ${name}`, `+++ ${name} (formatted)`]
   let oldLine = 1
@@ -29,6 +29,11 @@ export function diffText (name: string, before: string, after: string): string {
     if (step.mark !== '-') newLine++
   })
   return out.join('\n') + '\n'
+}
+
+function linesOf (text: string): string[] {
+  if (text === '') return []
+  return text.endsWith('\n') ? text.slice(0, -1).split('\n') : `${text}\n\\ No newline at end of file`.split(/\n(?!\\ No newline at end of file$)/)
 }
 
 function hunkHead (steps: readonly Step[], from: number, shown: ReadonlySet<number>, oldLine: number, newLine: number): string {
