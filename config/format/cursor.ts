@@ -6,9 +6,9 @@ export interface Cursor {
   at: number
 }
 
-/** Ends a word without quotes. */
-const bare = /[^\s\uFEFF\u0085{}()[\]/\\"#;=]+/y
-const space = /[^\S\n\r\u000b\u000c\u2028\u2029]+/y
+/** A word without quotes. To the parser a byte order mark is white space at the very beginning only, and a letter elsewhere. */
+const bare = /(?:\uFEFF|[^\s\u0085{}()[\]/\\"#;=])+/y
+const space = /[^\S\n\r\u000b\u000c\u2028\u2029\uFEFF]+/y
 
 export function skipSpace (cursor: Cursor): boolean {
   space.lastIndex = cursor.at

@@ -78,4 +78,37 @@ describe('formatting the corpus of configurations', { skip: corpusIsThere ? fals
       assert.deepEqual(left.map(({ message, position }) => `${position.line}: ${message}`), [], name)
     }
   })
+
+  test('with comments, breaks and braces in places where nobody puts them, all of that holds as well', () => {
+    const odd = ['/* c */', '// x\n', '/-', '/- ', ';', '\\\n', '\\ // y\n', ' ', '\n\n', '{}', '{ a 1 }', '/-{ b }', '(t)', '#"r"#', 'b=1', '"""\n  x\n  """', '\u2028', '\r\n', ' = ', '/* a /* b */ \n c */']
+    const random = randomFrom(20_250_102)
+    let tried = 0
+    for (let turn = 0; turn < 12_000; turn++) {
+      const lines = (files[random(files.length)]?.text ?? '').split('\n')
+      const from = random(lines.length)
+      let text = lines.slice(from, from + 1 + random(12)).join('\n')
+      for (let more = random(3); more >= 0; more--) {
+        const at = random(text.length + 1)
+        text = text.slice(0, at) + (odd[random(odd.length)] ?? '') + text.slice(at)
+      }
+      if (parseKdl(text, 'odd').problems.length > 0) continue
+      tried++
+      const kept = formatted('odd', text, true)
+      assert.deepEqual(plain(parseKdl(kept, 'odd').nodes), plain(parseKdl(text.replaceAll('\r\n', '\n'), 'odd').nodes), text)
+      assert.deepEqual(commentsOf(readSyntax(kept)).toSorted(), commentsOf(readSyntax(text.replaceAll('\r\n', '\n'))).toSorted(), text)
+      assert.equal(formatted('odd', kept, true), kept, text)
+      const spelled = formatted('odd', text)
+      assert.equal(formatted('odd', spelled), spelled, text)
+    }
+    assert.ok(tried > 500, `${tried} texts`)
+  })
 })
+
+/** The same numbers in every run: a failure can be looked into. */
+function randomFrom (seed: number): (below: number) => number {
+  let state = seed
+  return below => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return (state >>> 4) % below
+  }
+}
