@@ -69,6 +69,8 @@ export interface RowVariants {
   readonly tag: string
   readonly of: Readonly<Record<string, Fields>>
   readonly notBuilt: readonly string[]
+  /** The word that is meant where none is given. */
+  readonly implied?: (node: Pick<KdlNode, 'props' | 'children'>) => string | undefined
   /** Other words for a variant, in lower case with "-". */
   readonly also: Readonly<Record<string, string>>
   readonly older: Readonly<Record<string, OlderForms>>
@@ -106,6 +108,8 @@ export interface Row extends FieldOptions {
   readonly within?: readonly string[]
   /** A block with a name of its own as its first value. */
   readonly kind?: string
+  /** Of a list: a node with a block instead of values is read like this. */
+  readonly orBlock?: Row
   /** It stands on its own, without a block that gathers: `namespace "a" { … }`. */
   readonly direct?: boolean
   /** What stands inside has names of its own. */

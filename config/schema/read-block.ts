@@ -102,6 +102,8 @@ const shapes = new WeakMap<Fields, Shape>()
 function shapeOf (fields: Fields): Shape {
   let shape = shapes.get(fields)
   if (shape !== undefined) return shape
+  // A name that is declared twice is found before anybody writes it.
+  namesOf(fields)
   const all = Object.entries(fields).map(([key, field]): Shaped => ({ key, field, name: settingName(key, field), hasValue: !('notBuilt' in field) }))
   const constants = Object.fromEntries(all.filter(({ hasValue }) => hasValue).map(({ key, field }) => [key, field.absent?.value]))
   shape = { constants, others: all.filter(({ field }) => field.absent === undefined), byKey: new Map(all.map(one => [one.key, one])) }

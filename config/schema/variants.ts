@@ -18,6 +18,8 @@ export interface Variants<C extends Fields, V extends Readonly<Record<string, Fi
   readonly of: V
   /** Words that are not built: their settings are checked, and nobody gets to see them. */
   readonly notBuilt?: readonly N[]
+  /** The word that is meant where none is given. */
+  readonly implied?: (node: Pick<KdlNode, 'props' | 'children'>) => (keyof V & string) | undefined
   /** Other words for a variant. */
   readonly also?: Readonly<Record<string, string>>
   /** Other shapes of what stands inside, by variant. */
@@ -47,7 +49,7 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
     row: {
       ...options, shape: 'blocks', doc, kind, fields: variants.common,
       variants: {
-        tag: variants.tag, of: variants.of, notBuilt: [...later],
+        tag: variants.tag, of: variants.of, notBuilt: [...later], ...variants.implied === undefined ? {} : { implied: variants.implied },
         also: variants.also ?? {}, older: variants.older ?? {}, docs: variants.docs ?? {}, examples: variants.examples ?? {},
       },
     },
@@ -83,24 +85,28 @@ type AnyVariants = Omit<Variants<Fields, Readonly<Record<string, Fields>>, strin
 
 /** The entry that chooses, and the word it chooses, whether it exists or not. */
 export function chosenWord (
-  node: Pick<KdlNode, 'props' | 'children'>, { tag, also }: Pick<RowVariants, 'tag' | 'also'>,
-): { readonly entry: KdlEntry, readonly word: string } | undefined {
+  node: Pick<KdlNode, 'props' | 'children'>, { tag, also, implied }: Pick<RowVariants, 'tag' | 'also' | 'implied'>,
+): { readonly entry: KdlEntry | undefined, readonly word: string } | undefined {
   const name = kebab(tag)
   const entry: KdlEntry | undefined = node.props.find(prop => prop.name === name) ?? node.children?.find(child => child.name === name)?.args[0]
-  if (entry === undefined) return undefined
+  if (entry === undefined) {
+    const word = implied?.(node)
+    return word === undefined ? undefined : { entry, word }
+  }
   const plain = typeof entry.value === 'string' ? entry.value.toLowerCase().replaceAll('_', '-') : ''
   return { entry, word: Object.hasOwn(also, plain) ? also[plain] ?? plain : plain }
 }
 
 function chosen (node: Pick<KdlNode, 'at' | 'props' | 'children'>, place: Place, variants: AnyVariants): string | undefined {
   const tag = kebab(variants.tag)
-  const found = chosenWord(node, { tag: variants.tag, also: variants.also ?? {} })
+  const found = chosenWord(node, { ...variants, also: variants.also ?? {} })
   const all = Object.keys(variants.of)
   if (found === undefined) {
     place.report.error('CONFIG_MISSING', `${place.scope} needs '${tag}'`, place.at, `one of: ${listed(all, 20)}`)
     return undefined
   }
   const { entry, word } = found
+  if (entry === undefined) return word
   if (variants.notBuilt?.includes(word) === true) {
     place.report.warning('CONFIG_NOT_BUILT', `${place.scope} of type '${word}' is accepted, but not in effect yet`, entry.at)
     return word

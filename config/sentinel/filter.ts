@@ -9,6 +9,7 @@ import { checkElsewhere, redirectFilter, urlRewriteFilter } from './filter-redir
 
 export const filters = namedVariants('filter', {
   tag: 'type',
+  implied: ({ children = [] }) => children.some(({ name }) => name === 'agent' || name === 'agents') ? 'agent' : undefined,
   common: {},
   of: {
     agent: agentFilter,

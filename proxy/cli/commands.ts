@@ -7,6 +7,7 @@ import { diff } from './diff.ts'
 import type { Command, CommandOption, Shell } from './command.ts'
 import { evidenceVerify } from './evidence-verify.ts'
 import { explain } from './explain.ts'
+import { fmt } from './fmt.ts'
 import { lsp } from './lsp.ts'
 import { man } from './man.ts'
 import { routes } from './routes.ts'
@@ -15,7 +16,8 @@ import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
-  run, check, explain, routes, diff, configDump, configReference, configSchema, evidenceVerify, lsp, completion(() => commands), man(() => commands), version,
+  run, check, fmt, explain, routes, diff, configDump, configReference, configSchema, evidenceVerify, lsp,
+  completion(() => commands), man(() => commands), version,
 ]
 
 const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }

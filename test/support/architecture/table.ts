@@ -3,7 +3,7 @@
  * part, and of the others only those in its row. "*" stands for one folder name.
  */
 
-const config = ['config', 'config/kdl', 'config/schema', 'config/sentinel']
+const config = ['config', 'config/kdl', 'config/schema', 'config/sentinel', 'config/format']
 const proto = ['proto', 'proto/codec']
 const organs = ['listeners', 'routing', 'filters', 'services', 'upstreams', 'decisions', 'state', 'evidence', 'observe', 'admin']
   .map((name) => `proxy/${name}`)
@@ -15,6 +15,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'config/sentinel': ['config/kdl', 'config/schema'],
   'config/language-server': ['config/kdl', 'config/schema', 'config/sentinel'],
   'config/editor': [],
+  'config/format': ['config/kdl', 'config/schema', 'config/sentinel'],
   'config': ['config/kdl', 'config/schema', 'config/sentinel'],
   'proto/codec': [],
   'proto/generate': ['proto/codec'],
