@@ -33,11 +33,18 @@ const codes = [
   '', '## Codes of problems', '', '| code | meaning |', '| --- | --- |', ...Object.entries(problemCodes).map(([code, doc]) => `| \`${code}\` | ${doc} |`), '',
 ].join('\n')
 
+/** The whole reference page. */
+export function referencePage (): string {
+  return intro + toMarkdown(table, groups) + codes
+}
+
+/** The JSON schema of the language, as text. */
+export function schemaText (): string {
+  return JSON.stringify(toJsonSchema(table, { title: 'Sentinel configuration, in the JSON form of KDL' }), undefined, 2) + '\n'
+}
+
 export function generated (): Record<string, string> {
-  return {
-    'config/REFERENCE.md': intro + toMarkdown(table, groups) + codes,
-    'config/sentinel.schema.json': JSON.stringify(toJsonSchema(table, { title: 'Sentinel configuration, in the JSON form of KDL' }), undefined, 2) + '\n',
-  }
+  return { 'config/REFERENCE.md': referencePage(), 'config/sentinel.schema.json': schemaText() }
 }
 
 /** The source tree, from wherever the compiled file is. */

@@ -3,7 +3,7 @@ import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { runCommand } from './cli/commands.ts'
 
-/** Runs one command line (without `node` and the script). Resolves with the exit code: 0 ok, 1 configuration, 2 run time. */
+/** Runs one command line (without `node` and the script). Resolves with the exit code: 0 ok, 1 configuration, 2 run time, 3 would change. */
 export function main (argv: readonly string[]): Promise<number> {
   return runCommand(argv, {
     env: process.env,

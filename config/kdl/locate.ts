@@ -17,13 +17,22 @@ interface Walk {
   offset: number
   /** Index of the line that `offset` was last found on. */
   line: number
+  /** Blocks that are open, and that were open at most. */
+  depth: number
+  deepest: number
+}
+
+export interface Located {
+  readonly nodes: KdlNode[]
+  /** Levels of nesting. */
+  readonly depth: number
 }
 
 /** Plain nodes with their places; `undefined` when the document has something that this walk does not know. */
-export function locatedNodes (document: Document, text: string, file: string): KdlNode[] | undefined {
-  const walk: Walk = { text, file, lines: lineStarts(text), wide: /[\uD800-\uDFFF]/.test(text), offset: 0, line: 0 }
+export function locatedNodes (document: Document, text: string, file: string): Located | undefined {
+  const walk: Walk = { text, file, lines: lineStarts(text), wide: /[\uD800-\uDFFF]/.test(text), offset: 0, line: 0, depth: 0, deepest: 0 }
   const nodes = nodesOf(document, walk)
-  return walk.offset === text.length ? nodes : undefined
+  return nodes === undefined || walk.offset !== text.length ? undefined : { nodes, depth: walk.deepest }
 }
 
 function nodesOf (document: Document, walk: Walk): KdlNode[] | undefined {
@@ -54,8 +63,10 @@ function nodeOf (node: Node, walk: Walk): KdlNode | undefined {
   let children: KdlNode[] | undefined
   if (node.children !== null) {
     walk.offset += (node.beforeChildren?.length ?? 0) + 1
+    walk.deepest = Math.max(walk.deepest, ++walk.depth)
     children = nodesOf(node.children, walk)
     if (children === undefined) return undefined
+    walk.depth--
     walk.offset += 1
   }
   walk.offset += node.trailing?.length ?? 0

@@ -3,6 +3,7 @@ import type { KdlNode } from './nodes.ts'
 import { plainNodes } from './nodes.ts'
 import type { Problem, Position } from './position.ts'
 import { wholeFile } from './position.ts'
+import type { Located } from './locate.ts'
 import { locatedNodes } from './locate.ts'
 import type { Scan } from './scan-state.ts'
 import { maxDepth, mended, scanText } from './scan.ts'
@@ -30,15 +31,15 @@ export function parseKdl (text: string, file: string): Parsed {
     return { nodes: [], problems: [{ severity: 'error', code: 'CONFIG_UNREADABLE', message, position: wholeFile(file) }] }
   }
   const first = tryParse(text, file)
-  if (first.errors === undefined && isWithin(first.nodes, maxDepth)) return { nodes: first.nodes, problems: [] }
+  if (first.errors === undefined && first.depth <= maxDepth) return { nodes: first.nodes, problems: [] }
   const scan = scanText(text)
   const found = scanProblems(scan, file)
   if (scan.broken || scan.tooDeep) return { nodes: [], problems: found }
   return retry(mended(scan), file, found, text.length)
 }
 
-function isWithin (nodes: readonly KdlNode[], depth: number): boolean {
-  return depth >= 0 && nodes.every(node => node.children === undefined || isWithin(node.children, depth - 1))
+function depthOf (nodes: readonly KdlNode[]): number {
+  return nodes.reduce((deepest, { children }) => children === undefined ? deepest : Math.max(deepest, 1 + depthOf(children)), 0)
 }
 
 /** Takes out what the parser refuses, piece by piece, to find everything that is wrong. */
@@ -62,19 +63,20 @@ function retry (mendedText: string, file: string, found: Problem[], length: numb
   return { nodes: [], problems: found }
 }
 
-interface Attempt {
-  readonly nodes: KdlNode[]
+interface Attempt extends Located {
   readonly errors?: InvalidKdlError[]
 }
 
 function tryParse (text: string, file: string): Attempt {
   try {
-    const nodes = locatedNodes(parse(text), text, file)
-    return { nodes: nodes ?? plainNodes(parse(text, { storeLocations: true }).nodes, file) }
+    const located = locatedNodes(parse(text), text, file)
+    if (located !== undefined) return located
+    const nodes = plainNodes(parse(text, { storeLocations: true }).nodes, file)
+    return { nodes, depth: depthOf(nodes) }
   } catch (error) {
-    if (error instanceof InvalidKdlError) return { nodes: [], errors: Array.from(error.flat()) }
+    if (error instanceof InvalidKdlError) return { nodes: [], depth: 0, errors: Array.from(error.flat()) }
     // The library breaks down on some texts that end in the middle of a token ("/" alone), and on blocks nested so deeply that the stack ends.
-    return { nodes: [], errors: [new InvalidKdlError('the text ends where more was expected', { start: endOf(text) })] }
+    return { nodes: [], depth: 0, errors: [new InvalidKdlError('the text ends where more was expected', { start: endOf(text) })] }
   }
 }
 

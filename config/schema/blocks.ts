@@ -104,7 +104,7 @@ export function named<F extends Fields, T = Infer<F> & Named> (
 ): Field<readonly T[]> {
   const { direct } = options
   return {
-    row: { ...plain(options), shape: 'blocks', doc, fields, kind, ...direct === true ? { direct } : {} },
+    row: { ...plain(options), shape: 'blocks', doc, fields, kind, ...direct === true ? { direct } : {}, ...options.namespace === true ? { namespace: true } : {} },
     read (given, place) {
       const found: T[] = []
       for (const { id, at, rest } of namedNodes(given, kind, place, options)) {
@@ -152,22 +152,29 @@ export function namedNodes (given: readonly KdlNode[], kind: string, place: Plac
 
 /** The id is the first value; old files also write `id="…"`. */
 export function nameOf (node: KdlNode, kind: string, place: Place): { id: string, rest: Content } | undefined {
-  const [first, ...args] = node.args
-  const prop = node.props.find(candidate => candidate.name === 'id')
-  const child = node.children?.find(candidate => candidate.name === 'id' && candidate.args.length === 1)
-  const entry: KdlEntry | undefined = first ?? prop ?? child?.args[0]
-  if (entry === undefined) {
+  const split = splitName(node)
+  if (split === undefined) {
     place.report.error('CONFIG_MISSING', `this ${kind} has no name`, node.at, `write ${kind} "name" { … }`)
     return undefined
   }
+  const { entry, rest } = split
   const id = entry.value
   if (typeof id !== 'string' || !/^[^\s\p{Cc}][^\p{Cc}]{0,127}$/u.test(id) || id.endsWith(' ')) {
     place.report.error('CONFIG_TYPE', `the name of a ${kind} must be a text of at most 128 characters, found ${shown(entry)}`, entry.at)
     return undefined
   }
-  if (first !== undefined) return { id, rest: { ...node, args } }
-  if (prop !== undefined) return { id, rest: { ...node, props: node.props.filter(candidate => candidate !== prop) } }
-  return { id, rest: { ...node, children: node.children?.filter(candidate => candidate !== child) } }
+  return { id, rest }
+}
+
+/** The value that names a thing, and what the thing holds beside it. */
+export function splitName (node: KdlNode): { readonly entry: KdlEntry, readonly rest: Content } | undefined {
+  const [first, ...args] = node.args
+  if (first !== undefined) return { entry: first, rest: { ...node, args } }
+  const prop = node.props.find(candidate => candidate.name === 'id')
+  if (prop !== undefined) return { entry: prop, rest: { ...node, props: node.props.filter(candidate => candidate !== prop) } }
+  const child = node.children?.find(candidate => candidate.name === 'id' && candidate.args.length === 1)
+  const entry = child?.args[0]
+  return entry === undefined ? undefined : { entry, rest: { ...node, children: node.children?.filter(candidate => candidate !== child) } }
 }
 
 /** The nodes themselves, and those inside of the blocks that gather them. */
@@ -195,10 +202,11 @@ interface Printable extends FieldOptions {
 }
 
 /** The printable part of a block's options. */
-function plain ({ name, aliases, since, example, args, older }: Printable): Printable {
+function plain ({ name, aliases, mistaken, since, example, args, older }: Printable): Printable {
   return {
     ...(name === undefined ? {} : { name }),
     ...(aliases === undefined ? {} : { aliases }),
+    ...(mistaken === undefined ? {} : { mistaken }),
     ...(since === undefined ? {} : { since }),
     ...(example === undefined ? {} : { example }),
     ...(args === undefined ? {} : { args }),

@@ -21,45 +21,53 @@ export interface Strays {
 export function distribute (fields: Fields, { args = [], older = {} }: Pick<Row, 'args' | 'older'>, content: Content, strays: Strays = {}): Map<string, KdlNode[]> {
   const given = new Map<string, KdlNode[]>()
   const names = namesOf(fields)
-  const give = (key: string, node: KdlNode): void => {
-    const nodes = given.get(key)
-    if (nodes === undefined) given.set(key, [node])
-    else nodes.push(node)
-  }
-  content.args.forEach((entry, index) => {
+  for (let index = 0; index < content.args.length; index++) {
+    const entry = content.args[index]!
     const key = args[index]
     const field = key === undefined ? undefined : fields[key]
     if (key === undefined || field === undefined) strays.extra?.(entry)
-    else give(key, { name: settingName(key, field), at: entry.at, args: [entry], props: [], children: undefined, shortOf: content.name })
-  })
-  const made: KdlNode[] = []
-  const take = (node: KdlNode): void => {
+    else give(given, key, { name: settingName(key, field), at: entry.at, args: [entry], props: [], children: undefined, shortOf: content.name })
+  }
+  let made: KdlNode[] | undefined
+  const nodes = content.props.length === 0 ? content.children ?? [] : [...content.props.map(nodeOfProp), ...content.children ?? []]
+  for (const node of nodes) {
     const form = Object.hasOwn(older, node.name) ? older[node.name] : undefined
     if (form !== undefined && form.when?.(node) !== false) {
       strays.older?.(node, form)
-      made.push(...form.into(node))
-      return
+      made = [...made ?? [], ...form.into(node)]
+      continue
     }
     const key = names.get(node.name)
     if (key === undefined) strays.unknown?.(node)
-    else give(key, node)
+    else give(given, key, node)
   }
-  const insert = (node: KdlNode): void => {
-    const key = names.get(node.name)
-    if (key === undefined) throw new Error(`an older form was turned into '${node.name}', which nobody declared`)
-    const [first, ...more] = given.get(key) ?? []
-    const shape = fields[key]?.row.shape
-    // Two settings that stood alone come into one block: `path` and `host` of a route into `matches`, whether it stands before or after them.
-    if (first !== undefined && node.children !== undefined && node.args.length === 0 && (shape === 'block' || shape === 'map')) {
-      given.set(key, [{ ...first, props: [...first.props, ...node.props], children: [...first.children ?? [], ...node.children] }, ...more])
-    } else {
-      give(key, node)
-    }
-  }
-  for (const prop of content.props) take(nodeOfProp(prop))
-  for (const child of content.children ?? []) take(child)
-  for (const node of made) insert(node)
+  for (const node of made ?? []) insert(given, fields, node, strays)
   return given
+}
+
+function give (given: Map<string, KdlNode[]>, key: string, node: KdlNode): void {
+  const nodes = given.get(key)
+  if (nodes === undefined) given.set(key, [node])
+  else nodes.push(node)
+}
+
+/** What an older form was turned into comes last, so that the order of both in the file does not matter. */
+function insert (given: Map<string, KdlNode[]>, fields: Fields, node: KdlNode, strays: Strays): void {
+  const key = namesOf(fields).get(node.name)
+  if (key === undefined) return strays.unknown?.(node)
+  const [first, ...more] = given.get(key) ?? []
+  const shape = fields[key]?.row.shape
+  // Two settings that stood alone come into one block: `path` and `host` of a route into `matches`, whether it stands before or after them.
+  if (first !== undefined && node.children !== undefined && saysNoMore(node, first) && (shape === 'block' || shape === 'map')) {
+    given.set(key, [{ ...first, props: [...first.props, ...node.props], children: [...first.children ?? [], ...node.children] }, ...more])
+  } else {
+    give(given, key, node)
+  }
+}
+
+/** Its values, if it has any, are those of the other node. */
+function saysNoMore ({ args }: KdlNode, other: KdlNode): boolean {
+  return args.length === 0 || (args.length === other.args.length && args.every(({ value }, index) => value === other.args[index]?.value))
 }
 
 export function nodeOfProp (prop: KdlProp): KdlNode {

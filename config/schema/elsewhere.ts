@@ -21,14 +21,15 @@ function indexOf (whole: Fields): ReadonlyMap<string, readonly string[]> {
   const walk = (fields: Fields, path: readonly string[]): void => {
     for (const [key, field] of Object.entries(fields)) {
       const { row } = field
-      // What has no effect yet is no good advice, and its inside shares short names with everything.
-      if (row.notBuilt === true) continue
+      // What has no effect yet is no good advice, and its inside shares short names with everything. What stands inside of a namespace stands outside as well.
+      if (row.notBuilt === true || row.kind === 'namespace') continue
       const name = settingName(key, field)
       for (const spelling of [name, ...row.aliases ?? []]) {
         index.set(spelling, [...index.get(spelling) ?? [], path.join(' › ')])
       }
       const inner = [...path, name, ...row.kind === undefined ? [] : [row.kind]]
-      for (const inside of [row.fields ?? {}, ...Object.values(row.variants?.of ?? {})]) walk(inside, inner)
+      const variants = Object.entries(row.variants?.of ?? {}).filter(([word]) => row.variants?.notBuilt.includes(word) === false)
+      for (const inside of [row.fields ?? {}, ...variants.map(([, of]) => of)]) walk(inside, inner)
     }
   }
   walk(whole, [])

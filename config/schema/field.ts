@@ -10,6 +10,8 @@ export interface FieldOptions {
   /** Name in the file, where it is not the member's name in kebab case: `target` for `targets`. */
   readonly name?: string
   readonly aliases?: readonly Alias[]
+  /** Names that are mistaken for it: refused, and this one is suggested. */
+  readonly mistaken?: readonly string[]
   /** Version that brought the setting; the first one unless given. */
   readonly since?: string
   /** Of a block: what somebody would write, as it stands in the block around it. The reference shows it, a test loads it. */
@@ -67,6 +69,8 @@ export interface RowVariants {
   readonly tag: string
   readonly of: Readonly<Record<string, Fields>>
   readonly notBuilt: readonly string[]
+  /** The word that is meant where none is given. */
+  readonly implied?: (node: Pick<KdlNode, 'props' | 'children'>) => string | undefined
   /** Other words for a variant, in lower case with "-". */
   readonly also: Readonly<Record<string, string>>
   readonly older: Readonly<Record<string, OlderForms>>
@@ -82,6 +86,10 @@ export interface Row extends FieldOptions {
   readonly type?: ValueType<unknown>
   /** As the user would write it. */
   readonly default?: string
+  /** The same as values; a list has several. */
+  readonly defaults?: readonly (string | number | boolean)[]
+  /** Several values may stand in one text, separated by commas. */
+  readonly commas?: boolean
   /** A number without a unit counts in these milliseconds. */
   readonly bareUnitMs?: number
   /** The value is never shown. */
@@ -100,8 +108,12 @@ export interface Row extends FieldOptions {
   readonly within?: readonly string[]
   /** A block with a name of its own as its first value. */
   readonly kind?: string
+  /** Of a list: a node with a block instead of values is read like this. */
+  readonly orBlock?: Row
   /** It stands on its own, without a block that gathers: `namespace "a" { … }`. */
   readonly direct?: boolean
+  /** What stands inside has names of its own. */
+  readonly namespace?: boolean
   /** A block whose settings depend on a word in it: the settings of each word, beside `fields`. */
   readonly variants?: RowVariants
 }

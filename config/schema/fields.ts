@@ -18,7 +18,7 @@ export interface SettingOptions extends FieldOptions {
 export function setting<T> (type: ValueType<T>, byDefault: string | number | boolean, doc: string, options: SettingOptions = {}): Field<T> {
   const fallback = readDefault(type, byDefault)
   return {
-    row: { ...options, shape: 'value', doc, type, default: writtenDefault(byDefault) },
+    row: { ...options, shape: 'value', doc, type, default: writtenDefault(byDefault), defaults: [byDefault] },
     read: (given, place) => readOne(type, given, place, options) ?? fallback,
     absent: { value: fallback },
   }
@@ -72,7 +72,7 @@ export function list<T> (
   return {
     row: {
       ...options, shape: 'list', doc, type,
-      ...(defaults.length > 0 ? { default: defaults.map(writtenDefault).join(' ') } : {}),
+      ...(defaults.length > 0 ? { default: defaults.map(writtenDefault).join(' '), defaults } : {}),
       ...(options.min === undefined ? {} : { required: true }),
     },
     read (given, place) {
@@ -172,13 +172,13 @@ export function anything (doc: string, options: NotBuiltOptions = {}): NotBuiltF
 const absent = { value: undefined }
 
 /** A setting or block that is declared in full, and has no effect in this version: it is checked, and reported as not in effect. */
-export function notBuilt<T> (field: Field<T>, options: Pick<NotBuiltOptions, 'refuse'> = {}): NotBuiltField<T> {
+export function notBuilt<T> (field: Field<T>, options: Pick<NotBuiltOptions, 'refuse' | 'quiet'> = {}): NotBuiltField<T> {
   return {
     notBuilt: true,
     row: { ...field.row, notBuilt: true },
     read (given, place) {
       const read = given.length > 0 ? field.read(given, place) : undefined
-      for (const node of given) {
+      for (const node of options.quiet === true ? [] : given) {
         // Switching off what is off is in effect.
         const isOff = field.row.default === '#false' || field.row.args?.[0] === 'enabled'
         if (!isOff || node.args[0]?.value !== false) notInEffect(node, place, options.refuse === true)

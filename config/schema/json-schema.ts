@@ -9,11 +9,19 @@ export function toJsonSchema (fields: Fields, about: { readonly title?: string, 
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     ...(about.id === undefined ? {} : { $id: about.id }),
     ...(about.title === undefined ? {} : { title: about.title }),
-    ...objectSchema(fields),
+    ...objectSchema(fields, new Map(), false, new Map(Object.entries(fields).flatMap(([key, field]) => referable(key, field)))),
   }
 }
 
-function objectSchema (fields: Fields, id = false): JsonObject {
+/** Blocks of the whole that stand in namespaces too: schema once, references to it from there. By their settings, with the place. */
+type Places = ReadonlyMap<Fields, string>
+
+function referable (key: string, field: Field<unknown>): [Fields, string][] {
+  return field.row.fields === undefined || field.row.direct === true ? [] : [[field.row.fields, `#/properties/${settingName(key, field)}`]]
+}
+
+/** `places` are the blocks that are referred to, `inner` those that anything inside refers to. */
+function objectSchema (fields: Fields, places: Places, id = false, inner: Places = places): JsonObject {
   const properties: JsonObject = {}
   const needed: string[] = []
   if (id) {
@@ -22,7 +30,9 @@ function objectSchema (fields: Fields, id = false): JsonObject {
   }
   for (const [key, field] of Object.entries(fields)) {
     const name = settingName(key, field)
-    properties[name] = described(field)
+    const place = field.row.fields === undefined || field.row.direct === true ? undefined : places.get(field.row.fields)
+    properties[name] = place === undefined ? described(field, inner) : { $ref: place }
+    if (field.row.direct === true && field.row.kind !== undefined) properties[field.row.kind] = several(objectSchema(field.row.fields ?? {}, inner, true))
     for (const alias of [...field.row.aliases ?? [], ...field.row.within ?? []]) {
       properties[alias] = { description: `Another spelling of ${name}.`, deprecated: true }
     }
@@ -31,16 +41,16 @@ function objectSchema (fields: Fields, id = false): JsonObject {
   return { type: 'object', properties, additionalProperties: false, ...(needed.length > 0 ? { required: needed } : {}) }
 }
 
-function described (field: Field<unknown>): JsonObject {
+function described (field: Field<unknown>, places: Places): JsonObject {
   const { row } = field
   return {
     description: row.notBuilt === true ? `${row.doc} (Not in effect yet.)` : row.doc,
-    ...shapeSchema(field),
+    ...shapeSchema(field, places),
     ...(row.default === undefined || row.default === '' ? {} : { default: row.default.startsWith('#') ? row.default === '#true' : row.default }),
   }
 }
 
-function shapeSchema ({ row }: Field<unknown>): JsonObject {
+function shapeSchema ({ row }: Field<unknown>, places: Places): JsonObject {
   const value = row.type?.json ?? {}
   const fields = row.fields ?? {}
   switch (row.shape) {
@@ -49,17 +59,17 @@ function shapeSchema ({ row }: Field<unknown>): JsonObject {
     case 'map': return { type: 'object', additionalProperties: value }
     case 'json': return { type: 'object' }
     case 'anything': return {}
-    case 'block': return orArguments(row.args, fields)
-    case 'blocks': return row.kind === undefined ? several(orArguments(row.args, fields)) : namedSchema(row.kind, row)
+    case 'block': return orArguments(row.args, fields, places)
+    case 'blocks': return row.kind === undefined ? several(orArguments(row.args, fields, places)) : namedSchema(row.kind, row, places)
   }
 }
 
-function namedSchema (kind: string, row: Field<unknown>['row']): JsonObject {
+function namedSchema (kind: string, row: Field<unknown>['row'], places: Places): JsonObject {
   const all = Object.values(row.variants?.of ?? {})
   const common = row.fields ?? {}
-  const each = all.map(fields => tagged(objectSchema({ ...common, ...fields }, true), row.variants?.tag ?? 'type'))
+  const each = all.map(fields => tagged(objectSchema({ ...common, ...fields }, places, true), row.variants?.tag ?? 'type'))
   const others = row.variants?.notBuilt.length === 0 ? [] : [{ type: 'object' }]
-  const one = all.length === 0 ? objectSchema(common, true) : { anyOf: [...each, ...others] }
+  const one = all.length === 0 ? objectSchema(common, places, true) : { anyOf: [...each, ...others] }
   return { type: 'object', properties: { [kind]: several(one) }, additionalProperties: false }
 }
 
@@ -73,8 +83,8 @@ function several (schema: JsonObject): JsonObject {
 }
 
 /** A block whose first settings may be written right after its name also comes as a plain value. */
-function orArguments (args: readonly string[] | undefined, fields: Fields): JsonObject {
-  const object = objectSchema(fields)
+function orArguments (args: readonly string[] | undefined, fields: Fields, places: Places): JsonObject {
+  const object = objectSchema(fields, places)
   if (args === undefined) return object
   const [first] = args.map(key => fields[key]?.row.type?.json ?? {})
   return { anyOf: [first ?? {}, { type: 'array' }, { ...object, additionalProperties: true, required: [] }] }

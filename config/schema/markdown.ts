@@ -64,6 +64,16 @@ export function toMarkdown (fields: Fields, groups: readonly Group[] = [{ title:
   return out.join('\n').replace(/\n{3,}/g, '\n\n').trim() + '\n'
 }
 
+/** One setting, or a block with all that is inside of it. `path` is where it stands, `['routes', 'matches']` without the kinds of things or with them. */
+export function rowMarkdown (fields: Fields, path: readonly string[], key: string, field: Field<unknown>): string {
+  if (field.row.fields === undefined) return [tableOf({ [key]: field }, []), ...spellings({}, { [key]: field })].join('\n') + '\n'
+  const pages = blockPages(fields)
+  const own = pages.find(page => page.fields === field.row.fields && path.every(name => page.path.includes(name)))
+  if (own === undefined) return ''
+  const inside = pages.filter(page => own.path.every((name, index) => page.path[index] === name))
+  return inside.map(page => blockMarkdown({ ...page, depth: page.depth - own.depth }, 1)).join('\n\n') + '\n'
+}
+
 /** One block: heading, meaning, example, settings. Blocks among these are linked where `pages` has them. */
 export function blockMarkdown (page: BlockPage, level = 2, pages: readonly BlockPage[] = []): string {
   const { row, fields, variant, sameAs } = page

@@ -41,13 +41,16 @@ export interface BlockOptions<F extends Fields, V, T> extends FieldOptions {
   readonly older?: OlderForms
 }
 
-/** Reads everything a block holds: values after its name, properties and children. What nobody declared is a problem. `extra`: members beside the declared ones. */
+/**
+ * Reads everything a block holds: values after its name, properties and children. What nobody declared is a problem.
+ * `extra`: members beside the declared ones.
+ */
 export function readBlock<F extends Fields, V, T> (
   fields: F, content: Content, place: Place, options: BlockOptions<F, V, T> = {}, extra?: object,
 ): T | typeof unreadable {
   if (content.tag !== undefined) refuseAnnotation({ ...content, children: content.children }, placeOf(content.name, place, false))
   const meant = new Set<string | undefined>()
-  const given = distribute(fields, options, content, {
+  const given = isLeftOut(content) ? nothingGiven : distribute(fields, options, content, {
     unknown: node => meant.add(unknown(node, fields, place)),
     extra: entry => tooMany(entry, options.args ?? [], place),
     older: (node, form) => place.report.note('CONFIG_OTHER_SPELLING', `'${node.name}' of ${place.scope} is written in an older form`, node.at, form.doc),
@@ -69,7 +72,14 @@ export function readBlock<F extends Fields, V, T> (
   // `value` has one member for each field, made by that field: this is what V says, which no type checker can follow through a loop.
   const typed = value as V
   if (options.build === undefined) return typed as unknown as T
-  return options.build(typed, { ...hereOf<F>(given, content, place, place.report.errors === before && meant.size === 0), unbuilt: name => unbuilt[name] as Unbuilt<F[typeof name]> })
+  const here = hereOf(fields, given, content, place, place.report.errors === before && meant.size === 0)
+  return options.build(typed, { ...here, unbuilt: name => unbuilt[name] as Unbuilt<F[typeof name]> })
+}
+
+const nothingGiven: ReadonlyMap<string, KdlNode[]> = new Map()
+
+function isLeftOut ({ args, props, children }: Content): boolean {
+  return args.length === 0 && props.length === 0 && (children === undefined || children.length === 0)
 }
 
 interface Shaped {
@@ -92,6 +102,8 @@ const shapes = new WeakMap<Fields, Shape>()
 function shapeOf (fields: Fields): Shape {
   let shape = shapes.get(fields)
   if (shape !== undefined) return shape
+  // A name that is declared twice is found before anybody writes it.
+  namesOf(fields)
   const all = Object.entries(fields).map(([key, field]): Shaped => ({ key, field, name: settingName(key, field), hasValue: !('notBuilt' in field) }))
   const constants = Object.fromEntries(all.filter(({ hasValue }) => hasValue).map(({ key, field }) => [key, field.absent?.value]))
   shape = { constants, others: all.filter(({ field }) => field.absent === undefined), byKey: new Map(all.map(one => [one.key, one])) }
@@ -104,7 +116,14 @@ function tooMany (entry: KdlEntry, args: readonly string[], place: Place): void 
   else place.report.error('CONFIG_EXTRA', `${place.scope} takes ${args.length === 1 ? 'one value' : `${args.length} values`}`, entry.at)
 }
 
-function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, content: Content, place: Place, clean: boolean): Omit<Here<F>, 'unbuilt'> {
+function hereOf<F extends Fields> (
+  fields: F, given: ReadonlyMap<string, KdlNode[]>, content: Content, place: Place, clean: boolean,
+): Omit<Here<F>, 'unbuilt'> {
+  const isGiven = (name: string): boolean => {
+    if (given.has(name)) return true
+    place.report.leftOut(fields, content.at, name)
+    return false
+  }
   return {
     at: content.at,
     scope: place.scope,
@@ -112,8 +131,8 @@ function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, conten
     names: place.names,
     report: place.report,
     clean,
-    given: name => given.has(name),
-    nodes: name => given.get(name) ?? [],
+    given: isGiven,
+    nodes: name => isGiven(name) ? given.get(name) ?? [] : [],
     where (name) {
       const node = given.get(name)?.[0]
       return node === undefined ? content.at : node.args[0]?.at ?? node.at
@@ -124,6 +143,11 @@ function hereOf<F extends Fields> (given: ReadonlyMap<string, KdlNode[]>, conten
 /** Reports it, and gives the member it was probably meant for. */
 function unknown (node: KdlNode, fields: Fields, place: Place): string | undefined {
   const names = namesOf(fields)
+  const mistaken = Object.entries(fields).find(([, { row }]) => row.mistaken?.includes(node.name))
+  if (mistaken !== undefined) {
+    place.report.error('CONFIG_UNKNOWN_SETTING', `unknown setting '${node.name}' in ${place.scope}`, node.at, `write '${settingName(...mistaken)}'`)
+    return mistaken[0]
+  }
   const nameOfKey = (key: string): string => {
     const field = fields[key]
     return field === undefined ? key : settingName(key, field)

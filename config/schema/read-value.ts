@@ -34,7 +34,8 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
   return result.value
 }
 
-function parseWithUnit<T> (type: ValueType<T>, entry: KdlEntry, context: ValueContext, as: string, options: ReadOptions): Fit<T> | Mismatch {
+/** As the type reads it, and as the unit in the name it was given under says. */
+export function parseWithUnit<T> (type: ValueType<T>, entry: KdlEntry, context: ValueContext, as: string, options: ReadOptions): Fit<T> | Mismatch {
   if (type.quantity === undefined) return type.parse(entry.value, context)
   const unit = unitInName(as, type.quantity)
   const digits = context.lenient && typeof entry.value === 'string' && /^\d+$/.test(entry.value)

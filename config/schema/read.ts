@@ -58,7 +58,8 @@ export function readJson<F extends Fields> (fields: F, value: JsonValue): FromJs
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return { problems: [{ path: [], message: 'the configuration must be an object' }] }
   const report = new Report()
   const content = { name: '', at, args: [], props: [], children: nodesOfMembers(value, [], placed) }
-  const read = readBlock<F, Infer<F>, Infer<F>>(fields, content, { name: '', at, scope: wholeScope, id: '', names: '', folderOf: () => '.', textOnly: false, report, excused: false })
+  const place = { name: '', at, scope: wholeScope, id: '', names: '', folderOf: () => '.', textOnly: false, report, excused: false }
+  const read = readBlock<F, Infer<F>, Infer<F>>(fields, content, place)
   const problems = report.problems.filter(problem => problem.severity === 'error')
     .map(({ message, hint, position }) => ({ path: paths.get(position) ?? [], message, ...(hint === undefined ? {} : { hint }) }))
   return problems.length > 0 || read === unreadable ? { problems } : { value: read }

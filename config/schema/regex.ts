@@ -35,3 +35,19 @@ export function compile (source: string): Pattern {
   const compiled = new RE2(source, 'u')
   return { source, test: text => compiled.test(text) }
 }
+
+/** Many expressions, looked for in one pass over a text. */
+export interface PatternSet {
+  /** Indices of the expressions that are found in the text. */
+  matching (text: string): readonly number[]
+}
+
+/** `undefined` when together they need more memory than RE2 gives one automaton: fewer at a time may still fit. */
+export function compileSet (patterns: readonly Pattern[]): PatternSet | undefined {
+  try {
+    const set = new RE2.Set(patterns.map(({ source }) => source), 'u')
+    return { matching: text => set.match(text) }
+  } catch {
+    return undefined
+  }
+}

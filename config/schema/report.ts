@@ -5,7 +5,8 @@ import type { KdlEntry } from '../kdl/nodes.ts'
 import { shown } from '../kdl/nodes.ts'
 import type { Position, Problem, ProblemCode, Severity } from '../kdl/position.ts'
 
-interface Reference {
+/** A name that somebody wrote, of something that is declared elsewhere. */
+export interface Reference {
   readonly kinds: readonly string[]
   readonly entry: KdlEntry
   readonly id: string
@@ -23,7 +24,10 @@ export class Report {
   errors = 0
   readonly #whole: Fields | undefined
   readonly #names = new Map<string, Map<string, Position>>()
-  readonly #references: Reference[] = []
+  /** In the order they were read. */
+  readonly references: Reference[] = []
+  readonly #leftOut: LeftOut[] = []
+  #absences: ReadonlyMap<Fields, ReadonlySet<string>> | undefined
 
   /** `whole` is what is read altogether: a setting in the wrong block is told where it belongs. */
   constructor (whole?: Fields) {
@@ -60,9 +64,20 @@ export class Report {
     this.add('error', 'CONFIG_DUPLICATE_ID', `there are two ${kind}s named '${id}'`, at, { related: { message: 'the first one is', position: first } })
   }
 
+  /** A block's own checks asked whether a setting is given, and it is not. Only noted: hardly anybody asks for it later. */
+  leftOut (fields: Fields, at: Position, key: string): void {
+    this.#leftOut.push({ fields, at, key })
+  }
+
+  /** Whether leaving out this setting of the block at `at` may mean something else than writing its default. */
+  readonly absenceCounts = (fields: Fields, at: Position, key: string): boolean => {
+    this.#absences ??= absencesOf(this.#leftOut)
+    return this.#absences.get(fields)?.has(placeAndKey(at, key)) === true
+  }
+
   /** A name to be looked up when everything is read. The first of the kinds is what a message calls it. */
   refer (kinds: readonly string[], entry: KdlEntry, id: string, { scope, names }: Pick<Place, 'scope' | 'names'>, exports = false): void {
-    this.#references.push({ kinds, entry, id, scope, names, exports })
+    this.references.push({ kinds, entry, id, scope, names, exports })
   }
 
   /** Where a setting of this name stands in the language, as a hint. */
@@ -72,13 +87,13 @@ export class Report {
 
   /** Whether something refers to a thing of this kind that does not exist; known after `resolveReferences`. */
   dangling (kind: string): boolean {
-    return this.#references.some(reference => reference.kinds.includes(kind) && this.#found(reference) === undefined)
+    return this.references.some(reference => reference.kinds.includes(kind) && this.found(reference) === undefined)
   }
 
   /** Names of one kind that something refers to, with their namespace. */
   referred (kind: string): ReadonlySet<string> {
-    return new Set(this.#references.flatMap(reference => {
-      const found = this.#found(reference)
+    return new Set(this.references.flatMap(reference => {
+      const found = this.found(reference)
       return found?.kind === kind ? [found.name] : []
     }))
   }
@@ -90,18 +105,23 @@ export class Report {
 
   /** To be called once, when everything is read. */
   resolveReferences (): void {
-    for (const reference of this.#references) {
-      if (this.#found(reference) !== undefined) continue
+    for (const reference of this.references) {
+      if (this.found(reference) !== undefined) continue
       const { kinds, entry, id, scope } = reference
-      const known = kinds.flatMap(kind => this.#visible(kind, reference))
+      const known = kinds.flatMap(kind => this.visible(kind, reference))
       const what = kinds[0] ?? ''
       const name = entry.written === undefined ? `'${id}'` : shown(entry)
       this.error('CONFIG_UNKNOWN_REFERENCE', `${scope} references ${what} ${name}, which doesn't exist`, entry.at, referenceHint(id, what, known, entry))
     }
   }
 
-  /** Where a name could be of several kinds, it is of the first that has it. */
-  #found (reference: Reference): { readonly kind: string, readonly name: string } | undefined {
+  /** Kinds of which something has a name. */
+  kinds (): Iterable<string> {
+    return this.#names.keys()
+  }
+
+  /** What a name refers to, by its full name. Where it could be of several kinds, it is of the first that has it. */
+  found (reference: Reference): { readonly kind: string, readonly name: string } | undefined {
     for (const kind of reference.kinds) {
       const names = this.names(kind)
       const name = candidates(reference).find(candidate => names.has(candidate)) ?? (reference.exports ? undefined : this.#exported(kind, reference.id))
@@ -112,19 +132,38 @@ export class Report {
 
   /** Full name of what a namespace exports under `id`. */
   #exported (kind: string, id: string): string | undefined {
-    const by = this.#references.find(reference => reference.exports && reference.id === id && reference.kinds.includes(kind))
+    const by = this.references.find(reference => reference.exports && reference.id === id && reference.kinds.includes(kind))
     const full = by === undefined ? undefined : qualified(by.names, id)
     return full !== undefined && this.names(kind).has(full) ? full : undefined
   }
 
   /** Names that would have been found, as the one who refers would write them. */
-  #visible (kind: string, { names, exports }: Reference): string[] {
+  visible (kind: string, { names, exports }: Pick<Reference, 'names' | 'exports'>): string[] {
     const own = names === '' ? '' : `${names}:`
     return [...this.names(kind).keys()].flatMap(full => {
       if (exports) return full.startsWith(own) && !full.slice(own.length).includes(':') ? [full.slice(own.length)] : []
       return own !== '' && full.startsWith(own) ? [full.slice(own.length)] : [full]
     })
   }
+}
+
+interface LeftOut {
+  readonly fields: Fields
+  readonly at: Position
+  readonly key: string
+}
+
+function absencesOf (leftOut: readonly LeftOut[]): ReadonlyMap<Fields, ReadonlySet<string>> {
+  const found = new Map<Fields, Set<string>>()
+  for (const { fields, at, key } of leftOut) {
+    const keys = found.get(fields) ?? new Set()
+    found.set(fields, keys.add(placeAndKey(at, key)))
+  }
+  return found
+}
+
+function placeAndKey ({ file, line, column }: Position, key: string): string {
+  return `${line}:${column}:${key}:${file}`
 }
 
 function qualified (names: string, id: string): string {

@@ -53,6 +53,8 @@ export interface ValueType<T> {
   /** Numbers with a unit: a setting of this type may have spellings such as `timeout-ms`. */
   readonly quantity?: 'time' | 'size'
   parse (raw: KdlValue, context: ValueContext): Fit<T> | Mismatch
+  /** For words: the spelling that the reference shows, of a word that is spelled in another way. */
+  canonical? (raw: string): string | undefined
   /** For quantities: from a plain number of milliseconds or bytes. */
   fromNumber? (amount: number): Fit<T> | Mismatch
 }

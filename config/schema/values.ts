@@ -119,6 +119,7 @@ function wordType<W extends string> (list: readonly W[], options: WordOptions<W>
     words: list,
     ...(notBuiltWords.length > 0 ? { notBuiltWords } : {}),
     json: { enum: [...list, ...notBuiltWords] },
+    canonical: raw => accepted.get(plainWord(raw)) ?? notBuiltWords.find(word => plainWord(word) === plainWord(raw)),
     parse (raw) {
       if (typeof raw !== 'string') return unfit
       const plain = plainWord(raw)

@@ -3,9 +3,10 @@ import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import { shown } from '../kdl/nodes.ts'
 import type { Named, NamedOptions } from './blocks.ts'
 import { namedNodes } from './blocks.ts'
-import type { Field, Fields, Infer, OlderForms, Place } from './field.ts'
+import type { Field, Fields, Infer, OlderForms, Place, RowVariants } from './field.ts'
 import { kebab, placeInsideNamed, unreadable } from './field.ts'
 import { setting } from './fields.ts'
+import type { Here } from './read-block.ts'
 import { readBlock } from './read-block.ts'
 import { anyText } from './values.ts'
 
@@ -17,6 +18,8 @@ export interface Variants<C extends Fields, V extends Readonly<Record<string, Fi
   readonly of: V
   /** Words that are not built: their settings are checked, and nobody gets to see them. */
   readonly notBuilt?: readonly N[]
+  /** The word that is meant where none is given. */
+  readonly implied?: (node: Pick<KdlNode, 'props' | 'children'>) => (keyof V & string) | undefined
   /** Other words for a variant. */
   readonly also?: Readonly<Record<string, string>>
   /** Other shapes of what stands inside, by variant. */
@@ -24,6 +27,8 @@ export interface Variants<C extends Fields, V extends Readonly<Record<string, Fi
   /** What each variant is for, and what somebody would write: a whole thing of its kind, with its name. */
   readonly docs?: Readonly<Record<keyof V & string, string>>
   readonly examples?: Readonly<Record<keyof V & string, string>>
+  /** What the settings of a variant say of one another. */
+  readonly checks?: { readonly [K in keyof V]?: (value: Infer<V[K]>, here: Here<V[K]>) => void }
 }
 
 /** A union that the tag tells apart. What is not built has only its name. */
@@ -43,7 +48,10 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
   return {
     row: {
       ...options, shape: 'blocks', doc, kind, fields: variants.common,
-      variants: { tag: variants.tag, of: variants.of, notBuilt: [...later], also: variants.also ?? {}, older: variants.older ?? {}, docs: variants.docs ?? {}, examples: variants.examples ?? {} },
+      variants: {
+        tag: variants.tag, of: variants.of, notBuilt: [...later], ...variants.implied === undefined ? {} : { implied: variants.implied },
+        also: variants.also ?? {}, older: variants.older ?? {}, docs: variants.docs ?? {}, examples: variants.examples ?? {},
+      },
     },
     read (given, place) {
       const found: (VariantOf<C, V, N> & Named)[] = []
@@ -52,7 +60,8 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
         const word = chosen(rest, here, variants)
         if (word === undefined) continue
         const older = variants.older?.[word]
-        const members = readBlock<Fields, object, object>(fieldsOf(word), rest, here, older === undefined ? {} : { older })
+        const options = { ...older === undefined ? {} : { older }, build: checked(variants, word) }
+        const members = readBlock<Fields, object, object>(fieldsOf(word), rest, here, options)
         if (members === unreadable) continue
         // The members were read by the fields of the variant that `type` names. What is not built has none that anybody could read.
         found.push({ ...later.has(word) ? {} : members, id, at, type: word } as VariantOf<C, V, N> & Named)
@@ -63,18 +72,41 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
   }
 }
 
-type AnyVariants = Variants<Fields, Readonly<Record<string, Fields>>, string>
+/** The fields of a variant were read by its declaration: its check takes what they gave. */
+function checked<C extends Fields, V extends Readonly<Record<string, Fields>>, N extends string> (variants: Variants<C, V, N>, word: string) {
+  const check = variants.checks?.[word] as ((value: object, here: Here<Fields>) => void) | undefined
+  return (value: object, here: Here<Fields>): object => {
+    check?.(value, here)
+    return value
+  }
+}
+
+type AnyVariants = Omit<Variants<Fields, Readonly<Record<string, Fields>>, string>, 'checks'>
+
+/** The entry that chooses, and the word it chooses, whether it exists or not. */
+export function chosenWord (
+  node: Pick<KdlNode, 'props' | 'children'>, { tag, also, implied }: Pick<RowVariants, 'tag' | 'also' | 'implied'>,
+): { readonly entry: KdlEntry | undefined, readonly word: string } | undefined {
+  const name = kebab(tag)
+  const entry: KdlEntry | undefined = node.props.find(prop => prop.name === name) ?? node.children?.find(child => child.name === name)?.args[0]
+  if (entry === undefined) {
+    const word = implied?.(node)
+    return word === undefined ? undefined : { entry, word }
+  }
+  const plain = typeof entry.value === 'string' ? entry.value.toLowerCase().replaceAll('_', '-') : ''
+  return { entry, word: Object.hasOwn(also, plain) ? also[plain] ?? plain : plain }
+}
 
 function chosen (node: Pick<KdlNode, 'at' | 'props' | 'children'>, place: Place, variants: AnyVariants): string | undefined {
   const tag = kebab(variants.tag)
-  const entry = node.props.find(prop => prop.name === tag) ?? node.children?.find(child => child.name === tag)?.args[0]
+  const found = chosenWord(node, { ...variants, also: variants.also ?? {} })
   const all = Object.keys(variants.of)
-  if (entry === undefined) {
+  if (found === undefined) {
     place.report.error('CONFIG_MISSING', `${place.scope} needs '${tag}'`, place.at, `one of: ${listed(all, 20)}`)
     return undefined
   }
-  const plain = typeof entry.value === 'string' ? entry.value.toLowerCase().replaceAll('_', '-') : ''
-  const word = variants.also?.[plain] ?? plain
+  const { entry, word } = found
+  if (entry === undefined) return word
   if (variants.notBuilt?.includes(word) === true) {
     place.report.warning('CONFIG_NOT_BUILT', `${place.scope} of type '${word}' is accepted, but not in effect yet`, entry.at)
     return word

@@ -3,6 +3,8 @@ export interface WatchedReads<T> {
   readonly watched: T
   /** Paths of settings that nobody read so far, elements of arrays as `[]`: `listeners[].tls.keyFile`. */
   unread (): string[]
+  /** Paths that somebody looked at, there or not. */
+  reads (): ReadonlySet<string>
 }
 
 /**
@@ -23,6 +25,10 @@ export function watchReads<T extends object> (config: T, ignore: ReadonlySet<str
         if (!Array.isArray(target)) read.add(inner)
         return isPlain(member) ? wrap(member, inner) : member
       },
+      has (target, name) {
+        if (typeof name === 'string' && !Array.isArray(target)) read.add(join(path, name))
+        return Reflect.has(target, name)
+      },
     })
     const byPath = proxies.get(value) ?? new Map<string, object>()
     byPath.set(path, proxy)
@@ -30,7 +36,7 @@ export function watchReads<T extends object> (config: T, ignore: ReadonlySet<str
     return proxy
   }
   // A proxy of an object has the object's type.
-  return { watched: wrap(config, '') as T, unread: () => [...leaves(config, '', ignore)].filter(path => !read.has(path)).toSorted() }
+  return { watched: wrap(config, '') as T, unread: () => [...leaves(config, '', ignore)].filter(path => !read.has(path)).toSorted(), reads: () => read }
 }
 
 function leaves (value: unknown, path: string, ignore: ReadonlySet<string>, found = new Set<string>()): Set<string> {

@@ -1,6 +1,8 @@
 import type { Address } from '../schema/address.ts'
 import type { Report } from '../schema/report.ts'
 import type { AgentConfig, SentinelConfig } from './config.ts'
+import type { NamespacePart } from './namespace.ts'
+import { namespaceParts } from './namespace.ts'
 import type { ConfigTable } from './table.ts'
 import { checkReachable } from './unreachable.ts'
 import { wafAgent } from './waf.ts'
@@ -31,7 +33,7 @@ type Config = Omit<SentinelConfig, 'observability' | 'system' | 'guardAgents'> &
 /** Filters that routes declare themselves are filters like any other from here on. */
 function gatherFilters ({ routes, filters }: ConfigTable): Pick<Config, 'routes' | 'filters'> {
   return {
-    routes: routes.map(({ inlineFilters: _, ...route }) => route),
+    routes,
     filters: [...filters, ...routes.flatMap(({ inlineFilters }) => inlineFilters)],
   }
 }
@@ -45,8 +47,9 @@ function checkWaf (waf: AgentConfig | undefined, report: Report): void {
 
 /** Gives the metrics' settings: where only their default collides, they give way. */
 function checkAddresses (config: Config, report: Report): SentinelConfig['observability']['metrics'] {
-  const taken: { readonly listener: Config['listeners'][number], readonly address: Address }[] = []
-  for (const listener of config.listeners) {
+  const taken: { readonly listener: Pick<ConfigTable['listeners'][number], 'id' | 'at'>, readonly address: Address }[] = []
+  const inNamespaces = namespaceParts(report).flatMap(({ names, listeners }) => listeners.map(listener => ({ ...listener, id: `${names}:${listener.id}` })))
+  for (const listener of [...config.listeners, ...inNamespaces]) {
     const { address } = listener
     if (address.port === 0) continue
     const other = taken.find(candidate => overlaps(candidate.address, address))
@@ -92,8 +95,22 @@ function checkUnused (config: Config, filters: Config['filters'], report: Report
       if (!used.has(thing.id)) report.warning('CONFIG_NO_EFFECT', `no route uses ${kind} '${thing.id}'`, thing.at)
     }
   }
-  const redirecting = new Set(config.filters.filter(({ type }) => type === 'redirect').map(({ id }) => id))
-  for (const route of config.routes) {
+  checkRoutes(config, report)
+  const parts = namespaceParts(report)
+  for (const { names, routes } of parts) {
+    const around = parts.filter(other => other.names === names || names.startsWith(`${other.names}:`))
+    checkRoutes({ routes, filters: [...config.filters, ...around.flatMap(part => part.filters)] }, report)
+  }
+}
+
+interface Answering {
+  readonly routes: readonly Pick<NamespacePart['routes'][number], 'id' | 'at' | 'upstream' | 'filters' | 'serviceNotBuilt'>[]
+  readonly filters: readonly Pick<NamespacePart['filters'][number], 'id' | 'type'>[]
+}
+
+function checkRoutes ({ routes, filters }: Answering, report: Report): void {
+  const redirecting = new Set(filters.filter(({ type }) => type === 'redirect').map(({ id }) => id))
+  for (const route of routes) {
     const redirects = route.filters.some(name => redirecting.has(name))
     if (route.upstream === undefined && !route.serviceNotBuilt && !redirects) {
       report.error('CONFIG_MISSING', `route '${route.id}' has nothing that answers`, route.at, 'write upstream "name"')

@@ -1,23 +1,105 @@
-import { anything, list, optional } from '../schema/fields.ts'
-import { durationWithin } from '../schema/quantities.ts'
-import { ref } from '../schema/values.ts'
 import { namedVariants } from '../schema/variants.ts'
-import { failureMode, mode } from './agent.ts'
+import { agentFilter } from './filter-agent.ts'
+import { checkCors, corsFilter } from './filter-cors.ts'
+import { checkGeo, geoFilter } from './filter-geo.ts'
+import { checkHeaders, headersFilter, olderHeaders } from './filter-headers.ts'
+import { checkTimeout, compressFilter, logFilter, timeoutFilter } from './filter-plain.ts'
+import { checkRateLimit, olderRateLimit, rateLimitFilter } from './filter-rate-limit.ts'
+import { checkElsewhere, redirectFilter, urlRewriteFilter } from './filter-redirect.ts'
 
 export const filters = namedVariants('filter', {
   tag: 'type',
+  implied: ({ children = [] }) => children.some(({ name }) => name === 'agent' || name === 'agents') ? 'agent' : undefined,
   common: {},
   of: {
-    agent: {
-      agents: list(ref('agent'), [], 'Agents to ask, in this order.', { min: 1, name: 'agent', aliases: ['agents'] }),
-      failureMode: optional(failureMode, 'In place of the agents\' own.'),
-      timeout: optional(durationWithin('1ms'), 'In place of the agents\' own.', { aliases: ['timeout-ms'] }),
-      mode: optional(mode, 'In place of the agents\' own.'),
-      phase: anything('Ask about requests, answers or both. Use the agent\'s `events`.'),
-      inspectBody: anything('Use the agent\'s `events`.'),
-      maxBodyBytes: anything('Use the agent\'s `max-request-body-size`.'),
-    },
-    'rate-limit': {}, headers: {}, compress: {}, cors: {}, timeout: {}, log: {}, geo: {}, redirect: {}, 'url-rewrite': {},
+    agent: agentFilter,
+    'rate-limit': rateLimitFilter,
+    headers: headersFilter,
+    compress: compressFilter,
+    cors: corsFilter,
+    timeout: timeoutFilter,
+    log: logFilter,
+    geo: geoFilter,
+    redirect: redirectFilter,
+    'url-rewrite': urlRewriteFilter,
   },
   notBuilt: ['rate-limit', 'headers', 'compress', 'cors', 'timeout', 'log', 'geo', 'redirect', 'url-rewrite'],
-}, 'Steps that routes can name.')
+  also: { ratelimit: 'rate-limit', compression: 'compress', logging: 'log', header: 'headers', rewrite: 'url-rewrite' },
+  older: { 'rate-limit': olderRateLimit, headers: olderHeaders },
+  docs: {
+    agent: 'Asks agents: whether a request or an answer may pass, and what is changed about it.',
+    'rate-limit': 'Bounds how many requests each client, or whatever `key` says, may send.',
+    headers: 'Changes header fields of requests and answers.',
+    compress: 'Packs answers for clients that can unpack them.',
+    cors: 'Tells browsers which other sites may use this one, and answers their preflight requests.',
+    timeout: 'Other deadlines for the routes that name it.',
+    log: 'Writes requests and answers into the log.',
+    geo: 'Lets in, keeps out or marks requests by the country of the client.',
+    redirect: 'Answers with the address of another place.',
+    'url-rewrite': 'Changes the path or the host that the upstream is asked for.',
+  },
+  examples: {
+    agent: `filter "sign-in" {
+    type "agent"
+    agent "waf" "auth"
+    timeout "300ms"
+}`,
+    'rate-limit': `filter "per-key" {
+    type "rate-limit"
+    max-rps 50
+    burst 100
+    key "header:X-Api-Key"
+    backend "redis" { url "redis://redis.internal:6379" }
+}`,
+    headers: `filter "no-fingerprints" {
+    type "headers"
+    phase "response"
+    remove "Server" "X-Powered-By"
+}`,
+    compress: `filter "smaller" {
+    type "compress"
+    algorithms "br" "gzip"
+    min-size "1KiB"
+}`,
+    cors: `filter "shop-front" {
+    type "cors"
+    allowed-origins "https://shop.example.com"
+    allowed-methods "GET" "POST"
+    allow-credentials #true
+    max-age "1h"
+}`,
+    timeout: `filter "patient" {
+    type "timeout"
+    upstream-timeout "2m"
+}`,
+    log: `filter "trace-it" {
+    type "log"
+    level "debug"
+}`,
+    geo: `filter "eu-only" {
+    type "geo"
+    database-path "/var/lib/geoip/country.mmdb"
+    action "allow"
+    countries "DE" "FR" "NL"
+}`,
+    redirect: `filter "moved" {
+    type "redirect"
+    status-code 301
+    hostname "www.example.com"
+}`,
+    'url-rewrite': `filter "strip-api" {
+    type "url-rewrite"
+    replace-prefix-match "/"
+}`,
+  },
+  checks: {
+    'rate-limit': checkRateLimit, headers: checkHeaders, cors: checkCors, timeout: checkTimeout, geo: checkGeo, redirect: checkElsewhere, 'url-rewrite': checkElsewhere,
+  },
+}, 'Steps that routes can name.', {
+  example: `filter "limit" {
+    type "rate-limit"
+    max-rps 100
+    burst 20
+    key "client-ip"
+}`,
+})

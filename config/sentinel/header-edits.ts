@@ -7,12 +7,13 @@ import type { ValueType } from '../schema/value.ts'
 import { anyText } from '../schema/values.ts'
 import { token } from './types.ts'
 
-/** RFC 9110, 5.5: no line ends, no NUL. */
+/** RFC 9110, 5.5: no control characters, so that one field cannot become two. */
 export const fieldValue: ValueType<string> = {
   ...anyText,
   parse (raw, context) {
     const result = anyText.parse(raw, context)
-    return 'value' in result && /[\r\n\0]/.test(result.value) ? { wrong: 'it contains the end of a line' } : result
+    if ('wrong' in result || !/[^\t\x20-\x7e\x80-\uffff]/.test(result.value)) return result
+    return { wrong: /[\r\n]/.test(result.value) ? 'it contains the end of a line' : 'it contains a control character' }
   },
 }
 
@@ -38,6 +39,9 @@ function inOneLine (name: string): OlderForm {
 
 export const olderHeaderEdits = { rename: inOneLine('rename'), set: inOneLine('set'), add: inOneLine('add') }
 
+/** Of a block that has these among its settings. */
+type EditsHere = Pick<Here<typeof headerEdits>, 'scope' | 'report' | 'where' | 'nodes'>
+
 interface Edits {
   readonly rename: Readonly<Record<string, string>>
   readonly set: Readonly<Record<string, string>>
@@ -46,7 +50,7 @@ interface Edits {
 }
 
 /** Names that are none, and edits that a later one undoes: the order is rename, set, add, remove. */
-export function checkEdits<E extends Edits> (edits: E, here: Here<typeof headerEdits>): E {
+export function checkEdits<E extends Edits> (edits: E, here: EditsHere): E {
   const context = { folder: '', lenient: false, secret: false }
   for (const kind of ['rename', 'set', 'add'] as const) {
     for (const name of Object.keys(edits[kind])) {
@@ -65,7 +69,7 @@ export function checkEdits<E extends Edits> (edits: E, here: Here<typeof headerE
   return edits
 }
 
-function placeOf (here: Here<typeof headerEdits>, kind: keyof typeof headerEdits, name: string): Here<typeof headerEdits>['at'] {
+function placeOf (here: EditsHere, kind: keyof typeof headerEdits, name: string): ReturnType<EditsHere['where']> {
   return here.nodes(kind).flatMap(node => node.children ?? []).find(child => child.name === name)?.at ?? here.where(kind)
 }
 

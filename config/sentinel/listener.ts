@@ -1,7 +1,6 @@
 import type { KdlNode } from '../kdl/nodes.ts'
 import { ipRange, listenAddress } from '../schema/address.ts'
 import { named } from '../schema/blocks.ts'
-import { namesOf } from '../schema/distribute.ts'
 import type { OlderForms } from '../schema/field.ts'
 import { list, notBuilt, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
@@ -87,34 +86,18 @@ function isAddressed (node: KdlNode): boolean {
   return typeof id?.value === 'string' && looksLikeAddress.test(id.value) && !says
 }
 
-const ofTls: ReadonlySet<string> = new Set([...namesOf(tls.row.fields ?? {}).keys(), ...Object.keys(tls.row.older ?? {})])
-
-/** `https "0.0.0.0:443" { cert-file … }` and `listener "0.0.0.0:80" { … }`: the name is the address. */
+/** `listener "0.0.0.0:80" { … }`: the name is the address. */
 function withAddress (node: KdlNode): KdlNode {
-  if (!isAddressed(node)) return node
-  const inner = node.children ?? []
-  const child = (name: string, more: Partial<KdlNode>): KdlNode => ({ name, at: node.at, args: [], props: [], children: undefined, ...more })
-  const inTls = node.name === 'https' ? inner.filter(({ name }) => ofTls.has(name)) : []
-  return {
-    ...node,
-    name: 'listener',
-    children: [
-      child('address', { args: node.args.slice(0, 1) }),
-      ...node.name === 'listener' ? [] : [child('protocol', { args: [{ value: node.name, at: node.at }] })],
-      ...inTls.length === 0 ? [] : [child('tls', { children: inTls })],
-      ...inner.filter(one => !inTls.includes(one)),
-    ],
-  }
+  if (node.name !== 'listener' || !isAddressed(node)) return node
+  return { ...node, children: [{ name: 'address', at: node.at, args: node.args.slice(0, 1), props: [], children: undefined }, ...node.children ?? []] }
 }
-
-const shortForms: ReadonlySet<string> = new Set(['listener', 'http', 'https'])
 
 /** Other shapes of listeners, for whatever block they stand in. */
 export const olderListeners: OlderForms = {
   listeners: {
     doc: 'write listener "name" { address "…" }',
-    when: node => (node.children ?? []).some(child => shortForms.has(child.name) && isAddressed(child)),
-    into: node => [{ ...node, children: (node.children ?? []).map(child => shortForms.has(child.name) ? withAddress(child) : child) }],
+    when: node => (node.children ?? []).some(child => child.name === 'listener' && isAddressed(child)),
+    into: node => [{ ...node, children: (node.children ?? []).map(withAddress) }],
   },
   listener: {
     doc: 'write listener "name" { address "…" }',

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { readSources, textOf } from '../kdl/include.ts'
+import type { KdlNode } from '../kdl/nodes.ts'
 import type { Problem } from '../kdl/position.ts'
 import { inOrder, wholeFile } from '../kdl/position.ts'
 import { readFields } from '../schema/read.ts'
@@ -25,14 +26,20 @@ export interface Loaded {
   readonly sources: ReadonlyMap<string, string>
   /** Values that came from the environment or from files: nothing may print them. */
   readonly secrets: ReadonlySet<string>
+  /** What was read, of all files, for those who look into the text itself; empty when there is nothing readable. */
+  readonly nodes: readonly KdlNode[]
+  /** Whether leaving out a setting may mean something else than writing its default. */
+  readonly absenceCounts: Report['absenceCounts']
 }
+
+const nothing: Loaded = { config: undefined, problems: [], files: [], sources: new Map(), secrets: new Set(), nodes: [], absenceCounts: () => false }
 
 /** Reads and checks a configuration with everything it includes. Never throws for what is in it. Positions carry `file` as it was given. */
 export async function loadConfig (file: string, options: LoadOptions): Promise<Loaded> {
   const read = textOf(file)
   if ('why' in read) {
     const problem: Problem = { severity: 'error', code: 'CONFIG_UNREADABLE', message: `the configuration cannot be read: ${read.why}`, position: wholeFile(file) }
-    return { config: undefined, problems: [problem], files: [], sources: new Map(), secrets: new Set() }
+    return { ...nothing, problems: [problem] }
   }
   const loaded = checkText(read.text, file, options)
   return { ...loaded, files: [resolve(file), ...loaded.files] }
@@ -41,7 +48,7 @@ export async function loadConfig (file: string, options: LoadOptions): Promise<L
 /** As `loadConfig`, from a text. Relative paths in it start at the folder of `file`, which need not exist. */
 export function checkText (text: string, file: string, options: LoadOptions): Loaded {
   const secrets = new Set<string>()
-  if (/^\s*\{/.test(text)) return { config: undefined, problems: [looksLikeJson(file)], files: [], sources: new Map([[file, text]]), secrets }
+  if (/^\s*\{/.test(text)) return { ...nothing, problems: [looksLikeJson(file)], sources: new Map([[file, text]]) }
   const textOnly = options.textOnly === true
   const { nodes, problems: found, texts: sources, files, incomplete } = readSources(text, file, { env: options.env, textOnly, secrets })
   const report = new Report(table)
@@ -51,7 +58,7 @@ export function checkText (text: string, file: string, options: LoadOptions): Lo
   const order = [...sources.keys()]
   const problems = inOrder(presentable(found, report.problems, { incomplete, secrets }), order)
   const refused = problems.some(problem => problem.severity === 'error')
-  return { config: refused ? undefined : config, problems, files, sources, secrets }
+  return { config: refused ? undefined : config, problems, files, sources, secrets, nodes, absenceCounts: report.absenceCounts }
 }
 
 function looksLikeJson (file: string): Problem {
@@ -71,15 +78,15 @@ function presentable (found: readonly Problem[], judged: readonly Problem[], { i
   const line = ({ position }: Problem): string => `${position.line}:${position.file}`
   const broken = new Set(found.filter(problem => problem.code === 'CONFIG_SYNTAX').map(line))
   const kept = judged.filter(problem => !broken.has(line(problem)) && !(incomplete && (problem.code === 'CONFIG_MISSING' || problem.code === 'CONFIG_UNKNOWN_REFERENCE')))
-  const hidden = [...secrets].filter(secret => secret.length >= 4).sort((a, b) => b.length - a.length)
   return [...found, ...kept].map(problem => {
-    if (hidden.length === 0) return problem
+    if (secrets.size === 0) return problem
     const { hint } = problem
-    return { ...problem, message: withheld(problem.message, hidden), ...(hint === undefined ? {} : { hint: withheld(hint, hidden) }) }
+    return { ...problem, message: withheld(problem.message, secrets), ...(hint === undefined ? {} : { hint: withheld(hint, secrets) }) }
   })
 }
 
 /** The last net: messages are made without such values in the first place. */
-function withheld (text: string, secrets: readonly string[]): string {
-  return secrets.reduce((shown, secret) => shown.replaceAll(secret, '(withheld)'), text)
+export function withheld (text: string, secrets: ReadonlySet<string>): string {
+  const hidden = [...secrets].filter(secret => secret.length >= 4).sort((a, b) => b.length - a.length)
+  return hidden.reduce((shown, secret) => shown.replaceAll(secret, '(withheld)'), text)
 }

@@ -62,13 +62,12 @@ export const matches = block(matchFields, 'Which requests the route takes: all k
     header "X-Api-Version" "2"
 }`,
   build (value, here) {
-    const { host: hosts, hostRegex, ...others } = value
-    const patterns = hosts.filter(({ pattern }) => pattern !== undefined)
-    if (patterns.length === 0) return checked({ ...others, host: hosts.map(({ text }) => text), hostRegex }, here)
+    const { host: hosts, hostRegex } = value
+    if (hosts.every(({ pattern }) => pattern === undefined)) return checked({ ...value, host: hosts.map(({ text }) => text), hostRegex }, here)
     here.report.note('CONFIG_OTHER_SPELLING', `'host' of ${here.scope} holds an expression: it belongs into 'host-regex'`, here.where('host'), 'there it needs ^ and $ to mean the whole host')
     if (hostRegex.length > 0) here.report.error('CONFIG_CONTRADICTION', `${here.scope} has expressions in both 'host' and 'host-regex'`, here.where('hostRegex'), 'write them all as host-regex')
     // Hosts are alternatives of one another: beside an expression the plain ones have to be expressions as well.
-    return checked({ ...others, host: [], hostRegex: [...hostRegex, ...hosts.map(({ text, pattern }) => pattern ?? compile(asExpression(text)))] }, here)
+    return checked({ ...value, host: [], hostRegex: [...hostRegex, ...hosts.map(({ text, pattern }) => pattern ?? compile(asExpression(text)))] }, here)
   },
 })
 

@@ -17,6 +17,8 @@ const rateLimitFields = {
   backend: setting(words(['local', 'redis', 'memcached'], { also: { redis: ['distributed'], memcached: ['memcache'] } }), 'local', 'Where the counts are kept.'),
 }
 
+const spelled = { ipAccessControl: 'ip-access-control', geoAccessControl: 'geo-access-control' } as const
+
 const country = textLike('a country of two letters', /^[A-Za-z]{2}$/, '"DE" "FR"')
 const verdict = words(['allow', 'block'], { also: { block: ['deny'] } })
 
@@ -26,7 +28,10 @@ const securityHeaders: OlderForm = {
   into: node => [{ name: 'response-headers', at: node.at, args: [], props: [], children: [{ ...node, name: 'set' }] }],
 }
 
-export const policies = block({
+/** Said with more words by the check of the block. */
+const quiet = { quiet: true }
+
+const fields = {
   timeout: notBuilt(optional(wait, 'Time for the whole request.', { aliases: ['timeout-secs', 'timeout-ms'] })),
   maxBodySize: optional(size, 'Largest request body; the limit of `limits` without it. 0 = no limit.', { aliases: ['max-body-size-bytes'] }),
   failureMode: notBuilt(optional(failureWord, 'What a failing agent means on this route, in place of the agents\' own.', { aliases: ['fail-mode'] })),
@@ -60,7 +65,7 @@ export const policies = block({
     default-action "block"
     allow "10.0.0.0/8"
 }`,
-  }), { refuse: true }),
+  }), quiet),
   geoAccessControl: notBuilt(optionalBlock({
     database: required(existingFile, 'Database of countries.', { aliases: ['database-path'] }),
     action: setting(verdict, 'block', 'What happens to the others.'),
@@ -71,10 +76,20 @@ export const policies = block({
     database "/var/lib/geoip/country.mmdb"
     allow-countries "DE" "FR"
 }`,
-  }), { refuse: true }),
+  }), quiet),
   globalRateLimit: notBuilt(optionalBlock(rateLimitFields, 'Requests in a time, for all clients together.', { older: { key: keyInTwo }, example: 'global-rate-limit { requests-per-second 5000 }' })),
-}, 'Rules for the route\'s requests.', {
+}
+
+export const policies = block(fields, 'Rules for the route\'s requests.', {
   older: { 'security-headers': securityHeaders },
+  build (value, here) {
+    const protections = (['ipAccessControl', 'geoAccessControl'] as const).filter(name => here.given(name))
+    for (const name of protections) {
+      here.report.warning('CONFIG_NOT_BUILT', `'${spelled[name]}' of ${here.scope} is accepted, but not in effect yet`, here.where(name), 'requests of this route are refused')
+    }
+    /** Letting everybody in who was to be kept out would be worse than letting in nobody. */
+    return { ...value, refusesAll: protections.length > 0 }
+  },
   example: `policies {
     timeout "30s"
     max-body-size "10MiB"

@@ -16,16 +16,15 @@ export interface RouteFilters {
   readonly inline: readonly FilterOf<typeof filters>[]
 }
 
-/** Names of filters; old files also declare filters right here, in a block: `filters { filter "auth" { agent "auth-agent" } }`. */
+/** Names of filters; filters of this route alone may be declared right here, in a block: `filters { filter "auth" { agent "auth-agent" } }`. */
 export const routeFilters: Field<RouteFilters> = {
-  row: names.row,
+  row: { ...names.row, orBlock: { ...filters.row, aliases: ['filters'] } },
   read (given, place) {
     const found: string[] = []
     const inline: RouteFilters['inline'][number][] = []
     for (const node of given) {
       if (node.children === undefined) found.push(...values(names.read([node], place)))
       else {
-        place.report.note('CONFIG_OTHER_SPELLING', `${place.scope} declares its filters itself`, node.at, 'filters that have names can be used by other routes: filters { filter "name" { … } } at the top')
         const own = values(filters.read([{ ...node, children: node.children.map(child => ofRoute(child, place)) }], { ...place, name: 'filters' }))
         inline.push(...own)
         found.push(...own.map(({ id }) => id))
@@ -39,17 +38,8 @@ function values<T> (read: readonly T[] | typeof unreadable): readonly T[] {
   return read === unreadable ? [] : read
 }
 
-/** With a name that no other route's filter has, and the type that may be left out when it is an agent's. */
+/** With a name that no other route's filter has. */
 function ofRoute (node: KdlNode, place: Place): KdlNode {
-  const { children = [] } = node
-  const typed = [...children, ...node.props].some(({ name }) => name === 'type')
-  const agent = children.find(({ name }) => name === 'agent' || name === 'agents')
-  const kinds = typed || agent === undefined ? [] : [{ name: 'type', at: agent.at, args: [{ value: 'agent', at: agent.at }], props: [], children: undefined }]
-  const [first] = node.args
-  const id = typeof first?.value === 'string' ? `${place.id}/${first.value}` : undefined
-  return {
-    ...node,
-    args: first === undefined || id === undefined ? node.args : [{ ...first, value: id }, ...node.args.slice(1)],
-    children: [...kinds, ...children],
-  }
+  const [first, ...more] = node.args
+  return typeof first?.value === 'string' ? { ...node, args: [{ ...first, value: `${place.id}/${first.value}` }, ...more] } : node
 }

@@ -23,7 +23,7 @@ import { websocket } from './websocket.ts'
 /** Settings that make a route answer without an upstream. None of them is built. */
 const services = {
   staticFiles: notBuilt(staticFiles),
-  builtinHandler: notBuilt(optional(oneOf('status', 'health', 'metrics', 'not-found', 'config', 'upstreams', 'cache-purge', 'cache-stats'), 'Serve a page of the proxy itself.', { aliases: ['builtin'] })),
+  builtinHandler: notBuilt(optional(oneOf('status', 'health', 'metrics', 'not-found', 'config', 'upstreams', 'cache-purge', 'cache-stats'), 'Serve a page of the proxy itself.', { mistaken: ['builtin'] })),
   respond: notBuilt(respond),
 }
 
@@ -38,7 +38,7 @@ const fields = {
   priority: setting(priority, 'normal', 'Which of several matching routes wins: higher first, then the more specific, then the earlier in the file. critical = 1000, high = 100, normal = 50, low = 10.'),
   matches,
   enabled: setting(bool, true, 'Whether the route is there at all.'),
-  upstream: optional(ref('upstream'), 'Where requests go.'),
+  upstream: optional(ref('upstream'), 'Where requests go.', { mistaken: ['back-to'] }),
   otherUpstreams: list(ref('upstream'), [], 'Upstreams that an agent of this route may choose in place of `upstream`.'),
   filters: routeFilters,
   agents: list(ref('agent'), [], 'More agents that see the request, after the filters.'),
@@ -93,11 +93,6 @@ const older: OlderForms = {
     when: ({ children }) => children !== undefined,
     into: ({ children, ...node }) => [{ ...node, children: undefined }, { name: 'static-files', at: node.at, args: [], props: [], children }],
   },
-  'back-to': {
-    doc: 'write upstream "name"',
-    when: ({ args, props, children }) => args.length + props.length === 1 && children === undefined && (props[0]?.name ?? 'upstream') === 'upstream',
-    into: node => [{ ...node, name: 'upstream', args: [...node.args, ...node.props], props: [] }],
-  },
   policies: besideIt(['cache', 'agents'], '`cache` and `agents` stand beside policies { … }'),
   inference: besideIt(['fallback'], '`fallback` stands beside inference { … }'),
 }
@@ -115,23 +110,29 @@ export const routes = named('route', fields, 'Which requests go where, and who i
     }
 }`,
   build (value, here) {
-    const { policies: rules, serviceType: word, filters: steps, ...route } = value
-    const conditions = Object.values(route.matches).reduce((sum, ofKind) => sum + ofKind.length, 0)
-    if (conditions === 0 && route.priority > lowPriority && here.clean) {
+    const { policies: rules, serviceType, filters, matches } = value
+    if (value.priority > lowPriority && isEmpty(matches) && here.clean) {
       here.report.error('CONFIG_MISSING', `${here.scope} has no conditions and would take every request`, here.at,
         'write matches { path-prefix "/" }, or priority "low" for a route that takes the rest')
     }
+    // Letting in everybody who was to be kept out would be worse than letting in nobody.
+    const { id, at, priority, enabled, upstream, otherUpstreams } = rules.refusesAll ? { ...value, upstream: undefined, otherUpstreams: [] } : value
+    // Written out: leaving members out of a copy is slow, and there are thousands of routes.
     return {
-      ...route,
-      filters: steps.names,
-      agents: [...route.agents, ...rules.agents],
+      id, at, priority, enabled, matches, upstream, otherUpstreams,
+      filters: filters.names,
+      agents: rules.agents.length === 0 ? value.agents : [...value.agents, ...rules.agents],
       maxBodySize: rules.maxBodySize,
-      inlineFilters: steps.inline,
-      /** What should answer is not built, so that requests have to be refused. */
-      serviceNotBuilt: checkService(word, here),
-    }
+      inlineFilters: filters.inline,
+      /** What should answer is not built, so that requests have to be refused (or it could not be read). */
+      serviceNotBuilt: checkService(serviceType, here) || rules.refusesAll || !here.clean,
+    } satisfies Record<Exclude<keyof typeof value, 'policies' | 'serviceType'>, unknown> & Record<string, unknown>
   },
 })
+
+function isEmpty (matches: object): boolean {
+  return Object.values(matches).every((ofKind: readonly unknown[]) => ofKind.length === 0)
+}
 
 type HereOfRoute = Here<typeof fields>
 

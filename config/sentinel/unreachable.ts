@@ -125,7 +125,8 @@ function restKeys (m: RouteMatches): readonly string[] {
 
 function restKey (m: RouteMatches): string {
   if (m.method.length + m.header.length + m.queryParam.length === 0) return any
-  return JSON.stringify([m.method.toSorted(), grouped(m.header, true), grouped(m.queryParam, false)])
+  const methods = m.method.length > 1 ? m.method.toSorted().join(' ') : m.method[0] ?? any
+  return m.header.length + m.queryParam.length === 0 ? methods : JSON.stringify([methods, grouped(m.header, true), grouped(m.queryParam, false)])
 }
 
 /** The key itself and those of everything wider: parent domains or folders, and "any". */

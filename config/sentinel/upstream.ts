@@ -1,39 +1,35 @@
+import type { KdlNode } from '../kdl/nodes.ts'
 import { address } from '../schema/address.ts'
 import { block, blocks, named, optionalBlock } from '../schema/blocks.ts'
-import { anything, optional, required, setting } from '../schema/fields.ts'
+import type { OlderForms } from '../schema/field.ts'
+import { map, notBuilt, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
-import { bool, existingFile, integer, text, words } from '../schema/values.ts'
+import type { ValueType } from '../schema/value.ts'
+import { anyText, bool, integer, text } from '../schema/values.ts'
+import { circuitBreaker } from './circuit-breaker.ts'
+import { discovery } from './discovery.ts'
+import { flag } from './flag.ts'
+import { healthCheck } from './health-check.ts'
+import { httpVersion } from './http-version.ts'
+import { loadBalancing } from './load-balancing.ts'
+import { upstreamTls } from './upstream-tls.ts'
 
-const balancing = words(['round-robin', 'weighted'], {
-  also: { 'round-robin': ['roundrobin'], weighted: ['weighted-round-robin'] },
-  notBuilt: {
-    'least-connections': 'round-robin', leastconnections: 'round-robin', random: 'round-robin', 'ip-hash': 'round-robin', iphash: 'round-robin',
-    'consistent-hash': 'round-robin', consistenthash: 'round-robin', 'power-of-two-choices': 'round-robin', p2c: 'round-robin', adaptive: 'round-robin',
-    'least-tokens-queued': 'round-robin', leasttokensqueued: 'round-robin', 'least-tokens': 'round-robin', maglev: 'round-robin',
-    'locality-aware': 'round-robin', localityaware: 'round-robin', locality: 'round-robin', 'peak-ewma': 'round-robin', peakewma: 'round-robin', ewma: 'round-robin',
-    'deterministic-subset': 'round-robin', subset: 'round-robin', subsetting: 'round-robin', 'weighted-least-connections': 'round-robin',
-    'weighted-least-conn': 'round-robin', wlc: 'round-robin', sticky: 'round-robin', 'sticky-session': 'round-robin', stickysession: 'round-robin',
-  },
-})
-
-const loadBalancing = block({
-  policy: setting(balancing, 'round-robin', 'How a target is picked. Both count weights.'),
-  cookieName: anything('Sticky sessions.', { quiet: true }),
-  cookieTtl: anything('Sticky sessions.', { quiet: true }),
-  cookiePath: anything('Sticky sessions.', { quiet: true }),
-  cookieSecure: anything('Sticky sessions.', { quiet: true }),
-  cookieSameSite: anything('Sticky sessions.', { quiet: true }),
-  fallback: anything('Sticky sessions: how the first target is picked.', { quiet: true }),
-}, 'How a target is picked.', { args: ['policy'], aliases: ['load-balancer'], build: value => value.policy })
+/** Facts about a target may be numbers and switches as well. */
+const fact: ValueType<string> = {
+  ...anyText,
+  json: { type: ['string', 'number', 'boolean'] },
+  parse: (raw, context) => anyText.parse(typeof raw === 'number' || typeof raw === 'boolean' ? String(raw) : raw, context),
+}
 
 const targets = blocks({
   address: required(address, 'Host and port.'),
   weight: setting(integer(0, 1_000_000), 1, 'Its share of the requests; 0 = none.'),
-  maxRequests: anything('Requests at a time.'),
-  metadata: anything('Facts for balancing.'),
-  priority: anything('Use only when those before it fail.'),
-  backup: anything('Use only when the others fail.'),
-}, 'A server.', { name: 'target', args: ['address'], within: ['targets'], aliases: ['server'] })
+  maxRequests: notBuilt(optional(integer(1, 1_000_000), 'Requests at a time; without it there is no such limit.')),
+  zone: notBuilt(optional(text, 'Where it runs, for locality-aware balancing.')),
+  priority: notBuilt(setting(integer(0, 1000), 0, 'Targets with a higher number are used only when all with a lower one fail.')),
+  backup: notBuilt(flag('Use it only when the others fail.')),
+  metadata: notBuilt(map(fact, 'Facts about it, for balancing.', { example: 'metadata { zone "eu-1"; version "v2" }' })),
+}, 'A server.', { name: 'target', args: ['address'], within: ['targets'], mistaken: ['server'], example: 'target "10.0.0.1:8080" weight=3' })
 
 /** Seconds, where old files write a number without a unit. */
 const inSeconds = { bareUnitMs: 1000 }
@@ -46,39 +42,51 @@ const fields = {
   connectionPool: block({
     maxConnections: setting(integer(1, 1_000_000), 100, 'Connections kept to each target.'),
     idleTimeout: setting(wait, '60s', 'How long an unused connection is kept.', { ...inSeconds, aliases: ['idle-timeout-secs'] }),
-    maxIdle: anything('Unused connections kept to each target.', { aliases: ['max-idle-connections'] }),
-    maxLifetime: anything('Age at which a connection is closed.', { aliases: ['max-lifetime-secs'] }),
-  }, 'Connections that are kept.'),
+    maxIdle: notBuilt(setting(integer(0, 1_000_000), 20, 'Unused connections kept to each target.', { aliases: ['max-idle-connections'] })),
+    maxLifetime: notBuilt(optional(wait, 'Age at which a connection is closed; without it there is none.', { ...inSeconds, aliases: ['max-lifetime-secs'] })),
+  }, 'Connections that are kept.', { example: 'connection-pool { max-connections 100; idle-timeout "60s" }' }),
   timeouts: block({
-    connect: setting(wait, '10s', 'Time for connecting, with the TLS handshake.', { ...inSeconds, aliases: ['connect-secs'] }),
-    read: setting(wait, '30s', 'Longest wait for the head of an answer, and for more of its body.', { ...inSeconds, aliases: ['read-secs'] }),
-    write: setting(wait, '30s', 'Longest wait for the target to take more of a request.', { ...inSeconds, aliases: ['write-secs'] }),
-    request: anything('Time for the whole exchange.', { aliases: ['request-secs'] }),
-  }, 'Deadlines towards the targets.'),
-  tls: optionalBlock({
-    sni: optional(text, 'Name to ask for and to find in the certificate; the host of the target without it.'),
-    caCert: optional(existingFile, 'Authorities to trust, in PEM form, in place of the system\'s.', { aliases: ['ca-file'] }),
-    insecureSkipVerify: setting(bool, false, 'Accept any certificate. For experiments only.'),
-    clientCert: anything('Certificate to show to the target.'),
-    clientKey: anything('Its key.'),
-    verify: anything('Older form of `insecure-skip-verify`.', { aliases: ['verify-peer'] }),
-    enabled: anything('The block alone switches TLS on.'),
-  }, 'Speak TLS to the targets.', {
-    build (value, here) {
-      if (value.insecureSkipVerify) here.report.warning('CONFIG_NO_EFFECT', `${here.scope} accepts any certificate: TLS protects nothing then`, here.where('insecureSkipVerify'))
-      return value
-    },
-  }),
-  healthCheck: anything('Ask targets whether they are well.'),
-  circuitBreaker: anything('Leave a failing target alone for a while.'),
-  httpVersion: anything('HTTP versions to speak.'),
-  discovery: anything('Find the targets by asking somebody.'),
-  slowStart: anything('Give a new target its share step by step.'),
-  connectionDraining: anything('Let a removed target finish.'),
-  timeout: anything('Older form of `timeouts`.', { aliases: ['timeout-secs', 'connect-timeout-ms'] }),
+    connect: setting(wait, '10s', 'Time for connecting, with the TLS handshake.', { ...inSeconds, aliases: ['connect-secs', 'connect-ms', 'connect-timeout-secs'] }),
+    read: setting(wait, '30s', 'Longest wait for the head of an answer, and for more of its body.', { ...inSeconds, aliases: ['read-secs', 'read-ms'] }),
+    write: setting(wait, '30s', 'Longest wait for the target to take more of a request.', { ...inSeconds, aliases: ['write-secs', 'write-ms'] }),
+    request: notBuilt(setting(wait, '60s', 'Time for the whole exchange.', { ...inSeconds, aliases: ['request-secs', 'request-ms'] })),
+  }, 'Deadlines towards the targets.', { example: 'timeouts { connect "5s"; read "30s" }' }),
+  tls: upstreamTls,
+  healthCheck: notBuilt(healthCheck),
+  circuitBreaker: notBuilt(circuitBreaker),
+  httpVersion: notBuilt(httpVersion),
+  discovery: notBuilt(discovery),
+  slowStart: notBuilt(optionalBlock({
+    enabled: setting(bool, true, 'Whether new targets start slowly.'),
+    duration: setting(wait, '30s', 'Time until a new target has its whole share.', { ...inSeconds, aliases: ['duration-secs', 'duration-ms'] }),
+  }, 'Give a new target its share step by step.', { example: 'slow-start { duration "60s" }' })),
+  connectionDraining: notBuilt(optionalBlock({
+    enabled: setting(bool, true, 'Whether a removed target may finish.'),
+    timeout: setting(wait, '30s', 'Longest wait for its open requests.', { ...inSeconds, aliases: ['timeout-secs', 'timeout-ms'] }),
+  }, 'Let a removed target finish its requests.', { example: 'connection-draining { timeout "30s" }' })),
+}
+
+function intoTimeouts (name: string) {
+  return (node: KdlNode): KdlNode[] => [{ name: 'timeouts', at: node.at, args: [], props: [], children: [{ ...node, name }] }]
+}
+
+const older: OlderForms = {
+  timeout: { doc: 'write timeouts { request "…" }', into: intoTimeouts('request') },
+  'timeout-secs': { doc: 'write timeouts { request "…" }', into: intoTimeouts('request-secs') },
+  'timeout-ms': { doc: 'write timeouts { request "…" }', into: intoTimeouts('request-ms') },
+  'connect-timeout': { doc: 'write timeouts { connect "…" }', into: intoTimeouts('connect') },
+  'connect-timeout-ms': { doc: 'write timeouts { connect "…" }', into: intoTimeouts('connect-ms') },
+  'connect-timeout-secs': { doc: 'write timeouts { connect "…" }', into: intoTimeouts('connect-secs') },
 }
 
 export const upstreams = named('upstream', fields, 'A group of servers that answer alike.', {
+  older,
+  example: `upstream "backend" {
+    target "10.0.0.1:8080" weight=2
+    target "10.0.0.2:8080"
+    load-balancing "weighted"
+    timeouts { connect "5s"; read "30s" }
+}`,
   build (value, here) {
     const { targets: several, address: only, ...upstream } = value
     if (only !== undefined && several.length > 0) {

@@ -14,9 +14,17 @@ export interface CommandOption {
   /** Name of the value in the help, for string options. */
   readonly value?: string
   readonly doc: string
+  /** May be given several times: its value is a list then. */
+  readonly multiple?: true
 }
 
-export type OptionValues = Readonly<Record<string, string | boolean | undefined>>
+export type OptionValues = Readonly<Record<string, string | boolean | ReadonlyArray<string | boolean> | undefined>>
+
+/** Values of an option that may be given several times. */
+export function valuesOf (options: OptionValues, name: string): string[] {
+  const given = options[name]
+  return (Array.isArray(given) ? given : [given]).filter((value) => typeof value === 'string')
+}
 
 export interface Command {
   /** One word, or two for a command of a group ("evidence verify"). */
@@ -25,6 +33,6 @@ export interface Command {
   /** Positional arguments as the help shows them, for instance "FILE"; none when absent. */
   readonly arguments?: string
   readonly options: Readonly<Record<string, CommandOption>>
-  /** Resolves with the exit code: 0 ok, 1 configuration error, 2 run-time error. */
+  /** Resolves with the exit code: 0 ok, 1 configuration error, 2 run-time error, 3 something would change. */
   readonly run: (shell: Shell, options: OptionValues, args: readonly string[]) => Promise<number>
 }

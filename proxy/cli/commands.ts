@@ -1,13 +1,24 @@
 import { parseArgs } from 'node:util'
 import { nearest } from '../../config/kdl/nearest.ts'
 import { check } from './check.ts'
+import { completion } from './completion.ts'
+import { configDump, configReference, configSchema } from './config-commands.ts'
+import { diff } from './diff.ts'
 import type { Command, CommandOption, Shell } from './command.ts'
 import { evidenceVerify } from './evidence-verify.ts'
+import { explain } from './explain.ts'
+import { fmt } from './fmt.ts'
+import { lsp } from './lsp.ts'
+import { man } from './man.ts'
+import { routes } from './routes.ts'
 import { run } from './run.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
-export const commands: readonly Command[] = [run, check, evidenceVerify, version]
+export const commands: readonly Command[] = [
+  run, check, fmt, explain, routes, diff, configDump, configReference, configSchema, evidenceVerify, lsp,
+  completion(() => commands), man(() => commands), version,
+]
 
 const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }
 
@@ -73,7 +84,7 @@ function overview (): string {
 
 function usage ({ name, doc, arguments: args, options }: Command): string {
   const rows = Object.entries({ ...options, help }).map(([long, option]) => ({
-    left: `${option.short === undefined ? '    ' : `-${option.short}, `}--${long}${option.type === 'string' ? ` ${option.value ?? 'VALUE'}` : ''}`,
+    left: `${option.short === undefined ? '    ' : `-${option.short}, `}--${long}${option.type === 'string' ? ` ${option.value ?? 'VALUE'}` : ''}${option.multiple === true ? ' …' : ''}`,
     doc: option.doc,
   }))
   const width = Math.max(...rows.map(({ left }) => left.length)) + 2

@@ -1,6 +1,4 @@
-import { connect as connectSession, constants, type ClientHttp2Session } from 'node:http2'
-import { connect as connectSocket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { constants, type ClientHttp2Session } from 'node:http2'
 import {
   agentService, decode, encode, readFromAgent, writeToAgent, type ConfigProblem, type DescribeResponse, type Event, type Reply,
 } from '../../proto/codec/index.ts'
@@ -10,10 +8,10 @@ import { configureAgent, describeAgent, Incompatible } from './handshake.ts'
 import { watchHealth } from './health-watch.ts'
 import { keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
+import { openSession, whyOf } from './session.ts'
 import type { AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
 
-/** Window for what the agent sends, for its stream and for the connection: several replies with bodies at once do not wait for it. */
-const streamWindowBytes = 4 * 1024 * 1024
+/** Window for what the agent sends on all streams together; see `openSession` for one stream. */
 const connectionWindowBytes = 8 * 1024 * 1024
 
 export type ConnectionState = 'connecting' | 'ready' | 'stalled' | 'not-serving' | 'refused' | 'incompatible' | 'retiring' | 'closed'
@@ -53,6 +51,8 @@ export class AgentConnection {
   readonly #outbox: Outbox
   #stream: GrpcStream | undefined
   #serving = true
+  /** The handshake is over. */
+  #met = false
   #lastExchange = 0
   #connectTimer: NodeJS.Timeout | undefined
 
@@ -66,7 +66,7 @@ export class AgentConnection {
       },
       onOverfull: () => this.lose(gone('the agent does not read what it is sent')),
     })
-    this.#session = open(settings)
+    this.#session = openSession(settings.target)
     this.#watch = keepalive(this.#session, settings, {
       onStalled: () => {
         if (this.state === 'ready' || this.state === 'not-serving') this.#become('stalled', `no answer to a ping in ${settings.pingTimeoutMs} ms`)
@@ -74,11 +74,12 @@ export class AgentConnection {
       onRevived: () => { if (this.state === 'stalled') this.#resume() },
       onDead: () => this.lose(gone('the agent gives no sign of life')),
     })
-    this.#session.on('error', (error) => this.lose(gone(error.message)))
+    this.#session.on('error', (error) => this.lose(gone(whyOf(error))))
     this.#session.on('close', () => this.lose(gone('the agent closed the connection')))
     this.#session.on('goaway', (code) => this.#retire(code))
     this.#session.on('connect', () => {
       clearTimeout(this.#connectTimer)
+      this.#met = true
       this.#session.setLocalWindowSize(connectionWindowBytes)
       void this.#serve()
     })
@@ -123,8 +124,9 @@ export class AgentConnection {
   }
 
   /** Ends it at once; every open exchange is told. */
-  lose (fault: Fault): void {
+  lose (found: Fault): void {
     if (this.state === 'closed') return
+    const fault = this.#explained(found)
     this.state = 'closed'
     this.why = fault.detail ?? fault.code
     clearTimeout(this.#connectTimer)
@@ -136,6 +138,15 @@ export class AgentConnection {
     this.lines.clear()
     for (const line of open) line.onLost(fault)
     this.#hooks.onLost(fault)
+  }
+
+  /** With TLS 1.3, who does not believe the proxy's certificate lets the handshake end, and then hangs up in one way or another. */
+  #explained (fault: Fault): Fault {
+    const { target } = this.#settings
+    const secure = 'host' in target && target.tls !== undefined
+    const detail = fault.detail ?? ''
+    if (!secure || !this.#met || this.describe !== undefined || fault.code !== 'AGENT_STREAM_RESET' || detail.includes('certificate')) return fault
+    return gone(`${detail} (right after the handshake: does it accept the certificate of the proxy?)`)
   }
 
   async #serve (): Promise<void> {
@@ -221,17 +232,4 @@ export class AgentConnection {
     this.why = why
     this.#hooks.onChange()
   }
-}
-
-function open ({ target }: Settings): ClientHttp2Session {
-  const options = { settings: { enablePush: false, initialWindowSize: streamWindowBytes }, maxSessionMemory: 64 }
-  if ('path' in target) return connectSession('http://localhost', { ...options, createConnection: () => connectSocket(target.path) })
-  const { host, port, tls } = target
-  const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  if (tls === undefined) return connectSession(`http://${authority}`, { ...options, createConnection: () => connectSocket({ host, port, noDelay: true }) })
-  const { serverName, ...pem } = tls
-  return connectSession(`https://${authority}`, {
-    ...options,
-    createConnection: () => connectTls({ host, port, ...pem, ALPNProtocols: ['h2'], servername: serverName ?? host }),
-  })
 }

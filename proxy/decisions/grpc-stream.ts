@@ -1,6 +1,7 @@
 import { constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2'
 import { FrameDecoder } from '../../proto/codec/index.ts'
 import { Fault } from '../pipeline/faults.ts'
+import { whyOf } from './session.ts'
 
 /** Codes of a call's end that say "gone", not "wrong": OK (the agent closed the stream), CANCELLED, UNAVAILABLE. */
 const goneCodes = new Set([0, 1, 14])
@@ -60,7 +61,7 @@ export function openStream (session: ClientHttp2Session, path: string, maxMessag
     else if (status !== undefined) finish(endFault(status), code(status) === 0)
   })
   stream.on('drain', () => { if (!ended) hooks.onDrain() })
-  stream.on('error', (error) => finish(gone(error.message)))
+  stream.on('error', (error) => finish(gone(whyOf(error))))
   stream.on('close', () => finish(gone(`the stream was closed with code ${stream.rstCode}`)))
   return {
     write: (bytes) => !ended && stream.write(bytes),

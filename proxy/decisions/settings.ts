@@ -12,6 +12,8 @@ export interface AgentTls {
   readonly key?: string | Buffer
   /** Name in the agent's certificate, when it is not the host. */
   readonly serverName?: string
+  /** Take any certificate: TLS protects nothing then. */
+  readonly insecureSkipVerify?: boolean
 }
 
 /** The operator's `config {}` block as JSON, and a name for it. */

@@ -1,5 +1,6 @@
 import type { Position, SentinelConfig } from '../../config/sentinel/index.ts'
-import { agentConfiguration, type AgentRuntime } from './agent-runtime.ts'
+import { agentConfiguration } from './agent-identity.ts'
+import type { AgentRuntime } from './agent-runtime.ts'
 import type { Lease } from './leases.ts'
 
 /** What an agent has against its configuration, where in the file. */

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import { connect } from 'node:net'
-import { builtInAgents, type AgentConfig } from '../../config/sentinel/index.ts'
-import { connectAgent, type AgentClient } from '../decisions/index.ts'
+import type { AgentConfig, Transport } from '../../config/sentinel/index.ts'
+import { connectAgent, type AgentClient, type AgentTarget } from '../decisions/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { packageFile } from './package-file.ts'
+import { agentCommand, agentConfiguration, targetOf } from './agent-identity.ts'
 import { superviseProgram, type Program } from './supervisor.ts'
 
 export interface AgentSurroundings {
@@ -33,18 +32,6 @@ export interface AgentRuntime {
   close (deadline: AbortSignal): Promise<void>
 }
 
-/** What makes an agent another one: a change of anything else is a new configuration for the same agent. */
-export function agentIdentity (agent: AgentConfig): unknown {
-  const { id, type, transport, managed, command, env, events, connections, maxConcurrentCalls, maxQueuedCalls, restart } = agent
-  return { id, type, transport, managed, command, env, events, connections, maxConcurrentCalls, maxQueuedCalls, restart }
-}
-
-/** The `config {}` block as the agent gets it, and a name for it. */
-export function agentConfiguration (agent: AgentConfig): { readonly json: string, readonly version: string } {
-  const json = JSON.stringify(agent.config?.json ?? {})
-  return { json, version: createHash('sha256').update(json).digest('hex').slice(0, 12) }
-}
-
 /** Long enough for an agent that is there; nobody knows when one that is not will come. */
 const externalMs = 500
 
@@ -54,17 +41,19 @@ const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_ENV', 
 export function openAgent (agent: AgentConfig, around: AgentSurroundings): AgentRuntime {
   const { log, metrics } = around
   const own = log.child({ component: 'agent', agent: agent.id })
-  const command = agent.command.length > 0 ? agent.command : builtInCommand(agent.type)
-  const mayManage = agent.managed !== false && command !== undefined && agent.transport.kind === 'unix'
+  const command = agentCommand(agent)
+  const mayManage = agent.managed !== false && command !== undefined && (agent.transport.kind === 'unix' || agent.command.length > 0)
   const socket = agent.transport.kind === 'unix' ? agent.transport.path ?? around.newSocket() : undefined
+  const target = targetOf(agent.transport, socket)
   const { json, version } = agentConfiguration(agent)
 
   const client = connectAgent({
     id: agent.id,
-    target: agent.transport.kind === 'unix' ? { path: socket! } : { host: agent.transport.address.host, port: agent.transport.address.port },
+    target,
     config: { json, version },
     events: agent.events,
     connections: agent.connections,
+    connectTimeoutMs: agent.connectTimeout,
     maxConcurrentCalls: agent.maxConcurrentCalls,
     maxQueuedCalls: agent.maxQueuedCalls,
     onState: (state, why) => {
@@ -84,9 +73,10 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
   let closed = false
   const begin = async (): Promise<void> => {
     if (!mayManage || closed) return
-    const placed = agent.transport.kind === 'unix' && agent.transport.path !== undefined
-    if (placed && agent.managed !== true && await answers(socket!)) {
-      own.info('somebody serves its socket already: it is not started here', { event: 'agent-external', socket: socket! })
+    const placed = agent.transport.kind === 'grpc' || agent.transport.path !== undefined
+    if (placed && agent.managed !== true && await answers(target)) {
+      const where = agent.transport.kind === 'grpc' ? { address: agent.transport.address.text } : { socket: socket! }
+      own.info(`somebody serves its ${agent.transport.kind === 'grpc' ? 'address' : 'socket'} already: it is not started here`, { event: 'agent-external', ...where })
       return
     }
     if (closed) return
@@ -94,9 +84,11 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
       id: agent.id,
       command,
       cwd: around.cwd,
-      env: { ...inherited(around.env), ...agent.env, SENTINEL_SOCKET: socket!, SENTINEL_AGENT_ID: agent.id, SENTINEL_MANAGED: '1' },
+      env: { ...inherited(around.env), ...agent.env, ...whereToServe(agent.transport, socket), SENTINEL_AGENT_ID: agent.id, SENTINEL_MANAGED: '1' },
       restartInitialMs: agent.restart.initialDelay,
       restartMaxMs: agent.restart.maxDelay,
+      restartPolicy: agent.restart.policy,
+      maxRestarts: agent.restart.maxRestarts,
     }, {
       onLine: (stream, line) => log.mergeAgentLine(agent.id, stream, line),
       onStart: (pid) => {
@@ -105,7 +97,8 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
         client.nudge()
       },
       onExit: ({ code, signal, error, restartMs }) => {
-        own.error(`ended${error === undefined ? '' : `: ${error}`}; it is started again in ${restartMs} ms`, { event: 'agent-exited', exit_code: code, signal, restart_ms: restartMs })
+        const next = restartMs === undefined ? 'it is not started again' : `it is started again in ${restartMs} ms`
+        own.error(`ended${error === undefined ? '' : `: ${error}`}; ${next}`, { event: 'agent-exited', exit_code: code, signal, restart_ms: restartMs ?? null })
       },
     })
   }
@@ -131,8 +124,9 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
   }
 }
 
-function builtInCommand (type: string): readonly string[] | undefined {
-  return builtInAgents.has(type) ? [process.execPath, packageFile('dist', 'agents', type, 'main.js')] : undefined
+/** What tells a program of ours where it is expected. */
+function whereToServe (transport: Transport, socket: string | undefined): Record<string, string> {
+  return transport.kind === 'unix' ? { SENTINEL_SOCKET: socket! } : { SENTINEL_LISTEN: transport.address.text.replace(/^[a-z]+:\/\//, '') }
 }
 
 function inherited (env: AgentSurroundings['env']): Record<string, string> {
@@ -144,10 +138,10 @@ function inherited (env: AgentSurroundings['env']): Record<string, string> {
   return kept
 }
 
-/** Whether somebody accepts connections on a Unix socket. */
-function answers (path: string): Promise<boolean> {
+/** Whether somebody accepts connections there. */
+function answers (target: AgentTarget): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(path)
+    const socket = 'path' in target ? connect(target.path) : connect(target.port, target.host)
     const done = (answer: boolean): void => {
       clearTimeout(timer)
       socket.destroy()

@@ -8,10 +8,12 @@ import { createListener, type Listener } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { serve } from '../pipeline/serve.ts'
-import { agentConfiguration, agentIdentity, openAgent, type AgentRuntime } from './agent-runtime.ts'
+import { agentConfiguration, agentIdentity } from './agent-identity.ts'
+import { openAgent, type AgentRuntime } from './agent-runtime.ts'
 import { judgeAgents, reportRefusals } from './agent-configuration.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
+import { needsRestart } from './needs-restart.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { buildSnapshot, listenerSettings, type Snapshot } from './snapshot.ts'
 import { statusOf } from './status.ts'
@@ -54,7 +56,7 @@ export class Proxy {
   readonly #leases = new Leases()
   readonly #metrics: Metrics
   readonly #socketFolder = makeSocketFolder()
-  readonly #listeners = new Map<string, { readonly listener: Listener, readonly key: string }>()
+  readonly #listeners = new Map<string, Listener>()
   #admin: Admin | undefined
   #running!: Running
   readonly #retiring = new Set<Promise<void>>()
@@ -71,7 +73,7 @@ export class Proxy {
     this.#metrics = createMetrics({ version: readVersion() })
     this.#metrics.onScrape((table) => {
       table.activeRequests.cell().set(this.#inFlight)
-      for (const { listener } of this.#listeners.values()) table.openConnections.cell(listener.id).set(listener.connections)
+      for (const listener of this.#listeners.values()) table.openConnections.cell(listener.id).set(listener.connections)
       const evidence = this.#running.instruments.evidence?.stats()
       if (evidence === undefined) return
       table.evidenceRecords.cell().set(evidence.records)
@@ -100,7 +102,7 @@ export class Proxy {
   status (): StatusJson {
     return statusOf({
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: this.#running.version, loadedAt: this.#running.loadedAt,
-      lastError: this.#lastError, config: this.#running.config, listeners: [...this.#listeners.values()].map(({ listener }) => listener),
+      lastError: this.#lastError, config: this.#running.config, listeners: [...this.#listeners.values()],
       agents: new Map([...this.#running.agents].map(([id, { value }]) => [id, value])), evidence: this.#running.instruments.evidence?.stats(),
     })
   }
@@ -146,8 +148,8 @@ export class Proxy {
     const old = this.#running
     const { config, problems } = await loadConfig(this.#options.file, { env: this.#options.env })
     if (config === undefined) throw new StartError(summary(problems), problems)
-    this.#refuseRebinding(config)
-    this.#refuseSharedSockets(config)
+    const [refused] = needsRestart(old.config, config, { runsAgent: (id) => old.agents.get(id)?.value.managed === true }).filter(({ reload }) => reload === 'refused')
+    if (refused !== undefined) throw new StartError(refused.why)
     const next = await this.#build(config)
     const opened: string[] = []
     let certificates: ReadonlyArray<ReturnType<typeof listenerSettings>>
@@ -265,45 +267,19 @@ export class Proxy {
       const why = error instanceof Error ? error.message : String(error)
       throw new StartError(`listener '${config.id}' cannot listen on ${config.address.text}: ${why}`, [], error)
     }
-    this.#listeners.set(config.id, { listener, key: bindingKey(config, first.config) })
+    this.#listeners.set(config.id, listener)
   }
 
   async #closeListener (id: string, deadline: AbortSignal): Promise<void> {
     const open = this.#listeners.get(id)
     this.#listeners.delete(id)
-    await open?.listener.close(deadline)
-  }
-
-  /** A listener that is open keeps its settings, all but those of TLS: another address needs another listener. */
-  #refuseRebinding (config: SentinelConfig): void {
-    for (const listener of config.listeners) {
-      const open = this.#listeners.get(listener.id)
-      if (open !== undefined && open.key !== bindingKey(listener, config)) {
-        throw new StartError(`the settings of listener '${listener.id}' changed: that needs a restart`)
-      }
-    }
-    if (JSON.stringify(config.observability.metrics) !== JSON.stringify(this.#running.config.observability.metrics)) {
-      throw new StartError('the settings of observability { metrics } changed: that needs a restart')
-    }
-  }
-
-  /** Two processes cannot serve one socket: an agent of ours that keeps its socket but becomes another process would find it taken. */
-  #refuseSharedSockets (config: SentinelConfig): void {
-    for (const agent of config.agents) {
-      const { transport } = agent
-      const old = this.#running.config.agents.find((one) => one.transport.kind === 'unix' && transport.kind === 'unix' &&
-        transport.path !== undefined && one.transport.path === transport.path)
-      if (old === undefined || canonicalKey('agent', agentIdentity(old)) === canonicalKey('agent', agentIdentity(agent))) continue
-      if (this.#running.agents.get(old.id)?.value.managed === true) {
-        throw new StartError(`agent '${agent.id}' changed but keeps the socket ${transport.kind === 'unix' ? transport.path : ''}: that needs a restart, or another socket`)
-      }
-    }
+    await open?.close(deadline)
   }
 
   #renewCertificate (id: string, tls: ReturnType<typeof listenerSettings>['tls']): void {
     if (tls === undefined) return
     try {
-      this.#listeners.get(id)?.listener.replaceTls(tls)
+      this.#listeners.get(id)?.replaceTls(tls)
     } catch (error) {
       this.#log.error(`listener '${id}' keeps its certificate: the new one cannot be used`, { event: 'certificate-kept', error })
     }
@@ -324,11 +300,6 @@ function release ({ snapshot, agents, instruments }: Running): void {
   snapshot.retire()
   for (const lease of agents.values()) lease.release()
   instruments.release()
-}
-
-function bindingKey (listener: ListenerConfig, config: SentinelConfig): string {
-  const { tls, ...settings } = listenerSettings(listener, config)
-  return canonicalKey('listener', { ...settings, tls: tls?.clientAuth })
 }
 
 function logLevel ({ observability: { logging: { level } } }: SentinelConfig): 'debug' | 'info' | 'warn' | 'error' {

@@ -17,7 +17,10 @@ export function redirectRoute (port: number): Route {
     name: 'redirect-https',
     filters: [],
     maxBodyBytes: Number.POSITIVE_INFINITY,
-    responder: { name: '', respond: async (x) => ({ status: statusFor(x.request.method), headers: HeaderList.from({ Location: location(x, port) }), body: undefined }) },
+    responder: {
+      name: '',
+      respond: async (x) => ({ status: statusFor(x.request.method), headers: HeaderList.from({ Location: location(x, port) }), body: undefined }),
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { AgentConfig, FilterConfig, ListenerConfig, RouteConfig, SentinelConfig, TlsConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, TlsConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
 import { ipMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
 import type { ListenerSettings, TlsSettings } from '../listeners/index.ts'
@@ -11,7 +11,9 @@ import { compileRouter, type Router } from '../routing/router.ts'
 import { createUpstream, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
+import { boundSettings } from './needs-restart.ts'
 import { cameByHttps, httpsPort, redirectRoute } from './redirect-https.ts'
+import { filterSettings, maxBodyBytes, routerEntries, stepsOf } from './route-plan.ts'
 
 /** What a snapshot takes from the process around it. */
 export interface Surroundings {
@@ -45,9 +47,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       held.push(() => lease.release())
       return [upstream.id, lease.value] as const
     }))
-    const router = compileRouter(config.routes.filter(({ enabled }) => enabled).map((route) => ({
-      matches: route.matches, priority: route.priority, value: compileRoute(route, config, responders, around),
-    })))
+    const router = compileRouter(routerEntries(config, (route) => compileRoute(route, config, responders, around)))
     const users = countUsers()
     const guardedHeaders = guardedBy(config.agents, around.agents)
     const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
@@ -104,18 +104,16 @@ function countUsers () {
 }
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: Surroundings): Route {
-  const steps = [...config.guardAgents, ...route.filters, ...route.agents].flatMap((id) => stepsOf(id, config))
-  const filters: Filter[] = steps.map(({ agent, override }) => agentFilter(around.agents.get(agent.id)!.client, {
-    ...filterSettings(agent, override),
+  const filters: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
+    ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreams),
     recordLate: around.observeLate,
   }))
-  const maxBody = route.maxBodySize ?? config.limits.maxBodySize
   return {
     name: route.id,
     filters,
     responder: route.upstream === undefined ? notBuilt(route.id) : upstreams.get(route.upstream)!, // References were checked at load.
-    maxBodyBytes: maxBody === 0 ? Number.POSITIVE_INFINITY : maxBody,
+    maxBodyBytes: maxBodyBytes(route, config),
   }
 }
 
@@ -126,36 +124,6 @@ function choiceOf (route: RouteConfig, upstreams: ReadonlyMap<string, Upstream>)
     if (!allowed.has(name)) return false
     x.responder = upstreams.get(name)
     return true
-  }
-}
-
-interface Step {
-  readonly agent: AgentConfig
-  /** The filter block that names the agent, when one does. */
-  readonly override: Extract<FilterConfig, { readonly type: 'agent' }> | undefined
-}
-
-/** A route names filters, which name agents, or agents directly. */
-function stepsOf (id: string, { filters, agents }: SentinelConfig): Step[] {
-  const filter = filters.find((candidate) => candidate.id === id)
-  const agentOf = (name: string): AgentConfig => agents.find((agent) => agent.id === name)! // References were checked at load.
-  if (filter === undefined) return [{ agent: agentOf(id), override: undefined }]
-  return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter })) : []
-}
-
-function filterSettings (agent: AgentConfig, override: Step['override']) {
-  return {
-    agentId: agent.id,
-    mode: override?.mode ?? agent.mode,
-    failureMode: override?.failureMode ?? agent.failureMode,
-    timeoutMs: override?.timeout ?? agent.timeout,
-    maxTimeoutMs: agent.maxTimeout ?? Math.max(override?.timeout ?? 0, agent.timeout),
-    events: agent.events,
-    requestBodyMode: agent.requestBodyMode,
-    responseBodyMode: agent.responseBodyMode,
-    bodyOver: agent.bodyOver,
-    maxRequestBodyBytes: agent.maxRequestBodySize,
-    maxResponseBodyBytes: agent.maxResponseBodySize,
   }
 }
 
@@ -199,22 +167,10 @@ function upstreamSettings (upstream: UpstreamConfig): UpstreamSettings {
   }
 }
 
-/** Everything about a listener. What its files hold can be replaced while it is open. */
-export function listenerSettings (listener: ListenerConfig, { limits }: SentinelConfig): ListenerSettings {
-  const { address, tls } = listener
-  return {
-    id: listener.id,
-    host: address.host,
-    port: address.port,
-    requestTimeoutMs: listener.requestTimeout,
-    bodyIdleTimeoutMs: listener.requestTimeout,
-    keepaliveTimeoutMs: listener.keepaliveTimeout,
-    ...listener.keepaliveMaxRequests === undefined ? {} : { keepaliveMaxRequests: listener.keepaliveMaxRequests },
-    maxHeaderBytes: limits.maxHeaderSize,
-    maxHeaderCount: limits.maxHeaderCount,
-    maxConnections: limits.maxTotalConnections,
-    ...tls === undefined ? {} : { tls: tlsSettings(tls) },
-  }
+/** What a listener is made from, its certificates read from the files. */
+export function listenerSettings (listener: ListenerConfig, config: SentinelConfig): ListenerSettings {
+  const { tls } = listener
+  return { ...boundSettings(listener, config), ...tls === undefined ? {} : { tls: tlsSettings(tls) } }
 }
 
 function tlsSettings ({ certFile, keyFile, caFile, clientAuth, minVersion, maxVersion, cipherSuites }: TlsConfig): TlsSettings {

@@ -11,6 +11,10 @@ export interface ProgramSettings {
   readonly env: Readonly<Record<string, string>>
   readonly restartInitialMs: number
   readonly restartMaxMs: number
+  /** When it is started again: whenever it ends, only when it ends otherwise than by exit code 0, or never. */
+  readonly restartPolicy: 'always' | 'on-failure' | 'never'
+  /** Restarts in a row after which it is given up; 0 = never. */
+  readonly maxRestarts: number
 }
 
 export interface ProgramExit {
@@ -18,7 +22,8 @@ export interface ProgramExit {
   readonly signal: string | null
   /** Why it could not be started. */
   readonly error: string | undefined
-  readonly restartMs: number
+  /** `undefined` when it is not started again. */
+  readonly restartMs: number | undefined
 }
 
 export interface ProgramHooks {
@@ -28,7 +33,7 @@ export interface ProgramHooks {
   readonly onExit: (exit: ProgramExit) => void
 }
 
-/** A program that is kept running until `stop`. */
+/** A program that is kept running until `stop`, as far as its restart policy goes. */
 export interface Program {
   readonly pid: number | undefined
   readonly restarts: number
@@ -36,11 +41,11 @@ export interface Program {
   stop (deadline: AbortSignal): Promise<void>
 }
 
-/** A program that ran this long was healthy: the next restart is quick again. */
+/** A program that ran this long was healthy: the next restart is quick again, and the first of a new row. */
 const stableMs = 10_000
 
 /**
- * Starts a program and starts it again whenever it ends, with jittered exponential back-off. Its standard input is a pipe
+ * Starts a program and starts it again when it ends, with jittered exponential back-off. Its standard input is a pipe
  * that closes when this process dies, however it dies, so that no program is left behind.
  */
 export function superviseProgram (settings: ProgramSettings, hooks: ProgramHooks): Program {
@@ -49,6 +54,7 @@ export function superviseProgram (settings: ProgramSettings, hooks: ProgramHooks
   let stopped: Promise<void> | undefined
   let delayMs = settings.restartInitialMs
   let restarts = 0
+  let inARow = 0
   let gone = (): void => {}
 
   const start = (): void => {
@@ -68,10 +74,17 @@ export function superviseProgram (settings: ProgramSettings, hooks: ProgramHooks
       if (child !== current) return
       child = undefined
       if (stopped !== undefined) return gone()
-      if (performance.now() - startedMs > stableMs) delayMs = settings.restartInitialMs
+      if (performance.now() - startedMs > stableMs) {
+        delayMs = settings.restartInitialMs
+        inARow = 0
+      }
+      const failed = code !== 0 || error !== undefined
+      const wanted = settings.restartPolicy === 'always' || (settings.restartPolicy === 'on-failure' && failed)
+      if (!wanted || (settings.maxRestarts > 0 && inARow >= settings.maxRestarts)) return hooks.onExit({ code, signal, error, restartMs: undefined })
       const restartMs = Math.round(delayMs * (0.5 + Math.random() / 2))
       delayMs = Math.min(delayMs * 2, settings.restartMaxMs)
       restarts++
+      inARow++
       hooks.onExit({ code, signal, error, restartMs })
       timer = setTimeout(start, restartMs)
     }

@@ -25,11 +25,7 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
   const admitted = site.admit()
   try {
     if (!admitted) throw new Fault('OVERLOADED')
-    dropHopByHop(x.request.headers)
-    rebuildForwarded(x, site.isTrusted)
-    Object.assign(x.request, readPath(x.request.rawPath))
-
-    removeGuarded(x, site.guardedHeaders())
+    prepareHead(x, site)
 
     const route = x.route = site.match(x)
     if (route === undefined) throw new Fault('NO_ROUTE')
@@ -48,6 +44,14 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
     tellFilters(x)
     site.observe(x)
   }
+}
+
+/** Makes the head what routes and agents judge: nothing of another hop, the client's true address, one reading of the path. */
+export function prepareHead (x: Exchange, site: Pick<Site, 'isTrusted' | 'guardedHeaders'>): void {
+  dropHopByHop(x.request.headers)
+  rebuildForwarded(x, site.isTrusted)
+  Object.assign(x.request, readPath(x.request.rawPath))
+  removeGuarded(x, site.guardedHeaders())
 }
 
 /** A filter whose last word fails is a bug; it takes nothing from the others, and the log says so. */

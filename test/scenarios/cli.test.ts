@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { folderWith } from '../support/folder.ts'
 import { fromRoot } from '../support/paths.ts'
 import { runSentinel } from '../support/sentinel.ts'
-
-function folder (t: TestContext, files: Readonly<Record<string, string>> = {}): string {
-  const made = mkdtempSync(join(tmpdir(), 'sentinel-cli-'))
-  t.after(() => rmSync(made, { recursive: true }))
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(made, name), text)
-  return made
-}
 
 const good = `
 listeners { listener "web" { address "127.0.0.1:0" } }
@@ -38,7 +30,7 @@ test('an unknown command is answered with the nearest one', async () => {
 test('every command has a help, and an unknown option is answered with the nearest one', async () => {
   const overview = await runSentinel(['--help'])
   assert.equal(overview.code, 0)
-  for (const command of ['run', 'check', 'version', 'evidence verify']) {
+  for (const command of ['run', 'check', 'explain', 'routes', 'diff', 'config dump', 'config reference', 'config schema', 'version', 'evidence verify']) {
     assert.match(overview.stdout, new RegExp(`^  ${command} `, 'm'))
     const { code, stdout } = await runSentinel([...command.split(' '), '--help'])
     assert.equal(code, 0)
@@ -48,14 +40,14 @@ test('every command has a help, and an unknown option is answered with the neare
 })
 
 test('check says ok with exit code 0, and takes sentinel.kdl of the current folder', async (t) => {
-  const cwd = folder(t, { 'sentinel.kdl': good })
+  const cwd = folderWith(t, { 'sentinel.kdl': good })
   const { code, stdout } = await runSentinel(['check'], { cwd })
   assert.equal(code, 0, stdout)
   assert.match(stdout, /sentinel\.kdl: ok \(1 listener, 1 route, 1 upstream, 0 agents; 0 warnings\)/)
 })
 
 test('check prints all problems with file, line and column, and exit code 1', async (t) => {
-  const cwd = folder(t, { 'bad.kdl': good.replace('address', 'adress').replace('upstream "app"', 'upstream "ap"') })
+  const cwd = folderWith(t, { 'bad.kdl': good.replace('address', 'adress').replace('upstream "app"', 'upstream "ap"') })
   const { code, stdout } = await runSentinel(['check', '-c', 'bad.kdl'], { cwd })
   assert.equal(code, 1)
   assert.match(stdout, /bad\.kdl:2:30: CONFIG_UNKNOWN_SETTING: .*adress/)
@@ -67,7 +59,7 @@ test('check prints all problems with file, line and column, and exit code 1', as
 })
 
 test('run with a broken configuration starts nothing and exits with 1', async (t) => {
-  const cwd = folder(t, { 'sentinel.kdl': good.replace('"127.0.0.1:0"', 'somewhere') })
+  const cwd = folderWith(t, { 'sentinel.kdl': good.replace('"127.0.0.1:0"', 'somewhere') })
   const { code, stderr } = await runSentinel(['run'], { cwd })
   assert.equal(code, 1)
   assert.match(stderr, /sentinel\.kdl:2:\d+: CONFIG_TYPE/)
@@ -75,12 +67,12 @@ test('run with a broken configuration starts nothing and exits with 1', async (t
 })
 
 test('a configuration is never invented', async (t) => {
-  const cwd = folder(t)
-  for (const command of ['run', 'check']) {
-    const { code, stderr } = await runSentinel([command], { cwd })
+  const cwd = folderWith(t)
+  for (const command of [['run'], ['check'], ['routes'], ['explain', 'GET', '/']]) {
+    const { code, stderr } = await runSentinel(command, { cwd })
     assert.equal(code, 1)
     assert.match(stderr, /there is no sentinel\.kdl in .*Name a configuration with -c FILE/)
-    assert.match((await runSentinel([command, '-c', 'nix.kdl'], { cwd })).stderr, /nix\.kdl does not exist/)
+    assert.match((await runSentinel([...command, '-c', 'nix.kdl'], { cwd })).stderr, /nix\.kdl does not exist/)
   }
 })
 
@@ -90,8 +82,27 @@ test('an address that is taken is a clear error and exit code 2', async (t) => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => { server.close() })
   const { port } = server.address() as { port: number }
-  const cwd = folder(t, { 'sentinel.kdl': good.replace('"127.0.0.1:0"', `"127.0.0.1:${port}"`) })
+  const cwd = folderWith(t, { 'sentinel.kdl': good.replace('"127.0.0.1:0"', `"127.0.0.1:${port}"`) })
   const { code, stderr } = await runSentinel(['run'], { cwd })
   assert.equal(code, 2)
   assert.match(stderr, new RegExp(`listener 'web' cannot listen on 127\\.0\\.0\\.1:${port}: .*EADDRINUSE`))
+})
+
+test('completion prints a script for the shell that is named, and asks for one otherwise', async () => {
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    const { code, stdout, stderr } = await runSentinel(['completion', shell])
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.match(stdout, new RegExp(`Completion of sentinel for ${shell}`))
+  }
+  const wrong = await runSentinel(['completion', 'bsh'])
+  assert.deepEqual([wrong.code, wrong.stdout], [2, ''])
+  assert.match(wrong.stderr, /Did you mean 'bash'/)
+  assert.equal((await runSentinel(['completion'])).code, 2)
+})
+
+test('man prints the manual page', async () => {
+  const { code, stdout } = await runSentinel(['man'])
+  assert.equal(code, 0)
+  assert.match(stdout, /^\.TH SENTINEL 1/)
+  assert.match(stdout, /sentinel completion/)
 })

@@ -40,3 +40,28 @@ function openssl (name: string, more: readonly string[]): string {
 function read (base: string): KeyPair {
   return { cert: readFileSync(`${base}.pem`), key: readFileSync(`${base}.key`) }
 }
+
+/** Paths of PEM files. */
+export interface IssuedCertificate {
+  readonly cert: string
+  readonly key: string
+}
+
+export interface AuthorityFiles {
+  /** Its own certificate. */
+  readonly ca: string
+  /** `names` as in "DNS:localhost,IP:127.0.0.1". */
+  issue (name: string, names: string): IssuedCertificate
+}
+
+/** As `authority`, for whoever wants paths. */
+export function makeAuthority (name: string): AuthorityFiles {
+  const base = openssl(name, ['-addext', 'basicConstraints=critical,CA:TRUE'])
+  return {
+    ca: `${base}.pem`,
+    issue (subject, names) {
+      const issued = openssl(subject, ['-CA', `${base}.pem`, '-CAkey', `${base}.key`, '-addext', 'basicConstraints=critical,CA:FALSE', '-addext', `subjectAltName=${names}`])
+      return { cert: `${issued}.pem`, key: `${issued}.key` }
+    },
+  }
+}

@@ -22,7 +22,7 @@ export function corpusFiles (): CorpusFile[] {
   return lines.map(line => {
     const [name = '', , kind = '', , expected = '', why = '', , itsClass = ''] = line.split('\t')
     // A shell fills this in where the file comes from.
-    const text = readFileSync(join(corpusFolder, name), 'utf8').replaceAll('$TEST_PORT', '18080')
+    const text = readFileSync(join(corpusFolder, name), 'utf8').replace(/\$(?:TEST|PROXY)_PORT/g, '18080')
     return { name, text, kind: kind === 'complete' ? kind : 'fragment', valid: expected === 'valid', why, class: itsClass }
   })
 }

@@ -3,7 +3,7 @@
  * part, and of the others only those in its row. "*" stands for one folder name.
  */
 
-const config = ['config', 'config/kdl', 'config/schema', 'config/sentinel']
+const config = ['config', 'config/kdl', 'config/schema', 'config/sentinel', 'config/format']
 const proto = ['proto', 'proto/codec']
 const organs = ['listeners', 'routing', 'filters', 'services', 'upstreams', 'decisions', 'state', 'evidence', 'observe', 'admin']
   .map((name) => `proxy/${name}`)
@@ -13,6 +13,9 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'config/kdl': [],
   'config/schema': ['config/kdl'],
   'config/sentinel': ['config/kdl', 'config/schema'],
+  'config/language-server': ['config/kdl', 'config/schema', 'config/sentinel'],
+  'config/editor': [],
+  'config/format': ['config/kdl', 'config/schema', 'config/sentinel'],
   'config': ['config/kdl', 'config/schema', 'config/sentinel'],
   'proto/codec': [],
   'proto/generate': ['proto/codec'],
@@ -23,7 +26,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   // Organs know the pipeline and not one another: lifecycle puts them together.
   ...Object.fromEntries(organs.map((organ) => [organ, ['proxy/pipeline', 'proxy/http1', ...config, ...proto]])),
   'proxy/lifecycle': lifecycle,
-  'proxy/cli': ['proxy/lifecycle', ...lifecycle],
+  'proxy/cli': ['config/language-server', 'proxy/lifecycle', ...lifecycle],
   'proxy': ['proxy/cli', 'proxy/lifecycle', ...lifecycle],
   'sdk': [...proto, 'config/schema'],
   // Through the package's own name, as an outsider would.
@@ -36,6 +39,9 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
  */
 export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   '@bgotink/kdl': ['config/kdl', 'test/conformance'],
+  'vscode': ['config/editor'],
+  'vscode-languageserver': ['config/language-server'],
+  'vscode-languageserver-textdocument': ['config/language-server'],
   'kdljs': ['test/conformance'],
   'protobufjs': ['proto/generate'],
   '@grpc/grpc-js': ['sdk/server', 'test'],
@@ -51,6 +57,9 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'node:http2': ['proxy/decisions', 'proxy/listeners', 'proxy/upstreams'],
   // Plain calls and interfaces between our modules; an emitter hides who hears what.
   'node:events': ['sdk/server', 'proxy/listeners', 'proxy/upstreams', 'proxy/decisions'],
-  'node:child_process': ['proxy/lifecycle'],
+  'node:child_process': ['proxy/lifecycle', 'config/editor'],
   'node:vm': []
 }
+
+/** Packages that no one installs: the program that loads the file brings them. */
+export const broughtPackages: ReadonlySet<string> = new Set(['vscode'])

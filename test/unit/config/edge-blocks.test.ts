@@ -46,31 +46,27 @@ describe('listeners in older forms', () => {
     assert.deepEqual(shapeOf(`listeners { listener "main:80" { address "127.0.0.1:81" } }\n${rest}`), [['main:80', '127.0.0.1:81', 'http', undefined]])
   })
 
-  test('http and https blocks become listeners, their certificates a tls block', () => {
-    const text = `listeners {
-      http "0.0.0.0:80" { keepalive-timeout "5s" }
-      https "0.0.0.0:443" { cert-file "a.crt"; key-file "a.key"; request-timeout "5s" }
-      https ":444" { tls { cert "b.crt"; key "b.key" } }
-    }\n${rest}`
-    assert.deepEqual(shapeOf(text), [
-      ['0.0.0.0:80', '0.0.0.0:80', 'http', undefined],
-      ['0.0.0.0:443', '0.0.0.0:443', 'https', '/etc/sentinel/a.crt'],
-      [':444', ':444', 'https', '/etc/sentinel/b.crt'],
-    ])
-    assert.equal(configOf(text).listeners[1]?.requestTimeout, 5000)
+  test('a listener with an address for a name listens there', () => {
+    const text = `listeners { listener "0.0.0.0:80" { keepalive-timeout "5s" }; listener ":444" { tls { cert "b.crt"; key "b.key" } } }\n${rest}`
+    assert.deepEqual(shapeOf(text), [['0.0.0.0:80', '0.0.0.0:80', 'http', undefined], [':444', ':444', 'https', '/etc/sentinel/b.crt']])
+    assert.equal(configOf(text).listeners[0]?.keepaliveTimeout, 5000)
   })
 
   test('listen in system is a listener, beside those of listeners', () => {
     const text = `server { workers 1; listen "0.0.0.0:80"; listen "0.0.0.0:443" { tls { certificate "a.crt"; private-key "a.key" } } }\nlisteners { listener "admin" { address "127.0.0.1:9000" } }\n${rest}`
     assert.deepEqual(shapeOf(text).map(([id, address, protocol]) => [id, address, protocol]),
-      [['listen-1', '0.0.0.0:80', 'http'], ['listen-2', '0.0.0.0:443', 'https'], ['admin', '127.0.0.1:9000', 'http']])
+      [['admin', '127.0.0.1:9000', 'http'], ['listen-1', '0.0.0.0:80', 'http'], ['listen-2', '0.0.0.0:443', 'https']])
     assert.deepEqual(shapeOf(`system { listen 8080 }\n${rest}`), [['listen-1', '0.0.0.0:8080', 'http', undefined]])
   })
 
   test('a mistake in an older form is told at its place', () => {
-    const { problems } = check(`listeners {\n  https "0.0.0.0:443" {\n    cert-file "a.crt"\n    kee-file "a.key"\n  }\n}\n${rest}`)
+    const { problems } = check(`listeners {\n  listener "0.0.0.0:443" {\n    tls { cert-file "a.crt"\n    kee-file "a.key" }\n  }\n}\n${rest}`)
     assert.deepEqual(problems.filter(({ severity }) => severity === 'error').map(({ code, position }) => [position.line, code]),
       [[3, 'CONFIG_CONTRADICTION'], [4, 'CONFIG_UNKNOWN_SETTING']])
+  })
+
+  test('other words for listeners are refused, and the word for them is told', () => {
+    assert.match(errors(`listeners { https "0.0.0.0:443" { } }\n${rest}`).join(), /'listeners' holds only 'listener', found 'https'/)
   })
 })
 

@@ -67,7 +67,7 @@ describe('spellings of existing files', () => {
   for (const content of accepted) test(content, () => assert.deepEqual(errorsOf(route(content)), []))
 
   const services = ['service-type "static" { root "/var/www"; compression #true; cache-control "public"; fallback "/index.html" }', 'static-files { root "/w"; index "index.html"; directory-listing #true; compress #true; compression-level 6; compression-types "text/html"; mime-types { ".wasm" "application/wasm" }; spa-fallback "index.html" }',
-    'service-type "builtin"; builtin-handler "cache_purge"', 'builtin "not_found"', 'respond 200 "OK"', 'respond 204', 'inference { model-routing { default-upstream "app" } }', 'back-to upstream="app"', 'back-to "app"']
+    'service-type "builtin"; builtin-handler "cache_purge"', 'builtin-handler "not_found"', 'respond 200 "OK"', 'respond 204', 'inference { model-routing { default-upstream "app" } }']
   for (const content of services) test(content, () => assert.deepEqual(errorsOf(`${around}routes { route "r" { match path="/"; ${content} } }`), []))
 
   const wholes = ['cache { enabled #true; backend "hybrid"; max-size 104857600; eviction-limit 104857600; lock-timeout 10; disk-path "/c"; disk-shards 16; disk-max-size 1; status-header #true; status-header-name "my-cdn" }',
@@ -88,7 +88,8 @@ describe('older forms that hold something unknown', () => {
     'fallback { upstream }': /needs 'upstream'/,
     'fallback { upstream "other" { provdier "openai" } }': /unknown setting 'provdier'/,
     'fallback { model-mapping "a" "b" "c" }': /takes a block, no values/,
-    'back-to "app" weight=2': /unknown setting 'back-to'/,
+    'back-to upstream="app"': /unknown setting 'back-to'/,
+    'builtin "health"': /unknown setting 'builtin'/,
     'policies { response-headers { set "A" "b" "c" } }': /takes a block, no values/,
     'policies { security-headers "DENY" }': /takes a block, no values/,
     'policies { rate-limit { requests-per-second 1; key "cookie" "id" } }': /'key' takes one value/,
@@ -154,7 +155,6 @@ filters { filter "named" { type "agent"; agent "list" } }`
     assert.deepEqual(guardAgents, [])
     const [, gate] = filters
     assert.deepEqual(gate?.type === 'agent' ? [gate.failureMode, gate.timeout] : undefined, ['open', 5])
-    assert.ok(routes.every(one => !('inlineFilters' in one)))
   })
 
   test('may be named by another route', () => {

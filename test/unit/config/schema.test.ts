@@ -200,7 +200,7 @@ describe('what is derived', () => {
     assert.match(page, /\| `limit` \| integer, 1 to 100 \| \*\*required\*\* \|/)
     assert.match(page, /`timeout-ms`, `timeout-secs` → `timeout`/)
     assert.match(page, /\| `later` \|.*\*Not in effect yet\.\*/)
-    assert.match(page, /\| \[`inner`\]\(#inner\) \| block \|[^]*\n## `inner`\n/)
+    assert.match(page, /\n## `inner`\n[^]*\| `depth` \|/)
   })
 
   test('the JSON schema knows what is required, and that nothing else is known', () => {

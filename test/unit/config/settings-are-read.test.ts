@@ -2,9 +2,13 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
-import { watchReads } from '../../../config/schema/index.ts'
-import { checkText } from '../../../config/sentinel/index.ts'
+import { test, type TestContext } from 'node:test'
+import { parseKdl } from '../../../config/kdl/parse.ts'
+import {
+  builtRows, effective, everyMember, inert, named, namedVariants, notBuilt, optionalBlock, setting, text, unbuilt, unbuiltIn, unbuiltKeys, watchReads, words,
+  type Effective, type Fields,
+} from '../../../config/schema/index.ts'
+import { checkText, effectiveConfig, table, type Loaded } from '../../../config/sentinel/index.ts'
 import { Proxy } from '../../../proxy/lifecycle/proxy.ts'
 import { logTo } from '../../../proxy/observe/log.ts'
 import { serverCertificate, serverKey } from '../../golden/certificates.ts'
@@ -24,7 +28,7 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step"; agents "direct"; max-body-size "1MiB"
+    upstream "app"; other-upstreams "tls"; filters "step"; agents "direct"; policies { max-body-size "1MiB" }; service-type "web"
   }
 }
 upstreams {
@@ -35,24 +39,80 @@ namespace "tenant" { }
 filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor" } }
 agents {
   agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "buffer"; response-body-mode "stream"; config { a 1 } }
-  agent "direct" { grpc "127.0.0.1:9"; managed #false }
+  agent "direct" { grpc "127.0.0.1:9"; managed #false; pool { connections 1; connect-timeout "1s" } }
+  agent "secure" { grpc "https://127.0.0.1:9" { ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; server-name "a.test" }; managed #false }
+}
+waf {
+  mode "detection"
+  ruleset { paranoia-level 1; anomaly-threshold 5; exclusion { rule-ids "xss-active-tag"; scope "global" } }
+  body-inspection { inspect-request-body #true; inspect-response-body #false; max-inspection-size "1MiB"; decompress #true }
 }
 observability { access-log { file "${folder}/access.log"; format "common" }; metrics { address "127.0.0.1:0" } }
 evidence { file "${folder}/evidence.jsonl" }
 `
 }
 
-test('every setting that is declared and in effect is read by somebody', async (t) => {
+/** What a whole life of a proxy reads of a configuration that uses everything. */
+async function lived (t: TestContext): Promise<{ unread: string[], reads: ReadonlySet<string>, loaded: Loaded }> {
   const folder = mkdtempSync(join(tmpdir(), 'sentinel-reads-'))
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'cert.pem'), serverCertificate)
   writeFileSync(join(folder, 'key.pem'), serverKey)
-  const { config, problems } = checkText(everything(folder), join(folder, 'sentinel.kdl'), { env: {} })
+  const loaded = checkText(everything(folder), join(folder, 'sentinel.kdl'), { env: {} })
+  const { config, problems } = loaded
   assert.ok(config, problems.filter(({ severity }) => severity === 'error').map(({ message }) => message).join('\n'))
-  const { watched, unread } = watchReads(config)
+  const { watched, unread, reads } = watchReads(config)
   const proxy = new Proxy({ file: join(folder, 'sentinel.kdl'), env: {}, log: logTo({ level: 'error', write: () => {} }) })
   await proxy.start(watched)
   proxy.status()
   await proxy.stop()
-  assert.deepEqual(unread(), [])
+  return { unread: unread(), reads: reads(), loaded }
+}
+
+test('a setting is read by somebody or is on the list of what is not in effect, and never both', async (t) => {
+  const { unread, reads, loaded } = await lived(t)
+  assert.deepEqual(unread, [], 'declared and in effect, but nobody reads it')
+  assert.deepEqual(unseen(table, effectiveConfig(loaded)), [], 'in effect, but not in the text above: nobody knows whether it is read')
+  assert.deepEqual(unbuiltKeys(table).filter((path) => reads.has(path)), [], 'declared as not in effect, but somebody reads it')
+  // A listener can name a namespace already, which has to be there.
+  assert.deepEqual(unbuiltIn(effectiveConfig(loaded)).filter(({ path }) => path !== 'namespaces'), [], 'the text above is of what is in effect')
+})
+
+/** Declarations in effect that stand in no block of the tree. */
+function unseen (fields: Fields, tree: readonly Effective[]): string[] {
+  const seen = new Set<unknown>(Object.values(fields))
+  for (const member of everyMember(tree)) if (member.kind === 'block') for (const field of Object.values(member.fields)) seen.add(field)
+  return builtRows(fields).filter(({ field }) => !seen.has(field)).map(({ path }) => path.join('.'))
+}
+
+const declared = {
+  used: setting(text, 'a', 'Used.'),
+  forgotten: setting(text, 'b', 'Forgotten.'),
+  later: notBuilt(setting(text, 'c', 'Later.')),
+  things: named('thing', { later: notBuilt(setting(text, 'd', 'Later.')), inner: optionalBlock({ deep: setting(text, 'e', 'Deep.') }, 'Inner.') }, 'Things.'),
+  kinds: namedVariants('kind', {
+    tag: 'type', common: {}, notBuilt: ['c'],
+    of: { a: { same: setting(text, 'f', 'Same.') }, b: { same: notBuilt(setting(text, 'g', 'Same.')), other: notBuilt(setting(text, 'h', 'Other.')) }, c: { third: setting(text, 'i', 'Third.') } },
+  }, 'Kinds.'),
+}
+
+test('the comparison finds what is planted: forgotten, unlisted, and read too early', () => {
+  const { watched, unread, reads } = watchReads({ used: 'a', forgotten: 'b', things: [{ inner: { deep: 'e' } }], kinds: [{ same: 'f', other: undefined }] })
+  assert.equal(watched.used, 'a')
+  assert.equal(watched.things[0]?.inner.deep, 'e')
+  assert.equal(watched.kinds[0]?.other, undefined)
+  assert.ok(!('later' in watched.things[0]!))
+  assert.deepEqual(unread(), ['forgotten', 'kinds[].same'])
+  assert.deepEqual(unbuiltKeys(declared), ['later', 'things[].later', 'kinds[].other'])
+  assert.deepEqual(unbuiltKeys(declared).filter((path) => reads().has(path)), ['things[].later', 'kinds[].other'])
+  const { nodes } = parseKdl('things { thing "x" }', 'a.kdl')
+  assert.deepEqual(unseen(declared, effective(declared, nodes, { folderOf: () => '/' })), ['things.thing.inner.deep', 'kinds.kind.a.same'])
+})
+
+test('the list names every block, setting, variant and word that is not in effect, from the rows alone', () => {
+  const listed = unbuilt({ ...declared, word: setting(words(['x'], { notBuilt: { y: 'x' }, refused: { z: 'no' } }), 'x', 'Word.'), dead: inert(text, 'Dead.', 'times are always there') })
+  assert.deepEqual(listed.map(({ kind, path, word }) => [kind, path, ...word === undefined ? [] : [word]].join(' ')), [
+    'setting later', 'setting things.thing.later', 'variant kinds.kind.type c', 'setting kinds.kind.b.same', 'setting kinds.kind.b.other', 'word word y', 'word word z',
+  ])
+  assert.ok(listed.every(({ doc }) => doc !== ''))
 })

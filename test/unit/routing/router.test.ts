@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { compile } from '../../../config/schema/index.ts'
 import { hostName, type Matches } from '../../../proxy/routing/match.ts'
 import { compileRouter } from '../../../proxy/routing/router.ts'
 import { headOf } from '../../support/exchange.ts'
@@ -46,7 +47,7 @@ test('a wildcard host holds at any depth below, not for the name itself', () => 
 })
 
 test('a regular expression searches the host, beside other hosts that must hold too', () => {
-  const routes = [route('shop', { hostRegex: [/^shop-\d+\./] })]
+  const routes = [route('shop', { hostRegex: [compile('^shop-\\d+\\.')] })]
   assert.equal(matched(routes, { authority: 'shop-12.example.test:8080' }), 'shop')
   assert.equal(matched(routes, { authority: 'myshop-12.example.test' }), undefined)
 })
@@ -73,16 +74,33 @@ test('query parameters match decoded', () => {
 })
 
 test('a regular expression searches the path', () => {
-  const routes = [route('asset', { pathRegex: [/\.(css|js)$/] })]
+  const routes = [route('asset', { pathRegex: [compile('\\.(css|js)$')] })]
   assert.equal(matched(routes, { target: '/x/y.css?v=1' }), 'asset')
   assert.equal(matched(routes, { target: '/y.css/z' }), undefined)
 })
 
-test('explain tells of every route tried and which matcher said no', () => {
-  const routes = [route('post', { pathPrefix: ['/long/way'], method: ['POST'] }), route('host', { path: ['/long/way/x'], host: ['a.test'] }), route('all', { pathPrefix: ['/'] })]
+test('explain tells of every route tried, which matcher said no, what it wanted and what was there', () => {
+  const routes = [
+    route('post', { pathPrefix: ['/long/way'], method: ['POST'] }), route('host', { path: ['/long/way/x'], host: ['a.test', '*.b.test'] }),
+    route('keyed', { pathPrefix: ['/long/way'], header: [{ name: 'X-Key' }] }), route('all', { pathPrefix: ['/'] }),
+  ]
   assert.deepEqual(compileRouter(routes).explain(headOf({ target: '/long/way/x' })), [
-    { value: 'host', failed: 'host' }, { value: 'post', failed: 'method' }, { value: 'all', failed: undefined },
+    { value: 'host', failed: { matcher: 'host', wanted: '"a.test" or "*.b.test"', found: 'the host is "example.test"' } },
+    { value: 'keyed', failed: { matcher: 'header x-key', wanted: 'to be there', found: 'it is not there' } },
+    { value: 'post', failed: { matcher: 'method', wanted: 'POST', found: 'the method is GET' } },
+    { value: 'all', failed: undefined },
   ])
+})
+
+test('an inverted condition holds when the plain one does not; of several of one name none may hold', () => {
+  const routes = [
+    route('old', { header: [{ name: 'X-Version', value: '1', invert: true }, { name: 'x-version', value: '2', invert: true }] }),
+    route('plain', { queryParam: [{ name: 'debug', invert: true }] }),
+  ]
+  assert.equal(matched(routes, { headers: ['X-Version', '3'] }), 'old')
+  assert.equal(matched(routes, {}), 'old')
+  assert.equal(matched(routes, { headers: ['X-Version', '2'] }), 'plain')
+  assert.equal(matched(routes, { headers: ['X-Version', '1'], target: '/?debug' }), undefined)
 })
 
 test('an IPv6 authority keeps its brackets', () => {

@@ -1,0 +1,44 @@
+import { list, optional, required, setting } from '../schema/fields.ts'
+import { duration } from '../schema/quantities.ts'
+import type { Here } from '../schema/read-block.ts'
+import type { ValueType } from '../schema/value.ts'
+import { unfit } from '../schema/value.ts'
+import { bool, existingFile, oneOf, text, words } from '../schema/values.ts'
+import { failureMode } from './failure-mode.ts'
+import { statusCode } from './types.ts'
+
+const regions = new Intl.DisplayNames(['en'], { type: 'region', fallback: 'none' })
+
+/** ISO 3166-1 alpha-2, in capitals. */
+export const country: ValueType<string> = {
+  name: 'country',
+  expected: 'the two-letter code of a country',
+  example: '"DE" "US"',
+  json: { type: 'string', pattern: '^[A-Za-z]{2}$' },
+  parse (raw) {
+    if (typeof raw !== 'string') return unfit
+    if (!/^[A-Za-z]{2}$/.test(raw)) return unfit
+    const code = raw.toUpperCase()
+    // Databases know this one as GB.
+    if (code === 'UK') return { wrong: '', hint: 'did you mean "GB"?' }
+    return regions.of(code) === undefined || code === 'ZZ' ? { wrong: 'there is no such country' } : { value: code }
+  },
+}
+
+export const geoFilter = {
+  databasePath: required(existingFile, 'Database of addresses and countries.', { aliases: ['database'] }),
+  databaseType: optional(words(['maxmind', 'ip2location'], { also: { maxmind: ['mmdb'], ip2location: ['bin'] } }), 'Its form; by the file\'s extension (.mmdb or .bin) without it.'),
+  action: setting(oneOf('block', 'allow', 'log-only'), 'block', 'block = refuse the countries, allow = refuse all others, log-only = refuse nobody.'),
+  countries: list(country, [], 'Countries.', { commas: true }),
+  onFailure: setting(failureMode, 'open', 'What an address that is not in the database means: closed = refuse, open = go on.', { aliases: ['failure-mode'] }),
+  statusCode: setting(statusCode, 403, 'Status of a refusal.'),
+  blockMessage: optional(text, 'Body of a refusal.', { aliases: ['message'] }),
+  cacheTtl: setting(duration, '1h', 'How long an answer of the database is remembered.', { bareUnitMs: 1000, aliases: ['cache-ttl-secs'] }),
+  addCountryHeader: setting(bool, true, 'Tell the upstream the country in X-GeoIP-Country.'),
+}
+
+export function checkGeo (value: { readonly action: string, readonly countries: readonly string[] }, here: Here<typeof geoFilter>): void {
+  if (!here.clean || value.countries.length > 0) return
+  if (value.action === 'allow') here.report.error('CONFIG_MISSING', `${here.scope} allows only the countries it lists, and lists none`, here.where('action'), 'write countries "DE" "FR"')
+  else if (value.action === 'block' && here.given('action')) here.report.warning('CONFIG_NO_EFFECT', `${here.scope} blocks no country`, here.where('action'), 'write countries "DE" "FR"')
+}

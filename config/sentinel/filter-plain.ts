@@ -1,0 +1,38 @@
+/** Filters that are a few settings and no more. */
+import { list, optional, setting } from '../schema/fields.ts'
+import { durationWithin, size } from '../schema/quantities.ts'
+import type { Here } from '../schema/read-block.ts'
+import { bool, integer, oneOf, textLike, words } from '../schema/values.ts'
+import { token } from './types.ts'
+
+const mediaType = textLike('a media type', /^[!#$%&'*+.^_`|~0-9A-Za-z-]+\/(?:\*|[!#$%&'*+.^_`|~0-9A-Za-z-]+)$/, '"text/html", "text/*"')
+
+export const compressFilter = {
+  algorithms: list(words(['gzip', 'br', 'zstd', 'deflate'], { also: { br: ['brotli'], gzip: ['gz'] } }), ['br', 'gzip'], 'Codings, the preferred first.', { commas: true, aliases: ['algorithm'] }),
+  level: setting(integer(1, 11), 6, 'How hard to try: 1 = fast, 11 = small.'),
+  minSize: setting(size, '1KiB', 'Smallest body that is compressed.', { aliases: ['min-size-bytes'] }),
+  contentTypes: list(mediaType, ['text/html', 'text/css', 'text/plain', 'application/json', 'application/javascript', 'image/svg+xml'], 'Bodies that are compressed.', { commas: true, aliases: ['types'] }),
+}
+
+export const logFilter = {
+  logRequest: setting(bool, true, 'Write a line for the request.'),
+  logResponse: setting(bool, true, 'Write a line for the answer.'),
+  logBody: setting(bool, false, 'Write bodies too. They may hold secrets.'),
+  maxBodyLogSize: setting(size, '4KiB', 'Most of a body that is written.', { aliases: ['max-body-log-size-bytes'] }),
+  level: setting(oneOf('trace', 'debug', 'info', 'warn', 'error'), 'info', 'Level of the lines.'),
+  fields: list(token, [], 'Header fields that are written.'),
+}
+
+const wait = durationWithin('1ms')
+const inSeconds = { bareUnitMs: 1000 }
+
+export const timeoutFilter = {
+  requestTimeout: optional(wait, 'Time for the whole request.', { ...inSeconds, aliases: ['request-timeout-secs', 'request-timeout-ms'] }),
+  upstreamTimeout: optional(wait, 'Longest wait for the upstream\'s answer.', { ...inSeconds, aliases: ['upstream-timeout-secs', 'upstream-timeout-ms'] }),
+  connectTimeout: optional(wait, 'Time for connecting to the upstream.', { ...inSeconds, aliases: ['connect-timeout-secs', 'connect-timeout-ms'] }),
+}
+
+export function checkTimeout (_value: unknown, here: Here<typeof timeoutFilter>): void {
+  if (!here.clean || here.given('requestTimeout') || here.given('upstreamTimeout') || here.given('connectTimeout')) return
+  here.report.error('CONFIG_MISSING', `${here.scope} has no timeout`, here.at, 'write request-timeout "30s"')
+}

@@ -1,0 +1,111 @@
+import type { KdlNode } from '../kdl/nodes.ts'
+import { block } from '../schema/blocks.ts'
+import type { OlderForm, OlderForms } from '../schema/field.ts'
+import { optional, setting } from '../schema/fields.ts'
+import { durationWithin } from '../schema/quantities.ts'
+import type { Here } from '../schema/read-block.ts'
+import type { ValueType } from '../schema/value.ts'
+import { unfit } from '../schema/value.ts'
+import { bool, integer, text, words } from '../schema/values.ts'
+import { token } from './types.ts'
+
+/** What requests are counted by: each combination of these has a count of its own. */
+export interface RateKeyPart {
+  readonly kind: 'client-ip' | 'path' | 'route' | 'header' | 'cookie' | 'query' | 'jwt' | 'attribute'
+  /** Of the header field, cookie, parameter, claim or attribute. */
+  readonly name: string | undefined
+}
+
+const plainParts: Readonly<Record<string, readonly RateKeyPart['kind'][]>> = {
+  'client-ip': ['client-ip'], ip: ['client-ip'], path: ['path'], route: ['route'], 'client-ip-and-path': ['client-ip', 'path'],
+}
+
+const namedKinds = ['header', 'cookie', 'query', 'jwt', 'attribute'] as const
+
+export const rateKey: ValueType<readonly RateKeyPart[]> = {
+  name: 'key',
+  expected: 'client-ip, path, route, or header:, cookie:, query:, jwt: or attribute: with a name; several with "+" between them',
+  example: '"client-ip", "header:X-Api-Key", "route+client-ip"',
+  json: { type: 'string' },
+  parse (raw, context) {
+    if (typeof raw !== 'string') return unfit
+    const parts: RateKeyPart[] = []
+    for (const written of raw.split('+').map(part => part.trim())) {
+      const plain = plainParts[written.toLowerCase().replaceAll('_', '-')]
+      const [, word, name = ''] = /^([A-Za-z]+):(.*)$/.exec(written) ?? []
+      const kind = namedKinds.find(one => one === word?.toLowerCase())
+      if (plain !== undefined) parts.push(...plain.map(one => ({ kind: one, name: undefined })))
+      else if (kind !== undefined && 'value' in token.parse(name, context)) parts.push({ kind, name })
+      else if (kind !== undefined) return { wrong: name === '' ? `after "${kind}:" a name is missing` : `the name after "${kind}:" has characters that no name has` }
+      else return unfit
+    }
+    return { value: parts }
+  },
+}
+
+const storeFields = {
+  type: setting(words(['local', 'redis', 'memcached'], { also: { local: ['memory'], memcached: ['memcache'] } }), 'local', 'Where counts are kept: in this process, or where several proxies share them.'),
+  url: optional(text, 'Address of the store; without it redis://127.0.0.1:6379 or memcache://127.0.0.1:11211. Several of memcached have commas between them.', { secret: true }),
+  keyPrefix: setting(text, 'sentinel:ratelimit:', 'Beginning of every key in the store.', { aliases: ['prefix'] }),
+  poolSize: setting(integer(1, 1000), 10, 'Connections to the store.'),
+  timeout: setting(durationWithin('1ms', '1m'), '50ms', 'Time for an answer of the store.', { aliases: ['timeout-ms'] }),
+  fallbackLocal: setting(bool, true, 'Count in this process while the store does not answer; otherwise requests are refused.', { aliases: ['fallback'] }),
+  ttl: setting(durationWithin('1s'), '2s', 'memcached: how long a count is kept.', { bareUnitMs: 1000, aliases: ['ttl-secs'] }),
+}
+
+const schemes: Readonly<Record<string, RegExp>> = { redis: /^(?:rediss?|redis\+sentinel|unix):\/\//, memcached: /^memcached?:\/\// }
+
+const backend = block(storeFields, 'Where counts are kept.', {
+  args: ['type'],
+  example: `backend "redis" {
+    url "redis://redis.internal:6379"
+    timeout "50ms"
+    fallback-local #true
+}`,
+  build (value, here) {
+    if (here.clean) checkStore(value.type, value.url, here)
+    return value
+  },
+})
+
+function checkStore (type: string, url: string | undefined, here: Here<typeof storeFields>): void {
+  const strange = type !== 'local' ? undefined : (['url', 'keyPrefix', 'poolSize', 'timeout', 'fallbackLocal'] as const).find(name => here.given(name))
+  if (strange !== undefined) {
+    here.report.error('CONFIG_CONTRADICTION', `${here.scope} has settings of a store, but counts are kept in this process`, here.where(strange), 'write backend "redis" or backend "memcached"')
+  }
+  if (type !== 'memcached' && here.given('ttl')) here.report.error('CONFIG_CONTRADICTION', `'ttl' of ${here.scope} is of memcached, the backend is ${type}`, here.where('ttl'))
+  if (url !== undefined && schemes[type]?.test(url) === false) {
+    here.report.error('CONFIG_TYPE', `the 'url' of ${here.scope} does not begin with ${type === 'redis' ? 'redis:// or rediss://' : 'memcache://'}`, here.where('url'))
+  }
+}
+
+/** `redis-url "…"` beside `backend "redis"` is `backend "redis" { url "…" }`. */
+function intoBackend (name: string): OlderForm {
+  return { doc: `write backend "…" { ${name} … }`, into: (node: KdlNode) => [{ name: 'backend', at: node.at, args: [], props: [], children: [{ ...node, name }] }] }
+}
+
+const storeNames: Readonly<Record<string, string>> = {
+  url: 'url', prefix: 'key-prefix', 'key-prefix': 'key-prefix', 'pool-size': 'pool-size', 'timeout-ms': 'timeout-ms', timeout: 'timeout',
+  fallback: 'fallback-local', 'fallback-local': 'fallback-local', ttl: 'ttl', 'ttl-secs': 'ttl-secs',
+}
+
+export const olderRateLimit: OlderForms = Object.fromEntries(['redis', 'memcached'].flatMap(store =>
+  Object.entries(storeNames).filter(([name]) => store === 'memcached' || !name.startsWith('ttl')).map(([name, now]) => [`${store}-${name}`, intoBackend(now)])))
+
+export const rateLimitFilter = {
+  maxRps: setting(integer(1, 100_000_000), 100, 'Requests in a second, for each key.', { aliases: ['requests-per-second', 'rps'] }),
+  burst: setting(integer(0, 100_000_000), 10, 'Requests that may come at once beside that.'),
+  key: setting(rateKey, 'client-ip', 'What requests are counted by.'),
+  onLimit: setting(words(['reject', 'delay', 'log-only'], { also: { 'log-only': ['log'] } }), 'reject', 'What happens to a request over the limit.'),
+  statusCode: setting(integer(400, 599), 429, 'Status of a refusal.'),
+  message: optional(text, 'Body of a refusal.', { aliases: ['limit-message'] }),
+  maxDelay: setting(durationWithin('1ms', '5m'), '5s', 'Longest wait of a request that is delayed.', { aliases: ['max-delay-ms'] }),
+  maxKeys: setting(integer(1, 100_000_000), 100_000, 'Keys that are counted at a time; the one unused for longest gives way.'),
+  backend,
+}
+
+export function checkRateLimit (value: { readonly onLimit: string }, here: Here<typeof rateLimitFilter>): void {
+  if (here.given('maxDelay') && value.onLimit !== 'delay') {
+    here.report.warning('CONFIG_NO_EFFECT', `'max-delay' of ${here.scope} counts only with on-limit "delay"`, here.where('maxDelay'))
+  }
+}

@@ -1,0 +1,147 @@
+import type { RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import { filterSettings, maxBodyBytes, routerEntries, stepsOf } from '../lifecycle/route-plan.ts'
+import type { Exchange } from '../pipeline/exchange.ts'
+import type { Finding } from '../routing/finding.ts'
+import { compileRouter } from '../routing/router.ts'
+import { balancers } from '../upstreams/index.ts'
+import { readAsked, type Asked, type ReadRequest } from './explained-request.ts'
+
+export interface Place {
+  readonly file: string
+  readonly line: number
+}
+
+/** What would become of a request: the JSON of `sentinel explain --json`, and what its screen shows. Durations in ms, sizes in bytes. */
+export interface Explanation {
+  readonly request: {
+    readonly method: string
+    readonly host: string
+    /** As received, and as routes and agents judge it. */
+    readonly rawPath: string
+    readonly path: string
+    readonly upstreamPath: string
+    readonly query: string
+    readonly clientIp: string
+  } | null
+  readonly listener: { readonly id: string, readonly protocol: string, readonly address: string, readonly note: string | null }
+  /** The answer of the proxy itself, when no route takes the request. */
+  readonly refused: { readonly status: number, readonly why: string } | null
+  /** In matching order, up to the one that was found. */
+  readonly tried: ReadonlyArray<{ readonly route: string, readonly place: Place, readonly failed: Finding | null }>
+  readonly route: { readonly id: string, readonly priority: number, readonly place: Place } | null
+  readonly chain: readonly ChainStep[]
+  /** Filters of the route that do nothing in this version. */
+  readonly idleFilters: readonly string[]
+  readonly limits: { readonly bodyBytes: number | null, readonly headerBytes: number, readonly headerCount: number, readonly requestTimeoutMs: number } | null
+  readonly upstream: UpstreamPart | null
+  /** Upstreams that an agent may choose instead. */
+  readonly otherUpstreams: readonly string[]
+  /** What the proxy changes in the header before it goes on; agents may change more. */
+  readonly headers: { readonly set: ReadonlyArray<readonly [name: string, value: string]>, readonly removed: readonly string[] } | null
+}
+
+export interface ChainStep {
+  readonly agent: string
+  readonly by: 'guard' | 'filter' | 'agent'
+  readonly filter: string | null
+  readonly type: string
+  readonly mode: string
+  readonly failureMode: string
+  readonly timeoutMs: number
+  readonly maxTimeoutMs: number
+  /** `null`: whatever the agent asks for. */
+  readonly events: readonly string[] | null
+}
+
+interface UpstreamPart {
+  readonly id: string
+  readonly balancing: string
+  readonly targets: ReadonlyArray<{ readonly address: string, readonly weight: number }>
+  /** What a balancer that has seen no request yet picks. */
+  readonly firstTarget: string | null
+  readonly tls: boolean
+  readonly connectTimeoutMs: number
+  readonly readTimeoutMs: number
+}
+
+/** A text instead: the question itself is wrong. */
+export function explanationOf (asked: Asked, config: SentinelConfig): Explanation | string {
+  const read = readAsked(asked, config)
+  if (typeof read === 'string') return read
+  const { listener, exchange } = read
+  const where = { id: listener.id, protocol: listener.protocol, address: listener.address.text, note: read.note ?? null }
+  const nothing = { route: null, chain: [], idleFilters: [], limits: null, upstream: null, otherUpstreams: [], headers: null }
+  if ('status' in exchange) {
+    return { ...nothing, request: null, listener: where, tried: [], refused: { status: exchange.status, why: exchange.detail } }
+  }
+  const { request } = exchange
+  const router = compileRouter(routerEntries(config, (route) => route))
+  const tried = router.explain(request).map(({ value, failed }) => ({ route: value.id, place: placeOf(value), failed: failed ?? null }))
+  const route = router.match(request)
+  const seen = {
+    method: request.method, host: request.authority, rawPath: request.rawPath, path: request.path, upstreamPath: request.upstreamPath, query: request.query,
+    clientIp: exchange.clientIp,
+  }
+  if (route === undefined) return { ...nothing, request: seen, listener: where, tried, refused: { status: 404, why: whyNone(tried.length) } }
+  return {
+    request: seen, listener: where, tried, refused: null,
+    route: { id: route.id, priority: route.priority, place: placeOf(route) },
+    chain: chainOf(route, config),
+    idleFilters: route.filters.filter((id) => config.filters.some((filter) => filter.id === id && filter.type !== 'agent')),
+    limits: limitsOf(route, read, config),
+    upstream: upstreamOf(route, config),
+    otherUpstreams: route.otherUpstreams,
+    headers: headerChanges(read.sent, exchange),
+  }
+}
+
+export function placeOf ({ at }: RouteConfig): Place {
+  return { file: at.file, line: at.line }
+}
+
+function whyNone (count: number): string {
+  return count === 0 ? 'there is no route' : count === 1 ? 'the only route does not take it' : `none of the ${count} routes takes it`
+}
+
+export function chainOf (route: RouteConfig, config: SentinelConfig): ChainStep[] {
+  return stepsOf(route, config).map((step) => {
+    const { mode, failureMode, timeoutMs, maxTimeoutMs, events } = filterSettings(step)
+    return {
+      agent: step.agent.id, by: step.by, filter: step.override?.id ?? null, type: step.agent.type,
+      mode, failureMode, timeoutMs, maxTimeoutMs, events: events ?? null,
+    }
+  })
+}
+
+function limitsOf (route: RouteConfig, { listener }: ReadRequest, config: SentinelConfig): Explanation['limits'] {
+  const bytes = maxBodyBytes(route, config)
+  return {
+    bodyBytes: Number.isFinite(bytes) ? bytes : null, headerBytes: config.limits.maxHeaderSize, headerCount: config.limits.maxHeaderCount,
+    requestTimeoutMs: listener.requestTimeout,
+  }
+}
+
+function upstreamOf (route: RouteConfig, { upstreams }: SentinelConfig): UpstreamPart | null {
+  const upstream = upstreams.find(({ id }) => id === route.upstream)
+  if (upstream === undefined) return null
+  const { targets, loadBalancing, tls, timeouts } = upstream
+  const first = balancers[loadBalancing](targets.map(({ weight }) => weight)).next()
+  return {
+    id: upstream.id, balancing: loadBalancing, targets: targets.map(({ address, weight }) => ({ address: address.text, weight })),
+    firstTarget: first === undefined ? null : targets[first]!.address.text,
+    tls: tls !== undefined, connectTimeoutMs: timeouts.connect, readTimeoutMs: timeouts.read,
+  }
+}
+
+function headerChanges (sent: readonly string[], { request }: Exchange): Explanation['headers'] {
+  const before = new Set<string>()
+  const names = new Set<string>()
+  for (let i = 0; i < sent.length; i += 2) {
+    before.add(`${sent[i]!.toLowerCase()}: ${sent[i + 1]!}`)
+    names.add(sent[i]!)
+  }
+  return {
+    set: [...request.headers].filter(([name, value]) => !before.has(`${name.toLowerCase()}: ${value}`)),
+    removed: [...names].filter((name) => !request.headers.has(name.toLowerCase())),
+  }
+}

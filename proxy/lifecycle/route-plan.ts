@@ -1,0 +1,55 @@
+import type { AgentConfig, AgentFilterConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { RouterEntry } from '../routing/router.ts'
+
+/** The routes as the router takes them: the one place where the proxy and `sentinel explain` get them from. */
+export function routerEntries<T> (config: SentinelConfig, valueOf: (route: RouteConfig) => T): Array<RouterEntry<T>> {
+  return config.routes.filter(({ enabled }) => enabled)
+    .map((route) => ({ matches: route.matches, priority: route.priority, value: valueOf(route) }))
+}
+
+export interface Step {
+  readonly agent: AgentConfig
+  /** The filter block that names the agent, when one does. */
+  readonly override: AgentFilterConfig | undefined
+  /** Why it is asked: it guards every route, or the route names it (itself or by a filter). */
+  readonly by: 'guard' | 'filter' | 'agent'
+}
+
+/** Whom a route asks, in order: agents that guard everything, then what its filters name, then its own agents. */
+export function stepsOf (route: RouteConfig, config: SentinelConfig): Step[] {
+  return [
+    ...config.guardAgents.flatMap((id) => stepsNamed(id, 'guard', config)),
+    ...route.filters.flatMap((id) => stepsNamed(id, 'filter', config)),
+    ...route.agents.flatMap((id) => stepsNamed(id, 'agent', config)),
+  ]
+}
+
+/** A route names filters, which name agents, or agents directly. */
+function stepsNamed (id: string, by: Step['by'], { filters, agents }: SentinelConfig): Step[] {
+  const filter = filters.find((candidate) => candidate.id === id)
+  const agentOf = (name: string): AgentConfig => agents.find((agent) => agent.id === name)! // References were checked at load.
+  if (filter === undefined) return [{ agent: agentOf(id), override: undefined, by }]
+  return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter, by })) : []
+}
+
+export function filterSettings ({ agent, override }: Step) {
+  return {
+    agentId: agent.id,
+    mode: override?.mode ?? agent.mode,
+    failureMode: override?.failureMode ?? agent.failureMode,
+    timeoutMs: override?.timeout ?? agent.timeout,
+    maxTimeoutMs: agent.maxTimeout ?? Math.max(override?.timeout ?? 0, agent.timeout),
+    events: agent.events,
+    requestBodyMode: agent.requestBodyMode,
+    responseBodyMode: agent.responseBodyMode,
+    bodyOver: agent.bodyOver,
+    maxRequestBodyBytes: agent.maxRequestBodySize,
+    maxResponseBodyBytes: agent.maxResponseBodySize,
+  }
+}
+
+/** Infinity: no limit. */
+export function maxBodyBytes (route: RouteConfig, config: SentinelConfig): number {
+  const bytes = route.maxBodySize ?? config.limits.maxBodySize
+  return bytes === 0 ? Number.POSITIVE_INFINITY : bytes
+}

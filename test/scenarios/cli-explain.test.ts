@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { runSentinel, startSentinel } from '../support/sentinel.ts'
+import { httpUpstream } from '../support/upstream.ts'
+
+const shop = `
+listeners { listener "web" { address "127.0.0.1:8080"; trusted-proxies "10.0.0.0/8" }; listener "inner" { address "127.0.0.1:8081" } }
+routes {
+  route "api" { priority "high"; matches { path-prefix "/api"; host "shop.test"; header "X-Key" "\${KEY:-gold-key}" }; upstream "backend"; filters "look" }
+  route "post" { matches { path-prefix "/api"; method "POST" }; upstream "backend"; max-body-size "1MiB" }
+  route "rest" { matches { path-prefix "/a" "/api" }; upstream "canary"; other-upstreams "backend"; agents "auth" }
+  route "off" { enabled #false; matches { path-prefix "/" }; upstream "canary" }
+}
+upstreams {
+  upstream "backend" { target "127.0.0.1:9001"; target "127.0.0.1:9002" weight=3; tls { sni "backend.test" } }
+  upstream "canary" { target "127.0.0.1:9003" }
+}
+filters { filter "look" { type "agent"; agent "waf"; mode "monitor"; timeout "90ms" } }
+agents {
+  agent "auth" { unix-socket "/run/auth.sock"; managed #false; events "request_headers"; failure-mode "open"; sets-headers "X-User" }
+  agent "waf" { type "waf" }
+  agent "denylist" { }
+}
+`
+
+interface Explained {
+  readonly request: { readonly path: string, readonly upstreamPath: string, readonly clientIp: string } | null
+  readonly listener: { readonly id: string, readonly note: string | null }
+  readonly refused: { readonly status: number, readonly why: string } | null
+  readonly tried: ReadonlyArray<{ readonly route: string, readonly place: { readonly line: number }, readonly failed: Readonly<Record<string, string>> | null }>
+  readonly route: { readonly id: string } | null
+  readonly chain: ReadonlyArray<Readonly<Record<string, unknown>>>
+  readonly limits: Readonly<Record<string, unknown>>
+  readonly upstream: Readonly<Record<string, unknown>> | null
+  readonly headers: { readonly set: ReadonlyArray<readonly [string, string]>, readonly removed: readonly string[] } | null
+}
+
+function folder (t: TestContext, text: string): string {
+  const made = mkdtempSync(join(tmpdir(), 'sentinel-explain-'))
+  t.after(() => rmSync(made, { recursive: true }))
+  writeFileSync(join(made, 'sentinel.kdl'), text)
+  return made
+}
+
+async function explained (t: TestContext, args: readonly string[], env: Record<string, string> = {}): Promise<Explained> {
+  const { code, stdout, stderr } = await runSentinel(['explain', ...args, '--json'], { cwd: folder(t, shop), env })
+  assert.equal(code, 0, stderr)
+  return JSON.parse(stdout) as Explained
+}
+
+test('explain names every route before the winner, the condition that failed, what it wanted and what was there', async (t) => {
+  const { tried, route } = await explained(t, ['GET', 'http://shop.test:8080/api/x'])
+  assert.deepEqual(tried.map(({ route: id, place, failed }) => [id, place.line, failed]), [
+    ['api', 4, { matcher: 'header x-key', wanted: '"(withheld)"', found: 'it is not there' }],
+    ['post', 5, { matcher: 'method', wanted: 'POST', found: 'the method is GET' }],
+    ['rest', 6, null],
+  ])
+  assert.equal(route?.id, 'rest')
+})
+
+test('explain says that no route takes a request, and exits with 0', async (t) => {
+  const { route, refused, tried } = await explained(t, ['GET', '/zzz'])
+  assert.equal(route, null)
+  assert.deepEqual(refused, { status: 404, why: 'none of the 3 routes takes it' })
+  assert.equal(tried.length, 3)
+  const { code, stdout } = await runSentinel(['explain', 'GET', '/zzz'], { cwd: folder(t, shop) })
+  assert.equal(code, 0)
+  assert.match(stdout, /answer +404 {2}none of the 3 routes takes it/)
+  assert.match(stdout, /✗ {2}rest +sentinel\.kdl:6 +path-prefix wants "\/a" or "\/api"; the path is "\/zzz"/)
+})
+
+test('explain shows who is asked, in order, with mode, failure mode, time and events', async (t) => {
+  const { chain } = await explained(t, ['GET', 'http://shop.test:8080/api', '-H', 'X-Key: gold-key'])
+  const step = { type: 'waf', mode: 'enforce', failureMode: 'closed', timeoutMs: 1000, maxTimeoutMs: 1000, events: null, filter: null }
+  assert.deepEqual(chain, [
+    { ...step, agent: 'denylist', by: 'guard', type: 'denylist' },
+    { ...step, agent: 'waf', by: 'filter', filter: 'look', mode: 'monitor', timeoutMs: 90 },
+  ])
+  const rest = await explained(t, ['GET', '/a'])
+  assert.deepEqual(rest.chain[1], { ...step, agent: 'auth', by: 'agent', type: 'auth', failureMode: 'open', events: ['request_headers'] })
+})
+
+test('explain shows the upstream, whether it speaks TLS, and the target that the balancer picks first', async (t) => {
+  const { upstream, limits } = await explained(t, ['POST', '/api'])
+  assert.equal(upstream?.['id'], 'backend')
+  assert.equal(upstream?.['tls'], true)
+  assert.equal(upstream?.['firstTarget'], '127.0.0.1:9002')
+  assert.equal(limits['bodyBytes'], 1024 * 1024)
+})
+
+test('explain reads the path as the proxy does, and says when it is judged as another one', async (t) => {
+  const { request, route } = await explained(t, ['GET', 'http://shop.test:8080/zzz/..%2fa/%61?x=1#part'])
+  assert.equal(request?.path, '/a/a')
+  assert.equal(request?.upstreamPath, '/a/a')
+  assert.equal(route?.id, 'rest')
+})
+
+test('explain believes X-Forwarded-For of a trusted proxy only, and shows what becomes of the header', async (t) => {
+  const from = ['GET', 'http://shop.test:8080/a', '-H', 'X-Forwarded-For: 192.0.2.9', '-H', 'X_User: root', '-H', 'Connection: close, X-Hop', '-H', 'X-Hop: 1']
+  const trusted = await explained(t, [...from, '--client-ip', '10.1.2.3'])
+  assert.equal(trusted.request?.clientIp, '192.0.2.9')
+  assert.deepEqual(trusted.headers?.removed, ['X_User', 'Connection', 'X-Hop'])
+  assert.deepEqual(trusted.headers?.set[0], ['X-Forwarded-For', '192.0.2.9, 10.1.2.3'])
+  assert.equal((await explained(t, [...from, '--client-ip', '192.0.2.1'])).request?.clientIp, '192.0.2.1')
+})
+
+test('explain finds the listener by the port, takes one by name, and says when it had to guess', async (t) => {
+  assert.deepEqual((await explained(t, ['GET', 'http://shop.test:8081/a'])).listener, { id: 'inner', protocol: 'http', address: '127.0.0.1:8081', note: null })
+  assert.equal((await explained(t, ['GET', '/a', '--listener', 'inner'])).listener.id, 'inner')
+  assert.match((await explained(t, ['GET', 'https://shop.test/a'])).listener.note ?? '', /no listener speaks https/)
+})
+
+test('what came from the environment is never shown, neither by explain nor by routes', async (t) => {
+  const cwd = folder(t, shop)
+  const env = { KEY: 'Very"Secret' }
+  for (const args of [['explain', 'GET', 'http://shop.test:8080/api'], ['explain', 'GET', 'http://shop.test:8080/api', '--json'], ['routes'], ['routes', '--json']]) {
+    const { code, stdout } = await runSentinel(args, { cwd, env })
+    assert.equal(code, 0)
+    assert.doesNotMatch(stdout, /Secret/i)
+    assert.match(stdout, /\(withheld\)/)
+  }
+})
+
+test('explain refuses what a listener refuses', async (t) => {
+  const { route, refused } = await explained(t, ['GET', '/a', '-H', 'Host: a.test', '-H', 'Host: b.test'])
+  assert.equal(route, null)
+  assert.deepEqual(refused, { status: 400, why: 'more than one Host' })
+})
+
+test('a wrong command line is answered with what to write', async (t) => {
+  const cwd = folder(t, shop)
+  for (const [args, wanted] of [
+    [['GET'], /a METHOD and a URL are needed/], [['GET', 'shop.test/a'], /neither a URL .* nor a path/], [['G T', '/a'], /not an HTTP method/],
+    [['GET', '/a', '-H', 'nothing'], /write -H "Name: value"/], [['GET', '/a', '--client-ip', 'me'], /'me' is not an IP address/],
+    [['GET', '/a', '--listener', 'wbe'], /there is no listener 'wbe'; there is 'web', 'inner'/],
+  ] as const) {
+    const { code, stderr } = await runSentinel(['explain', ...args], { cwd })
+    assert.equal(code, 2)
+    assert.match(stderr, wanted)
+  }
+})
+
+test('explain and routes with a broken configuration print its errors and exit with 1', async (t) => {
+  const cwd = folder(t, shop.replace('upstream "canary"; other', 'upstream "canari"; other'))
+  for (const args of [['explain', 'GET', '/a'], ['routes']]) {
+    const { code, stderr } = await runSentinel(args, { cwd })
+    assert.equal(code, 1)
+    assert.match(stderr, /sentinel\.kdl:6:\d+: CONFIG_UNKNOWN_REFERENCE/)
+  }
+})
+
+test('routes lists the routes in matching order, with what they ask for, whom they ask, where they go and where they stand', async (t) => {
+  const cwd = folder(t, shop)
+  const { stdout } = await runSentinel(['routes'], { cwd })
+  const lines = stdout.trimEnd().split('\n')
+  assert.equal(lines.length, 4, stdout)
+  assert.match(lines[1]!, /^1 {2}api +100 {2}host "shop\.test", path-prefix "\/api", header x-key "\(withheld\)" +denylist → waf → backend +sentinel\.kdl:4$/)
+  assert.match(lines[2]!, /^2 {2}post +50 {2}method POST, path-prefix "\/api" +denylist → backend +sentinel\.kdl:5$/)
+  const { routes } = JSON.parse((await runSentinel(['routes', '--json'], { cwd })).stdout) as { routes: ReadonlyArray<{ id: string, upstream: string }> }
+  assert.deepEqual(routes.map(({ id, upstream }) => [id, upstream]), [['api', 'backend'], ['post', 'backend'], ['rest', 'canary']])
+})
+
+test('what explain says is what a running proxy does', async (t) => {
+  const echo = async (name: string): Promise<number> => (await httpUpstream(t, (incoming, answer) => {
+    answer.setHeader('content-type', 'application/json')
+    answer.end(JSON.stringify({ upstream: name, url: incoming.url, forwarded: incoming.headers['x-forwarded-for'] }))
+  })).port
+  const [one, two] = [await echo('one'), await echo('two')]
+  const running = await startSentinel(t, `
+listeners { listener "web" { address "127.0.0.1:0"; trusted-proxies "127.0.0.1" } }
+routes {
+  route "wild" { matches { host "*.shop.test"; path-prefix "/" }; upstream "two" }
+  route "exact" { matches { path "/a/b" }; upstream "two" }
+  route "numbered" { matches { path-regex #"^/v\\d+/"#; method "GET" "HEAD" }; upstream "one" }
+  route "beta" { matches { path-prefix "/a"; header "X-Beta" }; upstream "two" }
+  route "asked" { matches { path-prefix "/q"; query-param "debug" "1" }; upstream "two" }
+  route "a" { matches { path-prefix "/a" }; upstream "one" }
+}
+upstreams { upstream "one" { target "127.0.0.1:${one}" }; upstream "two" { target "127.0.0.1:${two}" } }
+observability { metrics { address "127.0.0.1:0" } }
+`)
+  const requests: ReadonlyArray<{ path: string, method?: string, host?: string, headers?: Readonly<Record<string, string>> }> = [
+    { path: '/a' }, { path: '/a/b' }, { path: '/a//b' }, { path: '/a/b/' }, { path: '/ab' }, { path: '/%61/x' }, { path: '/x/../a' }, { path: '/x/..%2fa' },
+    { path: '/v12/x' }, { path: '/v12/x', method: 'POST' }, { path: '/v/x' }, { path: '/a', headers: { 'x-beta': '' } }, { path: '/q?debug=1' },
+    { path: '/q?debug=%31' }, { path: '/q?debug=2' }, { path: '/nothing', host: 'www.shop.test' }, { path: '/nothing', host: 'shop.test' },
+    { path: '/nothing', host: 'A.B.SHOP.TEST.:80' }, { path: '/a', headers: { 'x-forwarded-for': '192.0.2.1' } },
+  ]
+  for (const { path, method = 'GET', host = 'localhost', headers = {} } of requests) {
+    const answer = await running.request(path, { method, host, headers: { ...headers } })
+    const lines = Object.entries({ Host: host, ...headers }).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
+    const { stdout, stderr } = await runSentinel(['explain', method, path, ...lines, '--json', '-c', running.file])
+    assert.notEqual(stdout, '', stderr)
+    const said = JSON.parse(stdout) as Explained
+    const record = await running.accessed(({ request_id: id }) => id === answer.headers['x-request-id'])
+    const label = `${method} ${host}${path}`
+    assert.equal(said.route?.id ?? '', record.route ?? '', label)
+    assert.equal(said.refused?.status ?? 200, answer.status, label)
+    if (answer.status !== 200) continue
+    const seen = JSON.parse(answer.text) as Record<string, string>
+    assert.equal(said.upstream?.['id'], seen['upstream'], label)
+    assert.equal(said.request?.upstreamPath, seen['url']?.split('?')[0], label)
+    assert.equal(said.headers?.set.find(([name]) => name === 'X-Forwarded-For')?.[1], seen['forwarded'], label)
+  }
+})
