@@ -104,7 +104,9 @@ function rewriteField (node: LinkedNode, found: Found): readonly LinkedNode[] {
   switch (row.shape) {
     case 'anything': return [node]
     case 'value':
-    case 'list': return row.orBlock !== undefined && node.children !== undefined ? rewriteKind(node, { ...found, field: { ...found.field, row: row.orBlock } }) : [rewriteSetting(node, found)]
+    case 'list':
+      if (row.orBlock === undefined || node.children === undefined) return [rewriteSetting(node, found)]
+      return rewriteKind(node, { ...found, field: { ...found.field, row: row.orBlock } })
     case 'json': return [{ ...node, name: found.name }]
     case 'map': return [rewriteMap(node, found)]
     case 'block': return [rewriteBlock({ ...node, name: found.name }, row, 0)]

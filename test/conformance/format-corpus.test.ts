@@ -72,7 +72,7 @@ describe('formatting the corpus of configurations', { skip: corpusIsThere ? fals
   test('no older spelling is left, but where a value comes from the environment, or something would be lost or mean something else', () => {
     const kept = ['docs-examples-inference-routing-09.kdl', 'srcdoc-crates-sim-docs-matching-06.kdl']
     for (const { name, text } of files) {
-      if (kept.includes(name)) continue
+      if (kept.some(one => name.startsWith(one))) continue
       const out = formatted(name, text)
       const lines = out.split('\n')
       const left = checkText(out, name, { env: {}, textOnly: true }).problems
