@@ -28,6 +28,9 @@ export interface Located {
   readonly depth: number
 }
 
+/** Most nodes have no values or no properties: they share this. */
+const none: readonly never[] = []
+
 /** Plain nodes with their places; `undefined` when the document has something that this walk does not know. */
 export function locatedNodes (document: Document, text: string, file: string): Located | undefined {
   const walk: Walk = { text, file, lines: lineStarts(text), wide: /[\uD800-\uDFFF]/.test(text), offset: 0, line: 0, depth: 0, deepest: 0 }
@@ -52,13 +55,13 @@ function nodeOf (node: Node, walk: Walk): KdlNode | undefined {
   walk.offset += node.leading.length + (node.betweenTagAndName?.length ?? 0)
   const at = take(representation ?? node.name.getName(), walk)
   if (at === undefined) return undefined
-  const args: KdlEntry[] = []
-  const props: KdlProp[] = []
+  let args: KdlEntry[] | undefined
+  let props: KdlProp[] | undefined
   for (const entry of node.entries) {
     const plain = entryOf(entry, walk)
     if (plain === undefined) return undefined
-    if ('name' in plain) props.push(plain)
-    else args.push(plain)
+    if ('name' in plain) (props ??= []).push(plain)
+    else (args ??= []).push(plain)
   }
   let children: KdlNode[] | undefined
   if (node.children !== null) {
@@ -70,7 +73,7 @@ function nodeOf (node: Node, walk: Walk): KdlNode | undefined {
     walk.offset += 1
   }
   walk.offset += node.trailing?.length ?? 0
-  return { name: node.name.getName(), at, args, props, children }
+  return { name: node.name.getName(), at, args: args ?? none, props: props ?? none, children }
 }
 
 function entryOf (entry: Entry, walk: Walk): KdlEntry | KdlProp | undefined {
@@ -112,10 +115,15 @@ function points (text: string, from: number, to: number): number {
   return count
 }
 
+const otherLineEnd = /[\r\u0085\u000b\u000c\u2028\u2029]/
 const lineEnd = /\r\n|[\n\r\u0085\u000b\u000c\u2028\u2029]/g
 
 function lineStarts (text: string): number[] {
   const starts = [text.startsWith('\uFEFF') ? 1 : 0]
+  if (!otherLineEnd.test(text)) {
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+    return starts
+  }
   for (const { index, 0: end } of text.matchAll(lineEnd)) starts.push(index + end.length)
   return starts
 }

@@ -1,9 +1,9 @@
 import { listed, nearest } from '../kdl/nearest.ts'
 import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
-import type { Content } from './distribute.ts'
+import type { Content, Strays } from './distribute.ts'
 import { distribute, namesOf } from './distribute.ts'
-import type { Field, FieldOptions, Fields, OlderForms, Place, Unbuilt } from './field.ts'
+import type { Field, FieldOptions, Fields, OlderForm, OlderForms, Place, Unbuilt } from './field.ts'
 import { placeOf, settingName, unreadable } from './field.ts'
 import { refuseAnnotation } from './read-value.ts'
 import type { Report } from './report.ts'
@@ -49,31 +49,55 @@ export function readBlock<F extends Fields, V, T> (
   fields: F, content: Content, place: Place, options: BlockOptions<F, V, T> = {}, extra?: object,
 ): T | typeof unreadable {
   if (content.tag !== undefined) refuseAnnotation({ ...content, children: content.children }, placeOf(content.name, place, false))
-  const meant = new Set<string | undefined>()
-  const given = isLeftOut(content) ? nothingGiven : distribute(fields, options, content, {
-    unknown: node => meant.add(unknown(node, fields, place)),
-    extra: entry => tooMany(entry, options.args ?? [], place),
-    older: (node, form) => place.report.note('CONFIG_OTHER_SPELLING', `'${node.name}' of ${place.scope} is written in an older form`, node.at, form.doc),
-  })
+  const strays = new StraysOfBlock(fields, place, options.args ?? [])
+  const given = isLeftOut(content) ? nothingGiven : distribute(fields, options, content, strays)
   const before = place.report.errors
   const { constants, others, byKey } = shapeOf(fields)
-  const value: Record<string, unknown> = { ...constants, ...extra }
-  const unbuilt: Record<string, unknown> = {}
+  const value: Record<string, unknown> = { ...constants }
+  if (extra !== undefined) Object.assign(value, extra)
+  let unbuilt: Record<string, unknown> | undefined
   let whole = true
   const take = ({ key, field, name, hasValue }: Shaped, nodes: readonly KdlNode[]): void => {
-    const read = field.read(nodes, placeOf(name, place, meant.has(key)))
+    const read = field.read(nodes, placeOf(name, place, strays.meant?.has(key) === true))
     if (read === unreadable) whole = false
     else if (hasValue) value[key] = read
-    else unbuilt[key] = read
+    else (unbuilt ??= {})[key] = read
   }
-  for (const [key, nodes] of given) take(byKey.get(key)!, nodes) // It was given to a field of this key.
+  given.forEach((nodes, key) => take(byKey.get(key)!, nodes)) // It was given to a field of this key.
   for (const field of others) if (!given.has(field.key)) take(field, [])
   if (!whole) return unreadable
   // `value` has one member for each field, made by that field: this is what V says, which no type checker can follow through a loop.
   const typed = value as V
   if (options.build === undefined) return typed as unknown as T
-  const here = hereOf(fields, given, content, place, place.report.errors === before && meant.size === 0)
-  return options.build(typed, { ...here, unbuilt: name => unbuilt[name] as Unbuilt<F[typeof name]> })
+  return options.build(typed, new BlockHere(fields, given, content, place, place.report.errors === before && strays.meant === undefined, unbuilt))
+}
+
+/** What belongs to no field, on its way to the report. A class, as `BlockHere`: both are made for every block of every file. */
+class StraysOfBlock implements Strays {
+  /** Settings that something unknown was probably meant for. */
+  meant: Set<string | undefined> | undefined
+  readonly #fields: Fields
+  readonly #place: Place
+  readonly #args: readonly string[]
+
+  constructor (fields: Fields, place: Place, args: readonly string[]) {
+    this.#fields = fields
+    this.#place = place
+    this.#args = args
+  }
+
+  unknown (node: KdlNode): void {
+    (this.meant ??= new Set()).add(unknown(node, this.#fields, this.#place))
+  }
+
+  extra (entry: KdlEntry): void {
+    tooMany(entry, this.#args, this.#place)
+  }
+
+  older (node: KdlNode, form: OlderForm): void {
+    const { report, scope } = this.#place
+    report.note('CONFIG_OTHER_SPELLING', `'${node.name}' of ${scope} is written in an older form`, node.at, form.doc)
+  }
 }
 
 const nothingGiven: ReadonlyMap<string, KdlNode[]> = new Map()
@@ -116,27 +140,50 @@ function tooMany (entry: KdlEntry, args: readonly string[], place: Place): void 
   else place.report.error('CONFIG_EXTRA', `${place.scope} takes ${args.length === 1 ? 'one value' : `${args.length} values`}`, entry.at)
 }
 
-function hereOf<F extends Fields> (
-  fields: F, given: ReadonlyMap<string, KdlNode[]>, content: Content, place: Place, clean: boolean,
-): Omit<Here<F>, 'unbuilt'> {
-  const isGiven = (name: string): boolean => {
-    if (given.has(name)) return true
-    place.report.leftOut(fields, content.at, name)
+class BlockHere<F extends Fields> implements Here<F> {
+  readonly at: Position
+  readonly scope: string
+  readonly textOnly: boolean
+  readonly names: string
+  readonly report: Report
+  readonly clean: boolean
+  readonly #fields: F
+  readonly #given: ReadonlyMap<string, readonly KdlNode[]>
+  readonly #unbuilt: Readonly<Record<string, unknown>> | undefined
+
+  constructor (
+    fields: F, given: ReadonlyMap<string, readonly KdlNode[]>, { at }: Content, { scope, textOnly, names, report }: Place, clean: boolean,
+    unbuilt: Readonly<Record<string, unknown>> | undefined,
+  ) {
+    this.at = at
+    this.scope = scope
+    this.textOnly = textOnly
+    this.names = names
+    this.report = report
+    this.clean = clean
+    this.#fields = fields
+    this.#given = given
+    this.#unbuilt = unbuilt
+  }
+
+  given (name: keyof F & string): boolean {
+    if (this.#given.has(name)) return true
+    this.report.leftOut(this.#fields, this.at, name)
     return false
   }
-  return {
-    at: content.at,
-    scope: place.scope,
-    textOnly: place.textOnly,
-    names: place.names,
-    report: place.report,
-    clean,
-    given: isGiven,
-    nodes: name => isGiven(name) ? given.get(name) ?? [] : [],
-    where (name) {
-      const node = given.get(name)?.[0]
-      return node === undefined ? content.at : node.args[0]?.at ?? node.at
-    },
+
+  nodes (name: keyof F & string): readonly KdlNode[] {
+    return this.given(name) ? this.#given.get(name) ?? [] : []
+  }
+
+  where (name: keyof F & string): Position {
+    const node = this.#given.get(name)?.[0]
+    return node === undefined ? this.at : node.args[0]?.at ?? node.at
+  }
+
+  unbuilt<K extends keyof F & string> (name: K): Unbuilt<F[K]> {
+    // It was read by the field of this name.
+    return this.#unbuilt?.[name] as Unbuilt<F[K]>
   }
 }
 

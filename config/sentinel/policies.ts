@@ -17,6 +17,7 @@ const rateLimitFields = {
   backend: setting(words(['local', 'redis', 'memcached'], { also: { redis: ['distributed'], memcached: ['memcache'] } }), 'local', 'Where the counts are kept.'),
 }
 
+const keepOut = ['ipAccessControl', 'geoAccessControl'] as const
 const spelled = { ipAccessControl: 'ip-access-control', geoAccessControl: 'geo-access-control' } as const
 
 const country = textLike('a country of two letters', /^[A-Za-z]{2}$/, '"DE" "FR"')
@@ -83,7 +84,7 @@ const fields = {
 export const policies = block(fields, 'Rules for the route\'s requests.', {
   older: { 'security-headers': securityHeaders },
   build (value, here) {
-    const protections = (['ipAccessControl', 'geoAccessControl'] as const).filter(name => here.given(name))
+    const protections = keepOut.filter(name => here.given(name))
     for (const name of protections) {
       here.report.warning('CONFIG_NOT_BUILT', `'${spelled[name]}' of ${here.scope} is accepted, but not in effect yet`, here.where(name), 'requests of this route are refused')
     }

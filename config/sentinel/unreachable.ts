@@ -86,7 +86,9 @@ function reach<V> (map: Map<string, V>, key: string, make: () => V): V {
 
 /** A route of the index whose conditions hold whenever these do. One alternative of each kind leads to it, the others are compared then. */
 function findWider (matches: RouteMatches, index: Index): RankedRoute | undefined {
-  const rests = new Set([restKey(matches), ...matches.method.slice(0, 1), any])
+  const own = restKey(matches)
+  const [method = any] = matches.method
+  const rests = own === method ? [own, any] : [own, method, any]
   const [host = any] = hostKeys(matches)
   const [path = any] = pathKeys(matches)
   for (const hostKey of wider(host, '.')) {
