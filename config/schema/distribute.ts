@@ -14,12 +14,43 @@ export interface Strays {
   readonly older?: (node: KdlNode, form: OlderForm) => void
 }
 
+/** The nodes of each setting that is given, by the field's key. Blocks hold few settings, and there are many blocks: a `Map` for each costs more. */
+export class Given {
+  readonly #keys: string[] = []
+  readonly #nodes: KdlNode[][] = []
+
+  get (key: string): KdlNode[] | undefined {
+    return this.#nodes[this.#keys.indexOf(key)]
+  }
+
+  has (key: string): boolean {
+    return this.#keys.includes(key)
+  }
+
+  set (key: string, nodes: KdlNode[]): void {
+    const index = this.#keys.indexOf(key)
+    if (index >= 0) this.#nodes[index] = nodes
+    else {
+      this.#keys.push(key)
+      this.#nodes.push(nodes)
+    }
+  }
+
+  forEach (each: (nodes: readonly KdlNode[], key: string) => void): void {
+    for (let index = 0; index < this.#keys.length; index++) each(this.#nodes[index]!, this.#keys[index]!)
+  }
+
+  * [Symbol.iterator] (): IterableIterator<[key: string, nodes: readonly KdlNode[]]> {
+    for (const [index, key] of this.#keys.entries()) yield [key, this.#nodes[index]!]
+  }
+}
+
 /**
  * Hands everything that a block holds to the fields it belongs to: values after its name, properties, children, older forms of these.
  * The result has the nodes of each field by the field's key. One function for everybody who looks into a block.
  */
-export function distribute (fields: Fields, { args = [], older = {} }: Pick<Row, 'args' | 'older'>, content: Content, strays: Strays = {}): Map<string, KdlNode[]> {
-  const given = new Map<string, KdlNode[]>()
+export function distribute (fields: Fields, { args = [], older = {} }: Pick<Row, 'args' | 'older'>, content: Content, strays: Strays = {}): Given {
+  const given = new Given()
   const names = namesOf(fields)
   for (let index = 0; index < content.args.length; index++) {
     const entry = content.args[index]!
@@ -45,14 +76,14 @@ export function distribute (fields: Fields, { args = [], older = {} }: Pick<Row,
   return given
 }
 
-function give (given: Map<string, KdlNode[]>, key: string, node: KdlNode): void {
+function give (given: Given, key: string, node: KdlNode): void {
   const nodes = given.get(key)
   if (nodes === undefined) given.set(key, [node])
   else nodes.push(node)
 }
 
 /** What an older form was turned into comes last, so that the order of both in the file does not matter. */
-function insert (given: Map<string, KdlNode[]>, fields: Fields, node: KdlNode, strays: Strays): void {
+function insert (given: Given, fields: Fields, node: KdlNode, strays: Strays): void {
   const key = namesOf(fields).get(node.name)
   if (key === undefined) return strays.unknown?.(node)
   const [first, ...more] = given.get(key) ?? []

@@ -2,7 +2,7 @@ import { listed, nearest } from '../kdl/nearest.ts'
 import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
 import type { Content, Strays } from './distribute.ts'
-import { distribute, namesOf } from './distribute.ts'
+import { distribute, Given, namesOf } from './distribute.ts'
 import type { Field, FieldOptions, Fields, OlderForm, OlderForms, Place, Unbuilt } from './field.ts'
 import { placeOf, settingName, unreadable } from './field.ts'
 import { refuseAnnotation } from './read-value.ts'
@@ -100,7 +100,7 @@ class StraysOfBlock implements Strays {
   }
 }
 
-const nothingGiven: ReadonlyMap<string, KdlNode[]> = new Map()
+const nothingGiven = new Given()
 
 function isLeftOut ({ args, props, children }: Content): boolean {
   return args.length === 0 && props.length === 0 && (children === undefined || children.length === 0)
@@ -148,11 +148,11 @@ class BlockHere<F extends Fields> implements Here<F> {
   readonly report: Report
   readonly clean: boolean
   readonly #fields: F
-  readonly #given: ReadonlyMap<string, readonly KdlNode[]>
+  readonly #given: Given
   readonly #unbuilt: Readonly<Record<string, unknown>> | undefined
 
   constructor (
-    fields: F, given: ReadonlyMap<string, readonly KdlNode[]>, { at }: Content, { scope, textOnly, names, report }: Place, clean: boolean,
+    fields: F, given: Given, { at }: Content, { scope, textOnly, names, report }: Place, clean: boolean,
     unbuilt: Readonly<Record<string, unknown>> | undefined,
   ) {
     this.at = at

@@ -38,7 +38,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
  * without a row, is refused. Agents bring packages of their own.
  */
 export const packageHomes: Readonly<Record<string, readonly string[]>> = {
-  '@bgotink/kdl': ['config/kdl', 'test/conformance'],
+  '@bgotink/kdl': ['config/kdl', 'test/conformance', 'test/bench'],
   'vscode': ['config/editor'],
   'vscode-languageserver': ['config/language-server'],
   'vscode-languageserver-textdocument': ['config/language-server'],
