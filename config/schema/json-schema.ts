@@ -1,28 +1,69 @@
 import type { JsonObject } from '../kdl/json.ts'
 import { argumentsKey } from '../kdl/json.ts'
-import type { Field, Fields } from './field.ts'
+import type { Field, Fields, Row } from './field.ts'
 import { settingName } from './field.ts'
 
-/** JSON schema (draft 2020-12) of what `fields` accept, in the JSON form of KDL (config/kdl/json.ts). */
+/** JSON schema (draft 2020-12) of what `fields` accept, in the JSON form of KDL (config/kdl/json.ts). Each block is defined once, and referred to. */
 export function toJsonSchema (fields: Fields, about: { readonly title?: string, readonly id?: string } = {}): JsonObject {
+  const definitions = new Definitions()
+  const whole = objectSchema(fields, strict, '', definitions)
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     ...(about.id === undefined ? {} : { $id: about.id }),
     ...(about.title === undefined ? {} : { title: about.title }),
-    ...objectSchema(fields, new Map(), false, new Map(Object.entries(fields).flatMap(([key, field]) => referable(key, field)))),
+    ...whole,
+    ...(definitions.size === 0 ? {} : { $defs: definitions.all() }),
   }
 }
 
-/** Blocks of the whole that stand in namespaces too: schema once, references to it from there. By their settings, with the place. */
-type Places = ReadonlyMap<Fields, string>
-
-function referable (key: string, field: Field<unknown>): [Fields, string][] {
-  return field.row.fields === undefined || field.row.direct === true ? [] : [[field.row.fields, `#/properties/${settingName(key, field)}`]]
+/** How a block is given: with a name of its own, beside values after its name (which may stand for what is required), with a word that chose it. */
+interface Form {
+  readonly id: boolean
+  readonly loose: boolean
+  readonly tag: string | undefined
 }
 
-/** `places` are the blocks that are referred to, `inner` those that anything inside refers to. */
-function objectSchema (fields: Fields, places: Places, id = false, inner: Places = places): JsonObject {
-  const properties: JsonObject = {}
+const strict: Form = { id: false, loose: false, tag: undefined }
+const named: Form = { ...strict, id: true }
+
+/** Blocks that were described, by their settings and form. */
+class Definitions {
+  readonly #byName = new Map<string, JsonObject>()
+  readonly #names = new Map<Fields, Map<string, string>>()
+
+  get size (): number {
+    return this.#byName.size
+  }
+
+  all (): JsonObject {
+    return Object.fromEntries(this.#byName)
+  }
+
+  /** A reference to the block, described when it is asked for the first time. `path` is a name for it where there is none yet. */
+  refer (fields: Fields, form: Form, path: string): JsonObject {
+    let forms = this.#names.get(fields)
+    if (forms === undefined) this.#names.set(fields, forms = new Map())
+    const key = `${form.id} ${form.loose} ${form.tag ?? ''}`
+    let name = forms.get(key)
+    if (name === undefined) {
+      name = this.#free(`${path}${form.loose ? '-after-values' : ''}`)
+      forms.set(key, name)
+      // Its place is taken before it is described: what is inside comes behind it.
+      this.#byName.set(name, {})
+      this.#byName.set(name, objectSchema(fields, form, path, this))
+    }
+    return { $ref: `#/$defs/${name}` }
+  }
+
+  #free (wanted: string): string {
+    let name = wanted
+    for (let more = 2; this.#byName.has(name); more++) name = `${wanted}-${more}`
+    return name
+  }
+}
+
+function objectSchema (fields: Fields, { id, loose, tag }: Form, path: string, definitions: Definitions): JsonObject {
+  const properties: JsonObject = tag === undefined ? {} : { [tag]: { type: 'string' } }
   const needed: string[] = []
   if (id) {
     properties[argumentsKey] = { type: 'string', description: 'Its name.' }
@@ -30,52 +71,47 @@ function objectSchema (fields: Fields, places: Places, id = false, inner: Places
   }
   for (const [key, field] of Object.entries(fields)) {
     const name = settingName(key, field)
-    const place = field.row.fields === undefined || field.row.direct === true ? undefined : places.get(field.row.fields)
-    properties[name] = place === undefined ? described(field, inner) : { $ref: place }
-    if (field.row.direct === true && field.row.kind !== undefined) properties[field.row.kind] = several(objectSchema(field.row.fields ?? {}, inner, true))
-    for (const alias of [...field.row.aliases ?? [], ...field.row.within ?? []]) {
-      properties[alias] = { description: `Another spelling of ${name}.`, deprecated: true }
+    const inside = path === '' ? name : `${path}.${name}`
+    properties[name] = described(field, inside, definitions)
+    const { row } = field
+    if (row.direct === true && row.kind !== undefined) {
+      properties[row.kind] = several(definitions.refer(row.fields ?? {}, named, path === '' ? row.kind : `${path}.${row.kind}`))
     }
-    if (field.row.required === true && field.row.shape === 'value') needed.push(name)
+    for (const alias of [...row.aliases ?? [], ...row.within ?? []]) properties[alias] = { description: `Another spelling of ${name}.`, deprecated: true }
+    if (row.required === true && row.shape === 'value') needed.push(name)
   }
-  return { type: 'object', properties, additionalProperties: false, ...(needed.length > 0 ? { required: needed } : {}) }
+  return { type: 'object', properties, additionalProperties: loose, ...(needed.length > 0 && !loose ? { required: needed } : {}) }
 }
 
-function described (field: Field<unknown>, places: Places): JsonObject {
+function described (field: Field<unknown>, path: string, definitions: Definitions): JsonObject {
   const { row } = field
   return {
     description: row.notBuilt === true ? `${row.doc} (Not in effect yet.)` : row.doc,
-    ...shapeSchema(field, places),
+    ...shapeSchema(row, path, definitions),
     ...(row.default === undefined || row.default === '' ? {} : { default: row.default.startsWith('#') ? row.default === '#true' : row.default }),
   }
 }
 
-function shapeSchema ({ row }: Field<unknown>, places: Places): JsonObject {
+function shapeSchema (row: Row, path: string, definitions: Definitions): JsonObject {
   const value = row.type?.json ?? {}
-  const fields = row.fields ?? {}
   switch (row.shape) {
     case 'value': return value
     case 'list': return { anyOf: [value, { type: 'array', items: value }] }
     case 'map': return { type: 'object', additionalProperties: value }
     case 'json': return { type: 'object' }
     case 'anything': return {}
-    case 'block': return orArguments(row.args, fields, places)
-    case 'blocks': return row.kind === undefined ? several(orArguments(row.args, fields, places)) : namedSchema(row.kind, row, places)
+    case 'block': return orArguments(row, path, definitions)
+    case 'blocks': return row.kind === undefined ? several(orArguments(row, path, definitions)) : namedSchema(row.kind, row, path, definitions)
   }
 }
 
-function namedSchema (kind: string, row: Field<unknown>['row'], places: Places): JsonObject {
-  const all = Object.values(row.variants?.of ?? {})
-  const common = row.fields ?? {}
-  const each = all.map(fields => tagged(objectSchema({ ...common, ...fields }, places, true), row.variants?.tag ?? 'type'))
-  const others = row.variants?.notBuilt.length === 0 ? [] : [{ type: 'object' }]
-  const one = all.length === 0 ? objectSchema(common, places, true) : { anyOf: [...each, ...others] }
+function namedSchema (kind: string, row: Row, path: string, definitions: Definitions): JsonObject {
+  const { variants, fields: common = {} } = row
+  const shared = Object.keys(common).length > 0
+  const one = variants === undefined
+    ? definitions.refer(common, named, `${path}.${kind}`)
+    : { anyOf: Object.entries(variants.of).map(([word, own]) => definitions.refer(shared ? { ...common, ...own } : own, { ...named, tag: variants.tag }, `${path}.${kind}.${word}`)) }
   return { type: 'object', properties: { [kind]: several(one) }, additionalProperties: false }
-}
-
-function tagged (schema: JsonObject, tag: string): JsonObject {
-  // `properties` was made by objectSchema, just before.
-  return { ...schema, properties: { [tag]: { type: 'string' }, ...schema.properties as JsonObject } }
 }
 
 function several (schema: JsonObject): JsonObject {
@@ -83,9 +119,8 @@ function several (schema: JsonObject): JsonObject {
 }
 
 /** A block whose first settings may be written right after its name also comes as a plain value. */
-function orArguments (args: readonly string[] | undefined, fields: Fields, places: Places): JsonObject {
-  const object = objectSchema(fields, places)
-  if (args === undefined) return object
+function orArguments ({ args, fields = {} }: Row, path: string, definitions: Definitions): JsonObject {
+  if (args === undefined) return definitions.refer(fields, strict, path)
   const [first] = args.map(key => fields[key]?.row.type?.json ?? {})
-  return { anyOf: [first ?? {}, { type: 'array' }, { ...object, additionalProperties: true, required: [] }] }
+  return { anyOf: [first ?? {}, { type: 'array' }, definitions.refer(fields, { ...strict, loose: true }, path)] }
 }
