@@ -4,44 +4,8 @@ import type { OlderForm, OlderForms } from '../schema/field.ts'
 import { optional, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
-import type { ValueType } from '../schema/value.ts'
-import { unfit } from '../schema/value.ts'
 import { bool, integer, text, words } from '../schema/values.ts'
-import { token } from './types.ts'
-
-/** What requests are counted by: each combination of these has a count of its own. */
-export interface RateKeyPart {
-  readonly kind: 'client-ip' | 'path' | 'route' | 'header' | 'cookie' | 'query' | 'jwt' | 'attribute'
-  /** Of the header field, cookie, parameter, claim or attribute. */
-  readonly name: string | undefined
-}
-
-const plainParts: Readonly<Record<string, readonly RateKeyPart['kind'][]>> = {
-  'client-ip': ['client-ip'], ip: ['client-ip'], path: ['path'], route: ['route'], 'client-ip-and-path': ['client-ip', 'path'],
-}
-
-const namedKinds = ['header', 'cookie', 'query', 'jwt', 'attribute'] as const
-
-export const rateKey: ValueType<readonly RateKeyPart[]> = {
-  name: 'key',
-  expected: 'client-ip, path, route, or header:, cookie:, query:, jwt: or attribute: with a name; several with "+" between them',
-  example: '"client-ip", "header:X-Api-Key", "route+client-ip"',
-  json: { type: 'string' },
-  parse (raw, context) {
-    if (typeof raw !== 'string') return unfit
-    const parts: RateKeyPart[] = []
-    for (const written of raw.split('+').map(part => part.trim())) {
-      const plain = plainParts[written.toLowerCase().replaceAll('_', '-')]
-      const [, word, name = ''] = /^([A-Za-z]+):(.*)$/.exec(written) ?? []
-      const kind = namedKinds.find(one => one === word?.toLowerCase())
-      if (plain !== undefined) parts.push(...plain.map(one => ({ kind: one, name: undefined })))
-      else if (kind !== undefined && 'value' in token.parse(name, context)) parts.push({ kind, name })
-      else if (kind !== undefined) return { wrong: name === '' ? `after "${kind}:" a name is missing` : `the name after "${kind}:" has characters that no name has` }
-      else return unfit
-    }
-    return { value: parts }
-  },
-}
+import { rateKey } from './rate-key.ts'
 
 const storeFields = {
   type: setting(words(['local', 'redis', 'memcached'], { also: { local: ['memory'], memcached: ['memcache'] } }), 'local', 'Where counts are kept: in this process, or where several proxies share them.'),

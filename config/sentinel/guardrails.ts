@@ -2,14 +2,14 @@ import { optionalBlock } from '../schema/blocks.ts'
 import { list, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import { bool, integer, oneOf, ref, text, textLike } from '../schema/values.ts'
-import { failureWord } from './route-types.ts'
+import { failureMode } from './failure-mode.ts'
 
 const wait = durationWithin('1ms')
 
 const common = {
   enabled: setting(bool, false, 'Whether the agent is asked.'),
   agent: required(ref('agent'), 'Who looks at the texts.'),
-  failureMode: setting(failureWord, 'closed', 'What a missing decision means: closed = refuse, open = go on.'),
+  failureMode: setting(failureMode, 'closed', 'What a missing decision means: closed = refuse, open = go on.'),
 }
 
 const promptInjection = optionalBlock({

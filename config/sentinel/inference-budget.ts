@@ -5,7 +5,8 @@ import { list, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { ValueType } from '../schema/value.ts'
 import { bool, numberBetween, textLike, words } from '../schema/values.ts'
-import { cost, countedBy, keyInTwo, many } from './route-types.ts'
+import { keyInTwo, rateKey } from './rate-key.ts'
+import { cost, many } from './route-types.ts'
 
 const periods = words(['hourly', 'daily', 'monthly'], { also: { hourly: ['hour'], daily: ['day'], monthly: ['month'] } })
 const span = durationWithin('1s')
@@ -40,7 +41,7 @@ export const budget = optionalBlock({
   hourlyLimit: optional(many, 'Tokens of an hour, where several periods are counted.'),
   dailyLimit: optional(many, 'Tokens of a day.'),
   monthlyLimit: optional(many, 'Tokens of a month.'),
-  key: optional(countedBy, 'Who has a budget of their own; without it there is one for all.'),
+  key: optional(rateKey, 'Who has a budget of their own; without it there is one for all.'),
   alertThresholds: list(share, [0.8, 0.9, 0.95], 'Parts of the budget that are told of when they are used up.', { aliases: ['alert-threshold'] }),
   enforce: setting(bool, true, 'Refuse with 429 when nothing is left; otherwise only tell.'),
   rollover: setting(bool, false, 'Keep what is left for the next period.'),

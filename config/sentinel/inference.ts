@@ -4,7 +4,8 @@ import { durationWithin } from '../schema/quantities.ts'
 import { bool, oneOf, ref, textLike, words } from '../schema/values.ts'
 import { guardrails } from './guardrails.ts'
 import { budget, costAttribution } from './inference-budget.ts'
-import { countedBy, keyInTwo, many, priority, provider } from './route-types.ts'
+import { keyInTwo, rateKey } from './rate-key.ts'
+import { many, priority, provider } from './route-types.ts'
 import { token } from './types.ts'
 
 const estimation = words(['chars', 'words', 'tiktoken'], { also: { chars: ['characters'] } })
@@ -14,7 +15,7 @@ const rateLimit = optionalBlock({
   requestsPerMinute: optional(many, 'Requests of a minute.'),
   burstTokens: setting(many, 10_000, 'Tokens that may be used at once.'),
   estimationMethod: setting(estimation, 'chars', 'How the tokens of a question are guessed before they are known.'),
-  key: optional(countedBy, 'Whose tokens are counted together; the whole route\'s without it.'),
+  key: optional(rateKey, 'Whose tokens are counted together; the whole route\'s without it.'),
 }, 'Tokens in a time; more get 429.', {
   older: { key: keyInTwo },
   example: `rate-limit {

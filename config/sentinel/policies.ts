@@ -4,8 +4,10 @@ import type { OlderForm } from '../schema/field.ts'
 import { list, notBuilt, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin, size } from '../schema/quantities.ts'
 import { bool, existingFile, ref, textLike, words } from '../schema/values.ts'
+import { failureMode } from './failure-mode.ts'
 import { requestHeaders, responseHeaders } from './header-edits.ts'
-import { countedBy, failureWord, keyInTwo, many } from './route-types.ts'
+import { keyInTwo, rateKey } from './rate-key.ts'
+import { many } from './route-types.ts'
 import { token, urlPath } from './types.ts'
 
 const wait = durationWithin('1ms')
@@ -13,7 +15,7 @@ const wait = durationWithin('1ms')
 const rateLimitFields = {
   requestsPerSecond: required(many, 'Requests of a second.', { aliases: ['max-rps', 'rps'] }),
   burst: setting(many, 10, 'Requests that may come at once beyond that.'),
-  key: setting(countedBy, 'client-ip', 'Whose requests are counted together.'),
+  key: setting(rateKey, 'client-ip', 'Whose requests are counted together.'),
   backend: setting(words(['local', 'redis', 'memcached'], { also: { redis: ['distributed'], memcached: ['memcache'] } }), 'local', 'Where the counts are kept.'),
 }
 
@@ -35,7 +37,7 @@ const quiet = { quiet: true }
 const fields = {
   timeout: notBuilt(optional(wait, 'Time for the whole request.', { aliases: ['timeout-secs', 'timeout-ms'] })),
   maxBodySize: optional(size, 'Largest request body; the limit of `limits` without it. 0 = no limit.', { aliases: ['max-body-size-bytes'] }),
-  failureMode: notBuilt(optional(failureWord, 'What a failing agent means on this route, in place of the agents\' own.', { aliases: ['fail-mode'] })),
+  failureMode: notBuilt(optional(failureMode, 'What a failing agent means on this route, in place of the agents\' own.', { aliases: ['fail-mode'] })),
   bufferRequests: notBuilt(setting(bool, false, 'Take in the whole request before it goes on.')),
   bufferResponses: notBuilt(setting(bool, false, 'Take in the whole answer before it goes on.')),
   requestHeaders: notBuilt(requestHeaders),

@@ -1,12 +1,10 @@
 /** Kinds of values that several blocks of a route use. */
 import { nearest } from '../kdl/nearest.ts'
 import type { KdlNode } from '../kdl/nodes.ts'
-import type { OlderForm } from '../schema/field.ts'
 import { sizeWithin } from '../schema/quantities.ts'
 import type { ValueType } from '../schema/value.ts'
 import { unfit } from '../schema/value.ts'
 import { bool, integer, number, words } from '../schema/values.ts'
-import { token } from './types.ts'
 
 const priorities: Readonly<Record<string, number>> = { critical: 1000, high: 100, normal: 50, low: 10 }
 
@@ -28,37 +26,6 @@ export const priority: ValueType<number> = {
     const near = nearest(word, Object.keys(priorities))
     return near === undefined ? result : { wrong: '', hint: `did you mean "${near}"?` }
   },
-}
-
-/** Whose requests are counted together. */
-export type CountedBy =
-  | { readonly by: 'client-ip' | 'path' | 'route' | 'client-ip-and-path' }
-  | { readonly by: 'header', readonly name: string }
-
-const counted = ['client-ip', 'path', 'route', 'client-ip-and-path'] as const
-const countedWord = words(counted, { also: { 'client-ip': ['ip', 'client'] } })
-
-export const countedBy: ValueType<CountedBy> = {
-  name: 'key',
-  expected: `one of ${counted.join(', ')}, or header:Name`,
-  example: '"client-ip", "header:X-Api-Key"',
-  words: [...counted, 'header:Name'],
-  json: { type: 'string' },
-  parse (raw, context) {
-    if (typeof raw === 'string' && /^header:/i.test(raw)) {
-      const name = token.parse(raw.slice('header:'.length), context)
-      return 'wrong' in name ? { wrong: 'there is no name of a header field after header:' } : { value: { by: 'header', name: name.value } }
-    }
-    const word = countedWord.parse(raw, context)
-    return 'wrong' in word ? word : { value: { by: word.value } }
-  },
-}
-
-/** `key "header" "Authorization"`: the name stands in a value of its own. */
-export const keyInTwo: OlderForm = {
-  doc: 'write key "header:Name"',
-  when: ({ args }) => args.length === 2 && args[0]?.value === 'header' && typeof args[1]?.value === 'string',
-  into: node => [{ ...node, args: node.args.slice(1).map(arg => ({ ...arg, value: `header:${String(arg.value)}` })) }],
 }
 
 /** A share in percent; with quotes, or with the sign, too. */
@@ -92,8 +59,6 @@ export const someBytes = sizeWithin('1')
 export const many = integer(1, 1_000_000_000)
 
 export const provider = words(['openai', 'anthropic', 'generic'], { also: { openai: ['open-ai'] } })
-
-export const failureWord = words(['closed', 'open'], { also: { closed: ['fail-closed'], open: ['fail-open'] } })
 
 /** A switch of which only one position is built. */
 export function switchFixedTo (fixed: boolean, why: string): ValueType<boolean> {

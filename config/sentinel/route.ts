@@ -6,6 +6,7 @@ import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import { bool, integer, oneOf, ref, text } from '../schema/values.ts'
 import { apiSchema } from './api-schema.ts'
+import { circuitBreaker } from './circuit-breaker.ts'
 import { errorPages, respond } from './error-pages.ts'
 import { fallback } from './fallback.ts'
 import { inference } from './inference.ts'
@@ -60,14 +61,7 @@ const fields = {
   websocketInspection: notBuilt(setting(bool, false, 'Let agents see WebSocket frames.')),
   wafEnabled: notBuilt(setting(bool, false, 'Ask the firewall on this route.')),
   errorPages: notBuilt(errorPages),
-  circuitBreaker: notBuilt(optionalBlock({
-    failureThreshold: setting(integer(1, 1_000_000), 5, 'Failures in a row after which a target is left alone.'),
-    successThreshold: setting(integer(1, 1_000_000), 2, 'Successes after which it is trusted again.'),
-    timeout: setting(durationWithin('1ms'), '30s', 'How long it is left alone.', { aliases: ['timeout-seconds', 'timeout-secs', 'timeout-ms'] }),
-    halfOpenMaxRequests: setting(integer(1, 1_000_000), 1, 'Requests that try it out.'),
-  }, 'Leave failing targets alone for a while. It belongs to the upstream, where it counts for all routes.', {
-    example: 'circuit-breaker { failure-threshold 10; timeout "60s" }',
-  })),
+  circuitBreaker: notBuilt(circuitBreaker),
   wasmAgents: notBuilt(list(text, [], 'Agents that run inside of the proxy.')),
   stripPrefix: notBuilt(optional(urlPath, 'Beginning of the path that the upstream does not get.')),
 }
