@@ -36,7 +36,7 @@ export const listenerFields = {
   tls,
   namespace: optional(ref('namespace'), 'Serve the routes of this namespace only.'),
   maxConcurrentStreams: notBuilt(setting(integer(1, 1_000_000), 100, 'Streams that one HTTP/2 connection may have open.')),
-  defaultRoute: notBuilt(optional(ref('route'), 'Route for requests that no other route matches.')),
+  defaultRoute: optional(ref('route'), 'Route for requests that no route takes by its conditions; without it they get 404.'),
   redirectHttps: setting(bool, false, 'Send clients to the same address under https; those for whom a trusted proxy spoke https already are served.', { aliases: ['redirect-to-https', 'https-redirect'] }),
 }
 

@@ -39,7 +39,7 @@ export const rateKey: ValueType<readonly RateKeyPart[]> = {
 }
 
 function guess (written: string): Mismatch {
-  const near = nearest(written, [...Object.keys(plainParts), ...namedKinds])
+  const near = nearest(written, ['client-ip', 'path', 'route', ...namedKinds])
   return near === undefined ? unfit : { wrong: '', hint: `did you mean "${near}${namedKinds.some(kind => kind === near) ? ':Name' : ''}"?` }
 }
 

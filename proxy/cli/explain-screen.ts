@@ -13,6 +13,7 @@ export function explainScreen (facts: Explanation, cwd: string, colour: boolean)
     ['request', requestLines(facts, paint)],
     ['comes in', [`${paint.bold(listener.id)}  ${listener.protocol}://${listener.address}${listener.note === null ? '' : paint.dim(`  (${listener.note})`)}`]],
     ['routes', triedLines(facts, cwd, paint)],
+    ['default', route?.byDefault === true ? [`${paint.good('✓')}  ${route.id}  ${paint.dim(`${placeText(route.place, cwd)}  the default route of listener '${listener.id}'`)}`] : []],
     ['answer', refused === null ? [] : [`${paint.bad(String(refused.status))}  ${refused.why}`]],
   ]
   if (route !== null) {

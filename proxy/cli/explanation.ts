@@ -1,5 +1,6 @@
-import type { RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
-import { filterSettings, maxBodyBytes, routerEntries, stepsOf } from '../lifecycle/route-plan.ts'
+import type { ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import { httpsPort, location, statusFor } from '../lifecycle/redirect-https.ts'
+import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from '../lifecycle/route-plan.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Finding } from '../routing/finding.ts'
 import { compileRouter } from '../routing/router.ts'
@@ -28,7 +29,8 @@ export interface Explanation {
   readonly refused: { readonly status: number, readonly why: string } | null
   /** In matching order, up to the one that was found. */
   readonly tried: ReadonlyArray<{ readonly route: string, readonly place: Place, readonly failed: Finding | null }>
-  readonly route: { readonly id: string, readonly priority: number, readonly place: Place } | null
+  /** `byDefault`: no route takes it by its conditions, and it is the listener's default route. */
+  readonly route: { readonly id: string, readonly priority: number, readonly place: Place, readonly byDefault: boolean } | null
   readonly chain: readonly ChainStep[]
   /** Filters of the route that do nothing in this version. */
   readonly idleFilters: readonly string[]
@@ -75,23 +77,37 @@ export function explanationOf (asked: Asked, config: SentinelConfig): Explanatio
     return { ...nothing, request: null, listener: where, tried: [], refused: { status: exchange.status, why: exchange.detail } }
   }
   const { request } = exchange
+  const elsewhere = receivedElsewhere(listener, exchange, config)
+  if (elsewhere !== undefined) return { ...nothing, request: seenOf(exchange), listener: where, tried: [], refused: elsewhere }
   const router = compileRouter(routerEntries(config, (route) => route))
   const tried = router.explain(request).map(({ value, failed }) => ({ route: value.id, place: placeOf(value), failed: failed ?? null }))
-  const route = router.match(request)
-  const seen = {
-    method: request.method, host: request.authority, rawPath: request.rawPath, path: request.path, upstreamPath: request.upstreamPath, query: request.query,
-    clientIp: exchange.clientIp,
-  }
+  const matched = router.match(request)
+  const route = matched ?? defaultRouteOf(listener, config.routes)
+  const seen = seenOf(exchange)
   if (route === undefined) return { ...nothing, request: seen, listener: where, tried, refused: { status: 404, why: whyNone(tried.length) } }
   return {
     request: seen, listener: where, tried, refused: null,
-    route: { id: route.id, priority: route.priority, place: placeOf(route) },
+    route: { id: route.id, priority: route.priority, place: placeOf(route), byDefault: matched === undefined },
     chain: chainOf(route, config),
     idleFilters: route.filters.filter((id) => config.filters.some((filter) => filter.id === id && filter.type !== 'agent')),
     limits: limitsOf(route, read, config),
     upstream: upstreamOf(route, config),
     otherUpstreams: route.otherUpstreams,
     headers: headerChanges(read.sent, exchange),
+  }
+}
+
+function seenOf ({ request, clientIp }: Exchange): NonNullable<Explanation['request']> {
+  const { method, authority, rawPath, path, upstreamPath, query } = request
+  return { method, host: authority, rawPath, path, upstreamPath, query, clientIp }
+}
+
+/** The answer of a listener that does not ask the routes. */
+function receivedElsewhere (listener: ListenerConfig, x: Exchange, { listeners }: SentinelConfig): Explanation['refused'] | undefined {
+  switch (receptionOf(listener, x)) {
+    case 'routes': return undefined
+    case 'nothing': return { status: 404, why: `the listener serves the namespace '${listener.namespace ?? ''}' only, which is not in effect yet` }
+    case 'redirect': return { status: statusFor(x.request.method), why: `redirect-https sends it to ${location(x, httpsPort(listeners))}` }
   }
 }
 

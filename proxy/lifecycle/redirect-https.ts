@@ -25,16 +25,17 @@ export function redirectRoute (port: number): Route {
 }
 
 /** The client spoke https to a trusted proxy in front: a redirect would send it around for ever. */
-export function cameByHttps ({ request }: Exchange): boolean {
+export function cameByHttps ({ request }: Pick<Exchange, 'request'>): boolean {
   return request.headers.get('x-forwarded-proto') === 'https'
 }
 
 /** 301 makes old clients repeat a POST as a GET. */
-function statusFor (method: string): number {
+export function statusFor (method: string): number {
   return method === 'GET' || method === 'HEAD' ? 301 : 308
 }
 
-function location ({ request: { headers, rawPath, query } }: Exchange, port: number): string {
+/** Throws a `Fault` when the request names no host. */
+export function location ({ request: { headers, rawPath, query } }: Pick<Exchange, 'request'>, port: number): string {
   // Rebuilt by the pipeline: what the client asked for, as far as the proxies in front can be believed.
   const host = headers.get('x-forwarded-host')?.replace(/:\d+$/, '')
   if (host === undefined || host === '') throw new Fault('BAD_REQUEST', 'no host to redirect to')

@@ -1,10 +1,23 @@
-import type { AgentConfig, AgentFilterConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, AgentFilterConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { Exchange } from '../pipeline/exchange.ts'
 import type { RouterEntry } from '../routing/router.ts'
+import { cameByHttps } from './redirect-https.ts'
 
 /** The routes as the router takes them: the one place where the proxy and `sentinel explain` get them from. */
 export function routerEntries<T> (config: SentinelConfig, valueOf: (route: RouteConfig) => T): Array<RouterEntry<T>> {
   return config.routes.filter(({ enabled }) => enabled)
     .map((route) => ({ matches: route.matches, priority: route.priority, value: valueOf(route) }))
+}
+
+/** What a listener does with a request: asks its routes, answers 404 because it serves a namespace (not built yet), or sends it to https. */
+export function receptionOf ({ namespace, redirectHttps }: Pick<ListenerConfig, 'namespace' | 'redirectHttps'>, x: Pick<Exchange, 'request'>): 'routes' | 'nothing' | 'redirect' {
+  if (redirectHttps && !cameByHttps(x)) return 'redirect'
+  return namespace === undefined ? 'routes' : 'nothing'
+}
+
+/** The one that a listener gives requests to that no route takes. */
+export function defaultRouteOf ({ defaultRoute }: Pick<ListenerConfig, 'defaultRoute'>, routes: readonly RouteConfig[]): RouteConfig | undefined {
+  return defaultRoute === undefined ? undefined : routes.find(({ id, enabled }) => enabled && id === defaultRoute)
 }
 
 export interface Step {

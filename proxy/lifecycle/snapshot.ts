@@ -12,8 +12,8 @@ import { createUpstream, type Upstream, type UpstreamSettings } from '../upstrea
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { boundSettings } from './needs-restart.ts'
-import { cameByHttps, httpsPort, redirectRoute } from './redirect-https.ts'
-import { filterSettings, maxBodyBytes, routerEntries, stepsOf } from './route-plan.ts'
+import { httpsPort, redirectRoute } from './redirect-https.ts'
+import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from './route-plan.ts'
 
 /** What a snapshot takes from the process around it. */
 export interface Surroundings {
@@ -47,13 +47,15 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       held.push(() => lease.release())
       return [upstream.id, lease.value] as const
     }))
-    const router = compileRouter(routerEntries(config, (route) => compileRoute(route, config, responders, around)))
+    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, around))
+    const router = compileRouter(entries)
+    const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
     const guardedHeaders = guardedBy(config.agents, around.agents)
     const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
       isTrusted: listener.trustedProxies.length === 0 ? () => false : ipMatcher(listener.trustedProxies),
       guardedHeaders,
-      match: matchOf(listener, router, httpsPort(config.listeners)),
+      match: matchOf(listener, router, named.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners)),
       admit: () => around.admit(config.limits.maxInFlightRequests) && users.enter(),
       release: () => {
         users.leave()
@@ -73,12 +75,15 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
   }
 }
 
-function matchOf ({ namespace, redirectHttps }: ListenerConfig, router: Pick<Router<Route>, 'match'>, port: number): Site['match'] {
-  // Routes of a namespace are not built, and those of the file itself are not what such a listener is for.
-  const served: Site['match'] = namespace === undefined ? (x) => router.match(x.request) : () => undefined
-  if (!redirectHttps) return served
+function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>, otherwise: Route | undefined, port: number): Site['match'] {
+  const routes: Site['match'] = (x) => router.match(x.request) ?? otherwise
+  // What every request would ask again is decided once.
+  if (listener.namespace === undefined && !listener.redirectHttps) return routes
   const redirect = redirectRoute(port)
-  return (x) => cameByHttps(x) ? served(x) : redirect
+  return (x) => {
+    const reception = receptionOf(listener, x)
+    return reception === 'routes' ? routes(x) : reception === 'redirect' ? redirect : undefined
+  }
 }
 
 /** How many exchanges use a snapshot, so that what it holds is not taken from under them. */
