@@ -1,3 +1,4 @@
+import { dirname, relative } from 'node:path'
 import type { Proxy } from '../lifecycle/proxy.ts'
 import type { Command, Shell } from './command.ts'
 import { configFile, configOption } from './config-file.ts'
@@ -31,7 +32,7 @@ export const run: Command = {
     try {
       const stopped = stopSignal(proxy)
       await proxy.start(config)
-      if (options['quiet'] !== true) await sayStarted(shell, proxy, problems)
+      if (options['quiet'] !== true) await sayStarted(shell, proxy, file, problems)
       const listeners = proxy.status().listeners.map(({ id, address }) => ({ id, address }))
       log.info('serving', { event: 'ready', listeners, metrics: proxy.metricsAddress ?? null, pid: process.pid })
       const signal = await stopped
@@ -52,12 +53,13 @@ export const run: Command = {
 interface Note {
   readonly code: string
   readonly message: string
-  readonly position: { readonly line: number }
+  readonly position: { readonly file: string, readonly line: number }
 }
 
-async function sayStarted (shell: Shell, proxy: Proxy, problems: readonly Note[]): Promise<void> {
+async function sayStarted (shell: Shell, proxy: Proxy, main: string, problems: readonly Note[]): Promise<void> {
   const { startScreen } = await import('../lifecycle/start-screen.ts')
-  const notes = problems.filter(({ code }) => code !== 'CONFIG_OTHER_SPELLING').map(({ message, position }) => `line ${position.line}: ${message}`)
+  const notes = problems.filter(({ code }) => code !== 'CONFIG_OTHER_SPELLING')
+    .map(({ message, position: { file, line } }) => `${file === main ? 'line ' : `${relative(dirname(main), file)}:`}${line}: ${message}`)
   shell.out(startScreen(proxy.status(), { pid: process.pid, metrics: proxy.metricsAddress, notes }))
 }
 
