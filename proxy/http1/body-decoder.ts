@@ -45,6 +45,9 @@ const mostExtensions = 16 * 1024
 /** RFC 9112 section 7.1.1, without the white space that nobody sends. */
 const extensionForm = /^(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"(?:[\t !#-[\]-~]|\\[\t -~])*"))?)+$/
 
+/** Chunks below this many octets are copied. */
+const smallChunk = 64
+
 const state = { size: 0, extension: 1, sizeLf: 2, data: 3, dataCr: 4, dataLf: 5, trailer: 6, done: 7 } as const
 
 /** Behind the body these can only be an attempt to have somebody read the connection in another way. */
@@ -76,10 +79,21 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 
   decode (bytes: Buffer, at: number, out: Buffer[]): number | Malformed {
+    // Small chunks in a row become one piece: an object for each octet would cost a hundred times the octet.
+    let small: Buffer | undefined
+    let used = 0
     while (at < bytes.length && this.#state !== state.done) {
       if (this.#state === state.data) {
         const end = Math.min(bytes.length, at + this.#left)
-        out.push(bytes.subarray(at, end))
+        if (end - at < smallChunk) {
+          small ??= Buffer.allocUnsafe(bytes.length - at)
+          for (let from = at; from < end; from++) small[used++] = bytes[from]!
+        } else {
+          if (used > 0) out.push(small!.subarray(0, used))
+          small = undefined
+          used = 0
+          out.push(bytes.subarray(at, end))
+        }
         this.#left -= end - at
         at = end
         if (this.#left === 0) this.#state = state.dataCr
@@ -93,6 +107,7 @@ export class ChunkedDecoder implements BodyDecoder {
         at++
       }
     }
+    if (used > 0) out.push(small!.subarray(0, used))
     return at
   }
 
@@ -151,7 +166,7 @@ export class ChunkedDecoder implements BodyDecoder {
     const end = text.startsWith('\r\n') ? 2 : endOfFields(text, Math.max(0, before.length - 3))
     if (end === -1) {
       if (text.length > this.#limits.maxTrailerBytes) return new Malformed('a trailer section that is too large', true)
-      const early = earlyFault(text)
+      const early = earlyFault(text, Math.max(0, before.length - 1))
       if (early !== undefined) return new Malformed(early)
       this.#trailer = text
       return bytes.length
@@ -173,10 +188,9 @@ function endOfFields (text: string, from: number): number {
   return at === -1 ? -1 : at + 4
 }
 
-/** What can be said of lines that are not complete: a peer that ends them wrongly would wait for an answer otherwise. */
-export function earlyFault (text: string): string | undefined {
-  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) if (text.charCodeAt(at - 1) !== cr) return 'a bare LF'
-  const bare = text.indexOf('\r')
-  for (let at = bare; at >= 0; at = text.indexOf('\r', at + 1)) if (at + 1 < text.length && text.charCodeAt(at + 1) !== lf) return 'a bare CR'
+/** What can be said of lines that are not complete, from `from` on: a peer that ends them wrongly would wait for an answer otherwise. */
+export function earlyFault (text: string, from: number): string | undefined {
+  for (let at = text.indexOf('\n', from); at >= 0; at = text.indexOf('\n', at + 1)) if (text.charCodeAt(at - 1) !== cr) return 'a bare LF'
+  for (let at = text.indexOf('\r', from); at >= 0; at = text.indexOf('\r', at + 1)) if (at + 1 < text.length && text.charCodeAt(at + 1) !== lf) return 'a bare CR'
   return undefined
 }

@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { ChunkedDecoder, earlyFault, LengthDecoder } from '../http1/body-decoder.ts'
-import { isTokenCode } from '../http1/characters.ts'
-import { cr, lf, Malformed, readFields } from '../http1/fields.ts'
+import { ChunkedDecoder, LengthDecoder } from '../http1/body-decoder.ts'
+import { Malformed, readFields } from '../http1/fields.ts'
 import type { RequestLine } from '../http1/request-line.ts'
 import { readRequestLine } from '../http1/request-line.ts'
 import { EndSignal } from '../pipeline/end-signal.ts'
 import type { Peer } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { ListenerSettings } from './listener.ts'
+import { Received } from './received.ts'
 import { closeSlowly, refusalBytes } from './refusal.ts'
 import { RequestBody } from './request-body.ts'
 import { readRequestHead, type Accepted, type Rejected } from './request-head.ts'
@@ -37,8 +37,8 @@ const lingerBytes = 1024 * 1024
 /** Bytes of pipelined requests that are held while one is served; the rest stays in the socket. */
 const maxPipelinedBytes = 64 * 1024
 
-const headEnd = '\r\n\r\n'
-const nothing: Buffer = Buffer.alloc(0)
+/** Trailer fields are few: a large limit for heads is not meant for them. */
+const maxTrailerBytes = 64 * 1024
 
 /** One connection of a client: one exchange at a time, the bytes behind it untouched until its turn. */
 export class Connection {
@@ -50,18 +50,21 @@ export class Connection {
   deadline: number
   readonly #settings: ListenerSettings
   readonly #hooks: ConnectionHooks
-  /** Received, and not part of a request yet. */
-  #rest = nothing
-  /** So much of `#rest` was looked through for the end of a head. */
-  #searched = 0
+  readonly #rest: Received
+  /** The rest of the body of a request that was answered already, on its way to nobody. */
+  #draining: RequestBody | undefined = undefined
   #served = 0
   #stopped = false
+  /** Nothing that still arrives counts: the connection is ending, or its framing is lost. */
+  #deaf = false
+  #ending = false
   #peer: Peer | undefined = undefined
 
   constructor (socket: Socket, settings: ListenerSettings, hooks: ConnectionHooks) {
     this.socket = socket
     this.#settings = settings
     this.#hooks = hooks
+    this.#rest = new Received(settings.maxHeaderBytes)
     this.deadline = performance.now() + settings.requestTimeoutMs
     socket.setNoDelay(true)
     socket.on('data', (bytes: Buffer) => this.#receive(bytes))
@@ -93,49 +96,44 @@ export class Connection {
 
   /** Ends the connection, so that the client gets to read what was sent. */
   close (): void {
+    if (this.#ending) return
+    this.#ending = true
     this.closing = true
+    this.#deaf = true
     this.deadline = Infinity
-    this.#rest = nothing
+    this.#rest.takeAll()
     closeSlowly(this.socket, lingerMs)
   }
 
   /** The answer to the open exchange is complete, or cut. The next request may follow. */
   finished ({ writer, body }: OpenExchange): void {
     this.open = undefined
-    if (this.socket.destroyed) return
-    if (writer.last) {
-      this.closing = true
-      if (body === undefined || body.arrived) return this.close()
-      this.socket.end()
-      return body.discard({ bytes: lingerBytes, ms: lingerMs }, () => this.socket.destroy())
-    }
-    if (body !== undefined && !body.arrived) {
-      // What is left is small: it is read away, and the next request found behind it.
-      this.#draining = body
-      return body.discard({ bytes: lingerBytes, ms: lingerMs }, (complete) => {
-        this.#draining = undefined
-        if (!complete) this.socket.destroy()
-        else this.#await()
-      })
-    }
     body?.cancel()
-    this.#await()
+    if (this.socket.destroyed) return
+    if (writer.last || this.closing) return this.close()
+    if (body === undefined || body.arrived) return this.#await()
+    // What is left is small: it is read away, and the next request found behind it.
+    this.#draining = body
+    body.discard({ bytes: lingerBytes, ms: lingerMs }, (complete) => {
+      this.#draining = undefined
+      if (!complete) this.socket.destroy()
+      else if (!this.closing) this.#await()
+    })
   }
 
-  #draining: RequestBody | undefined = undefined
-
-  /** Waits for the next request; what has been received of it is read now. */
+  /** Waits for the next request, or goes on with what has been received of it. */
   #await (): void {
     this.deadline = performance.now() + this.#settings.keepaliveTimeoutMs
     this.#flow(true)
-    if (this.#rest.length > 0) this.#advance()
+    // Not at once: hundreds of pipelined requests that are answered without waiting would let no other connection get its turn.
+    if (this.#rest.length > 0) setImmediate(() => this.#advance())
   }
 
   #receive (bytes: Buffer): void {
-    if (this.closing && this.open === undefined && this.#draining === undefined) return
+    if (this.#deaf) return
     const body = this.open?.body ?? this.#draining
     if (body !== undefined && !body.arrived) return this.#pushBody(body, bytes)
-    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    this.#rest.add(bytes)
     if (this.open === undefined) this.#advance()
     else if (this.#rest.length > maxPipelinedBytes) this.#flow(false)
   }
@@ -143,10 +141,10 @@ export class Connection {
   #pushBody (body: RequestBody, bytes: Buffer): void {
     const end = body.push(bytes)
     if (end instanceof Malformed) {
-      const fault = new Fault('BAD_REQUEST', end.detail)
       this.closing = true
+      this.#deaf = true
       if (this.#draining === body) return void this.socket.destroy()
-      return body.fail(fault)
+      return body.fail(new Fault(end.tooLarge ? 'HEAD_TOO_LARGE' : 'BAD_REQUEST', end.detail))
     }
     if (end < bytes.length) this.#receive(bytes.subarray(end))
   }
@@ -154,30 +152,11 @@ export class Connection {
   /** Reads a head from what was received, if a whole one is there, and has it served. */
   #advance (): void {
     if (this.open !== undefined || this.closing) return
-    // One empty line in front of a request is forgiven (RFC 9112 section 2.2).
-    const start = this.#rest[0] === cr && this.#rest[1] === lf ? 2 : 0
-    if (this.#rest.length <= start) return
-    if (this.#searched === 0) this.deadline = performance.now() + this.#settings.requestTimeoutMs
-    const end = this.#rest.indexOf(headEnd, Math.max(start, this.#searched - 3), 'latin1')
-    const { maxHeaderBytes } = this.#settings
-    const length = (end === -1 ? this.#rest.length : end + headEnd.length) - start
-    if (length > maxHeaderBytes) return this.#refuse('HEAD_TOO_LARGE', `more than ${maxHeaderBytes} bytes of head`)
-    if (end === -1) {
-      this.#searched = this.#rest.length
-      const early = this.#earlyFault(start)
-      if (early !== undefined) this.#refuse('BAD_REQUEST', early)
-      return
-    }
-    const text = this.#rest.toString('latin1', start, end + headEnd.length)
-    this.#rest = end + headEnd.length === this.#rest.length ? nothing : this.#rest.subarray(end + headEnd.length)
-    this.#searched = 0
-    this.#take(text)
-  }
-
-  /** A peer that speaks something else, or ends its lines in another way, is told at once instead of being waited for. */
-  #earlyFault (start: number): string | undefined {
-    if (!isTokenCode(this.#rest[start]!)) return 'this is not HTTP'
-    return earlyFault(this.#rest.toString('latin1', start))
+    const began = this.#rest.headBegan
+    const head = this.#rest.takeHead()
+    if (typeof head === 'string') return this.#take(head)
+    if (head !== undefined) return this.#refuse(head.code, head.detail)
+    if (!began && this.#rest.headBegan) this.deadline = performance.now() + this.#settings.requestTimeoutMs
   }
 
   #take (text: string): void {
@@ -199,9 +178,9 @@ export class Connection {
     if ('head' in received && received.framing.hasBody) {
       const { length } = received.framing
       body = new RequestBody({
-        decoder: length === undefined ? new ChunkedDecoder({ maxTrailerBytes: maxHeaderBytes, maxTrailerFields: maxHeaderCount }) : new LengthDecoder(length),
+        decoder: length === undefined ? new ChunkedDecoder({ maxTrailerBytes: Math.min(maxHeaderBytes, maxTrailerBytes), maxTrailerFields: maxHeaderCount }) : new LengthDecoder(length),
         idleMs,
-        beforeFirstRead: received.expect === 'continue' ? () => this.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1') : undefined,
+        beforeFirstRead: received.expect === 'continue' ? () => this.#sayContinue() : undefined,
         flow: (reading) => this.#flow(reading),
       })
     }
@@ -215,12 +194,13 @@ export class Connection {
     })
     const open = { received, writer, body, ending: new EndSignal() }
     this.open = open
-    const rest = this.#rest
-    if (body !== undefined && rest.length > 0) {
-      this.#rest = nothing
-      this.#pushBody(body, rest)
-    }
+    if (body !== undefined && this.#rest.length > 0) this.#pushBody(body, this.#rest.takeAll())
     this.#hooks.serve(this, open)
+  }
+
+  /** Once the answer has begun, an interim one would be a part of it. */
+  #sayContinue (): void {
+    if (this.open?.writer.began === false) this.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
   }
 
   /** For requests that could not be read as far as that anybody could be asked. */
@@ -247,12 +227,12 @@ export class Connection {
     const { open } = this
     this.closing = true
     this.deadline = Infinity
-    this.#rest = nothing
+    this.#deaf = true
+    this.#rest.takeAll()
     this.#draining?.stopDiscarding()
     if (open === undefined) return
     const fault = new Fault('CLIENT_GONE')
     open.body?.fail(fault)
-    open.body?.stopDiscarding()
     open.writer.gone(fault)
     open.ending.end(fault)
   }

@@ -20,6 +20,8 @@ class Http1Listener implements Listener {
   readonly #hooks: ListenerHooks
   readonly #server: Server | TlsServer
   readonly #open = new Set<Connection>()
+  /** Connections whose TLS handshake is not done, by address and port of the client. */
+  readonly #shaking = new Map<string, Socket>()
   readonly #connectionHooks: ConnectionHooks
   #clock: NodeJS.Timeout | undefined = undefined
   #closing = false
@@ -72,6 +74,8 @@ class Http1Listener implements Listener {
   async close (deadline: AbortSignal): Promise<void> {
     this.#closing = true
     const closed = new Promise<void>((resolve) => { this.#server.close(() => resolve()) })
+    // They have asked for nothing yet.
+    for (const socket of this.#shaking.values()) socket.destroy()
     const cut = (): void => {
       for (const { socket } of this.#open) socket.destroy()
     }
@@ -95,7 +99,16 @@ class Http1Listener implements Listener {
   }
 
   #listenTo (server: Server | TlsServer): void {
-    server.on(this.#settings.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+    const { tls } = this.#settings
+    if (tls !== undefined) {
+      server.on('connection', (socket: Socket) => {
+        const client = clientOf(socket)
+        this.#shaking.set(client, socket)
+        socket.once('close', () => this.#shaking.delete(client))
+      })
+    }
+    server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+      this.#shaking.delete(clientOf(socket))
       const wrong = unwantedCertificate(socket)
       if (wrong !== undefined) {
         this.#log('BAD_REQUEST', `client certificate: ${wrong}`, socket)
@@ -160,6 +173,10 @@ class Http1Listener implements Listener {
   #log (code: FaultCode, detail: string, socket?: Socket): void {
     this.#hooks.log?.({ listener: this.id, code, detail, peer: socket?.remoteAddress ?? '' })
   }
+}
+
+function clientOf (socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`
 }
 
 /** One object for all: an exchange that is over needs no stack trace. */

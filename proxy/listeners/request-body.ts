@@ -29,6 +29,9 @@ interface Discarding {
 /** What arrived and nobody read yet may grow to this before the connection stops reading. */
 const windowBytes = 64 * 1024
 
+/** More pieces than this are joined: a client that sends single octets must not make an object of each. */
+const mostPieces = 256
+
 /** The body of a request: the connection pushes what arrives, the pipeline pulls. */
 export class RequestBody implements Body {
   readonly length: number | undefined
@@ -136,6 +139,7 @@ export class RequestBody implements Body {
         reader.resolve(chunk ?? this.#finish())
       }
     }
+    if (this.#arrived.length > mostPieces) this.#arrived = [Buffer.concat(this.#arrived)]
     if (this.#arrivedBytes > windowBytes && !this.#stopped && !this.arrived) {
       this.#stopped = true
       this.#flow(false)

@@ -150,7 +150,9 @@ export class ResponseWriter implements Client {
     return new Promise((resolve, reject) => {
       this.#reject = reject
       this.#socket.setTimeout(this.#settings.idleMs)
-      const settle = (): void => {
+      const settle = (error?: unknown): void => {
+        // A socket that was destroyed and has not said so yet calls back as well.
+        if (error instanceof Error) return reject(new Fault('CLIENT_GONE', error.message))
         this.#reject = undefined
         this.#socket.setTimeout(0)
         resolve()

@@ -17,6 +17,7 @@ export const faults = {
   METHOD_REFUSED: { status: 501, blame: 'client', retry: 'never', doc: 'This method is not served here.' },
   CLIENT_TIMEOUT: { status: 408, blame: 'client', retry: 'never', doc: 'The request did not arrive in time.' },
   BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The request body is larger than allowed.' },
+  URI_TOO_LONG: { status: 414, blame: 'client', retry: 'never', doc: 'The request line is longer than allowed.' },
   EXPECTATION_REFUSED: { status: 417, blame: 'client', retry: 'never', doc: 'The request expects something that this server does not do.' },
   HEAD_TOO_LARGE: { status: 431, blame: 'client', retry: 'never', doc: 'The request header fields are larger than allowed.' },
   CLIENT_GONE: { status: 0, blame: 'client', retry: 'never', doc: 'The client closed the connection before the answer was complete.' },

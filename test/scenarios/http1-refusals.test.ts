@@ -61,7 +61,9 @@ const vectors: ReadonlyArray<[why: string, request: string, status?: number]> = 
   ['CONNECT', 'CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n', 501],
   ['an unknown expectation', `POST / HTTP/1.1\r\n${host}Expect: the-best\r\nContent-Length: 0\r\n\r\n`, 417],
   ['a head that is too large', `GET / HTTP/1.1\r\n${host}X-A: ${'a'.repeat(9000)}\r\n\r\n`, 431],
-  ['a target that is too large', `GET /${'a'.repeat(9000)} HTTP/1.1\r\n${host}\r\n`, 431],
+  ['a request line that is too long', `GET /${'a'.repeat(9000)} HTTP/1.1\r\n${host}\r\n`, 414],
+  ['a request line that never ends', `GET /${'a'.repeat(9000)}`, 414],
+  ['a request line of as much as all of the head may have', `GET /${'a'.repeat(8192 - 16)} HTTP/1.1\r\n${host}\r\n`, 431],
   ['too many field lines', `GET / HTTP/1.1\r\n${host}${'X: 1\r\n'.repeat(100)}\r\n`, 431],
 ]
 

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ChunkedDecoder, LengthDecoder } from '../../../proxy/http1/body-decoder.ts'
+import { RequestBody } from '../../../proxy/listeners/request-body.ts'
+
+const limits = { maxTrailerBytes: 8192, maxTrailerFields: 100 }
+
+test('thousands of small chunks in one packet become few pieces, larger ones are not copied', () => {
+  const small = 'ab'.repeat(5_000)
+  const large = 'L'.repeat(100)
+  const bytes = Buffer.from([...small].map((char) => `1\r\n${char}\r\n`).join('') + `64\r\n${large}\r\n1\r\nz\r\n0\r\n\r\n`)
+  const out: Buffer[] = []
+  assert.equal(new ChunkedDecoder(limits).decode(bytes, 0, out), bytes.length)
+  assert.deepEqual(out.map(String), [small, large, 'z'])
+  assert.equal(out[1]!.buffer, bytes.buffer)
+})
+
+test('a body in single octets that nobody reads yet is kept in few pieces, in order', async () => {
+  const length = 5_000
+  const body = new RequestBody({ decoder: new LengthDecoder(length), idleMs: 1_000, beforeFirstRead: undefined, flow: () => {} })
+  for (let i = 0; i < length; i++) body.push(Buffer.from([i % 251]))
+  const pieces: Buffer[] = []
+  for (let chunk = await body.read(); chunk !== undefined; chunk = await body.read()) pieces.push(chunk)
+  assert.ok(pieces.length < 300, `${pieces.length} pieces`)
+  assert.deepEqual(Buffer.concat(pieces), Buffer.from(Array.from({ length }, (_, i) => i % 251)))
+})
