@@ -1,4 +1,5 @@
-import type { RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import { cameByHttps, httpsPort, redirectFor } from '../lifecycle/redirect-https.ts'
 import { filterSettings, maxBodyBytes, routerEntries, stepsOf } from '../lifecycle/route-plan.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Finding } from '../routing/finding.ts'
@@ -24,7 +25,7 @@ export interface Explanation {
     readonly clientIp: string
   } | null
   readonly listener: { readonly id: string, readonly protocol: string, readonly address: string, readonly note: string | null }
-  /** The answer of the proxy itself, when no route takes the request. */
+  /** The answer of the proxy itself, when no route is asked or none takes the request. */
   readonly refused: { readonly status: number, readonly why: string } | null
   /** In matching order, up to the one that was found. */
   readonly tried: ReadonlyArray<{ readonly route: string, readonly place: Place, readonly failed: Finding | null }>
@@ -75,13 +76,15 @@ export function explanationOf (asked: Asked, config: SentinelConfig): Explanatio
     return { ...nothing, request: null, listener: where, tried: [], refused: { status: exchange.status, why: exchange.detail } }
   }
   const { request } = exchange
-  const router = compileRouter(routerEntries(config, (route) => route))
-  const tried = router.explain(request).map(({ value, failed }) => ({ route: value.id, place: placeOf(value), failed: failed ?? null }))
-  const route = router.match(request)
   const seen = {
     method: request.method, host: request.authority, rawPath: request.rawPath, path: request.path, upstreamPath: request.upstreamPath, query: request.query,
     clientIp: exchange.clientIp,
   }
+  const own = answerOfListener(listener, exchange, config)
+  if (own !== undefined) return { ...nothing, request: seen, listener: where, tried: [], refused: own }
+  const router = compileRouter(routerEntries(config, (route) => route))
+  const tried = router.explain(request).map(({ value, failed }) => ({ route: value.id, place: placeOf(value), failed: failed ?? null }))
+  const route = router.match(request)
   if (route === undefined) return { ...nothing, request: seen, listener: where, tried, refused: { status: 404, why: whyNone(tried.length) } }
   return {
     request: seen, listener: where, tried, refused: null,
@@ -93,6 +96,16 @@ export function explanationOf (asked: Asked, config: SentinelConfig): Explanatio
     otherUpstreams: route.otherUpstreams,
     headers: headerChanges(read.sent, exchange),
   }
+}
+
+/** What a listener answers before any route is asked, as the running proxy does. */
+function answerOfListener ({ id, namespace, redirectHttps }: ListenerConfig, exchange: Exchange, { listeners }: SentinelConfig): Explanation['refused'] | undefined {
+  if (redirectHttps && !cameByHttps(exchange)) {
+    if (!exchange.request.headers.has('x-forwarded-host')) return { status: 400, why: 'no host to redirect to' }
+    const { status, location } = redirectFor(exchange, httpsPort(listeners))
+    return { status, why: `listener '${id}' sends clients to ${location}` }
+  }
+  return namespace === undefined ? undefined : { status: 404, why: `listener '${id}' serves namespace '${namespace}', and namespaces are not in effect yet` }
 }
 
 export function placeOf ({ at }: RouteConfig): Place {

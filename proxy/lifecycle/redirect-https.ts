@@ -19,9 +19,17 @@ export function redirectRoute (port: number): Route {
     maxBodyBytes: Number.POSITIVE_INFINITY,
     responder: {
       name: '',
-      respond: async (x) => ({ status: statusFor(x.request.method), headers: HeaderList.from({ Location: location(x, port) }), body: undefined }),
+      respond: async (x) => {
+        const redirect = redirectFor(x, port)
+        return { status: redirect.status, headers: HeaderList.from({ Location: redirect.location }), body: undefined }
+      },
     },
   }
+}
+
+/** Status and address of that redirect. */
+export function redirectFor (x: Exchange, port: number): { readonly status: number, readonly location: string } {
+  return { status: statusFor(x.request.method), location: location(x, port) }
 }
 
 /** The client spoke https to a trusted proxy in front: a redirect would send it around for ever. */
