@@ -1,6 +1,8 @@
+import { dirname } from 'node:path'
 import type { Proxy } from '../lifecycle/proxy.ts'
 import type { Command, Shell } from './command.ts'
 import { configFile, configOption } from './config-file.ts'
+import { placeShower } from './places.ts'
 
 /** The parts are imported when they are needed: `sentinel version` and the help do not wait for a proxy to load. */
 export const run: Command = {
@@ -52,13 +54,16 @@ export const run: Command = {
 interface Note {
   readonly code: string
   readonly message: string
-  readonly position: { readonly line: number }
+  readonly position: { readonly file: string, readonly line: number }
 }
 
 async function sayStarted (shell: Shell, proxy: Proxy, problems: readonly Note[]): Promise<void> {
   const { startScreen } = await import('../lifecycle/start-screen.ts')
-  const notes = problems.filter(({ code }) => code !== 'CONFIG_OTHER_SPELLING').map(({ message, position }) => `line ${position.line}: ${message}`)
-  shell.out(startScreen(proxy.status(), { pid: process.pid, metrics: proxy.metricsAddress, notes }))
+  const status = proxy.status()
+  const place = placeShower(dirname(status.config.file))
+  const notes = problems.filter(({ code }) => code !== 'CONFIG_OTHER_SPELLING').map(({ message, position }) =>
+    `${position.file === status.config.file ? `line ${position.line}` : place(position)}: ${message}`)
+  shell.out(startScreen(status, { pid: process.pid, metrics: proxy.metricsAddress, notes }))
 }
 
 /** Resolves with the signal that asks for the end. A second one ends the process at once; SIGHUP and SIGUSR1 are served meanwhile. */
