@@ -113,7 +113,7 @@ function readIncluded (path: string, entry: KdlEntry, reading: Reading, around: 
     return []
   }
   reading.seen.set(key, { file, at: entry.at })
-  const text = textOf(path)
+  const text = textOf(path, 'file')
   if ('why' in text) {
     say(reading, 'error', 'CONFIG_INCLUDE', `the file ${shown(entry)} cannot be included: ${text.why}`, entry.at)
     reading.incomplete = true
@@ -123,13 +123,14 @@ function readIncluded (path: string, entry: KdlEntry, reading: Reading, around: 
   return readOne(text.text, file, reading, around)
 }
 
-/** The text of a configuration file, or why there is none. */
-export function textOf (path: string): { readonly text: string } | { readonly why: string } {
+/** The text of a configuration file, or why there is none. A pipe is waited for, unless it has to be a `file`: a reload must not stand still. */
+export function textOf (path: string, kind: 'file' | 'any' = 'any'): { readonly text: string } | { readonly why: string } {
   const notKdl = otherFormat(path)
   if (notKdl !== undefined) return { why: notKdl }
   try {
     const facts = statSync(path)
     if (facts.isDirectory()) return { why: 'it is a folder' }
+    if (kind === 'file' && !facts.isFile()) return { why: 'it is not a file' }
     if (facts.size > maxTextLength * 4) return { why: 'it is too large' }
     return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path)) }
   } catch (error) {

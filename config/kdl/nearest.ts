@@ -13,9 +13,19 @@ export function nearest (word: string, candidates: Iterable<string>): string | u
   const exact = byPlain.get(wanted)
   if (exact !== undefined) return exact
   const best = closest(wanted, [...byPlain.keys()])
+  const swapped = wanted.length < 9 ? [...byPlain.keys()].find(candidate => isSwapped(wanted, candidate)) : undefined
+  if (swapped !== undefined) return byPlain.get(swapped)
   const slips = distance(wanted, best)
   if (slips <= Math.max(1, Math.floor(wanted.length / 3))) return byPlain.get(best)
   return byParts(wanted, byPlain)
+}
+
+/** Two neighbouring letters changed places: one slip of the fingers, which counts as two of the distance. */
+function isSwapped (word: string, other: string): boolean {
+  if (word.length !== other.length) return false
+  let at = 0
+  while (at < word.length && word[at] === other[at]) at++
+  return at + 1 < word.length && word[at] === other[at + 1] && word[at + 1] === other[at] && word.slice(at + 2) === other.slice(at + 2)
 }
 
 /** `timeout` for `request-timeout`: a candidate that contains the word (or the reverse) as whole parts, when there is only one. */

@@ -16,6 +16,14 @@ export interface SubstituteOptions {
 /** Largest file that `${file:…}` reads, in bytes. */
 const maxSecretBytes = 1024 * 1024
 
+const reference = /\$\$\{|\$\{([^}]*)(\}?)/g
+
+/** The text with all of its `${file:…}` absolute: it means the same in any other folder then. */
+export function filesFrom (folder: string, written: string): string {
+  return written.replace(reference, (whole, inner: string | undefined, close: string) =>
+    inner?.startsWith('file:') === true && close !== '' ? `\${file:${resolve(folder, inner.slice(5))}}` : whole)
+}
+
 /** Replaces `${NAME}`, `${NAME:-default}` and `${file:/path}` in all string values. `$${` stands for a plain `${`. Names of nodes and properties stay. */
 export function substitute (nodes: readonly KdlNode[], options: SubstituteOptions): KdlNode[] {
   return nodes.map(node => ({
@@ -31,7 +39,7 @@ function replaced<T extends KdlEntry> (entry: T, options: SubstituteOptions): T 
   const written = entry.value
   let outside = false
   let unknown = false
-  const value = written.replace(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, inner: string | undefined, close: string) => {
+  const value = written.replace(reference, (whole, inner: string | undefined, close: string) => {
     if (inner === undefined) return '${'
     if (close === '') {
       report(options, 'error', entry.at, "'${' is never closed", "a '}' is missing; write $${ for a plain ${")
@@ -55,7 +63,12 @@ function lookUp (inner: string, at: Position, options: SubstituteOptions): strin
     report(options, 'error', at, `'\${${inner}}' is not a name`, 'there are ${NAME}, ${NAME:-default} and ${file:/path}; write $${ for a plain ${')
     return undefined
   }
-  const value = options.env[name]
+  // Every object inherits a "toString"; no environment has one unless it was set.
+  const value = Object.hasOwn(options.env, name) ? options.env[name] : undefined
+  if (fallback?.includes('${') === true) {
+    report(options, 'error', at, `the default of \${${name}} holds another \${`, 'a default is a plain text: it ends at the first }')
+    return undefined
+  }
   // As in a shell, ":-" also replaces an empty value.
   if (fallback !== undefined) return value === undefined || value === '' ? fallback : value
   if (value !== undefined) return value

@@ -150,6 +150,9 @@ export function namedNodes (given: readonly KdlNode[], kind: string, place: Plac
   })
 }
 
+/** Ids are printed in many places: neither control characters nor those that turn the direction of what stands beside them. */
+const goodId = /^[^\s\p{Cc}\p{Bidi_Control}\u2028\u2029][^\p{Cc}\p{Bidi_Control}\u2028\u2029]{0,127}$/u
+
 /** The id is the first value; old files also write `id="…"`. */
 export function nameOf (node: KdlNode, kind: string, place: Place): { id: string, rest: Content } | undefined {
   const split = splitName(node)
@@ -159,8 +162,8 @@ export function nameOf (node: KdlNode, kind: string, place: Place): { id: string
   }
   const { entry, rest } = split
   const id = entry.value
-  if (typeof id !== 'string' || !/^[^\s\p{Cc}][^\p{Cc}]{0,127}$/u.test(id) || id.endsWith(' ')) {
-    place.report.error('CONFIG_TYPE', `the name of a ${kind} must be a text of at most 128 characters, found ${shown(entry)}`, entry.at)
+  if (typeof id !== 'string' || !goodId.test(id) || id.endsWith(' ')) {
+    place.report.error('CONFIG_TYPE', `the name of a ${kind} must be a text of at most 128 characters, none of them a control character, found ${shown(entry)}`, entry.at)
     return undefined
   }
   return { id, rest }

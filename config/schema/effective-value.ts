@@ -1,9 +1,12 @@
+import { isAbsolute } from 'node:path'
 import type { KdlEntry, KdlValue } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
+import { filesFrom } from '../kdl/substitute.ts'
 import { durationText, sizeText, unitInName } from './quantities.ts'
 import { parseWithUnit } from './read-value.ts'
 import type { ValueContext, ValueType } from './value.ts'
 import { isMismatch } from './value.ts'
+import { path } from './values.ts'
 
 /** A value in the preferred spelling. It can be shown to anybody: nothing from outside of the text is in it. */
 export interface EffectiveValue {
@@ -41,7 +44,7 @@ export function effectiveValue (type: ValueType<unknown> | undefined, entry: Kdl
 
 function shownValue (type: ValueType<unknown> | undefined, entry: KdlEntry, options: SpellingOptions): EffectiveValue {
   const { at } = entry
-  if (entry.written !== undefined) return { value: entry.written, hidden: 'written', at }
+  if (entry.written !== undefined) return { value: writtenFrom(options.folder, entry.value, entry.written, type), hidden: 'written', at }
   if (options.secret === true) return { value: withheldText, hidden: 'withheld', at }
   return { ...preferred(type, entry, options), at }
 }
@@ -51,6 +54,13 @@ export function defaultValue (type: ValueType<unknown> | undefined, value: strin
   // A default is not at home in any folder: a path among them stays as it is.
   const asItIs = typeof value === 'string' && type?.quantity === undefined && spelledByWords(type, value) === undefined
   return { value: asItIs ? value : preferred(type, entry, { folder: '/' }).value, at: undefined }
+}
+
+/** A text with `${…}` as it has to stand in any other folder. Whether a path is relative is only known of what it came to. */
+function writtenFrom (folder: string, value: KdlValue, written: string, type: ValueType<unknown> | undefined): string {
+  const text = filesFrom(folder, written)
+  const isRelative = type?.name === path.name && typeof value === 'string' && value !== '' && !isAbsolute(value) && type.words?.includes(value) !== true
+  return isRelative ? `${folder.replaceAll('${', () => '$${')}/${text}` : text
 }
 
 function preferred (type: ValueType<unknown> | undefined, entry: KdlEntry, options: SpellingOptions): Pick<EffectiveValue, 'value' | 'notBuilt'> {

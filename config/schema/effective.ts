@@ -2,6 +2,7 @@ import type { JsonValue } from '../kdl/json.ts'
 import { jsonOf } from '../kdl/json.ts'
 import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
+import { filesFrom } from '../kdl/substitute.ts'
 import { splitName } from './blocks.ts'
 import type { Content } from './distribute.ts'
 import { distribute, nodeOfProp } from './distribute.ts'
@@ -108,10 +109,10 @@ function memberOf (key: string, field: Field<unknown>, nodes: readonly KdlNode[]
     case 'value': return settingOf(common, nodes.slice(0, 1), around, open)
     case 'list': {
       const values = nodes.filter(node => node.args.length > 0)
-      return [...settingOf(common, values, around, open), ...freeOf(common, nodes.filter(node => !values.includes(node)))]
+      return [...settingOf(common, values, around, open), ...freeOf(common, nodes.filter(node => !values.includes(node)), around)]
     }
     case 'map': return mapOf(common, nodes[0], around)
-    case 'json': case 'anything': return freeOf(common, nodes)
+    case 'json': case 'anything': return freeOf(common, nodes, around)
     case 'block': return blockOf(common, nodes[0], around, open)
     case 'blocks': return row.kind === undefined ? repeatedOf(common, nodes, around) : thingsOf(common, row.kind, nodes, around)
   }
@@ -199,20 +200,23 @@ function mapOf (common: Common, node: KdlNode | undefined, around: Around): Effe
   return [{ ...common, kind: 'block', fields: {}, members }]
 }
 
-function freeOf (common: Common, nodes: readonly KdlNode[]): EffectiveFree[] {
+function freeOf (common: Common, nodes: readonly KdlNode[], around: Around): EffectiveFree[] {
   return nodes.map(given => {
-    const node = asWritten(given, common.row.secret === true)
+    const node = asWritten(given, common.row.secret === true, around)
     return { ...common, kind: 'free', at: node.at, node, json: jsonOf([node])[node.name] ?? null }
   })
 }
 
 /** The same node without anything from outside: `value` is what `written` says. */
-function asWritten (node: KdlNode, secret: boolean): KdlNode {
+function asWritten (node: KdlNode, secret: boolean, around: Around): KdlNode {
   const plain = <T extends KdlEntry>(entry: T): T => {
-    if (entry.written !== undefined) return { ...entry, value: entry.written }
+    if (entry.written !== undefined) {
+      const written = filesFrom(around.folderOf(entry.at.file), entry.written)
+      return { ...entry, value: written, written }
+    }
     return secret ? { ...entry, value: withheldText } : entry
   }
-  return { ...node, args: node.args.map(plain), props: node.props.map(plain), children: node.children?.map(child => asWritten(child, secret)) }
+  return { ...node, args: node.args.map(plain), props: node.props.map(plain), children: node.children?.map(child => asWritten(child, secret, around)) }
 }
 
 /** The nodes themselves, and those inside of blocks that gather them. */

@@ -163,7 +163,9 @@ function spellings (row: Pick<Row, 'aliases' | 'older'>, fields: Fields): string
     const others = [...field.row.within ?? [], ...field.row.aliases ?? []]
     return others.length === 0 ? [] : [`${others.map(name => `\`${name}\``).join(', ')} → \`${nameOf(key, field)}\``]
   })
-  const shapes = Object.values(row.older ?? {}).map(({ doc }) => doc)
+  const forms = Object.entries(row.older ?? {})
+  const shapes = [...new Set(forms.map(([, { doc }]) => doc))].map(wanted =>
+    `${forms.filter(([, { doc }]) => doc === wanted).map(([name]) => `\`${name}\``).join(', ')}: ${wanted}.`)
   const lines = [...row.aliases === undefined ? [] : [`The block is also written ${row.aliases.map(name => `\`${name}\``).join(', ')}.`],
     ...names.length === 0 ? [] : [`Names: ${names.join('; ')}.`], ...shapes]
   return lines.length === 0 ? [] : ['<details><summary>Other spellings</summary>', '', ...lines.map(line => `- ${line}`), '', '</details>']

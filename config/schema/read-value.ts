@@ -17,7 +17,10 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
     place.report.error('CONFIG_SYNTAX', `'${place.name}' takes no type annotation`, entry.at, 'leave out the part in parentheses')
     return undefined
   }
-  if (entry.unusable === true) return undefined
+  if (entry.unusable === true) {
+    place.report.unreadable(type.refersTo ?? [])
+    return undefined
+  }
   const outside = entry.written !== undefined
   // JSON has no positions in a file; its texts may have come from the environment on the way here.
   const secret = outside || options.secret === true

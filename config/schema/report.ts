@@ -26,6 +26,7 @@ export class Report {
   readonly #names = new Map<string, Map<string, Position>>()
   /** In the order they were read. */
   readonly references: Reference[] = []
+  readonly #unread = new Set<string>()
   readonly #leftOut: LeftOut[] = []
   #absences: ReadonlyMap<Fields, ReadonlySet<string>> | undefined
 
@@ -85,9 +86,14 @@ export class Report {
     return this.#whole === undefined ? undefined : placeElsewhere(name, this.#whole)
   }
 
-  /** Whether something refers to a thing of this kind that does not exist; known after `resolveReferences`. */
+  /** Something refers to a thing of one of these kinds by a text that could not be read: the reason was reported. */
+  unreadable (kinds: readonly string[]): void {
+    for (const kind of kinds) this.#unread.add(kind)
+  }
+
+  /** Whether something refers to a thing of this kind that does not exist or is not known; known after `resolveReferences`. */
   dangling (kind: string): boolean {
-    return this.references.some(reference => reference.kinds.includes(kind) && this.found(reference) === undefined)
+    return this.#unread.has(kind) || this.references.some(reference => reference.kinds.includes(kind) && this.found(reference) === undefined)
   }
 
   /** Names of one kind that something refers to, with their namespace. */

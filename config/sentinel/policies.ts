@@ -88,7 +88,7 @@ export const policies = block(fields, 'Rules for the route\'s requests.', {
   build (value, here) {
     const protections = keepOut.filter(name => here.given(name))
     for (const name of protections) {
-      here.report.warning('CONFIG_NOT_BUILT', `'${spelled[name]}' of ${here.scope} is accepted, but not in effect yet`, here.where(name), 'requests of this route are refused')
+      here.report.warning('CONFIG_NOT_BUILT', `'${spelled[name]}' of ${here.scope} is accepted, but not in effect yet: requests of this route are refused with 501`, here.where(name), 'letting in those who are to be kept out would be worse')
     }
     /** Letting everybody in who was to be kept out would be worse than letting in nobody. */
     return { ...value, refusesAll: protections.length > 0 }

@@ -118,8 +118,9 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       agents: rules.agents.length === 0 ? value.agents : [...value.agents, ...rules.agents],
       maxBodySize: rules.maxBodySize,
       inlineFilters: filters.inline,
-      /** What should answer is not built, so that requests have to be refused (or it could not be read). */
-      serviceNotBuilt: checkService(serviceType, here) || rules.refusesAll || !here.clean,
+      /** What should answer is not built, so that requests have to be refused; or it could not be read, as the name of an upstream from an unset variable. */
+      serviceNotBuilt: checkService(serviceType, here) || rules.refusesAll || !here.clean ||
+        (value.upstream === undefined && here.given('upstream')),
     } satisfies Record<Exclude<keyof typeof value, 'policies' | 'serviceType'>, unknown> & Record<string, unknown>
   },
 })

@@ -113,10 +113,21 @@ function hostKeys (m: RouteMatches): readonly string[] {
   return m.hostRegex.length > 0 ? [`~${sources(m.hostRegex)}`] : [any]
 }
 
+/** A route for the rest: those who write one mean it, and "OPTIONS *" has no path. */
+function isEmpty (matches: RouteMatches): boolean {
+  return Object.values(matches).every((ofKind: readonly unknown[]) => ofKind.length === 0)
+}
+
+/** Every path begins with "/": as good as no condition, except that it makes a route narrower than one that asks for a host only. */
+function takesEveryPath ({ path, pathPrefix, pathRegex }: RouteMatches): boolean {
+  return pathPrefix.includes('/') && path.length === 0 && pathRegex.length === 0
+}
+
 /** `=/a` for a path, `/a` for a prefix (without a slash at its end), `~…` for expressions. */
 function pathKeys (m: RouteMatches): readonly string[] {
   if (m.path.length > 0) return m.path.map(path => `=${path}`)
-  if (m.pathPrefix.length > 0) return m.pathPrefix.map(prefix => prefix === '/' ? '/' : prefix.replace(/\/$/, ''))
+  if (takesEveryPath(m)) return [any]
+  if (m.pathPrefix.length > 0) return m.pathPrefix.map(prefix => prefix.replace(/\/$/, ''))
   return m.pathRegex.length > 0 ? [`~${sources(m.pathRegex)}`] : [any]
 }
 
@@ -140,7 +151,6 @@ function wider (key: string, separator: '.' | '/'): string[] {
     return keys
   }
   const path = key.replace(/^=/, '')
-  keys.push('/')
   for (let slash = path.indexOf('/', 1); slash > 0 && keys.length < most.places; slash = path.indexOf('/', slash + 1)) keys.push(path.slice(0, slash))
   keys.push(path)
   return keys
@@ -170,7 +180,7 @@ function covers (wide: RouteMatches, narrow: RouteMatches): boolean {
 function coversPaths (wide: RouteMatches, narrow: RouteMatches): boolean {
   const below = (paths: readonly string[]): boolean => paths.length > 0 && paths.every(path => wide.pathPrefix.some(prefix => isBelow(path, prefix)))
   return within(narrow.path, wide.path) &&
-    (wide.pathPrefix.length === 0 || below(narrow.path) || below(narrow.pathPrefix)) &&
+    (wide.pathPrefix.length === 0 || (takesEveryPath(wide) && !isEmpty(narrow)) || below(narrow.path) || below(narrow.pathPrefix)) &&
     within(narrow.pathRegex.map(({ source }) => source), wide.pathRegex.map(({ source }) => source))
 }
 

@@ -1,5 +1,5 @@
 import type { ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
-import { httpsPort, location, statusFor } from '../lifecycle/redirect-https.ts'
+import { httpsPort, redirectFor } from '../lifecycle/redirect-https.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from '../lifecycle/route-plan.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Finding } from '../routing/finding.ts'
@@ -25,7 +25,7 @@ export interface Explanation {
     readonly clientIp: string
   } | null
   readonly listener: { readonly id: string, readonly protocol: string, readonly address: string, readonly note: string | null }
-  /** The answer of the proxy itself, when no route takes the request. */
+  /** The answer of the proxy itself, when no route is asked or none takes the request. */
   readonly refused: { readonly status: number, readonly why: string } | null
   /** In matching order, up to the one that was found. */
   readonly tried: ReadonlyArray<{ readonly route: string, readonly place: Place, readonly failed: Finding | null }>
@@ -77,8 +77,8 @@ export function explanationOf (asked: Asked, config: SentinelConfig): Explanatio
     return { ...nothing, request: null, listener: where, tried: [], refused: { status: exchange.status, why: exchange.detail } }
   }
   const { request } = exchange
-  const elsewhere = receivedElsewhere(listener, exchange, config)
-  if (elsewhere !== undefined) return { ...nothing, request: seenOf(exchange), listener: where, tried: [], refused: elsewhere }
+  const own = answerOfListener(listener, exchange, config)
+  if (own !== undefined) return { ...nothing, request: seenOf(exchange), listener: where, tried: [], refused: own }
   const router = compileRouter(routerEntries(config, (route) => route))
   const tried = router.explain(request).map(({ value, failed }) => ({ route: value.id, place: placeOf(value), failed: failed ?? null }))
   const matched = router.match(request)
@@ -102,13 +102,15 @@ function seenOf ({ request, clientIp }: Exchange): NonNullable<Explanation['requ
   return { method, host: authority, rawPath, path, upstreamPath, query, clientIp }
 }
 
-/** The answer of a listener that does not ask the routes. */
-function receivedElsewhere (listener: ListenerConfig, x: Exchange, { listeners }: SentinelConfig): Explanation['refused'] | undefined {
-  switch (receptionOf(listener, x)) {
-    case 'routes': return undefined
-    case 'nothing': return { status: 404, why: `the listener serves the namespace '${listener.namespace ?? ''}' only, which is not in effect yet` }
-    case 'redirect': return { status: statusFor(x.request.method), why: `redirect-https sends it to ${location(x, httpsPort(listeners))}` }
-  }
+/** What a listener answers before any route is asked, as the running proxy does. */
+function answerOfListener (listener: ListenerConfig, exchange: Exchange, { listeners }: SentinelConfig): Explanation['refused'] | undefined {
+  const { id, namespace } = listener
+  const reception = receptionOf(listener, exchange)
+  if (reception === 'routes') return undefined
+  if (reception === 'nothing') return { status: 404, why: `listener '${id}' serves namespace '${namespace ?? ''}', and namespaces are not in effect yet` }
+  if (!exchange.request.headers.has('x-forwarded-host')) return { status: 400, why: 'no host to redirect to' }
+  const { status, location } = redirectFor(exchange, httpsPort(listeners))
+  return { status, why: `listener '${id}' sends clients to ${location}` }
 }
 
 export function placeOf ({ at }: RouteConfig): Place {

@@ -52,8 +52,9 @@ function sourcesOf (shell: Shell, options: OptionValues, args: readonly string[]
 
 async function formatOne (source: Source, shell: Shell, options: OptionValues): Promise<Outcome> {
   const { readSource, replaceFile } = await import('./fmt-files.ts')
+  const { fileReason, formatText, olderBlocks, printProblems, table } = await import('../../config/format/index.ts')
   const failed = (what: string, error: unknown): Outcome => {
-    shell.err(`sentinel fmt: ${source.name} cannot be ${what}: ${error instanceof Error ? error.message : String(error)}\n`)
+    shell.err(`sentinel fmt: ${source.name} cannot be ${what}: ${fileReason(error)}\n`)
     return 'failed'
   }
   let text
@@ -62,7 +63,6 @@ async function formatOne (source: Source, shell: Shell, options: OptionValues): 
   } catch (error) {
     return failed('read', error)
   }
-  const { formatText, olderBlocks, printProblems, table } = await import('../../config/format/index.ts')
   let formatted
   try {
     formatted = formatText(text, source.name, options['keep-spelling'] === true ? undefined : { fields: table, older: olderBlocks })

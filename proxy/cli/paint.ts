@@ -24,7 +24,7 @@ export function columns (rows: ReadonlyArray<readonly string[]>, dress: (cell: s
 /** 1500 → "1.5s", 90 → "90ms". */
 export function duration (ms: number): string {
   if (ms < 1000) return `${ms}ms`
-  return ms % 60_000 === 0 ? `${ms / 60_000}min` : `${ms / 1000}s`
+  return ms % 60_000 === 0 ? `${ms / 60_000}m` : `${ms / 1000}s`
 }
 
 /** 10485760 → "10MiB". */

@@ -19,9 +19,17 @@ export function redirectRoute (port: number): Route {
     maxBodyBytes: Number.POSITIVE_INFINITY,
     responder: {
       name: '',
-      respond: async (x) => ({ status: statusFor(x.request.method), headers: HeaderList.from({ Location: location(x, port) }), body: undefined }),
+      respond: async (x) => {
+        const redirect = redirectFor(x, port)
+        return { status: redirect.status, headers: HeaderList.from({ Location: redirect.location }), body: undefined }
+      },
     },
   }
+}
+
+/** Status and address of that redirect. */
+export function redirectFor (x: Exchange, port: number): { readonly status: number, readonly location: string } {
+  return { status: statusFor(x.request.method), location: location(x, port) }
 }
 
 /** The client spoke https to a trusted proxy in front: a redirect would send it around for ever. */
@@ -30,12 +38,11 @@ export function cameByHttps ({ request }: Pick<Exchange, 'request'>): boolean {
 }
 
 /** 301 makes old clients repeat a POST as a GET. */
-export function statusFor (method: string): number {
+function statusFor (method: string): number {
   return method === 'GET' || method === 'HEAD' ? 301 : 308
 }
 
-/** Throws a `Fault` when the request names no host. */
-export function location ({ request: { headers, rawPath, query } }: Pick<Exchange, 'request'>, port: number): string {
+function location ({ request: { headers, rawPath, query } }: Pick<Exchange, 'request'>, port: number): string {
   // Rebuilt by the pipeline: what the client asked for, as far as the proxies in front can be believed.
   const host = headers.get('x-forwarded-host')?.replace(/:\d+$/, '')
   if (host === undefined || host === '') throw new Fault('BAD_REQUEST', 'no host to redirect to')

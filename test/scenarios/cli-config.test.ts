@@ -92,3 +92,21 @@ test('config schema prints the JSON schema that is in the repository', async () 
   const { $schema } = JSON.parse(stdout) as { $schema: string }
   assert.equal($schema, (JSON.parse(readFileSync(fromRoot('config', 'sentinel.schema.json'), 'utf8')) as { $schema: string }).$schema)
 })
+
+test('config dump of files in several folders means the same wherever it is put, files of secrets included', async (t) => {
+  const cwd = folderWith(t, {
+    'sentinel.kdl': site.replace(/^agents.*$/m, 'include "conf/agents.kdl"'),
+    'conf/agents.kdl': 'agents { agent "own" { unix-socket "${NAME}.sock"; managed #false; env { TOKEN "${file:../secret}" }; config { key "${file:../secret}" } } }',
+    secret: 'hunter2hunter2\n',
+    'other/place/keep': '',
+  })
+  const env = { NAME: 'own' }
+  const { code, stdout, stderr } = await runSentinel(['config', 'dump'], { cwd, env })
+  assert.equal(code, 0, stderr)
+  assert.ok(!stdout.includes('hunter2'))
+  assert.ok(stdout.includes(`"\${file:${join(cwd, 'secret')}}"`))
+  assert.ok(stdout.includes(`"${join(cwd, 'conf')}/\${NAME}.sock"`))
+  writeFileSync(join(cwd, 'other/place/sentinel.kdl'), stdout)
+  const same = await runSentinel(['diff', 'sentinel.kdl', 'other/place/sentinel.kdl'], { cwd, env })
+  assert.equal(same.code, 0, same.stdout + same.stderr)
+})

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { request } from '../support/request.ts'
 import { runSentinel, startSentinel } from '../support/sentinel.ts'
 import { httpUpstream } from '../support/upstream.ts'
 
@@ -204,4 +205,30 @@ observability { metrics { address "127.0.0.1:0" } }
     assert.equal(said.request?.upstreamPath, seen['url']?.split('?')[0], label)
     assert.equal(said.headers?.set.find(([name]) => name === 'X-Forwarded-For')?.[1], seen['forwarded'], label)
   }
+})
+
+test('explain tells what a listener answers by itself, as the running proxy does: redirects to https, and namespaces that are not built', async (t) => {
+  const running = await startSentinel(t, `
+listeners {
+  listener "plain" { address "127.0.0.1:0"; redirect-https #true; trusted-proxies "127.0.0.1" }
+  listener "tenant" { address "127.0.0.1:0"; namespace "tenant" }
+}
+namespace "tenant" { }
+routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
+upstreams { upstream "app" { target "127.0.0.1:9" } }
+observability { metrics { enabled #false } }
+`)
+  for (const [listener, method, field, wanted] of [
+    ['plain', 'GET', [], 301], ['plain', 'POST', [], 308], ['plain', 'GET', ['X-Forwarded-Proto', 'https'], 502], ['tenant', 'GET', [], 404],
+  ] as const) {
+    const header = field.length === 0 ? [] : ['-H', field.join(': ')]
+    const { stdout } = await runSentinel(['explain', method, 'http://shop.test/a?b', '--listener', listener, '--json', ...header], { cwd: running.folder })
+    const { refused, route } = JSON.parse(stdout) as Explained
+    assert.equal(refused?.status ?? 502, wanted, listener)
+    assert.equal(route?.id, wanted === 502 ? 'all' : undefined)
+    const headers = field.length === 0 ? {} : { [field[0]]: field[1] }
+    assert.equal((await request(running.port(listener), '/a?b', { method, headers })).status, wanted)
+  }
+  const { stdout } = await runSentinel(['explain', 'GET', 'http://shop.test/a?b', '--listener', 'plain'], { cwd: running.folder })
+  assert.match(stdout, /answer +301 {2}listener 'plain' sends clients to https:\/\/shop\.test\/a\?b/)
 })

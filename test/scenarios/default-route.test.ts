@@ -27,9 +27,9 @@ test('the default route of a listener takes what no route takes by its condition
 
 test('explain knows listeners that ask no route', async (t) => {
   const namespaced = folderWith(t, { 'sentinel.kdl': `${site(9, 'namespace "tenant"')}namespace "tenant" { }\n` })
-  assert.match((await runSentinel(['explain', 'GET', 'http://a.test/'], { cwd: namespaced })).stdout, /404 {2}the listener serves the namespace 'tenant' only/)
+  assert.match((await runSentinel(['explain', 'GET', 'http://a.test/'], { cwd: namespaced })).stdout, /404 {2}listener 'web' serves namespace 'tenant'/)
   const redirecting = folderWith(t, { 'sentinel.kdl': site(9, 'redirect-https #true') })
-  assert.match((await runSentinel(['explain', 'GET', 'http://a.test/x?y=1'], { cwd: redirecting })).stdout, /301 {2}redirect-https sends it to https:\/\/a\.test\/x\?y=1/)
+  assert.match((await runSentinel(['explain', 'GET', 'http://a.test/x?y=1'], { cwd: redirecting })).stdout, /301 {2}listener 'web' sends clients to https:\/\/a\.test\/x\?y=1/)
 })
 
 test('a route that keeps people out with something that is not built lets nobody in', async (t) => {

@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -41,6 +42,13 @@ describe('a configuration of several files', () => {
     })
     assert.deepEqual(config?.routes.map(({ id }) => id), ['r'], printed)
     assert.equal(config?.evidence?.file, join(folder, 'parts', 'decisions.jsonl'))
+  })
+
+  test('a pipe is no file to include: nobody waits for what somebody may write into it', async () => {
+    const pipe = join(scratch, 'pipe.kdl')
+    execFileSync('mkfifo', [pipe])
+    const { printed } = await load({ 'sentinel.kdl': `${listener}include "../pipe.kdl"\n` })
+    assert.match(printed, /the file "\.\.\/pipe\.kdl" cannot be included: it is not a file/)
   })
 
   test('problems have the place in the included file, with its line', async () => {

@@ -188,6 +188,8 @@ describe('suggestions', () => {
     assert.equal(nearest('adress', ['address', 'protocol']), 'address')
     assert.equal(nearest('max_body_size', ['max-body-size']), 'max-body-size')
     assert.equal(nearest('timeout', ['request-timeout', 'address']), 'request-timeout')
+    assert.equal(nearest('hsot', ['host', 'port']), 'host')
+    assert.equal(nearest('chekc', ['check', 'fmt']), 'check')
     assert.equal(nearest('zzz', ['address']), undefined)
     assert.equal(nearest('x', []), undefined)
   })

@@ -240,6 +240,12 @@ describe('routes that never get a request', () => {
     assert.deepEqual(lost('enabled #false; priority "high"; matches { path-prefix "/" }', 'matches { path "/a" }'), [])
   })
 
+  test('a prefix that every path has counts as no condition: it goes before routes of a host', () => {
+    assert.deepEqual(lost('matches { path-prefix "/" }', 'matches { host "a.test" }', 'matches { method "GET" }'), ['r1<r0', 'r2<r0'])
+    assert.deepEqual(lost('matches { path-prefix "/x" "/"; host "*.b.test" }', 'matches { host "a.b.test" }', 'matches { host "c.test" }'), ['r1<r0'])
+    assert.deepEqual(lost('matches { path-prefix "/" }', 'matches { host "a.test"; path-prefix "/" }', 'matches { host "b.test" }; priority "high"'), [])
+  })
+
   test('the order is that of the router', () => {
     const { routes } = configOf(`${around}routes {
       route "a" { upstream "app"; matches { path "/a" "/bb"; header "x" "1"; query-param "q" } }
