@@ -16,8 +16,7 @@ describe('HTTP/1.1 passes through', () => {
     const answer = await client.answer()
     assert.equal(answer.body, 'ok')
     assert.deepEqual(answer.fields.slice(0, 6), ['X-Z: 1', 'x-a: \xe9\xff', 'Set-Cookie: a', 'set-COOKIE: b', 'X-Empty: ', 'X-Pad: v'])
-    assert.match(seen, /\r\nX-B: 1\r\nx-b: \xe4\r\nCookie: a=1\r\n/)
-    assert.match(seen, /\r\nhost: Ex\.test\r\n/)
+    assert.match(seen, /^GET \/x\?q=%00&r HTTP\/1\.1\r\nX-B: 1\r\nHost: Ex\.test\r\nx-b: \xe4\r\nCookie: a=1\r\n/)
   })
 
   test('path and query reach the target as they were sent', async (t) => {
@@ -87,7 +86,7 @@ describe('HTTP/1.1 passes through', () => {
   test('trailers of the request are there for filters once the body is read', async (t) => {
     const upstream = await httpUpstream(t, (message, response) => { message.resume().on('end', () => response.end()) })
     const { port, exchange } = await startProxy(t, { targets: [upstream.port] })
-    const client = await rawClient(t, port, 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-T: v\r\nHost: evil\r\n\r\n')
+    const client = await rawClient(t, port, 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-T: v\r\nAuthorization: evil\r\n\r\n')
     assert.equal((await client.answer()).status, 200)
     assert.deepEqual((await exchange(1)).requestBody?.trailers?.raw(), ['X-T', 'v'])
   })
