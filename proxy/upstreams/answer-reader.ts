@@ -98,6 +98,10 @@ export class AnswerReader {
     // Nobody asked for another protocol, and what follows would be in it.
     if (status === 101) return new Malformed('a switch of protocols that nobody asked for')
     if (status < 200) {
+      // They have no body (RFC 9112 section 6.1), and some readers would look for one.
+      if (head.chunked || (head.length ?? 0) > 0) return new Malformed('an interim answer with a body')
+      // Nothing may follow the end of a connection, and an answer must.
+      if (!head.persistent) return new Malformed('an interim answer that ends the connection')
       if (++this.#interims > maxInterim) return new Malformed(`more than ${maxInterim} interim answers`, true)
       this.#events.interim(status, head.headers)
       return undefined

@@ -14,7 +14,7 @@ const firstSeed = Number(process.env['FUZZ_SEED'] ?? 20_261_122)
 const heads = [
   'HTTP/1.1 200 OK\r\n', 'HTTP/1.1 200 OK\r\nDate: x\r\n', 'HTTP/1.1 200\r\n', 'HTTP/1.1 404 \r\nServer: s\r\n', 'HTTP/1.0 200 OK\r\n', 'HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n',
   'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n', 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n', 'HTTP/1.1 204 No Content\r\n', 'HTTP/1.1 304 Not Modified\r\n',
-  'HTTP/1.1 500 \xe9\xff\r\nSet-Cookie: a\r\nset-cookie: b\r\n', 'HTTP/1.1 200 OK\r\nConnection: close\r\n', 'HTTP/1.1 413 No\r\nConnection: x\r\nX: y\r\n', 'HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n',
+  'HTTP/1.1 102 Processing\r\n', 'HTTP/1.1 500 \xe9\xff\r\nSet-Cookie: a\r\nset-cookie: b\r\n', 'HTTP/1.1 200 OK\r\nConnection: close\r\n', 'HTTP/1.1 413 No\r\nConnection: x\r\nX: y\r\n', 'HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n',
 ]
 const framings = [
   '\r\n', '\r\nto the end', 'Content-Length: 5\r\n\r\nhello', 'Content-Length: 0\r\n\r\n', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
