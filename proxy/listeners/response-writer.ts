@@ -2,10 +2,10 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { isFieldValue, isToken } from '../http1/characters.ts'
+import { lastChunk, writePiece } from '../http1/write.ts'
 import type { Body } from '../pipeline/body.ts'
 import type { Client, Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
-import type { HeaderList } from '../pipeline/headers.ts'
 import { httpDate } from './date.ts'
 import type { RequestBody } from './request-body.ts'
 import { responseHead, type ResponseFraming } from './response-head.ts'
@@ -21,9 +21,6 @@ export interface ResponseWriterSettings {
 
 /** A rest of a request body up to this size is read and thrown away so that the connection can be kept. */
 const keptDrainBytes = 64 * 1024
-
-/** Answers up to this size go out in one piece with their head. */
-const oneWriteBytes = 16 * 1024
 
 /** Writes one answer to the socket of its connection. */
 export class ResponseWriter implements Client {
@@ -120,28 +117,13 @@ export class ResponseWriter implements Client {
       bytes += chunk.length
       if (expected !== undefined && bytes > expected) throw new Fault('INTERNAL', `a body longer than its ${expected} bytes`)
       if (this.exchange !== undefined) this.exchange.responseBytes = bytes
-      const ready = this.#writeChunk(chunk, unsent ?? '')
+      const ready = writePiece(socket, chunk, unsent ?? '', this.#framing === 'chunked')
       unsent = undefined
       if (!ready) await this.#taken()
     }
     if (expected !== undefined && bytes < expected) throw new Fault('UPSTREAM_RESET', `a body of ${bytes} instead of ${expected} bytes`)
-    const end = (unsent ?? '') + (this.#framing === 'chunked' ? `0\r\n${trailerText(body.trailers)}\r\n` : '')
+    const end = (unsent ?? '') + (this.#framing === 'chunked' ? lastChunk(body.trailers?.raw() ?? []) : '')
     if (end !== '') socket.write(end, 'latin1')
-  }
-
-  #writeChunk (chunk: Buffer, before: string): boolean {
-    const socket = this.#socket
-    const chunked = this.#framing === 'chunked'
-    const lead = chunked ? `${before}${chunk.length.toString(16)}\r\n` : before
-    // One small text costs less than a gathered write of three pieces.
-    if (chunk.length <= oneWriteBytes) return socket.write(`${lead}${chunk.toString('latin1')}${chunked ? '\r\n' : ''}`, 'latin1')
-    if (lead === '') return socket.write(chunk)
-    socket.cork()
-    socket.write(lead, 'latin1')
-    let ready = socket.write(chunk)
-    if (chunked) ready = socket.write('\r\n', 'latin1')
-    socket.uncork()
-    return ready
   }
 
   /** Waits until the system has taken everything. Node's socket time-out sees progress below the size of one chunk, a timer here would not. */
@@ -175,10 +157,4 @@ function headText (status: number, fields: readonly string[]): string {
     text += `${name}: ${value}\r\n`
   }
   return dated ? `${text}\r\n` : `${text}Date: ${httpDate()}\r\n\r\n`
-}
-
-function trailerText (trailers: HeaderList | undefined): string {
-  let text = ''
-  for (const [name, value] of trailers ?? []) if (isToken(name) && isFieldValue(value)) text += `${name}: ${value}\r\n`
-  return text
 }

@@ -28,6 +28,14 @@ export function dropHopByHop (headers: HeaderList): void {
   })
 }
 
+/** Fields behind a body come from the client alone: what this hop takes out or writes itself in front of it may not follow there under any spelling. */
+export function dropFromTrailers (trailers: HeaderList): void {
+  trailers.removeIf((name) => {
+    const canonical = canonicalName(name)
+    return hopByHop.has(canonical) || framing.has(canonical) || forwardedFields.has(canonical) || canonical.startsWith('x-forwarded-')
+  })
+}
+
 function connectionNames (headers: HeaderList): ReadonlySet<string> | undefined {
   const values = headers.getAll('connection')
   if (values.length === 0) return undefined

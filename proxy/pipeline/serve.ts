@@ -3,8 +3,8 @@ import { answerOf, lastReply } from './chain.ts'
 import type { Client, Exchange, Route } from './exchange.ts'
 import { faultReply } from './fault-reply.ts'
 import { Fault, Refusal } from './faults.ts'
-import { dropHopByHop, rebuildForwarded } from './forwarded.ts'
-import { canonicalName } from './headers.ts'
+import { dropFromTrailers, dropHopByHop, rebuildForwarded } from './forwarded.ts'
+import { canonicalName, type HeaderList } from './headers.ts'
 import { readPath } from './path.ts'
 
 /** What one listener serves at this moment: the part of a snapshot that the life of a request needs. */
@@ -29,7 +29,7 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
 
     const route = x.route = site.match(x)
     if (route === undefined) throw new Fault('NO_ROUTE')
-    limitBody(x, route)
+    limitBody(x, route, site)
 
     x.reply = await answerOf(x, route)
     const reply = x.reply = await lastReply(x, route, x.reply)
@@ -51,7 +51,7 @@ export function prepareHead (x: Exchange, site: Pick<Site, 'isTrusted' | 'guarde
   dropHopByHop(x.request.headers)
   rebuildForwarded(x, site.isTrusted)
   Object.assign(x.request, readPath(x.request.rawPath))
-  removeGuarded(x, site.guardedHeaders())
+  removeGuarded(x.request.headers, site.guardedHeaders())
 }
 
 /** A filter whose last word fails is a bug; it takes nothing from the others, and the log says so. */
@@ -89,25 +89,31 @@ async function repair (x: Exchange, error: unknown, client: Client): Promise<voi
  * Facts that only the proxy or an agent may state do not come in from outside, under no spelling and on no route: a route may
  * match on them, and another may lead to the same upstream without the agent. Host is not such a fact, whatever an agent says.
  */
-function removeGuarded (x: Exchange, guarded: ReadonlySet<string>): void {
+function removeGuarded (fields: HeaderList, guarded: ReadonlySet<string>): void {
   if (guarded.size === 0) return
-  x.request.headers.removeIf((name) => {
+  fields.removeIf((name) => {
     const canonical = canonicalName(name)
     return guarded.has(canonical) && canonical !== 'host'
   })
 }
 
-function limitBody (x: Exchange, route: Route): void {
+function limitBody (x: Exchange, route: Route, site: Pick<Site, 'guardedHeaders'>): void {
   const { requestBody } = x
   if (requestBody === undefined) return
   if (requestBody.length !== undefined && requestBody.length > route.maxBodyBytes) throw new Fault('BODY_TOO_LARGE')
-  x.requestBody = counted(x, requestBody, route.maxBodyBytes)
+  x.requestBody = counted(x, requestBody, route.maxBodyBytes, site)
 }
 
 /** Counts what the client sent, and stops it at the limit: a chunked body does not say its length beforehand. */
-function counted (x: Exchange, body: Body, maxBytes: number): Body {
+function counted (x: Exchange, body: Body, maxBytes: number, site: Pick<Site, 'guardedHeaders'>): Body {
   return watched(body, (chunk) => {
-    if (chunk === undefined || (x.requestBytes += chunk.length) <= maxBytes) return
+    if (chunk === undefined) {
+      const { trailers } = body
+      if (trailers === undefined) return
+      dropFromTrailers(trailers)
+      return removeGuarded(trailers, site.guardedHeaders())
+    }
+    if ((x.requestBytes += chunk.length) <= maxBytes) return
     body.cancel()
     throw new Fault('BODY_TOO_LARGE')
   })

@@ -1,13 +1,15 @@
-import type { Dispatcher } from 'undici'
+import { Malformed } from '../http1/fields.ts'
 import type { Body } from '../pipeline/body.ts'
+import type { EndListener } from '../pipeline/end-signal.ts'
 import type { Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
 import { trailersOf } from '../pipeline/trailers.ts'
-import type { Link } from './connections.ts'
+import { AnswerReader, type AnswerEvents } from './answer-reader.ts'
 import { connectFault, exchangeFault } from './fault-of-error.ts'
+import type { Link, LinkUser } from './link.ts'
 import { lengthOnly, ResponseBody, type Source } from './response-body.ts'
-import { readResponseHead } from './response-head.ts'
+import type { ResponseHead } from './response-head.ts'
 import { Upload, type UploadEvents } from './upload.ts'
 
 export interface AttemptSettings {
@@ -17,34 +19,38 @@ export interface AttemptSettings {
   readonly readTimeoutMs: number
   /** Longest wait for the target to take a piece of the request body. */
   readonly writeTimeoutMs: number
+  readonly onInterim: ((x: Exchange, status: number, headers: HeaderList) => void) | undefined
 }
 
-/**
- * One exchange with one target, from undici's callbacks to a `Reply`.
- *
- * The callbacks are undici's older set: the newer one parses every head into an object that nobody here wants.
- */
-export class Attempt implements Dispatcher.DispatchHandler, Source, UploadEvents {
+/** One exchange with one target, from the events of a connection to a `Reply`. */
+export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, EndListener {
   /** The request, or part of it, may have reached the target. */
   sent = false
   /** A byte of an answer came back. */
   answered = false
   readonly #x: Exchange
   readonly #link: Link
+  readonly #head: string
   readonly #settings: AttemptSettings
+  readonly #reader: AnswerReader
   readonly #startedMs = performance.now()
   #resolve: ((reply: Reply) => void) | undefined = undefined
   #reject: ((error: Error) => void) | undefined = undefined
   #upload: Upload | undefined = undefined
   #body: ResponseBody | undefined = undefined
-  #resume: (() => void) | undefined = undefined
-  #timer: NodeJS.Timeout | undefined = undefined
+  /** What the clock watches, and until when. */
+  #watched: 'connecting' | 'waiting for the response head' | 'waiting for a piece of the body' = 'connecting'
+  #dueMs = Infinity
+  #writeDueMs = Infinity
   #over = false
 
-  constructor (x: Exchange, link: Link, settings: AttemptSettings) {
+  /** `head`: of the request, as it goes out. */
+  constructor (x: Exchange, link: Link, head: string, settings: AttemptSettings) {
     this.#x = x
     this.#link = link
+    this.#head = head
     this.#settings = settings
+    this.#reader = new AnswerReader(x.request.method, this)
   }
 
   /** The connection had served others before: its target may have closed it while the request was on its way. */
@@ -56,20 +62,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Source, UploadEvents
     return new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
-      const { ending, request, requestBody } = this.#x
+      const { ending } = this.#x
       if (ending.reason !== undefined) return this.#fail(ending.reason)
       ending.listen(this)
-      if (!this.#link.connected) this.#watch(this.#settings.connectTimeoutMs, 'UPSTREAM_CONNECT', 'connecting')
-      if (requestBody !== undefined) this.#upload = new Upload(requestBody, this)
-      this.#link.dispatch({
-        method: request.method,
-        path: request.query === '' ? request.upstreamPath : `${request.upstreamPath}?${request.query}`,
-        headers: requestFields(request.headers, requestBody),
-        // Undici takes any iterable; its type knows only streams.
-        body: this.#upload as unknown as null ?? null,
-        // @ts-expect-error undici reads it (TLS name; the connection is dialled anew when it changes) but does not declare it
-        servername: this.#link.servername,
-      }, this)
+      if (!this.#link.connected) this.#dueMs = this.#startedMs + this.#settings.connectTimeoutMs
+      this.#link.open(this)
     })
   }
 
@@ -77,84 +74,99 @@ export class Attempt implements Dispatcher.DispatchHandler, Source, UploadEvents
     this.#fail(reason)
   }
 
-  onConnect (): void {
-    // Given up while it was dialling: thrown, undici drops the request and keeps the connection.
-    if (this.#over) throw new Error('given up')
+  // As the user of the connection.
+
+  connected (): void {
     this.sent = true
-    if (this.#upload === undefined) this.#watchForHead()
-    else this.#unwatch()
-  }
-
-  onResponseStarted (): void {
-    this.answered = true
-  }
-
-  onHeaders (status: number, raw: Buffer[], resume: () => void): boolean {
-    // Interim answers end here: 100 is between the proxy and the target, early hints are not passed on yet.
-    if (this.#over || status < 200) return true
-    this.#unwatch()
-    const head = readResponseHead(raw)
-    if (typeof head === 'string') {
-      this.#fail(new Fault('UPSTREAM_PROTOCOL', head))
-      return false
-    }
-    this.#resume = resume
-    this.#x.upstreamMs = performance.now() - this.#startedMs
-    this.#resolve?.({ status, headers: head.headers, body: this.#bodyFor(status, head.length) })
-    this.#resolve = this.#reject = undefined
-    return true
-  }
-
-  onData (chunk: Buffer): boolean {
-    if (this.#over) return true
-    this.#unwatch()
-    return this.#body?.push(chunk) ?? true
-  }
-
-  onComplete (trailers: unknown): void {
-    if (this.#over) return
-    this.#finish()
-    if (this.#upload?.complete === false) {
-      // An answer before the end of the request: the rest is not wanted, and the connection is of no use.
-      this.#upload.stop()
-      this.#x.requestBody?.cancel()
-      this.#link.destroy()
+    this.#dueMs = Infinity
+    const { requestBody } = this.#x
+    if (requestBody === undefined) {
+      this.#link.write(this.#head, 'latin1')
+      this.#watchForHead()
     } else {
-      this.#link.release()
+      this.#upload = new Upload(requestBody, this.#link, this)
+      void this.#upload.run(this.#head)
     }
-    this.#body?.end(readTrailers(trailers))
   }
 
-  onError (error: Error): void {
+  received (bytes: Buffer): void {
+    this.answered = true
+    const end = this.#reader.push(bytes)
     if (this.#over) return
-    this.#fail(this.sent ? exchangeFault(error, this.#resolve === undefined) : connectFault(error, this.#settings.secure))
+    if (end instanceof Malformed) this.#fail(new Fault('UPSTREAM_PROTOCOL', end.detail))
+    else if (this.#reader.complete) this.#complete(end === bytes.length)
+  }
+
+  drained (): void {
+    this.#upload?.drained()
+  }
+
+  ended (): void {
+    if (this.#reader.end()) this.#complete(false)
+    else this.broken(Object.assign(new Error('the other side closed the connection'), { code: 'ECONNRESET' }))
+  }
+
+  broken (error: Error): void {
+    this.#fail(this.sent ? exchangeFault(error) : connectFault(error, this.#settings.secure))
+  }
+
+  tick (nowMs: number): void {
+    const { connectTimeoutMs, readTimeoutMs, writeTimeoutMs } = this.#settings
+    if (nowMs >= this.#writeDueMs) return this.#fail(new Fault('UPSTREAM_TIMEOUT', `sending the request body took more than ${writeTimeoutMs} ms`))
+    if (nowMs < this.#dueMs) return
+    const [code, ms] = this.#watched === 'connecting' ? ['UPSTREAM_CONNECT', connectTimeoutMs] as const : ['UPSTREAM_TIMEOUT', readTimeoutMs] as const
+    this.#fail(new Fault(code, `${this.#watched} took more than ${ms} ms`))
+  }
+
+  // As the reader of the answer.
+
+  interim (status: number, headers: HeaderList): void {
+    this.#settings.onInterim?.(this.#x, status, headers)
+  }
+
+  head (status: number, { headers, length }: ResponseHead, hasBody: boolean): void {
+    this.#dueMs = this.#writeDueMs = Infinity
+    this.#x.upstreamMs = performance.now() - this.#startedMs
+    let body: Body | undefined
+    if (hasBody) body = this.#body = new ResponseBody(length, this)
+    // The answer to HEAD tells the length the body would have; 304 likewise.
+    else if (length !== undefined && length > 0 && status !== 204) body = lengthOnly(length)
+    this.#resolve?.({ status, headers, body })
+    this.#resolve = this.#reject = undefined
+  }
+
+  piece (bytes: Buffer): void {
+    this.#dueMs = Infinity
+    if (this.#body?.push(bytes) === false) this.#link.flow(false)
   }
 
   // As the source of the answer's body.
 
   resume (): void {
-    this.#resume?.()
+    // Later the connection belongs to another exchange.
+    if (!this.#over) this.#link.flow(true)
   }
 
   awaited (): void {
-    this.#watch(this.#settings.readTimeoutMs, 'UPSTREAM_TIMEOUT', 'waiting for a piece of the body')
+    this.#watched = 'waiting for a piece of the body'
+    this.#dueMs = performance.now() + this.#settings.readTimeoutMs
   }
 
   stop (reason: Fault | undefined): void {
     this.#fail(reason ?? new Fault('CLIENT_GONE', 'the answer was not wanted'))
   }
 
-  // As the receiver of the request's body.
+  // As the watcher of the upload. Once an answer has begun, the time of the target is its own.
 
-  asked (): void {
-    if (this.#body === undefined) this.#unwatch()
+  full (): void {
+    if (this.#resolve !== undefined) this.#writeDueMs = performance.now() + this.#settings.writeTimeoutMs
   }
 
-  handedOver (): void {
-    if (this.#resolve !== undefined) this.#watch(this.#settings.writeTimeoutMs, 'UPSTREAM_TIMEOUT', 'sending the request body')
+  room (): void {
+    this.#writeDueMs = Infinity
   }
 
-  ended (): void {
+  uploaded (): void {
     if (this.#resolve !== undefined) this.#watchForHead()
   }
 
@@ -162,29 +174,29 @@ export class Attempt implements Dispatcher.DispatchHandler, Source, UploadEvents
     this.#fail(error)
   }
 
-  #bodyFor (status: number, length: number | undefined): Body | undefined {
-    if (status === 204) return undefined
-    if (this.#x.request.method === 'HEAD' || status === 304) return length === undefined ? undefined : lengthOnly(length)
-    return length === 0 ? undefined : this.#body = new ResponseBody(length, this)
-  }
-
   #watchForHead (): void {
-    this.#watch(this.#settings.readTimeoutMs, 'UPSTREAM_TIMEOUT', 'waiting for the response head')
+    this.#watched = 'waiting for the response head'
+    this.#dueMs = performance.now() + this.#settings.readTimeoutMs
   }
 
-  #watch (ms: number, code: 'UPSTREAM_CONNECT' | 'UPSTREAM_TIMEOUT', what: string): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#fail(new Fault(code, `${what} took more than ${ms} ms`)), ms)
-  }
-
-  #unwatch (): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+  /** The answer is whole. `clean`: nothing came behind it. */
+  #complete (clean: boolean): void {
+    this.#finish()
+    const { keepAliveMs, persistent, trailers } = this.#reader
+    const requestOut = this.#upload?.complete !== false && this.#link.flushed
+    if (!requestOut) {
+      // An answer before the end of the request: the rest is not wanted, and the connection is of no use.
+      this.#upload?.stop()
+      this.#x.requestBody?.cancel()
+    }
+    if (clean && requestOut && persistent) this.#link.release(performance.now(), keepAliveMs)
+    else this.#link.destroy()
+    this.#body?.end(trailersOf(trailers))
   }
 
   #finish (): void {
     this.#over = true
-    this.#unwatch()
+    this.#dueMs = this.#writeDueMs = Infinity
     this.#x.ending.ignore(this)
   }
 
@@ -193,34 +205,9 @@ export class Attempt implements Dispatcher.DispatchHandler, Source, UploadEvents
     if (this.#over) return
     this.#finish()
     this.#upload?.stop()
-    this.#link.destroy(error)
+    this.#link.destroy()
     this.#reject?.(error)
     this.#resolve = this.#reject = undefined
     this.#body?.fail(error)
   }
-}
-
-/** Fields that undici refuses to take, or that would contradict how it frames the message. */
-const notSent: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'expect', 'content-length'])
-
-function requestFields (headers: HeaderList, body: Body | undefined): string[] {
-  const fields = headers.raw().slice()
-  let kept = 0
-  for (let i = 0; i < fields.length; i += 2) {
-    const { length } = fields[i]!
-    if ((length === 6 || length === 7 || length === 10 || length === 14 || length === 17) && notSent.has(fields[i]!.toLowerCase())) continue
-    fields[kept++] = fields[i]!
-    fields[kept++] = fields[i + 1]!
-  }
-  fields.length = kept
-  if (body?.length !== undefined) fields.push('Content-Length', String(body.length))
-  return fields
-}
-
-function readTrailers (raw: unknown): HeaderList | undefined {
-  // Undici gives the same flat list of buffers as for the head, whatever its type says.
-  const list = raw as Buffer[] | null
-  if (list === null || list.length === 0) return undefined
-  const read = readResponseHead(list)
-  return typeof read === 'string' ? undefined : trailersOf(read.headers.raw())
 }

@@ -5,6 +5,11 @@ export interface ResponseHead {
   readonly headers: HeaderList
   /** Value of Content-Length. */
   readonly length: number | undefined
+  readonly chunked: boolean
+  /** What `Connection` says about its future; without a word the version decides. */
+  readonly persistent: boolean
+  /** How long the target keeps the connection while nobody uses it, when it says so. */
+  readonly keepAliveMs: number | undefined
 }
 
 /** Fields that belong to the connection (RFC 9110 section 7.6.1) or to framing. */
@@ -12,39 +17,68 @@ const dropped: ReadonlySet<string> = new Set([
   'connection', 'keep-alive', 'proxy-connection', 'te', 'upgrade', 'transfer-encoding', 'content-length', 'proxy-authenticate', 'http2-settings',
 ])
 
-/** Reads `[name, value, …]` as bytes. Gives the reason when the head is not one the proxy can pass on. */
-export function readResponseHead (raw: readonly Buffer[]): ResponseHead | string {
-  const fields: string[] = []
-  let length: number | undefined
-  let named: Set<string> | undefined
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i]!.toString('latin1')
-    const value = trimmed(raw[i + 1]!.toString('latin1'))
-    if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) return `control character in ${name}`
-    const lower = name.toLowerCase()
+/** Only names of these lengths are worth lower-casing. */
+const droppedLengths: ReadonlySet<number> = new Set([...dropped].map((name) => name.length))
+
+/** `fields` (`[name, value, …]`) are taken over. Gives the reason when the head is not one the proxy can pass on. */
+export function readResponseHead (fields: string[], version: '1.0' | '1.1'): ResponseHead | string {
+  const found: Found = { connection: undefined, keepAlive: undefined, length: undefined, coding: undefined }
+  let kept = 0
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!
+    const value = fields[i + 1]!
+    const lower = droppedLengths.has(name.length) ? name.toLowerCase() : ''
     if (dropped.has(lower)) {
-      if (lower === 'connection') named = new Set([...named ?? [], ...connectionNames(value)])
-      if (lower === 'content-length') {
-        if (!/^\d{1,15}$/.test(value)) return `Content-Length ${value.slice(0, 40)}`
-        length = Number(value)
-      }
-      if (lower === 'transfer-encoding' && value.toLowerCase() !== 'chunked') return `Transfer-Encoding ${value.slice(0, 40)}`
+      const wrong = note(found, lower, value)
+      if (wrong !== undefined) return wrong
       continue
     }
-    fields.push(name, value)
+    fields[kept++] = name
+    fields[kept++] = value
   }
+  fields.length = kept
+  const { connection, length, coding } = found
+  if (coding !== undefined && length !== undefined) return 'Content-Length beside Transfer-Encoding'
+  if (coding !== undefined && version === '1.0') return 'Transfer-Encoding in HTTP/1.0'
   const headers = new HeaderList(fields)
-  if (named !== undefined && named.size > 0) headers.removeIf((name) => named.has(name.toLowerCase()))
-  return { headers, length }
+  const named = connection?.filter((option) => option !== 'keep-alive' && option !== 'close')
+  if (named !== undefined && named.length > 0) headers.removeIf((name) => named.includes(name.toLowerCase()))
+  const persistent = version === '1.1' ? connection?.includes('close') !== true : connection?.includes('keep-alive') === true && !connection.includes('close')
+  return { headers, length, chunked: coding !== undefined, persistent, keepAliveMs: keepAliveMs(found.keepAlive) }
 }
 
-/** Names that `Connection` takes down with it. Options that are no field names do no harm here. */
-function connectionNames (value: string): string[] {
-  return value.split(',').map((name) => name.trim().toLowerCase()).filter((name) => name !== '' && name !== 'keep-alive' && name !== 'close')
+interface Found {
+  connection: string[] | undefined
+  keepAlive: string | undefined
+  length: number | undefined
+  coding: string | undefined
 }
 
-/** Trailing white space is not part of the value (RFC 9112 section 5.1); the parser takes off only what comes before. */
-function trimmed (value: string): string {
-  const last = value.charCodeAt(value.length - 1)
-  return last === 0x20 || last === 0x09 ? value.replace(/[ \t]+$/, '') : value
+function note (found: Found, name: string, value: string): string | undefined {
+  switch (name) {
+    case 'connection':
+      found.connection = [...found.connection ?? [], ...value.split(',').map((option) => option.trim().toLowerCase())]
+      return undefined
+    case 'keep-alive':
+      found.keepAlive = value
+      return undefined
+    case 'content-length':
+      if (found.length !== undefined) return 'more than one Content-Length'
+      if (!/^\d{1,15}$/.test(value)) return `Content-Length ${JSON.stringify(value.slice(0, 40))}`
+      found.length = Number(value)
+      return undefined
+    case 'transfer-encoding':
+      if (found.coding !== undefined) return 'more than one Transfer-Encoding'
+      // Any other coding would reach the client without its name, because chunked is taken off here.
+      if (value.toLowerCase() !== 'chunked') return `Transfer-Encoding ${JSON.stringify(value.slice(0, 40))}`
+      found.coding = value
+      return undefined
+  }
+  return undefined
+}
+
+function keepAliveMs (value: string | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const seconds = /(?:^|[\s,;])timeout\s*=\s*"?(\d{1,9})/i.exec(value)?.[1]
+  return seconds === undefined ? undefined : Number(seconds) * 1_000
 }

@@ -1,80 +1,96 @@
+import { lastChunk, writePiece, type Outlet } from '../http1/write.ts'
 import type { Body } from '../pipeline/body.ts'
+import { Fault } from '../pipeline/faults.ts'
 
 export interface UploadEvents {
-  /** A chunk was handed over, and the connection has not asked for the next one yet. */
-  handedOver (): void
-  /** The connection can take more; from here on the client is waited for. */
-  asked (): void
+  /** The connection is full: the target is waited for. */
+  full (): void
+  /** There is room; from here on the client is waited for. */
+  room (): void
   /** The last byte was handed over. */
-  ended (): void
+  uploaded (): void
   /** The body broke off, or a stage of it refused the exchange. */
   failed (error: Error): void
 }
 
-/** The request body as undici takes it: it asks for the next chunk when the socket has drained. */
-export class Upload implements AsyncIterableIterator<Buffer> {
+/** Larger pieces are cut, so that the clock sees progress on a slow connection. */
+const pieceBytes = 64 * 1024
+
+/** Sends the body of a request, as fast as the connection takes it. */
+export class Upload {
   /** All bytes were handed over. */
   complete = false
   readonly #body: Body
+  readonly #outlet: Outlet
   readonly #events: UploadEvents
-  #stopped: Error | undefined = undefined
-  #reject: ((error: Error) => void) | undefined = undefined
+  #stopped = false
+  #wake: (() => void) | undefined = undefined
 
-  constructor (body: Body, events: UploadEvents) {
+  constructor (body: Body, outlet: Outlet, events: UploadEvents) {
     this.#body = body
+    this.#outlet = outlet
     this.#events = events
   }
 
-  [Symbol.asyncIterator] (): this {
-    return this
-  }
-
-  next (): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.#stopped !== undefined) return Promise.reject(this.#stopped)
-    this.#events.asked()
-    let next
+  /** Sends `head`, then the body. Never rejects: see `UploadEvents`. */
+  async run (head: string): Promise<void> {
     try {
-      next = this.#body.read()
+      await this.#pump(head)
     } catch (error) {
-      // Not now: undici asks for the first chunk while it puts the request on its list, and a connection that is destroyed in the
-      // middle of that breaks an assertion of its own, which would end the process.
-      return Promise.resolve().then(() => { throw this.#fail(error) })
+      if (!this.#stopped) this.#events.failed(error instanceof Error ? error : new Error(String(error)))
     }
-    if (!(next instanceof Promise)) return Promise.resolve(this.#give(next))
-    // The body may be silent for long: `stop` must not wait for it.
-    return new Promise((resolve, reject) => {
-      this.#reject = reject
-      next.then((chunk) => resolve(this.#give(chunk)), (error: unknown) => reject(this.#fail(error)))
-    })
   }
 
-  /** Undici calls this when it gives up in the middle. */
-  return (): Promise<IteratorResult<Buffer, undefined>> {
-    return Promise.resolve({ done: true, value: undefined })
+  /** The connection has room again. */
+  drained (): void {
+    this.#wake?.()
   }
 
-  /** Nobody takes more. A rejection, never an end: undici must not write the mark of a complete body. */
+  /** Nobody takes more. The mark of a complete body is not written any more. */
   stop (): void {
-    if (this.complete || this.#stopped !== undefined) return
-    this.#stopped = new Error('upload stopped')
-    this.#reject?.(this.#stopped)
+    this.#stopped = true
+    this.#wake?.()
   }
 
-  #give (chunk: Buffer | undefined): IteratorResult<Buffer, undefined> {
-    this.#reject = undefined
-    if (this.#stopped !== undefined) return { done: true, value: undefined }
-    if (chunk !== undefined) {
-      this.#events.handedOver()
-      return { done: false, value: chunk }
+  async #pump (head: string): Promise<void> {
+    const expected = this.#body.length
+    let bytes = 0
+    let unsent = head
+    for (;;) {
+      const next = this.#body.read()
+      if (unsent !== '' && next instanceof Promise) {
+        // The client may be waiting for the answer to its head.
+        this.#outlet.write(unsent, 'latin1')
+        unsent = ''
+      }
+      const chunk = next instanceof Promise ? await next : next
+      if (this.#stopped) return
+      if (chunk === undefined) break
+      bytes += chunk.length
+      if (expected !== undefined && bytes > expected) throw new Fault('INTERNAL', `a request body longer than its ${expected} bytes`)
+      for (let at = 0; at < chunk.length; at += pieceBytes) {
+        const piece = chunk.length <= pieceBytes ? chunk : chunk.subarray(at, at + pieceBytes)
+        const ready = writePiece(this.#outlet, piece, unsent, expected === undefined)
+        unsent = ''
+        if (!ready) await this.#taken()
+        if (this.#stopped) return
+      }
     }
+    if (expected !== undefined && bytes < expected) throw new Fault('INTERNAL', `a request body of ${bytes} instead of ${expected} bytes`)
+    const last = expected === undefined ? unsent + lastChunk(this.#body.trailers?.raw() ?? []) : unsent
+    if (last !== '') this.#outlet.write(last, 'latin1')
     this.complete = true
-    this.#events.ended()
-    return { done: true, value: undefined }
+    this.#events.uploaded()
   }
 
-  #fail (error: unknown): Error {
-    const failure = error instanceof Error ? error : new Error(String(error))
-    if (this.#stopped === undefined) this.#events.failed(failure)
-    return failure
+  #taken (): Promise<void> {
+    this.#events.full()
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined
+        this.#events.room()
+        resolve()
+      }
+    })
   }
 }

@@ -2,7 +2,9 @@ import type { Exchange, Reply, Responder } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { Attempt, type AttemptSettings } from './attempt.ts'
 import { balancers, type Balancer, type BalancerName } from './balancers/index.ts'
-import { Connections, type UpstreamTls } from './connections.ts'
+import { Connections } from './connections.ts'
+import type { UpstreamTls } from './dial.ts'
+import { requestHead } from './request-head.ts'
 
 export interface UpstreamSettings {
   readonly id: string
@@ -20,6 +22,8 @@ export interface UpstreamSettings {
   readonly poolMaxWaiting?: number
   /** Present: the targets speak TLS. */
   readonly tls?: UpstreamTls
+  /** Is shown interim answers (1xx but 101): they are not part of the answer. */
+  readonly onInterim?: AttemptSettings['onInterim']
 }
 
 export interface TargetSettings {
@@ -69,7 +73,9 @@ class TargetGroup implements Upstream {
       connectTimeoutMs: settings.connectTimeoutMs,
       readTimeoutMs: settings.readTimeoutMs,
       writeTimeoutMs: settings.writeTimeoutMs,
+      onInterim: settings.onInterim,
     }
+    const tickMs = tickOf(settings)
     this.#targets = settings.targets.map(({ host, port }) => ({
       name: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
       connections: new Connections({
@@ -80,6 +86,7 @@ class TargetGroup implements Upstream {
         idleMs: settings.poolIdleMs,
         maxWaiting: settings.poolMaxWaiting ?? 1_000,
         tls: settings.tls,
+        tickMs,
       }),
     }))
   }
@@ -102,9 +109,10 @@ class TargetGroup implements Upstream {
       x.tries++
       let attempt: Attempt | undefined
       try {
+        const head = requestHead(x)
         const taken = connections.take(x.ending)
         const link = taken instanceof Promise ? await taken : taken
-        attempt = new Attempt(x, link, this.#attempt)
+        attempt = new Attempt(x, link, head, this.#attempt)
         return await attempt.run()
       } catch (error) {
         if (!(error instanceof Fault) || x.tries > this.#targets.length || !mayRetry(error, attempt, x)) throw error
@@ -126,6 +134,11 @@ class TargetGroup implements Upstream {
     await Promise.race([drained, aborted])
     for (const { connections } of this.#targets) connections.destroy(cut)
   }
+}
+
+/** Often enough that no time-out is late by more than an eighth of it or a quarter of a second. */
+function tickOf ({ connectTimeoutMs, readTimeoutMs, writeTimeoutMs, poolIdleMs }: UpstreamSettings): number {
+  return Math.max(10, Math.min(250, Math.min(connectTimeoutMs, readTimeoutMs, writeTimeoutMs, poolIdleMs) / 8))
 }
 
 /**

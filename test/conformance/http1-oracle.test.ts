@@ -5,6 +5,7 @@
  */
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
+import { pick, randomFrom, type Random } from '../support/chance.ts'
 import { readMessages } from '../support/http1-messages.ts'
 import { parsedByLlhttp } from '../support/llhttp.ts'
 
@@ -37,22 +38,6 @@ const pieces = [
   '\r', '\n', '\r\n', '\r\n\r\n', ' ', '\t', '\0', ':', ',', ';', '\x0b', '\x7f', '\xa0', '0', '1', '5', 'a', '"', 'chunked', 'Transfer-Encoding', 'Content-Length', 'Transfer-Encoding: chunked\r\n',
   'Content-Length: 3\r\n', 'HTTP/1.1', 'HTTP/1.0', 'HTTP/1.2', 'Host: x\r\n', 'GET / HTTP/1.1\r\nHost: b\r\n\r\n', '0\r\n\r\n', '_', '-', 'Connection: keep-alive\r\n', 'Connection: close\r\n', '%0d%0a', '#', '?', '\\',
 ]
-
-type Random = (below: number) => number
-
-function randomFrom (seed: number): Random {
-  let state = seed >>> 0
-  return below => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % below
-  }
-}
-
-function pick (list: readonly string[], random: Random): string {
-  return list[random(list.length)] ?? ''
-}
 
 function input (random: Random): string {
   let text = ''

@@ -264,7 +264,7 @@ describe('while the request body flows', () => {
 
   test('after the answer began, the client sees it cut', async (t) => {
     const upstream = await rawUpstream(t, ({ socket, received }) => {
-      if (received.endsWith('abc')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxyz')
+      if (received.endsWith('abc\r\n')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxyz')
     })
     const later = deferred<never>()
     const { port, exchange } = await startProxy(t, { targets: [upstream.port], filters: [{

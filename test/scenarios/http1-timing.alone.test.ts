@@ -51,7 +51,7 @@ test('a body that stops flowing is answered 408, and the target sees no complete
   assert.match(await client.until('"status":408'), /^HTTP\/1\.1 408 /)
   assert.equal((await exchange(1)).fault?.code, 'CLIENT_TIMEOUT')
   await closed.promise
-  assert.match(heard, /abc$/)
+  assert.match(heard, /abc\r\n$/)
 })
 
 test('100 Continue is sent when the body is first read, and the field does not reach the target', async (t) => {

@@ -115,3 +115,26 @@ test('a target that speaks no TLS is a TLS fault, requests of other hosts share 
   for (const host of ['a.test', 'b.test', 'c.test']) assert.equal((await request(entry, '/', { host })).status, 200)
   assert.equal(sessions, 1)
 })
+
+test('sessions with a target are resumed, but never one whose certificate was refused', async (t) => {
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const resumed: boolean[] = []
+    const server = createServer({ ...local, maxVersion }, (message, response) => {
+      if ('isSessionReused' in message.socket && message.socket.isSessionReused instanceof Function) resumed.push(Boolean(message.socket.isSessionReused()))
+      response.writeHead(200, { connection: 'close' }).end()
+    })
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+    t.after(() => { server.close(); server.closeAllConnections() })
+    const address = server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const good = await startProxy(t, { targets: [port], upstream: { tls: { ca: local.cert, sni: 'localhost' } } })
+    for (let i = 0; i < 3; i++) assert.equal((await request(good.port, '/')).status, 200)
+    assert.deepEqual(resumed, [false, true, true], maxVersion)
+    // Trusted, but not this name: the second handshake must not get by with the session of the first.
+    const wrong = await startProxy(t, { targets: [port], upstream: { tls: { ca: local.cert, sni: 'other.test' } } })
+    for (let i = 0; i < 3; i++) {
+      assert.equal((await request(wrong.port, '/')).status, 502)
+      assert.equal((await wrong.exchange(i + 1)).fault?.code, 'UPSTREAM_TLS')
+    }
+  }
+})

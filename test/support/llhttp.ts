@@ -5,6 +5,7 @@ import type { Message } from './http1-messages.ts'
 interface RawParser {
   initialize (type: number, resource: object, maxHeaderSize: number, lenient: number): void
   execute (bytes: Buffer): number | Error
+  finish (): number | Error | undefined
   free (): void
   [hook: number]: unknown
 }
@@ -12,6 +13,7 @@ interface RawParser {
 interface RawParserClass {
   new (): RawParser
   readonly REQUEST: number
+  readonly RESPONSE: number
   readonly kOnHeaders: number
   readonly kOnHeadersComplete: number
   readonly kOnBody: number
@@ -48,4 +50,37 @@ export function parsedByLlhttp (bytes: Buffer): { readonly messages: Message[], 
   const result = parser.execute(bytes)
   parser.free()
   return { messages, refused: typeof result !== 'number' }
+}
+
+export interface ParsedAnswer {
+  readonly status: number
+  readonly fields: readonly string[]
+  readonly body: string
+  readonly trailers: readonly string[]
+}
+
+/** All whole answers in `bytes`, to requests of one method, up to the end of the connection; interim ones included. */
+export function answersByLlhttp (bytes: Buffer, method: string): { readonly answers: ParsedAnswer[], readonly refused: boolean } {
+  const parser = new HTTPParser()
+  parser.initialize(HTTPParser.RESPONSE, {}, 1024 * 1024, 0)
+  const answers: ParsedAnswer[] = []
+  let early: string[] = []
+  let open: { status: number, fields: string[], body: Buffer[] } | undefined
+  parser[HTTPParser.kOnHeaders] = (fields: string[]) => { early.push(...fields) }
+  parser[HTTPParser.kOnHeadersComplete] = (_major: number, _minor: number, fields: string[] | undefined, _method: number, _url: string | undefined, status: number) => {
+    open = { status, fields: [...early, ...fields ?? []], body: [] }
+    early = []
+    // 1: there is no body, whatever the head says.
+    return method === 'HEAD' ? 1 : 0
+  }
+  parser[HTTPParser.kOnBody] = (chunk: Buffer) => { open?.body.push(Buffer.from(chunk)) }
+  parser[HTTPParser.kOnMessageComplete] = () => {
+    if (open !== undefined) answers.push({ ...open, body: Buffer.concat(open.body).toString('latin1'), trailers: early })
+    early = []
+    open = undefined
+  }
+  const result = parser.execute(bytes)
+  const end = typeof result === 'number' ? parser.finish() : result
+  parser.free()
+  return { answers, refused: typeof result !== 'number' || end instanceof Error }
 }

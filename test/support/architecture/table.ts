@@ -45,7 +45,6 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'kdljs': ['test/conformance'],
   'protobufjs': ['proto/generate'],
   '@grpc/grpc-js': ['sdk/server', 'test'],
-  'undici': ['proxy/upstreams'],
   'pino': ['proxy/observe', 'sdk/server'],
   're2': ['config/schema/regex.ts', 'agents/waf'],
   'ipaddr.js': ['config/schema/address.ts'],

@@ -1,0 +1,37 @@
+import { isFieldValue, isToken } from './characters.ts'
+
+/** As much of a socket as writing takes. */
+export interface Outlet {
+  write (bytes: Buffer): boolean
+  write (text: string, encoding: 'latin1'): boolean
+  cork (): void
+  uncork (): void
+}
+
+/** Pieces up to this size go out in one write with what is around them. */
+const oneWriteBytes = 16 * 1024
+
+/** Writes a piece of a body behind `before` (the head, or nothing). False when the outlet is full. */
+export function writePiece (outlet: Outlet, piece: Buffer, before: string, chunked: boolean): boolean {
+  const lead = chunked ? `${before}${piece.length.toString(16)}\r\n` : before
+  // One small text costs less than a gathered write of three pieces.
+  if (piece.length <= oneWriteBytes) return outlet.write(`${lead}${piece.toString('latin1')}${chunked ? '\r\n' : ''}`, 'latin1')
+  if (lead === '') return outlet.write(piece)
+  outlet.cork()
+  outlet.write(lead, 'latin1')
+  let ready = outlet.write(piece)
+  if (chunked) ready = outlet.write('\r\n', 'latin1')
+  outlet.uncork()
+  return ready
+}
+
+/** The last chunk of a body with the fields behind it. What is no field is left out: it would be another field, or another message. */
+export function lastChunk (trailers: readonly string[]): string {
+  let text = '0\r\n'
+  for (let i = 0; i < trailers.length; i += 2) {
+    const name = trailers[i]!
+    const value = trailers[i + 1]!
+    if (isToken(name) && isFieldValue(value)) text += `${name}: ${value}\r\n`
+  }
+  return `${text}\r\n`
+}

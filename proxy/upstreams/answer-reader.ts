@@ -1,0 +1,145 @@
+import { ChunkedDecoder, earlyFault, LengthDecoder, type BodyDecoder } from '../http1/body-decoder.ts'
+import { Malformed, readFields } from '../http1/fields.ts'
+import { mayBeStatusLine, readStatusLine } from '../http1/status-line.ts'
+import { HeaderList } from '../pipeline/headers.ts'
+import { readResponseHead, type ResponseHead } from './response-head.ts'
+
+export interface AnswerEvents {
+  /** An interim answer (1xx). */
+  interim (status: number, headers: HeaderList): void
+  head (status: number, head: ResponseHead, hasBody: boolean): void
+  piece (bytes: Buffer): void
+}
+
+export const maxHeadBytes = 64 * 1024
+export const maxHeadFields = 200
+/** Interim answers before the one that counts. */
+const maxInterim = 32
+
+const headEnd = '\r\n\r\n'
+const nothing: Buffer = Buffer.alloc(0)
+const bodyLimits = { maxTrailerBytes: maxHeadBytes, maxTrailerFields: maxHeadFields }
+
+/** Reads the answer to one request (RFC 9112 sections 4 to 7), whatever pieces it comes in. */
+export class AnswerReader {
+  /** The end of the answer was seen. */
+  complete = false
+  /** The target said, or gave to understand, that more can be asked on this connection. */
+  persistent = false
+  /** See `ResponseHead`. */
+  keepAliveMs: number | undefined = undefined
+  readonly #method: string
+  readonly #events: AnswerEvents
+  #rest = nothing
+  #searched = 0
+  #interims = 0
+  #state: 'head' | 'decoded' | 'until-end' = 'head'
+  #decoder: BodyDecoder | undefined = undefined
+
+  constructor (method: string, events: AnswerEvents) {
+    this.#method = method
+    this.#events = events
+  }
+
+  /** Field lines behind the body, `[name, value, …]`. */
+  get trailers (): readonly string[] {
+    return this.#decoder?.trailers ?? []
+  }
+
+  /** Gives where the answer ended: at the end of `bytes` when there is more to come, or nothing behind it. */
+  push (bytes: Buffer): number | Malformed {
+    let at = 0
+    while (this.#state === 'head') {
+      const end = this.#readHead(bytes, at)
+      if (end instanceof Malformed) return end
+      at = end
+      if (this.complete || at === bytes.length) return at
+    }
+    return this.#readBody(bytes, at)
+  }
+
+  /** The connection ended: whether that made the answer whole. */
+  end (): boolean {
+    if (this.#state === 'until-end') this.complete = true
+    return this.complete
+  }
+
+  /** Gives the offset behind the head, or the end of `bytes` when it is not whole yet. */
+  #readHead (bytes: Buffer, at: number): number | Malformed {
+    const held = this.#rest.length
+    const all = held > 0 ? Buffer.concat([this.#rest, at === 0 ? bytes : bytes.subarray(at)]) : bytes
+    const start = held > 0 ? 0 : at
+    const found = all.indexOf(headEnd, Math.max(start, start + this.#searched - 3), 'latin1')
+    const end = found === -1 ? all.length : found + headEnd.length
+    if (end - start > maxHeadBytes) return new Malformed(`a head of more than ${maxHeadBytes} bytes`, true)
+    const text = all.toString('latin1', start, end)
+    if (found === -1) {
+      if (!mayBeStatusLine(text)) return new Malformed('this is not HTTP')
+      const early = earlyFault(text)
+      if (early !== undefined) return new Malformed(early)
+      this.#rest = start === 0 ? all : all.subarray(start)
+      this.#searched = text.length
+      return bytes.length
+    }
+    this.#rest = nothing
+    this.#searched = 0
+    return this.#take(text) ?? (held > 0 ? at + end - held : end)
+  }
+
+  #take (text: string): Malformed | undefined {
+    const line = readStatusLine(text, 0)
+    if (line instanceof Malformed) return line
+    const fields: string[] = []
+    const end = readFields(text, line.end, fields, maxHeadFields)
+    if (end instanceof Malformed) return end
+    const head = readResponseHead(fields, line.version)
+    if (typeof head === 'string') return new Malformed(head)
+    const { status } = line
+    // Nobody asked for another protocol, and what follows would be in it.
+    if (status === 101) return new Malformed('a switch of protocols that nobody asked for')
+    if (status < 200) {
+      // They have no body (RFC 9112 section 6.1), and some readers would look for one.
+      if (head.chunked || (head.length ?? 0) > 0) return new Malformed('an interim answer with a body')
+      // Nothing may follow the end of a connection, and an answer must.
+      if (!head.persistent) return new Malformed('an interim answer that ends the connection')
+      if (++this.#interims > maxInterim) return new Malformed(`more than ${maxInterim} interim answers`, true)
+      this.#events.interim(status, head.headers)
+      return undefined
+    }
+    this.#begin(status, head)
+    return undefined
+  }
+
+  /** RFC 9112 section 6.3. */
+  #begin (status: number, head: ResponseHead): void {
+    const hasBody = this.#method !== 'HEAD' && status !== 204 && status !== 304 && head.length !== 0
+    this.persistent = head.persistent
+    this.keepAliveMs = head.keepAliveMs
+    this.#state = 'decoded'
+    if (!hasBody) {
+      this.complete = true
+    } else if (head.chunked) {
+      this.#decoder = new ChunkedDecoder(bodyLimits)
+    } else if (head.length !== undefined) {
+      this.#decoder = new LengthDecoder(head.length)
+    } else {
+      this.#state = 'until-end'
+      this.persistent = false
+    }
+    this.#events.head(status, head, hasBody)
+  }
+
+  #readBody (bytes: Buffer, at: number): number | Malformed {
+    const decoder = this.#decoder
+    if (decoder === undefined) {
+      if (this.#state !== 'until-end') return at
+      if (at < bytes.length) this.#events.piece(at === 0 ? bytes : bytes.subarray(at))
+      return bytes.length
+    }
+    const pieces: Buffer[] = []
+    const end = decoder.decode(bytes, at, pieces)
+    for (const piece of pieces) this.#events.piece(piece)
+    if (!(end instanceof Malformed) && decoder.complete) this.complete = true
+    return end
+  }
+}

@@ -1,0 +1,137 @@
+import type { Socket } from 'node:net'
+import type { Outlet } from '../http1/write.ts'
+import type { Dial } from './dial.ts'
+
+/** The exchange that has a connection. Calls end with `release` and `destroy`. */
+export interface LinkUser {
+  /** Bytes can be sent. */
+  connected (): void
+  received (bytes: Buffer): void
+  /** There is room for more bytes after `write` gave false. */
+  drained (): void
+  /** The other side has said all it will say. */
+  ended (): void
+  /** The connection is of no use any more. */
+  broken (error: Error): void
+  /** The clock of all connections, in milliseconds of `performance.now`. */
+  tick (nowMs: number): void
+}
+
+/** Where connections come from and go to. */
+export interface LinkHome {
+  readonly idleMs: number
+  returned (link: Link): void
+  lost (link: Link): void
+}
+
+/** One connection to a target, or the place of one: it is dialled when there is something to send. One exchange at a time. */
+export class Link implements Outlet {
+  /** Answers received on it. */
+  served = 0
+  connected = false
+  readonly #dial: Dial
+  readonly #home: LinkHome
+  #socket: Socket | undefined = undefined
+  #user: LinkUser | undefined = undefined
+  #idleUntilMs = Infinity
+  #stopped = false
+  #gone = false
+
+  constructor (dial: Dial, home: LinkHome) {
+    this.#dial = dial
+    this.#home = home
+  }
+
+  /** Nothing is known that speaks against sending the next request on it. */
+  usable (nowMs: number): boolean {
+    return !this.#gone && nowMs < this.#idleUntilMs && this.#socket?.writable !== false
+  }
+
+  /** Everything handed over has been taken by the system. */
+  get flushed (): boolean {
+    return this.#socket?.writableLength === 0
+  }
+
+  /** Lends it to an exchange, whose `connected` is called at once or when it is. */
+  open (user: LinkUser): void {
+    this.#user = user
+    this.#idleUntilMs = Infinity
+    if (this.#gone) return this.#broken(closedError())
+    if (this.connected) return user.connected()
+    const socket = this.#socket = this.#dial(() => {
+      this.connected = true
+      this.#user?.connected()
+    })
+    socket.on('data', (bytes: Buffer) => {
+      // Nobody asked: what it says cannot be the answer to what will be asked.
+      if (this.#user === undefined) this.destroy()
+      else this.#user.received(bytes)
+    })
+    socket.on('drain', () => this.#user?.drained())
+    socket.on('end', () => {
+      if (this.#user === undefined) this.destroy()
+      else this.#user.ended()
+    })
+    socket.on('error', (error) => this.#broken(error))
+    socket.on('close', () => this.#broken(closedError()))
+  }
+
+  write (bytes: Buffer | string, encoding?: 'latin1'): boolean {
+    return typeof bytes === 'string' ? this.#socket!.write(bytes, encoding) : this.#socket!.write(bytes)
+  }
+
+  cork (): void {
+    this.#socket!.cork()
+  }
+
+  uncork (): void {
+    this.#socket!.uncork()
+  }
+
+  /** Stops and goes on reading. */
+  flow (reading: boolean): void {
+    if (reading === !this.#stopped) return
+    this.#stopped = !reading
+    if (reading) this.#socket?.resume()
+    else this.#socket?.pause()
+  }
+
+  tick (nowMs: number): void {
+    if (this.#user !== undefined) this.#user.tick(nowMs)
+    else if (nowMs >= this.#idleUntilMs) this.destroy()
+  }
+
+  /** The exchange is over and the connection in order. `keepAliveMs`: how long the target says that it stays. */
+  release (nowMs: number, keepAliveMs = Infinity): void {
+    this.#user = undefined
+    this.served++
+    // Gone before the target closes it: a request that crosses its end would be lost.
+    this.#idleUntilMs = nowMs + Math.min(this.#home.idleMs, keepAliveMs - Math.min(1_000, keepAliveMs / 2))
+    this.flow(true)
+    this.#home.returned(this)
+  }
+
+  /** Ends the connection, in the middle of an exchange or not. The exchange is not told. */
+  destroy (): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.#user = undefined
+    this.#socket?.destroy()
+    this.#home.lost(this)
+  }
+
+  /** Ends it for a reason that its exchange has to know. */
+  cut (error: Error): void {
+    this.#broken(error)
+  }
+
+  #broken (error: Error): void {
+    const user = this.#user
+    this.destroy()
+    user?.broken(error)
+  }
+}
+
+function closedError (): Error {
+  return Object.assign(new Error('the other side closed the connection'), { code: 'ECONNRESET' })
+}
