@@ -75,7 +75,7 @@ export class AnswerReader {
     const text = all.toString('latin1', start, end)
     if (found === -1) {
       if (!mayBeStatusLine(text)) return new Malformed('this is not HTTP')
-      const early = earlyFault(text)
+      const early = earlyFault(text, Math.max(0, this.#searched - 1))
       if (early !== undefined) return new Malformed(early)
       this.#rest = start === 0 ? all : all.subarray(start)
       this.#searched = text.length
