@@ -13,7 +13,7 @@ export interface StatusLine {
 const space = 0x20
 const zero = 0x30
 
-/** RFC 9112 section 4: version, one space, three digits, and a reason that nobody reads. The space in front of a missing reason may be missing as well. */
+/** RFC 9112 section 4: version, one space, three digits, and a reason that nobody reads. The space in front of a missing one may be missing too. */
 export function readStatusLine (text: string, start: number): StatusLine | Malformed {
   const version = versionAt(text, start)
   if (version === undefined || text.charCodeAt(start + 8) !== space) return new Malformed('the status line does not begin with HTTP/1.1 or HTTP/1.0 and a space')

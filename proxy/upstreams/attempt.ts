@@ -114,8 +114,8 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     const { connectTimeoutMs, readTimeoutMs, writeTimeoutMs } = this.#settings
     if (nowMs >= this.#writeDueMs) return this.#fail(new Fault('UPSTREAM_TIMEOUT', `sending the request body took more than ${writeTimeoutMs} ms`))
     if (nowMs < this.#dueMs) return
-    const connecting = this.#watched === 'connecting'
-    this.#fail(new Fault(connecting ? 'UPSTREAM_CONNECT' : 'UPSTREAM_TIMEOUT', `${this.#watched} took more than ${connecting ? connectTimeoutMs : readTimeoutMs} ms`))
+    const [code, ms] = this.#watched === 'connecting' ? ['UPSTREAM_CONNECT', connectTimeoutMs] as const : ['UPSTREAM_TIMEOUT', readTimeoutMs] as const
+    this.#fail(new Fault(code, `${this.#watched} took more than ${ms} ms`))
   }
 
   // As the reader of the answer.

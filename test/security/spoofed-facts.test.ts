@@ -45,9 +45,10 @@ test('a client', async (t) => {
 
   await t.test('cannot bring guarded fields in behind the body', async (st) => {
     const client = await rawClient(st, sentinel.port(), 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-User, X-Real-IP\r\n' +
-      'Connection: close\r\n\r\n1\r\na\r\n0\r\nX-User: admin\r\nX-Real-IP: 1.1.1.1\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n')
+      'Connection: close\r\n\r\n1\r\na\r\n0\r\nX-User: admin\r\nX-Real-IP: 1.1.1.1\r\nX-Forwarded-For: 1.1.1.1\r\nx_user: admin\r\nX-Sum: 1\r\n\r\n')
     assert.match(await client.ended(), /^HTTP\/1\.1 200 /)
-    const { headers, rawHeaders } = upstream.requests.at(-1)!
+    const { headers, rawHeaders, rawTrailers } = upstream.requests.at(-1)!
+    assert.deepEqual(rawTrailers, ['X-Sum', '1'])
     assert.equal(headers['x-real-ip'], '127.0.0.1')
     assert.equal(rawHeaders.includes('admin'), false)
   })

@@ -9,6 +9,8 @@ export interface Received {
   readonly rawHeaders: readonly string[]
   readonly headers: IncomingMessage['headers']
   readonly body: Buffer
+  /** Fields behind the body, as on the wire. */
+  readonly rawTrailers: readonly string[]
 }
 
 export interface RecordingUpstream {
@@ -37,6 +39,7 @@ export async function startRecordingUpstream (
     request.on('end', () => {
       const received = {
         method: request.method!, url: request.url!, rawHeaders: request.rawHeaders, headers: request.headers, body: Buffer.concat(chunks),
+        rawTrailers: request.rawTrailers,
       }
       requests.push(received)
       answer(received, response)
