@@ -1,8 +1,8 @@
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   ENOTDIR: 'there is no such file',
-  EACCES: 'this user may not do that',
-  EPERM: 'this user may not do that',
+  EACCES: 'its permissions forbid it to this user',
+  EPERM: 'its permissions forbid it to this user',
   EISDIR: 'it is a folder',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',

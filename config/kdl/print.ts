@@ -19,10 +19,26 @@ export function printProblems (problems: readonly Problem[], sources: ReadonlyMa
     if (split === undefined) lines.set(file, split = text.replace(/^\uFEFF/, '').split(/\r\n|[\n\r\u0085\u000b\u000c\u2028\u2029]/))
     return split
   }
-  return problems.map(problem => printOne(problem, linesOf, options.colour === true)).join('\n')
+  const cut = cutter()
+  return problems.map(problem => printOne(problem, linesOf, cut, options.colour === true)).join('\n')
 }
 
-function printOne (problem: Problem, linesOf: (file: string) => string[] | undefined, colour: boolean): string {
+type Cut = (source: string, from: number, count: number) => string[]
+
+/** Cuts characters out of a line. A generated file may have everything in one: it is taken apart once, not for every problem in it. */
+function cutter (): Cut {
+  let source: string | undefined
+  let chars: readonly string[] | undefined
+  return (line, from, count) => {
+    if (line !== source) {
+      source = line
+      chars = /[\ud800-\udfff]/.test(line) ? Array.from(line) : undefined
+    }
+    return chars?.slice(from, from + count) ?? line.slice(from, from + count).split('')
+  }
+}
+
+function printOne (problem: Problem, linesOf: (file: string) => string[] | undefined, cut: Cut, colour: boolean): string {
   const paint = (code: string, text: string): string => colour ? `\x1b[${code}m${text}\x1b[0m` : text
   const { position } = problem
   const place = position.line === 0 ? position.file : `${position.file}:${position.line}:${position.column}`
@@ -30,7 +46,7 @@ function printOne (problem: Problem, linesOf: (file: string) => string[] | undef
   const out = [`${paint('1', place)}: ${paint(colours[problem.severity], problem.code)}${kind}: ${printable(problem.message)}`]
   const source = linesOf(position.file)?.[position.line - 1]
   if (source !== undefined) {
-    const { text, pad, mark } = excerpt(source, position.column, position.length)
+    const { text, pad, mark } = excerpt(source, position.column, position.length, cut)
     const number = String(position.line).padStart(5)
     out.push(`${number} | ${text}`)
     const hint = problem.hint === undefined ? '' : ` ${printable(problem.hint)}`
@@ -46,11 +62,10 @@ function printOne (problem: Problem, linesOf: (file: string) => string[] | undef
 }
 
 /** The part of a source line around a column, with the white space that puts a mark under it. Lines can be megabytes long. */
-function excerpt (source: string, column: number, length: number): { text: string, pad: string, mark: string } {
+function excerpt (source: string, column: number, length: number, cut: Cut): { text: string, pad: string, mark: string } {
   const widest = 120
-  const chars = Array.from(source.slice(0, 4 * (column + widest)))
   const from = column > 100 ? column - 60 : 0
-  const kept = chars.slice(from, from + widest)
+  const kept = cut(source, from, widest)
   const text = (from > 0 ? '…' : '') + printable(kept.join(''))
   const before = kept.slice(0, column - 1 - from)
   // A tab stays a tab, so that the mark is right whatever its width.

@@ -143,11 +143,15 @@ export function namedNodes (given: readonly KdlNode[], kind: string, place: Plac
     const named = nameOf(node, kind, place)
     if (named === undefined) return []
     if (options.namespace === true && named.id.includes(':')) {
-      place.report.error('CONFIG_TYPE', `the name of a ${kind} must not contain ':', found '${named.id}'`, node.args[0]?.at ?? node.at, `':' stands between the names of a namespace and what is in it`)
+      place.report.error('CONFIG_TYPE', `the name of ${aThing(kind)} must not contain ':', found '${named.id}'`, node.args[0]?.at ?? node.at, `':' stands between the names of a namespace and what is in it`)
     }
     place.report.define(kind, named.id, node.args[0]?.at ?? node.at, place)
     return [{ ...named, at: node.at }]
   })
+}
+
+function aThing (kind: string): string {
+  return `${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`
 }
 
 /** Ids are printed in many places: neither control characters nor those that turn the direction of what stands beside them. */
@@ -163,7 +167,7 @@ export function nameOf (node: KdlNode, kind: string, place: Place): { id: string
   const { entry, rest } = split
   const id = entry.value
   if (typeof id !== 'string' || !goodId.test(id) || id.endsWith(' ')) {
-    place.report.error('CONFIG_TYPE', `the name of a ${kind} must be a text of at most 128 characters, none of them a control character, found ${shown(entry)}`, entry.at)
+    place.report.error('CONFIG_TYPE', `the name of ${aThing(kind)} must be a text of at most 128 characters, none of them a control character, found ${shown(entry)}`, entry.at)
     return undefined
   }
   return { id, rest }

@@ -38,3 +38,8 @@ export function size (bytes: number): string {
   }
   return `${rest}${units[at]!}`
 }
+
+/** Errors are printed in colour as well: all outputs must be terminals that know colours. An empty NO_COLOR counts as none, as its makers say. */
+export function wantsColour (env: Readonly<Record<string, string | undefined>>, outputs: ReadonlyArray<{ readonly isTTY?: boolean }>): boolean {
+  return outputs.every(({ isTTY }) => isTTY === true) && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb'
+}

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { folderWith } from '../support/folder.ts'
-import { fromRoot } from '../support/paths.ts'
+import { fromDist, fromRoot } from '../support/paths.ts'
 import { runSentinel } from '../support/sentinel.ts'
 
 const site = `
@@ -109,4 +110,12 @@ test('config dump of files in several folders means the same wherever it is put,
   writeFileSync(join(cwd, 'other/place/sentinel.kdl'), stdout)
   const same = await runSentinel(['diff', 'sentinel.kdl', 'other/place/sentinel.kdl'], { cwd, env })
   assert.equal(same.code, 0, same.stdout + same.stderr)
+})
+
+test('a reader that has seen enough ends a command without a complaint', (t) => {
+  const routes = Array.from({ length: 3000 }, (_, i) => `routes { route "r${i}" { matches { path "/${i}" }; upstream "app" } }`).join('\n')
+  const cwd = folderWith(t, { 'sentinel.kdl': `${site.replaceAll('${TOKEN}', 'x')}${routes}\n` })
+  const { stdout, stderr } = spawnSync('sh', ['-c', '"$0" "$1" config dump | head -n 1', process.execPath, fromDist('proxy', 'main.js')], { cwd, encoding: 'utf8' })
+  assert.match(stdout, /^\/\/ What .* means\.\n$/)
+  assert.equal(stderr, '')
 })

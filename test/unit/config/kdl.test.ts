@@ -213,6 +213,15 @@ describe('printing problems', () => {
     assert.equal(source.slice(caret.indexOf('^'), caret.indexOf('^') + 3), 'abc')
   })
 
+  test('a line of a megabyte is taken apart once, however many problems are in it', { timeout: 20_000 }, () => {
+    const problems = Array.from({ length: 5000 }, (_, index) => problem(1, 500_000 + 7 * index))
+    for (const filling of ['x', '\u{1f600}']) {
+      const printed = printProblems(problems, new Map([['f', `${filling.repeat(499_999)}abc${'y'.repeat(500_000)}`]])).split('\n')
+      assert.ok(printed[1]?.startsWith(`    1 | \u2026${filling.repeat(59)}abcyyy`), printed[1])
+      assert.equal(printed.filter(line => line.includes('^^^')).length, 5000)
+    }
+  })
+
   test('a file cannot send control sequences to the terminal', () => {
     const printed = printProblems([{ ...problem(1, 1), message: 'a\x1b[2Jb' }], new Map([['f', '\x1b]0;x\x07 \u202e']]), {})
     assert.ok(!/[\x1b\x07\u202e]/.test(printed))
