@@ -4,8 +4,7 @@ let validUntil = 0
 /** The time of now as HTTP writes it (RFC 9110 section 5.6.7), made once a second. */
 export function httpDate (): string {
   const now = Date.now()
-  // A clock that was set back counts as well.
-  if (now >= validUntil || now < validUntil - 1000) {
+  if (now >= validUntil) {
     text = new Date(now).toUTCString()
     validUntil = now - now % 1000 + 1000
   }
