@@ -170,20 +170,11 @@ export class Connection {
   }
 
   #serve ({ method, target, version }: RequestLine, fields: string[]): void {
-    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, maxHeaderBytes, tls } = this.#settings
+    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, tls } = this.#settings
     const received = readRequestHead({ method, target, version, fields, scheme: tls === undefined ? 'http' : 'https', maxFields: maxHeaderCount })
     this.deadline = Infinity
     this.#served++
-    let body: RequestBody | undefined
-    if ('head' in received && received.framing.hasBody) {
-      const { length } = received.framing
-      body = new RequestBody({
-        decoder: length === undefined ? new ChunkedDecoder({ maxTrailerBytes: Math.min(maxHeaderBytes, maxTrailerBytes), maxTrailerFields: maxHeaderCount }) : new LengthDecoder(length),
-        idleMs,
-        beforeFirstRead: received.expect === 'continue' ? () => this.#sayContinue() : undefined,
-        flow: (reading) => this.#flow(reading),
-      })
-    }
+    const body = 'head' in received && received.framing.hasBody ? this.#bodyOf(received) : undefined
     // A head that cannot be judged may be followed by anything: nothing behind it is read as a request.
     const persistent = 'head' in received && received.persistent
     const writer = new ResponseWriter(this.socket, {
@@ -196,6 +187,17 @@ export class Connection {
     this.open = open
     if (body !== undefined && this.#rest.length > 0) this.#pushBody(body, this.#rest.takeAll())
     this.#hooks.serve(this, open)
+  }
+
+  #bodyOf ({ framing: { length }, expect }: Accepted): RequestBody {
+    const { bodyIdleTimeoutMs: idleMs, maxHeaderBytes, maxHeaderCount } = this.#settings
+    const limits = { maxTrailerBytes: Math.min(maxHeaderBytes, maxTrailerBytes), maxTrailerFields: maxHeaderCount }
+    return new RequestBody({
+      decoder: length === undefined ? new ChunkedDecoder(limits) : new LengthDecoder(length),
+      idleMs,
+      beforeFirstRead: expect === 'continue' ? () => this.#sayContinue() : undefined,
+      flow: (reading) => this.#flow(reading),
+    })
   }
 
   /** Once the answer has begun, an interim one would be a part of it. */

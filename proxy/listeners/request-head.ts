@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { HeaderList } from '../pipeline/headers.ts'
 import type { RequestHead } from '../pipeline/exchange.ts'
 
@@ -117,11 +118,13 @@ function takeSpecialFields (fields: string[]): SpecialFields | string {
         if (name.toLowerCase() === 'connection') found.connection = found.connection === undefined ? value : `${found.connection},${value}`
         break
       case 14:
+        if (isAliasOf('content-length', name)) return 'a field that some servers take for Content-Length'
         if (name.toLowerCase() !== 'content-length') break
         if (found.contentLength !== undefined) return 'more than one Content-Length'
         found.contentLength = value
         continue
       case 17:
+        if (isAliasOf('transfer-encoding', name)) return 'a field that some servers take for Transfer-Encoding'
         if (name.toLowerCase() !== 'transfer-encoding') break
         if (found.transferEncoding !== undefined) return 'more than one Transfer-Encoding'
         found.transferEncoding = value
@@ -135,6 +138,11 @@ function takeSpecialFields (fields: string[]): SpecialFields | string {
   }
   fields.length = kept
   return found
+}
+
+/** Servers that hand fields on as variables of an environment cannot tell "_" from "-". */
+function isAliasOf (special: string, name: string): boolean {
+  return name.includes('_') && name.toLowerCase().replaceAll('_', '-') === special
 }
 
 function readFraming ({ contentLength, transferEncoding }: SpecialFields, version: string): Framing | string {
@@ -167,6 +175,8 @@ function readTarget (target: string, method: string, scheme: string): Target | s
   if (absolute === null) return 'request target in no known form'
   if (absolute[1]!.toLowerCase() !== scheme) return 'scheme of the request target is not the one of the listener'
   const rest = absolute[3]!
+  // RFC 9112 section 3.2.4: this is how a client asks a proxy about the server as a whole.
+  if (rest === '' && method === 'OPTIONS') return { path: '*', query: '', authority: absolute[2] }
   return splitQuery(rest.startsWith('/') ? rest : '/' + rest, absolute[2])
 }
 
@@ -184,8 +194,14 @@ function readHost (field: string | undefined, fromTarget: string | undefined, ve
 
 /** `uri-host [ ":" port ]` without what nobody uses in names: user information, lists, sub-delimiters. */
 function isAuthority (text: string): boolean {
-  return /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%-]+)(?::\d{1,5})?$/.test(text)
+  if (!authorityForm.test(text)) return false
+  const bracket = text.indexOf(']')
+  if (bracket !== -1 && !isIPv6(text.slice(1, bracket))) return false
+  const colon = text.indexOf(':', bracket + 1)
+  return colon === -1 || Number(text.slice(colon + 1)) <= 65_535
 }
+
+const authorityForm = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%-]+)(?::\d{1,5})?$/
 
 function replaceHost (fields: string[], authority: string): void {
   for (let i = 0; i < fields.length; i += 2) {

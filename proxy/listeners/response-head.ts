@@ -1,27 +1,31 @@
+import { STATUS_CODES } from 'node:http'
+import { isFieldValue, isToken } from '../http1/characters.ts'
 import type { Reply } from '../pipeline/exchange.ts'
+import { Fault } from '../pipeline/faults.ts'
+import { httpDate } from './date.ts'
 
 /** How an answer is delimited (RFC 9112 section 6.3). */
 export type ResponseFraming = 'none' | 'length' | 'chunked' | 'close'
 
 export interface ResponseHead {
-  /** `[name, value, …]` with the sender's order and spelling, framing at the end. */
-  readonly fields: string[]
+  /** As it goes out: status line, fields in the sender's order and spelling, framing at the end, empty line. */
+  readonly text: string
   readonly framing: ResponseFraming
 }
 
 /** The head of an answer for one request. The fields of `reply` stay as they are. */
 export function responseHead (reply: Reply, request: { method: string, version: string }, close: boolean): ResponseHead {
+  const { status } = reply
   const framing = framingOf(reply, request)
-  const fields = connectionFree(reply.headers.raw(), framing === 'chunked')
-  const length = reply.body?.length
-  if (framing === 'length') fields.push('Content-Length', String(length ?? 0))
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fieldLines(reply.headers.raw(), framing === 'chunked')}`
+  const length = framing === 'length' ? reply.body?.length ?? 0 : reply.body?.length
   // RFC 9110 section 8.6: the answer to HEAD may tell the length the body would have; 304 likewise.
-  else if (framing === 'none' && length !== undefined && reply.status !== 204) fields.push('Content-Length', String(length))
-  else if (framing === 'chunked') fields.push('Transfer-Encoding', 'chunked')
-  if (close || framing === 'close') fields.push('Connection', 'close')
+  if (framing === 'length' || framing === 'none' && length !== undefined && status !== 204) text += `Content-Length: ${length}\r\n`
+  else if (framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n'
+  if (close || framing === 'close') text += 'Connection: close\r\n'
   // Clients of 1.0 keep a connection only when they are told that they may.
-  else if (request.version === '1.0') fields.push('Connection', 'keep-alive')
-  return { fields, framing }
+  else if (request.version === '1.0') text += 'Connection: keep-alive\r\n'
+  return { text: `${text}\r\n`, framing }
 }
 
 function framingOf ({ status, body }: Reply, { method, version }: { method: string, version: string }): ResponseFraming {
@@ -30,12 +34,17 @@ function framingOf ({ status, body }: Reply, { method, version }: { method: stri
   return version === '1.0' ? 'close' : 'chunked'
 }
 
-/** A copy without the fields the listener writes itself. Only names of their lengths are worth lower-casing. */
-function connectionFree (raw: readonly string[], chunked: boolean): string[] {
-  const fields: string[] = []
+/** Without the fields the listener writes itself, with a Date. Only names of their lengths are worth lower-casing. */
+function fieldLines (raw: readonly string[], chunked: boolean): string {
+  let text = ''
+  let dated = false
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i]!
+    const value = raw[i + 1]!
     switch (name.length) {
+      case 4:
+        dated ||= name.toLowerCase() === 'date'
+        break
       case 7:
         if (!chunked && name.toLowerCase() === 'trailer') continue
         break
@@ -49,7 +58,9 @@ function connectionFree (raw: readonly string[], chunked: boolean): string[] {
         if (name.toLowerCase() === 'transfer-encoding') continue
         break
     }
-    fields.push(name, raw[i + 1]!)
+    // Agents and filters write fields as well: a line break in one would be another field, or another answer.
+    if (!isToken(name) || !isFieldValue(value)) throw new Fault('INTERNAL', `the head of the answer is not valid HTTP: the field ${JSON.stringify(name)}`)
+    text += `${name}: ${value}\r\n`
   }
-  return fields
+  return dated ? text : `${text}Date: ${httpDate()}\r\n`
 }

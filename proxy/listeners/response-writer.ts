@@ -1,12 +1,9 @@
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { isFieldValue, isToken } from '../http1/characters.ts'
 import { lastChunk, writePiece } from '../http1/write.ts'
 import type { Body } from '../pipeline/body.ts'
 import type { Client, Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
-import { httpDate } from './date.ts'
 import type { RequestBody } from './request-body.ts'
 import { responseHead, type ResponseFraming } from './response-head.ts'
 
@@ -83,12 +80,11 @@ export class ResponseWriter implements Client {
   /** The head as it goes out. Nothing was written when this throws. */
   #begin (reply: Reply): string {
     this.last = this.#settings.isLast() || !this.#canDrain()
-    const { fields, framing } = responseHead(reply, this.#settings.request, this.last)
+    const { text, framing } = responseHead(reply, this.#settings.request, this.last)
     this.last ||= framing === 'close'
-    const head = headText(reply.status, fields)
     this.began = true
     this.#framing = framing
-    return head
+    return text
   }
 
   /** Whether what the client still sends can be read away, so that the next request on the connection is found. */
@@ -143,18 +139,4 @@ export class ResponseWriter implements Client {
       else this.#socket.write('', settle)
     })
   }
-}
-
-function headText (status: number, fields: readonly string[]): string {
-  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
-  let dated = false
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i]!
-    const value = fields[i + 1]!
-    // Agents and filters write fields as well: a line break in one would be another field, or another answer.
-    if (!isToken(name) || !isFieldValue(value)) throw new Fault('INTERNAL', `the head of the answer is not valid HTTP: the field ${JSON.stringify(name)}`)
-    if (name.length === 4 && name.toLowerCase() === 'date') dated = true
-    text += `${name}: ${value}\r\n`
-  }
-  return dated ? `${text}\r\n` : `${text}Date: ${httpDate()}\r\n\r\n`
 }

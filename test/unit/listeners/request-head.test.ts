@@ -26,6 +26,9 @@ test('an absolute target decides about the host, and the next server is told the
 test('the asterisk form belongs to OPTIONS', () => {
   assert.equal(accepted({ method: 'OPTIONS', target: '*' }).head.rawPath, '*')
   assert.ok('code' in read({ target: '*' }))
+  const { head } = accepted({ method: 'OPTIONS', target: 'http://b.test' })
+  assert.deepEqual([head.rawPath, head.authority], ['*', 'b.test'], 'as a proxy is asked')
+  assert.equal(accepted({ method: 'OPTIONS', target: 'http://b.test/' }).head.rawPath, '/')
 })
 
 test('framing fields are read and taken out, order and spelling of the others stay', () => {
@@ -43,6 +46,11 @@ const refused: ReadonlyArray<[why: string, given: Partial<ReceivedHead>]> = [
   ['a list in Host', { fields: ['Host', 'a, b'] }],
   ['user information in Host', { fields: ['Host', 'user@a'] }],
   ['a path in Host', { fields: ['Host', 'a/b'] }],
+  ['a port above all ports', { fields: ['Host', 'a:65536'] }],
+  ['an address that is none', { fields: ['Host', '[::1::2]'] }],
+  ['an IPv4 address in brackets', { fields: ['Host', '[127.0.0.1]'] }],
+  ['a length under a name that environments do not tell apart', { fields: ['Host', 'a', 'Content_Length', '1'] }],
+  ['a coding under a name that environments do not tell apart', { fields: ['Host', 'a', 'Transfer_encoding', 'chunked'] }],
   ['a port that is no number', { fields: ['Host', 'a:b'] }],
   ['user information in the target', { target: 'http://user@a/' }],
   ['a target without host', { target: 'http:///x' }],
@@ -73,4 +81,8 @@ for (const [why, given] of refused) {
 test('counts field lines before anything else', () => {
   const result = read({ fields: Array.from({ length: 202 }, () => 'x') })
   assert.equal('code' in result && result.code, 'HEAD_TOO_LARGE')
+})
+
+test('hosts are names, addresses and ports', () => {
+  for (const host of ['a', 'A.b-c_d.e', '127.0.0.1:8080', '[::1]', '[2001:db8::1]:65535', 'a:0']) assert.equal(accepted({ fields: ['Host', host] }).head.authority, host.toLowerCase())
 })
