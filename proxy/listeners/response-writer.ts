@@ -63,7 +63,8 @@ export class ResponseWriter implements Client {
 
   abort (): void {
     // An answer delimited by the end of the connection would look complete after an orderly end. TLS tells the difference itself.
-    if (this.#framing === 'close' && !(this.#socket instanceof TLSSocket)) this.#socket.resetAndDestroy()
+    // A socket that is being ended already cannot be reset: Node would keep its handle for ever.
+    if (this.#framing === 'close' && !(this.#socket instanceof TLSSocket) && !this.#socket.writableEnded) this.#socket.resetAndDestroy()
     this.#socket.destroy()
   }
 

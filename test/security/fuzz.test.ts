@@ -117,7 +117,8 @@ test('an upstream that answers anything at any moment, to clients that leave at 
         switch (pick(6)) {
           case 0: socket.end(); break
           case 1: socket.destroy(); break
-          case 2: socket.resetAndDestroy(); break
+          // Node keeps the handle of a socket that is reset while it ends, and then never exits.
+          case 2: if (socket.writableEnded) socket.destroy(); else socket.resetAndDestroy()
         }
       }
       if (pick(2) === 0) say()
