@@ -19,8 +19,8 @@ const rateLimitFields = {
   backend: setting(words(['local', 'redis', 'memcached'], { also: { redis: ['distributed'], memcached: ['memcache'] } }), 'local', 'Where the counts are kept.'),
 }
 
-const keepOut = ['ipAccessControl', 'geoAccessControl'] as const
-const spelled = { ipAccessControl: 'ip-access-control', geoAccessControl: 'geo-access-control' } as const
+const keepOut = ['ipAccessControl', 'geoAccessControl', 'requireHeaders'] as const
+const spelled = { ipAccessControl: 'ip-access-control', geoAccessControl: 'geo-access-control', requireHeaders: 'require-headers' } as const
 
 const country = textLike('a country of two letters', /^[A-Za-z]{2}$/, '"DE" "FR"')
 const verdict = words(['allow', 'block'], { also: { block: ['deny'] } })
@@ -58,7 +58,7 @@ const fields = {
   }, 'Deadlines towards the upstream, in place of its own.', { example: 'timeouts { request "30s" }' })),
   rewritePath: notBuilt(optional(urlPath, 'Path that the upstream is asked for.')),
   agents: list(ref('agent'), [], 'Older place of the route\'s `agents`.'),
-  requireHeaders: notBuilt(list(token, [], 'Header fields that a request must have.')),
+  requireHeaders: notBuilt(list(token, [], 'Header fields that a request must have.'), quiet),
   ipAccessControl: notBuilt(optionalBlock({
     defaultAction: setting(verdict, 'allow', 'What happens to the others.'),
     allow: list(ipRange, [], 'Who may come in.'),

@@ -33,10 +33,11 @@ test('explain knows listeners that ask no route', async (t) => {
 })
 
 test('a route that keeps people out with something that is not built lets nobody in', async (t) => {
-  const upstream = await startRecordingUpstream(t)
-  const guarded = site(upstream.port).replace('path-prefix "/api" };', 'path-prefix "/api" }; policies { ip-access-control { default-action "block"; allow "10.0.0.0/8" } };')
-  const sentinel = await startSentinel(t, guarded)
-  assert.equal((await request(sentinel.port(), '/api/x')).status, 501)
-  assert.equal((await request(sentinel.port(), '/elsewhere')).status, 200)
-  assert.equal(upstream.heads(), 1)
+  for (const policy of ['ip-access-control { default-action "block"; allow "10.0.0.0/8" }', 'require-headers "X-Client"']) {
+    const upstream = await startRecordingUpstream(t)
+    const sentinel = await startSentinel(t, site(upstream.port).replace('path-prefix "/api" };', `path-prefix "/api" }; policies { ${policy} };`))
+    assert.equal((await request(sentinel.port(), '/api/x')).status, 501)
+    assert.equal((await request(sentinel.port(), '/elsewhere')).status, 200)
+    assert.equal(upstream.heads(), 1)
+  }
 })
