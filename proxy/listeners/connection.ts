@@ -7,6 +7,7 @@ import { readRequestLine } from '../http1/request-line.ts'
 import { EndSignal } from '../pipeline/end-signal.ts'
 import type { Peer } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
+import type { ClientConnection } from './client-connection.ts'
 import type { ListenerSettings } from './listener.ts'
 import { Received } from './received.ts'
 import { closeSlowly, refusalBytes } from './refusal.ts'
@@ -41,7 +42,7 @@ const maxPipelinedBytes = 64 * 1024
 const maxTrailerBytes = 64 * 1024
 
 /** One connection of a client: one exchange at a time, the bytes behind it untouched until its turn. */
-export class Connection {
+export class Connection implements ClientConnection {
   readonly socket: Socket
   open: OpenExchange | undefined = undefined
   /** No further request will be served. */
@@ -92,6 +93,11 @@ export class Connection {
   expire (): void {
     if (this.idle || this.closing) this.socket.destroy()
     else this.#refuse('CLIENT_TIMEOUT', `no whole head within ${this.#settings.requestTimeoutMs} ms`)
+  }
+
+  drain (): void {
+    if (this.idle) this.close()
+    else this.closing ||= this.open !== undefined
   }
 
   /** Ends the connection, so that the client gets to read what was sent. */

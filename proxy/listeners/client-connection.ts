@@ -1,0 +1,12 @@
+import type { Socket } from 'node:net'
+
+/** A connection of a client once its protocol is known: what the listener asks of it, whatever it speaks. */
+export interface ClientConnection {
+  readonly socket: Socket
+  /** When the connection is given up if nothing happens, in milliseconds of `performance.now`; Infinity while that is not the listener's business. */
+  readonly deadline: number
+  /** The deadline has passed. */
+  expire (): void
+  /** Ends as soon as what it is busy with is done; at once when it is with nothing. Further requests are not served. */
+  drain (): void
+}
