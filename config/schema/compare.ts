@@ -1,8 +1,9 @@
 import type { JsonObject, JsonValue } from '../kdl/json.ts'
 import type { Position } from '../kdl/position.ts'
 import { valueText } from './effective-print.ts'
-import { givenValue } from './effective-value.ts'
+import { givenValue, withheldText } from './effective-value.ts'
 import type { Effective, EffectiveBlock, EffectiveSetting } from './effective.ts'
+import { isSensitiveName } from './sensitive.ts'
 
 /** What one configuration has otherwise than another. */
 export interface Change {
@@ -46,7 +47,7 @@ function compareMembers (old: Keyed, next: Keyed, scope: readonly string[]): Cha
 
 function compareOne (before: Effective, after: Effective, scope: readonly string[]): Change[] {
   if (before.kind === 'setting' && after.kind === 'setting') return compareSettings(before, after, scope)
-  if (before.kind === 'free' && after.kind === 'free') return compareFree(before.json, after.json, changed(before, after, scope))
+  if (before.kind === 'free' && after.kind === 'free') return compareFree(before.json, after.json, changed(before, after, scope), after.row.secret === true)
   if ((before.kind === 'block' || before.kind === 'group') && (after.kind === 'block' || after.kind === 'group')) {
     return compareMembers(keyed(before.members), keyed(after.members), [...scope, label(after)])
   }
@@ -54,18 +55,23 @@ function compareOne (before: Effective, after: Effective, scope: readonly string
 }
 
 /** Down to the members that differ; a list is one member. */
-function compareFree (old: JsonValue | undefined, now: JsonValue | undefined, here: Change): Change[] {
+function compareFree (old: JsonValue | undefined, now: JsonValue | undefined, here: Change, secret: boolean): Change[] {
   if (isObject(old) && isObject(now)) {
     const names = new Set([...Object.keys(old), ...Object.keys(now)])
     return [...names].flatMap(name => compareFree(Object.hasOwn(old, name) ? old[name] : undefined, Object.hasOwn(now, name) ? now[name] : undefined,
-      { ...here, path: `${here.path}.${name}`, scope: [...here.scope, name] }))
+      { ...here, path: `${here.path}.${name}`, scope: [...here.scope, name] }, secret || isSensitiveName(name)))
   }
-  const texts = [old, now].map(value => value === undefined ? undefined : JSON.stringify(value))
-  if (texts[0] === texts[1]) return []
+  if (JSON.stringify(old) === JSON.stringify(now)) return []
+  const texts = [old, now].map(value => value === undefined ? undefined : JSON.stringify(secret ? withheldText : value, withoutSecrets))
   const { oldAt, newAt, ...rest } = here
   if (texts[0] === undefined) return [{ ...rest, kind: 'added', ...newAt === undefined ? {} : { newAt }, new: texts[1] ?? '' }]
   if (texts[1] === undefined) return [{ ...rest, kind: 'removed', ...oldAt === undefined ? {} : { oldAt }, old: texts[0] }]
   return [{ ...here, old: texts[0], new: texts[1] }]
+}
+
+/** For `JSON.stringify`: what stands under the name of a secret is not shown. */
+function withoutSecrets (name: string, value: unknown): unknown {
+  return isSensitiveName(name) ? withheldText : value
 }
 
 function isObject (value: JsonValue | undefined): value is JsonObject {

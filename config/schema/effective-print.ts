@@ -1,4 +1,5 @@
 import type { JsonValue } from '../kdl/json.ts'
+import { jsonOf } from '../kdl/json.ts'
 import type { KdlNode } from '../kdl/nodes.ts'
 import type { Position } from '../kdl/position.ts'
 import { kdlHead, kdlName, kdlValue } from '../kdl/write.ts'
@@ -131,7 +132,10 @@ export function effectiveEntries (tree: readonly Effective[], options: { readonl
   return tree.flatMap((member): EffectiveEntry[] => {
     if (options.onlyGiven === true && !isGiven(member)) return []
     const { path, at, inEffect } = member
-    if (member.kind === 'free') return [{ path, value: member.json, at, inEffect }]
+    if (member.kind === 'free') {
+      const value = jsonOf([member.node])[member.node.name] ?? null
+      return [{ path, value, at, inEffect, ...JSON.stringify(value) === JSON.stringify(member.json) ? {} : { hidden: 'withheld' as const } }]
+    }
     if (member.kind !== 'setting') {
       const inside = effectiveEntries(member.members, options)
       return inside.length > 0 || at === undefined ? inside : [{ path, value: {}, at, inEffect }]

@@ -10,6 +10,7 @@ import type { EffectiveValue } from './effective-value.ts'
 import { defaultValue, effectiveValue, unitMatters, withheldText } from './effective-value.ts'
 import type { Field, Fields, OlderForms, Row } from './field.ts'
 import { kebab, settingName } from './field.ts'
+import { isSensitiveName } from './sensitive.ts'
 import { anyText } from './values.ts'
 import { chosenWord } from './variants.ts'
 
@@ -60,7 +61,9 @@ export interface EffectiveGroup extends Common {
 /** Somebody else's settings, as they were written. */
 export interface EffectiveFree extends Common {
   readonly kind: 'free'
+  /** Secrets among them are withheld. */
   readonly node: KdlNode
+  /** With the secrets, to compare. */
   readonly json: JsonValue
 }
 
@@ -194,29 +197,51 @@ function variantOf (row: Row, variants: NonNullable<Row['variants']>, content: C
 function mapOf (common: Common, node: KdlNode | undefined, around: Around): EffectiveBlock[] {
   if (node === undefined) return []
   const { doc, type, secret } = common.row
-  const row: Row = { shape: 'value', doc, ...type === undefined ? {} : { type }, ...secret === true ? { secret } : {} }
+  const row: Row = { shape: 'value', doc, ...type === undefined ? {} : { type } }
+  const rowOf = (name: string): Row => secret === true || isSensitiveName(name) ? { ...row, secret: true } : row
   const members = [...node.props.map(nodeOfProp), ...node.children ?? []].flatMap(child =>
-    settingOf({ ...common, row, name: child.name, path: joined(common.path, child.name), at: child.at }, [child], around, {}))
+    settingOf({ ...common, row: rowOf(child.name), name: child.name, path: joined(common.path, child.name), at: child.at }, [child], around, {}))
   return [{ ...common, kind: 'block', fields: {}, members }]
 }
 
 function freeOf (common: Common, nodes: readonly KdlNode[], around: Around): EffectiveFree[] {
   return nodes.map(given => {
-    const node = asWritten(given, common.row.secret === true, around)
-    return { ...common, kind: 'free', at: node.at, node, json: jsonOf([node])[node.name] ?? null }
+    const written = asWritten(given, around)
+    const node = common.row.secret === true ? withheldNode(written) : withoutSecrets(written)
+    return { ...common, kind: 'free', at: node.at, node, json: jsonOf([written])[node.name] ?? null }
   })
 }
 
 /** The same node without anything from outside: `value` is what `written` says. */
-function asWritten (node: KdlNode, secret: boolean, around: Around): KdlNode {
-  const plain = <T extends KdlEntry>(entry: T): T => {
-    if (entry.written !== undefined) {
-      const written = filesFrom(around.folderOf(entry.at.file), entry.written)
-      return { ...entry, value: written, written }
-    }
-    return secret ? { ...entry, value: withheldText } : entry
+function asWritten (node: KdlNode, around: Around): KdlNode {
+  return mapEntries(node, entry => {
+    if (entry.written === undefined) return entry
+    const written = filesFrom(around.folderOf(entry.at.file), entry.written)
+    return { ...entry, value: written, written }
+  })
+}
+
+/** Nobody declared the settings of a free block: their names say which of them are secrets. */
+function withoutSecrets (node: KdlNode): KdlNode {
+  if (isSensitiveName(node.name)) return withheldNode(node)
+  return {
+    ...node,
+    props: node.props.map(entry => isSensitiveName(entry.name) ? withheldEntry(entry) : entry),
+    children: node.children?.map(withoutSecrets),
   }
-  return { ...node, args: node.args.map(plain), props: node.props.map(plain), children: node.children?.map(child => asWritten(child, secret, around)) }
+}
+
+function withheldNode (node: KdlNode): KdlNode {
+  return mapEntries(node, withheldEntry)
+}
+
+/** What names something outside may be shown. */
+function withheldEntry<T extends KdlEntry> (entry: T): T {
+  return entry.written === undefined ? { ...entry, value: withheldText } : entry
+}
+
+function mapEntries (node: KdlNode, change: <T extends KdlEntry>(entry: T) => T): KdlNode {
+  return { ...node, args: node.args.map(change), props: node.props.map(change), children: node.children?.map(child => mapEntries(child, change)) }
 }
 
 /** The nodes themselves, and those inside of blocks that gather them. */

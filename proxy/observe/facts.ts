@@ -1,4 +1,5 @@
-import { REDACTED, isSensitiveName, redactUrl, scrubText } from './redact.ts'
+import { isSensitiveName } from '../../config/schema/sensitive.ts'
+import { REDACTED, redactUrl, scrubText } from './redact.ts'
 
 export type LogFacts = Readonly<Record<string, unknown>>
 

@@ -1,3 +1,5 @@
+import { isSensitiveName, plainName } from '../../config/schema/sensitive.ts'
+
 /**
  * What must never be read in a log, and how it is taken out. Judged by name (header fields, query keys, keys of facts), and for
  * running text by the few shapes of credentials that libraries like to put into error messages.
@@ -5,30 +7,8 @@
 
 export const REDACTED = '[redacted]'
 
-/** Compared after lower-casing and dropping `-`, `_` and `.`, so that one spelling stands for all. */
-const sensitiveNames = new Set(['auth', 'pwd', 'jwt', 'bearer', 'otp', 'csrf', 'xcsrf'])
 /** Harmless words elsewhere, credentials in the queries of sign-in, signed links and one-time links. */
 const sensitiveInQueries = new Set(['key', 'code', 'pin', 'sid', 'sig', 'ticket', 'nonce', 'state', 'assertion', 'samlresponse', 'samlrequest'])
-const sensitiveParts = /token|secret|passw|passphrase|apikey|privatekey|accesskey|signature|session|credential|authorization|cookie/
-
-/** Names repeat from request to request: the answer is kept, for a bounded number of them. */
-const known = new Map<string, boolean>()
-const KNOWN_MAX = 2_000
-
-/** Whether the value behind this header name or fact key is a secret. */
-export function isSensitiveName (name: string): boolean {
-  let answer = known.get(name)
-  if (answer !== undefined) return answer
-  const plain = plainName(name)
-  answer = sensitiveNames.has(plain) || sensitiveParts.test(plain)
-  if (known.size >= KNOWN_MAX) known.clear()
-  known.set(name, answer)
-  return answer
-}
-
-function plainName (name: string): string {
-  return name.slice(0, 200).toLowerCase().replace(/[-_.]/g, '')
-}
 
 /** A raw query ("a=1&token=x") with the values of sensitive keys replaced. Everything else stays byte for byte. */
 export function redactQuery (query: string): string {

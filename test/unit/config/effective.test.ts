@@ -102,6 +102,17 @@ describe('the effective configuration', () => {
     assert.match(printed, /^timeout-ms "\$\{MS\}"/m, 'the unit of a value that nobody looks at stays in the name')
   })
 
+  test('what stands under the name of a secret in free settings is withheld, whatever the block', () => {
+    const tree = treeOf('free { api-key "hunter2"; db { user "u"; password "hunter3" }; list "a" token="hunter4" }; labels { X_SECRET "hunter5"; plain "p" }')
+    const printed = printEffective(tree, { place: () => '', onlyGiven: true })
+    for (const shown of [printed, JSON.stringify(effectiveEntries(tree))]) {
+      assert.ok(!shown.includes('hunter'), shown)
+      assert.match(shown, /withheld/)
+      assert.match(shown, /user/)
+    }
+    assert.ok(effectiveEntries(tree).some(({ path, hidden }) => path === 'free' && hidden === 'withheld'))
+  })
+
   test('printed it is a configuration that means the same', () => {
     const content = [
       'balance "wrr" { fallback #false }', 'rules { rule "a\\"b" weight=2 }', 'free { a "$${x}" (t)1; "true" -0.5 1e3 #null; b "\\\\d+\\n" "^\\\\d$" }',
@@ -169,6 +180,9 @@ describe('comparing', () => {
       'changed timeout "1s" → "2s"', 'moved host "x" "y" → "y" "x"', 'changed password "(withheld)" → "(withheld)"', 'removed extra', 'added file → "/f"', 'added labels',
     ])
     assert.deepEqual(changes('free { a 1; b { c 2; d 3 } }', 'free { a 1; b { c 4; e 5 } }'), ['changed free.b.c 2 → 4', 'removed free.b.d 3', 'added free.b.e → 5'])
+    assert.deepEqual(changes('free { db { password "a" }; on token="a" }; labels { api-token "a" }', 'free { db { password "b" }; on token="b" }; labels { api-token "b" }'), [
+      'changed labels.api-token "(withheld)" → "(withheld)"', 'changed free.db.password "(withheld)" → "(withheld)"', 'changed free.on.token "(withheld)" → "(withheld)"',
+    ])
   })
 
   test('things are the same by their names, repeated blocks by their first value; of both the order counts', () => {
