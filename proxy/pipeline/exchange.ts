@@ -44,6 +44,18 @@ export interface Reply {
   body: Body | undefined
 }
 
+/**
+ * What a client asks its connection (RFC 9110 section 7.8) or its stream (RFC 8441) to become: bytes both ways that only the two ends understand.
+ *
+ * Whoever accepts gives a reply of status 101 whose body is what the other end says; any other reply refuses. How a protocol spells this on
+ * the wire (101, or 200 in HTTP/2) is known to listeners and upstreams alone.
+ */
+export interface Upgrade {
+  readonly protocol: 'websocket'
+  /** What the client says after the switch; nothing comes before it was accepted. Filters may wrap it. */
+  input: Body
+}
+
 /** The listener's side of an exchange. */
 export interface Client {
   /** Head and body. Resolves when the last byte was handed to the socket; rejects with CLIENT_GONE or the body's own fault. */
@@ -127,6 +139,10 @@ export class Exchange {
   requestBody: Body | undefined
   /** Says that the client went away, or that the exchange is over. */
   readonly ending: EndSignal
+  /** `undefined` for ordinary requests. A request that asks for one has no body. */
+  readonly upgrade: Upgrade | undefined
+  /** Sends an interim answer (1xx but 100 and 101) on to the client; `undefined` when it knows none (HTTP/1.0). Not after the answer has begun. */
+  interim: ((status: number, headers: HeaderList) => void) | undefined = undefined
 
   /** Client address and port after trusted-proxy rules. */
   clientIp: string
@@ -150,7 +166,7 @@ export class Exchange {
   responseBytes = 0
   durationMs = 0
 
-  constructor (init: Pick<Exchange, 'id' | 'startedMs' | 'listener' | 'peer' | 'request' | 'requestBody' | 'ending'>) {
+  constructor (init: Pick<Exchange, 'id' | 'startedMs' | 'listener' | 'peer' | 'request' | 'requestBody' | 'ending'> & { readonly upgrade?: Upgrade | undefined }) {
     this.id = init.id
     this.startedMs = init.startedMs
     this.listener = init.listener
@@ -158,6 +174,7 @@ export class Exchange {
     this.request = init.request
     this.requestBody = init.requestBody
     this.ending = init.ending
+    this.upgrade = init.upgrade
     this.clientIp = init.peer.address
     this.clientPort = init.peer.port
   }

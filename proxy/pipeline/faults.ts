@@ -14,6 +14,7 @@ export interface FaultRow {
 export const faults = {
   BAD_REQUEST: { status: 400, blame: 'client', retry: 'never', doc: 'The request is not valid HTTP.' },
   NO_ROUTE: { status: 404, blame: 'client', retry: 'never', doc: 'No route matches this host, path and method.' },
+  UPGRADE_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'This route does not switch to another protocol.' },
   METHOD_REFUSED: { status: 501, blame: 'client', retry: 'never', doc: 'This method is not served here.' },
   CLIENT_TIMEOUT: { status: 408, blame: 'client', retry: 'never', doc: 'The request did not arrive in time.' },
   BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The request body is larger than allowed.' },

@@ -7,7 +7,7 @@ const config = ['config', 'config/kdl', 'config/schema', 'config/sentinel', 'con
 const proto = ['proto', 'proto/codec']
 const organs = ['listeners', 'routing', 'filters', 'services', 'upstreams', 'decisions', 'state', 'evidence', 'observe', 'admin']
   .map((name) => `proxy/${name}`)
-const lifecycle = [...organs, 'proxy/http1', 'proxy/pipeline', ...config, ...proto]
+const lifecycle = [...organs, 'proxy/http1', 'proxy/http2', 'proxy/websocket', 'proxy/pipeline', ...config, ...proto]
 
 export const importTable: Readonly<Record<string, readonly string[]>> = {
   'config/kdl': [],
@@ -23,8 +23,10 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'proxy/pipeline': [...config, ...proto],
   // The grammar of messages, for both sides of the proxy.
   'proxy/http1': [],
+  'proxy/http2': ['proxy/http1'],
+  'proxy/websocket': ['proxy/pipeline'],
   // Organs know the pipeline and not one another: lifecycle puts them together.
-  ...Object.fromEntries(organs.map((organ) => [organ, ['proxy/pipeline', 'proxy/http1', ...config, ...proto]])),
+  ...Object.fromEntries(organs.map((organ) => [organ, ['proxy/pipeline', 'proxy/http1', 'proxy/http2', 'proxy/websocket', ...config, ...proto]])),
   'proxy/lifecycle': lifecycle,
   'proxy/cli': ['config/language-server', 'proxy/lifecycle', ...lifecycle],
   'proxy': ['proxy/cli', 'proxy/lifecycle', ...lifecycle],
@@ -44,6 +46,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'vscode-languageserver-textdocument': ['config/language-server'],
   'kdljs': ['test/conformance'],
   'protobufjs': ['proto/generate'],
+  'ws': ['test'],
   '@grpc/grpc-js': ['sdk/server', 'test'],
   'pino': ['proxy/observe', 'sdk/server'],
   're2': ['config/schema/regex.ts', 'agents/waf'],
