@@ -77,7 +77,8 @@ export class AnswerReader {
       if (!mayBeStatusLine(text)) return new Malformed('this is not HTTP')
       const early = earlyFault(text, Math.max(0, this.#searched - 1))
       if (early !== undefined) return new Malformed(early)
-      this.#rest = start === 0 ? all : all.subarray(start)
+      // What was received is overwritten by what comes next.
+      this.#rest = held > 0 ? all : Buffer.from(all.subarray(start))
       this.#searched = text.length
       return bytes.length
     }
