@@ -15,8 +15,8 @@ export interface Contender {
   /** Why it cannot take part here. */
   readonly missing: string | undefined
   readonly version: string
-  /** Starts it with files of its own in `folder`, which exists. */
-  start (folder: string, upstreamPort: number): Promise<Running>
+  /** Starts it with files of its own in `folder`, which exists; `flags` are Node's, for what runs in Node. */
+  start (folder: string, upstreamPort: number, flags?: readonly string[]): Promise<Running>
 }
 
 const user = process.getuid?.() === 0 ? 'user root;' : ''
@@ -68,8 +68,8 @@ export const contenders: readonly Contender[] = [
     title: 'bytes copied by Node without looking (the floor)',
     missing: undefined,
     version: process.version,
-    start: (folder, upstreamPort) => startOnPort('measured', folder, (port) => {
-      return [process.execPath, fromDist('test', 'bench', 'byte-copy.js'), String(port), String(upstreamPort)]
+    start: (folder, upstreamPort, flags = []) => startOnPort('measured', folder, (port) => {
+      return [process.execPath, ...flags, fromDist('test', 'bench', 'byte-copy.js'), String(port), String(upstreamPort)]
     })
   },
   {
@@ -77,14 +77,14 @@ export const contenders: readonly Contender[] = [
     title: 'Sentinel, plain proxying, access log to a file, metrics on',
     missing: undefined,
     version: process.version,
-    start: (folder, upstreamPort) => startSentinel(folder, upstreamPort, '')
+    start: (folder, upstreamPort, flags) => startSentinel(folder, upstreamPort, '', flags)
   },
   {
     id: 'sentinel-agent',
     title: 'Sentinel, asking one agent that allows',
     missing: undefined,
     version: process.version,
-    start: (folder, upstreamPort) => startSentinel(folder, upstreamPort, `
+    start: (folder, upstreamPort, flags) => startSentinel(folder, upstreamPort, `
 agents {
     agent "allow" {
         command "${process.execPath}" "${fromDist('test', 'bench', 'allow-agent.js')}"
@@ -93,7 +93,7 @@ agents {
         failure-mode "closed"
     }
 }
-`)
+`, flags)
   }
 ]
 
@@ -115,7 +115,7 @@ export function startUpstream (folder: string): Promise<Running> {
   })
 }
 
-function startSentinel (folder: string, upstreamPort: number, agents: string): Promise<Running> {
+function startSentinel (folder: string, upstreamPort: number, agents: string, flags: readonly string[] = []): Promise<Running> {
   return startOnPort('measured', folder, (port, metricsPort) => {
     const file = join(folder, 'sentinel.kdl')
     writeFileSync(file, `
@@ -147,7 +147,7 @@ observability {
     }
 }
 `)
-    return [process.execPath, fromDist('proxy', 'main.js'), 'run', '-c', file]
+    return [process.execPath, ...flags, fromDist('proxy', 'main.js'), 'run', '-c', file]
   })
 }
 

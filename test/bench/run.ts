@@ -8,6 +8,7 @@ import { fromRoot } from '../support/paths.ts'
 import { contenders, isAgent, startUpstream, type Contender } from './contenders.ts'
 import { load } from './load.ts'
 import { usage } from './processes.ts'
+import { profile } from './profile/profile.ts'
 import { report, type Row, type Sample } from './report.ts'
 
 /**
@@ -19,7 +20,9 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '8' },
     rounds: { type: 'string', default: '2' },
     connections: { type: 'string', default: '64' },
-    only: { type: 'string', default: '' }
+    only: { type: 'string', default: '' },
+    cases: { type: 'string', default: 'plain-100b' },
+    profile: { type: 'string' }
   }
 })
 const seconds = bounded('seconds', values.seconds, 60)
@@ -28,8 +31,13 @@ const connections = bounded('connections', values.connections, 1000)
 const only = values.only.split(',').filter((id) => id !== '')
 
 spawnSync(process.execPath, [fromRoot('.ci', 'system-packages.mjs'), 'bench'], { stdio: 'inherit' })
+if (values.cases !== 'plain-100b') throw new Error(`there is no case ${values.cases}: plain-100b`)
 const folder = mkdtempSync(join(tmpdir(), 'sentinel-bench-'))
 const upstream = await startUpstream(folder)
+if (values.profile !== undefined) {
+  await profiled(values.profile)
+  process.exit()
+}
 const rows: { contender: Contender, samples: Sample[], skipped: string | undefined }[] = contenders
   .filter(({ id }) => only.length === 0 || only.includes(id))
   .map((contender) => ({ contender, samples: [], skipped: contender.missing }))
@@ -58,6 +66,24 @@ print(`\n${page}`)
 const sentinelFailed = rows.some(({ contender, skipped }) => contender.id.startsWith('sentinel') && skipped !== undefined)
 if (only.length === 0 && !sentinelFailed) writeFileSync(fromRoot('test', 'bench', 'RESULTS.md'), page)
 process.exitCode = sentinelFailed ? 1 : 0
+
+/** `--profile CONTENDER`: where the time goes, of a program that runs in Node. */
+async function profiled (id: string): Promise<void> {
+  const contender = contenders.find((one) => one.id === id)
+  if (contender === undefined) throw new Error(`there is no contender ${id}: ${contenders.map((one) => one.id).join(', ')}`)
+  try {
+    print(await profile({
+      start: (flags) => contender.start(folder, upstream.port, flags),
+      check: checkAnswer,
+      load: async (port, forSeconds) => (await load(port, connections, forSeconds)).requests,
+      seconds,
+      folder,
+    }))
+  } finally {
+    await upstream.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
 
 async function measure (contender: Contender, own: string): Promise<Sample> {
   mkdirSync(own)
