@@ -118,13 +118,13 @@ function takeSpecialFields (fields: string[]): SpecialFields | string {
         if (name.toLowerCase() === 'connection') found.connection = found.connection === undefined ? value : `${found.connection},${value}`
         break
       case 14:
-        if (isAliasOf('content-length', name)) return 'a field that some servers take for Content-Length'
+        if (isAlias(name, 'content', 'length')) return 'a field that some servers take for Content-Length'
         if (name.toLowerCase() !== 'content-length') break
         if (found.contentLength !== undefined) return 'more than one Content-Length'
         found.contentLength = value
         continue
       case 17:
-        if (isAliasOf('transfer-encoding', name)) return 'a field that some servers take for Transfer-Encoding'
+        if (isAlias(name, 'transfer', 'encoding')) return 'a field that some servers take for Transfer-Encoding'
         if (name.toLowerCase() !== 'transfer-encoding') break
         if (found.transferEncoding !== undefined) return 'more than one Transfer-Encoding'
         found.transferEncoding = value
@@ -140,10 +140,14 @@ function takeSpecialFields (fields: string[]): SpecialFields | string {
   return found
 }
 
-/** Servers that hand fields on as variables of an environment cannot tell "_" from "-". */
-function isAliasOf (special: string, name: string): boolean {
-  return name.includes('_') && name.toLowerCase().replaceAll('_', '-') === special
+/** Servers that hand fields on as variables of an environment cannot tell "_" from "-"; some make "_" of every other character as well. */
+function isAlias (name: string, first: string, second: string): boolean {
+  if (name.charCodeAt(first.length) === hyphen) return false
+  const lower = name.toLowerCase()
+  return lower.startsWith(first) && lower.endsWith(second)
 }
+
+const hyphen = 0x2d
 
 function readFraming ({ contentLength, transferEncoding }: SpecialFields, version: string): Framing | string {
   if (transferEncoding !== undefined) {
