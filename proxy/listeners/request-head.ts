@@ -196,7 +196,10 @@ function readHost (field: string | undefined, fromTarget: string | undefined, ve
   return { authority: (fromTarget ?? field ?? '').toLowerCase() }
 }
 
-/** `uri-host [ ":" port ]` without what nobody uses in names: user information, lists, sub-delimiters. */
+/**
+ * `uri-host [ ":" port ]` without what nobody uses in names: user information, lists, sub-delimiters. Nor with what some servers decode or
+ * resolve before they look for the host, and others do not: percent-encoded characters, empty labels.
+ */
 function isAuthority (text: string): boolean {
   if (!authorityForm.test(text)) return false
   const bracket = text.indexOf(']')
@@ -205,7 +208,7 @@ function isAuthority (text: string): boolean {
   return colon === -1 || Number(text.slice(colon + 1)) <= 65_535
 }
 
-const authorityForm = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%-]+)(?::\d{1,5})?$/
+const authorityForm = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?)(?::\d{1,5})?$/
 
 function replaceHost (fields: string[], authority: string): void {
   for (let i = 0; i < fields.length; i += 2) {
