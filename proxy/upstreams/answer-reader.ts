@@ -79,7 +79,8 @@ export class AnswerReader {
     if (found === -1) {
       const early = this.#early(all, start)
       if (early !== undefined) return new Malformed(early)
-      if (held === 0) this.#held.become(all.subarray(start))
+      // What was received is overwritten by what comes next.
+      if (held === 0) this.#held.become(Buffer.from(all.subarray(start)))
       return bytes.length
     }
     const text = all.toString('latin1', start, end)

@@ -10,6 +10,7 @@ import type { Exchange } from '../../proxy/pipeline/exchange.ts'
 import { readPath } from '../../proxy/pipeline/path.ts'
 import { serve, type Site } from '../../proxy/pipeline/serve.ts'
 import { Attempt } from '../../proxy/upstreams/attempt.ts'
+import type { Reading } from '../../proxy/upstreams/dial.ts'
 import { Link } from '../../proxy/upstreams/link.ts'
 import { requestHead } from '../../proxy/upstreams/request-head.ts'
 
@@ -19,6 +20,8 @@ class Wire extends Duplex {
   readonly remotePort = 40_000
   readonly out: Buffer[] = []
   onWrite: (() => void) | undefined = undefined
+  /** Where bytes go that arrive, when they are not events. */
+  reading: Reading | undefined = undefined
 
   override _read (): void { /* bytes arrive by themselves */ }
 
@@ -33,7 +36,14 @@ class Wire extends Duplex {
   resetAndDestroy (): this { return this.destroy() }
 
   arrive (bytes: Buffer): void {
-    if (!this.destroyed && bytes.length > 0) this.emit('data', bytes)
+    if (this.destroyed || bytes.length === 0) return
+    if (this.reading === undefined) return void this.emit('data', bytes)
+    for (let at = 0; at < bytes.length && !this.destroyed;) {
+      const room = this.reading.buffer()
+      const length = bytes.copy(room, 0, at)
+      this.reading.callback(length, room)
+      at += length
+    }
   }
 
   get text (): string {
@@ -101,7 +111,11 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
     sent.push(record)
     const wire = new Wire()
     targets.push(wire)
-    const link = new Link((ready) => { queueMicrotask(ready); return wire.socket() }, { idleMs: 60_000, returned: () => { record.reusable = true }, lost: () => {} })
+    const link = new Link((ready, reading) => {
+      queueMicrotask(ready)
+      wire.reading = reading
+      return wire.socket()
+    }, { idleMs: 60_000, returned: () => { record.reusable = true }, lost: () => {} })
     let asked = false
     wire.onWrite = () => {
       moved++
