@@ -26,8 +26,8 @@ export interface LinkHome {
   lost (link: Link): void
 }
 
-/** A closed socket asks where to read into as well. */
-const nowhere = Buffer.alloc(0)
+/** A closed socket asks where to read into as well. With no room at all Node's TLS would ask for ever: what is left of a record has to go somewhere. */
+const nowhere = Buffer.alloc(16 * 1024)
 
 /** One connection to a target, or the place of one: it is dialled when there is something to send. One exchange at a time. */
 export class Link implements Outlet {

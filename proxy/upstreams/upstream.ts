@@ -98,7 +98,7 @@ class TargetGroup implements Upstream {
   /** Asks targets in turn until one takes the request. Only a request of which nothing has left is offered to another one. */
   async respond (x: Exchange): Promise<Reply> {
     x.upstream = this.name
-    if (!x.request.upstreamPath.startsWith('/')) throw new Fault('BAD_REQUEST', 'no upstream serves this request target')
+    if (!isServed(x.request)) throw new Fault('BAD_REQUEST', 'no upstream serves this request target')
     let failed: Set<number> | undefined
     let last: Fault | undefined
     for (;;) {
@@ -134,6 +134,11 @@ class TargetGroup implements Upstream {
     await Promise.race([drained, aborted])
     for (const { connections } of this.#targets) connections.destroy(cut)
   }
+}
+
+/** The asterisk asks about the server as a whole (RFC 9112 section 3.2.4). */
+function isServed ({ method, upstreamPath }: Exchange['request']): boolean {
+  return upstreamPath.startsWith('/') || upstreamPath === '*' && method === 'OPTIONS'
 }
 
 /** Often enough that no time-out is late by more than an eighth of it or a quarter of a second. */
