@@ -115,7 +115,7 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
       queueMicrotask(ready)
       wire.reading = reading
       return wire.socket()
-    }, { idleMs: 60_000, returned: () => { record.reusable = true }, lost: () => {} })
+    }, { idleMs: 60_000, returned: () => { record.reusable = true }, lost: () => {}, tunnelled: () => {} })
     let asked = false
     wire.onWrite = () => {
       moved++
