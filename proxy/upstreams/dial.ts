@@ -6,6 +6,9 @@ export interface UpstreamTls {
   readonly sni?: string
   /** PEM of the authorities to trust instead of the system's. */
   readonly ca?: string | Buffer
+  /** PEM of the certificate to show, with what issued it, and of its key. */
+  readonly cert?: string | Buffer
+  readonly key?: string | Buffer
   readonly insecureSkipVerify?: boolean
 }
 
@@ -39,6 +42,7 @@ export function dialTo ({ host, port, tls }: DialSettings): Dial {
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: tls.insecureSkipVerify !== true,
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key }),
     ...(name === undefined ? {} : { servername: name }),
   }
   let session: Buffer | undefined
