@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
-import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, TlsConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
 import { ipMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
-import type { ListenerSettings, TlsSettings } from '../listeners/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
@@ -12,7 +11,6 @@ import { createUpstream, type Upstream, type UpstreamSettings } from '../upstrea
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
-import { boundSettings } from './needs-restart.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from './route-plan.ts'
 
@@ -192,22 +190,9 @@ function upstreamSettings (upstream: UpstreamConfig): UpstreamSettings {
         insecureSkipVerify: tls.insecureSkipVerify,
         ...tls.sni === undefined ? {} : { sni: tls.sni },
         ...tls.caCert === undefined ? {} : { ca: readFileSync(tls.caCert, 'utf8') },
+        ...tls.clientCert === undefined ? {} : { cert: readFileSync(tls.clientCert, 'utf8') },
+        ...tls.clientKey === undefined ? {} : { key: readFileSync(tls.clientKey, 'utf8') },
       },
     },
-  }
-}
-
-/** What a listener is made from, its certificates read from the files. */
-export function listenerSettings (listener: ListenerConfig, config: SentinelConfig): ListenerSettings {
-  const { tls } = listener
-  return { ...boundSettings(listener, config), ...tls === undefined ? {} : { tls: tlsSettings(tls) } }
-}
-
-function tlsSettings ({ certFile, keyFile, caFile, clientAuth, minVersion, maxVersion, cipherSuites }: TlsConfig): TlsSettings {
-  return {
-    cert: readFileSync(certFile),
-    key: readFileSync(keyFile),
-    ...caFile === undefined || clientAuth === 'off' ? {} : { ca: readFileSync(caFile) },
-    clientAuth, minVersion, maxVersion, cipherSuites,
   }
 }

@@ -95,7 +95,7 @@ export class Connection implements ClientConnection {
 
   /** Nothing is being served and no part of a head has come. */
   get idle (): boolean {
-    return this.open === undefined && this.#rest.length === 0
+    return this.open === undefined && this.#rest.blank
   }
 
   /** The deadline has passed. A browser opens connections in advance: it is not told about a request that it did not send. */

@@ -131,13 +131,13 @@ function takeSpecialFields (fields: string[]): SpecialFields | string {
         if (name.toLowerCase() === 'connection') found.connection = found.connection === undefined ? value : `${found.connection},${value}`
         break
       case 14:
-        if (isAliasOf('content-length', name)) return 'a field that some servers take for Content-Length'
+        if (isAlias(name, 'content', 'length')) return 'a field that some servers take for Content-Length'
         if (name.toLowerCase() !== 'content-length') break
         if (found.contentLength !== undefined) return 'more than one Content-Length'
         found.contentLength = value
         continue
       case 17:
-        if (isAliasOf('transfer-encoding', name)) return 'a field that some servers take for Transfer-Encoding'
+        if (isAlias(name, 'transfer', 'encoding')) return 'a field that some servers take for Transfer-Encoding'
         if (name.toLowerCase() !== 'transfer-encoding') break
         if (found.transferEncoding !== undefined) return 'more than one Transfer-Encoding'
         found.transferEncoding = value
@@ -153,10 +153,14 @@ function takeSpecialFields (fields: string[]): SpecialFields | string {
   return found
 }
 
-/** Servers that hand fields on as variables of an environment cannot tell "_" from "-". */
-function isAliasOf (special: string, name: string): boolean {
-  return name.includes('_') && name.toLowerCase().replaceAll('_', '-') === special
+/** Servers that hand fields on as variables of an environment cannot tell "_" from "-"; some make "_" of every other character as well. */
+function isAlias (name: string, first: string, second: string): boolean {
+  if (name.charCodeAt(first.length) === hyphen) return false
+  const lower = name.toLowerCase()
+  return lower.startsWith(first) && lower.endsWith(second)
 }
+
+const hyphen = 0x2d
 
 function readFraming ({ contentLength, transferEncoding }: SpecialFields, version: string): Framing | string {
   if (transferEncoding !== undefined) {
@@ -205,7 +209,10 @@ function readHost (field: string | undefined, fromTarget: string | undefined, ve
   return { authority: (fromTarget ?? field ?? '').toLowerCase() }
 }
 
-/** `uri-host [ ":" port ]` without what nobody uses in names: user information, lists, sub-delimiters. */
+/**
+ * `uri-host [ ":" port ]` without what nobody uses in names: user information, lists, sub-delimiters. Nor with what some servers decode or
+ * resolve before they look for the host, and others do not: percent-encoded characters, empty labels.
+ */
 function isAuthority (text: string): boolean {
   if (!authorityForm.test(text)) return false
   const bracket = text.indexOf(']')
@@ -214,7 +221,7 @@ function isAuthority (text: string): boolean {
   return colon === -1 || Number(text.slice(colon + 1)) <= 65_535
 }
 
-const authorityForm = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%-]+)(?::\d{1,5})?$/
+const authorityForm = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?)(?::\d{1,5})?$/
 
 function replaceHost (fields: string[], authority: string): void {
   for (let i = 0; i < fields.length; i += 2) {

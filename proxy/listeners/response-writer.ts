@@ -141,7 +141,9 @@ export class ResponseWriter implements Client {
       if (this.exchange !== undefined) this.exchange.responseBytes = bytes
       const ready = writePiece(socket, chunk, unsent ?? '', this.#framing === 'chunked')
       unsent = undefined
-      if (!ready) await this.#taken()
+      // Of a large piece the stream says that it is too much even when the system took all of it.
+      if (!ready && socket.writableLength > 0) await this.#taken()
+      if (body.recycle !== undefined && socket.writableLength === 0) body.recycle(chunk)
     }
     if (expected !== undefined && bytes < expected) throw new Fault('UPSTREAM_RESET', `a body of ${bytes} instead of ${expected} bytes`)
     const end = (unsent ?? '') + (this.#framing === 'chunked' ? lastChunk(body.trailers?.raw() ?? []) : '')

@@ -5,6 +5,7 @@ import { faultReply } from './fault-reply.ts'
 import { Fault, Refusal } from './faults.ts'
 import { dropFromTrailers, dropHopByHop, rebuildForwarded } from './forwarded.ts'
 import { canonicalName, type HeaderList } from './headers.ts'
+import { countHops } from './hops.ts'
 import { readPath } from './path.ts'
 
 /** What one listener serves at this moment: the part of a snapshot that the life of a request needs. */
@@ -32,7 +33,7 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
     if (x.upgrade === undefined) limitBody(x, route, site)
     else prepareUpgrade(x, x.upgrade, route)
 
-    x.reply = await answerOf(x, route)
+    x.reply = countHops(x) ?? await answerOf(x, route)
     const reply = x.reply = await lastReply(x, route, x.reply)
     reply.headers.set('X-Request-Id', x.id)
     await client.send(reply)

@@ -164,6 +164,10 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     if (!this.#over) this.#link.flow(true)
   }
 
+  keep (): boolean {
+    return this.#link.keep()
+  }
+
   awaited (): void {
     this.#watched = 'waiting for a piece of the body'
     this.#dueMs = performance.now() + this.#settings.readTimeoutMs

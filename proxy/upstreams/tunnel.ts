@@ -74,6 +74,10 @@ export class Tunnel implements LinkUser, Source, EndListener {
     if (!this.#over) this.#link.flow(true)
   }
 
+  keep (): boolean {
+    return this.#link.keep()
+  }
+
   awaited (): void { /* Whoever minds watches both directions. */ }
 
   stop (reason: Fault | undefined): void {
