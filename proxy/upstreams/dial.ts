@@ -1,5 +1,5 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
-import { connect as connectTls, type ConnectionOptions } from 'node:tls'
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 
 export interface UpstreamTls {
   /** Name sent in the handshake and looked for in the certificate; default: the target's host name. */
@@ -31,6 +31,9 @@ export type Dial = (ready: () => void, onread: Reading) => Socket
 /** How long a connection may be silent before the system asks whether the other side is still there. */
 const probeMs = 60_000
 
+/** How long sessions may stand in for a look at the certificate. */
+const lookAgainMs = 15 * 60_000
+
 export function dialTo ({ host, port, tls }: DialSettings): Dial {
   const target = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs, highWaterMark: 64 * 1024 }
   if (tls === undefined) return (ready, onread) => connectPlain({ ...target, onread }, ready)
@@ -46,14 +49,18 @@ export function dialTo ({ host, port, tls }: DialSettings): Dial {
     ...(name === undefined ? {} : { servername: name }),
   }
   let session: Buffer | undefined
+  /** Until when, on the clock of `performance.now`, the last look at a certificate is believed. */
+  let believedUntilMs = 0
   return (ready, onread) => {
     let verified = false
     let offered: Buffer | undefined
+    if (performance.now() >= believedUntilMs) session = undefined
     // Node passes it on to the socket; its types do not know.
     const reading: ConnectionOptions & { readonly onread: Reading } = { ...options, onread, ...session === undefined ? {} : { session } }
     const socket = connectTls(reading, () => {
       verified = true
       session = offered ?? session
+      if (!socket.isSessionReused()) believedUntilMs = performance.now() + believableMs(socket)
       ready()
     })
     // Node does not look for the name in the certificate again when a session is resumed: only those of a checked connection may be.
@@ -65,4 +72,10 @@ export function dialTo ({ host, port, tls }: DialSettings): Dial {
     socket.once('error', () => { session = undefined })
     return socket
   }
+}
+
+/** A resumed session shows no certificate: one that ended or was exchanged since would pass for as long as sessions are renewed. */
+function believableMs (socket: TLSSocket): number {
+  const until = new Date(socket.getPeerCertificate().valid_to).getTime() - new Date().getTime()
+  return Number.isFinite(until) ? Math.max(0, Math.min(lookAgainMs, until)) : lookAgainMs
 }
