@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../pipeline/body.ts'
 import type { Client, Exchange } from '../pipeline/exchange.ts'
 import type { FaultCode } from '../pipeline/faults.ts'
 
@@ -52,7 +53,7 @@ export interface TlsSettings extends CertificatePair {
 
 export interface ListenerHooks {
   /** Looked up for each request: a reload puts another function in its place. */
-  serve: (x: Exchange, client: Client) => Promise<void>
+  serve: (x: Exchange, client: Client) => MaybePromise<void>
   /** Something that no exchange tells about: requests refused before there was one, failed handshakes, dropped connections. */
   log?: (event: ListenerEvent) => void
   /** A handshake is over. */
