@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, TlsConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
-import { ipMatcher } from '../../config/schema/index.ts'
+import { peerMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
 import type { ListenerSettings, TlsSettings } from '../listeners/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
@@ -13,6 +13,7 @@ import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { boundSettings } from './needs-restart.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
+import { placesFilter, RoutePlaces } from './route-places.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from './route-plan.ts'
 
 /** What a snapshot takes from the process around it. */
@@ -42,21 +43,22 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
   const held: Array<() => void> = []
   try {
     const responders = new Map(config.upstreams.map((upstream) => {
-      const settings = upstreamSettings(upstream)
+      const settings = upstreamSettings(upstream, config)
       const lease = around.leases.use(canonicalKey('upstream', settings), () => createUpstream(settings), (value) => value.close(AbortSignal.timeout(around.drainMs)))
       held.push(() => lease.release())
       return [upstream.id, lease.value] as const
     }))
-    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, around))
+    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, around, held))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
+    const maxInFlight = Math.min(config.limits.maxInFlightRequests, config.limits.maxInFlightRequestsPerWorker ?? Infinity)
     const guardedHeaders = guardedBy(config.agents, around.agents)
     const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
-      isTrusted: listener.trustedProxies.length === 0 ? () => false : ipMatcher(listener.trustedProxies),
+      isTrusted: peerMatcher(listener.trustedProxies),
       guardedHeaders,
       match: matchOf(listener, router, named.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners)),
-      admit: () => around.admit(config.limits.maxInFlightRequests) && users.enter(),
+      admit: () => around.admit(maxInFlight) && users.enter(),
       release: () => {
         users.leave()
         around.release()
@@ -108,12 +110,18 @@ function countUsers () {
   }
 }
 
-function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: Surroundings): Route {
+function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: Surroundings, held: Array<() => void>): Route {
   const filters: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreams),
     recordLate: around.observeLate,
   }))
+  const { maxConnectionsPerRoute } = config.limits
+  if (maxConnectionsPerRoute !== undefined) {
+    const lease = around.leases.use(canonicalKey('route-places', route.id), () => new RoutePlaces(), () => Promise.resolve())
+    held.push(() => lease.release())
+    filters.unshift(placesFilter(lease.value, maxConnectionsPerRoute))
+  }
   return {
     name: route.id,
     filters,
@@ -151,17 +159,22 @@ function notBuilt (route: string): Responder {
   return { name: '', respond: () => Promise.reject(new Fault('NOT_BUILT', `route ${route}`)) }
 }
 
-function upstreamSettings (upstream: UpstreamConfig): UpstreamSettings {
-  const { tls, timeouts, connectionPool } = upstream
+function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig): UpstreamSettings {
+  const { tls, timeouts, connectionPool, proxyProtocol } = upstream
   return {
     id: upstream.id,
-    targets: upstream.targets.map(({ address, weight }) => ({ host: address.host, port: address.port, weight })),
+    targets: upstream.targets.map(({ address: { host, port, path }, weight, maxRequests }) => ({
+      host, port, weight, ...path === undefined ? {} : { path }, ...maxRequests === undefined ? {} : { maxRequests },
+    })),
     balance: upstream.loadBalancing,
     connectTimeoutMs: timeouts.connect,
     readTimeoutMs: timeouts.read,
     writeTimeoutMs: timeouts.write,
     poolMaxConnections: connectionPool.maxConnections,
     poolIdleMs: connectionPool.idleTimeout,
+    ...connectionPool.maxIdle === undefined ? { poolMaxIdleTotal: limits.maxIdleConnectionsPerUpstream } : { poolMaxIdle: connectionPool.maxIdle },
+    ...connectionPool.maxLifetime === undefined ? {} : { poolMaxAgeMs: connectionPool.maxLifetime },
+    ...proxyProtocol === undefined ? {} : { proxyProtocol },
     ...tls === undefined ? {} : {
       tls: {
         insecureSkipVerify: tls.insecureSkipVerify,

@@ -9,6 +9,7 @@ import type { Peer } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { ListenerSettings } from './listener.ts'
+import { endsOf } from './peer.ts'
 import { Received } from './received.ts'
 import { closeSlowly, refusalBytes } from './refusal.ts'
 import { RequestBody } from './request-body.ts'
@@ -77,11 +78,7 @@ export class Connection implements ClientConnection {
   }
 
   get peer (): Peer {
-    return this.#peer ??= {
-      address: plainAddress(this.socket.remoteAddress ?? ''),
-      port: this.socket.remotePort ?? 0,
-      tls: this.socket instanceof TLSSocket ? tlsFacts(this.socket) : undefined,
-    }
+    return this.#peer ??= { ...endsOf(this.socket), tls: this.socket instanceof TLSSocket ? tlsFacts(this.socket) : undefined }
   }
 
   /** Nothing is being served and no part of a head has come. */
@@ -176,8 +173,10 @@ export class Connection implements ClientConnection {
   }
 
   #serve ({ method, target, version }: RequestLine, fields: string[]): void {
-    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, tls } = this.#settings
-    const received = readRequestHead({ method, target, version, fields, scheme: tls === undefined ? 'http' : 'https', maxFields: maxHeaderCount })
+    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, maxHeaderNameBytes, maxHeaderValueBytes, tls } = this.#settings
+    const received = readRequestHead({
+      method, target, version, fields, scheme: tls === undefined ? 'http' : 'https', maxFields: maxHeaderCount, maxNameBytes: maxHeaderNameBytes, maxValueBytes: maxHeaderValueBytes,
+    })
     this.deadline = Infinity
     this.#served++
     const body = 'head' in received && received.framing.hasBody ? this.#bodyOf(received) : undefined
@@ -244,9 +243,4 @@ export class Connection implements ClientConnection {
     open.writer.gone(fault)
     open.ending.end(fault)
   }
-}
-
-/** IPv4 clients of a dual-stack socket under their own address. */
-function plainAddress (address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }

@@ -1,9 +1,12 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import type { FaultCode } from '../pipeline/faults.ts'
+import { bind } from './bind.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { http1 } from './http1.ts'
 import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
+import { acceptedSocket, addressOf, stateEnds, unixEnds } from './peer.ts'
+import { introduction, type Introduction } from './proxy-protocol.ts'
 import { clientCheck, contextOptions, handshakeFailure, unwantedCertificate } from './tls-settings.ts'
 
 /** A bound socket and everything that comes in through it. */
@@ -11,7 +14,7 @@ export function createListener (settings: ListenerSettings, hooks: ListenerHooks
   return new BoundListener(settings, hooks)
 }
 
-/** A connection passes three stages: accepted, secured (where there is TLS), spoken with. */
+/** A connection passes stages: accepted, introduced (where its sender speaks for somebody else), let in, secured (where there is TLS), spoken with. */
 class BoundListener implements Listener {
   readonly id: string
   address = ''
@@ -21,8 +24,9 @@ class BoundListener implements Listener {
   /** Never bound: it is handed the accepted sockets. */
   readonly #tls: TlsServer | undefined
   readonly #open = new Set<ClientConnection>()
-  /** Connections whose TLS handshake is not done, by address and port of the client. */
-  readonly #shaking = new Map<string, Socket>()
+  /** Connections that nobody speaks on yet: the header or the TLS handshake in front of it is not done. */
+  readonly #early = new Set<Socket>()
+  readonly #introduction: Introduction | undefined
   readonly #speak: (socket: Socket) => ClientConnection
   #clock: NodeJS.Timeout | undefined = undefined
   #closing = false
@@ -31,6 +35,7 @@ class BoundListener implements Listener {
     this.id = settings.id
     this.#settings = settings
     this.#hooks = hooks
+    this.#introduction = settings.proxyProtocol === undefined ? undefined : introduction(settings.proxyProtocol, settings.requestTimeoutMs)
     this.#tls = settings.tls === undefined ? undefined : this.#createTls(settings.tls)
     this.#speak = http1(settings, {
       serve: (x, client) => hooks.serve(x, client),
@@ -51,29 +56,19 @@ class BoundListener implements Listener {
     return this.#open.size
   }
 
-  start (): Promise<void> {
-    const { host, port, requestTimeoutMs, keepaliveTimeoutMs } = this.#settings
+  async start (): Promise<void> {
+    const { requestTimeoutMs, keepaliveTimeoutMs } = this.#settings
     const interval = Math.min(1_000, Math.max(50, Math.min(requestTimeoutMs, keepaliveTimeoutMs) / 4))
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen({ host, port, backlog: 1024 }, () => {
-        this.#server.off('error', reject)
-        this.#server.on('error', (error) => this.#log('INTERNAL', error.message))
-        const bound = this.#server.address()
-        if (bound !== null && typeof bound === 'object') {
-          this.address = bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`
-        }
-        this.#clock = setInterval(() => this.#expire(), interval).unref()
-        resolve()
-      })
-    })
+    this.address = await bind(this.#server, this.#settings)
+    this.#server.on('error', (error) => this.#log('INTERNAL', error.message))
+    this.#clock = setInterval(() => this.#expire(), interval).unref()
   }
 
   async close (deadline: AbortSignal): Promise<void> {
     this.#closing = true
     const closed = new Promise<void>((resolve) => { this.#server.close(() => resolve()) })
     // They have asked for nothing yet.
-    for (const socket of this.#shaking.values()) socket.destroy()
+    for (const socket of this.#early) socket.destroy()
     for (const connection of this.#open) connection.drain()
     const cut = (): void => {
       for (const { socket } of this.#open) socket.destroy()
@@ -94,10 +89,35 @@ class BoundListener implements Listener {
   }
 
   #accept (socket: Socket): void {
+    if (this.#settings.unix !== undefined) stateEnds(socket, unixEnds)
+    if (this.#introduction?.concerns(socket) === true) this.#introduce(socket, this.#introduction)
+    else this.#letIn(socket)
+  }
+
+  /** The sender has a place of its own only for as long as nobody knows whom it speaks for. */
+  #introduce (socket: Socket, introduction: Introduction): void {
+    this.#early.add(socket)
+    introduction.begin(socket, (wrong) => {
+      this.#early.delete(socket)
+      if (wrong === undefined) {
+        this.#letIn(socket)
+        return void socket.resume()
+      }
+      if (!this.#closing) this.#log('BAD_REQUEST', `PROXY header: ${wrong}`, socket)
+      socket.destroy()
+    })
+  }
+
+  #letIn (socket: Socket): void {
+    const place = this.#hooks.enter?.(addressOf(socket))
+    if (typeof place === 'string') {
+      this.#log(place === 'client' ? 'CLIENT_BUSY' : 'OVERLOADED', place === 'client' ? 'more connections of one client than allowed' : 'more connections of all listeners than allowed', socket)
+      return void socket.destroy()
+    }
+    if (place !== undefined) socket.once('close', () => place.leave())
     if (this.#tls === undefined) return this.#talk(socket)
-    const client = clientOf(socket)
-    this.#shaking.set(client, socket)
-    socket.once('close', () => this.#shaking.delete(client))
+    this.#early.add(socket)
+    socket.once('close', () => this.#early.delete(socket))
     this.#tls.emit('connection', socket)
   }
 
@@ -108,7 +128,7 @@ class BoundListener implements Listener {
       handshakeTimeout: Math.min(this.#settings.requestTimeoutMs, 30_000),
     })
     server.on('secureConnection', (socket) => {
-      this.#shaking.delete(clientOf(socket))
+      this.#early.delete(acceptedSocket(socket))
       const wrong = unwantedCertificate(socket)
       if (wrong === undefined) return this.#talk(socket)
       this.#log('BAD_REQUEST', `client certificate: ${wrong}`, socket)
@@ -134,10 +154,6 @@ class BoundListener implements Listener {
   }
 
   #log (code: FaultCode, detail: string, socket?: Socket): void {
-    this.#hooks.log?.({ listener: this.id, code, detail, peer: socket?.remoteAddress ?? '' })
+    this.#hooks.log?.({ listener: this.id, code, detail, peer: socket === undefined ? '' : addressOf(socket) })
   }
-}
-
-function clientOf (socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`
 }

@@ -12,20 +12,31 @@ export interface UpstreamTls {
 export interface DialSettings {
   readonly host: string
   readonly port: number
+  readonly path?: string | undefined
   readonly tls: UpstreamTls | undefined
 }
 
-/** Opens connections to one target. `ready` is called once, when bytes can be sent; errors come as events of the socket. */
-export type Dial = (ready: () => void) => Socket
+/**
+ * Opens connections to one target. `greeting` (latin1) goes in front of everything, TLS included. `ready` is called once, when bytes can be
+ * sent; errors come as events of the socket.
+ */
+export type Dial = (greeting: string, ready: () => void) => Socket
 
 /** How long a connection may be silent before the system asks whether the other side is still there. */
 const probeMs = 60_000
 
-export function dialTo ({ host, port, tls }: DialSettings): Dial {
-  const target = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs, highWaterMark: 64 * 1024 }
-  if (tls === undefined) return (ready) => connectPlain(target, ready)
+export function dialTo ({ host, port, path, tls }: DialSettings): Dial {
+  const target = { ...path === undefined ? { host, port } : { path }, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs, highWaterMark: 64 * 1024 }
+  const connectGreeting = (greeting: string, ready?: () => void): Socket => {
+    const socket: Socket = connectPlain(target, () => {
+      if (greeting !== '') socket.write(greeting, 'latin1')
+      ready?.()
+    })
+    return socket
+  }
+  if (tls === undefined) return connectGreeting
   // Addresses are not sent as names (RFC 6066 section 3); the certificate is checked against the address then.
-  const name = tls.sni ?? (isIP(host) === 0 ? host : undefined)
+  const name = tls.sni ?? (isIP(host) === 0 && host !== '' ? host : undefined)
   const options = {
     ...target,
     minVersion: 'TLSv1.2' as const,
@@ -35,10 +46,11 @@ export function dialTo ({ host, port, tls }: DialSettings): Dial {
     ...(name === undefined ? {} : { servername: name }),
   }
   let session: Buffer | undefined
-  return (ready) => {
+  return (greeting, ready) => {
     let verified = false
     let offered: Buffer | undefined
-    const socket = connectTls(session === undefined ? options : { ...options, session }, () => {
+    const under = greeting === '' ? {} : { socket: connectGreeting(greeting) }
+    const socket = connectTls({ ...options, ...session === undefined ? {} : { session }, ...under }, () => {
       verified = true
       session = offered ?? session
       ready()
