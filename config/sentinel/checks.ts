@@ -10,7 +10,8 @@ import { wafAgent } from './waf.ts'
 /** What only the whole configuration shows. */
 export function checkWhole (table: ConfigTable, report: Report): SentinelConfig {
   const { waf, ...rest } = table
-  const config = { ...rest, ...gatherFilters(table), agents: (waf === undefined ? table.agents : [waf, ...table.agents]).map(agent => limited(agent, table.limits)) }
+  const agents = waf === undefined ? table.agents : [waf, ...table.agents]
+  const config = { ...rest, ...gatherFilters(table), agents: agents.map(agent => limited(agent, table.limits)) }
   const { logLevel, ...system } = config.system
   const metrics = checkAddresses(config, report)
   const { logging: { levelByDefault, ...logging }, accessLog } = config.observability

@@ -100,7 +100,9 @@ export function boundSettings (listener: ListenerConfig, { limits }: SentinelCon
 
 function unixOf ({ address: { path }, socketMode = 0o660, socketOwner, socketGroup }: ListenerConfig): Pick<ListenerSettings, 'unix'> {
   if (path === undefined) return {}
-  return { unix: { path, mode: socketMode, ...socketOwner === undefined ? {} : { owner: socketOwner }, ...socketGroup === undefined ? {} : { group: socketGroup } } }
+  const owner = socketOwner === undefined ? {} : { owner: socketOwner }
+  const group = socketGroup === undefined ? {} : { group: socketGroup }
+  return { unix: { path, mode: socketMode, ...owner, ...group } }
 }
 
 function bindingKey (listener: ListenerConfig, config: SentinelConfig): string {

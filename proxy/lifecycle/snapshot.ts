@@ -110,7 +110,9 @@ function countUsers () {
   }
 }
 
-function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: Surroundings, held: Array<() => void>): Route {
+function compileRoute (
+  route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: Surroundings, held: Array<() => void>,
+): Route {
   const filters: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreams),

@@ -175,7 +175,8 @@ export class Connection implements ClientConnection {
   #serve ({ method, target, version }: RequestLine, fields: string[]): void {
     const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, maxHeaderNameBytes, maxHeaderValueBytes, tls } = this.#settings
     const received = readRequestHead({
-      method, target, version, fields, scheme: tls === undefined ? 'http' : 'https', maxFields: maxHeaderCount, maxNameBytes: maxHeaderNameBytes, maxValueBytes: maxHeaderValueBytes,
+      method, target, version, fields, scheme: tls === undefined ? 'http' : 'https',
+      maxFields: maxHeaderCount, maxNameBytes: maxHeaderNameBytes, maxValueBytes: maxHeaderValueBytes,
     })
     this.deadline = Infinity
     this.#served++

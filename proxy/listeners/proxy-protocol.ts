@@ -20,7 +20,12 @@ export function introduction ({ from, required }: ProxyProtocolSettings, timeout
   }
 }
 
-function awaitHeader (socket: Socket, { required, timeoutMs }: { readonly required: boolean, readonly timeoutMs: number }, done: (wrong: string | undefined) => void): void {
+interface Terms {
+  readonly required: boolean
+  readonly timeoutMs: number
+}
+
+function awaitHeader (socket: Socket, { required, timeoutMs }: Terms, done: (wrong: string | undefined) => void): void {
   let received: Buffer = Buffer.alloc(0)
   const end = (wrong: string | undefined, rest?: Buffer): void => {
     clearTimeout(timer)

@@ -9,7 +9,8 @@ const v2Start = '\r\n\r\n\0\r\nQUIT\n'
  * What a connection to a target begins with (proxy-protocol.txt, 2.1 and 2.2), in latin1: a character for each octet. It names the client
  * as `trusted-proxies` made it out, and the address where it came in. Two exchanges may share a connection only when these are equal.
  */
-export function proxyHeader (version: ProxyProtocolVersion, { clientIp, clientPort, peer: { localAddress = '', localPort = 0 } }: Pick<Exchange, 'clientIp' | 'clientPort' | 'peer'>): string {
+export function proxyHeader (version: ProxyProtocolVersion, { clientIp, clientPort, peer }: Pick<Exchange, 'clientIp' | 'clientPort' | 'peer'>): string {
+  const { localAddress = '', localPort = 0 } = peer
   const client = clientIp.replace(/%.*$/, '')
   const known = isAddress(client) && isAddress(localAddress)
   if (version === 'v1') return known ? textHeader(client, clientPort, localAddress, localPort) : 'PROXY UNKNOWN\r\n'
