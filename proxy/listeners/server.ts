@@ -100,8 +100,9 @@ class BoundListener implements Listener {
     introduction.begin(socket, (wrong) => {
       this.#early.delete(socket)
       if (wrong === undefined) {
+        // TLS takes what is in the socket by itself.
         this.#letIn(socket)
-        return void socket.resume()
+        return void (this.#tls === undefined && socket.resume())
       }
       if (!this.#closing) this.#log('BAD_REQUEST', `PROXY header: ${wrong}`, socket)
       socket.destroy()
