@@ -33,15 +33,30 @@ export class Door {
       this.#clients.set(key, count + 1)
     }
     this.#open++
-    return { leave: () => this.#leave(key) }
+    return new Taken(this, key)
   }
 
-  #leave (key: string | undefined): void {
+  /** For `Place` alone. */
+  left (key: string | undefined): void {
     this.#open--
     if (key === undefined) return
     const count = this.#clients.get(key) ?? 0
     if (count > 1) this.#clients.set(key, count - 1)
     else this.#clients.delete(key)
+  }
+}
+
+class Taken implements Place {
+  readonly #door: Door
+  readonly #key: string | undefined
+
+  constructor (door: Door, key: string | undefined) {
+    this.#door = door
+    this.#key = key
+  }
+
+  leave (): void {
+    this.#door.left(this.#key)
   }
 }
 

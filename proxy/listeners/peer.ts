@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { unixPeer } from '../../config/schema/index.ts'
+import type { Peer, TlsFacts } from '../pipeline/exchange.ts'
 
 /** The two ends of a connection, IPv6 without a zone: it means something on this machine only. */
 export interface Ends {
@@ -21,12 +22,31 @@ export function stateEnds (socket: Socket, ends: Ends): void {
   stated.set(socket, ends)
 }
 
-export function endsOf (socket: Socket): Ends {
-  return stated.get(acceptedSocket(socket)) ?? {
-    address: plainAddress(socket.remoteAddress ?? ''),
-    port: socket.remotePort ?? 0,
-    localAddress: plainAddress(socket.localAddress ?? ''),
-    localPort: socket.localPort ?? 0,
+export function peerOf (socket: Socket, tls: TlsFacts | undefined): Peer {
+  const ends = stated.get(acceptedSocket(socket))
+  return ends === undefined ? new SocketPeer(socket, tls) : { ...ends, tls }
+}
+
+/** Where it came in is asked of the system only when somebody wants to know: Node.js keeps what it asked for as long as the connection lives. */
+class SocketPeer implements Peer {
+  readonly address: string
+  readonly port: number
+  readonly tls: TlsFacts | undefined
+  readonly #socket: Socket
+
+  constructor (socket: Socket, tls: TlsFacts | undefined) {
+    this.address = plainAddress(socket.remoteAddress ?? '')
+    this.port = socket.remotePort ?? 0
+    this.tls = tls
+    this.#socket = socket
+  }
+
+  get localAddress (): string {
+    return plainAddress(this.#socket.localAddress ?? '')
+  }
+
+  get localPort (): number {
+    return this.#socket.localPort ?? 0
   }
 }
 

@@ -115,7 +115,7 @@ class BoundListener implements Listener {
       this.#log(place === 'client' ? 'CLIENT_BUSY' : 'OVERLOADED', place === 'client' ? 'more connections of one client than allowed' : 'more connections of all listeners than allowed', socket)
       return void socket.destroy()
     }
-    if (place !== undefined) socket.once('close', () => place.leave())
+    if (place !== undefined) socket.on('close', () => place.leave())
     if (this.#tls === undefined) return this.#talk(socket)
     this.#early.add(socket)
     socket.once('close', () => this.#early.delete(socket))
@@ -145,7 +145,7 @@ class BoundListener implements Listener {
   #talk (socket: Socket): void {
     const connection = this.#speak(socket)
     this.#open.add(connection)
-    socket.once('close', () => this.#open.delete(connection))
+    socket.on('close', () => this.#open.delete(connection))
   }
 
   /** One clock for all connections: a timer for each would be set and cleared with every request. */
