@@ -1,17 +1,16 @@
 import { readFileSync } from 'node:fs'
-import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, TlsConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
-import type { ListenerSettings, TlsSettings } from '../listeners/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { createUpstream, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
+import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
-import { boundSettings } from './needs-restart.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from './route-plan.ts'
@@ -48,7 +47,12 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       held.push(() => lease.release())
       return [upstream.id, lease.value] as const
     }))
-    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, around, held))
+    const lend = <T>(key: string, make: () => T): T => {
+      const lease = around.leases.use(key, make, () => Promise.resolve())
+      held.push(() => lease.release())
+      return lease.value
+    }
+    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, { ...around, lend }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
@@ -110,25 +114,42 @@ function countUsers () {
   }
 }
 
-function compileRoute (
-  route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: Surroundings, held: Array<() => void>,
-): Route {
-  const filters: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
+interface RouteSurroundings extends Surroundings {
+  /** Counts that outlive a reload, by their name. */
+  readonly lend: <T>(key: string, make: () => T) => T
+}
+
+function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
+  const agents: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreams),
     recordLate: around.observeLate,
   }))
-  const { maxConnectionsPerRoute } = config.limits
-  if (maxConnectionsPerRoute !== undefined) {
-    const lease = around.leases.use(canonicalKey('route-places', route.id), () => new RoutePlaces(), () => Promise.resolve())
-    held.push(() => lease.release())
-    filters.unshift(placesFilter(lease.value, maxConnectionsPerRoute))
-  }
+  const webSocket = webSocketSettings(route)
+  const { maxConnectionsPerRoute: max } = config.limits
   return {
     name: route.id,
-    filters,
+    filters: [
+      ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces()), max)],
+      ...webSocket === undefined ? [] : [webSocketFilter(webSocket, around.lend(`tunnels ${route.id}`, () => new Places()))],
+      ...agents,
+    ],
+    upgrades: webSocket !== undefined,
     responder: route.upstream === undefined ? notBuilt(route.id) : upstreams.get(route.upstream)!, // References were checked at load.
     maxBodyBytes: maxBodyBytes(route, config),
+  }
+}
+
+function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {
+  if (websocket?.enabled !== true) return undefined
+  const { pingInterval, pingTimeout, idleTimeout, maxMessageSize, maxConnections, maxConnectionsPerIp } = websocket
+  return {
+    idleMs: idleTimeout,
+    pingIntervalMs: pingInterval,
+    pingTimeoutMs: pingTimeout,
+    maxMessageBytes: maxMessageSize ?? Infinity,
+    maxConnections: maxConnections ?? Infinity,
+    maxConnectionsPerIp: maxConnectionsPerIp ?? Infinity,
   }
 }
 
@@ -182,22 +203,9 @@ function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig)
         insecureSkipVerify: tls.insecureSkipVerify,
         ...tls.sni === undefined ? {} : { sni: tls.sni },
         ...tls.caCert === undefined ? {} : { ca: readFileSync(tls.caCert, 'utf8') },
+        ...tls.clientCert === undefined ? {} : { cert: readFileSync(tls.clientCert, 'utf8') },
+        ...tls.clientKey === undefined ? {} : { key: readFileSync(tls.clientKey, 'utf8') },
       },
     },
-  }
-}
-
-/** What a listener is made from, its certificates read from the files. */
-export function listenerSettings (listener: ListenerConfig, config: SentinelConfig): ListenerSettings {
-  const { tls } = listener
-  return { ...boundSettings(listener, config), ...tls === undefined ? {} : { tls: tlsSettings(tls) } }
-}
-
-function tlsSettings ({ certFile, keyFile, caFile, clientAuth, minVersion, maxVersion, cipherSuites }: TlsConfig): TlsSettings {
-  return {
-    cert: readFileSync(certFile),
-    key: readFileSync(keyFile),
-    ...caFile === undefined || clientAuth === 'off' ? {} : { ca: readFileSync(caFile) },
-    clientAuth, minVersion, maxVersion, cipherSuites,
   }
 }

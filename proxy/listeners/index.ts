@@ -1,3 +1,3 @@
 export { Door, type Place } from './door.ts'
 export { createListener } from './server.ts'
-export type { Listener, ListenerEvent, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
+export type { CertificatePair, HandshakeOutcome, Listener, ListenerEvent, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'

@@ -1,13 +1,13 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import type { FaultCode } from '../pipeline/faults.ts'
 import { bind } from './bind.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { http1 } from './http1.ts'
 import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
-import { acceptedSocket, addressOf, stateEnds, unixEnds } from './peer.ts'
+import { LogLimit } from './log-limit.ts'
+import { addressOf, stateEnds, unixEnds } from './peer.ts'
 import { introduction, type Introduction } from './proxy-protocol.ts'
-import { clientCheck, contextOptions, handshakeFailure, unwantedCertificate } from './tls-settings.ts'
+import { TlsServer } from './tls-server.ts'
 
 /** A bound socket and everything that comes in through it. */
 export function createListener (settings: ListenerSettings, hooks: ListenerHooks): Listener {
@@ -21,10 +21,9 @@ class BoundListener implements Listener {
   readonly #settings: ListenerSettings
   readonly #hooks: ListenerHooks
   readonly #server: Server
-  /** Never bound: it is handed the accepted sockets. */
   readonly #tls: TlsServer | undefined
   readonly #open = new Set<ClientConnection>()
-  /** Connections that nobody speaks on yet: the header or the TLS handshake in front of it is not done. */
+  /** Connections whose sender has not stated yet whom it speaks for. */
   readonly #early = new Set<Socket>()
   readonly #introduction: Introduction | undefined
   readonly #speak: (socket: Socket) => ClientConnection
@@ -69,9 +68,13 @@ class BoundListener implements Listener {
     const closed = new Promise<void>((resolve) => { this.#server.close(() => resolve()) })
     // They have asked for nothing yet.
     for (const socket of this.#early) socket.destroy()
+    this.#tls?.close()
     for (const connection of this.#open) connection.drain()
     const cut = (): void => {
-      for (const { socket } of this.#open) socket.destroy()
+      for (const connection of this.#open) {
+        if (connection.cut === undefined) connection.socket.destroy()
+        else connection.cut()
+      }
     }
     if (deadline.aborted) cut()
     else deadline.addEventListener('abort', cut, { once: true })
@@ -84,8 +87,11 @@ class BoundListener implements Listener {
 
   replaceTls (tls: TlsSettings): void {
     if (this.#tls === undefined) throw new Error(`listener ${this.id} has no TLS`)
-    clientCheck({ ...tls, clientAuth: this.#settings.tls?.clientAuth ?? 'off' })
-    this.#tls.setSecureContext(contextOptions(tls))
+    this.#tls.replace(tls)
+  }
+
+  renewTickets (ticketSecret: Buffer): void {
+    this.#tls?.renewTickets(ticketSecret)
   }
 
   #accept (socket: Socket): void {
@@ -112,34 +118,30 @@ class BoundListener implements Listener {
   #letIn (socket: Socket): void {
     const place = this.#hooks.enter?.(addressOf(socket))
     if (typeof place === 'string') {
-      this.#log(place === 'client' ? 'CLIENT_BUSY' : 'OVERLOADED', place === 'client' ? 'more connections of one client than allowed' : 'more connections of all listeners than allowed', socket)
+      if (place === 'client') this.#log('CLIENT_BUSY', 'more connections of one client than allowed', socket)
+      else this.#log('OVERLOADED', 'more connections of all listeners than allowed', socket)
       return void socket.destroy()
     }
     if (place !== undefined) socket.on('close', () => place.leave())
-    if (this.#tls === undefined) return this.#talk(socket)
-    this.#early.add(socket)
-    socket.once('close', () => this.#early.delete(socket))
-    this.#tls.emit('connection', socket)
+    if (this.#tls === undefined) this.#talk(socket)
+    else this.#tls.accept(socket)
   }
 
-  /** The handshake takes place within its own time. */
   #createTls (tls: TlsSettings): TlsServer {
-    const server = createTlsServer({
-      ...contextOptions(tls), ...clientCheck(tls), ALPNProtocols: ['http/1.1'],
-      handshakeTimeout: Math.min(this.#settings.requestTimeoutMs, 30_000),
+    const limit = new LogLimit()
+    return new TlsServer({
+      id: this.id, tls, requestTimeoutMs: this.#settings.requestTimeoutMs,
+      alpn: ['http/1.1'],
+      secured: (socket, ms) => {
+        this.#hooks.handshake?.({ ms, version: socket.getProtocol() ?? '', resumed: socket.isSessionReused() })
+        this.#talk(socket)
+      },
+      failed: ({ reason, detail }, socket, ms) => {
+        this.#hooks.handshake?.({ ms, version: '', resumed: false, failure: reason })
+        const line = limit.pass(detail)
+        if (line !== undefined) this.#log('BAD_REQUEST', line, socket)
+      },
     })
-    server.on('secureConnection', (socket) => {
-      this.#early.delete(acceptedSocket(socket))
-      const wrong = unwantedCertificate(socket)
-      if (wrong === undefined) return this.#talk(socket)
-      this.#log('BAD_REQUEST', `client certificate: ${wrong}`, socket)
-      socket.destroy()
-    })
-    server.on('tlsClientError', (error: Error, socket) => {
-      this.#log('BAD_REQUEST', handshakeFailure(error, socket), socket)
-      socket.destroy()
-    })
-    return server
   }
 
   #talk (socket: Socket): void {
