@@ -1,2 +1,3 @@
+export { Door, type Place } from './door.ts'
 export { createListener } from './server.ts'
 export type { CertificatePair, HandshakeOutcome, Listener, ListenerEvent, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { handshakeFailure, type HandshakeFailure } from './handshake-failure.ts'
 import type { TlsSettings } from './listener.ts'
+import { acceptedSocket } from './peer.ts'
 import { closeSlowly, refusalBytes } from './refusal.ts'
 import { SniContexts } from './sni-contexts.ts'
 import { clientCheck, contextOptions, ticketKeysOf, unwantedClient } from './tls-settings.ts'
@@ -32,8 +33,8 @@ interface Shaking {
 export class TlsServer {
   readonly #options: TlsServerOptions
   readonly #server: Server
-  /** Accepted sockets whose handshake is not done, by address and port of the client. */
-  readonly #shaking = new Map<string, Shaking>()
+  /** Accepted sockets whose handshake is not done. */
+  readonly #shaking = new Map<Socket, Shaking>()
   #tls: TlsSettings
   #contexts: SniContexts
 
@@ -56,12 +57,8 @@ export class TlsServer {
   }
 
   accept (socket: Socket): void {
-    const client = clientOf(socket)
-    this.#shaking.set(client, { socket, startedMs: performance.now() })
-    socket.once('close', () => {
-      // By now, another socket of the same address and port may be in its handshake.
-      if (this.#shaking.get(client)?.socket === socket) this.#shaking.delete(client)
-    })
+    this.#shaking.set(socket, { socket, startedMs: performance.now() })
+    socket.once('close', () => this.#shaking.delete(socket))
     this.#server.emit('connection', socket)
   }
 
@@ -113,9 +110,9 @@ export class TlsServer {
   }
 
   #taken (socket: TLSSocket): Shaking | undefined {
-    const client = clientOf(socket)
-    const shaking = this.#shaking.get(client)
-    this.#shaking.delete(client)
+    const accepted = acceptedSocket(socket)
+    const shaking = this.#shaking.get(accepted)
+    this.#shaking.delete(accepted)
     return shaking
   }
 }
@@ -124,8 +121,4 @@ export class TlsServer {
 function sayPlainly (socket: Socket): void {
   socket.write(refusalBytes('BAD_REQUEST'))
   closeSlowly(socket, refusalMs)
-}
-
-function clientOf (socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`
 }
