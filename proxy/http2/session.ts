@@ -204,6 +204,10 @@ export class Session implements StreamHome {
     if (!this.#over) this.#user.roomChanged?.()
   }
 
+  strike (detail: string): boolean {
+    return this.role === 'client' || this.#spend(this.#resets, 1, `faults, the last of them: ${detail}`)
+  }
+
   // What goes out.
 
   #begin (): void {
@@ -596,7 +600,7 @@ export class Session implements StreamHome {
     } else {
       stream.break({ code, by: 'us', unprocessed: false, detail })
     }
-    if (this.role === 'server') this.#spend(this.#resets, 1, `streams in error: ${detail}`)
+    this.strike(detail)
   }
 
   #fail (code: number, detail: string): undefined {

@@ -18,6 +18,7 @@ export interface StreamHome {
   /** Both sides have ended, or one has reset. `byUs`: frames of the other side may still be on their way. */
   over (stream: Stream, byUs: boolean): void
   released (stream: Stream): void
+  strike (detail: string): boolean
 }
 
 /** One request and its answer. Either side ends its half; each may end both by a reset. */
@@ -51,6 +52,7 @@ export class Stream {
   /** Consumed, and the other side was not told. */
   #owed = 0
   #released = false
+  #discarding = false
   readonly #home: StreamHome
 
   constructor (id: number, home: StreamHome, sendWindow: number) {
@@ -129,8 +131,26 @@ export class Stream {
     this.#home.over(this, byUs)
   }
 
+  /** Resets for a fault of the other side: too many of these end the connection. The user is not told. */
+  blame (code: number, detail: string): void {
+    this.reset(code)
+    this.strike(detail)
+  }
+
+  /** Counts a fault of the other side. False when it was one too many, and the connection is gone. */
+  strike (detail: string): boolean {
+    return this.#home.strike(detail)
+  }
+
   arrived (bytes: number): void {
-    this.#unread += bytes
+    if (this.#discarding) this.#home.credit(bytes)
+    else this.#unread += bytes
+  }
+
+  /** Nobody will read what came or comes: it takes no room of the connection, and the window of the stream is not opened any more. */
+  discard (): void {
+    this.#discarding = true
+    this.#forget()
   }
 
   /** So much of what `user.data` was given has been read, or will never be. */

@@ -1,9 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
-import { http1 } from './http1.ts'
 import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
 import { LogLimit } from './log-limit.ts'
+import { offeredProtocols, speak } from './speak.ts'
 import { TlsServer } from './tls-server.ts'
 
 /** A bound socket and everything that comes in through it. */
@@ -29,7 +29,7 @@ class BoundListener implements Listener {
     this.#settings = settings
     this.#hooks = hooks
     this.#tls = settings.tls === undefined ? undefined : this.#createTls(settings.tls)
-    this.#speak = http1(settings, {
+    this.#speak = speak(settings, {
       serve: (x, client) => hooks.serve(x, client),
       log: (code, detail, socket) => this.#log(code, detail, socket),
       isClosing: () => this.#closing,
@@ -104,7 +104,7 @@ class BoundListener implements Listener {
     const limit = new LogLimit()
     return new TlsServer({
       id: this.id, tls, requestTimeoutMs: this.#settings.requestTimeoutMs,
-      alpn: ['http/1.1'],
+      alpn: offeredProtocols,
       secured: (socket, ms) => {
         this.#hooks.handshake?.({ ms, version: socket.getProtocol() ?? '', resumed: socket.isSessionReused() })
         this.#talk(socket)
