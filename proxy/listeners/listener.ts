@@ -20,6 +20,10 @@ export interface ListenerSettings {
   /** Who states the client's address in front of a connection. */
   readonly proxyProtocol?: ProxyProtocolSettings
   readonly tls?: TlsSettings
+  /** Without TLS: HTTP/2 is spoken with those who begin with it (TLS clients choose in the handshake). */
+  readonly priorKnowledge?: boolean
+  /** Streams that one HTTP/2 connection may have open; 100 unless it is said. */
+  readonly maxConcurrentStreams?: number
   /** The whole head of a request must be there this long after its first byte (or after the connection was made). */
   readonly requestTimeoutMs: number
   /** Longest silence of a client that is awaited, when sending a body or taking an answer. */
