@@ -9,6 +9,8 @@ export interface AnswerEvents {
   /** An interim answer (1xx). */
   interim (status: number, headers: HeaderList): void
   head (status: number, head: ResponseHead, hasBody: boolean): void
+  /** The connection is what was asked for from here on. A text when it is not. */
+  switched (head: ResponseHead): string | undefined
   piece (bytes: Buffer): void
 }
 
@@ -36,7 +38,7 @@ export class AnswerReader {
   /** So much of it was looked through for the end of a head. */
   #searched = 0
   #interims = 0
-  #state: 'head' | 'decoded' | 'until-end' = 'head'
+  #state: 'head' | 'decoded' | 'until-end' | 'switched' = 'head'
   #decoder: BodyDecoder | undefined = undefined
 
   constructor (method: string, events: AnswerEvents) {
@@ -106,8 +108,7 @@ export class AnswerReader {
     const head = readResponseHead(fields, line.version)
     if (typeof head === 'string') return new Malformed(head)
     const { status } = line
-    // Nobody asked for another protocol, and what follows would be in it.
-    if (status === 101) return new Malformed('a switch of protocols that nobody asked for')
+    if (status === 101) return this.#switch(head)
     if (status < 200) {
       // They have no body (RFC 9112 section 6.1), and some readers would look for one.
       if (head.chunked || (head.length ?? 0) > 0) return new Malformed('an interim answer with a body')
@@ -118,6 +119,15 @@ export class AnswerReader {
       return undefined
     }
     this.#begin(status, head)
+    return undefined
+  }
+
+  /** RFC 9110 section 15.2.2. What follows is in another protocol. */
+  #switch (head: ResponseHead): Malformed | undefined {
+    if (head.chunked || (head.length ?? 0) > 0) return new Malformed('a switch of protocols with a body')
+    const wrong = this.#events.switched(head)
+    if (wrong !== undefined) return new Malformed(wrong)
+    this.#state = 'switched'
     return undefined
   }
 

@@ -24,6 +24,8 @@ export interface LinkHome {
   readonly idleMs: number
   returned (link: Link): void
   lost (link: Link): void
+  /** It serves one exchange to its end from here on: its place is free for another one. */
+  tunnelled (link: Link): void
 }
 
 /** A closed socket asks where to read into as well. With no room at all Node's TLS would ask for ever: what is left of a record has to go somewhere. */
@@ -89,6 +91,19 @@ export class Link implements Outlet {
     this.#socket!.uncork()
   }
 
+  /** Nothing more is said; the other side may go on. */
+  endWriting (): void {
+    this.#socket?.end()
+  }
+
+  /** Hands the connection to who moves bytes through it until it ends. */
+  becomeTunnel (user: LinkUser): void {
+    this.#user = user
+    // The target may have ended its side, and want to hear more.
+    if (this.#socket !== undefined) this.#socket.allowHalfOpen = true
+    this.#home.tunnelled(this)
+  }
+
   /** Stops and goes on reading. */
   flow (reading: boolean): void {
     if (reading === !this.#stopped) return
@@ -141,6 +156,15 @@ export class Link implements Outlet {
     this.#socket?.destroy()
     if (this.#buffer !== undefined) returnReadBuffer(this.#buffer)
     this.#buffer = undefined
+    this.#home.lost(this)
+  }
+
+  /** Ends it when what was said is out. */
+  destroySoon (): void {
+    this.#socket?.destroySoon()
+    if (this.#gone) return
+    this.#gone = true
+    this.#user = undefined
     this.#home.lost(this)
   }
 

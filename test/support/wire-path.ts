@@ -123,7 +123,9 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
       queueMicrotask(ready)
       wire.reading = reading
       return wire.socket()
-    }, { idleMs: 60_000, returned: () => { record.reusable = true }, lost: () => { record.reusable = false } })
+    }, {
+      idleMs: 60_000, returned: () => { record.reusable = true }, lost: () => { record.reusable = false }, tunnelled: () => { record.reusable = false },
+    })
     let asked = false
     wire.onWrite = () => {
       moved++
