@@ -20,6 +20,10 @@ export interface Running extends Started {
 export type Place = { readonly measured: number } | 'other'
 
 const stopTimeoutMs = 10_000
+const running = new Set<ChildProcess>()
+// Whoever stops the benchmark, or an error nobody foresaw, leaves nothing behind.
+process.on('exit', () => { for (const child of running) child.kill('SIGTERM') })
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 const cores = availableParallelism()
 
 /** The core of load and upstream; undefined where programs cannot be kept on cores. */
@@ -51,7 +55,9 @@ export function start (command: readonly string[], place: Place, folder: string,
   const files = [openSync(out, 'a'), openSync(err, 'a')]
   const child = spawn(program, args, { stdio: ['ignore', ...files], cwd: folder, env: { ...process.env, ...env } })
   for (const file of files) closeSync(file)
-  child.on('error', () => {})
+  running.add(child)
+  child.on('exit', () => running.delete(child))
+  child.on('error', () => running.delete(child))
   return {
     pid: child.pid ?? -1,
     output: () => [out, err].map((file) => readFileSync(file, 'utf8').slice(-4000)).join('\n').trim(),

@@ -52,12 +52,13 @@ function section (one: Case, rows: readonly Row[]): string[] {
     `| | ${[first, ...compared, ...others].join(' | ')} |`,
     `| --- | ${[first, ...compared, ...others].map(() => '---:').join(' | ')} |`,
     ...measured.map((row) => line(row, present, base?.median)),
-    '',
   ]
-  return [
-    `## ${one.title}`, '', `\`${one.id}\`: ${one.conditions}.`, '', ...table, ...notes(measured),
+  const remarks = [
+    ...one.paceOf === undefined && one.clients === undefined ? notes(measured) : [],
     ...rows.filter(({ skipped }) => skipped !== undefined).map(({ contender, skipped }) => `- Not measured: ${contender.title} (${skipped?.split('\n')[0]})`),
   ]
+  const parts = [[`\`${one.id}\`: ${one.conditions}.`], table, remarks].filter((lines) => lines.length > 0)
+  return [`## ${one.title}`, ...parts.flatMap((lines) => ['', ...lines])]
 }
 
 function line ({ contender, samples }: Row, present: readonly FigureId[], base: number | undefined): string {

@@ -30,7 +30,13 @@ const probingMs = 10_000
 
 /** Starts a contender and looks whether it answers rightly. Throws `Unfit` when it cannot do what the case asks for. */
 export async function begin (one: Case, contender: Contender, { folder, upstreamPort, certificate }: Surroundings, flags: readonly string[] = []): Promise<Session> {
-  const setup = { upstreamPort, certificate: one.secure === true ? certificate : undefined, websocket: one.websocket ?? false, workers: one.workers ?? 1 }
+  const setup = {
+    upstreamPort,
+    certificate: one.secure === true ? certificate : undefined,
+    websocket: one.websocket ?? false,
+    streaming: one.streaming ?? false,
+    workers: one.workers ?? 1,
+  }
   const unable = contender.missing ?? contender.unable?.(setup)
   if (unable !== undefined) throw new Unfit(unable)
   if ((one.clients ?? 0) + filesBesideClients > mostOpenFiles()) throw new Unfit(`only ${mostOpenFiles()} files may be open here`)
@@ -51,8 +57,14 @@ export async function begin (one: Case, contender: Contender, { folder, upstream
     stop: running.stop,
     async warm (seconds) {
       const stretch = await (one.warm ?? one.load)(target)
-      const driven = await stretch.run(seconds).finally(stretch.end)
-      return driven.count / driven.seconds
+      try {
+        const driven = await stretch.run(seconds)
+        return driven.count / driven.seconds
+      } catch (error) {
+        throw new Error(`${error instanceof Error ? error.message : String(error)}\n${running.output()}`)
+      } finally {
+        await stretch.end()
+      }
     },
     async round (seconds, perSecond) {
       const stretch = await one.load({ ...target, perSecond })
