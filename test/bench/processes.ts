@@ -21,9 +21,8 @@ export type Place = { readonly measured: number } | 'other'
 
 const stopTimeoutMs = 10_000
 const running = new Set<ChildProcess>()
-// Whoever stops the benchmark, or an error nobody foresaw, leaves nothing behind.
+// Whatever ends the benchmark, nothing stays behind.
 process.on('exit', () => { for (const child of running) child.kill('SIGTERM') })
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 const cores = availableParallelism()
 
 /** The core of load and upstream; undefined where programs cannot be kept on cores. */
