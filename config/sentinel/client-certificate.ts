@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Position } from '../kdl/position.ts'
 import type { Report } from '../schema/report.ts'
+import { attempt, readByAnyone } from './certificate-pair.ts'
 
 /** Settings of a connection over TLS that name files; any block that has these may be checked. */
 export interface ClientFiles {
@@ -32,6 +33,9 @@ export function checkClientFiles (files: ClientFiles, here: HereOfFiles): void {
   if (clientKey !== undefined && secret === undefined) {
     here.report.error('CONFIG_FILE', `'client-key' of ${here.scope} holds no private key in PEM form`, here.where('clientKey'), 'keys with a passphrase are not supported')
   }
+  if (clientKey !== undefined && secret !== undefined && readByAnyone(clientKey)) {
+    here.report.warning('CONFIG_FILE', `every user of this machine may read 'client-key' of ${here.scope}`, here.where('clientKey'), 'write chmod o-r on it')
+  }
   if (certificate !== undefined && secret !== undefined && !certificate.checkPrivateKey(secret)) {
     here.report.error('CONFIG_CONTRADICTION', `the 'client-key' of ${here.scope} does not belong to the 'client-cert'`, here.where('clientKey'))
   }
@@ -45,12 +49,4 @@ function certificateIn (file: string, name: 'caCert' | 'clientCert', here: HereO
     here.report.warning('CONFIG_FILE', `the certificate in '${setting}' of ${here.scope} expired on ${certificate.validTo}`, here.where(name))
   }
   return certificate
-}
-
-function attempt<T> (make: () => T): T | undefined {
-  try {
-    return make()
-  } catch {
-    return undefined
-  }
 }

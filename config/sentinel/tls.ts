@@ -1,53 +1,16 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { KdlNode } from '../kdl/nodes.ts'
-import { blocks, optionalBlock } from '../schema/blocks.ts'
+import { optionalBlock } from '../schema/blocks.ts'
 import type { OlderForms } from '../schema/field.ts'
-import { inert, list, notBuilt, optional, required, setting } from '../schema/fields.ts'
-import { durationWithin } from '../schema/quantities.ts'
+import { inert, list, notBuilt, optional, setting } from '../schema/fields.ts'
 import type { Here } from '../schema/read-block.ts'
-import { bool, existingFile, existingFolder, path, words } from '../schema/values.ts'
+import { bool, existingFile, path } from '../schema/values.ts'
 import { acme } from './acme.ts'
+import { attempt, checkPair, demandsStapling, pairFields, responderOf, type PairFiles } from './certificate-pair.ts'
+import { checkClaims, sni, sniCerts, type SniCertificate, type SniFolder } from './sni.ts'
 import type { ClientAuth, TlsVersion } from './tls-types.ts'
 import { cipherSuite, clientAuth, tlsVersion, versionOfSuite } from './tls-types.ts'
-import { host } from './types.ts'
-
-const pairFields = {
-  certFile: optional(existingFile, 'Certificate chain in PEM form, the server\'s own first.', { aliases: ['cert', 'cert-path', 'certificate'] }),
-  keyFile: optional(existingFile, 'Private key in PEM form.', { aliases: ['key', 'key-path', 'private-key'] }),
-}
-
-/** Both the `tls` block and each `sni` have a pair: what the checks need of either. */
-type PairHere = Pick<Here<typeof pairFields>, 'at' | 'scope' | 'report' | 'textOnly' | 'where' | 'given'>
-
-const sniFields = {
-  hostnames: list(host, [], 'Names that get this certificate; without them those in the certificate.', { aliases: ['hostname'] }),
-  priorityHostnames: list(host, [], 'Names that get this certificate even if another has them too; all names in the certificate count as well.'),
-  ...pairFields,
-  acme,
-}
-
-const sni = blocks(sniFields, 'Another certificate for some names.', {
-  example: `sni {
-    hostnames "shop.example.com" "*.shop.example.com"
-    cert-file "/etc/sentinel/certs/shop.crt"
-    key-file "/etc/sentinel/certs/shop.key"
-}`,
-  build (value, here) {
-    const { report } = here
-    const pair = here.given('certFile') || here.given('keyFile')
-    if (here.given('acme')) {
-      if (pair) report.error('CONFIG_CONTRADICTION', `${here.scope} has a certificate and an 'acme' block`, here.where('acme'), 'keep one of them')
-    } else {
-      checkPair(value, here, 'write cert-file and key-file, or an acme block')
-    }
-    if (here.given('hostnames') && here.given('priorityHostnames')) {
-      report.error('CONFIG_CONTRADICTION', `${here.scope} has 'hostnames' and 'priority-hostnames'`, here.where('priorityHostnames'), 'hostnames are the only names, priority-hostnames come first among those of the certificate')
-    }
-    const plain = value.hostnames.length > 0 ? value.hostnames : value.acme?.domains ?? []
-    return { at: here.given('hostnames') ? here.where('hostnames') : value.at, plain, priority: value.priorityHostnames, priorityAt: here.where('priorityHostnames') }
-  },
-})
 
 const tlsFields = {
   ...pairFields,
@@ -56,20 +19,13 @@ const tlsFields = {
   minVersion: setting(tlsVersion, '1.2', 'Oldest TLS version to speak.'),
   maxVersion: setting(tlsVersion, '1.3', 'Newest TLS version to speak.'),
   cipherSuites: list(cipherSuite, [], 'Ciphers to offer, the best first; without them all that are good. Names of the standard or of OpenSSL.', { aliases: ['cipher-suite', 'ciphers'], commas: true }),
-  ocspStapling: notBuilt(setting(bool, true, 'Send the certificate\'s revocation status along.')),
-  sessionResumption: notBuilt(setting(bool, true, 'Let clients resume earlier sessions; they may, as long as this has no effect.')),
+  ocspStapling: setting(bool, true, 'Send along what the authority says about the certificate, when the certificate tells whom to ask.'),
+  sessionResumption: setting(bool, true, 'Let clients that come back skip half of the handshake.'),
   // Before `sni`: where both ask for one name, the first one is the one further up.
   acme: notBuilt(acme),
-  sni: notBuilt(sni),
-  sniCerts: notBuilt(optionalBlock({
-    certFolder: required(existingFolder, 'Folder with pairs of one name, `shop.crt` and `shop.key`, or both in `shop.pem`. Folders in it are not looked at.'),
-    reloadMode: setting(words(['off', 'interval', 'watch'], {}), 'off', 'When to look for new files: never, from time to time, or when something changes.'),
-    reloadInterval: setting(durationWithin('1s', '1d'), '30s', 'Time between two looks.', { aliases: ['reload-interval-secs'] }),
-  }, 'A folder of certificates for many names.', {
-    args: ['certFolder'],
-    example: 'sni-certs {\n    cert-folder "/etc/sentinel/certs/tenants"\n    reload-mode "watch"\n}',
-  })),
-  allowSniOverlaps: notBuilt(setting(bool, false, 'Let two certificates claim one name: the first one gets it.')),
+  sni,
+  sniCerts,
+  allowSniOverlaps: setting(bool, false, 'Let two certificates claim one name: the first one gets it, those of the folder in the order of their files.'),
   clientCert: inert(path, 'Certificate to show to an upstream.', 'a listener shows \'cert-file\'; this belongs to an upstream\'s tls'),
   clientKey: inert(path, 'Its key.', 'it belongs to an upstream\'s tls'),
 }
@@ -105,41 +61,53 @@ export const tls = optionalBlock(tlsFields, 'Certificate of an https listener.',
 }`,
 })
 
-interface Pair {
-  readonly certFile: string | undefined
-  readonly keyFile: string | undefined
-}
-
-interface TlsAsGiven extends Pair {
+interface TlsAsGiven extends PairFiles {
   readonly caFile: string | undefined
   readonly clientAuth: ClientAuth | undefined
   readonly minVersion: TlsVersion
   readonly maxVersion: TlsVersion
   readonly cipherSuites: readonly string[]
+  readonly ocspStapling: boolean
+  readonly sessionResumption: boolean
+  readonly sni: ReadonlyArray<Parameters<typeof checkClaims>[0][number]>
+  readonly sniCerts: SniFolder | undefined
+  readonly allowSniOverlaps: boolean
 }
 
 type TlsHere = Here<typeof tlsFields>
 
 /** Names of certificates, keys and authorities are paths; what they hold was looked at. */
-export interface Tls extends Omit<TlsAsGiven, 'certFile' | 'keyFile' | 'clientAuth'> {
+export interface Tls extends Omit<TlsAsGiven, 'certFile' | 'keyFile' | 'clientAuth' | 'sni' | 'allowSniOverlaps'> {
   readonly certFile: string
   readonly keyFile: string
   readonly clientAuth: ClientAuth
+  readonly sni: readonly SniCertificate[]
 }
 
 function readTls (value: TlsAsGiven, here: TlsHere): Tls {
   const { report } = here
   const pair = here.given('certFile') || here.given('keyFile')
   if (pair || !here.given('acme')) {
-    checkPair(value, here, 'write cert-file "…" and key-file "…"')
+    const certificate = checkPair(value, here, 'write cert-file "…" and key-file "…"')
+    if (certificate !== undefined && demandsStapling(certificate)) checkStapling(certificate, value, here)
   } else if (!here.textOnly) {
     report.error('CONFIG_NOT_BUILT', `${here.scope} has no certificate: getting one with acme is not built yet`, here.where('acme'), 'write cert-file and key-file until then')
   }
   checkVersions(value, here)
-  checkOverlaps(here)
-  const { caFile, minVersion, maxVersion, cipherSuites } = value
+  checkClaims(value.sni, value.sniCerts, value.allowSniOverlaps, here)
+  const { allowSniOverlaps: _checked, sni: entries, ...rest } = value
   // Where one is missing an error was reported: nobody sees the empty path.
-  return { certFile: value.certFile ?? '', keyFile: value.keyFile ?? '', caFile, clientAuth: chosenClientAuth(value, here), minVersion, maxVersion, cipherSuites }
+  return {
+    ...rest, certFile: value.certFile ?? '', keyFile: value.keyFile ?? '', clientAuth: chosenClientAuth(value, here),
+    sni: entries.flatMap(({ certificate }) => certificate ?? []),
+  }
+}
+
+/** Clients refuse a certificate that says so when no status comes with it. */
+function checkStapling (certificate: X509Certificate, { ocspStapling }: TlsAsGiven, here: TlsHere): void {
+  const why = !ocspStapling ? 'and ocsp-stapling is off' : responderOf(certificate) === undefined ? 'but names nobody to ask over http' : undefined
+  if (why === undefined) return
+  here.report.warning('CONFIG_FILE', `the certificate of ${here.scope} must be sent with a revocation status ("must-staple"), ${why}`, here.where('certFile'), 'clients that heed it refuse the connection')
 }
 
 /** A file that names authorities for clients means that clients are checked, unless it says otherwise. */
@@ -167,49 +135,6 @@ function checkVersions ({ minVersion, maxVersion, cipherSuites }: TlsAsGiven, he
   }
 }
 
-/** One name, two certificates: which one a client gets would be chance. */
-function checkOverlaps (here: TlsHere): void {
-  if (here.unbuilt('allowSniOverlaps') === true) return
-  const entries = here.unbuilt('sni') ?? []
-  const claimed = new Map<string, (typeof entries)[number]['at']>()
-  const decided = new Set(entries.flatMap(entry => entry.priority))
-  const claim = (name: string, at: (typeof entries)[number]['at']): void => {
-    const first = claimed.get(name)
-    if (first === undefined) {
-      claimed.set(name, at)
-      return
-    }
-    here.report.add('error', 'CONFIG_CONTRADICTION', `two certificates of ${here.scope} claim '${name}'`, at,
-      { hint: 'leave it out of one, or write allow-sni-overlaps #true', related: { message: 'the other one is', position: first } })
-  }
-  for (const { priority, priorityAt } of entries) for (const name of priority) claim(name, priorityAt)
-  for (const { plain, at } of entries) {
-    for (const name of new Set(plain)) if (!decided.has(name)) claim(name, at)
-  }
-}
-
-function checkPair ({ certFile, keyFile }: Pair, here: PairHere, hint: string): void {
-  const cert = here.given('certFile')
-  const key = here.given('keyFile')
-  if (cert && !key) here.report.error('CONFIG_CONTRADICTION', `${here.scope} has a certificate but no 'key-file'`, here.where('certFile'))
-  if (key && !cert) here.report.error('CONFIG_CONTRADICTION', `${here.scope} has a key but no 'cert-file'`, here.where('keyFile'))
-  if (!cert && !key) here.report.error('CONFIG_MISSING', `${here.scope} needs 'cert-file' and 'key-file'`, here.at, hint)
-  if (certFile !== undefined && keyFile !== undefined && !here.textOnly) checkFiles(certFile, keyFile, here)
-}
-
-/** Opens both files now: at load there is somebody to read the message. The content is never part of it. */
-function checkFiles (certFile: string, keyFile: string, here: PairHere): void {
-  const certificate = attempt(() => new X509Certificate(readFileSync(certFile)))
-  const key = attempt(() => createPrivateKey(readFileSync(keyFile)))
-  if (certificate === undefined) here.report.error('CONFIG_FILE', `'cert-file' of ${here.scope} holds no certificate in PEM form`, here.where('certFile'))
-  if (key === undefined) here.report.error('CONFIG_FILE', `'key-file' of ${here.scope} holds no private key in PEM form`, here.where('keyFile'), 'keys with a passphrase are not supported')
-  if (certificate === undefined || key === undefined) return
-  if (!certificate.checkPrivateKey(key)) here.report.error('CONFIG_CONTRADICTION', `the key of ${here.scope} does not belong to the certificate`, here.where('keyFile'))
-  if (new Date(certificate.validTo) < new Date()) {
-    here.report.warning('CONFIG_FILE', `the certificate of ${here.scope} expired on ${certificate.validTo}`, here.where('certFile'))
-  }
-}
-
 const pemCertificates = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]*-----END (?:TRUSTED )?CERTIFICATE-----/g
 
 function checkAuthorities (caFile: string, here: TlsHere): void {
@@ -223,13 +148,5 @@ function checkAuthorities (caFile: string, here: TlsHere): void {
   if (expired !== undefined) here.report.warning('CONFIG_FILE', `an authority in 'ca-file' of ${here.scope} expired on ${expired.validTo}`, here.where('caFile'))
   if (!certificates.some(certificate => certificate?.ca === true)) {
     here.report.warning('CONFIG_FILE', `'ca-file' of ${here.scope} holds no authority: no client certificate may come from what is in it`, here.where('caFile'))
-  }
-}
-
-function attempt<T> (make: () => T): T | undefined {
-  try {
-    return make()
-  } catch {
-    return undefined
   }
 }

@@ -1,7 +1,7 @@
 import type { KdlEntry } from '../kdl/nodes.ts'
 import { optionalBlock } from '../schema/blocks.ts'
 import type { OlderForm } from '../schema/field.ts'
-import { notBuilt, optional, setting } from '../schema/fields.ts'
+import { optional, setting } from '../schema/fields.ts'
 import { bool, existingFile, text } from '../schema/values.ts'
 import { checkClientFiles } from './client-certificate.ts'
 import { flag } from './flag.ts'
@@ -26,8 +26,8 @@ export const upstreamTls = optionalBlock({
   caCert: optional(existingFile, 'Authorities to trust, in PEM form, in place of the system\'s.', { aliases: ['ca-file'] }),
   insecureSkipVerify: flag('Accept any certificate. For experiments only.'),
   verify: optional(bool, 'Older form of `insecure-skip-verify`, which says the opposite.', { aliases: ['verify-peer'] }),
-  clientCert: notBuilt(optional(existingFile, 'Certificate to show to the target, in PEM form.')),
-  clientKey: notBuilt(optional(existingFile, 'Private key of `client-cert`, in PEM form.')),
+  clientCert: optional(existingFile, 'Certificate to show to the target, in PEM form, with what issued it behind it.'),
+  clientKey: optional(existingFile, 'Private key of `client-cert`, in PEM form.'),
 }, 'Speak TLS to the targets.', {
   older: { verify, 'verify-peer': verify },
   example: `tls {
@@ -36,7 +36,7 @@ export const upstreamTls = optionalBlock({
 }`,
   build (value, here) {
     const { enabled, verify: _notSwitch, ...tls } = value
-    checkClientFiles({ caCert: value.caCert, clientCert: undefined, clientKey: undefined }, here)
+    checkClientFiles(value, here)
     if (!enabled) return undefined
     if (value.insecureSkipVerify) here.report.warning('CONFIG_NO_EFFECT', `${here.scope} accepts any certificate: TLS protects nothing then`, here.where('insecureSkipVerify'))
     return tls

@@ -4,18 +4,19 @@ import { dirname, join } from 'node:path'
 import { loadConfig, type AgentConfig, type ListenerConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
 import { createAdmin, type Admin } from '../admin/admin.ts'
 import type { StatusJson } from '../admin/status.ts'
-import { createListener, type Listener } from '../listeners/index.ts'
+import { createListener, type HandshakeOutcome, type Listener } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { serve } from '../pipeline/serve.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
 import { judgeAgents, reportRefusals } from './agent-configuration.ts'
+import { Certificates, type PreparedTls } from './certificates.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
-import { needsRestart } from './needs-restart.ts'
+import { boundSettings, needsRestart } from './needs-restart.ts'
 import { makeSocketFolder } from './socket-folder.ts'
-import { buildSnapshot, listenerSettings, type Snapshot } from './snapshot.ts'
+import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { statusOf } from './status.ts'
 import { readVersion } from './version.ts'
 
@@ -57,6 +58,7 @@ export class Proxy {
   readonly #metrics: Metrics
   readonly #socketFolder = makeSocketFolder()
   readonly #listeners = new Map<string, Listener>()
+  readonly #certificates: Certificates
   #admin: Admin | undefined
   #running!: Running
   readonly #retiring = new Set<Promise<void>>()
@@ -71,6 +73,7 @@ export class Proxy {
     this.#options = options
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
+    this.#certificates = new Certificates({ log: this.#log, metrics: this.#metrics })
     this.#metrics.onScrape((table) => {
       table.activeRequests.cell().set(this.#inFlight)
       for (const listener of this.#listeners.values()) table.openConnections.cell(listener.id).set(listener.connections)
@@ -152,11 +155,11 @@ export class Proxy {
     if (refused !== undefined) throw new StartError(refused.why)
     const next = await this.#build(config)
     const opened: string[] = []
-    let certificates: ReadonlyArray<ReturnType<typeof listenerSettings>>
+    let certificates: ReadonlyArray<readonly [string, PreparedTls | undefined]>
     try {
       await this.#settleAgents(next, old)
       const changed = await judgeAgents(config, old.config, next.agents)
-      certificates = config.listeners.map((listener) => listenerSettings(listener, config))
+      certificates = await Promise.all(config.listeners.map(async (listener) => [listener.id, await this.#certificates.prepare(listener)] as const))
       for (const listener of config.listeners) {
         if (this.#listeners.has(listener.id)) continue
         await this.#openListener(listener, next)
@@ -175,7 +178,7 @@ export class Proxy {
     // From here on new exchanges see the new configuration; nothing below can fail.
     this.#running = next
     this.#log.setLevel(logLevel(config))
-    for (const { id, tls } of certificates) this.#renewCertificate(id, tls)
+    for (const [id, prepared] of certificates) if (prepared !== undefined && !opened.includes(id)) this.#renewCertificates(id, prepared)
     for (const id of [...this.#listeners.keys()].filter((id) => !config.listeners.some((listener) => listener.id === id))) {
       void this.#closeListener(id, AbortSignal.timeout(config.system.gracefulShutdownTimeout))
     }
@@ -253,13 +256,15 @@ export class Proxy {
   async #openListener (config: ListenerConfig, first: Running): Promise<void> {
     const own = this.#log.child({ component: 'listener', listener: config.id })
     let site = first.snapshot.siteOf(config.id)! // The configuration that opens a listener has it.
-    const listener = createListener(listenerSettings(config, first.config), {
+    const tls = await this.#certificates.prepare(config)
+    const listener = createListener({ ...boundSettings(config, first.config), ...tls === undefined ? {} : { tls: tls.settings } }, {
       serve: (x, client) => {
         // A request whose head was half there when its listener left the configuration is served as it was meant to be.
         site = this.#running.snapshot.siteOf(config.id) ?? site
         return serve(x, site, client)
       },
       log: ({ code, detail, peer }) => own.info(detail, { code, peer }),
+      handshake: (outcome) => this.#countHandshake(config.id, outcome),
     })
     try {
       await listener.start()
@@ -268,21 +273,32 @@ export class Proxy {
       throw new StartError(`listener '${config.id}' cannot listen on ${config.address.text}: ${why}`, [], error)
     }
     this.#listeners.set(config.id, listener)
+    if (tls !== undefined) this.#certificates.hold(config.id, tls, listener)
   }
 
   async #closeListener (id: string, deadline: AbortSignal): Promise<void> {
     const open = this.#listeners.get(id)
     this.#listeners.delete(id)
+    this.#certificates.drop(id)
     await open?.close(deadline)
   }
 
-  #renewCertificate (id: string, tls: ReturnType<typeof listenerSettings>['tls']): void {
-    if (tls === undefined) return
+  #renewCertificates (id: string, prepared: PreparedTls): void {
+    const listener = this.#listeners.get(id)
+    if (listener === undefined) return
     try {
-      this.#listeners.get(id)?.replaceTls(tls)
+      listener.replaceTls(prepared.settings)
+      this.#certificates.hold(id, prepared, listener)
     } catch (error) {
-      this.#log.error(`listener '${id}' keeps its certificate: the new one cannot be used`, { event: 'certificate-kept', error })
+      this.#certificates.kept(id, error)
     }
+  }
+
+  #countHandshake (listener: string, { ms, version, resumed, failure }: HandshakeOutcome): void {
+    const { table } = this.#metrics
+    if (failure !== undefined) return table.tlsHandshakeFailures.cell(listener, failure).add()
+    table.tlsHandshakes.cell(listener, version, resumed ? 'resumed' : 'full').add()
+    table.tlsHandshakeDuration.cell(version).observe(ms / 1000)
   }
 
   async #closeAll (deadline: AbortSignal): Promise<void> {
@@ -291,6 +307,7 @@ export class Proxy {
     if (this.#running !== undefined) release(this.#running)
     await this.#leases.settled()
     await this.#admin?.close()
+    this.#certificates.close()
     this.#metrics.close()
     rmSync(this.#socketFolder, { recursive: true, force: true })
   }

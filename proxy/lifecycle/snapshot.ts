@@ -1,17 +1,16 @@
 import { readFileSync } from 'node:fs'
-import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, TlsConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
 import { ipMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
-import type { ListenerSettings, TlsSettings } from '../listeners/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { createUpstream, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
+import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
-import { boundSettings } from './needs-restart.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from './route-plan.ts'
 
@@ -47,7 +46,12 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       held.push(() => lease.release())
       return [upstream.id, lease.value] as const
     }))
-    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, around))
+    const placesOf = (route: RouteConfig): Places => {
+      const lease = around.leases.use(`tunnels ${route.id}`, () => new Places(), () => Promise.resolve())
+      held.push(() => lease.release())
+      return lease.value
+    }
+    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, { ...around, placesOf }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
@@ -108,17 +112,36 @@ function countUsers () {
   }
 }
 
-function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: Surroundings): Route {
-  const filters: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
+interface RouteSurroundings extends Surroundings {
+  readonly placesOf: (route: RouteConfig) => Places
+}
+
+function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
+  const agents: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreams),
     recordLate: around.observeLate,
   }))
+  const webSocket = webSocketSettings(route)
   return {
     name: route.id,
-    filters,
+    filters: webSocket === undefined ? agents : [webSocketFilter(webSocket, around.placesOf(route)), ...agents],
+    upgrades: webSocket !== undefined,
     responder: route.upstream === undefined ? notBuilt(route.id) : upstreams.get(route.upstream)!, // References were checked at load.
     maxBodyBytes: maxBodyBytes(route, config),
+  }
+}
+
+function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {
+  if (websocket?.enabled !== true) return undefined
+  const { pingInterval, pingTimeout, idleTimeout, maxMessageSize, maxConnections, maxConnectionsPerIp } = websocket
+  return {
+    idleMs: idleTimeout,
+    pingIntervalMs: pingInterval,
+    pingTimeoutMs: pingTimeout,
+    maxMessageBytes: maxMessageSize ?? Infinity,
+    maxConnections: maxConnections ?? Infinity,
+    maxConnectionsPerIp: maxConnectionsPerIp ?? Infinity,
   }
 }
 
@@ -167,22 +190,9 @@ function upstreamSettings (upstream: UpstreamConfig): UpstreamSettings {
         insecureSkipVerify: tls.insecureSkipVerify,
         ...tls.sni === undefined ? {} : { sni: tls.sni },
         ...tls.caCert === undefined ? {} : { ca: readFileSync(tls.caCert, 'utf8') },
+        ...tls.clientCert === undefined ? {} : { cert: readFileSync(tls.clientCert, 'utf8') },
+        ...tls.clientKey === undefined ? {} : { key: readFileSync(tls.clientKey, 'utf8') },
       },
     },
-  }
-}
-
-/** What a listener is made from, its certificates read from the files. */
-export function listenerSettings (listener: ListenerConfig, config: SentinelConfig): ListenerSettings {
-  const { tls } = listener
-  return { ...boundSettings(listener, config), ...tls === undefined ? {} : { tls: tlsSettings(tls) } }
-}
-
-function tlsSettings ({ certFile, keyFile, caFile, clientAuth, minVersion, maxVersion, cipherSuites }: TlsConfig): TlsSettings {
-  return {
-    cert: readFileSync(certFile),
-    key: readFileSync(keyFile),
-    ...caFile === undefined || clientAuth === 'off' ? {} : { ca: readFileSync(caFile) },
-    clientAuth, minVersion, maxVersion, cipherSuites,
   }
 }

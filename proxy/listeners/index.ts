@@ -1,2 +1,2 @@
 export { createListener } from './server.ts'
-export type { Listener, ListenerEvent, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
+export type { CertificatePair, HandshakeOutcome, Listener, ListenerEvent, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'

@@ -23,9 +23,19 @@ export interface ListenerSettings {
   readonly maxConnections: number
 }
 
-export interface TlsSettings {
+/** In PEM form. */
+export interface CertificatePair {
+  /** The chain, the server's own first. */
   readonly cert: string | Buffer
   readonly key: string | Buffer
+}
+
+/** The pair of the settings themselves is for clients that ask for no name, or for one that nobody has. */
+export interface TlsSettings extends CertificatePair {
+  /** Pairs for names in lower case; "*.example.com" is for one label before it, and comes after the exact name. */
+  readonly named?: ReadonlyMap<string, CertificatePair>
+  /** What an authority says about a certificate (DER), to be sent along. Asked in the middle of a handshake: it has the answer or it has none. */
+  readonly staple?: (certificate: Buffer) => Buffer | undefined
   /** Authorities that client certificates must come from, in PEM form; wanted for `clientAuth`. */
   readonly ca?: string | Buffer
   /** required = no connection without a certificate of theirs, optional = one that is shown must be theirs. Cannot be replaced. */
@@ -34,6 +44,10 @@ export interface TlsSettings {
   readonly maxVersion?: '1.2' | '1.3'
   /** Names as OpenSSL has them, the best first; all good ones when there are none. */
   readonly cipherSuites?: readonly string[]
+  /** Whether a client that comes back may skip half of the handshake; default true. */
+  readonly sessionResumption?: boolean
+  /** What tickets are sealed with is made from this: whoever has the same opens them, after a reload and in another process. */
+  readonly ticketSecret?: Buffer
 }
 
 export interface ListenerHooks {
@@ -41,6 +55,18 @@ export interface ListenerHooks {
   serve: (x: Exchange, client: Client) => Promise<void>
   /** Something that no exchange tells about: requests refused before there was one, failed handshakes, dropped connections. */
   log?: (event: ListenerEvent) => void
+  /** A handshake is over. */
+  handshake?: (outcome: HandshakeOutcome) => void
+}
+
+export interface HandshakeOutcome {
+  /** Since the connection was accepted. */
+  readonly ms: number
+  /** "TLSv1.3"; "" when it failed. */
+  readonly version: string
+  readonly resumed: boolean
+  /** Why it failed, in one of a few words. */
+  readonly failure?: string
 }
 
 export interface ListenerEvent {
@@ -62,4 +88,6 @@ export interface Listener {
   close (deadline: AbortSignal): Promise<void>
   /** For handshakes from now on, all but `clientAuth`. Throws, and changes nothing, when certificate and key are no pair. */
   replaceTls (tls: TlsSettings): void
+  /** A new `ticketSecret`, and all else stays. */
+  renewTickets (ticketSecret: Buffer): void
 }

@@ -1,10 +1,10 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import type { FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { http1 } from './http1.ts'
 import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
-import { clientCheck, contextOptions, handshakeFailure, unwantedCertificate } from './tls-settings.ts'
+import { LogLimit } from './log-limit.ts'
+import { TlsServer } from './tls-server.ts'
 
 /** A bound socket and everything that comes in through it. */
 export function createListener (settings: ListenerSettings, hooks: ListenerHooks): Listener {
@@ -18,11 +18,8 @@ class BoundListener implements Listener {
   readonly #settings: ListenerSettings
   readonly #hooks: ListenerHooks
   readonly #server: Server
-  /** Never bound: it is handed the accepted sockets. */
   readonly #tls: TlsServer | undefined
   readonly #open = new Set<ClientConnection>()
-  /** Connections whose TLS handshake is not done, by address and port of the client. */
-  readonly #shaking = new Map<string, Socket>()
   readonly #speak: (socket: Socket) => ClientConnection
   #clock: NodeJS.Timeout | undefined = undefined
   #closing = false
@@ -72,11 +69,13 @@ class BoundListener implements Listener {
   async close (deadline: AbortSignal): Promise<void> {
     this.#closing = true
     const closed = new Promise<void>((resolve) => { this.#server.close(() => resolve()) })
-    // They have asked for nothing yet.
-    for (const socket of this.#shaking.values()) socket.destroy()
+    this.#tls?.close()
     for (const connection of this.#open) connection.drain()
     const cut = (): void => {
-      for (const { socket } of this.#open) socket.destroy()
+      for (const connection of this.#open) {
+        if (connection.cut === undefined) connection.socket.destroy()
+        else connection.cut()
+      }
     }
     if (deadline.aborted) cut()
     else deadline.addEventListener('abort', cut, { once: true })
@@ -89,36 +88,33 @@ class BoundListener implements Listener {
 
   replaceTls (tls: TlsSettings): void {
     if (this.#tls === undefined) throw new Error(`listener ${this.id} has no TLS`)
-    clientCheck({ ...tls, clientAuth: this.#settings.tls?.clientAuth ?? 'off' })
-    this.#tls.setSecureContext(contextOptions(tls))
+    this.#tls.replace(tls)
+  }
+
+  renewTickets (ticketSecret: Buffer): void {
+    this.#tls?.renewTickets(ticketSecret)
   }
 
   #accept (socket: Socket): void {
-    if (this.#tls === undefined) return this.#talk(socket)
-    const client = clientOf(socket)
-    this.#shaking.set(client, socket)
-    socket.once('close', () => this.#shaking.delete(client))
-    this.#tls.emit('connection', socket)
+    if (this.#tls === undefined) this.#talk(socket)
+    else this.#tls.accept(socket)
   }
 
-  /** The handshake takes place within its own time. */
   #createTls (tls: TlsSettings): TlsServer {
-    const server = createTlsServer({
-      ...contextOptions(tls), ...clientCheck(tls), ALPNProtocols: ['http/1.1'],
-      handshakeTimeout: Math.min(this.#settings.requestTimeoutMs, 30_000),
+    const limit = new LogLimit()
+    return new TlsServer({
+      id: this.id, tls, requestTimeoutMs: this.#settings.requestTimeoutMs,
+      alpn: ['http/1.1'],
+      secured: (socket, ms) => {
+        this.#hooks.handshake?.({ ms, version: socket.getProtocol() ?? '', resumed: socket.isSessionReused() })
+        this.#talk(socket)
+      },
+      failed: ({ reason, detail }, socket, ms) => {
+        this.#hooks.handshake?.({ ms, version: '', resumed: false, failure: reason })
+        const line = limit.pass(detail)
+        if (line !== undefined) this.#log('BAD_REQUEST', line, socket)
+      },
     })
-    server.on('secureConnection', (socket) => {
-      this.#shaking.delete(clientOf(socket))
-      const wrong = unwantedCertificate(socket)
-      if (wrong === undefined) return this.#talk(socket)
-      this.#log('BAD_REQUEST', `client certificate: ${wrong}`, socket)
-      socket.destroy()
-    })
-    server.on('tlsClientError', (error: Error, socket) => {
-      this.#log('BAD_REQUEST', handshakeFailure(error, socket), socket)
-      socket.destroy()
-    })
-    return server
   }
 
   #talk (socket: Socket): void {
@@ -136,8 +132,4 @@ class BoundListener implements Listener {
   #log (code: FaultCode, detail: string, socket?: Socket): void {
     this.#hooks.log?.({ listener: this.id, code, detail, peer: socket?.remoteAddress ?? '' })
   }
-}
-
-function clientOf (socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`
 }

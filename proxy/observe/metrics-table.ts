@@ -55,6 +55,17 @@ export function metricTable () {
     configReloads: counter('sentinel_config_reloads_total', ['result'], 'Reloads of the configuration: "success" or "failure".'),
     configReloadTime: gauge('sentinel_config_last_reload_success_timestamp_seconds', [], 'When the running configuration was put in place (Unix time).'),
 
+    tlsHandshakes: counter('sentinel_tls_handshakes_total', ['listener', 'version', 'kind'], 'TLS handshakes with clients that were completed: "full" or "resumed".'),
+    tlsHandshakeFailures: counter('sentinel_tls_handshake_failures_total', ['listener', 'reason'], 'TLS handshakes with clients that failed, by reason.'),
+    tlsHandshakeDuration: distribution('sentinel_tls_handshake_duration_seconds', ['version'], latencyBuckets,
+      'From accepting a connection to the end of its TLS handshake.'),
+    tlsCertificates: gauge('sentinel_tls_certificates_loaded', ['listener'], 'Certificates that a listener has, its own and those for other names.'),
+    tlsCertificateExpiry: gauge('sentinel_tls_certificate_expiry_timestamp_seconds', ['listener', 'certificate'],
+      'When a certificate ends (Unix time), by the first name in it; the earliest where several have it.'),
+    tlsReloads: counter('sentinel_tls_reload_total', ['result'], 'Certificates of a listener taken over from their files while it is open: "success" or "failure".'),
+    tlsFolderSkipped: counter('sentinel_tls_folder_entries_skipped_total', ['reason'], 'Files in certificate folders that were left out, by reason.'),
+    tlsStapling: counter('sentinel_tls_ocsp_answers_total', ['result'], 'Questions to authorities about certificates: "good", "revoked" or "failed".'),
+
     openConnections: gauge('sentinel_open_connections', ['listener'], 'Client connections open now.'),
     eventLoopLag: gauge('sentinel_event_loop_lag_seconds', ['stat'], 'Delay of the event loop since the last scrape: "mean", "p99", "max".'),
     seriesOverflow: counter('sentinel_metrics_overflow_total', ['metric'], 'Observations counted under "(other)" because a metric had too many series.'),

@@ -1,11 +1,14 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 
 export interface UpstreamTls {
   /** Name sent in the handshake and looked for in the certificate; default: the target's host name. */
   readonly sni?: string
   /** PEM of the authorities to trust instead of the system's. */
   readonly ca?: string | Buffer
+  /** PEM of the certificate to show, with what issued it, and of its key. */
+  readonly cert?: string | Buffer
+  readonly key?: string | Buffer
   readonly insecureSkipVerify?: boolean
 }
 
@@ -15,15 +18,25 @@ export interface DialSettings {
   readonly tls: UpstreamTls | undefined
 }
 
+/** Where a connection reads into (`onread` of `net.connect`): `buffer` is asked again after each call of `callback`. */
+export interface Reading {
+  readonly buffer: () => Buffer
+  /** False stops the reading. */
+  readonly callback: (bytes: number, buffer: Uint8Array) => boolean
+}
+
 /** Opens connections to one target. `ready` is called once, when bytes can be sent; errors come as events of the socket. */
-export type Dial = (ready: () => void) => Socket
+export type Dial = (ready: () => void, onread: Reading) => Socket
 
 /** How long a connection may be silent before the system asks whether the other side is still there. */
 const probeMs = 60_000
 
+/** How long sessions may stand in for a look at the certificate. */
+const lookAgainMs = 15 * 60_000
+
 export function dialTo ({ host, port, tls }: DialSettings): Dial {
   const target = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs, highWaterMark: 64 * 1024 }
-  if (tls === undefined) return (ready) => connectPlain(target, ready)
+  if (tls === undefined) return (ready, onread) => connectPlain({ ...target, onread }, ready)
   // Addresses are not sent as names (RFC 6066 section 3); the certificate is checked against the address then.
   const name = tls.sni ?? (isIP(host) === 0 ? host : undefined)
   const options = {
@@ -32,15 +45,22 @@ export function dialTo ({ host, port, tls }: DialSettings): Dial {
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: tls.insecureSkipVerify !== true,
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key }),
     ...(name === undefined ? {} : { servername: name }),
   }
   let session: Buffer | undefined
-  return (ready) => {
+  /** Until when, on the clock of `performance.now`, the last look at a certificate is believed. */
+  let believedUntilMs = 0
+  return (ready, onread) => {
     let verified = false
     let offered: Buffer | undefined
-    const socket = connectTls(session === undefined ? options : { ...options, session }, () => {
+    if (performance.now() >= believedUntilMs) session = undefined
+    // Node passes it on to the socket; its types do not know.
+    const reading: ConnectionOptions & { readonly onread: Reading } = { ...options, onread, ...session === undefined ? {} : { session } }
+    const socket = connectTls(reading, () => {
       verified = true
       session = offered ?? session
+      if (!socket.isSessionReused()) believedUntilMs = performance.now() + believableMs(socket)
       ready()
     })
     // Node does not look for the name in the certificate again when a session is resumed: only those of a checked connection may be.
@@ -52,4 +72,10 @@ export function dialTo ({ host, port, tls }: DialSettings): Dial {
     socket.once('error', () => { session = undefined })
     return socket
   }
+}
+
+/** A resumed session shows no certificate: one that ended or was exchanged since would pass for as long as sessions are renewed. */
+function believableMs (socket: TLSSocket): number {
+  const until = new Date(socket.getPeerCertificate().valid_to).getTime() - new Date().getTime()
+  return Number.isFinite(until) ? Math.max(0, Math.min(lookAgainMs, until)) : lookAgainMs
 }

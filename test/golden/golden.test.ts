@@ -38,7 +38,7 @@ describe('what an operator is told about a mistake', () => {
 
 function put (name: string, content: string): string {
   const path = join(scratch, name)
-  writeFileSync(path, content)
+  writeFileSync(path, content, { mode: 0o600 })
   return path
 }
 

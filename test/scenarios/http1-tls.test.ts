@@ -62,14 +62,23 @@ test('an HTTPS listener serves, and the exchange knows the facts of the handshak
   assert.match(peer.tls?.cipher ?? '', /^TLS_/)
 })
 
-test('versions before TLS 1.2 are refused, plain HTTP on the port as well', async (t) => {
+test('versions before TLS 1.2 are refused', async (t) => {
   const upstream = await httpUpstream(t, (_message, response) => response.end())
   const { port, events } = await startProxy(t, { targets: [upstream.port], listener: { tls: local } })
   await assert.rejects(handshake(port, { ca: local.cert, servername: 'localhost', minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }))
   assert.equal(await handshake(port, { ca: local.cert, servername: 'localhost', maxVersion: 'TLSv1.2' }), 'localhost TLSv1.2')
+  assert.match(events[0]?.detail ?? '', /^TLS handshake: the client speaks no version of TLS that is allowed here$/)
+})
+
+test('plain HTTP on the port is told that it is wrong here, and nobody is served', async (t) => {
+  const upstream = await httpUpstream(t, (_message, response) => response.end('served'))
+  const { port, events, done } = await startProxy(t, { targets: [upstream.port], listener: { tls: local } })
   const plain = await rawClient(t, port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
-  assert.doesNotMatch(await plain.ended(), /HTTP/)
-  assert.ok(events.length >= 1)
+  assert.match(await plain.ended(), /^HTTP\/1\.1 400 Bad Request\r\n[^]*Connection: close/)
+  const noise = await rawClient(t, port, 'SSH-2.0-OpenSSH_9.2\r\n')
+  assert.doesNotMatch(await noise.ended(), /HTTP/)
+  assert.deepEqual(events.map(({ detail }) => detail), ['TLS handshake: plain HTTP on a port of HTTPS', 'TLS handshake: what came is no TLS'])
+  assert.equal(done.length, 0)
 })
 
 test('a new certificate is used for new handshakes; a wrong pair changes nothing', async (t) => {

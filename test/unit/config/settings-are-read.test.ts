@@ -21,7 +21,10 @@ listeners {
   listener "web" { address "127.0.0.1:0"; keepalive-max-requests 100; default-route "all"; trusted-proxies "10.0.0.0/8"; redirect-https #true }
   listener "tls" {
     address "127.0.0.2:0"; protocol "https"
-    tls { cert-file "${folder}/cert.pem"; key-file "${folder}/key.pem"; ca-file "${folder}/cert.pem"; client-auth "optional"; min-version "1.2"; max-version "1.3"; cipher-suites "TLS_AES_128_GCM_SHA256" }
+    tls { cert-file "${folder}/cert.pem"; key-file "${folder}/key.pem"; ca-file "${folder}/cert.pem"; client-auth "optional"; min-version "1.2"; max-version "1.3"; cipher-suites "TLS_AES_128_GCM_SHA256"
+      ocsp-stapling #true; session-resumption #true; allow-sni-overlaps #true; sni { cert-file "${folder}/cert.pem"; key-file "${folder}/key.pem"; hostnames "a.test" }
+      sni { cert-file "${folder}/cert.pem"; key-file "${folder}/key.pem"; priority-hostnames "b.test" }
+      sni-certs { cert-folder "${folder}"; reload-mode "interval"; reload-interval "1h" } }
   }
   listener "tenant" { address "127.0.0.1:0"; namespace "tenant" }
 }
@@ -29,11 +32,12 @@ routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
     upstream "app"; other-upstreams "tls"; filters "step"; agents "direct"; policies { max-body-size "1MiB" }; service-type "web"
+    websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
   }
 }
 upstreams {
   upstream "app" { target "127.0.0.1:9" weight=2; load-balancing "weighted" }
-  upstream "tls" { target "127.0.0.1:9"; tls { sni "a.test"; ca-cert "${folder}/cert.pem"; insecure-skip-verify #false } }
+  upstream "tls" { target "127.0.0.1:9"; tls { sni "a.test"; ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; insecure-skip-verify #false } }
 }
 namespace "tenant" { }
 filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor" } }

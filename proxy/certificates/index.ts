@@ -1,0 +1,8 @@
+export { combine, isSameSet, readFixed } from './certificate-set.ts'
+export type { CertificateSet, CertificateSources, FixedCertificates } from './certificate-set.ts'
+export { ExpiryNotices } from './expiry.ts'
+export { FolderReader } from './folder-reader.ts'
+export { watchFolder, type FolderWatch } from './folder-watch.ts'
+export { Stapler } from './ocsp/stapler.ts'
+export { titleOf, type ServerCertificate } from './server-certificate.ts'
+export { TicketSecret } from './ticket-secret.ts'

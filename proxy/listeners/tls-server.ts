@@ -1,0 +1,131 @@
+import type { Socket } from 'node:net'
+import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import { handshakeFailure, type HandshakeFailure } from './handshake-failure.ts'
+import type { TlsSettings } from './listener.ts'
+import { closeSlowly, refusalBytes } from './refusal.ts'
+import { SniContexts } from './sni-contexts.ts'
+import { clientCheck, contextOptions, ticketKeysOf, unwantedClient } from './tls-settings.ts'
+
+/** Longest time between a connection and the end of its handshake, whatever requests may take. */
+const longestHandshakeMs = 10_000
+
+/** How long a client that sent plain HTTP may take to read that it should not have. */
+const refusalMs = 2_000
+
+export interface TlsServerOptions {
+  readonly id: string
+  readonly tls: TlsSettings
+  readonly requestTimeoutMs: number
+  /** What may be spoken, the best first. */
+  readonly alpn: NonNullable<TlsOptions['ALPNProtocols']>
+  readonly secured: (socket: TLSSocket, ms: number) => void
+  /** Nothing is left to do. */
+  readonly failed: (failure: HandshakeFailure, socket: TLSSocket, ms: number) => void
+}
+
+interface Shaking {
+  readonly socket: Socket
+  readonly startedMs: number
+}
+
+/** Turns accepted sockets into secured ones. It is never bound itself. */
+export class TlsServer {
+  readonly #options: TlsServerOptions
+  readonly #server: Server
+  /** Accepted sockets whose handshake is not done, by address and port of the client. */
+  readonly #shaking = new Map<string, Shaking>()
+  #tls: TlsSettings
+  #contexts: SniContexts
+
+  constructor (options: TlsServerOptions) {
+    const { id, tls, requestTimeoutMs, alpn } = options
+    this.#options = options
+    this.#tls = tls
+    this.#contexts = new SniContexts(tls)
+    this.#server = createServer({
+      ...contextOptions(id, tls), ...clientCheck(tls), ALPNProtocols: alpn,
+      handshakeTimeout: Math.min(requestTimeoutMs, longestHandshakeMs),
+      SNICallback: (name, done) => this.#choose(name, done),
+    })
+    this.#server.on('secureConnection', (socket) => this.#secured(socket))
+    this.#server.on('tlsClientError', (error: Error, socket) => this.#failed(error, socket))
+    // Asked only when the client wants to know. Whatever comes of it, the handshake goes on.
+    this.#server.on('OCSPRequest', (certificate: Buffer, _issuer: Buffer, done: (error: Error | null, answer: Buffer | null) => void) => {
+      done(null, this.#tls.staple?.(certificate) ?? null)
+    })
+  }
+
+  accept (socket: Socket): void {
+    const client = clientOf(socket)
+    this.#shaking.set(client, { socket, startedMs: performance.now() })
+    socket.once('close', () => {
+      // By now, another socket of the same address and port may be in its handshake.
+      if (this.#shaking.get(client)?.socket === socket) this.#shaking.delete(client)
+    })
+    this.#server.emit('connection', socket)
+  }
+
+  /** Ends handshakes that are going on: those clients have asked for nothing yet. */
+  close (): void {
+    for (const { socket } of this.#shaking.values()) socket.destroy()
+  }
+
+  /** For handshakes from now on, all but whether clients are asked. Throws, and changes nothing, when something does not fit. */
+  replace (tls: TlsSettings): void {
+    const next = { ...tls, clientAuth: this.#options.tls.clientAuth ?? 'off' }
+    clientCheck(next)
+    this.#server.setSecureContext(contextOptions(this.#options.id, next))
+    this.#tls = next
+    this.#contexts = new SniContexts(next, this.#contexts)
+  }
+
+  /** Tickets are sealed with keys of this secret from now on. */
+  renewTickets (ticketSecret: Buffer): void {
+    this.#tls = { ...this.#tls, ticketSecret }
+    const keys = ticketKeysOf(this.#options.id, this.#tls)
+    if (keys !== undefined) this.#server.setTicketKeys(keys)
+  }
+
+  #choose (name: string, done: (error: Error | null, context?: SecureContext) => void): void {
+    try {
+      done(null, this.#contexts.of(name))
+    } catch {
+      // OpenSSL refuses what was looked at when it was loaded, a key that is too short for instance. The client gets the listener's own, and sees it.
+      done(null)
+    }
+  }
+
+  #secured (socket: TLSSocket): void {
+    const { startedMs = 0 } = this.#taken(socket) ?? {}
+    const ms = performance.now() - startedMs
+    const wrong = unwantedClient(socket, this.#options.tls.clientAuth)
+    if (wrong === undefined) return this.#options.secured(socket, ms)
+    this.#options.failed({ reason: 'client-certificate', detail: `client certificate: ${wrong}` }, socket, ms)
+    socket.destroy()
+  }
+
+  #failed (error: Error, socket: TLSSocket): void {
+    const shaking = this.#taken(socket)
+    const failure = handshakeFailure(error, socket)
+    this.#options.failed(failure, socket, performance.now() - (shaking?.startedMs ?? performance.now()))
+    if (failure.reason === 'plain-http' && shaking !== undefined) return sayPlainly(shaking.socket)
+    socket.destroy()
+  }
+
+  #taken (socket: TLSSocket): Shaking | undefined {
+    const client = clientOf(socket)
+    const shaking = this.#shaking.get(client)
+    this.#shaking.delete(client)
+    return shaking
+  }
+}
+
+/** OpenSSL has sent nothing when it finds plain HTTP: a client gets an answer that it understands. Nothing of its request was looked at. */
+function sayPlainly (socket: Socket): void {
+  socket.write(refusalBytes('BAD_REQUEST'))
+  closeSlowly(socket, refusalMs)
+}
+
+function clientOf (socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`
+}
