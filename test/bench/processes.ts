@@ -28,6 +28,9 @@ const cores = availableParallelism()
 /** The core of load and upstream; undefined where programs cannot be kept on cores. */
 export const otherCore = cores > 1 && hasCommand('taskset') ? cores - 1 : undefined
 
+/** The core that one worker has for itself. */
+export const measuredCore = otherCore === undefined ? undefined : 0
+
 /** Begins the command line of a program that is to run there. */
 export function pin (place: Place): string[] {
   if (otherCore === undefined) return []

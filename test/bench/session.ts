@@ -4,9 +4,9 @@ import type { Case } from './case.ts'
 import type { Certificate, Contender } from './contenders/contender.ts'
 import type { Sample } from './figures.ts'
 import type { Driven, Target } from './load/driven.ts'
-import { otherCore } from './processes.ts'
+import { measuredCore, otherCore } from './processes.ts'
 import { Unfit } from './unfit.ts'
-import { busyBetween, coreTime, mostOpenFiles, usage, type Usage } from './usage.ts'
+import { busyBetween, coreTime, foreignBetween, mostOpenFiles, usage, type CoreTime, type Usage } from './usage.ts'
 
 /** A contender that runs, for one case. */
 export interface Session {
@@ -69,13 +69,11 @@ export async function begin (one: Case, contender: Contender, { folder, upstream
     async round (seconds, perSecond) {
       const stretch = await one.load({ ...target, perSecond })
       try {
-        const before = usage(running.pid)
-        const coreBefore = coreTime(otherCore)
+        const before = look(running.pid)
         const [driven] = await Promise.all([stretch.run(seconds), delay(seconds * 500).then(() => one.probe(target))])
-        const after = usage(running.pid)
-        const loadShare = busyBetween(coreBefore, coreTime(otherCore))
+        const after = look(running.pid)
         mustBeRight(one, driven, running.output)
-        return sample(one, driven, { idle, before, after, loadShare })
+        return sample(one, driven, { idle, before, after })
       } finally {
         await stretch.end()
       }
@@ -102,25 +100,30 @@ function mustBeRight (one: Case, { count, failed, bytes }: Driven, output: () =>
   if (bytes !== undefined && one.bytes !== undefined && bytes < count * one.bytes * 0.99) throw new Error(`only ${bytes} bytes for ${count} answers of ${one.bytes}`)
 }
 
-interface Around {
-  readonly idle: Usage
-  readonly before: Usage
-  readonly after: Usage
-  readonly loadShare: number | undefined
+interface Look extends Usage {
+  readonly ownCore: CoreTime | undefined
+  readonly loadCore: CoreTime | undefined
 }
 
-function sample (one: Case, driven: Driven, { idle, before, after, loadShare }: Around): Sample {
+function look (pid: number): Look {
+  return { ...usage(pid), ownCore: coreTime(measuredCore), loadCore: coreTime(otherCore) }
+}
+
+function sample (one: Case, driven: Driven, { idle, before, after }: { readonly idle: Usage, readonly before: Look, readonly after: Look }): Sample {
   const proxyUs = after.proxyUs - before.proxyUs
   const agentUs = after.agentUs - before.agentUs
   const cpuUs = proxyUs / driven.count
   const perSecond = driven.count / driven.seconds
+  const percent = (share: number | undefined): number | undefined => share === undefined ? undefined : share * 100
   const figures: { [figure in keyof Sample]: number | undefined } = {
     perSecond,
     p50Ms: driven.p50Ms,
     p99Ms: driven.p99Ms,
     lateMs: driven.lateP99Ms,
-    resumedPercent: driven.resumed === undefined ? undefined : driven.resumed * 100,
-    loadPercent: loadShare === undefined ? undefined : loadShare * 100,
+    resumedPercent: percent(driven.resumed),
+    loadPercent: percent(busyBetween(before.loadCore, after.loadCore)),
+    // With more workers than one the load may be among the others.
+    foreignPercent: (one.workers ?? 1) > 1 ? undefined : percent(foreignBetween(before.ownCore, after.ownCore, proxyUs + agentUs)),
     agentUs: agentUs === 0 ? undefined : agentUs / driven.count,
     mbPerSecond: one.bytes === undefined ? undefined : perSecond * one.bytes / 1e6,
     ...after.residentBytes === 0 ? {} : {

@@ -30,7 +30,7 @@ test('the middle of an odd and of an even number of rounds, and what lies around
 
 test('a table has a line for everybody who was measured, compared in its first figure, and the reasons of the others', () => {
   const page = report([[caseOf('plain-10k'), [
-    row('nginx', [{ cpuUs: 10, perSecond: 9000, busyPercent: 60, loadPercent: 99 }]),
+    row('nginx', [{ cpuUs: 10, perSecond: 9000, busyPercent: 60, loadPercent: 99, foreignPercent: 12 }]),
     row('haproxy', [{ cpuUs: 20, perSecond: 8000, busyPercent: 99, loadPercent: 60 }]),
     row('caddy', [], 'Caddy is not installed'),
     row('sentinel', [{ cpuUs: 31 }, { cpuUs: 29 }, { cpuUs: 30 }]),
@@ -39,6 +39,7 @@ test('a table has a line for everybody who was measured, compared in its first f
   assert.match(page, /^\| nginx \| 10\.0 \| 0\.50 \| 9000 \| 60 \| 99 \|$/m)
   assert.match(page, /^\| Sentinel \| 30\.0 \(29\.0–31\.0\) \| 1\.50 \|  \|  \|  \|$/m)
   assert.match(page, /^- Load and upstream were the bottleneck for nginx:/m)
+  assert.match(page, /^- Other programs used up to 12 % of the proxy's core/m)
   assert.match(page, /^- Not measured: Caddy \(Caddy is not installed\)$/m)
   assert.doesNotMatch(page, /\n\n\n|undefined|NaN/)
 })
