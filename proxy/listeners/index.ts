@@ -1,2 +1,3 @@
 export { createListener } from './server.ts'
+export { findByName } from './sni-contexts.ts'
 export type { CertificatePair, HandshakeOutcome, Listener, ListenerEvent, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
