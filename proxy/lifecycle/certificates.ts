@@ -56,7 +56,7 @@ export class Certificates {
       },
     })
     this.#tickets = new TicketSecret((secret) => {
-      for (const { listener } of this.#held.values()) listener.renewTickets(secret)
+      for (const { listener, prepared } of this.#held.values()) if (prepared.config.sessionResumption) listener.renewTickets(secret)
     })
     this.#clock = setInterval(() => this.#warnOfEnds(), lookAtDatesMs).unref()
   }
@@ -82,6 +82,8 @@ export class Certificates {
       mode: sniCerts.reloadMode, intervalMs: sniCerts.reloadInterval, look: () => this.#lookAgain(id),
     })
     this.#held.set(id, { prepared, listener, watch, set })
+    // It may have been renewed since this was prepared.
+    if (prepared.config.sessionResumption) listener.renewTickets(this.#tickets.current)
     this.#tellSkipped(id, set, before?.set)
     if (before !== undefined) this.#table.tlsReloads.cell('success').add()
     this.#changed()
