@@ -57,7 +57,7 @@ const fields = {
     delay: setting(durationWithin('1ms'), '100ms', 'How long the first is waited for.', { aliases: ['delay-ms', 'after-ms'] }),
     maxAttempts: setting(integer(2, 10), 2, 'Targets that are asked altogether.'),
   }, 'Ask another target when the first is slow, and take the first answer.', { args: ['enabled'], example: 'hedge { delay "50ms" }' })),
-  websocket: notBuilt(websocket),
+  websocket,
   websocketInspection: notBuilt(setting(bool, false, 'Let agents see WebSocket frames.')),
   wafEnabled: notBuilt(setting(bool, false, 'Ask the firewall on this route.')),
   errorPages: notBuilt(errorPages),
@@ -118,6 +118,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       agents: rules.agents.length === 0 ? value.agents : [...value.agents, ...rules.agents],
       maxBodySize: rules.maxBodySize,
       inlineFilters: filters.inline,
+      websocket: value.websocket,
       /** What should answer is not built, so that requests have to be refused; or it could not be read, as the name of an upstream from an unset variable. */
       serviceNotBuilt: checkService(serviceType, here) || rules.refusesAll || !here.clean ||
         (value.upstream === undefined && here.given('upstream')),

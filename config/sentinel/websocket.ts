@@ -9,11 +9,11 @@ const wait = durationWithin('1ms')
 export const websocket = optionalBlock({
   enabled: setting(bool, true, 'Whether upgrades are allowed.'),
   pingInterval: optional(wait, 'How often each side is asked whether it is still there.', { aliases: ['ping-interval-secs', 'ping-interval-ms'] }),
-  pingTimeout: optional(wait, 'How long it may take to answer.', { aliases: ['ping-timeout-secs', 'ping-timeout-ms'] }),
-  idleTimeout: optional(wait, 'How long a connection may be silent.', { aliases: ['idle-timeout-secs'] }),
-  maxMessageSize: optional(someBytes, 'Longest message.', { aliases: ['max-message-size-bytes', 'max-message-bytes'] }),
-  maxConnections: optional(many, 'Connections at a time.'),
-  maxConnectionsPerIp: optional(many, 'Connections of one address at a time.'),
+  pingTimeout: setting(wait, '10s', 'How long it may take to answer; whoever does not is closed, and the other side with it.', { aliases: ['ping-timeout-secs', 'ping-timeout-ms'] }),
+  idleTimeout: setting(wait, '10m', 'How long a connection may be silent in both directions.', { aliases: ['idle-timeout-secs'] }),
+  maxMessageSize: optional(someBytes, 'Longest message, as it passes: compressed where the two sides compress. Who sends a longer one is closed with 1009.', { aliases: ['max-message-size-bytes', 'max-message-bytes'] }),
+  maxConnections: optional(many, 'Connections at a time; more get 503.'),
+  maxConnectionsPerIp: optional(many, 'Connections of one address at a time; more get 429.'),
 }, 'Allow upgrades to WebSocket; without it they get 403.', {
   args: ['enabled'],
   example: `websocket {
@@ -23,12 +23,13 @@ export const websocket = optionalBlock({
     max-connections-per-ip 10
 }`,
   build (value, here) {
-    const { pingInterval, pingTimeout, idleTimeout } = value
-    if (pingTimeout !== undefined && pingInterval === undefined && !here.given('pingInterval')) {
+    const { pingInterval, idleTimeout } = value
+    if (here.given('pingTimeout') && pingInterval === undefined && !here.given('pingInterval')) {
       here.report.warning('CONFIG_NO_EFFECT', `'ping-timeout' of ${here.scope} says nothing without 'ping-interval'`, here.where('pingTimeout'))
     }
-    if (pingInterval !== undefined && idleTimeout !== undefined && idleTimeout < pingInterval) {
-      here.report.error('CONFIG_CONTRADICTION', `'idle-timeout' of ${here.scope} is shorter than 'ping-interval': every quiet connection would end before it is asked`, here.where('idleTimeout'))
+    if (pingInterval !== undefined && idleTimeout < pingInterval) {
+      const where = here.where(here.given('idleTimeout') ? 'idleTimeout' : 'pingInterval')
+      here.report.error('CONFIG_CONTRADICTION', `'idle-timeout' of ${here.scope} is shorter than 'ping-interval': every quiet connection would end before it is asked`, where)
     }
     return value
   },

@@ -44,7 +44,7 @@ export function responseEvent (x: Exchange, reply: Reply, body: BodyPlan): Event
       headers: reply.headers.raw().slice(),
       upstream: x.upstream,
       target: x.target,
-      hasBody: reply.body !== undefined && reply.body.length !== 0,
+      hasBody: reply.body !== undefined && reply.body.length !== 0 && reply.status !== 101,
       contentLength: reply.body?.length,
       bodyMode: wireMode(body),
     },

@@ -118,7 +118,7 @@ async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | 
   }
   const { body } = reply
   const plan = responseBodyOf(c, reply)
-  if (c.over || body === undefined || lengthOnly(c, reply)) return undefined
+  if (c.over || body === undefined || withoutBody(c, reply)) return undefined
   if (plan.kind === 'stream' && body.length !== 0) {
     reply.body = new FlowingBody(c, body, {
       event: 'response_body',
@@ -139,13 +139,17 @@ async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | 
   return undefined
 }
 
-/** The answer to HEAD, and 304, tell a length without bytes: there is nothing to show, and the length is that of the answer to GET. */
-function lengthOnly ({ x }: Consultation, { status }: Reply): boolean {
-  return x.request.method === 'HEAD' || status === 304
+/**
+ * The answer to HEAD, and 304, tell a length without bytes: there is nothing to show, and the length is that of the answer to GET.
+ * What passes through a tunnel is no body.
+ */
+function withoutBody ({ x }: Consultation, { status }: Reply): boolean {
+  return x.request.method === 'HEAD' || status === 304 || status === 101
 }
 
 function responseBodyOf ({ plan }: Consultation, reply: Reply): Plan['responseBody'] {
   const { responseBody } = plan
+  if (reply.status === 101) return { ...responseBody, kind: 'none' }
   return responseBody.kind === 'buffer' && neverWhole(reply.headers.get('content-type')) ? { ...responseBody, kind: 'stream' } : responseBody
 }
 

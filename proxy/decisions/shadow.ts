@@ -1,6 +1,6 @@
 import type { EventOneOf } from '../../proto/codec/index.ts'
 import { watched, type Body } from '../pipeline/body.ts'
-import type { DecisionRecord, Exchange, Filter } from '../pipeline/exchange.ts'
+import type { DecisionRecord, Exchange, Filter, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
 import { decisionRecord, failureRecord, isDecisive, maxRecords } from './consultation.ts'
@@ -29,7 +29,7 @@ export function shadowFilter (client: AgentClient, settings: FilterSettings): Fi
       const copy = open.get(x)
       if (copy === undefined) return undefined
       const { plan } = copy
-      const body = neverWhole(reply.headers.get('content-type')) && plan.responseBody.kind === 'buffer' ? { ...plan.responseBody, kind: 'stream' } as const : plan.responseBody
+      const body = responsePlan(plan, reply)
       if (plan.responseHeaders) copy.ask(responseEvent(x, reply, body), stages.responseHeaders)
       else if (body.kind !== 'none') copy.tell(responseEvent(x, reply, body))
       if (reply.body !== undefined) reply.body = copy.copying(reply.body, body, 'response_body')
@@ -40,6 +40,12 @@ export function shadowFilter (client: AgentClient, settings: FilterSettings): Fi
       open.delete(x)
     },
   }
+}
+
+/** What passes through a tunnel is no body. */
+function responsePlan ({ responseBody }: Plan, { status, headers }: Reply): BodyPlan {
+  if (status === 101) return { ...responseBody, kind: 'none' }
+  return responseBody.kind === 'buffer' && neverWhole(headers.get('content-type')) ? { ...responseBody, kind: 'stream' } : responseBody
 }
 
 class ShadowCopy {

@@ -69,6 +69,8 @@ export class ChunkedDecoder implements BodyDecoder {
   #extension = ''
   #extensions = 0
   #trailer = ''
+  /** Its last three octets: the end may have begun there. */
+  #tail = ''
 
   constructor (limits: ChunkedLimits) {
     this.#limits = limits
@@ -79,19 +81,20 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 
   decode (bytes: Buffer, at: number, out: Buffer[]): number | Malformed {
-    // Small chunks in a row become one piece: an object for each octet would cost a hundred times the octet.
-    let small: Buffer | undefined
+    // Small chunks in a row become one piece: an object for each octet would cost a hundred times the octet. All share one copy: memory for each
+    // row would be as long as all that came, and be held as long as the octet in it.
+    let copies: Buffer | undefined
+    let from = 0
     let used = 0
     while (at < bytes.length && this.#state !== state.done) {
       if (this.#state === state.data) {
         const end = Math.min(bytes.length, at + this.#left)
         if (end - at < smallChunk) {
-          small ??= Buffer.allocUnsafe(bytes.length - at)
-          for (let from = at; from < end; from++) small[used++] = bytes[from]!
+          copies ??= Buffer.allocUnsafe(bytes.length - at)
+          for (let octet = at; octet < end; octet++) copies[used++] = bytes[octet]!
         } else {
-          if (used > 0) out.push(small!.subarray(0, used))
-          small = undefined
-          used = 0
+          if (used > from) out.push(copies!.subarray(from, used))
+          from = used
           out.push(bytes.subarray(at, end))
         }
         this.#left -= end - at
@@ -107,7 +110,7 @@ export class ChunkedDecoder implements BodyDecoder {
         at++
       }
     }
-    if (used > 0) out.push(small!.subarray(0, used))
+    if (used > from) out.push(copies!.subarray(from, used))
     return at
   }
 
@@ -157,34 +160,36 @@ export class ChunkedDecoder implements BodyDecoder {
     return undefined
   }
 
-  /** Gathers the trailer section to its empty line, then reads it at once. */
+  /** Gathers the trailer section to its empty line, then reads it at once. What came before is not looked at again. */
   #readTrailer (bytes: Buffer, at: number): number | Malformed {
-    const before = this.#trailer
-    const room = this.#limits.maxTrailerBytes - before.length
-    const text = before + bytes.toString('latin1', at, Math.min(bytes.length, at + room + 4))
+    const held = this.#trailer.length
+    const room = this.#limits.maxTrailerBytes - held
+    const piece = bytes.toString('latin1', at, Math.min(bytes.length, at + room + 4))
+    const text = this.#tail + piece
     // Without trailer fields the empty line comes first.
-    const end = text.startsWith('\r\n') ? 2 : endOfFields(text, Math.max(0, before.length - 3))
+    const end = held < 2 && text.startsWith('\r\n') ? 2 : endOfFields(text)
     if (end === -1) {
-      if (text.length > this.#limits.maxTrailerBytes) return new Malformed('a trailer section that is too large', true)
-      const early = earlyFault(text, Math.max(0, before.length - 1))
+      if (held + piece.length > this.#limits.maxTrailerBytes) return new Malformed('a trailer section that is too large', true)
+      const early = earlyFault(text, Math.max(0, this.#tail.length - 1))
       if (early !== undefined) return new Malformed(early)
-      this.#trailer = text
+      this.#trailer += piece
+      this.#tail = text.slice(-3)
       return bytes.length
     }
-    const read = readFields(text, 0, this.trailers, this.#limits.maxTrailerFields)
+    const read = readFields(this.#trailer + piece, 0, this.trailers, this.#limits.maxTrailerFields)
     if (read instanceof Malformed) return read
     for (let index = 0; index < this.trailers.length; index += 2) {
       if (steersFraming.has(this.trailers[index]!.toLowerCase())) return new Malformed('a trailer field that steers the connection')
     }
     this.#state = state.done
     this.#trailer = ''
-    return at + read - before.length
+    return at + read - held
   }
 }
 
 /** Offset behind the empty line that ends field lines, -1 when it is not there yet. */
-function endOfFields (text: string, from: number): number {
-  const at = text.indexOf('\r\n\r\n', from)
+function endOfFields (text: string): number {
+  const at = text.indexOf('\r\n\r\n')
   return at === -1 ? -1 : at + 4
 }
 

@@ -13,6 +13,8 @@ const oneWriteBytes = 16 * 1024
 
 /** Writes a piece of a body behind `before` (the head, or nothing). False when the outlet is full. */
 export function writePiece (outlet: Outlet, piece: Buffer, before: string, chunked: boolean): boolean {
+  // A chunk of no octets is the end of a body, and what follows would be another message.
+  if (piece.length === 0) return before === '' || outlet.write(before, 'latin1')
   const lead = chunked ? `${before}${piece.length.toString(16)}\r\n` : before
   // One small text costs less than a gathered write of three pieces.
   if (piece.length <= oneWriteBytes) return outlet.write(`${lead}${piece.toString('latin1')}${chunked ? '\r\n' : ''}`, 'latin1')

@@ -8,6 +8,7 @@ import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { createUpstream, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
+import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
@@ -45,7 +46,12 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       held.push(() => lease.release())
       return [upstream.id, lease.value] as const
     }))
-    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, around))
+    const placesOf = (route: RouteConfig): Places => {
+      const lease = around.leases.use(`tunnels ${route.id}`, () => new Places(), () => Promise.resolve())
+      held.push(() => lease.release())
+      return lease.value
+    }
+    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, { ...around, placesOf }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
@@ -106,17 +112,36 @@ function countUsers () {
   }
 }
 
-function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: Surroundings): Route {
-  const filters: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
+interface RouteSurroundings extends Surroundings {
+  readonly placesOf: (route: RouteConfig) => Places
+}
+
+function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
+  const agents: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreams),
     recordLate: around.observeLate,
   }))
+  const webSocket = webSocketSettings(route)
   return {
     name: route.id,
-    filters,
+    filters: webSocket === undefined ? agents : [webSocketFilter(webSocket, around.placesOf(route)), ...agents],
+    upgrades: webSocket !== undefined,
     responder: route.upstream === undefined ? notBuilt(route.id) : upstreams.get(route.upstream)!, // References were checked at load.
     maxBodyBytes: maxBodyBytes(route, config),
+  }
+}
+
+function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {
+  if (websocket?.enabled !== true) return undefined
+  const { pingInterval, pingTimeout, idleTimeout, maxMessageSize, maxConnections, maxConnectionsPerIp } = websocket
+  return {
+    idleMs: idleTimeout,
+    pingIntervalMs: pingInterval,
+    pingTimeoutMs: pingTimeout,
+    maxMessageBytes: maxMessageSize ?? Infinity,
+    maxConnections: maxConnections ?? Infinity,
+    maxConnectionsPerIp: maxConnectionsPerIp ?? Infinity,
   }
 }
 

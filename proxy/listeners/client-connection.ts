@@ -9,4 +9,6 @@ export interface ClientConnection {
   expire (): void
   /** Ends as soon as what it is busy with is done; at once when it is with nothing. Further requests are not served. */
   drain (): void
+  /** The listener waits no longer: the connection is gone a moment later. Without it the socket is destroyed. */
+  cut? (): void
 }

@@ -15,12 +15,15 @@ import { RequestBody } from './request-body.ts'
 import { readRequestHead, type Accepted, type Rejected } from './request-head.ts'
 import { ResponseWriter } from './response-writer.ts'
 import { tlsFacts } from './tls-facts.ts'
+import { UpgradeInput } from './upgrade-input.ts'
 
 /** The exchange a connection is busy with. */
 export interface OpenExchange {
   readonly received: Accepted | Rejected
   readonly writer: ResponseWriter
   readonly body: RequestBody | undefined
+  /** The client asks for a tunnel: what it says in it. */
+  readonly upgrade: UpgradeInput | undefined
   readonly ending: EndSignal
 }
 
@@ -37,6 +40,12 @@ const lingerBytes = 1024 * 1024
 
 /** Bytes of pipelined requests that are held while one is served; the rest stays in the socket. */
 const maxPipelinedBytes = 64 * 1024
+
+/** How long a tunnel may be silent before the system asks whether the client is still there. */
+const probeMs = 60_000
+
+/** Tunnels that are cut have this long for their last words. */
+const farewellMs = 250
 
 /** Trailer fields are few: a large limit for heads is not meant for them. */
 const maxTrailerBytes = 64 * 1024
@@ -86,7 +95,7 @@ export class Connection implements ClientConnection {
 
   /** Nothing is being served and no part of a head has come. */
   get idle (): boolean {
-    return this.open === undefined && this.#rest.length === 0
+    return this.open === undefined && this.#rest.blank
   }
 
   /** The deadline has passed. A browser opens connections in advance: it is not told about a request that it did not send. */
@@ -98,6 +107,15 @@ export class Connection implements ClientConnection {
   drain (): void {
     if (this.idle) this.close()
     else this.closing ||= this.open !== undefined
+  }
+
+  /** The time of the listener is over. What a tunnel is told passes on to both its ends; anything else is cut in the middle. */
+  cut (): void {
+    const tunnel = this.open?.upgrade
+    if (tunnel?.switched !== true) return void this.socket.destroy()
+    tunnel.fail(new Fault('SHUTTING_DOWN', 'the listener is closed'))
+    const timer = setTimeout(() => this.socket.destroy(), farewellMs)
+    this.socket.once('close', () => clearTimeout(timer))
   }
 
   /** Ends the connection, so that the client gets to read what was sent. */
@@ -112,9 +130,10 @@ export class Connection implements ClientConnection {
   }
 
   /** The answer to the open exchange is complete, or cut. The next request may follow. */
-  finished ({ writer, body }: OpenExchange): void {
+  finished ({ writer, body, upgrade }: OpenExchange): void {
     this.open = undefined
     body?.cancel()
+    upgrade?.cancel()
     if (this.socket.destroyed) return
     if (writer.last || this.closing) return this.close()
     if (body === undefined || body.arrived) return this.#await()
@@ -137,6 +156,7 @@ export class Connection implements ClientConnection {
 
   #receive (bytes: Buffer): void {
     if (this.#deaf) return
+    if (this.open?.upgrade?.switched === true) return this.open.upgrade.push(bytes)
     const body = this.open?.body ?? this.#draining
     if (body !== undefined && !body.arrived) return this.#pushBody(body, bytes)
     this.#rest.add(bytes)
@@ -183,16 +203,32 @@ export class Connection implements ClientConnection {
     const body = 'head' in received && received.framing.hasBody ? this.#bodyOf(received) : undefined
     // A head that cannot be judged may be followed by anything: nothing behind it is read as a request.
     const persistent = 'head' in received && received.persistent
+    const webSocketKey = 'head' in received ? received.webSocketKey : undefined
+    const upgrade = webSocketKey === undefined ? undefined : this.#tunnel()
     const writer = new ResponseWriter(this.socket, {
       request: { method, version },
       requestBody: body,
+      upgrade: upgrade === undefined ? undefined : { input: upgrade, key: webSocketKey! },
       idleMs,
       isLast: () => !persistent || this.closing || this.#hooks.isClosing() || this.#served >= keepaliveMaxRequests,
     })
-    const open = { received, writer, body, ending: new EndSignal() }
+    const open = { received, writer, body, upgrade, ending: new EndSignal() }
     this.open = open
     if (body !== undefined && this.#rest.length > 0) this.#pushBody(body, this.#rest.takeAll())
     this.#hooks.serve(this, open)
+  }
+
+  /** Bytes that came before the switch were kept: a client that is sure of the answer need not wait for it. */
+  #tunnel (): UpgradeInput {
+    const input = new UpgradeInput({
+      onSwitch: () => {
+        this.socket.setKeepAlive(true, probeMs)
+        input.push(this.#rest.takeAll())
+        this.#flow(true)
+      },
+      flow: (reading) => this.#flow(reading),
+    })
+    return input
   }
 
   #bodyOf ({ framing: { length }, expect }: Accepted): RequestBody {
@@ -227,6 +263,7 @@ export class Connection implements ClientConnection {
 
   /** The client has said all it will say, which of most clients means that it does not wait for an answer either. */
   #ended (): void {
+    if (this.open?.upgrade?.switched === true) return this.open.upgrade.end()
     this.socket.end()
     if (this.open !== undefined && !this.open.writer.written) this.socket.destroy()
   }
@@ -241,6 +278,7 @@ export class Connection implements ClientConnection {
     if (open === undefined) return
     const fault = new Fault('CLIENT_GONE')
     open.body?.fail(fault)
+    open.upgrade?.fail(fault)
     open.writer.gone(fault)
     open.ending.end(fault)
   }

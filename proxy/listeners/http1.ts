@@ -35,7 +35,7 @@ export function http1 (settings: ListenerSettings, hooks: SpeakerHooks): (socket
     open.ending.end(exchangeOver)
   }
 
-  async function run (connection: Connection, { received, writer, body, ending }: OpenExchange): Promise<void> {
+  async function run (connection: Connection, { received, writer, body, upgrade, ending }: OpenExchange): Promise<void> {
     const id = newRequestId()
     const refuse = (code: FaultCode, detail: string): Promise<void> => {
       hooks.log(code, detail, connection.socket)
@@ -54,6 +54,7 @@ export function http1 (settings: ListenerSettings, hooks: SpeakerHooks): (socket
       request: received.head,
       requestBody: body,
       ending,
+      upgrade: upgrade === undefined ? undefined : { protocol: 'websocket', input: upgrade },
     })
     writer.exchange = x
     await hooks.serve(x, writer)

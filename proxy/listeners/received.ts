@@ -1,6 +1,7 @@
 import { earlyFault } from '../http1/body-decoder.ts'
 import { isTokenCode } from '../http1/characters.ts'
 import { cr, lf } from '../http1/fields.ts'
+import { HeldBytes } from '../http1/held-bytes.ts'
 
 /** Why what was received cannot become a request; `detail` is for the log. */
 export interface HeadFault {
@@ -14,10 +15,8 @@ const nothing: Buffer = Buffer.alloc(0)
 /** What a client sent and no request has taken yet. Heads are found in it; what stands behind them stays. */
 export class Received {
   readonly #maxHeadBytes: number
-  #bytes = nothing
-  /** Memory of our own that `#bytes` is the beginning of, when it came in pieces: it doubles, because a head may come octet by octet. */
-  #room = nothing
-  /** So much of `#bytes` was looked through for the end of a head. */
+  readonly #held = new HeldBytes()
+  /** So much of it was looked through for the end of a head. */
   #searched = 0
 
   constructor (maxHeadBytes: number) {
@@ -25,7 +24,13 @@ export class Received {
   }
 
   get length (): number {
-    return this.#bytes.length
+    return this.#held.bytes.length
+  }
+
+  /** Nothing of a request: not a byte, or only the empty line that some clients send behind a body. */
+  get blank (): boolean {
+    const { bytes } = this.#held
+    return bytes.length === 0 || bytes[0] === cr && (bytes.length === 1 || bytes.length === 2 && bytes[1] === lf)
   }
 
   /** A part of a head was seen, and not its end. */
@@ -34,30 +39,19 @@ export class Received {
   }
 
   add (bytes: Buffer): void {
-    const before = this.#bytes.length
-    if (before === 0) {
-      this.#bytes = bytes
-      return
-    }
-    const length = before + bytes.length
-    if (this.#room.length < length) {
-      this.#room = Buffer.allocUnsafeSlow(length * 2)
-      this.#bytes.copy(this.#room)
-    }
-    bytes.copy(this.#room, before)
-    this.#bytes = this.#room.subarray(0, length)
+    this.#held.add(bytes)
   }
 
   /** Takes everything out, for a body. */
   takeAll (): Buffer {
-    const bytes = this.#bytes
+    const { bytes } = this.#held
     this.#become(nothing)
     return bytes
   }
 
   /** Takes a whole head out, as latin1 text: a character for each octet. `undefined` when its end is not there yet. */
   takeHead (): string | HeadFault | undefined {
-    const bytes = this.#bytes
+    const { bytes } = this.#held
     // One empty line in front of a request is forgiven (RFC 9112 section 2.2), also when only half of it is there.
     const start = bytes[0] === cr && (bytes.length === 1 || bytes[1] === lf) ? 2 : 0
     if (bytes.length <= start) return undefined
@@ -70,21 +64,20 @@ export class Received {
   }
 
   #become (bytes: Buffer): void {
-    this.#bytes = bytes
-    this.#room = nothing
+    this.#held.become(bytes)
     this.#searched = 0
   }
 
   #tooLarge (start: number): HeadFault {
     const most = this.#maxHeadBytes
-    const lineEnd = this.#bytes.indexOf(lf, start)
+    const lineEnd = this.#held.bytes.indexOf(lf, start)
     if (lineEnd === -1 || lineEnd + 1 - start > most) return { code: 'URI_TOO_LONG', detail: `a request line of more than ${most} bytes` }
     return { code: 'HEAD_TOO_LARGE', detail: `more than ${most} bytes of head` }
   }
 
   /** A peer that speaks something else, or ends its lines in another way, is told at once instead of being waited for. */
   #early (start: number): HeadFault | undefined {
-    const bytes = this.#bytes
+    const { bytes } = this.#held
     if (!isTokenCode(bytes[start]!)) return { code: 'BAD_REQUEST', detail: 'this is not HTTP' }
     // Only what is new, and two octets before it: they may be the first half of something.
     const from = Math.max(start, this.#searched - 2)

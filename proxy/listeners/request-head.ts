@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net'
 import { HeaderList } from '../pipeline/headers.ts'
 import type { RequestHead } from '../pipeline/exchange.ts'
+import { keyOf, lists } from '../websocket/handshake.ts'
 
 /** How the body of a request is delimited (RFC 9112 section 6.3). */
 export interface Framing {
@@ -26,6 +27,8 @@ export interface Accepted {
   readonly expect: 'none' | 'continue' | 'unknown'
   /** The client will use the connection again (RFC 9112 section 9.3). */
   readonly persistent: boolean
+  /** The client asks for a WebSocket, with this key (RFC 6455 section 4.1). */
+  readonly webSocketKey: string | undefined
 }
 
 /** Why a request was not accepted; `detail` is for the log. */
@@ -68,7 +71,10 @@ export function readRequestHead (received: ReceivedHead): Accepted | Rejected {
     version,
     headers: new HeaderList(fields),
   }
-  return { head, framing, expect: readExpectation(special.expect, version), persistent: isPersistent(special.connection, version) }
+  const asksWebSocket = method === 'GET' && version === '1.1' && !framing.hasBody && lists(special.upgrade, 'websocket') && lists(special.connection, 'upgrade')
+  const webSocketKey = asksWebSocket ? keyOf(head.headers) : undefined
+  if (asksWebSocket && webSocketKey === undefined) return bad('a WebSocket handshake without a valid Sec-WebSocket-Key')
+  return { head, framing, expect: readExpectation(special.expect, version), persistent: isPersistent(special.connection, version), webSocketKey }
 }
 
 /** RFC 9110 section 10.1.1: HTTP/1.0 knows no interim answers. */
@@ -94,11 +100,15 @@ interface SpecialFields {
   host: string | undefined
   contentLength: string | undefined
   transferEncoding: string | undefined
+  /** All lines of it, joined. */
+  upgrade: string | undefined
 }
 
 /** Finds the fields that decide about framing and routing, and takes those out that are not passed on. */
 function takeSpecialFields (fields: string[]): SpecialFields | string {
-  const found: SpecialFields = { expect: undefined, connection: undefined, host: undefined, contentLength: undefined, transferEncoding: undefined }
+  const found: SpecialFields = {
+    expect: undefined, connection: undefined, host: undefined, contentLength: undefined, transferEncoding: undefined, upgrade: undefined,
+  }
   let kept = 0
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
@@ -114,17 +124,20 @@ function takeSpecialFields (fields: string[]): SpecialFields | string {
         if (name.toLowerCase() !== 'expect') break
         found.expect = found.expect === undefined ? value : `${found.expect}, ${value}`
         continue
+      case 7:
+        if (name.toLowerCase() === 'upgrade') found.upgrade = found.upgrade === undefined ? value : `${found.upgrade},${value}`
+        break
       case 10:
         if (name.toLowerCase() === 'connection') found.connection = found.connection === undefined ? value : `${found.connection},${value}`
         break
       case 14:
-        if (isAliasOf('content-length', name)) return 'a field that some servers take for Content-Length'
+        if (isAlias(name, 'content', 'length')) return 'a field that some servers take for Content-Length'
         if (name.toLowerCase() !== 'content-length') break
         if (found.contentLength !== undefined) return 'more than one Content-Length'
         found.contentLength = value
         continue
       case 17:
-        if (isAliasOf('transfer-encoding', name)) return 'a field that some servers take for Transfer-Encoding'
+        if (isAlias(name, 'transfer', 'encoding')) return 'a field that some servers take for Transfer-Encoding'
         if (name.toLowerCase() !== 'transfer-encoding') break
         if (found.transferEncoding !== undefined) return 'more than one Transfer-Encoding'
         found.transferEncoding = value
@@ -140,10 +153,14 @@ function takeSpecialFields (fields: string[]): SpecialFields | string {
   return found
 }
 
-/** Servers that hand fields on as variables of an environment cannot tell "_" from "-". */
-function isAliasOf (special: string, name: string): boolean {
-  return name.includes('_') && name.toLowerCase().replaceAll('_', '-') === special
+/** Servers that hand fields on as variables of an environment cannot tell "_" from "-"; some make "_" of every other character as well. */
+function isAlias (name: string, first: string, second: string): boolean {
+  if (name.charCodeAt(first.length) === hyphen) return false
+  const lower = name.toLowerCase()
+  return lower.startsWith(first) && lower.endsWith(second)
 }
+
+const hyphen = 0x2d
 
 function readFraming ({ contentLength, transferEncoding }: SpecialFields, version: string): Framing | string {
   if (transferEncoding !== undefined) {
@@ -192,7 +209,10 @@ function readHost (field: string | undefined, fromTarget: string | undefined, ve
   return { authority: (fromTarget ?? field ?? '').toLowerCase() }
 }
 
-/** `uri-host [ ":" port ]` without what nobody uses in names: user information, lists, sub-delimiters. */
+/**
+ * `uri-host [ ":" port ]` without what nobody uses in names: user information, lists, sub-delimiters. Nor with what some servers decode or
+ * resolve before they look for the host, and others do not: percent-encoded characters, empty labels.
+ */
 function isAuthority (text: string): boolean {
   if (!authorityForm.test(text)) return false
   const bracket = text.indexOf(']')
@@ -201,7 +221,7 @@ function isAuthority (text: string): boolean {
   return colon === -1 || Number(text.slice(colon + 1)) <= 65_535
 }
 
-const authorityForm = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%-]+)(?::\d{1,5})?$/
+const authorityForm = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?)(?::\d{1,5})?$/
 
 function replaceHost (fields: string[], authority: string): void {
   for (let i = 0; i < fields.length; i += 2) {

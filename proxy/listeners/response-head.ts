@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { isFieldValue, isToken } from '../http1/characters.ts'
 import type { Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
+import { acceptOf } from '../websocket/handshake.ts'
 import { httpDate } from './date.ts'
 
 /** How an answer is delimited (RFC 9112 section 6.3). */
@@ -26,6 +27,16 @@ export function responseHead (reply: Reply, request: { method: string, version: 
   // Clients of 1.0 keep a connection only when they are told that they may.
   else if (request.version === '1.0') text += 'Connection: keep-alive\r\n'
   return { text: `${text}\r\n`, framing }
+}
+
+/** The head of a switch to WebSocket. The proof is for the key of this client, whatever the upstream was asked with. */
+export function switchHead (raw: readonly string[], key: string): string {
+  const fields: string[] = []
+  for (let i = 0; i < raw.length; i += 2) {
+    const lower = raw[i]!.toLowerCase()
+    if (lower !== 'upgrade' && lower !== 'sec-websocket-accept') fields.push(raw[i]!, raw[i + 1]!)
+  }
+  return `HTTP/1.1 101 ${STATUS_CODES[101]}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptOf(key)}\r\n${fieldLines(fields, false)}\r\n`
 }
 
 function framingOf ({ status, body }: Reply, { method, version }: { method: string, version: string }): ResponseFraming {

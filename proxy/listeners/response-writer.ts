@@ -5,11 +5,14 @@ import type { Body } from '../pipeline/body.ts'
 import type { Client, Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { RequestBody } from './request-body.ts'
-import { responseHead, type ResponseFraming } from './response-head.ts'
+import { responseHead, switchHead, type ResponseFraming } from './response-head.ts'
+import type { UpgradeInput } from './upgrade-input.ts'
 
 export interface ResponseWriterSettings {
   readonly request: { readonly method: string, readonly version: string }
   readonly requestBody: RequestBody | undefined
+  /** The client asked for a tunnel. */
+  readonly upgrade: { readonly input: UpgradeInput, readonly key: string } | undefined
   /** A client that takes no byte for this long is cut off. */
   readonly idleMs: number
   /** Whether this answer is the last one of its connection, asked when the head is written. */
@@ -44,6 +47,8 @@ export class ResponseWriter implements Client {
   async send (reply: Reply): Promise<void> {
     if (this.#gone !== undefined) throw this.#gone
     if (this.began) throw new Fault('INTERNAL', 'a second answer for one request')
+    if (reply.status === 101) return this.#tunnel(reply)
+    if (reply.status < 200) throw new Fault('INTERNAL', `an interim answer of ${reply.status} in the place of an answer`)
     const head = this.#begin(reply)
     try {
       if (this.#framing === 'none' || reply.body === undefined) {
@@ -76,6 +81,26 @@ export class ResponseWriter implements Client {
     this.#reject = undefined
     reject?.(fault)
     this.#body?.cancel(fault)
+  }
+
+  /** The connection is a tunnel from here to its end: over when both sides have ended, or one cannot go on. */
+  async #tunnel (reply: Reply): Promise<void> {
+    const { upgrade } = this.#settings
+    if (upgrade === undefined || reply.body === undefined) throw new Fault('INTERNAL', 'a switch of protocols that the client did not ask for')
+    const head = switchHead(reply.headers.raw(), upgrade.key)
+    this.began = true
+    this.last = true
+    this.#framing = 'close'
+    try {
+      upgrade.input.switch()
+      await this.#stream(reply.body, head)
+      this.#socket.end()
+      await upgrade.input.over()
+      this.written = true
+    } catch (error) {
+      this.abort()
+      throw error
+    }
   }
 
   /** The head as it goes out. Nothing was written when this throws. */
@@ -116,7 +141,9 @@ export class ResponseWriter implements Client {
       if (this.exchange !== undefined) this.exchange.responseBytes = bytes
       const ready = writePiece(socket, chunk, unsent ?? '', this.#framing === 'chunked')
       unsent = undefined
-      if (!ready) await this.#taken()
+      // Of a large piece the stream says that it is too much even when the system took all of it.
+      if (!ready && socket.writableLength > 0) await this.#taken()
+      if (body.recycle !== undefined && socket.writableLength === 0) body.recycle(chunk)
     }
     if (expected !== undefined && bytes < expected) throw new Fault('UPSTREAM_RESET', `a body of ${bytes} instead of ${expected} bytes`)
     const end = (unsent ?? '') + (this.#framing === 'chunked' ? lastChunk(body.trailers?.raw() ?? []) : '')

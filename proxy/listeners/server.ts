@@ -72,7 +72,10 @@ class BoundListener implements Listener {
     this.#tls?.close()
     for (const connection of this.#open) connection.drain()
     const cut = (): void => {
-      for (const { socket } of this.#open) socket.destroy()
+      for (const connection of this.#open) {
+        if (connection.cut === undefined) connection.socket.destroy()
+        else connection.cut()
+      }
     }
     if (deadline.aborted) cut()
     else deadline.addEventListener('abort', cut, { once: true })

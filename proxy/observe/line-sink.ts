@@ -5,7 +5,7 @@ export interface LineSinkOptions {
   readonly to: string
   /** Bytes that may wait for a slow receiver; a line beyond is lost and counted. */
   readonly maxBufferBytes: number
-  /** Write at once when nothing waits (the proxy's own log: its last words matter), instead of once per event-loop turn. */
+  /** Write at once when nothing waits (the proxy's own log: its last words matter), instead of gathering what comes close together. */
   readonly immediate?: boolean
   /** Open a path without blocking, as stdout and stderr are: for named pipes. */
   readonly nonBlocking?: boolean
@@ -35,6 +35,12 @@ export interface LineSink {
 
 /** What may go into one write: big enough to be cheap, small enough not to hold a worker thread for long. */
 const CHUNK_BYTES = 256 * 1024
+/**
+ * Handing a write to a worker thread costs as much as a third of proxying a request: lines that come within so much of the last write go out
+ * together, unless they are many. What a killed process may lose is what came in this time.
+ */
+const GATHER_MS = 20
+const GATHER_BYTES = 64 * 1024
 const RETRY_MS = 20
 const RETRY_FAILED_MS = 1_000
 const SAY_AGAIN_MS = 1_000
@@ -54,6 +60,8 @@ class FileLineSink implements LineSink {
   #chunk: Buffer | undefined
   #writing = false
   #turn: NodeJS.Immediate | undefined
+  /** Runs while lines are gathered. */
+  #gathering: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
   #failing = false
   #failingSinceMs = 0
@@ -75,7 +83,7 @@ class FileLineSink implements LineSink {
     this.#waitingBytes += line.length
     if (this.#writing || this.#retry !== undefined) return true
     if (this.#options.immediate === true) this.#writeNow()
-    else this.#turn ??= setImmediate(() => this.#flush())
+    else if (this.#gathering === undefined || this.#waitingBytes >= GATHER_BYTES) this.#turn ??= setImmediate(() => this.#flush())
     return true
   }
 
@@ -103,6 +111,7 @@ class FileLineSink implements LineSink {
     await this.#untilIdle(maxMs)
     clearTimeout(this.#retry)
     clearImmediate(this.#turn)
+    clearTimeout(this.#gathering)
     if (this.#next !== undefined) closeSync(this.#next.fd)
     // A write that is still stuck in a worker thread must not end up in a stranger's descriptor.
     if (this.#ownFd && !this.#writing) closeSync(this.#fd)
@@ -176,11 +185,21 @@ class FileLineSink implements LineSink {
       this.#writing = false
       if (error === null) {
         this.#advance(chunk, bytes)
-        return this.#flush()
+        return this.#gather()
       }
       if (error.code !== 'EAGAIN') this.#say(error)
       this.#retryIn(error.code === 'EAGAIN' ? RETRY_MS : RETRY_FAILED_MS)
     })
+  }
+
+  /** After a write: goes on at once with what is left or is much, waits for company otherwise. */
+  #gather (): void {
+    if (this.#closed || this.#chunk !== undefined || this.#waitingBytes >= GATHER_BYTES) return this.#flush()
+    if (this.#next !== undefined) this.#swap()
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined
+      if (this.#waiting.length > 0 && !this.#writing && this.#retry === undefined) this.#flush()
+    }, GATHER_MS)
   }
 
   #advance (chunk: Buffer, bytes: number): void {

@@ -20,6 +20,11 @@ export interface Body {
   readonly trailers: HeaderList | undefined
   /** Nobody wants the rest. Frees what is held and tells the sender. Safe to call twice and after the end. */
   cancel (reason?: Fault): void
+  /**
+   * Only of bodies straight from the wire, to be called by whoever wrote `chunk` out as the last one to need it: its memory is used again. A stage
+   * around a body does not have it, since it may have kept what it saw.
+   */
+  recycle? (chunk: Buffer): void
 }
 
 /** Where a body goes. */

@@ -122,6 +122,8 @@ export interface Route {
   readonly responder: Responder
   /** Largest request body in bytes. */
   readonly maxBodyBytes: number
+  /** Requests may ask to become tunnels. */
+  readonly upgrades?: boolean
 }
 
 /**

@@ -29,6 +29,11 @@ export function faultReply (code: FaultCode, requestId: string, accept = ''): Re
     'X-Request-Id': requestId,
   })
   if (status === 503) headers.append('Retry-After', '1')
+  // RFC 9110 section 15.5.22 and RFC 6455 section 4.4; listeners of other protocols leave `Upgrade` out.
+  if (status === 426) {
+    headers.append('Upgrade', 'websocket')
+    headers.append('Sec-WebSocket-Version', '13')
+  }
   return { status, headers, body: bodyOf(Buffer.from(text)) }
 }
 

@@ -15,6 +15,9 @@ export const faults = {
   BAD_REQUEST: { status: 400, blame: 'client', retry: 'never', doc: 'The request is not valid HTTP.' },
   NO_ROUTE: { status: 404, blame: 'client', retry: 'never', doc: 'No route matches this host, path and method.' },
   UPGRADE_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'This route does not switch to another protocol.' },
+  WEBSOCKET_VERSION: { status: 426, blame: 'client', retry: 'never', doc: 'This server speaks version 13 of the WebSocket protocol.' },
+  CLIENT_TUNNELS_FULL: { status: 429, blame: 'client', retry: 'never', doc: 'Too many WebSockets of this client are open.' },
+  MESSAGE_REFUSED: { status: 0, blame: 'client', retry: 'never', doc: 'A WebSocket message broke the rules of the protocol or was too long.' },
   METHOD_REFUSED: { status: 501, blame: 'client', retry: 'never', doc: 'This method is not served here.' },
   CLIENT_TIMEOUT: { status: 408, blame: 'client', retry: 'never', doc: 'The request did not arrive in time.' },
   BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The request body is larger than allowed.' },
@@ -41,6 +44,8 @@ export const faults = {
   AGENT_BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The body is larger than an agent of this route may inspect.' },
   AGENT_ANSWER_TOO_LARGE: { status: 502, blame: 'agent', retry: 'never', doc: 'The answer is larger than an agent of this route may inspect.' },
 
+  TUNNELS_FULL: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many WebSockets are open.' },
+  TUNNEL_IDLE: { status: 0, blame: 'sentinel', retry: 'never', doc: 'Neither side of a tunnel said anything for too long.' },
   OVERLOADED: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many requests are being served.' },
   SHUTTING_DOWN: { status: 503, blame: 'sentinel', retry: 'never', doc: 'The proxy is shutting down.' },
   NOT_BUILT: { status: 501, blame: 'sentinel', retry: 'never', doc: 'This route uses a feature that this version does not have yet.' },

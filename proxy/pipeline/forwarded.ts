@@ -19,12 +19,12 @@ const forwardedFields: ReadonlySet<string> = new Set([
   'x-forwarded-ssl', 'x-forwarded-scheme', 'x-real-ip', 'x-request-id',
 ])
 
-/** Drops what must not leave this hop: the fixed list and whatever `Connection` names. */
+/** Drops what must not leave this hop: the fixed list, under every spelling, and whatever `Connection` names. */
 export function dropHopByHop (headers: HeaderList): void {
   const named = connectionNames(headers)
   headers.removeIf((name) => {
-    const lower = name.toLowerCase()
-    return hopByHop.has(lower) || framing.has(lower) || (named?.has(lower) ?? false)
+    const canonical = canonicalName(name)
+    return hopByHop.has(canonical) || framing.has(canonical) || (named?.has(name.toLowerCase()) ?? false)
   })
 }
 

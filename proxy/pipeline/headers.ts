@@ -119,14 +119,14 @@ function sameName (wire: string, lower: string): boolean {
 }
 
 /**
- * Whether two names reach a CGI-like application as the same variable: `X_User`, `X.User` and `X-User` all become
+ * Whether two names reach a CGI-like application as the same variable: `X_User`, `X.User`, `X!User` and `X-User` all become
  * `HTTP_X_USER` there, so whoever may not send one may not send the others. `canonical` comes from `canonicalName`.
  */
 export function isAliasOf (wire: string, canonical: string): boolean {
   return wire.length === canonical.length && canonicalName(wire) === canonical
 }
 
-/** Lower case, with `_` and `.` as `-`. */
+/** Lower case, with `-` for all that is neither letter nor digit: some servers make one character of `_` and `-`, some of all others too (lighttpd, Apache 2.2). */
 export function canonicalName (name: string): string {
-  return name.toLowerCase().replace(/[_.]/g, '-')
+  return name.toLowerCase().replace(/[^a-z0-9-]/g, '-')
 }

@@ -1,10 +1,11 @@
 import { watched, type Body } from './body.ts'
 import { answerOf, lastReply } from './chain.ts'
-import type { Client, Exchange, Route } from './exchange.ts'
+import type { Client, Exchange, Route, Upgrade } from './exchange.ts'
 import { faultReply } from './fault-reply.ts'
 import { Fault, Refusal } from './faults.ts'
 import { dropFromTrailers, dropHopByHop, rebuildForwarded } from './forwarded.ts'
 import { canonicalName, type HeaderList } from './headers.ts'
+import { countHops } from './hops.ts'
 import { readPath } from './path.ts'
 
 /** What one listener serves at this moment: the part of a snapshot that the life of a request needs. */
@@ -29,9 +30,10 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
 
     const route = x.route = site.match(x)
     if (route === undefined) throw new Fault('NO_ROUTE')
-    limitBody(x, route, site)
+    if (x.upgrade === undefined) limitBody(x, route, site)
+    else prepareUpgrade(x, x.upgrade, route)
 
-    x.reply = await answerOf(x, route)
+    x.reply = countHops(x) ?? await answerOf(x, route)
     const reply = x.reply = await lastReply(x, route, x.reply)
     reply.headers.set('X-Request-Id', x.id)
     await client.send(reply)
@@ -39,6 +41,7 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
     await repair(x, error, client)
   } finally {
     x.requestBody?.cancel()
+    x.upgrade?.input.cancel()
     x.durationMs = performance.now() - x.startedMs
     if (admitted) site.release()
     tellFilters(x)
@@ -95,6 +98,12 @@ function removeGuarded (fields: HeaderList, guarded: ReadonlySet<string>): void 
     const canonical = canonicalName(name)
     return guarded.has(canonical) && canonical !== 'host'
   })
+}
+
+/** A tunnel is seen by no filter that looks at bodies, and has no end that a limit could wait for: a route has to want it. */
+function prepareUpgrade (x: Exchange, upgrade: Upgrade, route: Route): void {
+  if (route.upgrades !== true) throw new Fault('UPGRADE_REFUSED')
+  upgrade.input = watched(upgrade.input, (chunk) => { x.requestBytes += chunk?.length ?? 0 })
 }
 
 function limitBody (x: Exchange, route: Route, site: Pick<Site, 'guardedHeaders'>): void {

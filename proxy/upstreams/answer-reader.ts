@@ -1,5 +1,6 @@
 import { ChunkedDecoder, earlyFault, LengthDecoder, type BodyDecoder } from '../http1/body-decoder.ts'
 import { Malformed, readFields } from '../http1/fields.ts'
+import { HeldBytes } from '../http1/held-bytes.ts'
 import { mayBeStatusLine, readStatusLine } from '../http1/status-line.ts'
 import { HeaderList } from '../pipeline/headers.ts'
 import { readResponseHead, type ResponseHead } from './response-head.ts'
@@ -8,6 +9,8 @@ export interface AnswerEvents {
   /** An interim answer (1xx). */
   interim (status: number, headers: HeaderList): void
   head (status: number, head: ResponseHead, hasBody: boolean): void
+  /** The connection is what was asked for from here on. A text when it is not. */
+  switched (head: ResponseHead): string | undefined
   piece (bytes: Buffer): void
 }
 
@@ -17,7 +20,8 @@ export const maxHeadFields = 200
 const maxInterim = 32
 
 const headEnd = '\r\n\r\n'
-const nothing: Buffer = Buffer.alloc(0)
+/** So many octets tell whether it is HTTP. */
+const wordLength = 16
 const bodyLimits = { maxTrailerBytes: maxHeadBytes, maxTrailerFields: maxHeadFields }
 
 /** Reads the answer to one request (RFC 9112 sections 4 to 7), whatever pieces it comes in. */
@@ -30,10 +34,11 @@ export class AnswerReader {
   keepAliveMs: number | undefined = undefined
   readonly #method: string
   readonly #events: AnswerEvents
-  #rest = nothing
+  readonly #held = new HeldBytes()
+  /** So much of it was looked through for the end of a head. */
   #searched = 0
   #interims = 0
-  #state: 'head' | 'decoded' | 'until-end' = 'head'
+  #state: 'head' | 'decoded' | 'until-end' | 'switched' = 'head'
   #decoder: BodyDecoder | undefined = undefined
 
   constructor (method: string, events: AnswerEvents) {
@@ -66,24 +71,32 @@ export class AnswerReader {
 
   /** Gives the offset behind the head, or the end of `bytes` when it is not whole yet. */
   #readHead (bytes: Buffer, at: number): number | Malformed {
-    const held = this.#rest.length
-    const all = held > 0 ? Buffer.concat([this.#rest, at === 0 ? bytes : bytes.subarray(at)]) : bytes
+    const held = this.#held.bytes.length
+    if (held > 0) this.#held.add(at === 0 ? bytes : bytes.subarray(at))
+    const all = held > 0 ? this.#held.bytes : bytes
     const start = held > 0 ? 0 : at
     const found = all.indexOf(headEnd, Math.max(start, start + this.#searched - 3), 'latin1')
     const end = found === -1 ? all.length : found + headEnd.length
     if (end - start > maxHeadBytes) return new Malformed(`a head of more than ${maxHeadBytes} bytes`, true)
-    const text = all.toString('latin1', start, end)
     if (found === -1) {
-      if (!mayBeStatusLine(text)) return new Malformed('this is not HTTP')
-      const early = earlyFault(text, Math.max(0, this.#searched - 1))
+      const early = this.#early(all, start)
       if (early !== undefined) return new Malformed(early)
-      this.#rest = start === 0 ? all : all.subarray(start)
-      this.#searched = text.length
+      // What was received is overwritten by what comes next.
+      if (held === 0) this.#held.become(Buffer.from(all.subarray(start)))
       return bytes.length
     }
-    this.#rest = nothing
+    const text = all.toString('latin1', start, end)
+    this.#held.clear()
     this.#searched = 0
     return this.#take(text) ?? (held > 0 ? at + end - held : end)
+  }
+
+  /** What can be said of a head that is not whole. Only what is new is looked at, and two octets before it: they may be the first half of something. */
+  #early (all: Buffer, start: number): string | undefined {
+    if (this.#searched < wordLength && !mayBeStatusLine(all.toString('latin1', start, start + wordLength))) return 'this is not HTTP'
+    const from = start + Math.max(0, this.#searched - 2)
+    this.#searched = all.length - start
+    return earlyFault(all.toString('latin1', from), Math.min(1, from - start))
   }
 
   #take (text: string): Malformed | undefined {
@@ -95,8 +108,7 @@ export class AnswerReader {
     const head = readResponseHead(fields, line.version)
     if (typeof head === 'string') return new Malformed(head)
     const { status } = line
-    // Nobody asked for another protocol, and what follows would be in it.
-    if (status === 101) return new Malformed('a switch of protocols that nobody asked for')
+    if (status === 101) return this.#switch(head)
     if (status < 200) {
       // They have no body (RFC 9112 section 6.1), and some readers would look for one.
       if (head.chunked || (head.length ?? 0) > 0) return new Malformed('an interim answer with a body')
@@ -110,10 +122,20 @@ export class AnswerReader {
     return undefined
   }
 
+  /** RFC 9110 section 15.2.2. What follows is in another protocol. */
+  #switch (head: ResponseHead): Malformed | undefined {
+    if (head.chunked || (head.length ?? 0) > 0) return new Malformed('a switch of protocols with a body')
+    const wrong = this.#events.switched(head)
+    if (wrong !== undefined) return new Malformed(wrong)
+    this.#state = 'switched'
+    return undefined
+  }
+
   /** RFC 9112 section 6.3. */
   #begin (status: number, head: ResponseHead): void {
     const hasBody = this.#method !== 'HEAD' && status !== 204 && status !== 304 && head.length !== 0
-    this.persistent = head.persistent
+    // What has no body and says that it has one may be followed by it, which would be read as the next answer.
+    this.persistent = head.persistent && !(status === 204 && (head.chunked || head.length !== undefined && head.length > 0))
     this.keepAliveMs = head.keepAliveMs
     this.#state = 'decoded'
     if (!hasBody) {

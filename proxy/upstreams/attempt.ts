@@ -10,6 +10,8 @@ import { connectFault, exchangeFault } from './fault-of-error.ts'
 import type { Link, LinkUser } from './link.ts'
 import { lengthOnly, ResponseBody, type Source } from './response-body.ts'
 import type { ResponseHead } from './response-head.ts'
+import { acceptOf, keyOf, lists } from '../websocket/handshake.ts'
+import { Tunnel } from './tunnel.ts'
 import { Upload, type UploadEvents } from './upload.ts'
 
 export interface AttemptSettings {
@@ -38,6 +40,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   #reject: ((error: Error) => void) | undefined = undefined
   #upload: Upload | undefined = undefined
   #body: ResponseBody | undefined = undefined
+  #tunnel: Tunnel | undefined = undefined
   /** What the clock watches, and until when. */
   #watched: 'connecting' | 'waiting for the response head' | 'waiting for a piece of the body' = 'connecting'
   #dueMs = Infinity
@@ -92,6 +95,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   received (bytes: Buffer): void {
     this.answered = true
     const end = this.#reader.push(bytes)
+    if (this.#tunnel !== undefined && typeof end === 'number') return this.#becomeTunnel(this.#tunnel, bytes.subarray(end))
     if (this.#over) return
     if (end instanceof Malformed) this.#fail(new Fault('UPSTREAM_PROTOCOL', end.detail))
     else if (this.#reader.complete) this.#complete(end === bytes.length)
@@ -124,6 +128,19 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     this.#settings.onInterim?.(this.#x, status, headers)
   }
 
+  /** Taken only when it is the proof of this very question (RFC 6455 section 4.1): anybody can repeat an answer. */
+  switched ({ headers, upgrade }: ResponseHead): string | undefined {
+    if (this.#x.upgrade === undefined) return 'a switch of protocols that nobody asked for'
+    if (!lists(upgrade, this.#x.upgrade.protocol)) return 'a switch to another protocol than was asked for'
+    const key = keyOf(this.#x.request.headers)
+    if (key === undefined || headers.get('sec-websocket-accept') !== acceptOf(key)) return 'a switch of protocols whose Sec-WebSocket-Accept is not the one for this request'
+    this.#x.upstreamMs = performance.now() - this.#startedMs
+    this.#tunnel = new Tunnel(this.#x, this.#link, this.#settings.writeTimeoutMs)
+    this.#resolve?.({ status: 101, headers, body: this.#tunnel.body })
+    this.#resolve = this.#reject = undefined
+    return undefined
+  }
+
   head (status: number, { headers, length }: ResponseHead, hasBody: boolean): void {
     this.#dueMs = this.#writeDueMs = Infinity
     this.#x.upstreamMs = performance.now() - this.#startedMs
@@ -145,6 +162,10 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   resume (): void {
     // Later the connection belongs to another exchange.
     if (!this.#over) this.#link.flow(true)
+  }
+
+  keep (): boolean {
+    return this.#link.keep()
   }
 
   awaited (): void {
@@ -192,6 +213,13 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     if (clean && requestOut && persistent) this.#link.release(performance.now(), keepAliveMs)
     else this.#link.destroy()
     this.#body?.end(trailersOf(trailers))
+  }
+
+  /** `early`: what the target said right behind its answer. */
+  #becomeTunnel (tunnel: Tunnel, early: Buffer): void {
+    this.#finish()
+    tunnel.begin()
+    if (early.length > 0) tunnel.received(early)
   }
 
   #finish (): void {

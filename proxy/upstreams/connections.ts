@@ -31,6 +31,8 @@ export class Connections implements LinkHome {
   readonly #dial: Dial
   readonly #idle: Link[] = []
   readonly #all = new Set<Link>()
+  /** Have left the pool, and still have to know the time. */
+  readonly #tunnels = new Set<Link>()
   readonly #waiters = new Set<Waiter>()
   #drained: (() => void) | undefined = undefined
   #clock: NodeJS.Timeout | undefined = undefined
@@ -71,9 +73,16 @@ export class Connections implements LinkHome {
     else this.#idle.push(link)
   }
 
+  /** A tunnel outlives the configuration that it was opened under, and must not keep a place that requests need. */
+  tunnelled (link: Link): void {
+    if (!this.#all.has(link)) return
+    this.#tunnels.add(link)
+    this.lost(link)
+  }
+
   /** Its place is free for another one. */
   lost (link: Link): void {
-    if (!this.#all.delete(link)) return
+    if (!this.#all.delete(link)) return void this.#tunnels.delete(link)
     this.#forgetIdle(link)
     const waiter = this.#nextWaiter()
     if (waiter !== undefined) waiter.resolve(this.#open())
@@ -139,7 +148,8 @@ export class Connections implements LinkHome {
   #tick (): void {
     const nowMs = performance.now()
     for (const link of this.#all) link.tick(nowMs)
-    if (this.#all.size > 0) return
+    for (const link of this.#tunnels) link.tick(nowMs)
+    if (this.#all.size + this.#tunnels.size > 0) return
     clearInterval(this.#clock)
     this.#clock = undefined
   }

@@ -1,5 +1,5 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 
 export interface UpstreamTls {
   /** Name sent in the handshake and looked for in the certificate; default: the target's host name. */
@@ -18,8 +18,15 @@ export interface DialSettings {
   readonly tls: UpstreamTls | undefined
 }
 
+/** Where a connection reads into (`onread` of `net.connect`): `buffer` is asked again after each call of `callback`. */
+export interface Reading {
+  readonly buffer: () => Buffer
+  /** False stops the reading. */
+  readonly callback: (bytes: number, buffer: Uint8Array) => boolean
+}
+
 /** Opens connections to one target. `ready` is called once, when bytes can be sent; errors come as events of the socket. */
-export type Dial = (ready: () => void) => Socket
+export type Dial = (ready: () => void, onread: Reading) => Socket
 
 /** How long a connection may be silent before the system asks whether the other side is still there. */
 const probeMs = 60_000
@@ -29,7 +36,7 @@ const lookAgainMs = 15 * 60_000
 
 export function dialTo ({ host, port, tls }: DialSettings): Dial {
   const target = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs, highWaterMark: 64 * 1024 }
-  if (tls === undefined) return (ready) => connectPlain(target, ready)
+  if (tls === undefined) return (ready, onread) => connectPlain({ ...target, onread }, ready)
   // Addresses are not sent as names (RFC 6066 section 3); the certificate is checked against the address then.
   const name = tls.sni ?? (isIP(host) === 0 ? host : undefined)
   const options = {
@@ -44,11 +51,13 @@ export function dialTo ({ host, port, tls }: DialSettings): Dial {
   let session: Buffer | undefined
   /** Until when, on the clock of `performance.now`, the last look at a certificate is believed. */
   let believedUntilMs = 0
-  return (ready) => {
+  return (ready, onread) => {
     let verified = false
     let offered: Buffer | undefined
     if (performance.now() >= believedUntilMs) session = undefined
-    const socket = connectTls(session === undefined ? options : { ...options, session }, () => {
+    // Node passes it on to the socket; its types do not know.
+    const reading: ConnectionOptions & { readonly onread: Reading } = { ...options, onread, ...session === undefined ? {} : { session } }
+    const socket = connectTls(reading, () => {
       verified = true
       session = offered ?? session
       if (!socket.isSessionReused()) believedUntilMs = performance.now() + believableMs(socket)

@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net'
 import type { Outlet } from '../http1/write.ts'
 import type { Dial } from './dial.ts'
+import { holdReadBuffer, returnReadBuffer, takeReadBuffer } from './read-buffers.ts'
 
 /** The exchange that has a connection. Calls end with `release` and `destroy`. */
 export interface LinkUser {
   /** Bytes can be sent. */
   connected (): void
+  /** `bytes` are overwritten by the next read; `Link.keep` spares one piece of them. */
   received (bytes: Buffer): void
   /** There is room for more bytes after `write` gave false. */
   drained (): void
@@ -22,7 +24,12 @@ export interface LinkHome {
   readonly idleMs: number
   returned (link: Link): void
   lost (link: Link): void
+  /** It serves one exchange to its end from here on: its place is free for another one. */
+  tunnelled (link: Link): void
 }
+
+/** A closed socket asks where to read into as well. With no room at all Node's TLS would ask for ever: what is left of a record has to go somewhere. */
+const nowhere = Buffer.alloc(16 * 1024)
 
 /** One connection to a target, or the place of one: it is dialled when there is something to send. One exchange at a time. */
 export class Link implements Outlet {
@@ -32,6 +39,7 @@ export class Link implements Outlet {
   readonly #dial: Dial
   readonly #home: LinkHome
   #socket: Socket | undefined = undefined
+  #buffer: Buffer | undefined = undefined
   #user: LinkUser | undefined = undefined
   #idleUntilMs = Infinity
   #stopped = false
@@ -61,12 +69,7 @@ export class Link implements Outlet {
     const socket = this.#socket = this.#dial(() => {
       this.connected = true
       this.#user?.connected()
-    })
-    socket.on('data', (bytes: Buffer) => {
-      // Nobody asked: what it says cannot be the answer to what will be asked.
-      if (this.#user === undefined) this.destroy()
-      else this.#user.received(bytes)
-    })
+    }, { buffer: () => this.#room(), callback: (bytes) => this.#received(bytes) })
     socket.on('drain', () => this.#user?.drained())
     socket.on('end', () => {
       if (this.#user === undefined) this.destroy()
@@ -88,12 +91,46 @@ export class Link implements Outlet {
     this.#socket!.uncork()
   }
 
+  /** Nothing more is said; the other side may go on. */
+  endWriting (): void {
+    this.#socket?.end()
+  }
+
+  /** Hands the connection to who moves bytes through it until it ends. */
+  becomeTunnel (user: LinkUser): void {
+    this.#user = user
+    // The target may have ended its side, and want to hear more.
+    if (this.#socket !== undefined) this.#socket.allowHalfOpen = true
+    this.#home.tunnelled(this)
+  }
+
   /** Stops and goes on reading. */
   flow (reading: boolean): void {
     if (reading === !this.#stopped) return
     this.#stopped = !reading
     if (reading) this.#socket?.resume()
     else this.#socket?.pause()
+  }
+
+  /** A piece of what was just received is held on to, and the next bytes go elsewhere. False when another piece is already. */
+  keep (): boolean {
+    const buffer = this.#buffer
+    if (buffer === undefined) return false
+    holdReadBuffer(buffer)
+    this.#buffer = undefined
+    return true
+  }
+
+  /** Where the next bytes go. */
+  #room (): Buffer {
+    return this.#gone ? nowhere : this.#buffer ??= takeReadBuffer()
+  }
+
+  #received (bytes: number): boolean {
+    // Nobody asked: what it says cannot be the answer to what will be asked.
+    if (this.#user === undefined) this.destroy()
+    else this.#user.received(this.#buffer!.subarray(0, bytes))
+    return !this.#stopped
   }
 
   tick (nowMs: number): void {
@@ -117,6 +154,17 @@ export class Link implements Outlet {
     this.#gone = true
     this.#user = undefined
     this.#socket?.destroy()
+    if (this.#buffer !== undefined) returnReadBuffer(this.#buffer)
+    this.#buffer = undefined
+    this.#home.lost(this)
+  }
+
+  /** Ends it when what was said is out. */
+  destroySoon (): void {
+    this.#socket?.destroySoon()
+    if (this.#gone) return
+    this.#gone = true
+    this.#user = undefined
     this.#home.lost(this)
   }
 

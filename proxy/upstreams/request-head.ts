@@ -10,8 +10,10 @@ const notSent: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'trans
 const expectsBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
 /** The head as it goes out. Filters and agents may have written any part of it, so all of it is looked at: a line break would be another request. */
-export function requestHead ({ request, requestBody, target }: Exchange): string {
-  const { method, upstreamPath, query, headers } = request
+export function requestHead ({ request, requestBody, target, upgrade }: Exchange): string {
+  const { upstreamPath, query, headers } = request
+  // Other protocols ask for it in another way (RFC 8441 section 5).
+  const method = upgrade === undefined ? request.method : 'GET'
   const path = query === '' ? upstreamPath : `${upstreamPath}?${query}`
   if (!isToken(method)) throw new Fault('INTERNAL', `the method ${JSON.stringify(method)} is not valid HTTP`)
   if (!isTarget(path)) throw new Fault('INTERNAL', `the request target ${JSON.stringify(path.slice(0, 200))} is not valid HTTP`)
@@ -30,7 +32,7 @@ export function requestHead ({ request, requestBody, target }: Exchange): string
   if (hosts > 1) throw new Fault('INTERNAL', 'the head of the request is not valid HTTP: more than one Host')
   // HTTP/1.0 clients need not say which host they mean.
   const host = hosts === 0 ? `Host: ${target}\r\n` : ''
-  return `${method} ${path} HTTP/1.1\r\n${host}${text}${framing(method, requestBody)}\r\n`
+  return `${method} ${path} HTTP/1.1\r\n${host}${text}${upgrade === undefined ? framing(method, requestBody) : `Connection: Upgrade\r\nUpgrade: ${upgrade.protocol}\r\n`}\r\n`
 }
 
 function framing (method: string, body: Body | undefined): string {

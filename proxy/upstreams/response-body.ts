@@ -1,9 +1,13 @@
 import type { Body, MaybePromise } from '../pipeline/body.ts'
 import type { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
+import { giveReadBufferBack, keptPieceBytes } from './read-buffers.ts'
 
 /** Where the bytes come from. */
 export interface Source {
+  /** The piece that is being pushed is held on to as it is; false when that cannot be. */
+  keep (): boolean
+
   /** Bytes are wanted again after `push` gave false. */
   resume (): void
   /** Somebody waits and nothing is there: the moment to watch the clock. */
@@ -61,8 +65,13 @@ export class ResponseBody implements Body {
     if (this.#state === 'flowing') this.#source.stop(reason)
   }
 
-  /** False: no more until `resume`. */
-  push (chunk: Buffer): boolean {
+  recycle (chunk: Buffer): void {
+    giveReadBufferBack(chunk)
+  }
+
+  /** False: no more until `resume`. `piece` is overwritten after the call, unless the source is told to keep it. */
+  push (piece: Buffer): boolean {
+    const chunk = this.#own(piece)
     const reader = this.#reader
     if (reader !== undefined) {
       this.#reader = undefined
@@ -73,6 +82,10 @@ export class ResponseBody implements Body {
     this.#queued += chunk.length
     this.#paused = this.#queued >= highWaterBytes
     return !this.#paused
+  }
+
+  #own (piece: Buffer): Buffer {
+    return piece.length >= keptPieceBytes && this.#source.keep() ? piece : Buffer.from(piece)
   }
 
   end (trailers: HeaderList | undefined): void {

@@ -10,6 +10,8 @@ export interface ResponseHead {
   readonly persistent: boolean
   /** How long the target keeps the connection while nobody uses it, when it says so. */
   readonly keepAliveMs: number | undefined
+  /** The connection becomes what `Upgrade` says, in lower case. */
+  readonly upgrade: string | undefined
 }
 
 /** Fields that belong to the connection (RFC 9110 section 7.6.1) or to framing. */
@@ -22,7 +24,7 @@ const droppedLengths: ReadonlySet<number> = new Set([...dropped].map((name) => n
 
 /** `fields` (`[name, value, …]`) are taken over. Gives the reason when the head is not one the proxy can pass on. */
 export function readResponseHead (fields: string[], version: '1.0' | '1.1'): ResponseHead | string {
-  const found: Found = { connection: undefined, keepAlive: undefined, length: undefined, coding: undefined }
+  const found: Found = { connection: undefined, keepAlive: undefined, length: undefined, coding: undefined, upgrade: undefined }
   let kept = 0
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
@@ -44,7 +46,8 @@ export function readResponseHead (fields: string[], version: '1.0' | '1.1'): Res
   const named = connection?.filter((option) => option !== 'keep-alive' && option !== 'close')
   if (named !== undefined && named.length > 0) headers.removeIf((name) => named.includes(name.toLowerCase()))
   const persistent = version === '1.1' ? connection?.includes('close') !== true : connection?.includes('keep-alive') === true && !connection.includes('close')
-  return { headers, length, chunked: coding !== undefined, persistent, keepAliveMs: keepAliveMs(found.keepAlive) }
+  const upgrade = connection?.includes('upgrade') === true ? found.upgrade : undefined
+  return { headers, length, chunked: coding !== undefined, persistent, keepAliveMs: keepAliveMs(found.keepAlive), upgrade }
 }
 
 interface Found {
@@ -52,6 +55,7 @@ interface Found {
   keepAlive: string | undefined
   length: number | undefined
   coding: string | undefined
+  upgrade: string | undefined
 }
 
 function note (found: Found, name: string, value: string): string | undefined {
@@ -61,6 +65,9 @@ function note (found: Found, name: string, value: string): string | undefined {
       return undefined
     case 'keep-alive':
       found.keepAlive = value
+      return undefined
+    case 'upgrade':
+      found.upgrade = found.upgrade === undefined ? value.toLowerCase() : `${found.upgrade},${value.toLowerCase()}`
       return undefined
     case 'content-length':
       if (found.length !== undefined) return 'more than one Content-Length'

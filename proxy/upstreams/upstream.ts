@@ -4,6 +4,8 @@ import { Attempt, type AttemptSettings } from './attempt.ts'
 import { balancers, type Balancer, type BalancerName } from './balancers/index.ts'
 import { Connections } from './connections.ts'
 import type { UpstreamTls } from './dial.ts'
+import type { HeaderList } from '../pipeline/headers.ts'
+import { keyOf, newKey, webSocketVersion } from '../websocket/handshake.ts'
 import { requestHead } from './request-head.ts'
 
 export interface UpstreamSettings {
@@ -98,7 +100,8 @@ class TargetGroup implements Upstream {
   /** Asks targets in turn until one takes the request. Only a request of which nothing has left is offered to another one. */
   async respond (x: Exchange): Promise<Reply> {
     x.upstream = this.name
-    if (!x.request.upstreamPath.startsWith('/')) throw new Fault('BAD_REQUEST', 'no upstream serves this request target')
+    if (!isServed(x.request)) throw new Fault('BAD_REQUEST', 'no upstream serves this request target')
+    if (x.upgrade !== undefined) prepareHandshake(x.request.headers)
     let failed: Set<number> | undefined
     let last: Fault | undefined
     for (;;) {
@@ -134,6 +137,17 @@ class TargetGroup implements Upstream {
     await Promise.race([drained, aborted])
     for (const { connections } of this.#targets) connections.destroy(cut)
   }
+}
+
+/** The asterisk asks about the server as a whole (RFC 9112 section 3.2.4). */
+function isServed ({ method, upstreamPath }: Exchange['request']): boolean {
+  return upstreamPath.startsWith('/') || upstreamPath === '*' && method === 'OPTIONS'
+}
+
+/** A client of HTTP/2 sends no key (RFC 8441 section 5), and filters may have taken it out. */
+function prepareHandshake (headers: HeaderList): void {
+  if (keyOf(headers) === undefined) headers.set('Sec-WebSocket-Key', newKey())
+  headers.set('Sec-WebSocket-Version', webSocketVersion)
 }
 
 /** Often enough that no time-out is late by more than an eighth of it or a quarter of a second. */

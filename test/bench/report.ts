@@ -1,96 +1,84 @@
-import { readFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
-import type { Contender } from './contenders.ts'
-import { loadProgram } from './load.ts'
-
-/** One round of one contender. */
-export interface Sample {
-  readonly proxyUsPerRequest: number
-  readonly agentUsPerRequest: number
-  readonly requestsPerSecond: number
-  readonly p50Ms: number
-  readonly p99Ms: number
-  readonly idleBytes: number
-  readonly loadedBytes: number
-  readonly failed: number
-}
-
-export interface Row {
-  readonly contender: Contender
-  readonly samples: readonly Sample[]
-  /** Why there are none. */
-  readonly skipped: string | undefined
-}
+import type { Case } from './case.ts'
+import { figures, middle, type FigureId, type Sample } from './figures.ts'
+import type { Row } from './run-case.ts'
+import { goals, verdict } from './targets.ts'
 
 export interface Conditions {
-  readonly connections: number
+  /** One line each. */
+  readonly machine: string
+  readonly programs: string
   readonly seconds: number
   readonly rounds: number
 }
 
+const comparedWith = 'haproxy'
+/** The load's core had nothing left, the proxy's had: what was counted is not what the proxy can do. */
+const loadFull = 97
+const proxyFull = 90
+
 /** The page test/bench/RESULTS.md. Without a date: it changes when a figure does. */
-export function report (rows: readonly Row[], { connections, seconds, rounds }: Conditions): string {
-  const measured = rows.filter((row) => row.samples.length > 0)
-  const versions = rows.filter(({ contender }) => ['nginx', 'haproxy'].includes(contender.id) && contender.version !== '')
-    .map(({ contender }) => `${contender.id} ${contender.version}`)
+export function report (results: readonly (readonly [Case, readonly Row[]])[], { machine, programs, seconds, rounds }: Conditions): string {
+  const byId = new Map(results.map(([one, rows]) => [one.id, rows]))
   return `${[
     '# Proxying, measured',
     '',
     'Written by `npm run bench`. Figures of different machines cannot be compared; the ratios of one run can.',
     '',
-    `- Machine: ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${kernel()}`,
-    `- Programs: ${[`Node.js ${process.versions.node}`, ...versions].join(', ')}`,
-    `- Conditions: each proxy alone on one core, load (${loadProgram}) and upstream on another; ${connections} keep-alive connections,`,
-    `  one request in flight on each, answers of 100 bytes, ${rounds} × ${seconds} s after warming up, taken in turns; medians.`,
-    '- CPU is user and system time of the proxy\'s processes from /proc, divided by the requests of the round.',
+    '| Goal | wanted | measured | |',
+    '| --- | --- | --- | --- |',
+    ...goals.map((goal) => {
+      const { wanted, measured, word } = verdict(goal, byId)
+      return `| ${goal.title} | ${wanted} | ${measured} | ${word} |`
+    }),
     '',
-    '| | CPU µs per request | of its agent | requests/s | p50 ms | p99 ms | memory idle MB | loaded MB | failed |',
-    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
-    ...measured.map(line),
-    '',
-    ...ratios(measured),
-    ...rows.filter((row) => row.samples.length === 0).map((row) => `- Not measured: ${row.contender.title} (${row.skipped})`)
+    `- Machine: ${machine}`,
+    `- Programs: ${programs}`,
+    '- Each proxy has one worker on a core of its own (the others wait meanwhile); load and upstream share the other core.',
+    '- Everybody keeps connections to the upstream, adds X-Forwarded-For and -Proto, and writes an access log to a file. Sentinel also counts its metrics.',
+    `- Medians of ${rounds} × ${seconds} s after warming up, taken in turns, with the least and the most of them in brackets. A wrong or missing answer disqualifies.`,
+    '- CPU is user and system time of the proxy\'s processes. MB are millions of bytes.',
+    ...results.flatMap(([one, rows]) => ['', ...section(one, rows)]),
   ].join('\n').trimEnd()}\n`
 }
 
-function line ({ contender, samples }: Row): string {
-  const cells = [
-    median(samples, 'proxyUsPerRequest').toFixed(1),
-    median(samples, 'agentUsPerRequest') === 0 ? '' : median(samples, 'agentUsPerRequest').toFixed(1),
-    median(samples, 'requestsPerSecond').toFixed(0),
-    median(samples, 'p50Ms').toFixed(2),
-    median(samples, 'p99Ms').toFixed(2),
-    (median(samples, 'idleBytes') / 2 ** 20).toFixed(0),
-    (median(samples, 'loadedBytes') / 2 ** 20).toFixed(0),
-    String(samples.reduce((sum, sample) => sum + sample.failed, 0))
+function section (one: Case, rows: readonly Row[]): string[] {
+  const measured = rows.filter(({ samples }) => samples.length > 0)
+  const present = one.figures.filter((figure) => measured.some(({ samples }) => middle(samples, figure) !== undefined))
+  const titles = present.map((figure) => figures[figure].title.replace('{unit}', one.unit))
+  const base = middle(rows.find(({ contender }) => contender.id === comparedWith)?.samples ?? [], one.figures[0] ?? 'cpuUs')
+  const compared = base === undefined ? [] : ['× HAProxy']
+  const [first, ...others] = titles
+  const table = first === undefined ? [] : [
+    `| | ${[first, ...compared, ...others].join(' | ')} |`,
+    `| --- | ${[first, ...compared, ...others].map(() => '---:').join(' | ')} |`,
+    ...measured.map((row) => line(row, present, base?.median)),
+    '',
   ]
-  return `| ${contender.title} | ${cells.join(' | ')} |`
+  return [
+    `## ${one.title}`, '', `\`${one.id}\`: ${one.conditions}.`, '', ...table, ...notes(measured),
+    ...rows.filter(({ skipped }) => skipped !== undefined).map(({ contender, skipped }) => `- Not measured: ${contender.title} (${skipped?.split('\n')[0]})`),
+  ]
 }
 
-function ratios (rows: readonly Row[]): string[] {
-  const cpu = (id: string): number | undefined => {
-    const samples = rows.find(({ contender }) => contender.id === id)?.samples
-    return samples === undefined ? undefined : median(samples, 'proxyUsPerRequest')
-  }
-  const sentinel = cpu('sentinel')
-  const lines: string[] = []
-  for (const [id, name] of [['haproxy', 'HAProxy'], ['nginx', 'nginx'], ['byte-copy', 'copying bytes in Node']] as const) {
-    const other = cpu(id)
-    if (sentinel !== undefined && other !== undefined) lines.push(`- Plain proxying costs ${(sentinel / other).toFixed(2)} × the CPU of ${name}.`)
-  }
-  const asking = cpu('sentinel-agent')
-  if (sentinel !== undefined && asking !== undefined) {
-    lines.push(`- Asking one agent adds ${(asking - sentinel).toFixed(1)} µs per request in the proxy (${(asking / sentinel).toFixed(2)} × without).`)
-  }
-  return lines
+function line ({ contender, samples }: Row, present: readonly FigureId[], base: number | undefined): string {
+  const [first, ...others] = present.map((figure) => cell(samples, figure))
+  const leading = present[0] === undefined ? undefined : middle(samples, present[0])
+  const compared = base === undefined ? [] : [leading === undefined ? '' : (leading.median / base).toFixed(2)]
+  return `| ${contender.title} | ${[first, ...compared, ...others].join(' | ')} |`
 }
 
-function median (samples: readonly Sample[], key: keyof Sample): number {
-  const sorted = samples.map((sample) => sample[key]).sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle] ?? 0 : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
+function cell (samples: readonly Sample[], figure: FigureId): string {
+  const found = middle(samples, figure)
+  if (found === undefined) return ''
+  const { digits, spread } = figures[figure]
+  const [median, least, most] = [found.median, found.least, found.most].map((value) => value.toFixed(digits))
+  return spread && least !== most ? `${median} (${least}–${most})` : `${median}`
 }
 
-function kernel (): string {
-  return readFileSync('/proc/sys/kernel/osrelease', 'utf8').split('.').slice(0, 2).join('.')
+function notes (rows: readonly Row[]): string[] {
+  const bound = rows.filter(({ samples }) => {
+    return (middle(samples, 'loadPercent')?.median ?? 0) >= loadFull && (middle(samples, 'busyPercent')?.median ?? 100) < proxyFull
+  })
+  if (bound.length === 0) return []
+  return [`- Load and upstream were the bottleneck for ${bound.map(({ contender }) => contender.title).join(', ')}: more per second is possible, CPU is right all the same.`]
 }

@@ -1,110 +1,106 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
+import { makeCertificate } from '../support/certificates.ts'
 import { fromRoot } from '../support/paths.ts'
-import { contenders, isAgent, startUpstream, type Contender } from './contenders.ts'
-import { load } from './load.ts'
-import { usage } from './processes.ts'
-import { report, type Row, type Sample } from './report.ts'
+import type { Case } from './case.ts'
+import { cases } from './cases.ts'
+import { contenders } from './contenders/contenders.ts'
+import type { Certificate } from './contenders/contender.ts'
+import { machine, programs } from './machine.ts'
+import { readOptions } from './options.ts'
+import type { Running } from './processes.ts'
+import { profile } from './profile/profile.ts'
+import { report } from './report.ts'
+import { runCase, type Row } from './run-case.ts'
+import { Unfit } from './unfit.ts'
+import { upstreams, type UpstreamId } from './upstreams/upstreams.ts'
 
 /**
- * `npm run bench`: what proxying a request costs, beside nginx and HAProxy. Writes test/bench/RESULTS.md unless `--only` leaves
- * something out. Bounded: rounds × contenders × (seconds + 11) s.
+ * `npm run bench`: what proxying costs, beside other proxies. Writes test/bench/RESULTS.md unless something is left out.
+ *
+ *     --list                         the cases and the contenders
+ *     --cases plain-100b,tls-100b    only these
+ *     --only sentinel,haproxy        only these
+ *     --seconds 3 --rounds 3         of each contender in each case
+ *     --profile sentinel             where the time goes: functions and files, in the chosen cases (the first one without)
+ *
+ * Bounded: a case takes about contenders × (rounds + 2) × seconds.
  */
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '8' },
-    rounds: { type: 'string', default: '2' },
-    connections: { type: 'string', default: '64' },
-    only: { type: 'string', default: '' }
-  }
-})
-const seconds = bounded('seconds', values.seconds, 60)
-const rounds = bounded('rounds', values.rounds, 10)
-const connections = bounded('connections', values.connections, 1000)
-const only = values.only.split(',').filter((id) => id !== '')
+const options = readOptions(process.argv.slice(2))
+const chosen = cases.filter(({ id }) => options.cases.length === 0 || options.cases.includes(id))
 
-spawnSync(process.execPath, [fromRoot('.ci', 'system-packages.mjs'), 'bench'], { stdio: 'inherit' })
-const folder = mkdtempSync(join(tmpdir(), 'sentinel-bench-'))
-const upstream = await startUpstream(folder)
-const rows: { contender: Contender, samples: Sample[], skipped: string | undefined }[] = contenders
-  .filter(({ id }) => only.length === 0 || only.includes(id))
-  .map((contender) => ({ contender, samples: [], skipped: contender.missing }))
-try {
-  // In turns: a machine that gets slower meanwhile slows everybody.
-  for (let round = 0; round < rounds; round++) {
-    for (const row of rows) {
-      if (row.skipped !== undefined) continue
-      try {
-        const sample = await measure(row.contender, join(folder, `${row.contender.id}-${round}`))
-        row.samples.push(sample)
-        print(`${row.contender.id.padEnd(16)} ${sample.proxyUsPerRequest.toFixed(1).padStart(7)} µs  ${sample.requestsPerSecond.toFixed(0).padStart(7)} req/s`)
-      } catch (error) {
-        row.skipped = error instanceof Error ? error.message : String(error)
-        row.samples.length = 0
-        print(`${row.contender.id}: ${row.skipped}`)
+if (options.list) for (const one of [...cases, ...contenders]) print(`${one.id.padEnd(24)} ${one.title}`)
+else process.exitCode = await main()
+
+async function main (): Promise<number> {
+  spawnSync(process.execPath, [fromRoot('.ci', 'system-packages.mjs'), 'bench'], { stdio: 'inherit' })
+  const folder = mkdtempSync(join(tmpdir(), 'sentinel-bench-'))
+  const behind = new Map<UpstreamId, Running>()
+  const upstreamOf = async ({ upstream }: Case): Promise<number> => {
+    const running = behind.get(upstream) ?? await upstreams[upstream](join(folder, upstream))
+    behind.set(upstream, running)
+    return running.port
+  }
+  try {
+    const certificate = makeCertificates(folder)
+    if (options.profile === undefined) return await compare(folder, certificate, upstreamOf)
+    for (const one of options.cases.length === 0 ? chosen.slice(0, 1) : chosen) {
+      for (const contender of contenders.filter(({ id }) => id === options.profile)) {
+        const surroundings = { folder: join(folder, one.id), upstreamPort: await upstreamOf(one), certificate }
+        print(`${one.title}: ${await profile(one, contender, surroundings, options.seconds)}`)
       }
     }
-  }
-} finally {
-  await upstream.stop()
-  rmSync(folder, { recursive: true, force: true })
-}
-const page = report(rows satisfies readonly Row[], { connections, seconds, rounds })
-print(`\n${page}`)
-const sentinelFailed = rows.some(({ contender, skipped }) => contender.id.startsWith('sentinel') && skipped !== undefined)
-if (only.length === 0 && !sentinelFailed) writeFileSync(fromRoot('test', 'bench', 'RESULTS.md'), page)
-process.exitCode = sentinelFailed ? 1 : 0
-
-async function measure (contender: Contender, own: string): Promise<Sample> {
-  mkdirSync(own)
-  const running = await contender.start(own, upstream.port)
-  try {
-    await checkAnswer(running.port)
-    // Collections and lazy loading after the start are not what an idle proxy costs.
-    await delay(1000)
-    const idle = usage(running.pid, isAgent)
-    // Until the compiler of a JavaScript proxy has settled: the first seconds cost twice as much.
-    await load(running.port, connections, 10)
-    const before = usage(running.pid, isAgent)
-    const done = await load(running.port, connections, seconds)
-    const after = usage(running.pid, isAgent)
-    if (done.requests === 0) throw new Error(`no request was answered\n${running.output()}`)
-    return {
-      proxyUsPerRequest: (after.proxyCpuUs - before.proxyCpuUs) / done.requests,
-      agentUsPerRequest: (after.agentCpuUs - before.agentCpuUs) / done.requests,
-      requestsPerSecond: done.requests / done.seconds,
-      p50Ms: done.p50Ms,
-      p99Ms: done.p99Ms,
-      idleBytes: idle.proxyBytes,
-      loadedBytes: after.proxyBytes,
-      failed: done.failed
-    }
+    return 0
   } finally {
-    await running.stop()
+    for (const running of behind.values()) await running.stop()
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** A proxy that answers quickly and wrongly must not win. */
-async function checkAnswer (port: number): Promise<void> {
-  const until = performance.now() + 10_000
-  for (;;) {
-    const answer = await fetch(`http://127.0.0.1:${port}/bench`, { headers: { connection: 'close' } })
-    const body = await answer.text()
-    if (answer.status === 200 && body === 'x'.repeat(100)) return
-    // An agent may need a moment after the listener is there.
-    if (performance.now() > until) throw new Error(`answered ${answer.status} with ${body.length} bytes: ${body.slice(0, 200)}`)
-    await delay(100)
+async function compare (folder: string, certificate: Certificate, upstreamOf: (one: Case) => Promise<number>): Promise<number> {
+  const results: [Case, Row[]][] = []
+  for (const one of chosen) {
+    const wanted = contenders.filter(({ id }) => one.contenders.includes(id) && (options.only.length === 0 || options.only.includes(id)))
+    if (wanted.length === 0) continue
+    print(`\n${one.id}`)
+    const rows = await measured(one, wanted, folder, certificate, upstreamOf)
+    for (const { contender, skipped } of rows) if (skipped !== undefined) print(`  ${contender.id}: ${skipped}`)
+    results.push([one, rows])
+  }
+  const page = report(results, { machine: machine(), programs: programs(), seconds: options.seconds, rounds: options.rounds })
+  print(`\n${page}`)
+  const failed = results.some(([, rows]) => rows.some((row) => row.failed && row.contender.id.startsWith('sentinel')))
+  const whole = options.only.length === 0 && options.cases.length === 0
+  if (whole && !failed) writeFileSync(fromRoot('test', 'bench', 'RESULTS.md'), page)
+  else print('This was not the whole of it, or Sentinel failed: RESULTS.md stays as it is.')
+  return failed ? 1 : 0
+}
+
+async function measured (
+  one: Case, wanted: typeof contenders, folder: string, certificate: Certificate, upstreamOf: (one: Case) => Promise<number>,
+): Promise<Row[]> {
+  try {
+    return await runCase(one, wanted, {
+      folder,
+      certificate,
+      upstreamPort: await upstreamOf(one),
+      seconds: options.seconds,
+      rounds: options.rounds,
+      tell: (contender, sample) => print(`  ${contender.padEnd(16)} ${one.figures.slice(0, 4).map((figure) => `${figure} ${sample[figure]?.toFixed(1) ?? '–'}`).join('  ')}`),
+    })
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error
+    return wanted.map((contender) => ({ contender, samples: [], skipped: error.message, failed: false }))
   }
 }
 
-function bounded (name: string, text: string, most: number): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1 || value > most) throw new Error(`--${name} is a whole number from 1 to ${most}, not ${text}`)
-  return value
+function makeCertificates (folder: string): Certificate {
+  makeCertificate(folder, 'server')
+  const [cert, key, both] = ['server.pem', 'server.key', 'server.both.pem'].map((name) => join(folder, name)) as [string, string, string]
+  writeFileSync(both, readFileSync(cert, 'utf8') + readFileSync(key, 'utf8'))
+  return { cert, key, both }
 }
 
 function print (text: string): void {

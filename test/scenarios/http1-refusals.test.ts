@@ -109,9 +109,9 @@ test('what cannot be parsed behind a good request is refused after that one was 
   assert.match(await client.ended(), /^HTTP\/1\.1 200 [^]*HTTP\/1\.1 400 /)
 })
 
-test('Upgrade is an ordinary request', async (t) => {
+test('Upgrade to anything but WebSocket is an ordinary request', async (t) => {
   const { proxy, heard } = await silentProxy(t)
-  const client = await rawClient(t, proxy.port, `GET / HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
+  const client = await rawClient(t, proxy.port, `GET / HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n`)
   assert.equal((await client.answer()).status, 200)
   assert.doesNotMatch(heard(), /upgrade/i)
 })

@@ -33,6 +33,7 @@ export function readAnswers (bytes: Buffer, method: string, pieceLength: () => n
     const reader = new AnswerReader(method, {
       interim: (status, headers) => { add(status, headers.raw(), true) },
       head: (status, { headers }) => { open = add(status, headers.raw(), false) },
+      switched: () => 'a switch of protocols that nobody asked for',
       piece: (piece) => { open!.body += piece.toString('latin1') },
     })
     while (at < bytes.length && !reader.complete) {

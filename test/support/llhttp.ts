@@ -18,14 +18,22 @@ interface RawParserClass {
   readonly kOnHeadersComplete: number
   readonly kOnBody: number
   readonly kOnMessageComplete: number
+  readonly kLenientAll: number
 }
+
+/** How much llhttp forgives: nothing that it can refuse, or everything that any server of the world may want to have forgiven. */
+export type Leniency = 'strict' | 'lenient'
 
 const { HTTPParser, methods } = createRequire(import.meta.url)('node:_http_common') as { HTTPParser: RawParserClass, methods: readonly string[] }
 
+function flagsOf (leniency: Leniency): number {
+  return leniency === 'lenient' ? HTTPParser.kLenientAll : 0
+}
+
 /** All whole requests in `bytes`, and whether it refused what came then. */
-export function parsedByLlhttp (bytes: Buffer): { readonly messages: Message[], readonly refused: boolean } {
+export function parsedByLlhttp (bytes: Buffer, leniency: Leniency = 'strict'): { readonly messages: Message[], readonly refused: boolean } {
   const parser = new HTTPParser()
-  parser.initialize(HTTPParser.REQUEST, {}, 64 * 1024, 0)
+  parser.initialize(HTTPParser.REQUEST, {}, 1024 * 1024, flagsOf(leniency))
   const messages: Message[] = []
   let early: string[] = []
   let earlyUrl = ''
@@ -49,6 +57,11 @@ export function parsedByLlhttp (bytes: Buffer): { readonly messages: Message[], 
   }
   const result = parser.execute(bytes)
   parser.free()
+  if (typeof result === 'number' && result < bytes.length && messages.length > 0) {
+    // It stops behind a request that asks for another protocol. Who does not switch reads on.
+    const rest = parsedByLlhttp(bytes.subarray(result), leniency)
+    return { messages: [...messages, ...rest.messages], refused: rest.refused }
+  }
   return { messages, refused: typeof result !== 'number' }
 }
 
@@ -60,9 +73,9 @@ export interface ParsedAnswer {
 }
 
 /** All whole answers in `bytes`, to requests of one method, up to the end of the connection; interim ones included. */
-export function answersByLlhttp (bytes: Buffer, method: string): { readonly answers: ParsedAnswer[], readonly refused: boolean } {
+export function answersByLlhttp (bytes: Buffer, method: string, leniency: Leniency = 'strict'): { readonly answers: ParsedAnswer[], readonly refused: boolean } {
   const parser = new HTTPParser()
-  parser.initialize(HTTPParser.RESPONSE, {}, 1024 * 1024, 0)
+  parser.initialize(HTTPParser.RESPONSE, {}, 1024 * 1024, flagsOf(leniency))
   const answers: ParsedAnswer[] = []
   let early: string[] = []
   let open: { status: number, fields: string[], body: Buffer[] } | undefined

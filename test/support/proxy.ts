@@ -11,6 +11,7 @@ export interface ProxyGiven {
   readonly upstream?: Partial<UpstreamSettings>
   readonly filters?: readonly Filter[]
   readonly maxBodyBytes?: number
+  readonly upgrades?: boolean
 }
 
 /** Listener, pipeline and upstream in this process, without configuration: what bytes go in and out is what counts. */
@@ -36,6 +37,7 @@ export async function startProxy (t: TestContext | undefined, given: ProxyGiven)
   const route = {
     name: 'all', filters: given.filters ?? [], responder: upstream,
     maxBodyBytes: given.maxBodyBytes ?? Infinity,
+    upgrades: given.upgrades ?? false,
   }
   const site: Site = {
     isTrusted: () => false,

@@ -23,9 +23,9 @@ export interface RawConnection {
 }
 
 /** Answers with the very bytes a test wants; `onData` is called for each piece that came. */
-export function rawUpstream (t: TestContext, onData: (connection: RawConnection) => void): Promise<TestUpstream> {
+export function rawUpstream (t: TestContext, onData: (connection: RawConnection) => void, allowHalfOpen = false): Promise<TestUpstream> {
   let accepted = 0
-  return listening(t, createServer({ noDelay: true }, (socket) => {
+  return listening(t, createServer({ noDelay: true, allowHalfOpen }, (socket) => {
     const connection = { socket, received: '', index: accepted++ }
     socket.on('error', () => { /* a test may cut it */ })
     socket.on('data', (chunk) => {

@@ -16,7 +16,7 @@ test('every import of the repository is one the import table and the package hom
 })
 
 test('every home in the table is a place that exists or is on the plan', () => {
-  const planned = new Set(['agents/*', 'proxy/http2', 'proxy/websocket', ...['filters', 'services', 'state', 'admin', 'evidence'].map((name) => `proxy/${name}`)])
+  const planned = new Set(['agents/*', 'proxy/http2', ...['filters', 'services', 'state', 'admin', 'evidence'].map((name) => `proxy/${name}`)])
   const gone = Object.keys(importTable).filter((part) => !planned.has(part) && !existsSync(fromRoot(part)))
   assert.deepEqual(gone, [])
 })

@@ -47,6 +47,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'kdljs': ['test/conformance'],
   'protobufjs': ['proto/generate'],
   'ws': ['test'],
+  'undici': ['test/bench'],
   '@grpc/grpc-js': ['sdk/server', 'test'],
   'pino': ['proxy/observe', 'sdk/server'],
   're2': ['config/schema/regex.ts', 'agents/waf'],

@@ -32,6 +32,7 @@ routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
     upstream "app"; other-upstreams "tls"; filters "step"; agents "direct"; policies { max-body-size "1MiB" }; service-type "web"
+    websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
   }
 }
 upstreams {

@@ -1,0 +1,40 @@
+import type { Exchange, Filter } from '../pipeline/exchange.ts'
+import { Fault } from '../pipeline/faults.ts'
+import { webSocketVersion } from './handshake.ts'
+import type { PlaceLimits, Places } from './places.ts'
+import { Watch, type WatchSettings } from './watch.ts'
+
+export interface WebSocketSettings extends WatchSettings, PlaceLimits {}
+
+interface Open {
+  readonly address: string
+  readonly watch: Watch
+}
+
+/** The first step of a route with WebSockets: who may have one, and what may pass. Ordinary requests pass it untouched. */
+export function webSocketFilter (settings: WebSocketSettings, places: Places): Filter {
+  const open = new Map<Exchange, Open>()
+  return {
+    name: 'websocket',
+    onRequest (x) {
+      if (x.upgrade === undefined) return undefined
+      const version = x.request.headers.get('sec-websocket-version')
+      if (version !== webSocketVersion) throw new Fault('WEBSOCKET_VERSION', `version ${JSON.stringify(version?.slice(0, 40) ?? '')}`)
+      const address = x.clientIp
+      places.take(address, settings)
+      open.set(x, { address, watch: new Watch(x, x.upgrade, settings) })
+      return undefined
+    },
+    onResponse (x, reply) {
+      if (reply.status === 101 && reply.body !== undefined) reply.body = open.get(x)?.watch.begin(reply.body, reply.headers.has('sec-websocket-extensions')) ?? reply.body
+      return undefined
+    },
+    onDone (x) {
+      const own = open.get(x)
+      if (own === undefined) return
+      open.delete(x)
+      own.watch.stop()
+      places.giveBack(own.address)
+    },
+  }
+}

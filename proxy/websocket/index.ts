@@ -1,0 +1,2 @@
+export { webSocketFilter, type WebSocketSettings } from './filter.ts'
+export { Places } from './places.ts'

@@ -1,0 +1,151 @@
+import type { Body } from '../pipeline/body.ts'
+import type { Exchange, Upgrade } from '../pipeline/exchange.ts'
+import { Fault } from '../pipeline/faults.ts'
+import { closeFrame, pingFrame, type CloseCode } from './control-frames.ts'
+import { FrameScanner, type Violation } from './frame-scanner.ts'
+import { Lane, type LaneEvents } from './lane.ts'
+
+export interface WatchSettings {
+  /** No byte in either direction for so long ends the tunnel. */
+  readonly idleMs: number
+  /** `undefined`: nobody is asked. */
+  readonly pingIntervalMs: number | undefined
+  readonly pingTimeoutMs: number
+  /** Infinity: any length. */
+  readonly maxMessageBytes: number
+}
+
+/** One end of the tunnel, as the proxy sees it. */
+interface Side {
+  readonly name: 'client' | 'upstream'
+  /** What it says, on its way to the other side. */
+  readonly lane: Lane
+  heardMs: number
+  /** When it was asked whether it is still there; Infinity when it has been heard since. */
+  askedMs: number
+}
+
+/** When one side has ended, or said Close, the other has no reason to be silent for longer. */
+const partingMs = 10_000
+
+/** Watches over both directions of one tunnel. */
+export class Watch implements LaneEvents {
+  readonly #x: Exchange
+  readonly #settings: WatchSettings
+  readonly #client: Side
+  #server: Side | undefined = undefined
+  #pingDueMs = Infinity
+  #parting = false
+  #timer: NodeJS.Timeout | undefined = undefined
+
+  constructor (x: Exchange, upgrade: Upgrade, settings: WatchSettings) {
+    this.#x = x
+    this.#settings = settings
+    this.#client = sideOf('client', new Lane(upgrade.input, this))
+    upgrade.input = this.#client.lane
+  }
+
+  /** The tunnel is there. Gives what the upstream says in place of `body`. `extended`: an extension was agreed on. */
+  begin (body: Body, extended: boolean): Body {
+    const { pingIntervalMs, maxMessageBytes } = this.#settings
+    const readsFrames = pingIntervalMs !== undefined || maxMessageBytes !== Infinity
+    const scanner = (masked: boolean): FrameScanner | undefined => readsFrames ? new FrameScanner({ masked, extended, maxMessageBytes }) : undefined
+    const now = performance.now()
+    const ofClient = scanner(true)
+    if (ofClient !== undefined) this.#client.lane.follow(ofClient)
+    this.#client.heardMs = now
+    this.#server = sideOf('upstream', new Lane(body, this, scanner(false)))
+    if (pingIntervalMs !== undefined) this.#pingDueMs = now + pingIntervalMs
+    this.#arm(now)
+    return this.#server.lane
+  }
+
+  stop (): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  heard (lane: Lane): void {
+    const side = this.#senderOf(lane)
+    side.heardMs = performance.now()
+    side.askedMs = Infinity
+  }
+
+  violated (lane: Lane, { code, detail }: Violation): void {
+    const sender = this.#senderOf(lane)
+    this.#finish(new Fault(sender.name === 'client' ? 'MESSAGE_REFUSED' : 'UPSTREAM_PROTOCOL', `the ${sender.name} sent ${detail}`), sender, code)
+  }
+
+  ended (): void {
+    this.#parting = true
+    this.#pingDueMs = Infinity
+    if (this.#timer !== undefined) this.#arm(performance.now())
+  }
+
+  closing (): void {
+    this.#finish(new Fault('SHUTTING_DOWN', 'the listener is closed'))
+  }
+
+  #senderOf (lane: Lane): Side {
+    return lane === this.#client.lane ? this.#client : this.#server!
+  }
+
+  #sides (): Side[] {
+    return this.#server === undefined ? [] : [this.#client, this.#server]
+  }
+
+  #tick (): void {
+    const now = performance.now()
+    const silent = this.#sides().find(({ askedMs }) => now - askedMs >= this.#settings.pingTimeoutMs)
+    if (silent !== undefined) {
+      return this.#finish(new Fault(silent.name === 'client' ? 'CLIENT_TIMEOUT' : 'UPSTREAM_TIMEOUT', `the ${silent.name} did not answer a ping`), silent, 1002)
+    }
+    if (now >= this.#idleDueMs()) return this.#finish(new Fault('TUNNEL_IDLE', `no byte for ${Math.round(this.#idleMs())} ms`))
+    if (now >= this.#pingDueMs) {
+      this.#ask()
+      this.#pingDueMs = now + this.#settings.pingIntervalMs!
+    }
+    this.#arm(now)
+  }
+
+  /** Whoever is asked hears it on the lane of the other. */
+  #ask (): void {
+    const [client, server] = this.#sides()
+    if (client === undefined || server === undefined) return
+    for (const [asked, lane] of [[client, server.lane], [server, client.lane]] as const) {
+      if (asked.askedMs !== Infinity) continue
+      lane.put(pingFrame(asked === server), () => {
+        asked.askedMs = performance.now()
+        this.#arm(asked.askedMs)
+      })
+    }
+  }
+
+  #idleMs (): number {
+    return this.#parting ? Math.min(partingMs, this.#settings.idleMs) : this.#settings.idleMs
+  }
+
+  #idleDueMs (): number {
+    return Math.max(...this.#sides().map(({ heardMs }) => heardMs)) + this.#idleMs()
+  }
+
+  /** One timer for what comes first. What moves back while it runs is seen when it is over. */
+  #arm (now: number): void {
+    const due = Math.min(this.#idleDueMs(), this.#pingDueMs, ...this.#sides().map(({ askedMs }) => askedMs + this.#settings.pingTimeoutMs))
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#tick(), Math.min(Math.max(1, due - now), 2 ** 31 - 1))
+  }
+
+  /** Last words to both sides: `code` to the one that is to blame, "going away" to the other. */
+  #finish (fault: Fault, blamed?: Side, code: CloseCode = 1001): void {
+    this.stop()
+    this.#x.fault ??= fault
+    const [client, server] = this.#sides()
+    client?.lane.finish(closeFrame(blamed === server ? code : 1001, true))
+    server?.lane.finish(closeFrame(blamed === client ? code : 1001, false))
+  }
+}
+
+function sideOf (name: Side['name'], lane: Lane): Side {
+  return { name, lane, heardMs: performance.now(), askedMs: Infinity }
+}

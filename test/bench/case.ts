@@ -1,0 +1,37 @@
+import type { FigureId } from './figures.ts'
+import type { Load, Target } from './load/driven.ts'
+import type { UpstreamId } from './upstreams/upstreams.ts'
+
+/** A way of using a proxy, and what to read off while it is used that way. */
+export interface Case {
+  readonly id: string
+  readonly title: string
+  /** Begins with a small letter and ends without a stop. */
+  readonly conditions: string
+  /** What is counted: "request", "message". */
+  readonly unit: string
+  /** Ids; in the order of `contenders`. */
+  readonly contenders: readonly string[]
+  readonly upstream: UpstreamId
+  readonly path: string
+  readonly secure?: boolean
+  readonly websocket?: boolean
+  readonly workers?: number
+  /** Throws when the contender answers wrongly, `Unfit` when it does not know how. */
+  probe (target: Target): Promise<void>
+  readonly load: Load
+  /** Another load to warm up with. */
+  readonly warm?: Load
+  /** Not warmed up: it is about what is there before. */
+  readonly cold?: boolean
+  /** As many requests per second for everybody as half of what this contender answered while it was warmed up. */
+  readonly paceOf?: string
+  /** Content of one answer. */
+  readonly bytes?: number
+  /** How many are connected, when memory is to be divided by them. */
+  readonly clients?: number
+  /** Of the whole page's rounds; memory does not change from one to the next. */
+  readonly rounds?: number
+  /** The first is the one that is compared. */
+  readonly figures: readonly FigureId[]
+}

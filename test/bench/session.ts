@@ -1,0 +1,125 @@
+import { mkdirSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Case } from './case.ts'
+import type { Certificate, Contender } from './contenders/contender.ts'
+import type { Sample } from './figures.ts'
+import type { Driven, Target } from './load/driven.ts'
+import { otherCore } from './processes.ts'
+import { Unfit } from './unfit.ts'
+import { busyBetween, coreTime, mostOpenFiles, usage, type Usage } from './usage.ts'
+
+/** A contender that runs, for one case. */
+export interface Session {
+  readonly contender: Contender
+  /** Resolves with how many per second it managed. */
+  warm (seconds: number): Promise<number>
+  round (seconds: number, perSecond: number | undefined): Promise<Sample>
+  stop (): Promise<void>
+}
+
+export interface Surroundings {
+  /** For files of this session alone. */
+  readonly folder: string
+  readonly upstreamPort: number
+  readonly certificate: Certificate
+}
+
+/** Two sockets for each client, and some to spare. */
+const filesBesideClients = 1_500
+const probingMs = 10_000
+
+/** Starts a contender and looks whether it answers rightly. Throws `Unfit` when it cannot do what the case asks for. */
+export async function begin (one: Case, contender: Contender, { folder, upstreamPort, certificate }: Surroundings, flags: readonly string[] = []): Promise<Session> {
+  const setup = { upstreamPort, certificate: one.secure === true ? certificate : undefined, websocket: one.websocket ?? false, workers: one.workers ?? 1 }
+  const unable = contender.missing ?? contender.unable?.(setup)
+  if (unable !== undefined) throw new Unfit(unable)
+  if ((one.clients ?? 0) + filesBesideClients > mostOpenFiles()) throw new Unfit(`only ${mostOpenFiles()} files may be open here`)
+  mkdirSync(folder, { recursive: true })
+  const running = await contender.start(folder, setup, flags)
+  const target: Target = { port: running.port, secure: one.secure ?? false, path: one.path, folder, perSecond: undefined }
+  try {
+    await probe(one, target)
+    // Collections and lazy loading after the start are not what an idle proxy costs.
+    await delay(1000)
+  } catch (error) {
+    await running.stop()
+    throw error
+  }
+  const idle = usage(running.pid)
+  return {
+    contender,
+    stop: running.stop,
+    async warm (seconds) {
+      const stretch = await (one.warm ?? one.load)(target)
+      const driven = await stretch.run(seconds).finally(stretch.end)
+      return driven.count / driven.seconds
+    },
+    async round (seconds, perSecond) {
+      const stretch = await one.load({ ...target, perSecond })
+      try {
+        const before = usage(running.pid)
+        const coreBefore = coreTime(otherCore)
+        const [driven] = await Promise.all([stretch.run(seconds), delay(seconds * 500).then(() => one.probe(target))])
+        const after = usage(running.pid)
+        const loadShare = busyBetween(coreBefore, coreTime(otherCore))
+        mustBeRight(one, driven, running.output)
+        return sample(one, driven, { idle, before, after, loadShare })
+      } finally {
+        await stretch.end()
+      }
+    },
+  }
+}
+
+/** A proxy that answers quickly and wrongly must not win. An agent may need a moment after the listener is there. */
+async function probe (one: Case, target: Target): Promise<void> {
+  for (const until = performance.now() + probingMs; ;) {
+    try {
+      return await one.probe(target)
+    } catch (error) {
+      if (error instanceof Unfit || performance.now() > until) throw error
+      await delay(100)
+    }
+  }
+}
+
+function mustBeRight (one: Case, { count, failed, bytes }: Driven, output: () => string): void {
+  if (count === 0) throw new Error(`nothing was answered\n${output()}`)
+  if (failed > 0) throw new Error(`${failed} of ${count + failed} went wrong\n${output()}`)
+  // Programs round what they print.
+  if (bytes !== undefined && one.bytes !== undefined && bytes < count * one.bytes * 0.99) throw new Error(`only ${bytes} bytes for ${count} answers of ${one.bytes}`)
+}
+
+interface Around {
+  readonly idle: Usage
+  readonly before: Usage
+  readonly after: Usage
+  readonly loadShare: number | undefined
+}
+
+function sample (one: Case, driven: Driven, { idle, before, after, loadShare }: Around): Sample {
+  const proxyUs = after.proxyUs - before.proxyUs
+  const agentUs = after.agentUs - before.agentUs
+  const cpuUs = proxyUs / driven.count
+  const perSecond = driven.count / driven.seconds
+  const figures: { [figure in keyof Sample]: number | undefined } = {
+    perSecond,
+    p50Ms: driven.p50Ms,
+    p99Ms: driven.p99Ms,
+    lateMs: driven.lateP99Ms,
+    resumedPercent: driven.resumed === undefined ? undefined : driven.resumed * 100,
+    loadPercent: loadShare === undefined ? undefined : loadShare * 100,
+    agentUs: agentUs === 0 ? undefined : agentUs / driven.count,
+    mbPerSecond: one.bytes === undefined ? undefined : perSecond * one.bytes / 1e6,
+    ...after.residentBytes === 0 ? {} : {
+      cpuUs,
+      cpuUsPerMiB: one.bytes === undefined ? undefined : cpuUs * 2 ** 20 / one.bytes,
+      busyPercent: proxyUs / driven.seconds / 1e4 / (one.workers ?? 1),
+      idleMb: idle.residentBytes / 1e6,
+      idleSharedMb: idle.proportionalBytes / 1e6,
+      loadedMb: after.residentBytes / 1e6,
+      kbPerClient: one.clients === undefined ? undefined : (after.residentBytes - idle.residentBytes) / one.clients / 1e3,
+    },
+  }
+  return Object.fromEntries(Object.entries(figures).filter(([, value]) => value !== undefined))
+}
