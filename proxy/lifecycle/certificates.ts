@@ -49,8 +49,9 @@ export class Certificates {
     this.#table = metrics.table
     this.#forget = metrics.onScrape((table) => this.#tell(table))
     this.#stapler = new Stapler({
-      told: (title, outcome, detail) => {
+      told: (title, outcome, detail, isNews) => {
         this.#table.tlsStapling.cell(outcome).add()
+        if (!isNews) return
         if (outcome === 'revoked') this.#log.error(`the certificate of ${title} was revoked`, { event: 'certificate-revoked' })
         else if (outcome === 'failed') this.#log.warn(`no revocation status to send along with the certificate of ${title}: ${detail}`, { event: 'ocsp-failed' })
       },

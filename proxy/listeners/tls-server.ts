@@ -23,17 +23,17 @@ export interface TlsServerOptions {
   readonly failed: (failure: HandshakeFailure, socket: TLSSocket, ms: number) => void
 }
 
-interface Shaking {
-  readonly socket: Socket
-  readonly startedMs: number
+/** Node keeps the accepted socket under the secured one, and its types do not know. */
+interface Upper {
+  readonly _parent?: Socket
 }
 
 /** Turns accepted sockets into secured ones. It is never bound itself. */
 export class TlsServer {
   readonly #options: TlsServerOptions
   readonly #server: Server
-  /** Accepted sockets whose handshake is not done, by address and port of the client. */
-  readonly #shaking = new Map<string, Shaking>()
+  /** Accepted sockets whose handshake is not done, with the time they were accepted. */
+  readonly #shaking = new Map<Socket, number>()
   #tls: TlsSettings
   #contexts: SniContexts
 
@@ -56,18 +56,14 @@ export class TlsServer {
   }
 
   accept (socket: Socket): void {
-    const client = clientOf(socket)
-    this.#shaking.set(client, { socket, startedMs: performance.now() })
-    socket.once('close', () => {
-      // By now, another socket of the same address and port may be in its handshake.
-      if (this.#shaking.get(client)?.socket === socket) this.#shaking.delete(client)
-    })
+    this.#shaking.set(socket, performance.now())
+    socket.once('close', () => this.#shaking.delete(socket))
     this.#server.emit('connection', socket)
   }
 
   /** Ends handshakes that are going on: those clients have asked for nothing yet. */
   close (): void {
-    for (const { socket } of this.#shaking.values()) socket.destroy()
+    for (const socket of this.#shaking.keys()) socket.destroy()
   }
 
   /** For handshakes from now on, all but whether clients are asked. Throws, and changes nothing, when something does not fit. */
@@ -96,8 +92,7 @@ export class TlsServer {
   }
 
   #secured (socket: TLSSocket): void {
-    const { startedMs = 0 } = this.#taken(socket) ?? {}
-    const ms = performance.now() - startedMs
+    const ms = this.#took(below(socket))
     const wrong = unwantedClient(socket, this.#options.tls.clientAuth)
     if (wrong === undefined) return this.#options.secured(socket, ms)
     this.#options.failed({ reason: 'client-certificate', detail: `client certificate: ${wrong}` }, socket, ms)
@@ -105,18 +100,19 @@ export class TlsServer {
   }
 
   #failed (error: Error, socket: TLSSocket): void {
-    const shaking = this.#taken(socket)
+    const accepted = below(socket)
     const failure = handshakeFailure(error, socket)
-    this.#options.failed(failure, socket, performance.now() - (shaking?.startedMs ?? performance.now()))
-    if (failure.reason === 'plain-http' && shaking !== undefined) return sayPlainly(shaking.socket)
+    this.#options.failed(failure, socket, this.#took(accepted))
+    if (failure.reason === 'plain-http' && accepted !== undefined) return sayPlainly(accepted)
     socket.destroy()
   }
 
-  #taken (socket: TLSSocket): Shaking | undefined {
-    const client = clientOf(socket)
-    const shaking = this.#shaking.get(client)
-    this.#shaking.delete(client)
-    return shaking
+  /** The handshake is over: how many milliseconds it took. */
+  #took (accepted: Socket | undefined): number {
+    const startedMs = accepted === undefined ? undefined : this.#shaking.get(accepted)
+    if (accepted === undefined || startedMs === undefined) return 0
+    this.#shaking.delete(accepted)
+    return performance.now() - startedMs
   }
 }
 
@@ -126,6 +122,6 @@ function sayPlainly (socket: Socket): void {
   closeSlowly(socket, refusalMs)
 }
 
-function clientOf (socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`
+function below (socket: TLSSocket & Upper): Socket | undefined {
+  return socket._parent
 }

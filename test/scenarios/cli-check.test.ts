@@ -151,6 +151,7 @@ ${listener('alone', 'good.pem', 'good.key', 7)}
   has(stdout, of('chain', 'ok', 'certificate for shop\\.example\\.com, \\*\\.example\\.com, chain of 2, good until \\d{4}'))
   has(stdout, /^warning {2}sentinel\.kdl:3 {2}cert-file ".*\$\{SOON\}" of .*'soon': the certificate of "soon" expires in [45] days, on /)
   has(stdout, of('soon', 'warning', 'every user of this machine may read the key'))
+  has(stdout, /^.*CONFIG_FILE \(warning\): every user of this machine may read 'key-file' of 'tls' of listener 'soon'$/)
   has(stdout, of('old', 'error', 'the certificate of "old" expired on '))
   has(stdout, of('broken', 'error', 'the chain is broken: certificate 2 in the file did not issue certificate 1'))
   has(stdout, of('bare', 'warning', 'it names no host'))
