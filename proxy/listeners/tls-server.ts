@@ -86,7 +86,7 @@ export class TlsServer {
     try {
       done(null, this.#contexts.of(name))
     } catch {
-      // OpenSSL refuses what was looked at when it was loaded, a key that is too short for instance. The client gets the listener's own, and sees it.
+      // It was tried when it was loaded. Whatever happened since, the client gets the listener's own, and sees it.
       done(null)
     }
   }
