@@ -57,6 +57,8 @@ export function http1 (settings: ListenerSettings, hooks: SpeakerHooks): (socket
       upgrade: upgrade === undefined ? undefined : { protocol: 'websocket', input: upgrade },
     })
     writer.exchange = x
+    // HTTP/1.0 knows no interim answers.
+    if (received.head.version === '1.1') x.interim = (status, headers) => writer.interim(status, headers)
     await hooks.serve(x, writer)
     if (!writer.began && !connection.socket.destroyed) return refuse('INTERNAL', 'no answer was given')
   }
