@@ -156,6 +156,11 @@ export class Session implements StreamHome {
     this.#endWhenDone()
   }
 
+  /** Asks the other side for a sign of life: whatever arrives next is one. */
+  ping (): void {
+    this.put(frameHeader(8, frameType.ping, 0, 0) + '\0'.repeat(8))
+  }
+
   /** Ends the connection at once, telling the other side why. Its streams are told. */
   close (code: number, detail: string): void {
     if (this.#over) return

@@ -28,6 +28,12 @@ export function dropHopByHop (headers: HeaderList): void {
   })
 }
 
+/** Whether `TE` lists trailers (RFC 9110 section 10.1.4). */
+export function takesTrailers (headers: HeaderList): boolean {
+  const value = headers.get('te')
+  return value !== undefined && (value === 'trailers' || headers.getAll('te').join(',').split(',').some((coding) => coding.trim().toLowerCase() === 'trailers'))
+}
+
 /** Fields behind a body come from the client alone: what this hop takes out or writes itself in front of it may not follow there under any spelling. */
 export function dropFromTrailers (trailers: HeaderList): void {
   trailers.removeIf((name) => {

@@ -4,10 +4,11 @@ import type { Exchange } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { exchangeFault } from './fault-of-error.ts'
 import type { Link, LinkUser } from './link.ts'
+import { keptPieceBytes } from './read-buffers.ts'
 import { ResponseBody, type Source } from './response-body.ts'
 
 /** What the other end still sends when nobody listens any more is thrown away for this long, so that it gets to read our last words. */
-const lingerMs = 2_000
+export const lingerMs = 2_000
 
 /** A connection that a target made a tunnel: bytes both ways until both sides have ended. It belongs to no pool any more. */
 export class Tunnel implements LinkUser, Source, EndListener {
@@ -74,9 +75,11 @@ export class Tunnel implements LinkUser, Source, EndListener {
     if (!this.#over) this.#link.flow(true)
   }
 
-  keep (): boolean {
-    return this.#link.keep()
+  keep ({ length }: Buffer): boolean {
+    return length >= keptPieceBytes && this.#link.keep()
   }
+
+  taken (): void { /* the connection is read on when enough was */ }
 
   awaited (): void { /* Whoever minds watches both directions. */ }
 
