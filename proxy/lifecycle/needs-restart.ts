@@ -81,6 +81,8 @@ export function boundSettings (listener: ListenerConfig, { limits }: SentinelCon
     id: listener.id,
     host: listener.address.host,
     port: listener.address.port,
+    priorKnowledge: listener.protocol === 'h2',
+    maxConcurrentStreams: listener.maxConcurrentStreams,
     requestTimeoutMs: listener.requestTimeout,
     bodyIdleTimeoutMs: listener.requestTimeout,
     keepaliveTimeoutMs: listener.keepaliveTimeout,
