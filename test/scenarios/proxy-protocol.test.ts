@@ -142,6 +142,27 @@ test('a target that speaks TLS is told before the handshake', async (t) => {
   assert.equal(upstream.connections, 1)
 })
 
+test('large answers of a target that speaks TLS come whole, to a client that reads slowly as well', async (t) => {
+  const body = Buffer.alloc(3_000_000, 'abcdefghij')
+  const secure = createTlsServer({ cert: local.cert, key: local.key }, (socket) => {
+    socket.on('error', () => {})
+    socket.on('data', () => { socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`); socket.write(body) })
+  })
+  const upstream = await rawUpstream(t, ({ socket, received }) => {
+    const end = received.indexOf('\r\n')
+    if (end === -1) return
+    socket.removeAllListeners('data').pause()
+    socket.unshift(Buffer.from(received.slice(end + 2), 'latin1'))
+    secure.emit('connection', socket)
+  })
+  const proxy = await startProxy(t, stating(upstream.port, { tls: { ca: ours.cert, sni: 'localhost' } }))
+  const client = await rawClient(t, proxy.port, `PROXY TCP4 198.51.100.7 192.0.2.1 4321 443\r\n${get}`)
+  client.socket.pause()
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  client.socket.resume()
+  assert.equal((await client.answer()).body, body.toString('latin1'))
+})
+
 test('a target that speaks TLS and is not there is a target that is not there', async (t) => {
   const proxy = await startProxy(t, stating(await deadPort(), { tls: { ca: ours.cert, sni: 'localhost' } }))
   const client = await rawClient(t, proxy.port, `PROXY TCP4 198.51.100.7 192.0.2.1 4321 443\r\n${get}`)
