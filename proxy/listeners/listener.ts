@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../pipeline/body.ts'
 import type { PeerRange } from '../../config/schema/index.ts'
 import type { Client, Exchange } from '../pipeline/exchange.ts'
 import type { FaultCode } from '../pipeline/faults.ts'
@@ -19,6 +20,10 @@ export interface ListenerSettings {
   /** Who states the client's address in front of a connection. */
   readonly proxyProtocol?: ProxyProtocolSettings
   readonly tls?: TlsSettings
+  /** Without TLS: HTTP/2 is spoken with those who begin with it (TLS clients choose in the handshake). */
+  readonly priorKnowledge?: boolean
+  /** Streams that one HTTP/2 connection may have open; 100 unless it is said. */
+  readonly maxConcurrentStreams?: number
   /** The whole head of a request must be there this long after its first byte (or after the connection was made). */
   readonly requestTimeoutMs: number
   /** Longest silence of a client that is awaited, when sending a body or taking an answer. */
@@ -82,7 +87,7 @@ export interface TlsSettings extends CertificatePair {
 
 export interface ListenerHooks {
   /** Looked up for each request: a reload puts another function in its place. */
-  serve: (x: Exchange, client: Client) => Promise<void>
+  serve: (x: Exchange, client: Client) => MaybePromise<void>
   /** Asked for each connection once its client is known; without it all may come in. */
   enter?: (client: string) => Place | 'total' | 'client'
   /** Something that no exchange tells about: requests refused before there was one, failed handshakes, dropped connections. */

@@ -48,7 +48,7 @@ export interface Rejected {
 export function readRequestHead (received: ReceivedHead): Accepted | Rejected {
   const { method, version, fields, scheme } = received
   if (fields.length > received.maxFields * 2) return { code: 'HEAD_TOO_LARGE', detail: `${fields.length / 2} field lines` }
-  if (version !== '1.1' && version !== '1.0') return bad(`HTTP version ${version}`)
+  if (version !== '1.1' && version !== '1.0' && version !== '2') return bad(`HTTP version ${version}`)
 
   const special = takeSpecialFields(fields, received.maxNameBytes, received.maxValueBytes)
   if (special === 'too-long') return { code: 'HEAD_TOO_LARGE', detail: 'the name or the value of a field is longer than allowed' }
@@ -208,7 +208,7 @@ function splitQuery (target: string, authority: string | undefined): Target {
 }
 
 function readHost (field: string | undefined, fromTarget: string | undefined, version: string): { authority: string } | string {
-  if (field === undefined && version === '1.1') return 'no Host'
+  if (field === undefined && version !== '1.0') return 'no Host'
   if (field !== undefined && !isAuthority(field)) return 'Host is not valid'
   if (fromTarget !== undefined && !isAuthority(fromTarget)) return 'host of the request target is not valid'
   return { authority: (fromTarget ?? field ?? '').toLowerCase() }

@@ -2,11 +2,11 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { FaultCode } from '../pipeline/faults.ts'
 import { bind } from './bind.ts'
 import type { ClientConnection } from './client-connection.ts'
-import { http1 } from './http1.ts'
 import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
 import { LogLimit } from './log-limit.ts'
 import { addressOf, stateEnds, unixEnds } from './peer.ts'
 import { introduction, type Introduction } from './proxy-protocol.ts'
+import { offeredProtocols, speak } from './speak.ts'
 import { TlsServer } from './tls-server.ts'
 
 /** A bound socket and everything that comes in through it. */
@@ -36,7 +36,7 @@ class BoundListener implements Listener {
     this.#hooks = hooks
     this.#introduction = settings.proxyProtocol === undefined ? undefined : introduction(settings.proxyProtocol, settings.requestTimeoutMs)
     this.#tls = settings.tls === undefined ? undefined : this.#createTls(settings.tls)
-    this.#speak = http1(settings, {
+    this.#speak = speak(settings, {
       serve: (x, client) => hooks.serve(x, client),
       log: (code, detail, socket) => this.#log(code, detail, socket),
       isClosing: () => this.#closing,
@@ -131,7 +131,7 @@ class BoundListener implements Listener {
     const limit = new LogLimit()
     return new TlsServer({
       id: this.id, tls, requestTimeoutMs: this.#settings.requestTimeoutMs,
-      alpn: ['http/1.1'],
+      alpn: offeredProtocols,
       secured: (socket, ms) => {
         this.#hooks.handshake?.({ ms, version: socket.getProtocol() ?? '', resumed: socket.isSessionReused() })
         this.#talk(socket)

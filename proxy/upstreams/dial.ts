@@ -1,5 +1,5 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { connect as connectTls, createSecureContext, type ConnectionOptions, type TLSSocket } from 'node:tls'
 
 export interface UpstreamTls {
   /** Name sent in the handshake and looked for in the certificate; default: the target's host name. */
@@ -50,11 +50,14 @@ export function dialTo ({ host, port, path, tls }: DialSettings): Dial {
   const name = tls.sni ?? (isIP(host) === 0 && host !== '' ? host : undefined)
   const options = {
     ...target,
-    minVersion: 'TLSv1.2' as const,
+    // Made once: authorities and keys would be parsed again for each connection.
+    secureContext: createSecureContext({
+      minVersion: 'TLSv1.2',
+      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+      ...(tls.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key }),
+    }),
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: tls.insecureSkipVerify !== true,
-    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key }),
     ...(name === undefined ? {} : { servername: name }),
   }
   let session: Buffer | undefined
