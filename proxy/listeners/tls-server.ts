@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { handshakeFailure, type HandshakeFailure } from './handshake-failure.ts'
 import type { TlsSettings } from './listener.ts'
+import { acceptedSocket } from './peer.ts'
 import { closeSlowly, refusalBytes } from './refusal.ts'
 import { SniContexts } from './sni-contexts.ts'
 import { clientCheck, contextOptions, ticketKeysOf, unwantedClient } from './tls-settings.ts'
@@ -21,11 +22,6 @@ export interface TlsServerOptions {
   readonly secured: (socket: TLSSocket, ms: number) => void
   /** Nothing is left to do. */
   readonly failed: (failure: HandshakeFailure, socket: TLSSocket, ms: number) => void
-}
-
-/** Node keeps the accepted socket under the secured one, and its types do not know. */
-interface Upper {
-  readonly _parent?: Socket
 }
 
 /** Turns accepted sockets into secured ones. It is never bound itself. */
@@ -92,7 +88,7 @@ export class TlsServer {
   }
 
   #secured (socket: TLSSocket): void {
-    const ms = this.#took(below(socket))
+    const ms = this.#took(acceptedSocket(socket))
     const wrong = unwantedClient(socket, this.#options.tls.clientAuth)
     if (wrong === undefined) return this.#options.secured(socket, ms)
     this.#options.failed({ reason: 'client-certificate', detail: `client certificate: ${wrong}` }, socket, ms)
@@ -100,17 +96,17 @@ export class TlsServer {
   }
 
   #failed (error: Error, socket: TLSSocket): void {
-    const accepted = below(socket)
+    const accepted = acceptedSocket(socket)
     const failure = handshakeFailure(error, socket)
     this.#options.failed(failure, socket, this.#took(accepted))
-    if (failure.reason === 'plain-http' && accepted !== undefined) return sayPlainly(accepted)
+    if (failure.reason === 'plain-http' && accepted !== socket) return sayPlainly(accepted)
     socket.destroy()
   }
 
   /** The handshake is over: how many milliseconds it took. */
-  #took (accepted: Socket | undefined): number {
-    const startedMs = accepted === undefined ? undefined : this.#shaking.get(accepted)
-    if (accepted === undefined || startedMs === undefined) return 0
+  #took (accepted: Socket): number {
+    const startedMs = this.#shaking.get(accepted)
+    if (startedMs === undefined) return 0
     this.#shaking.delete(accepted)
     return performance.now() - startedMs
   }
@@ -120,8 +116,4 @@ export class TlsServer {
 function sayPlainly (socket: Socket): void {
   socket.write(refusalBytes('BAD_REQUEST'))
   closeSlowly(socket, refusalMs)
-}
-
-function below (socket: TLSSocket & Upper): Socket | undefined {
-  return socket._parent
 }

@@ -13,7 +13,7 @@ import { parsedByLlhttp } from '../support/llhttp.ts'
 import { wrongWithAnswer, wrongWithReading, wrongWithSent, wrongWithWaiting } from '../support/wire-judge.ts'
 import { pass, type Passage } from '../support/wire-path.ts'
 
-const runs = Number(process.env['FUZZ_RUNS'] ?? 110_000)
+const runs = Number(process.env['FUZZ_RUNS'] ?? 90_000)
 const seed = Number(process.env['FUZZ_SEED'] ?? 20_261_128)
 
 type Counts = Record<string, number>

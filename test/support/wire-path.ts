@@ -119,13 +119,13 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
     sent.push(record)
     const wire = new Wire()
     targets.push(wire)
-    const link = new Link((ready, reading) => {
+    const link = new Link((_greeting, ready, reading) => {
       queueMicrotask(ready)
       wire.reading = reading
       return wire.socket()
     }, {
-      idleMs: 60_000, returned: () => { record.reusable = true }, lost: () => { record.reusable = false }, tunnelled: () => { record.reusable = false },
-    })
+      idleMs: 60_000, maxAgeMs: Infinity, returned: () => { record.reusable = true }, lost: () => { record.reusable = false }, tunnelled: () => { record.reusable = false },
+    }, '')
     let asked = false
     wire.onWrite = () => {
       moved++
