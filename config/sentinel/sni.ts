@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Position } from '../kdl/position.ts'
 import { blocks, optionalBlock } from '../schema/blocks.ts'
@@ -36,8 +37,11 @@ interface PlacedClaimant extends Claimant {
   readonly file: string | undefined
 }
 
-interface SniEntry extends PlacedClaimant {
+export interface SniEntry extends PlacedClaimant {
   readonly certificate: SniCertificate | undefined
+  /** What its file holds, where files are looked at. */
+  readonly content: X509Certificate | undefined
+  readonly certAt: Position
 }
 
 export const sni = blocks(sniFields, 'Another certificate for some names.', {
@@ -67,6 +71,7 @@ export const sni = blocks(sniFields, 'Another certificate for some names.', {
       plain: hostnames.length > 0 ? hostnames : own, priority: priorityHostnames,
       file: hostnames.length > 0 || certFile === undefined ? undefined : basename(certFile),
       certificate: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile, hostnames, priorityHostnames },
+      content: certificate, certAt: here.where('certFile'),
     }
   },
 })
@@ -127,6 +132,7 @@ export const skipReasons = {
   'no-certificate': 'there is no certificate in PEM form',
   'no-key': 'there is no private key in PEM form, or it has a passphrase',
   'wrong-key': 'the key does not belong to the certificate',
+  'too-weak': 'its key is too short, or its signature of an old kind',
   'unreadable': 'it cannot be read',
   'too-large': 'it is larger than any certificate',
   'second-certificate': 'another file of that name holds the certificate',

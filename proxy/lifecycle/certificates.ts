@@ -49,14 +49,15 @@ export class Certificates {
     this.#table = metrics.table
     this.#forget = metrics.onScrape((table) => this.#tell(table))
     this.#stapler = new Stapler({
-      told: (title, outcome, detail) => {
+      told: (title, outcome, detail, isNews) => {
         this.#table.tlsStapling.cell(outcome).add()
+        if (!isNews) return
         if (outcome === 'revoked') this.#log.error(`the certificate of ${title} was revoked`, { event: 'certificate-revoked' })
         else if (outcome === 'failed') this.#log.warn(`no revocation status to send along with the certificate of ${title}: ${detail}`, { event: 'ocsp-failed' })
       },
     })
     this.#tickets = new TicketSecret((secret) => {
-      for (const { listener } of this.#held.values()) listener.renewTickets(secret)
+      for (const { listener, prepared } of this.#held.values()) if (prepared.config.sessionResumption) listener.renewTickets(secret)
     })
     this.#clock = setInterval(() => this.#warnOfEnds(), lookAtDatesMs).unref()
   }
@@ -82,6 +83,8 @@ export class Certificates {
       mode: sniCerts.reloadMode, intervalMs: sniCerts.reloadInterval, look: () => this.#lookAgain(id),
     })
     this.#held.set(id, { prepared, listener, watch, set })
+    // It may have been renewed since this was prepared.
+    if (prepared.config.sessionResumption) listener.renewTickets(this.#tickets.current)
     this.#tellSkipped(id, set, before?.set)
     if (before !== undefined) this.#table.tlsReloads.cell('success').add()
     this.#changed()

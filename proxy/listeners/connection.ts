@@ -9,6 +9,7 @@ import type { Peer } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { ListenerSettings } from './listener.ts'
+import { peerOf } from './peer.ts'
 import { Received } from './received.ts'
 import { closeSlowly, refusalBytes } from './refusal.ts'
 import { RequestBody } from './request-body.ts'
@@ -86,18 +87,13 @@ export class Connection implements ClientConnection {
     socket.setNoDelay(true)
     socket.on('data', (bytes: Buffer) => this.#receive(bytes))
     socket.on('end', () => this.#ended())
-    socket.on('timeout', () => socket.destroy())
-    // What went wrong does not matter: 'close' follows.
-    socket.on('error', () => {})
-    socket.once('close', () => this.#closed())
+    socket.on('timeout', destroy)
+    socket.on('error', ignore)
+    socket.on('close', () => this.#closed())
   }
 
   get peer (): Peer {
-    return this.#peer ??= {
-      address: plainAddress(this.socket.remoteAddress ?? ''),
-      port: this.socket.remotePort ?? 0,
-      tls: this.socket instanceof TLSSocket ? tlsFacts(this.socket) : undefined,
-    }
+    return this.#peer ??= peerOf(this.socket, this.socket instanceof TLSSocket ? tlsFacts(this.socket) : undefined)
   }
 
   /** Nothing is being served and no part of a head has come. */
@@ -205,8 +201,11 @@ export class Connection implements ClientConnection {
   }
 
   #serve ({ method, target, version }: RequestLine, fields: string[]): void {
-    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, tls } = this.#settings
-    const received = readRequestHead({ method, target, version, fields, scheme: tls === undefined ? 'http' : 'https', maxFields: maxHeaderCount })
+    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, maxHeaderNameBytes, maxHeaderValueBytes, tls } = this.#settings
+    const received = readRequestHead({
+      method, target, version, fields, scheme: tls === undefined ? 'http' : 'https',
+      maxFields: maxHeaderCount, maxNameBytes: maxHeaderNameBytes, maxValueBytes: maxHeaderValueBytes,
+    })
     this.deadline = Infinity
     this.#served++
     const body = 'head' in received && received.framing.hasBody ? this.#bodyOf(received) : undefined
@@ -312,7 +311,11 @@ export class Connection implements ClientConnection {
   }
 }
 
-/** IPv4 clients of a dual-stack socket under their own address. */
-function plainAddress (address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+// One for all connections: most of them are idle, and what each holds counts thousands of times.
+
+function destroy (this: Socket): void {
+  this.destroy()
 }
+
+/** What went wrong does not matter: 'close' follows. */
+function ignore (): void {}

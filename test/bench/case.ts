@@ -16,6 +16,7 @@ export interface Case {
   readonly path: string
   readonly secure?: boolean
   readonly websocket?: boolean
+  readonly streaming?: boolean
   readonly workers?: number
   /** Throws when the contender answers wrongly, `Unfit` when it does not know how. */
   probe (target: Target): Promise<void>
@@ -24,7 +25,7 @@ export interface Case {
   readonly warm?: Load
   /** Not warmed up: it is about what is there before. */
   readonly cold?: boolean
-  /** As many requests per second for everybody as half of what this contender answered while it was warmed up. */
+  /** Half as many requests per second as this contender answered while it was warmed up, or the measured one when that is less. */
   readonly paceOf?: string
   /** Content of one answer. */
   readonly bytes?: number

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { makeCertificate } from '../support/certificates.ts'
 import { fromRoot } from '../support/paths.ts'
 import type { Case } from './case.ts'
 import { cases } from './cases.ts'
+import { serverCertificate } from './certificate.ts'
 import { contenders } from './contenders/contenders.ts'
 import type { Certificate } from './contenders/contender.ts'
 import { machine, programs } from './machine.ts'
@@ -28,6 +28,7 @@ import { upstreams, type UpstreamId } from './upstreams/upstreams.ts'
  *
  * Bounded: a case takes about contenders × (rounds + 2) × seconds.
  */
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 const options = readOptions(process.argv.slice(2))
 const chosen = cases.filter(({ id }) => options.cases.length === 0 || options.cases.includes(id))
 
@@ -44,7 +45,7 @@ async function main (): Promise<number> {
     return running.port
   }
   try {
-    const certificate = makeCertificates(folder)
+    const certificate = serverCertificate(folder)
     if (options.profile === undefined) return await compare(folder, certificate, upstreamOf)
     for (const one of options.cases.length === 0 ? chosen.slice(0, 1) : chosen) {
       for (const contender of contenders.filter(({ id }) => id === options.profile)) {
@@ -94,13 +95,6 @@ async function measured (
     if (!(error instanceof Unfit)) throw error
     return wanted.map((contender) => ({ contender, samples: [], skipped: error.message, failed: false }))
   }
-}
-
-function makeCertificates (folder: string): Certificate {
-  makeCertificate(folder, 'server')
-  const [cert, key, both] = ['server.pem', 'server.key', 'server.both.pem'].map((name) => join(folder, name)) as [string, string, string]
-  writeFileSync(both, readFileSync(cert, 'utf8') + readFileSync(key, 'utf8'))
-  return { cert, key, both }
 }
 
 function print (text: string): void {

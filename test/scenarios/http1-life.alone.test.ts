@@ -24,7 +24,7 @@ const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const chunkedPost = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
 
 /** A listener alone: `serve` is all that there is behind it. */
-async function listen (t: TestContext, serve: (x: Exchange, client: Client) => Promise<void>, given: Partial<ListenerSettings> = {}): Promise<{ listener: Listener, port: number }> {
+async function listen (t: TestContext, serve: (x: Exchange, client: Client) => void | Promise<void>, given: Partial<ListenerSettings> = {}): Promise<{ listener: Listener, port: number }> {
   const listener = createListener({
     id: 'main', host: '127.0.0.1', port: 0, requestTimeoutMs: 5_000, bodyIdleTimeoutMs: 5_000, keepaliveTimeoutMs: 5_000, maxHeaderBytes: 8192,
     maxHeaderCount: 100, maxConnections: 100, ...given,

@@ -109,6 +109,8 @@ test('a certificate that must be sent with a status is warned of where none will
   const pair = responder.issue('strict', { mustStaple: true })
   writeFileSync(file, kdl(9, pair, 'ocsp-stapling #false'))
   assert.match((await runSentinel(['check', '-c', file])).stdout, /must be sent with a revocation status \("must-staple"\), and ocsp-stapling is off/)
+  writeFileSync(file, kdl(9, responder.issue('plain'), `ocsp-stapling #false; sni { cert-file "${pair.cert}"; key-file "${pair.key}" }`))
+  assert.match((await runSentinel(['check', '-c', file])).stdout, /a certificate of 'tls' of listener 'main' must be sent with/)
   writeFileSync(file, kdl(9, pair))
   assert.doesNotMatch((await runSentinel(['check', '-c', file])).stdout, /must-staple/)
 })

@@ -57,6 +57,11 @@ export function parsedByLlhttp (bytes: Buffer, leniency: Leniency = 'strict'): {
   }
   const result = parser.execute(bytes)
   parser.free()
+  if (typeof result === 'number' && result < bytes.length && messages.length > 0) {
+    // It stops behind a request that asks for another protocol. Who does not switch reads on.
+    const rest = parsedByLlhttp(bytes.subarray(result), leniency)
+    return { messages: [...messages, ...rest.messages], refused: rest.refused }
+  }
   return { messages, refused: typeof result !== 'number' }
 }
 

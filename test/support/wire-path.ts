@@ -19,6 +19,8 @@ class Wire extends Duplex {
   readonly remoteAddress = '192.0.2.1'
   readonly remotePort = 40_000
   readonly out: Buffer[] = []
+  /** Ended by a reset: who reads it knows that something is missing. */
+  reset = false
   onWrite: (() => void) | undefined = undefined
   /** Where bytes go that arrive, when they are not events. */
   reading: Reading | undefined = undefined
@@ -33,7 +35,11 @@ class Wire extends Duplex {
 
   setNoDelay (): this { return this }
   setTimeout (): this { return this }
-  resetAndDestroy (): this { return this.destroy() }
+  resetAndDestroy (): this {
+    this.reset = true
+    return this.destroy()
+  }
+
 
   arrive (bytes: Buffer): void {
     if (this.destroyed || bytes.length === 0) return
@@ -76,6 +82,8 @@ export interface Passage {
   readonly answered: string
   /** The proxy ended the client's connection. */
   readonly closed: boolean
+  /** It did so by a reset, which says that the answer is not whole. */
+  readonly reset: boolean
   /** Codes of refusals and faults, in order. */
   readonly faults: readonly string[]
 }
@@ -111,11 +119,13 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
     sent.push(record)
     const wire = new Wire()
     targets.push(wire)
-    const link = new Link((ready, reading) => {
+    const link = new Link((_greeting, ready, reading) => {
       queueMicrotask(ready)
       wire.reading = reading
       return wire.socket()
-    }, { idleMs: 60_000, returned: () => { record.reusable = true }, lost: () => {}, tunnelled: () => {} })
+    }, {
+      idleMs: 60_000, maxAgeMs: Infinity, returned: () => { record.reusable = true }, lost: () => { record.reusable = false }, tunnelled: () => { record.reusable = false },
+    }, '')
     let asked = false
     wire.onWrite = () => {
       moved++
@@ -155,11 +165,12 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
     if (seen !== moved) still = 0
     seen = moved
   }
+  const atEnd = sent.map((record) => ({ ...record }))
   const closed = client.writableEnded || client.destroyed
   client.destroy()
   for (const target of targets) target.destroy()
   await turn()
-  return { sent, answered: client.text, closed, faults }
+  return { sent: atEnd, answered: client.text, closed, reset: client.reset, faults }
 }
 
 const guarded: ReadonlySet<string> = new Set(['x-user'])

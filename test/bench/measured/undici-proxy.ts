@@ -20,6 +20,7 @@ server.listen(Number(port), '127.0.0.1', 4096)
 
 function proxy (request: IncomingMessage, response: ServerResponse): void {
   const started = performance.now()
+  const client = request.socket.remoteAddress
   const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
   const method = (request.method ?? 'GET') as Dispatcher.HttpMethod
   let sending: Dispatcher.DispatchController | undefined
@@ -27,7 +28,7 @@ function proxy (request: IncomingMessage, response: ServerResponse): void {
   response.on('close', () => {
     if (!response.writableFinished) sending?.abort(new Error('the client is gone'))
     log.write(`${JSON.stringify({
-      time: new Date().toISOString(), client: request.socket.remoteAddress, method, path: request.url, status: response.statusCode, ms: performance.now() - started,
+      time: new Date().toISOString(), client, method, path: request.url, status: response.statusCode, ms: performance.now() - started,
     })}\n`)
   })
   pool.dispatch({ method, path: request.url ?? '/', headers: forwarded(request), body: hasBody ? request : null }, {
