@@ -9,7 +9,7 @@ export interface Outlet {
 }
 
 /** Pieces up to this size go out in one write with what is around them. */
-const oneWriteBytes = 16 * 1024
+export const oneWriteBytes = 16 * 1024
 
 /** Writes a piece of a body behind `before` (the head, or nothing). False when the outlet is full. */
 export function writePiece (outlet: Outlet, piece: Buffer, before: string, chunked: boolean): boolean {

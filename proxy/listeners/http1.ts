@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { MaybePromise } from '../pipeline/body.ts'
 import { Exchange } from '../pipeline/exchange.ts'
 import { faultReply } from '../pipeline/fault-reply.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
@@ -24,30 +25,26 @@ export function http1 (settings: ListenerSettings, hooks: SpeakerHooks): (socket
   }
 
   async function serveOpen (connection: Connection, open: OpenExchange): Promise<void> {
+    const { writer } = open
     try {
-      await run(connection, open)
+      const served = begin(connection, open)
+      if (served instanceof Promise) await served
+      if (!writer.began && !connection.socket.destroyed) await refuse(connection, open, 'INTERNAL', 'no answer was given')
     } catch (error) {
       // Serve answers its own faults: what gets here is a bug, and half an answer must not look whole.
       hooks.log('INTERNAL', error instanceof Error ? error.stack ?? error.message : String(error), connection.socket)
-      open.writer.abort()
+      writer.abort()
     }
     connection.finished(open)
     open.ending.end(exchangeOver)
   }
 
-  async function run (connection: Connection, { received, writer, body, upgrade, ending }: OpenExchange): Promise<void> {
-    const id = newRequestId()
-    const refuse = (code: FaultCode, detail: string): Promise<void> => {
-      hooks.log(code, detail, connection.socket)
-      connection.closing = true
-      const accept = 'head' in received ? received.head.headers.get('accept') : undefined
-      return writer.send(faultReply(code, id, accept)).catch(() => writer.abort())
-    }
-    if ('code' in received) return refuse(received.code, received.detail)
-    if (received.expect === 'unknown') return refuse('EXPECTATION_REFUSED', 'an expectation other than 100-continue')
-
-    const x = new Exchange({
-      id,
+  function begin (connection: Connection, open: OpenExchange): MaybePromise<void> {
+    const { received, writer, body, upgrade, ending } = open
+    if ('code' in received) return refuse(connection, open, received.code, received.detail)
+    if (received.expect === 'unknown') return refuse(connection, open, 'EXPECTATION_REFUSED', 'an expectation other than 100-continue')
+    const x = writer.exchange = new Exchange({
+      id: newRequestId(),
       startedMs: performance.now(),
       listener: settings.id,
       peer: connection.peer,
@@ -56,9 +53,20 @@ export function http1 (settings: ListenerSettings, hooks: SpeakerHooks): (socket
       ending,
       upgrade: upgrade === undefined ? undefined : { protocol: 'websocket', input: upgrade },
     })
-    writer.exchange = x
-    await hooks.serve(x, writer)
-    if (!writer.began && !connection.socket.destroyed) return refuse('INTERNAL', 'no answer was given')
+    // HTTP/1.0 knows no interim answers.
+    if (received.head.version === '1.1') x.interim = (status, headers) => writer.interim(status, headers)
+    return hooks.serve(x, writer)
+  }
+
+  async function refuse (connection: Connection, { received, writer }: OpenExchange, code: FaultCode, detail: string): Promise<void> {
+    hooks.log(code, detail, connection.socket)
+    connection.closing = true
+    const accept = 'head' in received ? received.head.headers.get('accept') : undefined
+    try {
+      await writer.send(faultReply(code, writer.exchange?.id ?? newRequestId(), accept))
+    } catch {
+      writer.abort()
+    }
   }
 
   return (socket) => new Connection(socket, settings, connectionHooks)

@@ -10,7 +10,7 @@ export interface Framing {
   readonly length: number | undefined
 }
 
-export interface ReceivedHead {
+export interface ReceivedHead extends FieldLimits {
   readonly method: string
   readonly target: string
   readonly version: string
@@ -19,6 +19,12 @@ export interface ReceivedHead {
   readonly scheme: 'http' | 'https'
   /** Most field lines. */
   readonly maxFields: number
+}
+
+/** Octets of the name and of the value of one field. */
+export interface FieldLimits {
+  readonly maxNameBytes?: number | undefined
+  readonly maxValueBytes?: number | undefined
 }
 
 export interface Accepted {
@@ -45,9 +51,10 @@ export interface Rejected {
 export function readRequestHead (received: ReceivedHead): Accepted | Rejected {
   const { method, version, fields, scheme } = received
   if (fields.length > received.maxFields * 2) return { code: 'HEAD_TOO_LARGE', detail: `${fields.length / 2} field lines` }
-  if (version !== '1.1' && version !== '1.0') return bad(`HTTP version ${version}`)
+  if (version !== '1.1' && version !== '1.0' && version !== '2') return bad(`HTTP version ${version}`)
 
-  const special = takeSpecialFields(fields)
+  const special = takeSpecialFields(fields, received.maxNameBytes, received.maxValueBytes)
+  if (special === 'too-long') return { code: 'HEAD_TOO_LARGE', detail: 'the name or the value of a field is longer than allowed' }
   if (typeof special === 'string') return bad(special)
   const framing = readFraming(special, version)
   if (typeof framing === 'string') return bad(framing)
@@ -105,7 +112,7 @@ interface SpecialFields {
 }
 
 /** Finds the fields that decide about framing and routing, and takes those out that are not passed on. */
-function takeSpecialFields (fields: string[]): SpecialFields | string {
+function takeSpecialFields (fields: string[], maxNameBytes = Infinity, maxValueBytes = Infinity): SpecialFields | string {
   const found: SpecialFields = {
     expect: undefined, connection: undefined, host: undefined, contentLength: undefined, transferEncoding: undefined, upgrade: undefined,
   }
@@ -113,6 +120,7 @@ function takeSpecialFields (fields: string[]): SpecialFields | string {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
     const value = fields[i + 1]!
+    if (name.length > maxNameBytes || value.length > maxValueBytes) return 'too-long'
     // Only names of these lengths are worth lower-casing.
     switch (name.length) {
       case 4:
@@ -203,7 +211,7 @@ function splitQuery (target: string, authority: string | undefined): Target {
 }
 
 function readHost (field: string | undefined, fromTarget: string | undefined, version: string): { authority: string } | string {
-  if (field === undefined && version === '1.1') return 'no Host'
+  if (field === undefined && version !== '1.0') return 'no Host'
   if (field !== undefined && !isAuthority(field)) return 'Host is not valid'
   if (fromTarget !== undefined && !isAuthority(fromTarget)) return 'host of the request target is not valid'
   return { authority: (fromTarget ?? field ?? '').toLowerCase() }

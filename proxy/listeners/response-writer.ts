@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { lastChunk, writePiece } from '../http1/write.ts'
-import type { Body } from '../pipeline/body.ts'
+import { lastChunk, oneWriteBytes, writePiece } from '../http1/write.ts'
+import type { Body, MaybePromise } from '../pipeline/body.ts'
 import type { Client, Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
+import type { HeaderList } from '../pipeline/headers.ts'
 import type { RequestBody } from './request-body.ts'
-import { responseHead, switchHead, type ResponseFraming } from './response-head.ts'
+import { interimHead, responseHead, switchHead, type ResponseFraming } from './response-head.ts'
 import type { UpgradeInput } from './upgrade-input.ts'
 
 export interface ResponseWriterSettings {
@@ -21,6 +22,9 @@ export interface ResponseWriterSettings {
 
 /** A rest of a request body up to this size is read and thrown away so that the connection can be kept. */
 const keptDrainBytes = 64 * 1024
+
+/** Interim answers that wait for the client to read them. */
+const mostInterimBytes = 64 * 1024
 
 /** Writes one answer to the socket of its connection. */
 export class ResponseWriter implements Client {
@@ -44,26 +48,39 @@ export class ResponseWriter implements Client {
     this.#settings = settings
   }
 
-  async send (reply: Reply): Promise<void> {
+  send (reply: Reply): MaybePromise<void> {
     if (this.#gone !== undefined) throw this.#gone
     if (this.began) throw new Fault('INTERNAL', 'a second answer for one request')
     if (reply.status === 101) return this.#tunnel(reply)
     if (reply.status < 200) throw new Fault('INTERNAL', `an interim answer of ${reply.status} in the place of an answer`)
+    const { body } = reply
     const head = this.#begin(reply)
     try {
-      if (this.#framing === 'none' || reply.body === undefined) {
-        reply.body?.cancel()
+      if (this.#framing === 'none' || body === undefined) {
+        body?.cancel()
         this.#socket.write(head, 'latin1')
-      } else {
-        await this.#stream(reply.body, head)
+        return this.#out()
       }
-      this.written = true
-      if (this.#socket.writableLength > 0) await this.#taken()
+      this.#body = body
+      const first = body.read()
+      if (first instanceof Promise || !this.#isAll(first, body)) return this.#sendPieces(body, head, [first])
+      const end = body.read()
+      if (end !== undefined) return this.#sendPieces(body, head, [first, end])
+      // Most answers are all there by now: one write, and no promise.
+      writePiece(this.#socket, first, head, false)
+      if (this.exchange !== undefined) this.exchange.responseBytes = first.length
+      return this.#out()
     } catch (error) {
-      // The head is out: only a cut tells the client that this is not the whole answer.
+      // The head may be out: only a cut tells the client that this is not the whole answer.
       this.abort()
       throw error
     }
+  }
+
+  /** Nobody has to hear of it: a client that does not even read what it got gets no more of them. */
+  interim (status: number, headers: HeaderList): void {
+    if (this.began || this.#gone !== undefined || this.#socket.writableLength > mostInterimBytes) return
+    this.#socket.write(interimHead(status, headers.raw()), 'latin1')
   }
 
   abort (): void {
@@ -93,7 +110,8 @@ export class ResponseWriter implements Client {
     this.#framing = 'close'
     try {
       upgrade.input.switch()
-      await this.#stream(reply.body, head)
+      this.#body = reply.body
+      await this.#stream(reply.body, head, [])
       this.#socket.end()
       await upgrade.input.over()
       this.written = true
@@ -120,14 +138,34 @@ export class ResponseWriter implements Client {
     return requestBody.outstanding !== undefined && requestBody.outstanding <= keptDrainBytes
   }
 
-  async #stream (body: Body, head: string): Promise<void> {
+  #isAll (piece: Buffer | undefined, { length }: Body): piece is Buffer {
+    return piece !== undefined && this.#framing === 'length' && piece.length === length && length <= oneWriteBytes
+  }
+
+  /** The last byte was handed over. */
+  #out (): MaybePromise<void> {
+    this.written = true
+    return this.#socket.writableLength === 0 ? undefined : this.#taken()
+  }
+
+  async #sendPieces (body: Body, head: string, begun: Array<MaybePromise<Buffer | undefined>>): Promise<void> {
+    try {
+      await this.#stream(body, head, begun)
+      await this.#out()
+    } catch (error) {
+      this.abort()
+      throw error
+    }
+  }
+
+  /** `begun`: what was read of the body already. */
+  async #stream (body: Body, head: string, begun: Array<MaybePromise<Buffer | undefined>>): Promise<void> {
     const socket = this.#socket
     const expected = this.#framing === 'length' ? body.length : undefined
     let bytes = 0
     let unsent: string | undefined = head
-    this.#body = body
     for (;;) {
-      const next = body.read()
+      const next = begun.length > 0 ? begun.shift() : body.read()
       if (unsent !== undefined && next instanceof Promise) {
         // The body has nothing yet: the head must not wait for it.
         socket.write(unsent, 'latin1')

@@ -105,9 +105,14 @@ function inCombined (text: string, maxChars: number): string {
   return bounded.replace(/[^\u0020\u0021\u0023-\u005b\u005d-\u007e]/g, (unit) => `\\x${(unit.charCodeAt(0) & 0xff).toString(16).padStart(2, '0')}`)
 }
 
-/** Microsecond resolution without a long tail of digits. */
-function millis (ms: number): number {
-  return Math.round(ms * 1000) / 1000
+/** Microsecond resolution without a long tail of digits. Put together from whole numbers: printing a fraction costs ten times as much. */
+function millis (ms: number): string {
+  const micros = Math.round(ms * 1000)
+  if (!(micros >= 0 && micros < 2 ** 31)) return String(Math.round(ms))
+  const rest = micros % 1000
+  const whole = (micros - rest) / 1000
+  if (rest === 0) return `${whole}`
+  return rest < 10 ? `${whole}.00${rest}` : rest < 100 ? `${whole}.0${rest}` : `${whole}.${rest}`
 }
 
 let second = -1

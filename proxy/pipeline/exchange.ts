@@ -32,8 +32,12 @@ export interface TlsFacts {
 
 /** Who is on the other side of the listener's connection. */
 export interface Peer {
+  /** An IP address; "unix:" for whoever came in through a Unix socket. */
   readonly address: string
   readonly port: number
+  /** Where it came in; missing where nobody asks. */
+  readonly localAddress?: string
+  readonly localPort?: number
   readonly tls: TlsFacts | undefined
 }
 
@@ -58,8 +62,8 @@ export interface Upgrade {
 
 /** The listener's side of an exchange. */
 export interface Client {
-  /** Head and body. Resolves when the last byte was handed to the socket; rejects with CLIENT_GONE or the body's own fault. */
-  send (reply: Reply): Promise<void>
+  /** Head and body. Over (at once, or when the promise resolves) when the last byte was handed to the socket; fails with CLIENT_GONE or the body's own fault. */
+  send (reply: Reply): MaybePromise<void>
   /** The head is out: a fault can no longer become an answer. */
   readonly began: boolean
   /** Cuts the connection (or stream), so that nobody takes half an answer for a whole one. */

@@ -68,10 +68,12 @@ export function rebuildForwarded (x: Exchange, isTrusted: (address: string) => b
     // Others of the family (`X-Forwarded-User`, `X-Forwarded-Client-Cert`) say who the client is: only a trusted proxy may.
     return forwardedFields.has(canonical) || (!trusted && canonical.startsWith('x-forwarded-'))
   })
-  headers.append('X-Forwarded-For', [...hops, x.peer.address].join(', '))
+  // Whoever comes in through a Unix socket has no address to tell.
+  const chain = isIP(x.peer.address) === 0 ? hops : [...hops, x.peer.address]
+  if (chain.length > 0) headers.append('X-Forwarded-For', chain.join(', '))
   headers.append('X-Forwarded-Proto', proto ?? scheme)
   if (host !== undefined || authority !== '') headers.append('X-Forwarded-Host', host ?? authority)
-  headers.append('X-Real-IP', x.clientIp)
+  if (isIP(x.clientIp) !== 0) headers.append('X-Real-IP', x.clientIp)
   headers.append('X-Request-Id', x.id)
 }
 

@@ -33,10 +33,14 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
     if (x.upgrade === undefined) limitBody(x, route, site)
     else prepareUpgrade(x, x.upgrade, route)
 
-    x.reply = countHops(x) ?? await answerOf(x, route)
-    const reply = x.reply = await lastReply(x, route, x.reply)
+    // A promise is awaited only where there is one: each costs a tenth of a microsecond, and most requests meet one.
+    const answer = countHops(x) ?? answerOf(x, route)
+    x.reply = answer instanceof Promise ? await answer : answer
+    const last = lastReply(x, route, x.reply)
+    const reply = x.reply = last instanceof Promise ? await last : last
     reply.headers.set('X-Request-Id', x.id)
-    await client.send(reply)
+    const sent = client.send(reply)
+    if (sent instanceof Promise) await sent
   } catch (error) {
     await repair(x, error, client)
   } finally {

@@ -24,7 +24,7 @@ const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const chunkedPost = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
 
 /** A listener alone: `serve` is all that there is behind it. */
-async function listen (t: TestContext, serve: (x: Exchange, client: Client) => Promise<void>, given: Partial<ListenerSettings> = {}): Promise<{ listener: Listener, port: number }> {
+async function listen (t: TestContext, serve: (x: Exchange, client: Client) => void | Promise<void>, given: Partial<ListenerSettings> = {}): Promise<{ listener: Listener, port: number }> {
   const listener = createListener({
     id: 'main', host: '127.0.0.1', port: 0, requestTimeoutMs: 5_000, bodyIdleTimeoutMs: 5_000, keepaliveTimeoutMs: 5_000, maxHeaderBytes: 8192,
     maxHeaderCount: 100, maxConnections: 100, ...given,
@@ -244,6 +244,8 @@ describe('a client that leaves', () => {
         for (const [when, sent, until] of moments) {
           // Half a connection stays until the answer that fills all buffers is given up: nobody reads it, and nobody has left.
           if (how === 'end' && until === 'x') continue
+          // So does one that waits for an answer behind a whole request (see "a client that ends its side").
+          if (how === 'end' && !secure && sent.includes('/never')) continue
           await t.test(`${when} (${how})`, async () => {
             await leave(port, secure, sent, until, how)
             await gone(listener)

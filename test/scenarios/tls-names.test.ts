@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -172,4 +173,14 @@ test('SIGHUP reads every certificate anew, without a broken connection; one that
   assert.equal((await sentinel.reload(text(`sni { ${pair(blog)} }`))).event, 'reloaded')
   assert.deepEqual([await shown(sentinel, 'cart.shop.test'), await shown(sentinel, 'news.test')], ['own', 'blog'])
   assert.match(await open.ask('GET / HTTP/1.1\r\nHost: cart.shop.test\r\n\r\n'), /^HTTP\/1\.1 200 /)
+})
+
+test('the end of every certificate is a metric, and told in the log when it is near', async (t) => {
+  const { sentinel } = await site(t, `sni { ${pair(shop)} }`)
+  const metrics = await sentinel.metrics()
+  for (const [name, { cert }] of [['own.test', own], ['shop.test', shop]] as const) {
+    const [, seconds] = new RegExp(`sentinel_tls_certificate_expiry_timestamp_seconds\\{listener="main",certificate="${name}"\\} (\\d+)\n`).exec(metrics) ?? []
+    assert.equal(Number(seconds) * 1000, new Date(new X509Certificate(readFileSync(cert)).validTo).getTime())
+    assert.match((await sentinel.logged(({ event, msg }) => event === 'certificate-expiry' && msg?.includes(name) === true)).msg ?? '', /expires in 1 day, on \d{4}-/)
+  }
 })

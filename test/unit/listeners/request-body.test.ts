@@ -24,3 +24,13 @@ test('a body in single octets that nobody reads yet is kept in few pieces, in or
   assert.ok(pieces.length < 300, `${pieces.length} pieces`)
   assert.deepEqual(Buffer.concat(pieces), Buffer.from(Array.from({ length }, (_, i) => i % 251)))
 })
+
+test('small chunks between large ones hold no more memory than came with them', () => {
+  const pair = `1\r\na\r\n40\r\n${'L'.repeat(64)}\r\n`
+  const bytes = Buffer.from(pair.repeat(800) + '0\r\n\r\n')
+  const out: Buffer[] = []
+  assert.equal(new ChunkedDecoder(limits).decode(bytes, 0, out), bytes.length)
+  assert.equal(Buffer.concat(out).length, 65 * 800)
+  const held = new Set(out.map(({ buffer }) => buffer))
+  assert.ok([...held].reduce((sum, { byteLength }) => sum + byteLength, 0) <= bytes.buffer.byteLength + bytes.length, `${held.size} pieces of memory`)
+})

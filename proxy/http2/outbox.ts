@@ -1,0 +1,57 @@
+import type { Socket } from 'node:net'
+
+/** Payloads below this size are joined with their frame heads to one text. */
+const joinedBytes = 2048
+
+/** Frames on their way out. What one turn of the event loop brings together goes out in one write. */
+export class Outbox {
+  /** Bytes that were not handed to the socket yet. */
+  bytes = 0
+  /** The socket holds as much as it should. */
+  full = false
+  readonly #socket: Socket
+  #text = ''
+  #pieces: Array<string | Buffer> = []
+
+  constructor (socket: Socket) {
+    this.#socket = socket
+  }
+
+  /** Bytes that the system has not taken. */
+  get waiting (): number {
+    return this.bytes + this.#socket.writableLength
+  }
+
+  frame (text: string): void {
+    this.#text += text
+    this.bytes += text.length
+  }
+
+  data (head: string, payload: Buffer, from: number, to: number): void {
+    this.bytes += head.length + to - from
+    if (to - from < joinedBytes) {
+      this.#text += head + payload.toString('latin1', from, to)
+      return
+    }
+    this.#pieces.push(this.#text + head, from === 0 && to === payload.length ? payload : payload.subarray(from, to))
+    this.#text = ''
+  }
+
+  flush (): void {
+    if (this.bytes === 0) return
+    const socket = this.#socket
+    const pieces = this.#pieces
+    const text = this.#text
+    this.bytes = 0
+    this.#text = ''
+    if (pieces.length === 0) {
+      this.full = !socket.write(text, 'latin1')
+      return
+    }
+    this.#pieces = []
+    if (text !== '') pieces.push(text)
+    socket.cork()
+    for (const piece of pieces) this.full = !(typeof piece === 'string' ? socket.write(piece, 'latin1') : socket.write(piece))
+    socket.uncork()
+  }
+}

@@ -1,0 +1,142 @@
+import { fieldFlaw } from './field-rules.ts'
+import type { Outbox } from './outbox.ts'
+import { defaultFrameBytes, defaultWindowBytes, flag, frameHeader, frameType } from './protocol.ts'
+import type { Stream } from './stream.ts'
+
+/**
+ * Sends what streams have to send, a frame of each in turn. A source is read only while the windows of its stream and of the connection are open
+ * and the connection has room: a stream that nobody reads holds nothing.
+ */
+export class Sender {
+  /** What the other side takes on all streams together. */
+  window = defaultWindowBytes
+  /** Frames that went out. */
+  frames = 0
+  readonly #outbox: Outbox
+  /** Called when something can be sent again. */
+  readonly #wake: () => void
+  #queue: Stream[] = []
+
+  constructor (outbox: Outbox, wake: () => void) {
+    this.#outbox = outbox
+    this.#wake = wake
+  }
+
+  /** Something could be sent now. */
+  get ready (): boolean {
+    return this.#queue.length > 0 && this.window > 0
+  }
+
+  queue (stream: Stream): void {
+    if (stream.queued || stream.reading || stream.source === undefined) return
+    stream.queued = true
+    this.#queue.push(stream)
+    this.#wake()
+  }
+
+  /** Puts at most a little more than `bytes` out. */
+  pump (bytes: number): void {
+    const end = this.#outbox.bytes + bytes
+    const queue = this.#queue
+    let at = 0
+    // Those that have more to send queue up again, behind the others.
+    while (at < queue.length && this.#outbox.bytes < end && this.#turn(queue[at]!)) at++
+    queue.splice(0, at)
+  }
+
+  stop (): void {
+    this.#queue = []
+  }
+
+  /** False when the stream has to wait for the window of the connection, as all others then have. */
+  #turn (stream: Stream): boolean {
+    stream.queued = false
+    const { source } = stream
+    if (source === undefined || stream.over || stream.reading) return true
+    const ending = stream.held === undefined && stream.sentBytes === source.length
+    // Its own window: it comes back when that opens.
+    if (!ending && stream.sendWindow <= 0) return true
+    if (!ending && this.window <= 0) {
+      stream.queued = true
+      return false
+    }
+    if (stream.held === undefined) this.#read(stream)
+    if (stream.held !== undefined) this.#sendPiece(stream)
+    return true
+  }
+
+  #sendPiece (stream: Stream): void {
+    const held = stream.held!
+    const from = stream.heldAt
+    const to = Math.min(held.length, from + Math.min(stream.sendWindow, this.window, defaultFrameBytes))
+    const bytes = to - from
+    stream.sendWindow -= bytes
+    this.window -= bytes
+    stream.sentBytes += bytes
+    stream.progressMs = performance.now()
+    this.frames++
+    if (to < held.length) {
+      stream.heldAt = to
+      this.#outbox.data(frameHeader(bytes, frameType.data, 0, stream.id), held, from, to)
+      return this.queue(stream)
+    }
+    stream.held = undefined
+    // A source that says its length has come to its end, and most know that at once: it needs no frame of its own then.
+    const next = stream.sentBytes === stream.source!.length ? this.#readFrom(stream) : null
+    const ended = next === undefined && stream.source?.trailers === undefined
+    this.#outbox.data(frameHeader(bytes, frameType.data, ended ? flag.endStream : 0, stream.id), held, from, to)
+    if (ended) return stream.endLocal()
+    if (next !== null) this.#taken(stream, next)
+    this.queue(stream)
+  }
+
+  #read (stream: Stream): void {
+    this.#taken(stream, this.#readFrom(stream))
+  }
+
+  #readFrom (stream: Stream): Buffer | undefined | Promise<Buffer | undefined> {
+    try {
+      return stream.source!.read()
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  #taken (stream: Stream, next: Buffer | undefined | Promise<Buffer | undefined>): void {
+    if (!(next instanceof Promise)) return this.#hold(stream, next)
+    stream.reading = true
+    next.then((chunk) => {
+      stream.reading = false
+      if (stream.over || stream.source === undefined) return
+      stream.progressMs = performance.now()
+      this.#hold(stream, chunk)
+      this.queue(stream)
+    }, (error: unknown) => {
+      stream.reading = false
+      if (stream.over || stream.source === undefined) return
+      stream.source = undefined
+      stream.user?.failed(error)
+    })
+  }
+
+  #hold (stream: Stream, chunk: Buffer | undefined): void {
+    if (chunk !== undefined) {
+      stream.held = chunk
+      stream.heldAt = 0
+      return
+    }
+    const trailers = sendable(stream.source!.trailers?.raw() ?? [])
+    if (trailers.length > 0) return stream.sendTrailers(trailers)
+    this.#outbox.frame(frameHeader(0, frameType.data, flag.endStream, stream.id))
+    this.#wake()
+    stream.endLocal()
+  }
+}
+
+/** What is no field is left out: somebody down the line would take it for another one, or for none. */
+function sendable (trailers: readonly string[]): readonly string[] {
+  return trailers.filter((_, at) => {
+    const name = at - at % 2
+    return !trailers[name]!.startsWith(':') && fieldFlaw(trailers[name]!.toLowerCase(), trailers[name + 1]!) === undefined
+  })
+}

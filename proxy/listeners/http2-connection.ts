@@ -1,0 +1,177 @@
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { errorCode, Session, type HeadProblem, type SessionUser, type Stream, type StreamUser } from '../http2/index.ts'
+import type { Peer } from '../pipeline/exchange.ts'
+import { Fault, type FaultCode } from '../pipeline/faults.ts'
+import type { ClientConnection } from './client-connection.ts'
+import type { ListenerSettings } from './listener.ts'
+import { peerOf } from './peer.ts'
+import { StreamBody } from './stream-body.ts'
+import { StreamExchange } from './stream-exchange.ts'
+import { readStreamHead, type Refused, type StreamHead } from './stream-head.ts'
+import { tlsFacts } from './tls-facts.ts'
+
+export interface Http2Hooks {
+  /** Must end by calling `finished`. */
+  readonly serve: (connection: Http2Connection, open: StreamExchange, head: StreamHead) => void
+  /** The request cannot be served, but answered; must end by calling `finished`. */
+  readonly refuse: (connection: Http2Connection, open: StreamExchange, code: FaultCode, detail: string) => void
+  readonly log: (code: FaultCode, detail: string, socket: Socket) => void
+}
+
+/** Unread bytes of request bodies that one connection may bring: this much on one stream, that much on all. */
+const streamWindowBytes = 256 * 1024
+const connectionWindowBytes = 1024 * 1024
+
+const defaultMaxStreams = 100
+
+/** Tunnels that are cut have this long for their last words. */
+const farewellMs = 250
+
+/** One connection of a client that speaks HTTP/2: an exchange for each of its streams. */
+export class Http2Connection implements ClientConnection, SessionUser {
+  readonly socket: Socket
+  readonly #settings: ListenerSettings
+  readonly #hooks: Http2Hooks
+  readonly #session: Session
+  readonly #open = new Set<StreamExchange>()
+  #served = 0
+  #peer: Peer | undefined = undefined
+
+  constructor (socket: Socket, settings: ListenerSettings, hooks: Http2Hooks) {
+    this.socket = socket
+    this.#settings = settings
+    this.#hooks = hooks
+    this.#session = new Session(socket, {
+      role: 'server', maxStreams: settings.maxConcurrentStreams ?? defaultMaxStreams, maxHeaderBytes: settings.maxHeaderBytes,
+      maxHeaderCount: settings.maxHeaderCount, streamWindowBytes, connectionWindowBytes, extendedConnect: true,
+    }, this)
+    if (!isGoodForHttp2(socket)) this.#session.close(errorCode.inadequateSecurity, 'a cipher that HTTP/2 forbids')
+  }
+
+  get peer (): Peer {
+    return this.#peer ??= peerOf(this.socket, this.socket instanceof TLSSocket ? tlsFacts(this.socket) : undefined)
+  }
+
+  /** The clock looks at connections that are busy each time. */
+  get deadline (): number {
+    return this.#open.size > 0 ? 0 : this.#deadline
+  }
+
+  get #deadline (): number {
+    const { beganSinceMs, fullSinceMs, idleSinceMs } = this.#session
+    const { requestTimeoutMs, bodyIdleTimeoutMs, keepaliveTimeoutMs } = this.#settings
+    return Math.min(
+      beganSinceMs + requestTimeoutMs,
+      fullSinceMs + bodyIdleTimeoutMs,
+      idleSinceMs + (this.#served === 0 ? requestTimeoutMs : keepaliveTimeoutMs),
+    )
+  }
+
+  expire (): void {
+    const now = performance.now()
+    for (const open of this.#open) this.#expireStream(open, now)
+    if (this.#deadline > now) return
+    const { beganSinceMs, fullSinceMs } = this.#session
+    const { requestTimeoutMs, bodyIdleTimeoutMs } = this.#settings
+    if (fullSinceMs + bodyIdleTimeoutMs <= now) {
+      this.socket.destroy()
+    } else if (beganSinceMs + requestTimeoutMs <= now && this.#served > 0) {
+      this.#hooks.log('CLIENT_TIMEOUT', `no whole frame or head within ${requestTimeoutMs} ms`, this.socket)
+      this.#session.close(errorCode.enhanceYourCalm, 'a frame or head that does not end')
+    } else {
+      this.#session.drain()
+    }
+  }
+
+  #expireStream (open: StreamExchange, now: number): void {
+    const { bodyIdleTimeoutMs: idleMs } = this.#settings
+    if (!open.isTunnel && (open.body?.waitingSinceMs ?? Infinity) + idleMs <= now) {
+      open.body!.fail(new Fault('CLIENT_TIMEOUT', `no byte of the body for ${idleMs} ms`))
+    }
+    if (open.stream.stalledSinceMs + idleMs > now) return
+    open.stream.reset(errorCode.cancel)
+    open.end(new Fault('CLIENT_GONE', `the client took nothing of the answer for ${idleMs} ms`))
+  }
+
+  drain (): void {
+    this.#session.drain()
+  }
+
+  /** The listener waits no longer. What tunnels are told passes on to both their ends. */
+  cut (): void {
+    const tunnels = [...this.#open].filter(({ isTunnel, began }) => isTunnel && began)
+    if (tunnels.length === 0) return this.#close()
+    for (const { body } of tunnels) body?.fail(new Fault('SHUTTING_DOWN', 'the listener is closed'))
+    const timer = setTimeout(() => this.#close(), farewellMs)
+    this.socket.once('close', () => clearTimeout(timer))
+  }
+
+  #close (): void {
+    this.#session.close(errorCode.noError, 'the listener is closed')
+    this.socket.destroy()
+  }
+
+  // What the session tells.
+
+  opened (stream: Stream, fields: string[], ended: boolean, problem: HeadProblem | undefined): StreamUser | undefined {
+    const { tls, maxHeaderCount, maxHeaderNameBytes: maxNameBytes, maxHeaderValueBytes: maxValueBytes, keepaliveMaxRequests = Infinity } = this.#settings
+    const limits = { maxNameBytes, maxValueBytes }
+    this.#served++
+    if (this.#served >= keepaliveMaxRequests) this.#session.drain()
+    const head = problem === undefined ? readStreamHead(fields, ended, tls === undefined ? 'http' : 'https', maxHeaderCount, limits) : refusalOf(problem)
+    if ('malformed' in head) {
+      stream.blame(errorCode.protocolError, head.malformed)
+      stream.release()
+      this.#hooks.log('BAD_REQUEST', head.malformed, this.socket)
+      return undefined
+    }
+    const refused = 'code' in head ? head : refusalOfHead(head)
+    const open = new StreamExchange(stream, 'accepted' in head ? head.accepted.head.method : 'GET')
+    this.#open.add(open)
+    if (refused === undefined && 'accepted' in head) this.#serve(open, head, ended)
+    // Answered, but counted: who sends nothing else need not stay.
+    else if (refused !== undefined && stream.strike(refused.detail)) this.#hooks.refuse(this, open, refused.code, refused.detail)
+    return open
+  }
+
+  #serve (open: StreamExchange, head: StreamHead, ended: boolean): void {
+    const { framing, expect } = head.accepted
+    open.isTunnel = head.protocol !== undefined
+    if (!ended || open.isTunnel) open.body = new StreamBody(open.stream, framing.length, expect === 'continue' ? () => open.interim(100, undefined) : undefined)
+    // A tunnel in which the client has said all before it was there.
+    if (ended) open.body?.end([])
+    this.#hooks.serve(this, open, head)
+  }
+
+  finished (open: StreamExchange): void {
+    this.#open.delete(open)
+    open.finished()
+  }
+
+  trouble (detail: string): void {
+    this.#hooks.log('BAD_REQUEST', `HTTP/2: ${detail}`, this.socket)
+  }
+
+  closed (): void { /* every stream was told */ }
+}
+
+function refusalOf ({ kind, detail }: HeadProblem): Refused | { malformed: string } {
+  switch (kind) {
+    case 'malformed': return { malformed: detail }
+    case 'too-large': return { code: 'HEAD_TOO_LARGE', detail }
+    case 'line-too-large': return { code: 'URI_TOO_LONG', detail }
+  }
+}
+
+function refusalOfHead ({ accepted, protocol }: StreamHead): Refused | undefined {
+  if (accepted.expect === 'unknown') return { code: 'EXPECTATION_REFUSED', detail: 'an expectation other than 100-continue' }
+  if (protocol !== undefined && protocol !== 'websocket') return { code: 'METHOD_REFUSED', detail: `CONNECT for ${JSON.stringify(protocol.slice(0, 40))}` }
+  return undefined
+}
+
+/** RFC 9113 section 9.2.2: authenticated encryption and ephemeral keys, which all of TLS 1.3 has. */
+function isGoodForHttp2 (socket: Socket): boolean {
+  if (!(socket instanceof TLSSocket) || socket.getProtocol() === 'TLSv1.3') return true
+  return /^(?:ECDHE|DHE)-.*(?:GCM|CHACHA20|CCM)/.test(socket.getCipher()?.name ?? '')
+}
