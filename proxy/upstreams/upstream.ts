@@ -32,8 +32,6 @@ export interface UpstreamSettings {
   readonly poolMaxWaiting?: number
   /** Present: the targets speak TLS. */
   readonly tls?: UpstreamTls
-  /** Is shown interim answers (1xx but 101): they are not part of the answer. */
-  readonly onInterim?: AttemptSettings['onInterim']
 }
 
 export interface TargetSettings {
@@ -89,7 +87,6 @@ class TargetGroup implements Upstream {
       connectTimeoutMs: settings.connectTimeoutMs,
       readTimeoutMs: settings.readTimeoutMs,
       writeTimeoutMs: settings.writeTimeoutMs,
-      onInterim: settings.onInterim,
     }
     this.#proxyProtocol = settings.proxyProtocol
     const tickMs = tickOf(settings)

@@ -1,25 +1,13 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
-import { WebSocket, WebSocketServer } from 'ws'
+import { WebSocket } from 'ws'
 import { startProxy, type ProxyGiven } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { fixedUpstream, httpUpstream, rawUpstream } from '../support/upstream.ts'
+import { acceptingHandshake as accepting, webSocketKey as key, webSocketRequest as ask, webSocketServer } from '../support/websocket.ts'
 
-const key = 'dGhlIHNhbXBsZSBub25jZQ=='
 const accept = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
-const ask = `GET /chat?x=1 HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`
-
-function acceptFor (head: string): string {
-  const asked = /^sec-websocket-key: (.*)\r$/im.exec(head)?.[1] ?? ''
-  return createHash('sha1').update(`${asked}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
-}
-
-function accepting (head: string, more = ''): string {
-  return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(head)}\r\n${more}\r\n`
-}
 
 const start = (t: TestContext, port: number, more: Partial<ProxyGiven> = {}) => startProxy(t, { targets: [port], upgrades: true, ...more })
 
@@ -40,19 +28,9 @@ function tunnelUpstream (t: TestContext, onBytes: (say: (text: string) => void, 
   }, allowHalfOpen)
 }
 
-async function webSocketServer (t: TestContext): Promise<{ server: WebSocketServer, port: number }> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: (offered) => [...offered][0] ?? false })
-  await once(server, 'listening')
-  t.after(() => {
-    for (const client of server.clients) client.terminate()
-    server.close()
-  })
-  return { server, port: (server.address() as AddressInfo).port }
-}
-
 describe('an upgrade to WebSocket', () => {
   test('passes with its fields, and messages of any size both ways', async (t) => {
-    const { server, port } = await webSocketServer(t)
+    const { server, port } = await webSocketServer(t, { handleProtocols: (offered) => [...offered][0] ?? false })
     server.on('connection', (socket, request) => {
       assert.equal(request.url, '/chat?x=1')
       assert.equal(request.headers['x-forwarded-for'], '127.0.0.1')
