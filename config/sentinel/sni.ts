@@ -8,7 +8,7 @@ import type { Report } from '../schema/report.ts'
 import { existingFolder, words } from '../schema/values.ts'
 import { acme } from './acme.ts'
 import { checkPair, namesOf, pairFields } from './certificate-pair.ts'
-import { readCertificateFolder } from './certificate-folder.ts'
+import { lookIntoFolder } from './certificate-folder.ts'
 import { assignNames, type Claimant, type Dispute } from './sni-claims.ts'
 import { host } from './types.ts'
 
@@ -104,14 +104,12 @@ interface ClaimsHere {
 /** One name, two certificates: which one a client gets would be chance. */
 export function checkClaims (entries: readonly SniEntry[], folder: SniFolder | undefined, mayOverlap: boolean, here: ClaimsHere): void {
   const folderAt = here.where('sniCerts')
-  const content = folder === undefined || here.textOnly ? { found: [], skipped: [] } : readCertificateFolder(folder.certFolder)
+  const content = folder === undefined || here.textOnly ? { found: [], skipped: [] } : lookIntoFolder(folder.certFolder)
   for (const { file, reason } of content.skipped.slice(0, maxTold)) {
     here.report.warning('CONFIG_FILE', `'${file}' in the certificate folder of ${here.scope} is left out: ${skipReasons[reason]}`, folderAt)
   }
   if (mayOverlap) return
-  const inFolder = content.found.map(({ file, pair }): PlacedClaimant => (
-    { at: folderAt, priorityAt: folderAt, plain: namesOf(pair.certificate), priority: [], file }
-  ))
+  const inFolder = content.found.map(({ file, names }): PlacedClaimant => ({ at: folderAt, priorityAt: folderAt, plain: names, priority: [], file }))
   for (const dispute of assignNames<PlacedClaimant>([...entries, ...inFolder]).disputes.slice(0, maxTold)) reportDispute(dispute, here)
 }
 

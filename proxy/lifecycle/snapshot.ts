@@ -193,7 +193,7 @@ function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig)
     connectTimeoutMs: timeouts.connect,
     readTimeoutMs: timeouts.read,
     writeTimeoutMs: timeouts.write,
-    poolMaxConnections: connectionPool.maxConnections,
+    poolMaxConnections: connectionPool.maxConnections ?? Infinity,
     poolIdleMs: connectionPool.idleTimeout,
     ...connectionPool.maxIdle === undefined ? { poolMaxIdleTotal: limits.maxIdleConnectionsPerUpstream } : { poolMaxIdle: connectionPool.maxIdle },
     ...connectionPool.maxLifetime === undefined ? {} : { poolMaxAgeMs: connectionPool.maxLifetime },

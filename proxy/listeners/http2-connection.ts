@@ -115,10 +115,11 @@ export class Http2Connection implements ClientConnection, SessionUser {
   // What the session tells.
 
   opened (stream: Stream, fields: string[], ended: boolean, problem: HeadProblem | undefined): StreamUser | undefined {
-    const { tls, maxHeaderCount, keepaliveMaxRequests = Infinity } = this.#settings
+    const { tls, maxHeaderCount, maxHeaderNameBytes: maxNameBytes, maxHeaderValueBytes: maxValueBytes, keepaliveMaxRequests = Infinity } = this.#settings
+    const limits = { maxNameBytes, maxValueBytes }
     this.#served++
     if (this.#served >= keepaliveMaxRequests) this.#session.drain()
-    const head = problem === undefined ? readStreamHead(fields, ended, tls === undefined ? 'http' : 'https', maxHeaderCount) : refusalOf(problem)
+    const head = problem === undefined ? readStreamHead(fields, ended, tls === undefined ? 'http' : 'https', maxHeaderCount, limits) : refusalOf(problem)
     if ('malformed' in head) {
       stream.blame(errorCode.protocolError, head.malformed)
       stream.release()

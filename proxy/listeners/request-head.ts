@@ -10,7 +10,7 @@ export interface Framing {
   readonly length: number | undefined
 }
 
-export interface ReceivedHead {
+export interface ReceivedHead extends FieldLimits {
   readonly method: string
   readonly target: string
   readonly version: string
@@ -19,7 +19,10 @@ export interface ReceivedHead {
   readonly scheme: 'http' | 'https'
   /** Most field lines. */
   readonly maxFields: number
-  /** Octets of the name and of the value of one field. */
+}
+
+/** Octets of the name and of the value of one field. */
+export interface FieldLimits {
   readonly maxNameBytes?: number | undefined
   readonly maxValueBytes?: number | undefined
 }

@@ -41,7 +41,10 @@ const lookAgainMs = 15 * 60_000
 export function dialTo ({ host, port, path, tls }: DialSettings): Dial {
   const target = { ...path === undefined ? { host, port } : { path }, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs, highWaterMark: 64 * 1024 }
   if (tls === undefined) {
-    return (greeting, ready, onread) => greeting === '' ? connectPlain({ ...target, onread }, ready) : greeted(connectPlain({ ...target, onread }), greeting, ready)
+    return (greeting, ready, onread) => {
+      const socket = connectPlain({ ...target, onread })
+      return greeting === '' ? socket.once('connect', ready) : greeted(socket, greeting, ready)
+    }
   }
   // Addresses are not sent as names (RFC 6066 section 3); the certificate is checked against the address then.
   const name = tls.sni ?? (isIP(host) === 0 && host !== '' ? host : undefined)
@@ -78,10 +81,26 @@ export function dialTo ({ host, port, path, tls }: DialSettings): Dial {
       if (verified) session = ticket
       else offered = ticket
     })
+    if (greeting !== '') readInto(onread, socket)
     // Whatever was wrong, the next one begins anew.
     socket.once('error', () => { session = undefined })
     return socket
   }
+}
+
+/** What `onread` does, for a TLS socket over another one: Node.js ignores it there. */
+function readInto (onread: Reading, socket: Socket): void {
+  socket.on('data', (bytes: Buffer) => {
+    for (let at = 0; at < bytes.length && !socket.destroyed;) {
+      const buffer = onread.buffer()
+      const length = bytes.copy(buffer, 0, at)
+      at += length
+      if (onread.callback(length, buffer)) continue
+      socket.pause()
+      if (at < bytes.length) socket.unshift(bytes.subarray(at))
+      return
+    }
+  })
 }
 
 /** Nothing can have been sent before. */

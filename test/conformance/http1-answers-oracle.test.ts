@@ -9,7 +9,7 @@ import { hostileAnswer } from '../support/hostile-answers.ts'
 import { readAnswers, type Answer } from '../support/http1-answers.ts'
 import { answersByLlhttp, type ParsedAnswer } from '../support/llhttp.ts'
 
-const runs = Number(process.env['FUZZ_RUNS'] ?? 330_000)
+const runs = Number(process.env['FUZZ_RUNS'] ?? 350_000)
 const firstSeed = Number(process.env['FUZZ_SEED'] ?? 20_261_122)
 
 const ofThisHop = /^(?:connection|keep-alive|proxy-connection|te|upgrade|transfer-encoding|content-length|proxy-authenticate|http2-settings)$/i

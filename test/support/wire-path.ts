@@ -9,6 +9,7 @@ import type { ListenerSettings } from '../../proxy/listeners/listener.ts'
 import type { Exchange } from '../../proxy/pipeline/exchange.ts'
 import { readPath } from '../../proxy/pipeline/path.ts'
 import { serve, type Site } from '../../proxy/pipeline/serve.ts'
+import { parsedByLlhttp } from './llhttp.ts'
 import { Attempt } from '../../proxy/upstreams/attempt.ts'
 import type { Reading } from '../../proxy/upstreams/dial.ts'
 import { Link } from '../../proxy/upstreams/link.ts'
@@ -189,4 +190,13 @@ function isWhole (bytes: string): boolean {
     if (size === 0) return bytes.startsWith('\r\n', lineEnd + 2) || bytes.includes('\r\n\r\n', lineEnd + 2)
     at = lineEnd + 2 + size + 2
   }
+}
+
+/** Method and body of every whole request that is sent when `bytes` come. */
+export async function seenFirst (bytes: Buffer): Promise<string[]> {
+  const { sent } = await pass({ pieces: [bytes] })
+  return sent.filter(({ complete }) => complete).map(({ bytes: text, method }) => {
+    const { messages } = parsedByLlhttp(Buffer.from(text.replace(/^\S+/, 'PATCH'), 'latin1'))
+    return `${method} ${JSON.stringify(messages[0]?.body ?? '')}`
+  })
 }
