@@ -164,6 +164,25 @@ describe('an upgrade to WebSocket', () => {
     assert.equal(x, 0)
   })
 
+  test('pushes back on a client that was early', async (t) => {
+    const upstream = await rawUpstream(t, ({ socket, received }) => {
+      socket.pause()
+      setTimeout(() => socket.write(accepting(received)), 50)
+    })
+    const proxy = await start(t, upstream.port)
+    const client = await rawClient(t, proxy.port, ask)
+    const chunk = Buffer.alloc(256 * 1024)
+    const startedMs = performance.now()
+    let sent = 0
+    while (performance.now() - startedMs < 500) {
+      if (client.socket.writableLength === 0) client.socket.write(chunk)
+      sent = client.socket.bytesWritten - client.socket.writableLength
+      await new Promise((wait) => setImmediate(wait))
+    }
+    assert.match(client.received, / 101 /)
+    assert.ok(sent < 30_000_000, `${sent} bytes`)
+  })
+
   test('pushes back on an upstream whose client reads nothing, and ends it after the time of the client', async (t) => {
     const upstream = await rawUpstream(t, ({ socket, received }) => {
       if (!received.endsWith('\r\n\r\n')) return
