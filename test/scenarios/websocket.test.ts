@@ -55,6 +55,7 @@ describe('a route with websocket #true', () => {
     assert.equal(await echoOf(client, 'hello'), 'hello')
     await new Promise((wait) => setTimeout(wait, 60))
     assert.equal(sentinel.access.length, 0)
+    assert.match(await sentinel.metrics(), /sentinel_open_tunnels\{route="all"\} 1/)
     client.close(1000)
     assert.equal(await closed(client), 1000)
     const line = await sentinel.accessed(({ status }) => status === 101)
