@@ -3,34 +3,21 @@ import type { Address } from '../schema/address.ts'
 import { listenerAddress, peerRange } from '../schema/address.ts'
 import { named } from '../schema/blocks.ts'
 import type { OlderForms } from '../schema/field.ts'
-import { list, notBuilt, optional, required, setting } from '../schema/fields.ts'
+import { list, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
-import type { ValueType } from '../schema/value.ts'
-import { isMismatch } from '../schema/value.ts'
 import { bool, integer, ref, words } from '../schema/values.ts'
 import { checkSocket, socketFields } from './listener-socket.ts'
 import { tls } from './tls.ts'
 
 const noQuic = 'HTTP/3 needs QUIC, which Node.js does not speak'
 
-const spoken = words(['http', 'https'], {
-  notBuilt: { h2: 'http', http2: 'http' },
-  refused: { h3: noQuic, http3: noQuic },
-})
-
 /** "h2" says nothing about TLS: whether there is a `tls` block does. */
-const protocol: ValueType<'http' | 'https' | 'h2'> = {
-  ...spoken,
-  parse (raw, context) {
-    const result = spoken.parse(raw, context)
-    return isMismatch(result) || result.notBuilt === undefined ? result : { value: 'h2', notBuilt: 'HTTP/1.1 is spoken, which every client of HTTP/2 speaks as well' }
-  },
-}
+const protocol = words(['http', 'https', 'h2'], { also: { h2: ['http2', 'h2c'] }, refused: { h3: noQuic, http3: noQuic } })
 
 export const listenerFields = {
   address: required(listenerAddress, 'IP and port to listen on, or a Unix socket. Port 0 lets the system choose.', { aliases: ['bind-address', 'bind'] }),
-  protocol: setting(protocol, 'http', 'What clients speak; https without being said when there is a `tls` block.'),
+  protocol: setting(protocol, 'http', 'What clients speak; https without being said when there is a `tls` block. Over TLS, clients choose between HTTP/2 and HTTP/1.1; without it, h2 lets those speak HTTP/2 who begin with it.'),
   requestTimeout: setting(durationWithin('1ms'), '60s', 'How long a client may take to send a request head, and to send more of a body.', { aliases: ['request-timeout-secs'] }),
   keepaliveTimeout: setting(durationWithin('1ms'), '75s', 'How long a connection may stay open without a request.', { aliases: ['keepalive-timeout-secs'] }),
   keepaliveMaxRequests: optional(integer(1, 1_000_000_000), 'Requests on one connection before it is closed; without it there is no such limit.'),
@@ -38,7 +25,7 @@ export const listenerFields = {
   ...socketFields,
   tls,
   namespace: optional(ref('namespace'), 'Serve the routes of this namespace only.'),
-  maxConcurrentStreams: notBuilt(setting(integer(1, 1_000_000), 100, 'Streams that one HTTP/2 connection may have open.')),
+  maxConcurrentStreams: setting(integer(1, 1_000_000), 100, 'Requests that one HTTP/2 connection may have open.'),
   defaultRoute: optional(ref('route'), 'Route for requests that no route takes by its conditions; without it they get 404.'),
   redirectHttps: setting(bool, false, 'Send clients to the same address under https; those for whom a trusted proxy spoke https already are served.', { aliases: ['redirect-to-https', 'https-redirect'] }),
 }
@@ -53,7 +40,7 @@ interface ListenerAsGiven {
   readonly redirectHttps: boolean
 }
 
-function readListener<L extends ListenerAsGiven> (value: L, here: Here<typeof listenerFields>): Omit<L, 'protocol'> & { readonly protocol: 'http' | 'https' } {
+function readListener<L extends ListenerAsGiven> (value: L, here: Here<typeof listenerFields>): L {
   const { report } = here
   const encrypted = here.given('tls')
   if (value.protocol === 'https' && !encrypted) {
@@ -69,7 +56,7 @@ function readListener<L extends ListenerAsGiven> (value: L, here: Here<typeof li
   if (value.namespace !== undefined) {
     report.warning('CONFIG_NOT_BUILT', `namespaces are not in effect yet: ${here.scope} answers 404 to every request`, here.where('namespace'), 'routes of the file itself must not be served in the place of those of a namespace')
   }
-  return { ...value, protocol: encrypted ? 'https' : 'http' }
+  return encrypted ? { ...value, protocol: 'https' } : value
 }
 
 export const listeners = named('listener', listenerFields, 'Where requests come in.', {

@@ -40,7 +40,7 @@ const fields = {
   address: optional(targetAddress, 'A single target, in place of `target`.'),
   loadBalancing,
   connectionPool: block({
-    maxConnections: setting(integer(1, 1_000_000), 100, 'Connections kept to each target.'),
+    maxConnections: optional(integer(1, 1_000_000), 'Connections to each target at a time; more requests wait for one, no longer than for connecting. Without it there is no such limit: a slow client takes nobody else\'s place.'),
     idleTimeout: setting(wait, '60s', 'How long an unused connection is kept.', { ...inSeconds, aliases: ['idle-timeout-secs'] }),
     maxIdle: optional(integer(0, 1_000_000), 'Unused connections kept to each target; without it `limits { max-idle-connections-per-upstream }` counts for all of them together.', { aliases: ['max-idle-connections'] }),
     maxLifetime: optional(wait, 'Age at which a connection is closed, once its request is over; without it there is none.', { ...inSeconds, aliases: ['max-lifetime-secs'] }),

@@ -5,11 +5,11 @@ export class Budget {
   #left: number
   #sinceMs: number
 
-  constructor (burst: number, perSecond: number, nowMs: number) {
+  constructor (burst: number, perSecond: number) {
     this.#burst = burst
     this.#perSecond = perSecond
     this.#left = burst
-    this.#sinceMs = nowMs
+    this.#sinceMs = performance.now()
   }
 
   /** False when it is used up. The clock is looked at only then. */
@@ -26,4 +26,14 @@ export class Budget {
   earn (amount: number): void {
     this.#left = Math.min(this.#burst, this.#left + amount)
   }
+}
+
+/** What one connection may do. The figures are far above what clients need that mean well, and what they allow costs a few milliseconds a second. */
+export class Budgets {
+  /** Frames that cost us and ask for nothing: PING, SETTINGS, PRIORITY, empty DATA, unknown types. */
+  readonly control = new Budget(1_000, 100)
+  /** Those who read give back what they have read; each DATA frame that we send pays for three. */
+  readonly windowUpdates = new Budget(2_000, 500)
+  /** Streams that were opened to be ended: resets, and faults that made us reset. */
+  readonly resets = new Budget(300, 30)
 }

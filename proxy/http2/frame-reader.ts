@@ -1,4 +1,4 @@
-import { frameHeaderBytes } from './protocol.ts'
+import { flag, frameHeaderBytes } from './protocol.ts'
 
 /** Finds frames in what was received. A frame that came in pieces is put together in memory of its own; all others stay where they are. */
 export class FrameReader {
@@ -54,6 +54,15 @@ export class FrameReader {
     this.start = this.#at + frameHeaderBytes
     this.end = this.#at += size
     return true
+  }
+
+  /** Behind the padding, if there is any (RFC 9113 section 6.1): false when there is more of it than there is frame. */
+  unpad (): boolean {
+    if ((this.flags & flag.padded) === 0) return true
+    const padding = this.length === 0 ? Infinity : this.bytes[this.start]!
+    this.start++
+    this.end -= padding
+    return this.end >= this.start
   }
 
   #nextOfPart (): boolean | 'too-large' {

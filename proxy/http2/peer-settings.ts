@@ -1,3 +1,4 @@
+import type { ConnectionError } from './head-reader.ts'
 import { defaultFrameBytes, defaultWindowBytes, errorCode, maxWindowBytes, setting } from './protocol.ts'
 
 /** What the other side allows. */
@@ -12,8 +13,17 @@ export class PeerSettings {
   tableShrunk = false
   received = false
 
-  /** Takes one parameter. Gives the error it is, or `undefined`. */
-  take (id: number, value: number, fromServer: boolean): { readonly code: number, readonly detail: string } | undefined {
+  /** Takes the payload of a SETTINGS frame. Gives the error it is, or `undefined`. */
+  take (bytes: Buffer, start: number, end: number, fromServer: boolean): ConnectionError | undefined {
+    for (let at = start; at < end; at += 6) {
+      const wrong = this.#takeOne(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2), fromServer)
+      if (wrong !== undefined) return wrong
+    }
+    this.received = true
+    return undefined
+  }
+
+  #takeOne (id: number, value: number, fromServer: boolean): ConnectionError | undefined {
     switch (id) {
       case setting.headerTableSize:
         this.tableShrunk ||= value < 4096

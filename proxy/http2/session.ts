@@ -1,95 +1,69 @@
 import type { Socket } from 'node:net'
-import { Budget } from './budget.ts'
-import type { SessionSettings, SessionUser, StreamUser } from './contract.ts'
-import { FrameReader } from './frame-reader.ts'
-import { HeadBlock } from './head-block.ts'
-import { HpackDecoder, type DecodedBlock } from './hpack-decoder.ts'
+import { Budgets, type Budget } from './budget.ts'
+import type { SessionSettings, SessionUser, Source, StreamUser } from './contract.ts'
+import type { FrameReader } from './frame-reader.ts'
+import { dependencyAt, HeadReader, problemOf, type ConnectionError, type ReceivedHead } from './head-reader.ts'
+import type { DecodedBlock } from './hpack-decoder.ts'
+import { Intake, type IntakeUser } from './intake.ts'
+import { endSocket } from './linger.ts'
+import { opening } from './opening.ts'
 import { Outbox } from './outbox.ts'
 import { PeerSettings } from './peer-settings.ts'
-import {
-  defaultFrameBytes, defaultWindowBytes, errorCode, errorName, flag, frameHeader, frameType, maxWindowBytes, preface, setting, uint32,
-} from './protocol.ts'
+import { defaultFrameBytes, errorCode, errorName, flag, frameHeader, frameType, maxWindowBytes, uint32 } from './protocol.ts'
 import { RecentIds } from './recent-ids.ts'
 import { Sender } from './sender.ts'
 import { Stream, type StreamHome } from './stream.ts'
 
-const headerTableBytes = 4096
-
-/** Work for one connection in one turn of the event loop: the others want their turn. A head costs more than other frames do. */
-const turnWork = 512
-const headWork = 16
-
 /** So much goes out before the socket is asked whether it can take more. */
 const turnBytes = 64 * 1024
-
 /** Nothing more is read while this much waits for the other side to take it. */
 const mostWaiting = 128 * 1024
 
-/** How long an ended connection is given to read why. */
-const lingerMs = 1_000
-
-const prefaceBytes = Buffer.from(preface, 'latin1')
-
 /** What streams share a connection for: one HTTP/2 connection, in either role (RFC 9113). */
-export class Session implements StreamHome {
+export class Session implements StreamHome, IntakeUser {
   readonly socket: Socket
   readonly role: 'server' | 'client'
   readonly windowBytes: number
   readonly #settings: SessionSettings
   readonly #user: SessionUser
   readonly #peer = new PeerSettings()
-  readonly #reader = new FrameReader(defaultFrameBytes)
-  readonly #decoder: HpackDecoder
+  readonly #intake: Intake
+  readonly #reader: FrameReader
+  readonly #heads: HeadReader
   readonly #outbox: Outbox
   readonly #sender: Sender
   readonly #streams = new Map<number, Stream>()
   readonly #ended = new RecentIds()
   readonly #endedByUs = new RecentIds()
-  /** Frames that cost us and ask for nothing. */
-  readonly #control: Budget
-  readonly #windowUpdates: Budget
-  /** Streams that were opened to be ended. */
-  readonly #resets: Budget
+  readonly #budgets = new Budgets()
   /** Streams that have their place, over or not. */
   #places = 0
   #lastPeerId = 0
   #nextId = 1
-  #prefaceLeft: number
   #receiveWindow: number
   #owed = 0
-  #block: HeadBlock | undefined = undefined
-  #blockSinceMs = Infinity
-  #partSinceMs = Infinity
   #fullSinceMs = Infinity
   #idleSinceMs: number
   #scheduled = false
-  /** Why nothing is read. */
-  #stopped: 'no' | 'turn' | 'full' = 'no'
-  #unread: Buffer[] = []
   /** We have said that we go away, or the other side has. */
   #leaving = false
   #peerLeaving = false
   #over = false
 
   constructor (socket: Socket, settings: SessionSettings, user: SessionUser) {
-    const now = performance.now()
     this.socket = socket
     this.role = settings.role
     this.windowBytes = settings.streamWindowBytes
     this.#settings = settings
     this.#user = user
-    this.#decoder = new HpackDecoder(headerTableBytes, { maxBytes: settings.maxHeaderBytes, maxFields: settings.maxHeaderCount })
+    this.#heads = new HeadReader({ maxBytes: settings.maxHeaderBytes, maxFields: settings.maxHeaderCount })
+    this.#intake = new Intake(socket, settings.role === 'server', this)
+    this.#reader = this.#intake.reader
     this.#outbox = new Outbox(socket)
     this.#sender = new Sender(this.#outbox, () => this.#schedule())
-    this.#control = new Budget(1_000, 100, now)
-    this.#windowUpdates = new Budget(2_000, 500, now)
-    this.#resets = new Budget(300, 30, now)
-    this.#prefaceLeft = settings.role === 'server' ? prefaceBytes.length : 0
     this.#receiveWindow = settings.connectionWindowBytes
-    this.#idleSinceMs = this.#partSinceMs = now
-    if (settings.role === 'client') this.#partSinceMs = Infinity
-    this.#begin()
-    socket.on('data', (bytes: Buffer) => this.#receive(bytes))
+    this.#idleSinceMs = performance.now()
+    this.put(opening(settings))
     socket.on('drain', () => this.#drained())
     socket.on('end', () => this.#otherSideEnded())
     // What went wrong does not matter: 'close' follows.
@@ -120,7 +94,7 @@ export class Session implements StreamHome {
 
   /** Since when a frame, a head or the preface has begun and not ended; Infinity when none has. */
   get beganSinceMs (): number {
-    return Math.min(this.#blockSinceMs, this.#partSinceMs)
+    return Math.min(this.#heads.beganSinceMs, this.#intake.beganSinceMs)
   }
 
   /** Since when the other side takes nothing of what we have to say; Infinity while it does. */
@@ -138,7 +112,7 @@ export class Session implements StreamHome {
   }
 
   /** Opens a stream (client); only while there is room. `source` is the body, sent as there is room for it. */
-  open (user: StreamUser, fields: readonly string[], source: { readonly length: number | undefined } & Parameters<Stream['send']>[1] | undefined): Stream {
+  open (user: StreamUser, fields: readonly string[], source: Source | undefined): Stream {
     const stream = new Stream(this.#nextId, this, this.#peer.windowBytes)
     this.#nextId += 2
     this.#places++
@@ -167,7 +141,7 @@ export class Session implements StreamHome {
     this.#sayGoAway(code)
     this.#outbox.flush()
     this.#breakAll(code, detail)
-    this.#endSocket()
+    endSocket(this.socket, code !== errorCode.noError)
   }
 
   // What streams ask for.
@@ -196,10 +170,11 @@ export class Session implements StreamHome {
     this.#owed = 0
   }
 
-  over ({ id }: Stream, byUs: boolean): void {
-    this.#streams.delete(id)
-    this.#ended.add(id)
-    if (byUs) this.#endedByUs.add(id)
+  over (stream: Stream, byUs: boolean): void {
+    this.#sender.over(stream)
+    this.#streams.delete(stream.id)
+    this.#ended.add(stream.id)
+    if (byUs) this.#endedByUs.add(stream.id)
   }
 
   released (): void {
@@ -210,23 +185,10 @@ export class Session implements StreamHome {
   }
 
   strike (detail: string): boolean {
-    return this.role === 'client' || this.#spend(this.#resets, 1, `faults, the last of them: ${detail}`)
+    return this.role === 'client' || this.#spend(this.#budgets.resets, 1, `faults, the last of them: ${detail}`)
   }
 
   // What goes out.
-
-  #begin (): void {
-    const { role, maxStreams, maxHeaderBytes, streamWindowBytes, connectionWindowBytes, extendedConnect } = this.#settings
-    const ours: Array<[id: number, value: number]> = [[setting.initialWindowSize, streamWindowBytes], [setting.maxHeaderListSize, maxHeaderBytes]]
-    if (role === 'server') ours.push([setting.maxConcurrentStreams, maxStreams])
-    else ours.push([setting.enablePush, 0])
-    if (role === 'server' && extendedConnect) ours.push([setting.enableConnectProtocol, 1])
-    const payload = ours.map(([id, value]) => String.fromCharCode(id >>> 8, id & 255) + uint32(value)).join('')
-    this.put((role === 'client' ? preface : '') + frameHeader(payload.length, frameType.settings, 0, 0) + payload)
-    const more = connectionWindowBytes - defaultWindowBytes
-    if (more > 0) this.put(frameHeader(4, frameType.windowUpdate, 0, 0) + uint32(more))
-    else this.#receiveWindow = defaultWindowBytes
-  }
 
   #sayGoAway (code: number): void {
     this.put(frameHeader(8, frameType.goAway, 0, 0) + uint32(this.#lastPeerId) + uint32(code))
@@ -244,7 +206,7 @@ export class Session implements StreamHome {
     if (this.#over) return
     const { frames } = this.#sender
     if (!this.#outbox.full) this.#sender.pump(turnBytes)
-    this.#windowUpdates.earn((this.#sender.frames - frames) * 3)
+    this.#budgets.windowUpdates.earn((this.#sender.frames - frames) * 3)
     this.#outbox.flush()
     if (this.#outbox.full) this.#fullSinceMs = Math.min(this.#fullSinceMs, performance.now())
     else if (this.#sender.ready) this.#schedule()
@@ -254,114 +216,50 @@ export class Session implements StreamHome {
     this.#outbox.full = false
     this.#fullSinceMs = Infinity
     this.#flush()
-    if (this.#stopped === 'full') this.#goOn()
+    if (!this.congested()) this.#intake.decongested()
   }
 
   // What comes in.
 
-  #receive (bytes: Buffer): void {
-    if (this.#over) return
-    if (this.#stopped !== 'no') {
-      this.#unread.push(bytes)
-      return
-    }
-    const rest = this.#prefaceLeft > 0 ? this.#readPreface(bytes) : bytes
-    if (rest === undefined) return
-    this.#reader.push(rest)
-    this.#process()
+  congested (): boolean {
+    if (this.#outbox.waiting <= mostWaiting) return false
+    this.#flush()
+    return this.#outbox.waiting > mostWaiting
   }
 
-  #readPreface (bytes: Buffer): Buffer | undefined {
-    const at = prefaceBytes.length - this.#prefaceLeft
-    const taken = Math.min(this.#prefaceLeft, bytes.length)
-    if (prefaceBytes.compare(bytes, 0, taken, at, at + taken) !== 0) return this.#fail(errorCode.protocolError, 'no preface of HTTP/2')
-    this.#prefaceLeft -= taken
-    return this.#prefaceLeft > 0 ? undefined : bytes.subarray(taken)
-  }
-
-  /** Takes frames until there are none, or others want their turn. */
-  #process (): void {
-    let work = turnWork
-    while (!this.#over) {
-      if (work <= 0) return this.#stop('turn')
-      if (this.#outbox.waiting > mostWaiting) {
-        this.#flush()
-        if (this.#outbox.waiting > mostWaiting) return this.#stop('full')
-      }
-      const found = this.#reader.next()
-      if (found === false) break
-      if (found === 'too-large') return this.#fail(errorCode.frameSizeError, `a frame of ${this.#reader.length} bytes`)
-      work -= this.#reader.type === frameType.headers ? headWork : 1
-      this.#frame()
-    }
-    if (this.#over) return
-    this.#partSinceMs = this.#reader.began || this.#prefaceLeft > 0 ? performance.now() : Infinity
-  }
-
-  #stop (why: 'turn' | 'full'): void {
-    this.#stopped = why
-    this.socket.pause()
-    if (why === 'turn') setImmediate(this.#goOn)
-  }
-
-  readonly #goOn = (): void => {
-    if (this.#over) return
-    this.#stopped = 'no'
-    this.#process()
-    while (this.#stopped === 'no' && !this.#over) {
-      const bytes = this.#unread.shift()
-      if (bytes === undefined) {
-        this.socket.resume()
-        return
-      }
-      this.#receive(bytes)
-    }
-  }
-
-  #frame (): void {
+  frame (): void {
     const { type, stream } = this.#reader
-    if (this.#block !== undefined && (type !== frameType.continuation || stream !== this.#block.stream)) {
-      return this.#fail(errorCode.protocolError, 'another frame in the middle of a head')
+    const { openStream } = this.#heads
+    if (openStream !== undefined && (type !== frameType.continuation || stream !== openStream)) {
+      return this.fail(errorCode.protocolError, 'another frame in the middle of a head')
     }
-    if (!this.#peer.received && type !== frameType.settings) return this.#fail(errorCode.protocolError, 'the first frame is not SETTINGS')
+    if (!this.#peer.received && type !== frameType.settings) return this.fail(errorCode.protocolError, 'the first frame is not SETTINGS')
     switch (type) {
       case frameType.data: return this.#onData()
       case frameType.headers: return this.#onHeaders()
       case frameType.priority: return this.#onPriority()
       case frameType.rstStream: return this.#onReset()
       case frameType.settings: return this.#onSettings()
-      case frameType.pushPromise: return this.#fail(errorCode.protocolError, 'PUSH_PROMISE')
+      case frameType.pushPromise: return this.fail(errorCode.protocolError, 'PUSH_PROMISE')
       case frameType.ping: return this.#onPing()
       case frameType.goAway: return this.#onGoAway()
       case frameType.windowUpdate: return this.#onWindowUpdate()
-      case frameType.continuation: return this.#onContinuation()
+      case frameType.continuation: return this.#onHead(this.#heads.continuation(this.#reader))
       // RFC 9113 section 5.5: what nobody knows is ignored.
-      default: this.#spend(this.#control, 1, 'frames of unknown types')
+      default: this.#spend(this.#budgets.control, 1, 'frames of unknown types')
     }
-  }
-
-  /** Behind padding, if there is any (RFC 9113 section 6.1): false when there is more of it than there is frame. */
-  #unpad (): boolean {
-    const frame = this.#reader
-    if ((frame.flags & flag.padded) === 0) return true
-    const padding = frame.length === 0 ? Infinity : frame.bytes[frame.start]!
-    frame.start++
-    frame.end -= padding
-    if (frame.end >= frame.start) return true
-    this.#fail(errorCode.protocolError, 'more padding than frame')
-    return false
   }
 
   #onData (): void {
     const frame = this.#reader
     const { length, stream: id } = frame
-    if (id === 0) return this.#fail(errorCode.protocolError, 'DATA on stream 0')
+    if (id === 0) return this.fail(errorCode.protocolError, 'DATA on stream 0')
     this.#receiveWindow -= length
-    if (this.#receiveWindow < 0) return this.#fail(errorCode.flowControlError, 'more DATA than the window of the connection')
-    if (!this.#unpad()) return
+    if (this.#receiveWindow < 0) return this.fail(errorCode.flowControlError, 'more DATA than the window of the connection')
+    if (!frame.unpad()) return this.fail(errorCode.protocolError, 'more padding than frame')
     const stream = this.#streams.get(id)
     const ended = (frame.flags & flag.endStream) !== 0
-    if (frame.end === frame.start && !ended && !this.#spend(this.#control, 1, 'empty DATA frames')) return
+    if (frame.end === frame.start && !ended && !this.#spend(this.#budgets.control, 1, 'empty DATA frames')) return
     if (stream === undefined || stream.remoteEnded || !stream.headed) {
       this.credit(length)
       if (stream !== undefined && !stream.headed) return this.#streamError(id, errorCode.protocolError, 'DATA in front of a head')
@@ -383,11 +281,11 @@ export class Session implements StreamHome {
 
   /** Something for a stream that has ended, in both directions or in this one. */
   #onLate (id: number, what: string): void {
-    if (this.#isIdle(id)) return this.#fail(errorCode.protocolError, `${what} on a stream that was never opened`)
+    if (this.#isIdle(id)) return this.fail(errorCode.protocolError, `${what} on a stream that was never opened`)
     // It crossed our reset.
-    if (this.#endedByUs.has(id)) return void this.#spend(this.#control, 1, `${what} on ended streams`)
+    if (this.#endedByUs.has(id)) return void this.#spend(this.#budgets.control, 1, `${what} on ended streams`)
     if (this.#streams.has(id)) return this.#streamError(id, errorCode.streamClosed, `${what} behind the end of a stream`)
-    this.#fail(errorCode.streamClosed, `${what} on an ended stream`)
+    this.fail(errorCode.streamClosed, `${what} on an ended stream`)
   }
 
   #isIdle (id: number): boolean {
@@ -396,56 +294,24 @@ export class Session implements StreamHome {
 
   #onHeaders (): void {
     const frame = this.#reader
-    const { stream: id, flags } = frame
-    if (id === 0) return this.#fail(errorCode.protocolError, 'HEADERS on stream 0')
-    if (id % 2 === 0) return this.#fail(errorCode.protocolError, 'HEADERS on a stream of an even number')
-    if (!this.#unpad()) return
-    let selfDependent = false
-    if ((flags & flag.priority) !== 0) {
-      if (frame.end - frame.start < 5) return this.#fail(errorCode.frameSizeError, 'HEADERS without the priority they speak of')
-      selfDependent = (frame.bytes.readUInt32BE(frame.start) & 0x7fff_ffff) === id
-      frame.start += 5
-    }
-    const ended = (flags & flag.endStream) !== 0
-    if ((flags & flag.endHeaders) !== 0) return this.#onBlock(id, ended, selfDependent, frame.bytes, frame.start, frame.end)
-    this.#block = new HeadBlock(id, ended, selfDependent, this.#maxBlockBytes)
-    this.#blockSinceMs = performance.now()
-    this.#addToBlock()
+    const { stream: id } = frame
+    if (id === 0) return this.fail(errorCode.protocolError, 'HEADERS on stream 0')
+    if (id % 2 === 0) return this.fail(errorCode.protocolError, 'HEADERS on a stream of an even number')
+    if (!frame.unpad()) return this.fail(errorCode.protocolError, 'more padding than frame')
+    this.#onHead(this.#heads.headers(frame))
   }
 
-  #onContinuation (): void {
-    const block = this.#block
-    if (block === undefined) return this.#fail(errorCode.protocolError, 'CONTINUATION without a head')
-    if (!this.#addToBlock() || (this.#reader.flags & flag.endHeaders) === 0) return
-    this.#block = undefined
-    this.#blockSinceMs = Infinity
-    const bytes = block.whole()
-    this.#onBlock(block.stream, block.ended, block.selfDependent, bytes, 0, bytes.length)
-  }
-
-  #addToBlock (): boolean {
-    const { bytes, start, end } = this.#reader
-    if (this.#block!.add(bytes, start, end)) return true
-    this.#fail(errorCode.enhanceYourCalm, 'a head of too many bytes or frames')
-    return false
-  }
-
-  /** Coded, heads are rarely larger than they are; what is a little too large gets an answer. */
-  get #maxBlockBytes (): number {
-    return Math.max(64 * 1024, this.#settings.maxHeaderBytes * 2)
-  }
-
-  #onBlock (id: number, ended: boolean, selfDependent: boolean, bytes: Buffer, start: number, end: number): void {
-    // Also of heads that nobody will see: the table must stay the one of the other side.
-    const block = this.#decoder.decode(bytes, start, end)
-    if (typeof block === 'string') return this.#fail(errorCode.compressionError, block)
+  #onHead (head: ReceivedHead | ConnectionError | undefined): void {
+    if (head === undefined) return
+    if ('code' in head) return this.fail(head.code, head.detail)
+    const { stream: id, ended, selfDependent, block } = head
     const stream = this.#streams.get(id)
     if (stream !== undefined && stream.headed) return this.#onTrailers(stream, ended, block)
     if (stream !== undefined) return this.#onAnswer(stream, ended, block)
     if (this.role === 'client') return this.#onLate(id, 'HEADERS')
     if (id > this.#lastPeerId) return this.#onRequest(id, ended, selfDependent, block)
     if (this.#endedByUs.has(id) || this.#ended.has(id)) return this.#onLate(id, 'HEADERS')
-    this.#fail(errorCode.protocolError, 'a stream of a lower number than the last one')
+    this.fail(errorCode.protocolError, 'a stream of a lower number than the last one')
   }
 
   #onRequest (id: number, ended: boolean, selfDependent: boolean, block: DecodedBlock): void {
@@ -486,40 +352,37 @@ export class Session implements StreamHome {
   }
 
   #onPriority (): void {
-    const { stream: id, length, bytes, start } = this.#reader
-    if (id === 0) return this.#fail(errorCode.protocolError, 'PRIORITY on stream 0')
-    if (!this.#spend(this.#control, 1, 'PRIORITY frames')) return
-    if (length === 5 && (bytes.readUInt32BE(start) & 0x7fff_ffff) !== id) return
+    const { stream: id, length } = this.#reader
+    if (id === 0) return this.fail(errorCode.protocolError, 'PRIORITY on stream 0')
+    if (!this.#spend(this.#budgets.control, 1, 'PRIORITY frames')) return
+    if (length === 5 && dependencyAt(this.#reader) !== id) return
     const [code, detail] = length === 5 ? [errorCode.protocolError, 'a stream that depends on itself'] : [errorCode.frameSizeError, 'PRIORITY of a wrong size']
     // A stream that is not open cannot be reset.
     if (this.#streams.has(id)) this.#streamError(id, code, detail)
-    else this.#fail(code, detail)
+    else this.fail(code, detail)
   }
 
   #onReset (): void {
     const { stream: id, length, bytes, start } = this.#reader
-    if (id === 0 || this.#isIdle(id)) return this.#fail(errorCode.protocolError, 'RST_STREAM on a stream that was never opened')
-    if (length !== 4) return this.#fail(errorCode.frameSizeError, 'RST_STREAM of a wrong size')
+    if (id === 0 || this.#isIdle(id)) return this.fail(errorCode.protocolError, 'RST_STREAM on a stream that was never opened')
+    if (length !== 4) return this.fail(errorCode.frameSizeError, 'RST_STREAM of a wrong size')
     const stream = this.#streams.get(id)
     // An answer may end while the client gives it up: that, too, happens rarely.
-    if (!this.#spend(this.role === 'server' ? this.#resets : this.#control, 1, 'resets')) return
+    if (!this.#spend(this.role === 'server' ? this.#budgets.resets : this.#budgets.control, 1, 'resets')) return
     const code = bytes.readUInt32BE(start)
     stream?.break({ code, by: 'peer', unprocessed: code === errorCode.refusedStream, detail: `reset with ${errorName(code)}` })
   }
 
   #onSettings (): void {
     const { stream: id, flags, length, bytes, start } = this.#reader
-    if (id !== 0) return this.#fail(errorCode.protocolError, 'SETTINGS on a stream')
+    if (id !== 0) return this.fail(errorCode.protocolError, 'SETTINGS on a stream')
     const ack = (flags & flag.ack) !== 0
-    if (ack ? length !== 0 : length % 6 !== 0) return this.#fail(errorCode.frameSizeError, 'SETTINGS of a wrong size')
-    if (ack && !this.#peer.received) return this.#fail(errorCode.protocolError, 'the first SETTINGS are an ACK')
-    if (!this.#spend(this.#control, 1 + length / 60, 'SETTINGS') || ack) return
+    if (ack ? length !== 0 : length % 6 !== 0) return this.fail(errorCode.frameSizeError, 'SETTINGS of a wrong size')
+    if (ack && !this.#peer.received) return this.fail(errorCode.protocolError, 'the first SETTINGS are an ACK')
+    if (!this.#spend(this.#budgets.control, 1 + length / 60, 'SETTINGS') || ack) return
     const before = this.#peer.windowBytes
-    for (let at = start; at < start + length; at += 6) {
-      const wrong = this.#peer.take(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2), this.role === 'client')
-      if (wrong !== undefined) return this.#fail(wrong.code, wrong.detail)
-    }
-    this.#peer.received = true
+    const wrong = this.#peer.take(bytes, start, start + length, this.role === 'client')
+    if (wrong !== undefined) return this.fail(wrong.code, wrong.detail)
     this.put(frameHeader(0, frameType.settings, flag.ack, 0))
     const more = this.#peer.windowBytes - before
     if (more !== 0) for (const stream of this.#streams.values()) if (!this.#widen(stream, more)) return
@@ -530,7 +393,7 @@ export class Session implements StreamHome {
   #widen (stream: Stream, bytes: number): boolean {
     stream.sendWindow += bytes
     if (stream.sendWindow > maxWindowBytes) {
-      this.#fail(errorCode.flowControlError, 'a window above 2^31-1')
+      this.fail(errorCode.flowControlError, 'a window above 2^31-1')
       return false
     }
     if (stream.sendWindow > 0) this.#sender.queue(stream)
@@ -539,17 +402,17 @@ export class Session implements StreamHome {
 
   #onPing (): void {
     const { stream: id, flags, length, bytes, start, end } = this.#reader
-    if (id !== 0) return this.#fail(errorCode.protocolError, 'PING on a stream')
-    if (length !== 8) return this.#fail(errorCode.frameSizeError, 'PING of a wrong size')
-    if (!this.#spend(this.#control, 1, 'PING frames') || (flags & flag.ack) !== 0) return
+    if (id !== 0) return this.fail(errorCode.protocolError, 'PING on a stream')
+    if (length !== 8) return this.fail(errorCode.frameSizeError, 'PING of a wrong size')
+    if (!this.#spend(this.#budgets.control, 1, 'PING frames') || (flags & flag.ack) !== 0) return
     this.put(frameHeader(8, frameType.ping, flag.ack, 0) + bytes.toString('latin1', start, end))
   }
 
   #onGoAway (): void {
     const { stream: id, length, bytes, start } = this.#reader
-    if (id !== 0) return this.#fail(errorCode.protocolError, 'GOAWAY on a stream')
-    if (length < 8) return this.#fail(errorCode.frameSizeError, 'GOAWAY of a wrong size')
-    if (!this.#spend(this.#control, 1, 'GOAWAY frames')) return
+    if (id !== 0) return this.fail(errorCode.protocolError, 'GOAWAY on a stream')
+    if (length < 8) return this.fail(errorCode.frameSizeError, 'GOAWAY of a wrong size')
+    if (!this.#spend(this.#budgets.control, 1, 'GOAWAY frames')) return
     const last = bytes.readUInt32BE(start) & 0x7fff_ffff
     const code = bytes.readUInt32BE(start + 4)
     this.#peerLeaving = true
@@ -564,13 +427,13 @@ export class Session implements StreamHome {
 
   #onWindowUpdate (): void {
     const { stream: id, length, bytes, start } = this.#reader
-    if (length !== 4) return this.#fail(errorCode.frameSizeError, 'WINDOW_UPDATE of a wrong size')
-    if (!this.#spend(this.#windowUpdates, 1, 'WINDOW_UPDATE frames')) return
+    if (length !== 4) return this.fail(errorCode.frameSizeError, 'WINDOW_UPDATE of a wrong size')
+    if (!this.#spend(this.#budgets.windowUpdates, 1, 'WINDOW_UPDATE frames')) return
     const more = bytes.readUInt32BE(start) & 0x7fff_ffff
     if (id === 0) return this.#widenConnection(more)
     const stream = this.#streams.get(id)
     if (stream === undefined) {
-      if (this.#isIdle(id)) this.#fail(errorCode.protocolError, 'WINDOW_UPDATE on a stream that was never opened')
+      if (this.#isIdle(id)) this.fail(errorCode.protocolError, 'WINDOW_UPDATE on a stream that was never opened')
       return
     }
     if (more === 0) return this.#streamError(id, errorCode.protocolError, 'WINDOW_UPDATE of nothing')
@@ -580,9 +443,9 @@ export class Session implements StreamHome {
   }
 
   #widenConnection (more: number): void {
-    if (more === 0) return this.#fail(errorCode.protocolError, 'WINDOW_UPDATE of nothing')
+    if (more === 0) return this.fail(errorCode.protocolError, 'WINDOW_UPDATE of nothing')
     this.#sender.window += more
-    if (this.#sender.window > maxWindowBytes) return this.#fail(errorCode.flowControlError, 'a window above 2^31-1')
+    if (this.#sender.window > maxWindowBytes) return this.fail(errorCode.flowControlError, 'a window above 2^31-1')
     if (this.#sender.ready) this.#schedule()
   }
 
@@ -591,7 +454,7 @@ export class Session implements StreamHome {
   /** False when the other side does more of it than anybody needs to. */
   #spend (budget: Budget, cost: number, what: string): boolean {
     if (budget.spend(cost)) return true
-    this.#fail(errorCode.enhanceYourCalm, `too many ${what}`)
+    this.fail(errorCode.enhanceYourCalm, `too many ${what}`)
     return false
   }
 
@@ -608,7 +471,7 @@ export class Session implements StreamHome {
     this.strike(detail)
   }
 
-  #fail (code: number, detail: string): undefined {
+  fail (code: number, detail: string): undefined {
     if (this.#over) return
     this.#user.trouble(`${errorName(code)}: ${detail}`)
     this.close(code, detail)
@@ -617,9 +480,8 @@ export class Session implements StreamHome {
   #breakAll (code: number, detail: string): void {
     this.#over = true
     this.#sender.stop()
-    this.#reader.clear()
-    this.#unread = []
-    this.#block = undefined
+    this.#intake.close()
+    this.#heads.clear()
     for (const stream of this.#streams.values()) stream.break({ code, by: 'connection', unprocessed: false, detail })
   }
 
@@ -627,16 +489,8 @@ export class Session implements StreamHome {
     if (this.#over || this.#places > 0 || !(this.#leaving || this.#peerLeaving)) return
     this.#outbox.flush()
     this.#over = true
-    this.#endSocket()
-  }
-
-  /** So that the other side can read what was said: bytes it still sends must not make the system answer with a reset. */
-  #endSocket (): void {
-    const { socket } = this
-    socket.end()
-    socket.resume()
-    const timer = setTimeout(() => socket.destroy(), lingerMs)
-    socket.once('close', () => clearTimeout(timer))
+    this.#intake.close()
+    endSocket(this.socket, false)
   }
 
   #otherSideEnded (): void {
@@ -649,11 +503,3 @@ export class Session implements StreamHome {
     this.#user.closed()
   }
 }
-
-/** What is in it that a request or answer may not have. */
-function problemOf ({ flaw, excess }: DecodedBlock): { readonly kind: 'malformed' | 'too-large' | 'line-too-large', readonly detail: string } | undefined {
-  if (flaw !== undefined) return { kind: 'malformed', detail: flaw }
-  if (excess === undefined) return undefined
-  return excess === 'line' ? { kind: 'line-too-large', detail: 'a path above the limit' } : { kind: 'too-large', detail: 'a head above the limit' }
-}
-

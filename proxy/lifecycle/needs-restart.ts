@@ -86,6 +86,8 @@ export function boundSettings (listener: ListenerConfig, { limits }: SentinelCon
     ipv6Only: listener.ipv6Only,
     reusePort: listener.reusePort,
     ...listener.proxyProtocol === undefined ? {} : { proxyProtocol: { from: listener.proxyProtocol.from, required: listener.proxyProtocol.required } },
+    priorKnowledge: listener.protocol === 'h2',
+    maxConcurrentStreams: listener.maxConcurrentStreams,
     requestTimeoutMs: listener.requestTimeout,
     bodyIdleTimeoutMs: listener.requestTimeout,
     keepaliveTimeoutMs: listener.keepaliveTimeout,

@@ -80,6 +80,7 @@ export class Proxy {
     this.#metrics.onScrape((table) => {
       table.activeRequests.cell().set(this.#inFlight)
       for (const listener of this.#listeners.values()) table.openConnections.cell(listener.id).set(listener.connections)
+      for (const [route, places] of this.#running.snapshot.tunnels) table.openTunnels.cell(route).set(places.taken)
       const evidence = this.#running.instruments.evidence?.stats()
       if (evidence === undefined) return
       table.evidenceRecords.cell().set(evidence.records)

@@ -32,6 +32,8 @@ export interface Snapshot {
   readonly config: SentinelConfig
   /** `undefined` for a listener of another configuration. */
   readonly siteOf: (listener: string) => Site | undefined
+  /** Who has a tunnel on a route, for those that have some. */
+  readonly tunnels: ReadonlyMap<string, Places>
   /** Resolves when no exchange uses this snapshot any more, or when the deadline aborts. */
   readonly emptied: (deadline: AbortSignal) => Promise<void>
   /** Lets go of pools that no newer snapshot holds. */
@@ -52,7 +54,8 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       held.push(() => lease.release())
       return lease.value
     }
-    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, { ...around, lend }))
+    const tunnels = new Map<string, Places>()
+    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, { ...around, lend, tunnels }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
@@ -72,6 +75,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     return {
       config,
       siteOf: (listener) => sites.get(listener),
+      tunnels,
       emptied: users.emptied,
       retire: () => { for (const release of held) release() },
     }
@@ -117,6 +121,7 @@ function countUsers () {
 interface RouteSurroundings extends Surroundings {
   /** Counts that outlive a reload, by their name. */
   readonly lend: <T>(key: string, make: () => T) => T
+  readonly tunnels: Map<string, Places>
 }
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
@@ -131,13 +136,19 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
     name: route.id,
     filters: [
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces()), max)],
-      ...webSocket === undefined ? [] : [webSocketFilter(webSocket, around.lend(`tunnels ${route.id}`, () => new Places()))],
+      ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
       ...agents,
     ],
     upgrades: webSocket !== undefined,
     responder: route.upstream === undefined ? notBuilt(route.id) : upstreams.get(route.upstream)!, // References were checked at load.
     maxBodyBytes: maxBodyBytes(route, config),
   }
+}
+
+function tunnelFilter (route: string, settings: WebSocketSettings, { lend, tunnels }: RouteSurroundings): Filter {
+  const places = lend(`tunnels ${route}`, () => new Places())
+  tunnels.set(route, places)
+  return webSocketFilter(settings, places)
 }
 
 function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {
@@ -200,7 +211,7 @@ function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig)
     connectTimeoutMs: timeouts.connect,
     readTimeoutMs: timeouts.read,
     writeTimeoutMs: timeouts.write,
-    poolMaxConnections: connectionPool.maxConnections,
+    poolMaxConnections: connectionPool.maxConnections ?? Infinity,
     poolIdleMs: connectionPool.idleTimeout,
     ...connectionPool.maxIdle === undefined ? { poolMaxIdleTotal: limits.maxIdleConnectionsPerUpstream } : { poolMaxIdle: connectionPool.maxIdle },
     ...connectionPool.maxLifetime === undefined ? {} : { poolMaxAgeMs: connectionPool.maxLifetime },

@@ -232,8 +232,9 @@ export class Connection implements ClientConnection {
     const input = new UpgradeInput({
       onSwitch: () => {
         this.socket.setKeepAlive(true, keepAliveMs)
-        input.push(this.#rest.takeAll())
+        // In this order: what came early may be enough to stop it again.
         this.#flow(true)
+        input.push(this.#rest.takeAll())
       },
       flow: (reading) => this.#flow(reading),
     })

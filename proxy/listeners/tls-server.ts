@@ -114,6 +114,8 @@ export class TlsServer {
 
 /** OpenSSL has sent nothing when it finds plain HTTP: a client gets an answer that it understands. Nothing of its request was looked at. */
 function sayPlainly (socket: Socket): void {
+  // It may be gone by now.
+  socket.on('error', () => socket.destroy())
   socket.write(refusalBytes('BAD_REQUEST'))
   closeSlowly(socket, refusalMs)
 }

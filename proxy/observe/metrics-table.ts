@@ -31,6 +31,7 @@ export function metricTable () {
     activeRequests: gauge('sentinel_active_requests', [], 'Exchanges being served now.'),
     requestBody: distribution('sentinel_request_body_size_bytes', ['route'], sizeBuckets, 'Bytes of request body read from the client.'),
     responseBody: distribution('sentinel_response_body_size_bytes', ['route'], sizeBuckets, 'Bytes of response body sent to the client.'),
+    openTunnels: gauge('sentinel_open_tunnels', ['route'], 'Tunnels (WebSockets) open now.'),
     tunnelDuration: distribution('sentinel_tunnel_duration_seconds', ['route'], tunnelBuckets, 'How long tunnels (WebSockets) were open; they are in no other distribution.'),
     tunnelBytes: counter('sentinel_tunnel_bytes_total', ['route', 'direction'], 'Bytes through tunnels that are over: "in" from clients, "out" to them.'),
     faults: counter('sentinel_faults_total', ['code', 'blame'], 'Exchanges that ended in a fault, by its code and by who is to blame.'),

@@ -46,8 +46,8 @@ export function dialTo ({ host, port, path, tls }: DialSettings, protocols: read
   const target = { ...path === undefined ? { host, port } : { path }, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs, highWaterMark: 64 * 1024 }
   if (tls === undefined) {
     return (greeting, ready, onread) => {
-      const options = onread === undefined ? target : { ...target, onread }
-      return greeting === '' ? connectPlain(options, ready) : greeted(connectPlain(options), greeting, ready)
+      const socket = connectPlain(onread === undefined ? target : { ...target, onread })
+      return greeting === '' ? socket.once('connect', ready) : greeted(socket, greeting, ready)
     }
   }
   // Addresses are not sent as names (RFC 6066 section 3); the certificate is checked against the address then.
@@ -85,10 +85,26 @@ export function dialTo ({ host, port, path, tls }: DialSettings, protocols: read
       if (verified) session = ticket
       else offered = ticket
     })
+    if (greeting !== '' && onread !== undefined) readInto(onread, socket)
     // Whatever was wrong, the next one begins anew.
     socket.once('error', () => { session = undefined })
     return socket
   }
+}
+
+/** What `onread` does, for a TLS socket over another one: Node.js ignores it there. */
+function readInto (onread: Reading, socket: Socket): void {
+  socket.on('data', (bytes: Buffer) => {
+    for (let at = 0; at < bytes.length && !socket.destroyed;) {
+      const buffer = onread.buffer()
+      const length = bytes.copy(buffer, 0, at)
+      at += length
+      if (onread.callback(length, buffer)) continue
+      socket.pause()
+      if (at < bytes.length) socket.unshift(bytes.subarray(at))
+      return
+    }
+  })
 }
 
 /** Nothing can have been sent before. */

@@ -46,7 +46,7 @@ function addFields (fields: string[], raw: readonly string[], tunnel: boolean): 
     const lower = name.toLowerCase()
     if (lower === 'host') {
       if (host !== undefined) throw new Fault('INTERNAL', 'the head of the request is not valid HTTP: more than one Host')
-      host = value.trim()
+      host = trimmed(value)
     } else if (!(notSentLengths.has(lower.length) && notSent.has(lower)) && !(tunnel && lower === keyField)) {
       fields.push(lower, trimmed(value))
     }

@@ -52,9 +52,10 @@ export async function runCase (one: Case, wanted: readonly Contender[], course: 
     })
     for (let round = 0; round < Math.min(course.rounds, one.rounds ?? Infinity); round++) {
       await inTurns(async ({ contender, samples }) => {
-        const sample = await sessions.get(contender.id)?.round(course.seconds, pace(one, contender, speeds)) ?? {}
-        samples.push(sample)
-        course.tell(contender.id, sample)
+        const round = await sessions.get(contender.id)?.round(course.seconds, pace(one, contender, speeds))
+        if (round === undefined) return
+        samples.push(round.sample)
+        course.tell(contender.id, round.sample)
       })
     }
   } finally {

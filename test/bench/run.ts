@@ -29,7 +29,7 @@ import { upstreams, type UpstreamId } from './upstreams/upstreams.ts'
  * Bounded: a case takes about contenders × (rounds + 2) × seconds.
  */
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
-const options = readOptions(process.argv.slice(2))
+const options = told(() => readOptions(process.argv.slice(2)))
 const chosen = cases.filter(({ id }) => options.cases.length === 0 || options.cases.includes(id))
 
 if (options.list) for (const one of [...cases, ...contenders]) print(`${one.id.padEnd(24)} ${one.title}`)
@@ -47,13 +47,17 @@ async function main (): Promise<number> {
   try {
     const certificate = serverCertificate(folder)
     if (options.profile === undefined) return await compare(folder, certificate, upstreamOf)
+    const contender = contenders.find(({ id, compiles }) => id === options.profile && compiles)
+    if (contender === undefined) throw new Unfit(`${options.profile} does not run in Node`)
     for (const one of options.cases.length === 0 ? chosen.slice(0, 1) : chosen) {
-      for (const contender of contenders.filter(({ id }) => id === options.profile)) {
-        const surroundings = { folder: join(folder, one.id), upstreamPort: await upstreamOf(one), certificate }
-        print(`${one.title}: ${await profile(one, contender, surroundings, options.seconds)}`)
-      }
+      const surroundings = { folder: join(folder, one.id), upstreamPort: await upstreamOf(one), certificate }
+      print(`${one.title}: ${await profile(one, contender, surroundings, options.seconds)}`)
     }
     return 0
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error
+    print(error.message)
+    return 1
   } finally {
     for (const running of behind.values()) await running.stop()
     rmSync(folder, { recursive: true, force: true })
@@ -94,6 +98,16 @@ async function measured (
   } catch (error) {
     if (!(error instanceof Unfit)) throw error
     return wanted.map((contender) => ({ contender, samples: [], skipped: error.message, failed: false }))
+  }
+}
+
+/** A flag that was mistyped deserves a sentence, no stack. */
+function told<T> (read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
   }
 }
 

@@ -13,8 +13,16 @@ export interface Session {
   readonly contender: Contender
   /** Resolves with how many per second it managed. */
   warm (seconds: number): Promise<number>
-  round (seconds: number, perSecond: number | undefined): Promise<Sample>
+  round (seconds: number, perSecond: number | undefined): Promise<Round>
   stop (): Promise<void>
+}
+
+export interface Round {
+  readonly sample: Sample
+  readonly count: number
+  /** By `performance.now()`: without connecting before and letting go after. */
+  readonly fromMs: number
+  readonly untilMs: number
 }
 
 export interface Surroundings {
@@ -46,7 +54,7 @@ export async function begin (one: Case, contender: Contender, { folder, upstream
   try {
     await probe(one, target)
     // Collections and lazy loading after the start are not what an idle proxy costs.
-    await delay(1000)
+    await delay(one.settleMs ?? 1_000)
   } catch (error) {
     await running.stop()
     throw error
@@ -69,11 +77,12 @@ export async function begin (one: Case, contender: Contender, { folder, upstream
     async round (seconds, perSecond) {
       const stretch = await one.load({ ...target, perSecond })
       try {
+        const fromMs = performance.now()
         const before = look(running.pid)
         const [driven] = await Promise.all([stretch.run(seconds), delay(seconds * 500).then(() => one.probe(target))])
         const after = look(running.pid)
         mustBeRight(one, driven, running.output)
-        return sample(one, driven, { idle, before, after })
+        return { sample: sample(one, driven, { idle, before, after }), count: driven.count, fromMs, untilMs: performance.now() }
       } finally {
         await stretch.end()
       }

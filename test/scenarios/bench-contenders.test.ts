@@ -43,7 +43,7 @@ describe('a benchmark that nobody has run for long', { concurrency: true }, () =
     test(`${contender.title}: takes part, and its figures are of what it answered`, async () => {
       const session = await begin(upstream, contender, { folder: join(folder, contender.id), upstreamPort: behind.uploads.port, certificate })
       try {
-        const sample = await session.round(0.5, 200)
+        const { sample } = await session.round(0.5, 200)
         assert.ok((sample.perSecond ?? 0) > 20, JSON.stringify(sample))
         assert.equal(sample.loadedMb === undefined, contender.id === 'direct')
       } finally {
@@ -58,7 +58,7 @@ describe('a benchmark that nobody has run for long', { concurrency: true }, () =
     const secure: Case = { ...upstream, secure: true, probe: answersHttp2(sizes['100b']), load: clientLoad('handshakes', { connections: 2, resume: true }) }
     const session = await begin(secure, undici, { folder: join(folder, 'secure'), upstreamPort: behind.uploads.port, certificate })
     try {
-      assert.equal((await session.round(0.5, undefined)).resumedPercent, 100)
+      assert.equal((await session.round(0.5, undefined)).sample.resumedPercent, 100)
     } finally {
       await session.stop()
     }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type ClientHttp2Session } from 'node:http2'
 import { describe, test, type TestContext } from 'node:test'
 import { bodyOf } from '../../proxy/pipeline/body.ts'
 import type { Filter } from '../../proxy/pipeline/exchange.ts'
@@ -201,5 +203,47 @@ describe('Expect: 100-continue', () => {
     assert.equal((await proxy.exchange(1)).fault?.code, 'CLIENT_GONE')
     await new Promise((wait) => setTimeout(wait, 50))
     assert.equal(upstream.sockets.size, 0)
+  })
+})
+
+describe('over HTTP/2 to a server of HTTP/1.1', () => {
+  async function session (t: TestContext, port: number): Promise<ClientHttp2Session> {
+    const proxy = await start(t, port, { listener: { priorKnowledge: true } })
+    const client = connect(`http://127.0.0.1:${proxy.port}`)
+    t.after(() => client.destroy())
+    return client
+  }
+
+  test('interim answers reach the client, in order', async (t) => {
+    const upstream = await fixedUpstream(t, hint('/a') + hint('/b') + ok)
+    const stream = (await session(t, upstream.port)).request({ ':path': '/' })
+    const seen: unknown[] = []
+    stream.on('headers', (headers) => seen.push([headers[':status'], headers['link']]))
+    const [headers] = await once(stream, 'response') as [Record<string, unknown>]
+    assert.deepEqual([...seen, headers[':status']], [[103, '</a>'], [103, '</b>'], 200])
+    stream.resume()
+  })
+
+  test('an expectation goes to the upstream, which may answer without the body', async (t) => {
+    let head = ''
+    const upstream = await rawUpstream(t, ({ socket, received }) => {
+      head = received
+      if (received.includes('/no')) socket.write('HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno')
+      else socket.write(received.endsWith('body') ? ok : 'HTTP/1.1 100 Continue\r\n\r\n')
+    })
+    const client = await session(t, upstream.port)
+    const going = client.request({ ':method': 'POST', ':path': '/go', 'expect': '100-continue', 'content-length': '4' })
+    await once(going, 'continue')
+    assert.match(head, /\r\nExpect: 100-continue\r\n/)
+    going.end('body')
+    const [answer] = await once(going, 'response') as [Record<string, unknown>]
+    assert.equal(answer[':status'], 200)
+    going.resume()
+    const refused = client.request({ ':method': 'POST', ':path': '/no', 'expect': '100-continue', 'content-length': '4' })
+    refused.on('error', () => { /* the rest of the stream is not wanted */ })
+    refused.on('continue', () => assert.fail('nobody wants the body'))
+    const [no] = await once(refused, 'response') as [Record<string, unknown>]
+    assert.equal(no[':status'], 401)
+    refused.resume()
   })
 })

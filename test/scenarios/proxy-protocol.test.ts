@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import http from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
 import { connect as connectPlain } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
@@ -68,6 +69,23 @@ test('before TLS a header is read as before HTTP', async (t) => {
     assert.match(answer, /^HTTP\/1\.1 200 /)
   }
   assert.deepEqual(proxy.done.map(({ clientIp, peer }) => [clientIp, peer.tls !== undefined]), [['198.51.100.7', true], ['198.51.100.7', true]])
+})
+
+test('HTTP/2 behind a header: its client is the stated one, and fields have the same limits', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const proxy = await startProxy(t, { targets: [upstream.port], listener: { ...accepting, tls: local, maxHeaderValueBytes: 100 } })
+  const socket = connectPlain(proxy.port, '127.0.0.1')
+  t.after(() => socket.destroy())
+  socket.write('PROXY TCP4 198.51.100.7 192.0.2.1 4321 443\r\n')
+  const secure = connectTls({ socket, ca: ours.cert, servername: 'localhost', ALPNProtocols: ['h2'] })
+  await new Promise((resolve, reject) => secure.once('secureConnect', resolve).once('error', reject))
+  const session = connectHttp2('https://localhost', { createConnection: () => secure })
+  t.after(() => session.destroy())
+  const status = (value: string): Promise<unknown> => new Promise((resolve, reject) => {
+    session.request({ ':path': '/', 'x-long': value }).on('response', (headers) => resolve(headers[':status'])).on('error', reject).resume()
+  })
+  assert.deepEqual([await status('v'.repeat(100)), await status('v'.repeat(101))], [200, 431])
+  assert.equal((await proxy.exchange(1)).clientIp, '198.51.100.7')
 })
 
 test('a listener that is closed does not wait for headers', async (t) => {
@@ -140,6 +158,27 @@ test('a target that speaks TLS is told before the handshake', async (t) => {
   await speakFor(t, proxy, '198.51.100.7', 2)
   assert.equal(first, 'PROXY TCP4 198.51.100.7 192.0.2.1 4321 443')
   assert.equal(upstream.connections, 1)
+})
+
+test('large answers of a target that speaks TLS come whole, to a client that reads slowly as well', async (t) => {
+  const body = Buffer.alloc(3_000_000, 'abcdefghij')
+  const secure = createTlsServer({ cert: local.cert, key: local.key }, (socket) => {
+    socket.on('error', () => {})
+    socket.on('data', () => { socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`); socket.write(body) })
+  })
+  const upstream = await rawUpstream(t, ({ socket, received }) => {
+    const end = received.indexOf('\r\n')
+    if (end === -1) return
+    socket.removeAllListeners('data').pause()
+    socket.unshift(Buffer.from(received.slice(end + 2), 'latin1'))
+    secure.emit('connection', socket)
+  })
+  const proxy = await startProxy(t, stating(upstream.port, { tls: { ca: ours.cert, sni: 'localhost' } }))
+  const client = await rawClient(t, proxy.port, `PROXY TCP4 198.51.100.7 192.0.2.1 4321 443\r\n${get}`)
+  client.socket.pause()
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  client.socket.resume()
+  assert.equal((await client.answer()).body, body.toString('latin1'))
 })
 
 test('a target that speaks TLS and is not there is a target that is not there', async (t) => {

@@ -7,24 +7,35 @@ import { request } from '../support/request.ts'
 import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { rawUpstream } from '../support/upstream.ts'
+import { startProxy, type TestProxy } from '../support/proxy.ts'
+import { Places, webSocketFilter, type WebSocketSettings } from '../../proxy/websocket/index.ts'
 import { acceptingHandshake, closed, echoOf, echoServer, webSocketClient, webSocketRequest, webSocketServer } from '../support/websocket.ts'
 
 const site = (port: number, websocket: string): string => siteWith(port, '', [], 'system { graceful-shutdown-timeout "500ms" }', `${websocket}; `)
 
 const start = (t: TestContext, port: number, websocket: string): Promise<RunningSentinel> => startSentinel(t, site(port, websocket))
 
-/** Accepts handshakes and gives what comes behind them. */
-async function tunnel (t: TestContext, proxyPort: (upstreamPort: number) => Promise<number>) {
+/** A route in this process that watches its tunnels. */
+function watching (t: TestContext, port: number, settings: Partial<WebSocketSettings> = {}): Promise<TestProxy> {
+  const whole = {
+    idleMs: 60_000, pingIntervalMs: undefined, pingTimeoutMs: 10_000, maxMessageBytes: Infinity, maxConnections: Infinity, maxConnectionsPerIp: Infinity, ...settings,
+  }
+  return startProxy(t, { targets: [port], upgrades: true, filters: [webSocketFilter(whole, new Places())] })
+}
+
+/** A tunnel whose ends both are in the hands of the test. */
+async function tunnel (t: TestContext, settings: Partial<WebSocketSettings> = {}) {
   let heard = ''
   const upstream = await rawUpstream(t, ({ socket, received }) => {
     const end = received.indexOf('\r\n\r\n') + 4
     if (heard === '' && received.length === end) socket.write(acceptingHandshake(received))
     heard = received.slice(end)
   })
-  const client = await rawClient(t, await proxyPort(upstream.port), webSocketRequest)
+  const proxy = await watching(t, upstream.port, settings)
+  const client = await rawClient(t, proxy.port, webSocketRequest)
   const head = await client.until('\r\n\r\n')
   const [target] = upstream.sockets
-  return { client, target: target!, heard: () => heard, said: () => client.received.slice(head.length) }
+  return { proxy, client, target: target!, heard: () => heard, said: () => client.received.slice(head.length) }
 }
 
 const close = (code: number): string => String.fromCharCode(0x88, 2, code >> 8, code & 0xff)
@@ -44,6 +55,7 @@ describe('a route with websocket #true', () => {
     assert.equal(await echoOf(client, 'hello'), 'hello')
     await new Promise((wait) => setTimeout(wait, 60))
     assert.equal(sentinel.access.length, 0)
+    assert.match(await sentinel.metrics(), /sentinel_open_tunnels\{route="all"\} 1/)
     client.close(1000)
     assert.equal(await closed(client), 1000)
     const line = await sentinel.accessed(({ status }) => status === 101)
@@ -57,36 +69,37 @@ describe('a route with websocket #true', () => {
 
   test('refuses another version of the protocol with the one it speaks', async (t) => {
     const { port } = await echoServer(t)
-    const sentinel = await start(t, port, 'websocket #true')
-    const client = await rawClient(t, sentinel.port(), webSocketRequest.replace('Version: 13', 'Version: 8'))
+    const proxy = await watching(t, port)
+    const client = await rawClient(t, proxy.port, webSocketRequest.replace('Version: 13', 'Version: 8'))
     const answer = await client.answer()
     assert.deepEqual([answer.status, answer.header('sec-websocket-version')], [426, '13'])
   })
 
   test('serves ordinary requests as before', async (t) => {
     const { port } = await echoServer(t)
-    const sentinel = await start(t, port, 'websocket #true')
+    const proxy = await watching(t, port)
     // The server of the test says so to everything that is no handshake.
-    assert.equal((await sentinel.get('/')).status, 426)
+    assert.equal((await request(proxy.port, '/')).status, 426)
   })
 })
 
-for (const websocket of ['websocket #false', 'websocket { enabled #false; max-connections 3 }', 'enabled #true']) {
-  test(`a route with ${websocket} refuses upgrades with 403`, async (t) => {
-    const { port } = await echoServer(t)
-    const sentinel = await start(t, port, websocket)
+test('a route that does not want WebSockets refuses them with 403', async (t) => {
+  const { port } = await echoServer(t)
+  const sentinel = await start(t, port, 'websocket #false')
+  for (const websocket of ['websocket #false', 'websocket { enabled #false; max-connections 3 }', 'enabled #true']) {
+    assert.equal((await sentinel.reload(site(port, websocket))).event, 'reloaded')
     await assert.rejects(webSocketClient(t, sentinel.port()), /403/)
-    assert.equal((await sentinel.accessed(({ status }) => status === 403)).fault, 'UPGRADE_REFUSED')
-  })
-}
+  }
+  assert.equal((await sentinel.accessed(({ status }) => status === 403)).fault, 'UPGRADE_REFUSED')
+})
 
 describe('max-message-size', () => {
   test('closes the sender with 1009 and the other side with 1001, whoever it is', async (t) => {
     const { server, port } = await webSocketServer(t)
-    const sentinel = await start(t, port, 'websocket { max-message-size "1KiB" }')
-    for (const sender of ['client', 'server'] as const) {
+    const proxy = await watching(t, port, { maxMessageBytes: 1024 })
+    for (const [i, sender] of (['client', 'server'] as const).entries()) {
       const connected = once(server, 'connection')
-      const client = await webSocketClient(t, sentinel.port())
+      const client = await webSocketClient(t, proxy.port)
       const [there] = await connected as [WebSocket]
       const [from, to] = sender === 'client' ? [client, there] : [there, client]
       const got: number[] = []
@@ -95,14 +108,14 @@ describe('max-message-size', () => {
       from.send(Buffer.alloc(1025))
       assert.deepEqual(await Promise.all([closed(from), closed(to)]), [1009, 1001])
       assert.deepEqual(got, [1024])
-      await sentinel.accessed(({ fault }) => fault === (sender === 'client' ? 'MESSAGE_REFUSED' : 'UPSTREAM_PROTOCOL'))
+      assert.equal((await proxy.exchange(i + 1)).fault?.code, sender === 'client' ? 'MESSAGE_REFUSED' : 'UPSTREAM_PROTOCOL')
     }
   })
 
   test('lets through many messages of less, in fragments and in any pieces', async (t) => {
     const { port } = await echoServer(t)
-    const sentinel = await start(t, port, 'websocket { max-message-size "64KiB" }')
-    const client = await webSocketClient(t, sentinel.port(), { perMessageDeflate: false })
+    const proxy = await watching(t, port, { maxMessageBytes: 64 * 1024 })
+    const client = await webSocketClient(t, proxy.port, { perMessageDeflate: false })
     const sent = Buffer.alloc(60_000, 'x')
     for (let i = 0; i < 20; i++) client.send(sent)
     client.send(sent.subarray(0, 20_000), { fin: false })
@@ -123,7 +136,7 @@ describe('a frame that breaks the protocol', () => {
   ]
   for (const [what, bytes] of rows) {
     test(`${what} is not passed on: 1002, and 1001 for the upstream`, async (t) => {
-      const { client, heard, said } = await tunnel(t, async (port) => (await start(t, port, 'websocket { max-message-size "1MiB" }')).port())
+      const { client, heard, said } = await tunnel(t, { maxMessageBytes: 1024 * 1024 })
       client.send(`\x81\x80abcd${bytes}`)
       await client.ended()
       assert.equal(said(), close(1002))
@@ -134,7 +147,7 @@ describe('a frame that breaks the protocol', () => {
   }
 
   test('passes unread where no setting is about frames', async (t) => {
-    const { client, target, heard } = await tunnel(t, async (port) => (await start(t, port, 'websocket #true')).port())
+    const { client, target, heard } = await tunnel(t)
     client.send('whatever this is')
     await once(target, 'data')
     assert.equal(heard(), 'whatever this is')
@@ -144,14 +157,14 @@ describe('a frame that breaks the protocol', () => {
 describe('ping-interval', () => {
   test('keeps those who answer, on both sides', async (t) => {
     const { server, port } = await webSocketServer(t)
-    const sentinel = await start(t, port, 'websocket { ping-interval "100ms"; ping-timeout "300ms"; idle-timeout "400ms" }')
+    const proxy = await watching(t, port, { pingIntervalMs: 100, pingTimeoutMs: 600, idleMs: 700 })
     const connected = once(server, 'connection')
-    const client = await webSocketClient(t, sentinel.port())
+    const client = await webSocketClient(t, proxy.port)
     const [there] = await connected as [WebSocket]
     let pings = 0
     client.on('ping', () => pings++)
     there.on('ping', () => pings++)
-    await new Promise((wait) => setTimeout(wait, 1_000))
+    await new Promise((wait) => setTimeout(wait, 1_500))
     assert.equal(client.readyState, WebSocket.OPEN)
     assert.ok(pings >= 6, `${pings} pings`)
     client.close(1000)
@@ -161,17 +174,17 @@ describe('ping-interval', () => {
   for (const silent of ['client', 'server'] as const) {
     test(`ends the tunnel of a ${silent} that does not answer`, async (t) => {
       const { server, port } = await webSocketServer(t, { autoPong: silent !== 'server' })
-      const sentinel = await start(t, port, 'websocket { ping-interval "100ms"; ping-timeout "150ms" }')
+      const proxy = await watching(t, port, { pingIntervalMs: 100, pingTimeoutMs: 400 })
       const connected = once(server, 'connection')
-      const client = await webSocketClient(t, sentinel.port(), { autoPong: silent !== 'client' })
+      const client = await webSocketClient(t, proxy.port, { autoPong: silent !== 'client' })
       const [there] = await connected as [WebSocket]
       assert.deepEqual(await Promise.all([closed(client), closed(there)]), silent === 'client' ? [1002, 1001] : [1001, 1002])
-      await sentinel.accessed(({ fault }) => fault === (silent === 'client' ? 'CLIENT_TIMEOUT' : 'UPSTREAM_TIMEOUT'))
+      assert.equal((await proxy.exchange(1)).fault?.code, silent === 'client' ? 'CLIENT_TIMEOUT' : 'UPSTREAM_TIMEOUT')
     })
   }
 
   test('puts pings between frames, never into one', async (t) => {
-    const { client, target, said } = await tunnel(t, async (port) => (await start(t, port, 'websocket { ping-interval "50ms"; ping-timeout "5s" }')).port())
+    const { client, target, said } = await tunnel(t, { pingIntervalMs: 50, pingTimeoutMs: 5_000 })
     const message = 'y'.repeat(100)
     target.write(`\x81\x64${message.slice(0, 40)}`, 'latin1')
     await client.until(message.slice(0, 40))
@@ -187,12 +200,8 @@ describe('ping-interval', () => {
 
 describe('a tunnel', () => {
   test('that is silent ends after idle-timeout, with words where frames are known', async (t) => {
-    const sentinel: Record<string, RunningSentinel> = {}
-    for (const [name, setting, words] of [['aware', 'max-message-size "1KiB"; ', true], ['blind', '', false]] as const) {
-      const { client, heard, said } = await tunnel(t, async (port) => {
-        sentinel[name] = await start(t, port, `websocket { ${setting}idle-timeout "200ms" }`)
-        return sentinel[name].port()
-      })
+    for (const [settings, words] of [[{ maxMessageBytes: 1_024 }, true], [{}, false]] as const) {
+      const { proxy, client, heard, said } = await tunnel(t, { ...settings, idleMs: 200 })
       for (let i = 0; i < 4; i++) {
         await new Promise((wait) => setTimeout(wait, 100))
         client.send('\x81\x80abcd')
@@ -200,7 +209,7 @@ describe('a tunnel', () => {
       await client.ended()
       assert.equal(said(), words ? close(1001) : '')
       if (words) assert.equal(maskedClose(heard()), 1001)
-      assert.equal((await sentinel[name]!.accessed(({ status }) => status === 101)).fault, 'TUNNEL_IDLE')
+      assert.equal((await proxy.exchange(1)).fault?.code, 'TUNNEL_IDLE')
     }
   })
 
@@ -264,7 +273,6 @@ describe('a tunnel', () => {
 
 test('an upgrade that is refused before it began leaves no place taken', async (t) => {
   const upstream = await rawUpstream(t, ({ socket }) => { socket.end('HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n') })
-  const sentinel = await start(t, upstream.port, 'websocket { max-connections 1 }')
-  for (let i = 0; i < 3; i++) await assert.rejects(webSocketClient(t, sentinel.port()), /401/)
-  assert.equal((await request(sentinel.port(), '/')).status, 401)
+  const { port } = await watching(t, upstream.port, { maxConnections: 1 })
+  for (let i = 0; i < 3; i++) await assert.rejects(webSocketClient(t, port), /401/)
 })

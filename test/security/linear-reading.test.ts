@@ -68,7 +68,7 @@ describe('what comes octet by octet costs what it is long:', () => {
   }))
 
   test('a head of an answer', () => assertLinear((times) => {
-    const reader = new AnswerReader('HEAD', { interim () {}, switched () {}, head () {}, piece () {} })
+    const reader = new AnswerReader('HEAD', { interim () {}, head () {}, piece () {}, switched: () => undefined })
     // Limits of heads and of fields stand.
     eachOctet(Buffer.from(`HTTP/1.1 200 OK\r\n${`X: ${'y'.repeat(100)}\r\n`.repeat(40 * times)}\r\n`), (octet) => assert.ok(!(reader.push(octet) instanceof Malformed)))
     assert.ok(reader.complete)

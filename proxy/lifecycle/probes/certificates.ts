@@ -1,8 +1,8 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { everyMember, givenValue, valueText, type Effective, type EffectiveBlock, type EffectiveSetting } from '../../../config/schema/index.ts'
-import { readCertificateFolder, skipReasons } from '../../../config/sentinel/index.ts'
+import { lookIntoFolder, skipReasons } from '../../../config/sentinel/index.ts'
 import { probeAll, type Finding } from './probe.ts'
 
 /** Names of settings that hold the path of a certificate, with the setting beside it that holds its key. */
@@ -35,7 +35,7 @@ export function probeCertificates (tree: readonly Effective[], now: Date): Promi
   return probeAll(named, async (one) => {
     const [value] = one.setting.values
     const what = `${one.setting.name} ${value === undefined ? '' : valueText(value)} of ${nameOf(one.block)}`
-    const results = one.setting.name === folderSetting ? lookInto(fileOf(one.setting), now) : await lookAt(one, now)
+    const results = one.setting.name === folderSetting ? await lookInto(fileOf(one.setting), now) : await lookAt(one, now)
     return results.map((result) => ({ probe: 'certs' as const, at: one.setting.at, what, ...result }))
   })
 }
@@ -59,14 +59,17 @@ async function lookAt ({ setting, key }: Named, now: Date): Promise<Result[]> {
 }
 
 /** Each certificate of a folder that something is wrong with, and a word about all of them. */
-function lookInto (folder: string, now: Date): Result[] {
-  const { found, skipped } = readCertificateFolder(folder)
+async function lookInto (folder: string, now: Date): Promise<Result[]> {
+  const { found, skipped } = lookIntoFolder(folder)
   const left = skipped.map(({ file, reason }): Result => ({ level: 'warning', message: `${JSON.stringify(file)} is left out: ${skipReasons[reason]}` }))
-  const wrong = found.flatMap(({ file, pair }) => {
-    const chain = certificatesIn(pair.cert.toString('latin1'))
-    return [...chainProblems(chain), ...dates(chain, now, false)].map((result) => ({ ...result, message: `${JSON.stringify(file)}: ${result.message}` }))
-  })
-  const first = found.map(({ pair }) => pair.certificate.validTo).toSorted((a, b) => time(a) - time(b))[0]
+  const wrong: Result[] = []
+  let first: string | undefined
+  for (const { file } of found) {
+    const chain = certificatesIn(await readFile(join(folder, file), 'latin1').catch(() => ''))
+    for (const result of [...chainProblems(chain), ...dates(chain, now, false)]) wrong.push({ ...result, message: `${JSON.stringify(file)}: ${result.message}` })
+    const [own] = chain
+    if (own !== undefined && (first === undefined || time(own.validTo) < time(first))) first = own.validTo
+  }
   const all: Result = { level: 'ok', message: `${found.length === 1 ? '1 certificate' : `${found.length} certificates`}${first === undefined ? '' : `, good until ${day(first)}`}` }
   const told = [...left, ...wrong].slice(0, mostOfFolder)
   return told.some(({ level }) => level === 'error') ? told : [all, ...told]

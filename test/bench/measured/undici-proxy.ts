@@ -17,6 +17,8 @@ const server = cert === undefined || key === undefined
   : createSecureServer({ allowHTTP1: true, cert: readFileSync(cert), key: readFileSync(key) }, (request, response) => proxy(request as never, response as never))
 server.on('upgrade', upgrade)
 server.listen(Number(port), '127.0.0.1', 4096)
+// By itself, so that a profile is written.
+process.on('SIGTERM', () => process.exit())
 
 function proxy (request: IncomingMessage, response: ServerResponse): void {
   const started = performance.now()

@@ -33,7 +33,7 @@ test('only what was sampled between two moments counts', () => {
 })
 
 test('waiting is no work, and the rest is shared out among functions and files', () => {
-  const text = profileText(functionTimes(profile), 10)
+  const text = profileText(functionTimes(profile), 10, 'request')
   assert.match(text, /^40\.0 µs of work per request over 10 requests$/m)
   assert.match(text, /^ 50\.0 % +20\.00 +40\.00 +serve {2}proxy\/pipeline\/serve\.js:9$/m)
   assert.match(text, /^ 50\.0 % +20\.00 +proxy\/pipeline\/serve\.js$/m)

@@ -142,10 +142,10 @@ describe('TLS', () => {
 })
 
 describe('protocols', () => {
-  test('h2 speaks HTTP/1.1 until it is built, with or without TLS', () => {
+  test('h2 says nothing about TLS: with a tls block it is https', () => {
     const of = (more: string) => configOf(`listeners { listener "web" { address "127.0.0.1:8080"; ${more} } }\n${rest}`).listeners[0]?.protocol
-    assert.deepEqual([of('protocol "h2"'), of('protocol "HTTP2"'), of('protocol "h2"; tls { cert "a"; key "b" }'), of('protocol "HTTPS"; tls { cert "a"; key "b" }')], ['http', 'http', 'https', 'https'])
-    assert.deepEqual(complaints(start.replace(':8080"', ':8080"; protocol "h2"')), ['warning CONFIG_NOT_BUILT: protocol "h2" is accepted, but not in effect yet'])
+    assert.deepEqual([of('protocol "h2"'), of('protocol "HTTP2"'), of('protocol "h2"; tls { cert "a"; key "b" }'), of('protocol "HTTPS"; tls { cert "a"; key "b" }')], ['h2', 'h2', 'https', 'https'])
+    assert.deepEqual(complaints(start.replace(':8080"', ':8080"; protocol "h2"')), [])
     assert.match(errors(start.replace(':8080"', ':8080"; protocol "http3"')).join(), /QUIC/)
   })
 })

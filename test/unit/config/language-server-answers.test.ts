@@ -67,7 +67,7 @@ test('things come with a place for their name and what has to be given; without 
   assert.equal(offers('listeners {\n    |\n}\n').text('listener'), 'listeners {\n    listener "${1:name}" {\n    address "$2"\n    $0\n}\n}\n')
   assert.equal(offers('listeners {\n    |\n}\n', false).text('listener'), 'listeners {\n    listener\n}\n')
   assert.match(offers('filters {\n    fil|\n}\n').text('filter') ?? '', /^filters \{\n {4}filter "\$\{1:name\}" \{\n {4}type "\$\{2\|agent,/)
-  assert.equal(offers('listeners { listener "a" { | } }').text('protocol'), 'listeners { listener "a" { protocol "${1|http,https|}" } }')
+  assert.equal(offers('listeners { listener "a" { | } }').text('protocol'), 'listeners { listener "a" { protocol "${1|http,https,h2|}" } }')
   // What is there already is kept.
   assert.equal(offers('listeners { listener "a" { proto| "http" } }').text('protocol'), 'listeners { listener "a" { protocol "http" } }')
 })
