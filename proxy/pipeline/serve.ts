@@ -1,7 +1,7 @@
 import { watched, type Body } from './body.ts'
 import { answerOf, lastReply } from './chain.ts'
 import type { Client, Exchange, Route, Upgrade } from './exchange.ts'
-import { faultReply } from './fault-reply.ts'
+import { faultAnswer } from './fault-reply.ts'
 import { Fault, Refusal } from './faults.ts'
 import { dropFromTrailers, dropHopByHop, rebuildForwarded, takesTrailers } from './forwarded.ts'
 import { canonicalName, type HeaderList } from './headers.ts'
@@ -82,7 +82,7 @@ async function repair (x: Exchange, error: unknown, client: Client): Promise<voi
     x.reply.headers.set('X-Request-Id', x.id)
   } else {
     x.fault = Fault.from(error)
-    x.reply = x.fault.row.status === 0 ? undefined : faultReply(x.fault.code, x.id, x.request.headers.get('accept'))
+    x.reply = x.fault.row.status === 0 ? undefined : faultAnswer(x, x.fault.code)
   }
   if (x.reply === undefined || client.began) return client.abort()
   try {
