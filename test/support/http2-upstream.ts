@@ -13,9 +13,9 @@ export interface Http2Upstream {
 }
 
 export interface Http2UpstreamOptions extends ServerOptions {
-  /** It speaks TLS; HTTP/1.1 as well with `allowHttp1`. */
+  /** It speaks TLS; HTTP/1.1 as well with `allowHTTP1`. */
   readonly tls?: KeyPair
-  readonly allowHttp1?: boolean
+  readonly allowHTTP1?: boolean
 }
 
 /** A server of Node's own HTTP/2; closed after the test. */
