@@ -130,11 +130,6 @@ export class Session implements StreamHome, IntakeUser {
     this.#endWhenDone()
   }
 
-  /** Asks the other side for a sign of life: whatever arrives next is one. */
-  ping (): void {
-    this.put(frameHeader(8, frameType.ping, 0, 0) + '\0'.repeat(8))
-  }
-
   /** Ends the connection at once, telling the other side why. Its streams are told. */
   close (code: number, detail: string): void {
     if (this.#over) return
@@ -175,6 +170,7 @@ export class Session implements StreamHome, IntakeUser {
     this.#streams.delete(stream.id)
     this.#ended.add(stream.id)
     if (byUs) this.#endedByUs.add(stream.id)
+    if (byUs) this.#budgets.late.earn(64 + stream.receiveWindow / 1024)
   }
 
   released (): void {
@@ -245,8 +241,7 @@ export class Session implements StreamHome, IntakeUser {
       case frameType.goAway: return this.#onGoAway()
       case frameType.windowUpdate: return this.#onWindowUpdate()
       case frameType.continuation: return this.#onHead(this.#heads.continuation(this.#reader))
-      // RFC 9113 section 5.5: what nobody knows is ignored.
-      default: this.#spend(this.#budgets.control, 1, 'frames of unknown types')
+      default: this.#spend(this.#budgets.control, 1, 'frames of unknown types') // RFC 9113 section 5.5: what nobody knows is ignored.
     }
   }
 
@@ -282,7 +277,7 @@ export class Session implements StreamHome, IntakeUser {
   /** Something for a stream that has ended, in both directions or in this one. */
   #onLate (id: number, what: string): void {
     if (this.#isIdle(id)) return this.fail(errorCode.protocolError, `${what} on a stream that was never opened`)
-    // It crossed our reset.
+    if (this.role === 'client') return void this.#spend(this.#budgets.late, 1 + this.#reader.length / 1024, `${what} on ended streams`)
     if (this.#endedByUs.has(id)) return void this.#spend(this.#budgets.control, 1, `${what} on ended streams`)
     if (this.#streams.has(id)) return this.#streamError(id, errorCode.streamClosed, `${what} behind the end of a stream`)
     this.fail(errorCode.streamClosed, `${what} on an ended stream`)
@@ -367,8 +362,8 @@ export class Session implements StreamHome, IntakeUser {
     if (id === 0 || this.#isIdle(id)) return this.fail(errorCode.protocolError, 'RST_STREAM on a stream that was never opened')
     if (length !== 4) return this.fail(errorCode.frameSizeError, 'RST_STREAM of a wrong size')
     const stream = this.#streams.get(id)
-    // An answer may end while the client gives it up: that, too, happens rarely.
-    if (!this.#spend(this.role === 'server' ? this.#budgets.resets : this.#budgets.control, 1, 'resets')) return
+    // An answer may end while the client gives it up: that, too, happens rarely. Streams of ours are as few as we like.
+    if ((stream === undefined || this.role === 'server') && !this.#spend(this.#budgets.resets, 1, 'resets')) return
     const code = bytes.readUInt32BE(start)
     stream?.break({ code, by: 'peer', unprocessed: code === errorCode.refusedStream, detail: `reset with ${errorName(code)}` })
   }

@@ -73,7 +73,9 @@ export function dialTo ({ host, port, path, tls }: DialSettings, protocols: read
     if (performance.now() >= believedUntilMs) session = undefined
     const under = greeting === '' ? {} : { socket: greeted(connectPlain(target), greeting) }
     // Node passes it on to the socket; its types do not know.
-    const reading: ConnectionOptions & { readonly onread?: Reading } = { ...options, ...onread === undefined ? {} : { onread }, ...session === undefined ? {} : { session }, ...under }
+    const reading: ConnectionOptions & { readonly onread?: Reading } = {
+      ...options, ...onread === undefined ? {} : { onread }, ...session === undefined ? {} : { session }, ...under,
+    }
     const socket = connectTls(reading, () => {
       verified = true
       session = offered ?? session

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { errorCode, Session, type SessionUser, type Source, type Stream, type StreamUser } from '../http2/index.ts'
+import { errorCode, pingFrame, Session, type SessionUser, type Source, type Stream, type StreamUser } from '../http2/index.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { maxHeadBytes, maxHeadFields } from './answer-reader.ts'
 import type { Dial } from './dial.ts'
@@ -152,9 +152,10 @@ export class SharedLink implements SessionUser {
     this.#checkUnused()
   }
 
-  /** An exchange got no answer in time. When nothing at all came since `sinceMs`, no other one shall wait for this connection. */
+  /** An exchange that began at `sinceMs` got no answer in time. When nothing whole came since, no other one shall wait for this connection. */
   doubt (sinceMs: number): void {
-    if (this.#heardMs < sinceMs) this.retire()
+    const { beganSinceMs } = this.#session!
+    if (this.#heardMs < sinceMs || beganSinceMs + this.#home.sharing.readTimeoutMs / 2 <= performance.now()) this.retire()
   }
 
   /** Nobody else gets it; it ends with the last exchange. */
@@ -196,7 +197,7 @@ export class SharedLink implements SessionUser {
     if (this.#askedMs + patienceMs <= nowMs) return new Fault('UPSTREAM_TIMEOUT', `no sign of life in ${patienceMs} ms`)
     if (this.#askedMs === Infinity && this.#heardMs + pingIntervalMs <= nowMs) {
       this.#askedMs = nowMs
-      this.#session!.ping()
+      this.#session!.put(pingFrame)
     }
     return undefined
   }

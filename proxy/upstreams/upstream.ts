@@ -211,14 +211,15 @@ function sharingOf ({ http2, tls, connectTimeoutMs, readTimeoutMs, writeTimeoutM
   if (http2 === undefined) return undefined
   const { when, maxStreams, pingIntervalMs } = http2
   return {
-    mayChoose: when === 'chosen', secure: tls !== undefined, maxStreams, pingIntervalMs: pingIntervalMs === 0 ? Infinity : pingIntervalMs,
-    connectTimeoutMs, readTimeoutMs, writeTimeoutMs,
+    mayChoose: when === 'chosen', secure: tls !== undefined, maxStreams,
+    pingIntervalMs: pingIntervalMs === 0 ? Infinity : pingIntervalMs, connectTimeoutMs, readTimeoutMs, writeTimeoutMs,
   }
 }
 
 /**
- * Refused: the target said that it did nothing about the request. Nothing was sent: any other target will do. Sent on a connection that had been idle and closed without a byte in return:
- * the target closed it at the same moment, and a request that may be sent twice is sent again (RFC 9112 section 9.3.1).
+ * Refused: the target said that it did nothing about the request. Nothing was sent: any other target will do. Sent on a connection that had
+ * served others and was closed without a byte in return: the target closed it at the same moment, and a request that may be sent twice is sent
+ * again (RFC 9112 section 9.3.1).
  */
 function mayRetry (fault: Fault, attempt: Attempt | StreamAttempt | undefined, x: Exchange): boolean {
   if (x.ending.reason !== undefined) return false
