@@ -3,8 +3,11 @@ import type { Outbox } from './outbox.ts'
 import { defaultFrameBytes, defaultWindowBytes, flag, frameHeader, frameType } from './protocol.ts'
 import type { Stream } from './stream.ts'
 
-/** So many streams may hold the rest of a chunk; the others are not read meanwhile, unless their window takes whatever may come. */
-const mostHolding = 16
+/**
+ * So many streams may hold the rest of a chunk; the others are not read meanwhile, unless their window takes whatever may come. A client that takes
+ * nothing stops its own streams so; at a target, the bodies of some clients must not stop those of others.
+ */
+const mostHolding = { server: 16, client: Infinity } as const
 const wideWindow = 128 * 1024
 
 /**
@@ -17,6 +20,7 @@ export class Sender {
   /** Frames that went out. */
   frames = 0
   readonly #outbox: Outbox
+  readonly #mostHolding: number
   /** Called when something can be sent again. */
   readonly #wake: () => void
   #queue: Stream[] = []
@@ -25,7 +29,8 @@ export class Sender {
   /** Streams that may not become one of them now. */
   #patient: Stream[] = []
 
-  constructor (outbox: Outbox, wake: () => void) {
+  constructor (outbox: Outbox, role: 'server' | 'client', wake: () => void) {
+    this.#mostHolding = mostHolding[role]
     this.#outbox = outbox
     this.#wake = wake
   }
@@ -77,7 +82,7 @@ export class Sender {
       stream.queued = true
       return false
     }
-    if (!ending && stream.held === undefined && this.#holding >= mostHolding && stream.sendWindow < wideWindow) {
+    if (!ending && stream.held === undefined && this.#holding >= this.#mostHolding && stream.sendWindow < wideWindow) {
       this.#patient.push(stream)
       return true
     }

@@ -16,6 +16,7 @@ import { Stream, type StreamHome } from './stream.ts'
 
 /** So much goes out before the socket is asked whether it can take more. */
 const turnBytes = 64 * 1024
+
 /** Nothing more is read while this much waits for the other side to take it. */
 const mostWaiting = 128 * 1024
 
@@ -60,7 +61,7 @@ export class Session implements StreamHome, IntakeUser {
     this.#intake = new Intake(socket, settings.role === 'server', this)
     this.#reader = this.#intake.reader
     this.#outbox = new Outbox(socket)
-    this.#sender = new Sender(this.#outbox, () => this.#schedule())
+    this.#sender = new Sender(this.#outbox, settings.role, () => this.#schedule())
     this.#receiveWindow = settings.connectionWindowBytes
     this.#idleSinceMs = performance.now()
     this.put(opening(settings))

@@ -9,7 +9,6 @@ import { trailersOf } from '../pipeline/trailers.ts'
 import { AnswerReader, type AnswerEvents } from './answer-reader.ts'
 import { connectFault, exchangeFault } from './fault-of-error.ts'
 import type { Link, LinkUser } from './link.ts'
-import { keptPieceBytes } from './read-buffers.ts'
 import { lengthOnly, ResponseBody, type Source } from './response-body.ts'
 import type { ResponseHead } from './response-head.ts'
 import { acceptOf, keyOf, lists } from '../websocket/handshake.ts'
@@ -176,11 +175,9 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     if (!this.#over) this.#link.flow(true)
   }
 
-  keep ({ length }: Buffer): boolean {
-    return length >= keptPieceBytes && this.#link.keep()
+  keep (): boolean {
+    return this.#link.keep()
   }
-
-  taken (): void { /* the connection is read on when enough was */ }
 
   awaited (): void {
     this.#watched = 'waiting for a piece of the body'

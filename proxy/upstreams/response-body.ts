@@ -1,14 +1,13 @@
 import type { Body, MaybePromise } from '../pipeline/body.ts'
 import type { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
-import { giveReadBufferBack } from './read-buffers.ts'
+import { giveReadBufferBack, keptPieceBytes } from './read-buffers.ts'
 
 /** Where the bytes come from. */
 export interface Source {
-  /** The piece that is being pushed is held on to as it is; false when it has to be copied. */
-  keep (piece: Buffer): boolean
-  /** So many bytes were handed out. */
-  taken (bytes: number): void
+  /** The piece that is being pushed is held on to as it is; false when that cannot be. */
+  keep (): boolean
+
   /** Bytes are wanted again after `push` gave false. */
   resume (): void
   /** Somebody waits and nothing is there: the moment to watch the clock. */
@@ -25,15 +24,12 @@ interface Reader {
 /** More than this is not held: the connection is not read until somebody pulls. One read of a socket may exceed it. */
 const highWaterBytes = 64 * 1024
 
-/** More pieces than this are joined: a target that sends single octets must not make an object of each. */
-const mostPieces = 256
-
 /** Bytes pushed by a connection, pulled by the pipeline. */
 export class ResponseBody implements Body {
   readonly length: number | undefined
   trailers: HeaderList | undefined = undefined
   readonly #source: Source
-  #queue: Buffer[] = []
+  readonly #queue: Buffer[] = []
   #queued = 0
   #paused = false
   #state: 'flowing' | 'ended' | 'failed' = 'flowing'
@@ -53,7 +49,6 @@ export class ResponseBody implements Body {
         this.#paused = false
         this.#source.resume()
       }
-      this.#source.taken(chunk.length)
       return chunk
     }
     if (this.#state === 'ended') return undefined
@@ -65,7 +60,7 @@ export class ResponseBody implements Body {
   }
 
   cancel (reason?: Fault): void {
-    this.#queue = []
+    this.#queue.length = 0
     this.#queued = 0
     if (this.#state === 'flowing') this.#source.stop(reason)
   }
@@ -81,18 +76,16 @@ export class ResponseBody implements Body {
     if (reader !== undefined) {
       this.#reader = undefined
       reader.resolve(chunk)
-      this.#source.taken(chunk.length)
       return true
     }
     this.#queue.push(chunk)
-    if (this.#queue.length > mostPieces) this.#queue = [Buffer.concat(this.#queue)]
     this.#queued += chunk.length
     this.#paused = this.#queued >= highWaterBytes
     return !this.#paused
   }
 
   #own (piece: Buffer): Buffer {
-    return this.#source.keep(piece) ? piece : Buffer.from(piece)
+    return piece.length >= keptPieceBytes && this.#source.keep() ? piece : Buffer.from(piece)
   }
 
   end (trailers: HeaderList | undefined): void {

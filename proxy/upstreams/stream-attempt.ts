@@ -9,14 +9,15 @@ import { acceptOf, keyOf } from '../websocket/handshake.ts'
 import { readAnswerFields, type AnswerHead } from './answer-fields.ts'
 import { maxInterim } from './answer-reader.ts'
 import { continueMs, type AttemptSettings } from './attempt.ts'
-import { lengthOnly, ResponseBody, type Source } from './response-body.ts'
+import { lengthOnly } from './response-body.ts'
 import type { SharedLink, SharedUser } from './shared-link.ts'
 import { streamFault } from './stream-fault.ts'
+import { StreamBody, type StreamBodySource } from './stream-body.ts'
 import { StreamSource } from './stream-source.ts'
 import { StreamTunnel } from './stream-tunnel.ts'
 
 /** One exchange with one target on a stream of a shared connection, from its events to a `Reply`. */
-export class StreamAttempt implements SharedUser, Source, EndListener {
+export class StreamAttempt implements SharedUser, StreamBodySource, EndListener {
   readonly isTunnel = false
   /** The request, or part of it, may have reached the target. */
   begun = false
@@ -35,7 +36,7 @@ export class StreamAttempt implements SharedUser, Source, EndListener {
   #resolve: ((reply: Reply) => void) | undefined = undefined
   #reject: ((error: Error) => void) | undefined = undefined
   #head: AnswerHead | undefined = undefined
-  #body: ResponseBody | undefined = undefined
+  #body: StreamBody | undefined = undefined
   #hasBody = false
   #received = 0
   #interims = 0
@@ -144,14 +145,8 @@ export class StreamAttempt implements SharedUser, Source, EndListener {
 
   // As the source of the answer's body.
 
-  resume (): void { /* what was read makes room at once */ }
-
   taken (bytes: number): void {
     this.#stream?.consumed(bytes)
-  }
-
-  keep (piece: Buffer): boolean {
-    return ownsMemory(piece)
   }
 
   awaited (): void {
@@ -185,7 +180,7 @@ export class StreamAttempt implements SharedUser, Source, EndListener {
     this.#head = head
     this.#hasBody = hasBody
     let body: Body | undefined
-    if (hasBody && !ended) body = this.#body = new ResponseBody(head.length, this)
+    if (hasBody && !ended) body = this.#body = new StreamBody(head.length, this, x.request.version !== '2')
     // The answer to HEAD tells the length the body would have; 304 likewise.
     else if (!hasBody && length > 0 && status !== 204) body = lengthOnly(length)
     this.#resolve?.({ status, headers, body })
@@ -251,9 +246,4 @@ export class StreamAttempt implements SharedUser, Source, EndListener {
     this.#resolve = this.#reject = undefined
     this.#body?.fail(error)
   }
-}
-
-/** Whether a piece keeps little more memory than it is long. */
-function ownsMemory ({ length, buffer }: Buffer): boolean {
-  return length * 4 >= buffer.byteLength
 }

@@ -2,15 +2,15 @@ import { type Broken, type Stream } from '../http2/index.ts'
 import type { EndListener } from '../pipeline/end-signal.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
-import { ResponseBody, type Source } from './response-body.ts'
 import type { SharedLink, SharedUser } from './shared-link.ts'
+import { StreamBody, type StreamBodySource } from './stream-body.ts'
 import { streamFault } from './stream-fault.ts'
 import { lingerMs } from './tunnel.ts'
 
 /** A stream that a target made a tunnel (RFC 8441): bytes both ways until both sides have ended. */
-export class StreamTunnel implements SharedUser, Source, EndListener {
+export class StreamTunnel implements SharedUser, StreamBodySource, EndListener {
   readonly isTunnel = true
-  readonly body: ResponseBody
+  readonly body: StreamBody
   readonly #x: Exchange
   readonly #link: SharedLink
   readonly #stream: Stream
@@ -25,7 +25,7 @@ export class StreamTunnel implements SharedUser, Source, EndListener {
     this.#link = link
     this.#stream = stream
     this.#writeTimeoutMs = writeTimeoutMs
-    this.body = new ResponseBody(undefined, this)
+    this.body = new StreamBody(undefined, this, false)
   }
 
   /** `ended`: the target has nothing to say. */
@@ -76,14 +76,8 @@ export class StreamTunnel implements SharedUser, Source, EndListener {
 
   // As the source of what the target says. Silence is no fault of a tunnel.
 
-  resume (): void { /* what was read makes room at once */ }
-
   taken (bytes: number): void {
     this.#stream.consumed(bytes)
-  }
-
-  keep (): boolean {
-    return false
   }
 
   awaited (): void { /* whoever minds watches both directions */ }

@@ -4,7 +4,6 @@ import type { Exchange } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { exchangeFault } from './fault-of-error.ts'
 import type { Link, LinkUser } from './link.ts'
-import { keptPieceBytes } from './read-buffers.ts'
 import { ResponseBody, type Source } from './response-body.ts'
 
 /** What the other end still sends when nobody listens any more is thrown away for this long, so that it gets to read our last words. */
@@ -75,11 +74,9 @@ export class Tunnel implements LinkUser, Source, EndListener {
     if (!this.#over) this.#link.flow(true)
   }
 
-  keep ({ length }: Buffer): boolean {
-    return length >= keptPieceBytes && this.#link.keep()
+  keep (): boolean {
+    return this.#link.keep()
   }
-
-  taken (): void { /* the connection is read on when enough was */ }
 
   awaited (): void { /* Whoever minds watches both directions. */ }
 

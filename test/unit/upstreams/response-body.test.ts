@@ -5,7 +5,7 @@ import { ResponseBody } from '../../../proxy/upstreams/response-body.ts'
 
 function bodyWithLog (): { body: ResponseBody, log: string[] } {
   const log: string[] = []
-  return { log, body: new ResponseBody(undefined, { keep: () => true, taken: () => {}, resume: () => log.push('resume'), awaited: () => log.push('awaited'), stop: () => log.push('stop') }) }
+  return { log, body: new ResponseBody(undefined, { keep: () => true, resume: () => log.push('resume'), awaited: () => log.push('awaited'), stop: () => log.push('stop') }) }
 }
 
 test('what is there is read without a promise', () => {
