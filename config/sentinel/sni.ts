@@ -66,6 +66,12 @@ export const sni = blocks(sniFields, 'Another certificate for some names.', {
     if (certificate !== undefined && hostnames.length + priorityHostnames.length + own.length === 0) {
       report.error('CONFIG_MISSING', `the certificate of ${here.scope} names no host`, here.where('certFile'), 'write hostnames "…": the names that get it')
     }
+    if (certificate !== undefined) {
+      for (const name of [...hostnames, ...priorityHostnames].filter(one => !isFor(certificate, own, one)).slice(0, maxTold)) {
+        const at = here.where(hostnames.length > 0 ? 'hostnames' : 'priorityHostnames')
+        report.warning('CONFIG_FILE', `the certificate of ${here.scope} does not name '${name}'`, at, 'clients that ask for it refuse the connection')
+      }
+    }
     return {
       at: here.where(here.given('hostnames') ? 'hostnames' : 'certFile'), priorityAt: here.where('priorityHostnames'),
       plain: hostnames.length > 0 ? hostnames : own, priority: priorityHostnames,
@@ -75,6 +81,10 @@ export const sni = blocks(sniFields, 'Another certificate for some names.', {
     }
   },
 })
+
+function isFor (certificate: X509Certificate, names: readonly string[], wanted: string): boolean {
+  return names.includes(wanted) || (!wanted.startsWith('*') && certificate.checkHost(wanted) !== undefined)
+}
 
 /** A folder of certificates, and when it is looked at again. */
 export interface SniFolder {

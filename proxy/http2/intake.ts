@@ -4,7 +4,7 @@ import { defaultFrameBytes, errorCode, frameType, preface } from './protocol.ts'
 
 /** Work for one connection in one turn of the event loop: the others want their turn. A head costs more than other frames do. */
 const turnWork = 512
-const headWork = 16
+const headWork = 32
 
 const prefaceBytes = Buffer.from(preface, 'latin1')
 

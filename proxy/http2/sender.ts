@@ -3,6 +3,10 @@ import type { Outbox } from './outbox.ts'
 import { defaultFrameBytes, defaultWindowBytes, flag, frameHeader, frameType } from './protocol.ts'
 import type { Stream } from './stream.ts'
 
+/** So many streams may hold the rest of a chunk; the others are not read meanwhile, unless their window takes whatever may come. */
+const mostHolding = 16
+const wideWindow = 128 * 1024
+
 /**
  * Sends what streams have to send, a frame of each in turn. A source is read only while the windows of its stream and of the connection are open
  * and the connection has room: a stream that nobody reads holds nothing.
@@ -16,6 +20,10 @@ export class Sender {
   /** Called when something can be sent again. */
   readonly #wake: () => void
   #queue: Stream[] = []
+  /** Streams with a chunk that their window did not take to its end. */
+  #holding = 0
+  /** Streams that may not become one of them now. */
+  #patient: Stream[] = []
 
   constructor (outbox: Outbox, wake: () => void) {
     this.#outbox = outbox
@@ -44,8 +52,17 @@ export class Sender {
     queue.splice(0, at)
   }
 
+  /** The stream holds nothing any more: others may. */
+  over (stream: Stream): void {
+    if (!stream.holds) return
+    stream.holds = false
+    this.#holding--
+    for (const other of this.#patient.splice(0)) this.queue(other)
+  }
+
   stop (): void {
     this.#queue = []
+    this.#patient = []
   }
 
   /** False when the stream has to wait for the window of the connection, as all others then have. */
@@ -59,6 +76,10 @@ export class Sender {
     if (!ending && this.window <= 0) {
       stream.queued = true
       return false
+    }
+    if (!ending && stream.held === undefined && this.#holding >= mostHolding && stream.sendWindow < wideWindow) {
+      this.#patient.push(stream)
+      return true
     }
     if (stream.held === undefined) this.#read(stream)
     if (stream.held !== undefined) this.#sendPiece(stream)
@@ -77,10 +98,13 @@ export class Sender {
     this.frames++
     if (to < held.length) {
       stream.heldAt = to
+      if (!stream.holds) this.#holding++
+      stream.holds = true
       this.#outbox.data(frameHeader(bytes, frameType.data, 0, stream.id), held, from, to)
       return this.queue(stream)
     }
     stream.held = undefined
+    this.over(stream)
     // A source that says its length has come to its end, and most know that at once: it needs no frame of its own then.
     const next = stream.sentBytes === stream.source!.length ? this.#readFrom(stream) : null
     const ended = next === undefined && stream.source?.trailers === undefined

@@ -16,7 +16,6 @@ import { Stream, type StreamHome } from './stream.ts'
 
 /** So much goes out before the socket is asked whether it can take more. */
 const turnBytes = 64 * 1024
-
 /** Nothing more is read while this much waits for the other side to take it. */
 const mostWaiting = 128 * 1024
 
@@ -137,7 +136,7 @@ export class Session implements StreamHome, IntakeUser {
     this.#sayGoAway(code)
     this.#outbox.flush()
     this.#breakAll(code, detail)
-    endSocket(this.socket)
+    endSocket(this.socket, code !== errorCode.noError)
   }
 
   // What streams ask for.
@@ -166,10 +165,11 @@ export class Session implements StreamHome, IntakeUser {
     this.#owed = 0
   }
 
-  over ({ id }: Stream, byUs: boolean): void {
-    this.#streams.delete(id)
-    this.#ended.add(id)
-    if (byUs) this.#endedByUs.add(id)
+  over (stream: Stream, byUs: boolean): void {
+    this.#sender.over(stream)
+    this.#streams.delete(stream.id)
+    this.#ended.add(stream.id)
+    if (byUs) this.#endedByUs.add(stream.id)
   }
 
   released (): void {
@@ -485,7 +485,7 @@ export class Session implements StreamHome, IntakeUser {
     this.#outbox.flush()
     this.#over = true
     this.#intake.close()
-    endSocket(this.socket)
+    endSocket(this.socket, false)
   }
 
   #otherSideEnded (): void {

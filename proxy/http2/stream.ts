@@ -39,6 +39,8 @@ export class Stream {
   /** A chunk that was read and not sent to its end. */
   held: Buffer | undefined = undefined
   heldAt = 0
+  /** It counts among those that hold something. */
+  holds = false
   sentBytes = 0
   reading = false
   queued = false

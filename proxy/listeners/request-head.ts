@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import { HeaderList } from '../pipeline/headers.ts'
+import { HeaderList, listItems } from '../pipeline/headers.ts'
 import type { RequestHead } from '../pipeline/exchange.ts'
 import { keyOf, lists } from '../websocket/handshake.ts'
 
@@ -92,7 +92,7 @@ function readExpectation (expect: string | undefined, version: string): Accepted
 
 function isPersistent (connection: string | undefined, version: string): boolean {
   if (connection === undefined) return version === '1.1'
-  const options = connection.toLowerCase().split(',').map((option) => option.trim())
+  const options = listItems(connection)
   return !options.includes('close') && (version === '1.1' || options.includes('keep-alive'))
 }
 

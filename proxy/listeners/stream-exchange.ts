@@ -38,11 +38,14 @@ export class StreamExchange implements StreamUser, Client {
 
   data (bytes: Buffer, ended: boolean): void {
     if (this.body === undefined) return this.stream.consumed(bytes.length)
-    if (!this.body.push(bytes, ended)) this.#wrongLength()
+    if (!this.body.push(bytes, ended)) this.#wrong(wrongLength)
   }
 
   trailers (fields: string[]): void {
-    if (this.body?.end(fields) === false) this.#wrongLength()
+    // As in HTTP/1.1: behind the body they can only be an attempt to have somebody read the request in another way.
+    const steers = fields.some((name, at) => at % 2 === 0 && (name === 'content-length' || name === 'host'))
+    if (steers) this.#wrong('a field behind the body that belongs in front of it')
+    else if (this.body?.end(fields) === false) this.#wrong(wrongLength)
   }
 
   sent (): void {
@@ -63,8 +66,7 @@ export class StreamExchange implements StreamUser, Client {
     this.end(new Fault('CLIENT_GONE', by === 'peer' ? `the client reset the stream with ${errorName(code)}` : detail))
   }
 
-  #wrongLength (): void {
-    const detail = 'a body of another length than was announced'
+  #wrong (detail: string): void {
     // Both sides may have ended it by now; the fault counts all the same.
     this.stream.blame(errorCode.protocolError, detail)
     this.end(new Fault('BAD_REQUEST', detail))
@@ -133,6 +135,8 @@ export class StreamExchange implements StreamUser, Client {
     this.ending.end(exchangeOver)
   }
 }
+
+const wrongLength = 'a body of another length than was announced'
 
 /** One object for all: an exchange that is over needs no stack trace. */
 const exchangeOver = new Fault('CLIENT_GONE', 'the exchange is over')

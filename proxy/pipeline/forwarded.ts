@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { canonicalName, type HeaderList } from './headers.ts'
+import { canonicalName, listItems, type HeaderList } from './headers.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Fields that belong to one connection (RFC 9110 section 7.6.1), and those that would let a client speak for the proxy. */
@@ -39,7 +39,7 @@ export function dropFromTrailers (trailers: HeaderList): void {
 function connectionNames (headers: HeaderList): ReadonlySet<string> | undefined {
   const values = headers.getAll('connection')
   if (values.length === 0) return undefined
-  const names = values.join(',').split(',').map((name) => name.trim().toLowerCase())
+  const names = listItems(values.join(','))
   // "close" and "keep-alive" are options, not names; a client must not remove end-to-end fields that the proxy relies on.
   return new Set(names.filter((name) => name !== '' && name !== 'close' && name !== 'keep-alive' && name !== 'host' && !forwardedFields.has(name)))
 }

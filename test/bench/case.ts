@@ -21,6 +21,8 @@ export interface Case {
   /** Throws when the contender answers wrongly, `Unfit` when it does not know how. */
   probe (target: Target): Promise<void>
   readonly load: Load
+  /** How long a started program is left alone before its idle memory is read; default 1 s. */
+  readonly settleMs?: number
   /** Another load to warm up with. */
   readonly warm?: Load
   /** Not warmed up: it is about what is there before. */

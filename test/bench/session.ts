@@ -54,7 +54,7 @@ export async function begin (one: Case, contender: Contender, { folder, upstream
   try {
     await probe(one, target)
     // Collections and lazy loading after the start are not what an idle proxy costs.
-    await delay(1000)
+    await delay(one.settleMs ?? 1_000)
   } catch (error) {
     await running.stop()
     throw error

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { checkText } from '../../config/sentinel/index.ts'
+import { consult, ready } from '../support/consulted.ts'
 import { startProxy } from '../support/proxy.ts'
+import { decision, everything, rawAgent } from '../support/raw-agent.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { startSentinel } from '../support/sentinel.ts'
@@ -226,6 +228,18 @@ test('max-requests of a target: more go to another one, and get 503 where there 
   for (const answer of [...one.held, ...two.held]) answer()
   assert.equal((await fifth.answer()).status, 200)
   for (const client of clients) assert.equal((await client.answer()).status, 200)
+})
+
+test('max-agent-response: an answer at the limit counts, a larger one is none', async (t) => {
+  const agent = await rawAgent(t, { describe: everything })
+  agent.script.onEvent = (event, wire) => {
+    if (event.timeoutMs > 0) wire.reply(event, decision({ kind: 'block', value: { status: 403, headers: [], body: Buffer.alloc(2_000, 'x') } }))
+  }
+  const roomy = await consult(await ready(t, agent.path, { maxMessageBytes: 2_500 }))
+  assert.deepEqual([roomy.status, roomy.body.length], [403, 2_000])
+  const tight = await consult(await ready(t, agent.path, { maxMessageBytes: 1_500 }))
+  assert.equal(tight.status, 503, 'the failure mode is closed')
+  assert.equal(tight.x.fault?.row.blame, 'agent')
 })
 
 test('what an agent says nothing about, limits say', () => {

@@ -59,6 +59,10 @@ test('each name gets its certificate: the exact name, then the wildcard of one l
     ['shop.test', 'shop'], ['SHOP.test', 'shop'], ['any.shop.test', 'shop'], ['cart.shop.test', 'cart'], ['a.b.shop.test', 'own'],
     ['other.test', 'own'], ['own.test', 'own'], ['__proto__', 'own'], [undefined, 'own'],
   ] as const) assert.equal(await shown(sentinel, name), wanted, String(name))
+  // As somebody who looks: the chain and the name are good.
+  const believing = { ca: readFileSync(authority.ca), rejectUnauthorized: true }
+  for (const servername of ['shop.test', 'any.shop.test', 'cart.shop.test', 'own.test']) assert.match((await shake(sentinel.port(), { servername, ...believing })).answer, /served/)
+  await assert.rejects(shake(sentinel.port(), { servername: 'a.b.shop.test', ...believing }), /altnames/)
   assert.equal((await shake(sentinel.port(), { servername: 'cart.shop.test', maxVersion: 'TLSv1.2' })).shown, 'cart')
   assert.match(await sentinel.metrics(), /sentinel_tls_certificates_loaded\{listener="main"\} 3\n/)
 })
@@ -88,6 +92,7 @@ test('a name that two certificates claim is an error that names both, wherever t
   assert.match(inFolder.stdout, /claim 'cart\.shop\.test': one\.crt and two\.crt/)
   assert.equal((await check(`sni { hostnames "cart.shop.test"; ${pair(blog)} }; sni-certs { cert-folder "certs" }`)).code, 1)
   assert.equal((await check(`sni { priority-hostnames "cart.shop.test"; ${pair(blog)} }; sni-certs { cert-folder "certs" }`)).code, 0)
+  assert.match((await check(`sni { hostnames "blog.test" "blog.test.example"; ${pair(blog)} }`)).stdout, /warning\): the certificate of 'sni' of .* does not name 'blog\.test\.example'/)
   assert.equal((await check(`sni-certs { cert-folder "certs" }`, '--text-only')).code, 0)
   assert.equal((await check(`allow-sni-overlaps #true; sni-certs { cert-folder "certs" }`)).code, 0)
 })

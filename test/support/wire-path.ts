@@ -128,9 +128,14 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
       idleMs: 60_000, maxAgeMs: Infinity, returned: () => { record.reusable = true }, lost: () => { record.reusable = false }, tunnelled: () => { record.reusable = false },
     }, '')
     let asked = false
+    let continued = false
     wire.onWrite = () => {
       moved++
       record.bytes = wire.text
+      if (!continued && isAskingToContinue(record.bytes)) {
+        continued = true
+        setImmediate(() => { wire.arrive(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')) })
+      }
       if (asked || !isWhole(record.bytes)) return
       asked = record.complete = true
       // The answer of a real target is never there before the write is over.
@@ -176,11 +181,15 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
 
 const guarded: ReadonlySet<string> = new Set(['x-user'])
 
+function isAskingToContinue (bytes: string): boolean {
+  return /^(?:[^\r]+\r\n)+Expect: 100-continue\r\n(?:[^\r]+\r\n)*\r\n/.test(bytes)
+}
+
 /** Whether the bytes the proxy wrote are a whole request, going by what it wrote itself about its framing. */
 function isWhole (bytes: string): boolean {
   const headEnd = bytes.indexOf('\r\n\r\n')
   if (headEnd === -1) return false
-  const framing = /(?:\r\nContent-Length: (\d+)|(\r\nTransfer-Encoding: chunked))\r\n\r\n/.exec(bytes.slice(0, headEnd + 4))
+  const framing = /(?:\r\nContent-Length: (\d+)|(\r\nTransfer-Encoding: chunked))\r\n/.exec(bytes.slice(0, headEnd + 4))
   if (framing === null) return true
   if (framing[2] === undefined) return bytes.length >= headEnd + 4 + Number(framing[1])
   for (let at = headEnd + 4; ;) {
