@@ -6,8 +6,8 @@ import { isCommand } from './prepare.mjs'
 
 /** neededBy: 'test' = `npm test` installs it, 'bench' = `npm run bench` does. `forWhat` ends the sentence "… is skipped". */
 export const systemPackages = [
-  { command: 'nginx', package: 'nginx-light', neededBy: ['bench'], forWhat: 'the comparison with nginx' },
-  { command: 'haproxy', package: 'haproxy', neededBy: ['bench'], forWhat: 'the comparison with HAProxy' },
+  { command: 'nginx', package: 'nginx-light', neededBy: ['test', 'bench'], forWhat: 'what is tested against nginx, and the comparison with it,' },
+  { command: 'haproxy', package: 'haproxy', neededBy: ['test', 'bench'], forWhat: 'what is tested against HAProxy, and the comparison with it,' },
   { command: 'caddy', package: 'caddy', neededBy: ['bench'], forWhat: 'the comparison with Caddy' },
   { command: 'h2load', package: 'nghttp2-client', neededBy: ['bench', 'test'], forWhat: 'the load over HTTP/2' },
   { command: 'wrk', package: 'wrk', neededBy: ['bench'], forWhat: 'the load of the benchmark' },

@@ -8,6 +8,8 @@ export interface Address {
   readonly host: string
   readonly port: number
   readonly text: string
+  /** A Unix socket: host and port are empty then. */
+  readonly path?: string
 }
 
 /** A network: `host` bits are zero. */
@@ -40,6 +42,35 @@ export const listenAddress: ValueType<Address> = {
   },
 }
 
+/** `sockaddr_un` has room for 107 bytes and the end of the string. */
+const maxSocketPathBytes = 107
+
+/** `unix:/path`; `undefined` when it is something else. */
+function parseUnixSocket (raw: unknown): Fit<Address> | Mismatch | undefined {
+  if (typeof raw !== 'string' || !raw.startsWith('unix:')) return undefined
+  const path = raw.slice('unix:'.length).replace(/^\/\/(?=\/)/, '')
+  if (!path.startsWith('/')) return { wrong: 'the path of a Unix socket must begin with "/"' }
+  if (/[\p{Cc}]/u.test(path) || path.endsWith('/')) return { wrong: 'that is not the path of a socket' }
+  if (Buffer.byteLength(path) > maxSocketPathBytes) return { wrong: `the path of a Unix socket has at most ${maxSocketPathBytes} bytes` }
+  return { value: { host: '', port: 0, text: raw, path } }
+}
+
+function orUnixSocket (type: ValueType<Address>): ValueType<Address> {
+  return {
+    ...type,
+    expected: `${type.expected} or unix:/path`,
+    example: `${type.example}, "unix:/run/app.sock"`,
+    json: { type: 'string', pattern: '^(?:.+:\\d{1,5}|unix:/.+)$' },
+    parse: (raw, context) => parseUnixSocket(raw) ?? type.parse(raw, context),
+  }
+}
+
+/** Where clients come in: an IP and port, or a Unix socket. */
+export const listenerAddress = orUnixSocket(listenAddress)
+
+/** Where a target is: host and port, or a Unix socket. */
+export const targetAddress = orUnixSocket(address)
+
 /** As `address`, with a scheme in front that some write: `http://host:port`. */
 export const addressOrUrl: ValueType<Address> = {
   ...address,
@@ -71,6 +102,31 @@ function addressMistake (written: string): Mismatch {
 /** RFC 1123 names, and "_" which container networks use. */
 export function isHostName (host: string): boolean {
   return host.length <= 253 && /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?$/.test(host)
+}
+
+/** The address of whoever is on the other side of a Unix socket. */
+export const unixPeer = 'unix:'
+
+/** Senders: an IP address or range, or everybody who comes in through a Unix socket. */
+export type PeerRange = IpRange | { readonly text: typeof unixPeer, readonly version: 'unix' }
+
+export const peerRange: ValueType<PeerRange> = {
+  name: 'IP, CIDR or "unix:"',
+  expected: 'an IP address, a range in CIDR form, or "unix:"',
+  example: '"10.0.0.0/8", "2001:db8::/32", "unix:"',
+  json: { type: 'string' },
+  parse (raw) {
+    if (raw === unixPeer || raw === 'unix') return { value: { text: unixPeer, version: 'unix' } }
+    return typeof raw === 'string' ? parseIpRange(raw) : unfit
+  },
+}
+
+/** As `ipMatcher`, for senders. */
+export function peerMatcher (ranges: readonly PeerRange[]): (peer: string) => boolean {
+  if (ranges.length === 0) return () => false
+  const unix = ranges.some(({ version }) => version === 'unix')
+  const ips = ipMatcher(ranges.filter((range) => range.version !== 'unix'))
+  return unix ? peer => peer === unixPeer || ips(peer) : ips
 }
 
 export const ipRange: ValueType<IpRange> = {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { attempt, pairOf, type CertificatePair, type PairFault } from './certificate-pair.ts'
+import { attempt, namesOf, pairOf, type PairFault } from './certificate-pair.ts'
 
 /** Two files of one name, or one that holds both. */
 export interface FolderPair {
@@ -47,21 +47,52 @@ export function pairsAmong (names: readonly string[]): { readonly pairs: FolderP
 }
 
 export interface FolderContent {
-  readonly found: ReadonlyArray<{ readonly file: string, readonly pair: CertificatePair }>
+  readonly found: readonly NamedFile[]
   readonly skipped: readonly SkippedEntry[]
 }
 
+export interface NamedFile {
+  readonly file: string
+  /** Hosts that the certificate in it is for. */
+  readonly names: readonly string[]
+}
+
+interface Looked {
+  readonly stamp: string
+  readonly outcome: readonly string[] | SkipReason
+}
+
+/** What the last look at each folder showed: a proxy that reloads serves meanwhile, and must not read thousands of files that did not change. */
+const looked = new Map<string, ReadonlyMap<string, Looked>>()
+
 /** Everything in a folder, at once: for whoever judges a configuration. */
-export function readCertificateFolder (folder: string): FolderContent {
+export function lookIntoFolder (folder: string): FolderContent {
   const { pairs, skipped } = pairsAmong(attempt(() => readdirSync(folder)) ?? [])
-  const found: Array<{ file: string, pair: CertificatePair }> = []
+  const before = looked.get(folder)
+  const now = new Map<string, Looked>()
+  const found: NamedFile[] = []
   for (const { certFile, keyFile } of pairs) {
-    const pair = attempt(() => {
-      const sizes = [certFile, keyFile].map(name => statSync(join(folder, name)).size)
-      return sizes.some(bytes => bytes > maxCertificateBytes) ? 'too-large' : pairOf(readFileSync(join(folder, certFile)), readFileSync(join(folder, keyFile)))
-    }) ?? 'unreadable'
-    if (typeof pair === 'string') skipped.push({ file: certFile, reason: pair })
-    else found.push({ file: certFile, pair })
+    const files = [join(folder, certFile), join(folder, keyFile)] as const
+    const stamp = attempt(() => files.map(stampOf).join(' ')) ?? 'gone'
+    const known = before?.get(certFile)
+    const { outcome } = known?.stamp === stamp ? known : { outcome: namesOfPair(files) }
+    now.set(certFile, { stamp, outcome })
+    if (typeof outcome === 'string') skipped.push({ file: certFile, reason: outcome })
+    else found.push({ file: certFile, names: outcome })
   }
+  looked.set(folder, now)
   return { found, skipped }
+}
+
+function namesOfPair ([certFile, keyFile]: readonly [string, string]): readonly string[] | SkipReason {
+  return attempt(() => {
+    if ([certFile, keyFile].some(file => statSync(file).size > maxCertificateBytes)) return 'too-large'
+    const pair = pairOf(readFileSync(certFile), readFileSync(keyFile))
+    return typeof pair === 'string' ? pair : namesOf(pair.certificate)
+  }) ?? 'unreadable'
+}
+
+function stampOf (file: string): string {
+  const { ino, size, mtimeMs, ctimeMs } = statSync(file)
+  return `${ino}:${size}:${mtimeMs}:${ctimeMs}`
 }

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import { isHostName } from '../schema/address.ts'
 import { optional } from '../schema/fields.ts'
 import type { Here } from '../schema/read-block.ts'
@@ -28,15 +29,27 @@ export interface CertificatePair {
   readonly certificate: X509Certificate
 }
 
-export type PairFault = 'no-certificate' | 'no-key' | 'wrong-key'
+export type PairFault = 'no-certificate' | 'no-key' | 'wrong-key' | 'too-weak'
 
 /** A pair, or why it is none. One file may hold both. */
 export function pairOf (cert: Buffer, key: Buffer): CertificatePair | PairFault {
   const certificate = attempt(() => new X509Certificate(cert))
   if (certificate === undefined) return 'no-certificate'
+  if (refusal({ cert, key }) === undefined) return { cert, key, certificate }
   const secret = attempt(() => createPrivateKey(key))
   if (secret === undefined) return 'no-key'
-  return certificate.checkPrivateKey(secret) ? { cert, key, certificate } : 'wrong-key'
+  return certificate.checkPrivateKey(secret) ? 'too-weak' : 'wrong-key'
+}
+
+/** Why OpenSSL would not serve with it: a short key or an old signature, which nobody sees who only reads it. */
+function refusal (pair: { readonly cert: Buffer, readonly key: Buffer }): string | undefined {
+  try {
+    createSecureContext(pair)
+    return undefined
+  } catch (error) {
+    // "error:0A00018F:SSL routines::ee key too small"
+    return error instanceof Error ? error.message.split(':').at(-1) : 'unknown reason'
+  }
 }
 
 /** Hosts that a certificate is for: those of its subjectAltName, its common name where it has none (RFC 6125 section 6.4.4). */
@@ -74,15 +87,18 @@ export function checkPair ({ certFile, keyFile }: PairFiles, here: PairHere, hin
 
 /** Opens both files now: at load there is somebody to read the message. The content is never part of it. */
 function checkFiles (certFile: string, keyFile: string, here: PairHere): X509Certificate | undefined {
-  const certificate = attempt(() => new X509Certificate(readFileSync(certFile)))
-  const key = attempt(() => createPrivateKey(readFileSync(keyFile)))
+  const pem = { cert: attempt(() => readFileSync(certFile)) ?? Buffer.alloc(0), key: attempt(() => readFileSync(keyFile)) ?? Buffer.alloc(0) }
+  const certificate = attempt(() => new X509Certificate(pem.cert))
+  const key = attempt(() => createPrivateKey(pem.key))
   if (certificate === undefined) here.report.error('CONFIG_FILE', `'cert-file' of ${here.scope} holds no certificate in PEM form`, here.where('certFile'))
   if (key === undefined) here.report.error('CONFIG_FILE', `'key-file' of ${here.scope} holds no private key in PEM form`, here.where('keyFile'), 'keys with a passphrase are not supported')
   else if (readByAnyone(keyFile)) {
     here.report.warning('CONFIG_FILE', `every user of this machine may read 'key-file' of ${here.scope}`, here.where('keyFile'), 'write chmod o-r on it')
   }
   if (certificate === undefined || key === undefined) return undefined
+  const why = refusal(pem)
   if (!certificate.checkPrivateKey(key)) here.report.error('CONFIG_CONTRADICTION', `the key of ${here.scope} does not belong to the certificate`, here.where('keyFile'))
+  else if (why !== undefined) here.report.error('CONFIG_FILE', `the certificate of ${here.scope} cannot be served with: ${why}`, here.where('certFile'), 'clients of today refuse it as well')
   if (new Date(certificate.validTo) < new Date()) {
     here.report.warning('CONFIG_FILE', `the certificate of ${here.scope} expired on ${certificate.validTo}`, here.where('certFile'))
   }

@@ -10,7 +10,8 @@ import { wafAgent } from './waf.ts'
 /** What only the whole configuration shows. */
 export function checkWhole (table: ConfigTable, report: Report): SentinelConfig {
   const { waf, ...rest } = table
-  const config = { ...rest, ...gatherFilters(table), agents: waf === undefined ? table.agents : [waf, ...table.agents] }
+  const agents = waf === undefined ? table.agents : [waf, ...table.agents]
+  const config = { ...rest, ...gatherFilters(table), agents: agents.map(agent => limited(agent, table.limits)) }
   const { logLevel, ...system } = config.system
   const metrics = checkAddresses(config, report)
   const { logging: { levelByDefault, ...logging }, accessLog } = config.observability
@@ -23,9 +24,21 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   const guards = config.agents.filter(agent => !referred.has(agent.id))
   for (const agent of guards) {
     // The block of the firewall says so itself.
-    if (agent !== waf) report.note('CONFIG_DEFAULTED', `no filter and no route names agent '${agent.id}': it guards every route`, agent.at)
+    if (agent.at !== waf?.at) report.note('CONFIG_DEFAULTED', `no filter and no route names agent '${agent.id}': it guards every route`, agent.at)
   }
   return { ...config, system, observability: { metrics, accessLog, logging: { ...logging, level } }, guardAgents: guards.map(agent => agent.id) }
+}
+
+/** What an agent leaves unsaid about its limits, the `limits` block says. */
+function limited (agent: ConfigTable['agents'][number], limits: ConfigTable['limits']): AgentConfig {
+  const body = Math.min(limits.maxAgentBody, limits.maxBodyInspection ?? Infinity)
+  return {
+    ...agent,
+    maxRequestBodySize: agent.maxRequestBodySize ?? body,
+    maxResponseBodySize: agent.maxResponseBodySize ?? body,
+    maxQueuedCalls: agent.maxQueuedCalls ?? limits.maxAgentQueueDepth,
+    maxMessageSize: limits.maxAgentResponse,
+  }
 }
 
 type Config = Omit<SentinelConfig, 'observability' | 'system' | 'guardAgents'> & Pick<ConfigTable, 'observability' | 'system'>
@@ -39,7 +52,7 @@ function gatherFilters ({ routes, filters }: ConfigTable): Pick<Config, 'routes'
 }
 
 /** The firewall stands before every route; an agent that somebody names stands only there. */
-function checkWaf (waf: AgentConfig | undefined, report: Report): void {
+function checkWaf (waf: ConfigTable['waf'], report: Report): void {
   if (waf === undefined || !report.referred('agent').has(wafAgent)) return
   report.error('CONFIG_CONTRADICTION', 'the agent of the waf block guards every route: no filter and no route can name it as well', waf.at,
     `declare agent "${wafAgent}" in agents in place of this block to choose its routes`)
@@ -47,22 +60,22 @@ function checkWaf (waf: AgentConfig | undefined, report: Report): void {
 
 /** Gives the metrics' settings: where only their default collides, they give way. */
 function checkAddresses (config: Config, report: Report): SentinelConfig['observability']['metrics'] {
-  const taken: { readonly listener: Pick<ConfigTable['listeners'][number], 'id' | 'at'>, readonly address: Address }[] = []
+  const taken: (Bound & { readonly listener: Pick<ConfigTable['listeners'][number], 'id' | 'at'> })[] = []
   const inNamespaces = namespaceParts(report).flatMap(({ names, listeners }) => listeners.map(listener => ({ ...listener, id: `${names}:${listener.id}` })))
   for (const listener of [...config.listeners, ...inNamespaces]) {
-    const { address } = listener
-    if (address.port === 0) continue
-    const other = taken.find(candidate => overlaps(candidate.address, address))
+    const { address, ipv6Only } = listener
+    const bound = { listener, address, ipv6Only }
+    const other = taken.find(candidate => overlaps(candidate, bound))
     if (other === undefined) {
-      taken.push({ listener, address })
+      taken.push(bound)
       continue
     }
+    const byFamily = address.path === undefined && address.host.includes(':') !== other.address.host.includes(':')
     report.add('error', 'CONFIG_CONTRADICTION', `listener '${listener.id}' has the address of listener '${other.listener.id}'`, listener.at,
-      { related: { message: 'the other one is', position: other.listener.at } })
+      { related: { message: 'the other one is', position: other.listener.at }, ...byFamily ? { hint: 'write ipv6-only #true beside "[::]": it takes IPv4 clients as well without it' } : {} })
   }
   const { byDefault, ...metrics } = config.observability.metrics
-  const bound = metrics.enabled && metrics.address.port !== 0
-  const other = bound ? taken.find(candidate => overlaps(candidate.address, metrics.address)) : undefined
+  const other = metrics.enabled ? taken.find(candidate => overlaps(candidate, { address: metrics.address, ipv6Only: false })) : undefined
   if (other === undefined) return metrics
   if (byDefault) {
     report.warning('CONFIG_DEFAULTED', `listener '${other.listener.id}' has the default address of the metrics: they are not served`, other.listener.at,
@@ -73,13 +86,22 @@ function checkAddresses (config: Config, report: Report): SentinelConfig['observ
   return metrics
 }
 
-/** Whether both cannot be bound: the same port on the same address, or on all of them. */
-function overlaps (a: Address, b: Address): boolean {
-  return a.port === b.port && (a.host === b.host || isWildcard(a.host) || isWildcard(b.host))
+interface Bound {
+  readonly address: Address
+  readonly ipv6Only: boolean
 }
 
-function isWildcard (host: string): boolean {
-  return host === '0.0.0.0' || host === '::'
+/** Whether both cannot be bound: the same socket, or the same port on the same address or on all of a family. */
+function overlaps (a: Bound, b: Bound): boolean {
+  if (a.address.path !== undefined || b.address.path !== undefined) return a.address.path === b.address.path
+  if (a.address.port !== b.address.port || a.address.port === 0) return false
+  return a.address.host === b.address.host || covers(a, b.address.host) || covers(b, a.address.host)
+}
+
+/** Whether an address for everybody takes the place of another one. */
+function covers ({ address, ipv6Only }: Bound, host: string): boolean {
+  if (address.host === '0.0.0.0') return !host.includes(':')
+  return address.host === '::' && (host.includes(':') || !ipv6Only)
 }
 
 /** `filters` are those that stand on their own: one that a route declares is used by it. */

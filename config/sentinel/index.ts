@@ -16,7 +16,7 @@ export { ipBytes, ipFinder, ipMatcher, parseIpRange } from '../schema/address.ts
 export type { Pattern } from '../schema/regex.ts'
 export { demandsStapling, namesOf, pairOf, responderOf } from './certificate-pair.ts'
 export type { CertificatePair } from './certificate-pair.ts'
-export { maxCertificateBytes, pairsAmong } from './certificate-folder.ts'
+export { lookIntoFolder, maxCertificateBytes, pairsAmong } from './certificate-folder.ts'
 export type { FolderPair, SkipReason, SkippedEntry } from './certificate-folder.ts'
 export { assignNames } from './sni-claims.ts'
 export type { Claimant } from './sni-claims.ts'

@@ -1,11 +1,13 @@
 import type { KdlNode } from '../kdl/nodes.ts'
-import { ipRange, listenAddress } from '../schema/address.ts'
+import type { Address } from '../schema/address.ts'
+import { listenerAddress, peerRange } from '../schema/address.ts'
 import { named } from '../schema/blocks.ts'
 import type { OlderForms } from '../schema/field.ts'
 import { list, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import { bool, integer, ref, words } from '../schema/values.ts'
+import { checkSocket, socketFields } from './listener-socket.ts'
 import { tls } from './tls.ts'
 
 const noQuic = 'HTTP/3 needs QUIC, which Node.js does not speak'
@@ -14,12 +16,13 @@ const noQuic = 'HTTP/3 needs QUIC, which Node.js does not speak'
 const protocol = words(['http', 'https', 'h2'], { also: { h2: ['http2', 'h2c'] }, refused: { h3: noQuic, http3: noQuic } })
 
 export const listenerFields = {
-  address: required(listenAddress, 'IP and port to listen on. Port 0 lets the system choose.', { aliases: ['bind-address', 'bind'] }),
+  address: required(listenerAddress, 'IP and port to listen on, or a Unix socket. Port 0 lets the system choose.', { aliases: ['bind-address', 'bind'] }),
   protocol: setting(protocol, 'http', 'What clients speak; https without being said when there is a `tls` block. Over TLS, clients choose between HTTP/2 and HTTP/1.1; without it, h2 lets those speak HTTP/2 who begin with it.'),
   requestTimeout: setting(durationWithin('1ms'), '60s', 'How long a client may take to send a request head, and to send more of a body.', { aliases: ['request-timeout-secs'] }),
   keepaliveTimeout: setting(durationWithin('1ms'), '75s', 'How long a connection may stay open without a request.', { aliases: ['keepalive-timeout-secs'] }),
   keepaliveMaxRequests: optional(integer(1, 1_000_000_000), 'Requests on one connection before it is closed; without it there is no such limit.'),
-  trustedProxies: list(ipRange, [], 'Senders whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed.'),
+  trustedProxies: list(peerRange, [], 'Senders whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed; "unix:" are all that come in through a Unix socket.'),
+  ...socketFields,
   tls,
   namespace: optional(ref('namespace'), 'Serve the routes of this namespace only.'),
   maxConcurrentStreams: setting(integer(1, 1_000_000), 100, 'Requests that one HTTP/2 connection may have open.'),
@@ -28,6 +31,9 @@ export const listenerFields = {
 }
 
 interface ListenerAsGiven {
+  readonly address: Address
+  readonly reusePort: boolean
+  readonly ipv6Only: boolean
   readonly protocol: 'http' | 'https' | 'h2'
   readonly tls: unknown
   readonly namespace: string | undefined
@@ -46,6 +52,7 @@ function readListener<L extends ListenerAsGiven> (value: L, here: Here<typeof li
   if (value.redirectHttps && encrypted) {
     report.error('CONFIG_CONTRADICTION', `${here.scope} speaks https and sends clients to https`, here.where('redirectHttps'), 'it belongs to the listener of plain http')
   }
+  checkSocket(value, here)
   if (value.namespace !== undefined) {
     report.warning('CONFIG_NOT_BUILT', `namespaces are not in effect yet: ${here.scope} answers 404 to every request`, here.where('namespace'), 'routes of the file itself must not be served in the place of those of a namespace')
   }

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Position } from '../kdl/position.ts'
 import { blocks, optionalBlock } from '../schema/blocks.ts'
@@ -7,7 +8,7 @@ import type { Report } from '../schema/report.ts'
 import { existingFolder, words } from '../schema/values.ts'
 import { acme } from './acme.ts'
 import { checkPair, namesOf, pairFields } from './certificate-pair.ts'
-import { readCertificateFolder } from './certificate-folder.ts'
+import { lookIntoFolder } from './certificate-folder.ts'
 import { assignNames, type Claimant, type Dispute } from './sni-claims.ts'
 import { host } from './types.ts'
 
@@ -36,8 +37,11 @@ interface PlacedClaimant extends Claimant {
   readonly file: string | undefined
 }
 
-interface SniEntry extends PlacedClaimant {
+export interface SniEntry extends PlacedClaimant {
   readonly certificate: SniCertificate | undefined
+  /** What its file holds, where files are looked at. */
+  readonly content: X509Certificate | undefined
+  readonly certAt: Position
 }
 
 export const sni = blocks(sniFields, 'Another certificate for some names.', {
@@ -62,14 +66,25 @@ export const sni = blocks(sniFields, 'Another certificate for some names.', {
     if (certificate !== undefined && hostnames.length + priorityHostnames.length + own.length === 0) {
       report.error('CONFIG_MISSING', `the certificate of ${here.scope} names no host`, here.where('certFile'), 'write hostnames "…": the names that get it')
     }
+    if (certificate !== undefined) {
+      for (const name of [...hostnames, ...priorityHostnames].filter(one => !isFor(certificate, own, one)).slice(0, maxTold)) {
+        const at = here.where(hostnames.length > 0 ? 'hostnames' : 'priorityHostnames')
+        report.warning('CONFIG_FILE', `the certificate of ${here.scope} does not name '${name}'`, at, 'clients that ask for it refuse the connection')
+      }
+    }
     return {
       at: here.where(here.given('hostnames') ? 'hostnames' : 'certFile'), priorityAt: here.where('priorityHostnames'),
       plain: hostnames.length > 0 ? hostnames : own, priority: priorityHostnames,
       file: hostnames.length > 0 || certFile === undefined ? undefined : basename(certFile),
       certificate: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile, hostnames, priorityHostnames },
+      content: certificate, certAt: here.where('certFile'),
     }
   },
 })
+
+function isFor (certificate: X509Certificate, names: readonly string[], wanted: string): boolean {
+  return names.includes(wanted) || (!wanted.startsWith('*') && certificate.checkHost(wanted) !== undefined)
+}
 
 /** A folder of certificates, and when it is looked at again. */
 export interface SniFolder {
@@ -99,14 +114,12 @@ interface ClaimsHere {
 /** One name, two certificates: which one a client gets would be chance. */
 export function checkClaims (entries: readonly SniEntry[], folder: SniFolder | undefined, mayOverlap: boolean, here: ClaimsHere): void {
   const folderAt = here.where('sniCerts')
-  const content = folder === undefined || here.textOnly ? { found: [], skipped: [] } : readCertificateFolder(folder.certFolder)
+  const content = folder === undefined || here.textOnly ? { found: [], skipped: [] } : lookIntoFolder(folder.certFolder)
   for (const { file, reason } of content.skipped.slice(0, maxTold)) {
     here.report.warning('CONFIG_FILE', `'${file}' in the certificate folder of ${here.scope} is left out: ${skipReasons[reason]}`, folderAt)
   }
   if (mayOverlap) return
-  const inFolder = content.found.map(({ file, pair }): PlacedClaimant => (
-    { at: folderAt, priorityAt: folderAt, plain: namesOf(pair.certificate), priority: [], file }
-  ))
+  const inFolder = content.found.map(({ file, names }): PlacedClaimant => ({ at: folderAt, priorityAt: folderAt, plain: names, priority: [], file }))
   for (const dispute of assignNames<PlacedClaimant>([...entries, ...inFolder]).disputes.slice(0, maxTold)) reportDispute(dispute, here)
 }
 
@@ -127,6 +140,7 @@ export const skipReasons = {
   'no-certificate': 'there is no certificate in PEM form',
   'no-key': 'there is no private key in PEM form, or it has a passphrase',
   'wrong-key': 'the key does not belong to the certificate',
+  'too-weak': 'its key is too short, or its signature of an old kind',
   'unreadable': 'it cannot be read',
   'too-large': 'it is larger than any certificate',
   'second-certificate': 'another file of that name holds the certificate',

@@ -31,7 +31,7 @@ const fields = {
   workerThreads: setting(integer(0, 1024), 1, 'Processes that serve requests; 0 = one for each processor core.', { aliases: ['workers', 'worker-processes'] }),
   gracefulShutdownTimeout: setting(durationWithin('0s'), '30s', 'How long open requests may go on after a stop was asked for.', { aliases: ['graceful-shutdown-timeout-secs'], bareUnitMs: 1000 }),
   logLevel: optional(level, 'Older place of `observability { logging { level } }`, which counts when both are there.'),
-  maxConnections: notBuilt(setting(integer(1, 10_000_000), 10_000, 'Connections of all listeners together. `limits { max-total-connections }` limits those of each.')),
+  maxConnections: optional(integer(1, 10_000_000), 'Connections of all listeners together; more are closed as soon as they are accepted. `limits { max-total-connections }` limits those of each.'),
   daemon: notBuilt(setting(bool, false, 'Go to the background.')),
   pidFile: notBuilt(optional(path, 'File for the process id.')),
   user: notBuilt(optional(account, 'User to become after the sockets are bound.')),

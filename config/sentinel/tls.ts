@@ -8,7 +8,7 @@ import type { Here } from '../schema/read-block.ts'
 import { bool, existingFile, path } from '../schema/values.ts'
 import { acme } from './acme.ts'
 import { attempt, checkPair, demandsStapling, pairFields, responderOf, type PairFiles } from './certificate-pair.ts'
-import { checkClaims, sni, sniCerts, type SniCertificate, type SniFolder } from './sni.ts'
+import { checkClaims, sni, sniCerts, type SniCertificate, type SniEntry, type SniFolder } from './sni.ts'
 import type { ClientAuth, TlsVersion } from './tls-types.ts'
 import { cipherSuite, clientAuth, tlsVersion, versionOfSuite } from './tls-types.ts'
 
@@ -69,7 +69,7 @@ interface TlsAsGiven extends PairFiles {
   readonly cipherSuites: readonly string[]
   readonly ocspStapling: boolean
   readonly sessionResumption: boolean
-  readonly sni: ReadonlyArray<Parameters<typeof checkClaims>[0][number]>
+  readonly sni: readonly SniEntry[]
   readonly sniCerts: SniFolder | undefined
   readonly allowSniOverlaps: boolean
 }
@@ -89,7 +89,7 @@ function readTls (value: TlsAsGiven, here: TlsHere): Tls {
   const pair = here.given('certFile') || here.given('keyFile')
   if (pair || !here.given('acme')) {
     const certificate = checkPair(value, here, 'write cert-file "…" and key-file "…"')
-    if (certificate !== undefined && demandsStapling(certificate)) checkStapling(certificate, value, here)
+    checkStapling([{ content: certificate, certAt: here.where('certFile') }, ...value.sni], value, here)
   } else if (!here.textOnly) {
     report.error('CONFIG_NOT_BUILT', `${here.scope} has no certificate: getting one with acme is not built yet`, here.where('acme'), 'write cert-file and key-file until then')
   }
@@ -104,10 +104,13 @@ function readTls (value: TlsAsGiven, here: TlsHere): Tls {
 }
 
 /** Clients refuse a certificate that says so when no status comes with it. */
-function checkStapling (certificate: X509Certificate, { ocspStapling }: TlsAsGiven, here: TlsHere): void {
-  const why = !ocspStapling ? 'and ocsp-stapling is off' : responderOf(certificate) === undefined ? 'but names nobody to ask over http' : undefined
-  if (why === undefined) return
-  here.report.warning('CONFIG_FILE', `the certificate of ${here.scope} must be sent with a revocation status ("must-staple"), ${why}`, here.where('certFile'), 'clients that heed it refuse the connection')
+function checkStapling (certificates: ReadonlyArray<Pick<SniEntry, 'content' | 'certAt'>>, { ocspStapling }: TlsAsGiven, here: TlsHere): void {
+  for (const { content, certAt } of certificates) {
+    if (content === undefined || !demandsStapling(content)) continue
+    const why = !ocspStapling ? 'and ocsp-stapling is off' : responderOf(content) === undefined ? 'but names nobody to ask over http' : undefined
+    if (why === undefined) continue
+    here.report.warning('CONFIG_FILE', `a certificate of ${here.scope} must be sent with a revocation status ("must-staple"), ${why}`, certAt, 'clients that heed it refuse the connection')
+  }
 }
 
 /** A file that names authorities for clients means that clients are checked, unless it says otherwise. */

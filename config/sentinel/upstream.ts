@@ -1,11 +1,11 @@
 import type { KdlNode } from '../kdl/nodes.ts'
-import { address } from '../schema/address.ts'
+import { targetAddress } from '../schema/address.ts'
 import { block, blocks, named, optionalBlock } from '../schema/blocks.ts'
 import type { OlderForms } from '../schema/field.ts'
 import { map, notBuilt, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { ValueType } from '../schema/value.ts'
-import { anyText, bool, integer, text } from '../schema/values.ts'
+import { anyText, bool, integer, text, words } from '../schema/values.ts'
 import { circuitBreaker } from './circuit-breaker.ts'
 import { discovery } from './discovery.ts'
 import { flag } from './flag.ts'
@@ -22,9 +22,9 @@ const fact: ValueType<string> = {
 }
 
 const targets = blocks({
-  address: required(address, 'Host and port.'),
+  address: required(targetAddress, 'Host and port, or a Unix socket.'),
   weight: setting(integer(0, 1_000_000), 1, 'Its share of the requests; 0 = none.'),
-  maxRequests: notBuilt(optional(integer(1, 1_000_000), 'Requests at a time; without it there is no such limit.')),
+  maxRequests: optional(integer(1, 1_000_000), 'Requests at a time; more go to other targets, or get 503. Without it there is no such limit.'),
   zone: notBuilt(optional(text, 'Where it runs, for locality-aware balancing.')),
   priority: notBuilt(setting(integer(0, 1000), 0, 'Targets with a higher number are used only when all with a lower one fail.')),
   backup: notBuilt(flag('Use it only when the others fail.')),
@@ -37,13 +37,13 @@ const wait = durationWithin('1ms')
 
 const fields = {
   targets,
-  address: optional(address, 'A single target, in place of `target`.'),
+  address: optional(targetAddress, 'A single target, in place of `target`.'),
   loadBalancing,
   connectionPool: block({
-    maxConnections: setting(integer(1, 1_000_000), 100, 'Connections kept to each target.'),
+    maxConnections: optional(integer(1, 1_000_000), 'Connections to each target at a time; more requests wait for one, no longer than for connecting. Without it there is no such limit: a slow client takes nobody else\'s place.'),
     idleTimeout: setting(wait, '60s', 'How long an unused connection is kept.', { ...inSeconds, aliases: ['idle-timeout-secs'] }),
-    maxIdle: notBuilt(setting(integer(0, 1_000_000), 20, 'Unused connections kept to each target.', { aliases: ['max-idle-connections'] })),
-    maxLifetime: notBuilt(optional(wait, 'Age at which a connection is closed; without it there is none.', { ...inSeconds, aliases: ['max-lifetime-secs'] })),
+    maxIdle: optional(integer(0, 1_000_000), 'Unused connections kept to each target; without it `limits { max-idle-connections-per-upstream }` counts for all of them together.', { aliases: ['max-idle-connections'] }),
+    maxLifetime: optional(wait, 'Age at which a connection is closed, once its request is over; without it there is none.', { ...inSeconds, aliases: ['max-lifetime-secs'] }),
   }, 'Connections that are kept.', { example: 'connection-pool { max-connections 100; idle-timeout "60s" }' }),
   timeouts: block({
     connect: setting(wait, '10s', 'Time for connecting, with the TLS handshake.', { ...inSeconds, aliases: ['connect-secs', 'connect-ms', 'connect-timeout-secs'] }),
@@ -52,6 +52,7 @@ const fields = {
     request: notBuilt(setting(wait, '60s', 'Time for the whole exchange.', { ...inSeconds, aliases: ['request-secs', 'request-ms'] })),
   }, 'Deadlines towards the targets.', { example: 'timeouts { connect "5s"; read "30s" }' }),
   tls: upstreamTls,
+  proxyProtocol: optional(words(['v1', 'v2'], { also: { v1: ['1'], v2: ['2'] } }), 'Tell the targets who the client is by a header of the PROXY protocol at the beginning of each connection (before TLS). A connection then belongs to one connection of a client: requests of others need others.'),
   healthCheck: notBuilt(healthCheck),
   circuitBreaker: notBuilt(circuitBreaker),
   httpVersion: notBuilt(httpVersion),
@@ -92,7 +93,10 @@ export const upstreams = named('upstream', fields, 'A group of servers that answ
     if (only !== undefined && several.length > 0) {
       here.report.error('CONFIG_CONTRADICTION', `${here.scope} has both 'address' and 'target'`, here.where('address'), 'write every server as a target')
     }
-    const targets = several.length > 0 || only === undefined ? several : [{ address: only, weight: 1, at: here.where('address') }]
+    const targets = several.length > 0 || only === undefined ? several : [{ address: only, weight: 1, maxRequests: undefined, at: here.where('address') }]
+    if (value.proxyProtocol !== undefined && here.given('httpVersion') && (here.unbuilt('httpVersion')?.maxVersion ?? 1) > 1) {
+      here.report.error('CONFIG_CONTRADICTION', `${here.scope} speaks HTTP/2, where one connection carries many clients, and states one client on each`, here.where('proxyProtocol'), 'write http-version { max-version 1 }')
+    }
     if (targets.length === 0 && !here.given('targets') && !here.given('address') && !here.given('discovery')) {
       here.report.error('CONFIG_MISSING', `${here.scope} requires at least one target`, here.at, 'write target "host:port"')
     }

@@ -11,7 +11,10 @@ export function explainScreen (facts: Explanation, cwd: string, colour: boolean)
   const { listener, route, refused } = facts
   const parts: Array<readonly [title: string, lines: readonly string[]]> = [
     ['request', requestLines(facts, paint)],
-    ['comes in', [`${paint.bold(listener.id)}  ${listener.protocol}://${listener.address}${listener.note === null ? '' : paint.dim(`  (${listener.note})`)}`]],
+    ['comes in', [
+      `${paint.bold(listener.id)}  ${listener.protocol}://${listener.address}${listener.note === null ? '' : paint.dim(`  (${listener.note})`)}`,
+      ...certificateLines(facts, cwd, paint),
+    ]],
     ['routes', triedLines(facts, cwd, paint)],
     ['default', route?.byDefault === true ? [`${paint.good('✓')}  ${route.id}  ${paint.dim(`${placeText(route.place, cwd)}  the default route of listener '${listener.id}'`)}`] : []],
     ['answer', refused === null ? [] : [`${paint.bad(String(refused.status))}  ${refused.why}`]],
@@ -26,6 +29,14 @@ export function explainScreen (facts: Explanation, cwd: string, colour: boolean)
   }
   return '\n' + parts.filter(([, lines]) => lines.length > 0).map(([title, lines]) =>
     lines.map((line, i) => `  ${i === 0 ? paint.dim(title.padEnd(10)) : ' '.repeat(10)}${line}\n`).join('')).join('\n') + '\n'
+}
+
+function certificateLines ({ certificate }: Explanation, cwd: string, paint: Paint): string[] {
+  if (certificate === undefined || certificate === null) return []
+  const { file, by, names, covers } = certificate
+  const near = relative(cwd, file)
+  const line = `shows ${near.startsWith('..') ? file : near}  ${paint.dim(`${by === 'name' ? 'for that name' : 'the listener\'s own'}: ${names.slice(0, 8).join(', ')}`)}`
+  return covers ? [line] : [line, paint.warn('the certificate does not name that host: clients refuse it')]
 }
 
 function requestLines ({ request }: Explanation, paint: Paint): string[] {

@@ -30,7 +30,9 @@ export const explain: Command = {
       shell.err(`sentinel explain: ${facts}.\n`)
       return 2
     }
-    const shown = withhold(facts, usable.secrets)
+    const { shownCertificate } = await import('./shown-certificate.ts')
+    const certificate = facts.request === null ? null : await shownCertificate(facts.listener.id, facts.request.host, usable.config)
+    const shown = withhold({ ...facts, certificate }, usable.secrets)
     if (options['json'] === true) {
       shell.out(JSON.stringify(shown) + '\n')
       return 0

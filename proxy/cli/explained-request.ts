@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
-import { ipMatcher } from '../../config/schema/index.ts'
+import { peerMatcher } from '../../config/schema/index.ts'
 import { readRequestHead } from '../listeners/request-head.ts'
 import { EndSignal } from '../pipeline/end-signal.ts'
 import { Exchange } from '../pipeline/exchange.ts'
@@ -46,6 +46,7 @@ export function readAsked (asked: Asked, config: SentinelConfig): ReadRequest | 
   const secure = found.listener.protocol === 'https'
   const read = readRequestHead({
     method, target: rest.startsWith('/') || rest === '*' ? rest : `/${rest}`, version: '1.1', fields, scheme: secure ? 'https' : 'http', maxFields: config.limits.maxHeaderCount,
+    maxNameBytes: config.limits.maxHeaderNameSize, maxValueBytes: config.limits.maxHeaderValueSize,
   })
   if ('code' in read) return { ...found, sent, exchange: { status: read.code === 'BAD_REQUEST' ? 400 : 431, detail: read.detail } }
   const exchange = new Exchange({
@@ -54,7 +55,7 @@ export function readAsked (asked: Asked, config: SentinelConfig): ReadRequest | 
   })
   const { trustedProxies } = found.listener
   const guarded = new Set(config.agents.flatMap(({ setsHeaders }) => setsHeaders).map(canonicalName))
-  prepareHead(exchange, { isTrusted: trustedProxies.length === 0 ? () => false : ipMatcher(trustedProxies), guardedHeaders: () => guarded })
+  prepareHead(exchange, { isTrusted: peerMatcher(trustedProxies), guardedHeaders: () => guarded })
   return { ...found, sent, exchange }
 }
 

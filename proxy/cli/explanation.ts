@@ -6,6 +6,7 @@ import type { Finding } from '../routing/finding.ts'
 import { compileRouter } from '../routing/router.ts'
 import { balancers } from '../upstreams/index.ts'
 import { readAsked, type Asked, type ReadRequest } from './explained-request.ts'
+import type { ShownCertificate } from './shown-certificate.ts'
 
 export interface Place {
   readonly file: string
@@ -25,6 +26,8 @@ export interface Explanation {
     readonly clientIp: string
   } | null
   readonly listener: { readonly id: string, readonly protocol: string, readonly address: string, readonly note: string | null }
+  /** Of the listener, for a client that asks for the host; `null` without TLS. Added by the command: finding it reads files. */
+  readonly certificate?: ShownCertificate | null
   /** The answer of the proxy itself, when no route is asked or none takes the request. */
   readonly refused: { readonly status: number, readonly why: string } | null
   /** In matching order, up to the one that was found. */

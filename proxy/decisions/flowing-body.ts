@@ -217,6 +217,7 @@ export function withTrailersAsked (c: Consultation, source: Body, kind: 'request
   let asked = false
   return {
     length: source.length,
+    get expectsContinue () { return source.expectsContinue },
     get trailers () { return source.trailers },
     async read () {
       const chunk = await source.read()

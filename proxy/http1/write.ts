@@ -16,9 +16,9 @@ export function writePiece (outlet: Outlet, piece: Buffer, before: string, chunk
   // A chunk of no octets is the end of a body, and what follows would be another message.
   if (piece.length === 0) return before === '' || outlet.write(before, 'latin1')
   const lead = chunked ? `${before}${piece.length.toString(16)}\r\n` : before
+  if (lead === '') return outlet.write(piece)
   // One small text costs less than a gathered write of three pieces.
   if (piece.length <= oneWriteBytes) return outlet.write(`${lead}${piece.toString('latin1')}${chunked ? '\r\n' : ''}`, 'latin1')
-  if (lead === '') return outlet.write(piece)
   outlet.cork()
   outlet.write(lead, 'latin1')
   let ready = outlet.write(piece)

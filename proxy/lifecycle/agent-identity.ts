@@ -6,9 +6,9 @@ import { packageFile } from './package-file.ts'
 
 /** What makes an agent another one: a change of anything else is a new configuration for the same agent. */
 export function agentIdentity (agent: AgentConfig): unknown {
-  const { id, type, transport, managed, command, env, events, connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, restart } = agent
+  const { id, type, transport, managed, command, env, events, connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, maxMessageSize, restart } = agent
   const files = fingerprint(transport)
-  return { id, type, transport, files, managed, command, env, events, connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, restart }
+  return { id, type, transport, files, managed, command, env, events, connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, maxMessageSize, restart }
 }
 
 /** Of what the certificates' files hold: renewed ones make another agent, which is connected to anew. Those of a text that is only compared need not be there. */

@@ -56,6 +56,7 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
     connectTimeoutMs: agent.connectTimeout,
     maxConcurrentCalls: agent.maxConcurrentCalls,
     maxQueuedCalls: agent.maxQueuedCalls,
+    ...agent.maxMessageSize === undefined ? {} : { maxMessageBytes: agent.maxMessageSize },
     onState: (state, why) => {
       metrics.agentState(agent.id, state)
       // A program that is just being started is not missed yet.

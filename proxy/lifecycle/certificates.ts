@@ -24,6 +24,8 @@ interface Held {
   readonly watch: FolderWatch | undefined
   /** Newer than those of `prepared` when the folder changed since. */
   set: CertificateSet
+  /** The last look at the folder failed: said once, not at each look. */
+  failing: boolean
 }
 
 export interface CertificateSurroundings {
@@ -49,14 +51,15 @@ export class Certificates {
     this.#table = metrics.table
     this.#forget = metrics.onScrape((table) => this.#tell(table))
     this.#stapler = new Stapler({
-      told: (title, outcome, detail) => {
+      told: (title, outcome, detail, isNews) => {
         this.#table.tlsStapling.cell(outcome).add()
+        if (!isNews) return
         if (outcome === 'revoked') this.#log.error(`the certificate of ${title} was revoked`, { event: 'certificate-revoked' })
         else if (outcome === 'failed') this.#log.warn(`no revocation status to send along with the certificate of ${title}: ${detail}`, { event: 'ocsp-failed' })
       },
     })
     this.#tickets = new TicketSecret((secret) => {
-      for (const { listener } of this.#held.values()) listener.renewTickets(secret)
+      for (const { listener, prepared } of this.#held.values()) if (prepared.config.sessionResumption) listener.renewTickets(secret)
     })
     this.#clock = setInterval(() => this.#warnOfEnds(), lookAtDatesMs).unref()
   }
@@ -81,7 +84,9 @@ export class Certificates {
     const watch = sniCerts === undefined || sniCerts.reloadMode === 'off' ? undefined : watchFolder(sniCerts.certFolder, {
       mode: sniCerts.reloadMode, intervalMs: sniCerts.reloadInterval, look: () => this.#lookAgain(id),
     })
-    this.#held.set(id, { prepared, listener, watch, set })
+    this.#held.set(id, { prepared, listener, watch, set, failing: false })
+    // It may have been renewed since this was prepared.
+    if (prepared.config.sessionResumption) listener.renewTickets(this.#tickets.current)
     this.#tellSkipped(id, set, before?.set)
     if (before !== undefined) this.#table.tlsReloads.cell('success').add()
     this.#changed()
@@ -126,6 +131,7 @@ export class Certificates {
       const set = await combine(fixed, reader)
       // While the folder was read, a reload may have been faster.
       if (this.#held.get(id) !== held) return
+      held.failing = false
       this.#tellSkipped(id, set, held.set)
       if (isSameSet(set, held.set)) {
         held.set = set
@@ -137,7 +143,8 @@ export class Certificates {
       this.#log.info(`listener '${id}' has ${set.others.length + 1} certificates after its folder changed`, { event: 'certificates-reloaded', listener: id })
       this.#changed()
     } catch (error) {
-      this.kept(id, error)
+      if (!held.failing) this.kept(id, error)
+      held.failing = true
     }
   }
 

@@ -81,6 +81,11 @@ export function boundSettings (listener: ListenerConfig, { limits }: SentinelCon
     id: listener.id,
     host: listener.address.host,
     port: listener.address.port,
+    ...unixOf(listener),
+    backlog: listener.backlog,
+    ipv6Only: listener.ipv6Only,
+    reusePort: listener.reusePort,
+    ...listener.proxyProtocol === undefined ? {} : { proxyProtocol: { from: listener.proxyProtocol.from, required: listener.proxyProtocol.required } },
     priorKnowledge: listener.protocol === 'h2',
     maxConcurrentStreams: listener.maxConcurrentStreams,
     requestTimeoutMs: listener.requestTimeout,
@@ -89,8 +94,17 @@ export function boundSettings (listener: ListenerConfig, { limits }: SentinelCon
     ...listener.keepaliveMaxRequests === undefined ? {} : { keepaliveMaxRequests: listener.keepaliveMaxRequests },
     maxHeaderBytes: limits.maxHeaderSize,
     maxHeaderCount: limits.maxHeaderCount,
+    maxHeaderNameBytes: limits.maxHeaderNameSize,
+    ...limits.maxHeaderValueSize === undefined ? {} : { maxHeaderValueBytes: limits.maxHeaderValueSize },
     maxConnections: limits.maxTotalConnections,
   }
+}
+
+function unixOf ({ address: { path }, socketMode = 0o660, socketOwner, socketGroup }: ListenerConfig): Pick<ListenerSettings, 'unix'> {
+  if (path === undefined) return {}
+  const owner = socketOwner === undefined ? {} : { owner: socketOwner }
+  const group = socketGroup === undefined ? {} : { group: socketGroup }
+  return { unix: { path, mode: socketMode, ...owner, ...group } }
 }
 
 function bindingKey (listener: ListenerConfig, config: SentinelConfig): string {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { unixPeer } from '../../config/schema/index.ts'
 import { loadConfig, type AgentConfig, type ListenerConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
 import { createAdmin, type Admin } from '../admin/admin.ts'
 import type { StatusJson } from '../admin/status.ts'
-import { createListener, type HandshakeOutcome, type Listener } from '../listeners/index.ts'
+import { createListener, Door, type HandshakeOutcome, type Listener } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { serve } from '../pipeline/serve.ts'
@@ -14,6 +15,7 @@ import { judgeAgents, reportRefusals } from './agent-configuration.ts'
 import { Certificates, type PreparedTls } from './certificates.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
+import { listenerLog } from './listener-log.ts'
 import { boundSettings, needsRestart } from './needs-restart.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
@@ -58,6 +60,7 @@ export class Proxy {
   readonly #metrics: Metrics
   readonly #socketFolder = makeSocketFolder()
   readonly #listeners = new Map<string, Listener>()
+  readonly #door = new Door({ maxConnections: Infinity, maxConnectionsPerClient: Infinity })
   readonly #certificates: Certificates
   #admin: Admin | undefined
   #running!: Running
@@ -77,6 +80,7 @@ export class Proxy {
     this.#metrics.onScrape((table) => {
       table.activeRequests.cell().set(this.#inFlight)
       for (const listener of this.#listeners.values()) table.openConnections.cell(listener.id).set(listener.connections)
+      for (const [route, places] of this.#running.snapshot.tunnels) table.openTunnels.cell(route).set(places.taken)
       const evidence = this.#running.instruments.evidence?.stats()
       if (evidence === undefined) return
       table.evidenceRecords.cell().set(evidence.records)
@@ -93,6 +97,7 @@ export class Proxy {
       this.#running = await this.#build(config)
       await this.#settleAgents(this.#running)
       await this.#openAdmin(config)
+      this.#door.limits = doorLimits(config)
       for (const listener of config.listeners) await this.#openListener(listener, this.#running)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
@@ -177,6 +182,7 @@ export class Proxy {
     }
     // From here on new exchanges see the new configuration; nothing below can fail.
     this.#running = next
+    this.#door.limits = doorLimits(config)
     this.#log.setLevel(logLevel(config))
     for (const [id, prepared] of certificates) if (prepared !== undefined && !opened.includes(id)) this.#renewCertificates(id, prepared)
     for (const id of [...this.#listeners.keys()].filter((id) => !config.listeners.some((listener) => listener.id === id))) {
@@ -255,6 +261,7 @@ export class Proxy {
   /** `first` serves until the configuration that opens the listener is the running one. */
   async #openListener (config: ListenerConfig, first: Running): Promise<void> {
     const own = this.#log.child({ component: 'listener', listener: config.id })
+    const say = listenerLog(own)
     let site = first.snapshot.siteOf(config.id)! // The configuration that opens a listener has it.
     const tls = await this.#certificates.prepare(config)
     const listener = createListener({ ...boundSettings(config, first.config), ...tls === undefined ? {} : { tls: tls.settings } }, {
@@ -263,7 +270,12 @@ export class Proxy {
         site = this.#running.snapshot.siteOf(config.id) ?? site
         return serve(x, site, client)
       },
-      log: ({ code, detail, peer }) => own.info(detail, { code, peer }),
+      // Who speaks for many clients takes no client's share.
+      enter: (client) => this.#door.enter(client === unixPeer || site.isTrusted(client) ? undefined : client),
+      log: (event) => {
+        this.#metrics.table.listenerFaults.cell(config.id, event.code).add()
+        say(event)
+      },
       handshake: (outcome) => this.#countHandshake(config.id, outcome),
     })
     try {
@@ -317,6 +329,10 @@ function release ({ snapshot, agents, instruments }: Running): void {
   snapshot.retire()
   for (const lease of agents.values()) lease.release()
   instruments.release()
+}
+
+function doorLimits ({ limits, system }: SentinelConfig): Door['limits'] {
+  return { maxConnections: system.maxConnections ?? Infinity, maxConnectionsPerClient: limits.maxConnectionsPerClient ?? Infinity }
 }
 
 function logLevel ({ observability: { logging: { level } } }: SentinelConfig): 'debug' | 'info' | 'warn' | 'error' {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
-import { ipMatcher } from '../../config/schema/index.ts'
+import { peerMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
@@ -12,6 +12,7 @@ import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/in
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
+import { placesFilter, RoutePlaces } from './route-places.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from './route-plan.ts'
 
 /** What a snapshot takes from the process around it. */
@@ -31,6 +32,8 @@ export interface Snapshot {
   readonly config: SentinelConfig
   /** `undefined` for a listener of another configuration. */
   readonly siteOf: (listener: string) => Site | undefined
+  /** Who has a tunnel on a route, for those that have some. */
+  readonly tunnels: ReadonlyMap<string, Places>
   /** Resolves when no exchange uses this snapshot any more, or when the deadline aborts. */
   readonly emptied: (deadline: AbortSignal) => Promise<void>
   /** Lets go of pools that no newer snapshot holds. */
@@ -41,26 +44,28 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
   const held: Array<() => void> = []
   try {
     const responders = new Map(config.upstreams.map((upstream) => {
-      const settings = upstreamSettings(upstream)
+      const settings = upstreamSettings(upstream, config)
       const lease = around.leases.use(canonicalKey('upstream', settings), () => createUpstream(settings), (value) => value.close(AbortSignal.timeout(around.drainMs)))
       held.push(() => lease.release())
       return [upstream.id, lease.value] as const
     }))
-    const placesOf = (route: RouteConfig): Places => {
-      const lease = around.leases.use(`tunnels ${route.id}`, () => new Places(), () => Promise.resolve())
+    const lend = <T>(key: string, make: () => T): T => {
+      const lease = around.leases.use(key, make, () => Promise.resolve())
       held.push(() => lease.release())
       return lease.value
     }
-    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, { ...around, placesOf }))
+    const tunnels = new Map<string, Places>()
+    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, { ...around, lend, tunnels }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
+    const maxInFlight = Math.min(config.limits.maxInFlightRequests, config.limits.maxInFlightRequestsPerWorker ?? Infinity)
     const guardedHeaders = guardedBy(config.agents, around.agents)
     const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
-      isTrusted: listener.trustedProxies.length === 0 ? () => false : ipMatcher(listener.trustedProxies),
+      isTrusted: peerMatcher(listener.trustedProxies),
       guardedHeaders,
       match: matchOf(listener, router, named.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners)),
-      admit: () => around.admit(config.limits.maxInFlightRequests) && users.enter(),
+      admit: () => around.admit(maxInFlight) && users.enter(),
       release: () => {
         users.leave()
         around.release()
@@ -70,6 +75,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     return {
       config,
       siteOf: (listener) => sites.get(listener),
+      tunnels,
       emptied: users.emptied,
       retire: () => { for (const release of held) release() },
     }
@@ -113,7 +119,9 @@ function countUsers () {
 }
 
 interface RouteSurroundings extends Surroundings {
-  readonly placesOf: (route: RouteConfig) => Places
+  /** Counts that outlive a reload, by their name. */
+  readonly lend: <T>(key: string, make: () => T) => T
+  readonly tunnels: Map<string, Places>
 }
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
@@ -123,13 +131,24 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
     recordLate: around.observeLate,
   }))
   const webSocket = webSocketSettings(route)
+  const { maxConnectionsPerRoute: max } = config.limits
   return {
     name: route.id,
-    filters: webSocket === undefined ? agents : [webSocketFilter(webSocket, around.placesOf(route)), ...agents],
+    filters: [
+      ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces()), max)],
+      ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
+      ...agents,
+    ],
     upgrades: webSocket !== undefined,
     responder: route.upstream === undefined ? notBuilt(route.id) : upstreams.get(route.upstream)!, // References were checked at load.
     maxBodyBytes: maxBodyBytes(route, config),
   }
+}
+
+function tunnelFilter (route: string, settings: WebSocketSettings, { lend, tunnels }: RouteSurroundings): Filter {
+  const places = lend(`tunnels ${route}`, () => new Places())
+  tunnels.set(route, places)
+  return webSocketFilter(settings, places)
 }
 
 function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {
@@ -174,17 +193,22 @@ function notBuilt (route: string): Responder {
   return { name: '', respond: () => Promise.reject(new Fault('NOT_BUILT', `route ${route}`)) }
 }
 
-function upstreamSettings (upstream: UpstreamConfig): UpstreamSettings {
-  const { tls, timeouts, connectionPool } = upstream
+function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig): UpstreamSettings {
+  const { tls, timeouts, connectionPool, proxyProtocol } = upstream
   return {
     id: upstream.id,
-    targets: upstream.targets.map(({ address, weight }) => ({ host: address.host, port: address.port, weight })),
+    targets: upstream.targets.map(({ address: { host, port, path }, weight, maxRequests }) => ({
+      host, port, weight, ...path === undefined ? {} : { path }, ...maxRequests === undefined ? {} : { maxRequests },
+    })),
     balance: upstream.loadBalancing,
     connectTimeoutMs: timeouts.connect,
     readTimeoutMs: timeouts.read,
     writeTimeoutMs: timeouts.write,
-    poolMaxConnections: connectionPool.maxConnections,
+    poolMaxConnections: connectionPool.maxConnections ?? Infinity,
     poolIdleMs: connectionPool.idleTimeout,
+    ...connectionPool.maxIdle === undefined ? { poolMaxIdleTotal: limits.maxIdleConnectionsPerUpstream } : { poolMaxIdle: connectionPool.maxIdle },
+    ...connectionPool.maxLifetime === undefined ? {} : { poolMaxAgeMs: connectionPool.maxLifetime },
+    ...proxyProtocol === undefined ? {} : { proxyProtocol },
     ...tls === undefined ? {} : {
       tls: {
         insecureSkipVerify: tls.insecureSkipVerify,

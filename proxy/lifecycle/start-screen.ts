@@ -12,14 +12,14 @@ export function startScreen (status: StatusJson, extra: Extra): string {
   const { listeners, routes, agents, evidence } = status
   const rows: Array<readonly [label: string, lines: readonly string[]]> = [
     ['config', [`${status.config.file}  (version ${status.config.version})`]],
-    ['listeners', listeners.map((l) => `${l.id.padEnd(widest(listeners))}  ${l.protocol}://${l.address}`)],
+    ['listeners', listeners.map((l) => `${l.id.padEnd(widest(listeners))}  ${placeOf(l)}`)],
     ['routes', routes.map((r) => `${r.id.padEnd(widest(routes))}  ${[...r.agents, r.upstream ?? '(not built)'].join(' → ')}`)],
     ['agents', agents.map((a) => `${a.id.padEnd(widest(agents))}  ${agentLine(a)}`)],
     ['metrics', [extra.metrics === undefined ? 'off' : `http://${extra.metrics}/metrics`]],
     ['evidence', [evidence === undefined ? 'off' : evidence.file]],
     ['notes', extra.notes],
     ['stop', [`Ctrl-C, or kill ${extra.pid}; reload: kill -HUP ${extra.pid}`]],
-    ['try', listeners.slice(0, 1).map((l) => `curl ${l.protocol === 'https' ? '-k ' : ''}${l.protocol}://${reachable(l.address)}/`)],
+    ['try', listeners.slice(0, 1).map((l) => `curl ${l.protocol === 'https' ? '-k ' : ''}${urlOf(l)}`)],
   ]
   return `\n  Sentinel ${status.version}  (node ${status.node})\n\n` + rows.filter(([, lines]) => lines.length > 0).map(([label, lines]) =>
     lines.slice(0, 20).map((line, i) => `  ${(i === 0 ? label : '').padEnd(11)}${line}\n`).join('') +
@@ -37,6 +37,19 @@ function agentLine (a: StatusJson['agents'][number]): string {
 
 function whose (agent: StatusJson['agents'][number]): string {
   return agent.managed ? `pid ${agent.pid ?? '–'}`.padEnd(11) : 'external   '
+}
+
+interface Place {
+  readonly protocol: string
+  readonly address: string
+}
+
+function placeOf ({ protocol, address }: Place): string {
+  return address.startsWith('unix:') ? `${protocol} on ${address}` : `${protocol}://${address}`
+}
+
+function urlOf ({ protocol, address }: Place): string {
+  return address.startsWith('unix:') ? `--unix-socket ${address.slice('unix:'.length)} ${protocol}://localhost/` : `${protocol}://${reachable(address)}/`
 }
 
 /** An address that a client on this machine can use: a listener on all addresses is reached on loopback. */

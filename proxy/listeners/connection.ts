@@ -9,6 +9,7 @@ import type { Peer } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { ListenerSettings } from './listener.ts'
+import { peerOf } from './peer.ts'
 import { Received } from './received.ts'
 import { closeSlowly, refusalBytes } from './refusal.ts'
 import { RequestBody } from './request-body.ts'
@@ -41,8 +42,12 @@ const lingerBytes = 1024 * 1024
 /** Bytes of pipelined requests that are held while one is served; the rest stays in the socket. */
 const maxPipelinedBytes = 64 * 1024
 
+/** Times between attempts to find out whether a client that has ended its side still reads. */
+const firstProbeMs = 30
+const mostProbeMs = 10_000
+
 /** How long a tunnel may be silent before the system asks whether the client is still there. */
-const probeMs = 60_000
+const keepAliveMs = 60_000
 
 /** Tunnels that are cut have this long for their last words. */
 const farewellMs = 250
@@ -68,6 +73,9 @@ export class Connection implements ClientConnection {
   /** Nothing that still arrives counts: the connection is ending, or its framing is lost. */
   #deaf = false
   #ending = false
+  /** The client has ended its side behind a whole request, and may read on. */
+  #halfClosed = false
+  #prober: NodeJS.Timeout | undefined = undefined
   #peer: Peer | undefined = undefined
 
   constructor (socket: Socket, settings: ListenerSettings, hooks: ConnectionHooks) {
@@ -79,18 +87,13 @@ export class Connection implements ClientConnection {
     socket.setNoDelay(true)
     socket.on('data', (bytes: Buffer) => this.#receive(bytes))
     socket.on('end', () => this.#ended())
-    socket.on('timeout', () => socket.destroy())
-    // What went wrong does not matter: 'close' follows.
-    socket.on('error', () => {})
-    socket.once('close', () => this.#closed())
+    socket.on('timeout', destroy)
+    socket.on('error', ignore)
+    socket.on('close', () => this.#closed())
   }
 
   get peer (): Peer {
-    return this.#peer ??= {
-      address: plainAddress(this.socket.remoteAddress ?? ''),
-      port: this.socket.remotePort ?? 0,
-      tls: this.socket instanceof TLSSocket ? tlsFacts(this.socket) : undefined,
-    }
+    return this.#peer ??= peerOf(this.socket, this.socket instanceof TLSSocket ? tlsFacts(this.socket) : undefined)
   }
 
   /** Nothing is being served and no part of a head has come. */
@@ -132,10 +135,11 @@ export class Connection implements ClientConnection {
   /** The answer to the open exchange is complete, or cut. The next request may follow. */
   finished ({ writer, body, upgrade }: OpenExchange): void {
     this.open = undefined
+    clearTimeout(this.#prober)
     body?.cancel()
     upgrade?.cancel()
     if (this.socket.destroyed) return
-    if (writer.last || this.closing) return this.close()
+    if (writer.last || this.closing || this.#halfClosed && this.#rest.length === 0) return this.close()
     if (body === undefined || body.arrived) return this.#await()
     // What is left is small: it is read away, and the next request found behind it.
     this.#draining = body
@@ -182,6 +186,7 @@ export class Connection implements ClientConnection {
     const head = this.#rest.takeHead()
     if (typeof head === 'string') return this.#take(head)
     if (head !== undefined) return this.#refuse(head.code, head.detail)
+    if (this.#halfClosed) return this.close()
     if (!began && this.#rest.headBegan) this.deadline = performance.now() + this.#settings.requestTimeoutMs
   }
 
@@ -196,8 +201,11 @@ export class Connection implements ClientConnection {
   }
 
   #serve ({ method, target, version }: RequestLine, fields: string[]): void {
-    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, tls } = this.#settings
-    const received = readRequestHead({ method, target, version, fields, scheme: tls === undefined ? 'http' : 'https', maxFields: maxHeaderCount })
+    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, maxHeaderNameBytes, maxHeaderValueBytes, tls } = this.#settings
+    const received = readRequestHead({
+      method, target, version, fields, scheme: tls === undefined ? 'http' : 'https',
+      maxFields: maxHeaderCount, maxNameBytes: maxHeaderNameBytes, maxValueBytes: maxHeaderValueBytes,
+    })
     this.deadline = Infinity
     this.#served++
     const body = 'head' in received && received.framing.hasBody ? this.#bodyOf(received) : undefined
@@ -215,6 +223,7 @@ export class Connection implements ClientConnection {
     const open = { received, writer, body, upgrade, ending: new EndSignal() }
     this.open = open
     if (body !== undefined && this.#rest.length > 0) this.#pushBody(body, this.#rest.takeAll())
+    if (body !== undefined && this.#halfClosed && !body.arrived) body.fail(new Fault('CLIENT_GONE', 'the client has ended its side in the middle of a body'))
     this.#hooks.serve(this, open)
   }
 
@@ -222,9 +231,10 @@ export class Connection implements ClientConnection {
   #tunnel (): UpgradeInput {
     const input = new UpgradeInput({
       onSwitch: () => {
-        this.socket.setKeepAlive(true, probeMs)
-        input.push(this.#rest.takeAll())
+        this.socket.setKeepAlive(true, keepAliveMs)
+        // In this order: what came early may be enough to stop it again.
         this.#flow(true)
+        input.push(this.#rest.takeAll())
       },
       flow: (reading) => this.#flow(reading),
     })
@@ -261,11 +271,28 @@ export class Connection implements ClientConnection {
     else this.socket.pause()
   }
 
-  /** The client has said all it will say, which of most clients means that it does not wait for an answer either. */
+  /**
+   * The client has said all it will say. Most clients are gone then; some have only ended their side behind a whole request, and wait for the
+   * answer. TCP does not tell which. What is sent does: whoever is gone resets the connection, so that bytes of an answer on their way, or an
+   * interim answer that means nothing (RFC 9110 section 15.2.1), bring it out.
+   */
   #ended (): void {
-    if (this.open?.upgrade?.switched === true) return this.open.upgrade.end()
-    this.socket.end()
-    if (this.open !== undefined && !this.open.writer.written) this.socket.destroy()
+    const { open, socket } = this
+    if (open?.upgrade?.switched === true) return open.upgrade.end()
+    const whole = open !== undefined && socket.allowHalfOpen && (open.body === undefined || open.body.arrived) && 'head' in open.received
+    if (whole && (open.writer.began ? socket.writableLength > 0 : open.received.head.version === '1.1')) {
+      this.#halfClosed = true
+      return this.#probe(open, firstProbeMs)
+    }
+    socket.end()
+    if (open !== undefined && !open.writer.written) socket.destroy()
+  }
+
+  /** The first is answered by a reset, the second finds it: nobody reads from a side that has ended. */
+  #probe (open: OpenExchange, nextMs: number): void {
+    if (this.open !== open || open.writer.began || this.socket.destroyed) return
+    this.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+    this.#prober = setTimeout(() => this.#probe(open, Math.min(nextMs * 4, mostProbeMs)), nextMs)
   }
 
   #closed (): void {
@@ -275,6 +302,7 @@ export class Connection implements ClientConnection {
     this.#deaf = true
     this.#rest.takeAll()
     this.#draining?.stopDiscarding()
+    clearTimeout(this.#prober)
     if (open === undefined) return
     const fault = new Fault('CLIENT_GONE')
     open.body?.fail(fault)
@@ -284,7 +312,11 @@ export class Connection implements ClientConnection {
   }
 }
 
-/** IPv4 clients of a dual-stack socket under their own address. */
-function plainAddress (address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+// One for all connections: most of them are idle, and what each holds counts thousands of times.
+
+function destroy (this: Socket): void {
+  this.destroy()
 }
+
+/** What went wrong does not matter: 'close' follows. */
+function ignore (): void {}

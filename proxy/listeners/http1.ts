@@ -53,6 +53,8 @@ export function http1 (settings: ListenerSettings, hooks: SpeakerHooks): (socket
       ending,
       upgrade: upgrade === undefined ? undefined : { protocol: 'websocket', input: upgrade },
     })
+    // HTTP/1.0 knows no interim answers.
+    if (received.head.version === '1.1') x.interim = (status, headers) => writer.interim(status, headers)
     return hooks.serve(x, writer)
   }
 

@@ -25,6 +25,9 @@ const connectionWindowBytes = 1024 * 1024
 
 const defaultMaxStreams = 100
 
+/** Tunnels that are cut have this long for their last words. */
+const farewellMs = 250
+
 /** One connection of a client that speaks HTTP/2: an exchange for each of its streams. */
 export class Http2Connection implements ClientConnection, SessionUser {
   readonly socket: Socket
@@ -95,8 +98,16 @@ export class Http2Connection implements ClientConnection, SessionUser {
     this.#session.drain()
   }
 
-  /** The listener waits no longer. */
+  /** The listener waits no longer. What tunnels are told passes on to both their ends. */
   cut (): void {
+    const tunnels = [...this.#open].filter(({ isTunnel, began }) => isTunnel && began)
+    if (tunnels.length === 0) return this.#close()
+    for (const { body } of tunnels) body?.fail(new Fault('SHUTTING_DOWN', 'the listener is closed'))
+    const timer = setTimeout(() => this.#close(), farewellMs)
+    this.socket.once('close', () => clearTimeout(timer))
+  }
+
+  #close (): void {
     this.#session.close(errorCode.noError, 'the listener is closed')
     this.socket.destroy()
   }
@@ -104,10 +115,11 @@ export class Http2Connection implements ClientConnection, SessionUser {
   // What the session tells.
 
   opened (stream: Stream, fields: string[], ended: boolean, problem: HeadProblem | undefined): StreamUser | undefined {
-    const { tls, maxHeaderCount, keepaliveMaxRequests = Infinity } = this.#settings
+    const { tls, maxHeaderCount, maxHeaderNameBytes: maxNameBytes, maxHeaderValueBytes: maxValueBytes, keepaliveMaxRequests = Infinity } = this.#settings
+    const limits = { maxNameBytes, maxValueBytes }
     this.#served++
     if (this.#served >= keepaliveMaxRequests) this.#session.drain()
-    const head = problem === undefined ? readStreamHead(fields, ended, tls === undefined ? 'http' : 'https', maxHeaderCount) : refusalOf(problem)
+    const head = problem === undefined ? readStreamHead(fields, ended, tls === undefined ? 'http' : 'https', maxHeaderCount, limits) : refusalOf(problem)
     if ('malformed' in head) {
       stream.blame(errorCode.protocolError, head.malformed)
       stream.release()
@@ -125,8 +137,10 @@ export class Http2Connection implements ClientConnection, SessionUser {
 
   #serve (open: StreamExchange, head: StreamHead, ended: boolean): void {
     const { framing, expect } = head.accepted
-    if (!ended) open.body = new StreamBody(open.stream, framing.length, expect === 'continue' ? () => open.interim(100, undefined) : undefined)
     open.isTunnel = head.protocol !== undefined
+    if (!ended || open.isTunnel) open.body = new StreamBody(open.stream, framing.length, expect === 'continue' ? () => open.interim(100, undefined) : undefined)
+    // A tunnel in which the client has said all before it was there.
+    if (ended) open.body?.end([])
     this.#hooks.serve(this, open, head)
   }
 

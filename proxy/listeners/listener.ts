@@ -1,12 +1,24 @@
 import type { MaybePromise } from '../pipeline/body.ts'
+import type { PeerRange } from '../../config/schema/index.ts'
 import type { Client, Exchange } from '../pipeline/exchange.ts'
 import type { FaultCode } from '../pipeline/faults.ts'
+import type { Place } from './door.ts'
 
 export interface ListenerSettings {
   readonly id: string
   readonly host: string
   /** 0 = any free port. */
   readonly port: number
+  /** In place of host and port, which are empty then. */
+  readonly unix?: UnixSocketSettings
+  /** Of an IPv6 address: no IPv4 clients. */
+  readonly ipv6Only?: boolean
+  /** Other processes may bind the address as well. */
+  readonly reusePort?: boolean
+  /** Connections that wait to be accepted (1024). */
+  readonly backlog?: number
+  /** Who states the client's address in front of a connection. */
+  readonly proxyProtocol?: ProxyProtocolSettings
   readonly tls?: TlsSettings
   /** Without TLS: HTTP/2 is spoken with those who begin with it (TLS clients choose in the handshake). */
   readonly priorKnowledge?: boolean
@@ -24,8 +36,26 @@ export interface ListenerSettings {
   readonly maxHeaderBytes: number
   /** Field lines. */
   readonly maxHeaderCount: number
+  /** Octets of the name and of the value of one field; without them `maxHeaderBytes` alone counts. */
+  readonly maxHeaderNameBytes?: number
+  readonly maxHeaderValueBytes?: number
   /** More are closed as soon as they are accepted. */
   readonly maxConnections: number
+}
+
+export interface UnixSocketSettings {
+  readonly path: string
+  /** Bits of `chmod`. */
+  readonly mode: number
+  /** Names or numbers; those of the process without them. */
+  readonly owner?: string
+  readonly group?: string
+}
+
+export interface ProxyProtocolSettings {
+  readonly from: readonly PeerRange[]
+  /** A connection of these without a header is closed. */
+  readonly required: boolean
 }
 
 /** In PEM form. */
@@ -58,6 +88,8 @@ export interface TlsSettings extends CertificatePair {
 export interface ListenerHooks {
   /** Looked up for each request: a reload puts another function in its place. */
   serve: (x: Exchange, client: Client) => MaybePromise<void>
+  /** Asked for each connection once its client is known; without it all may come in. */
+  enter?: (client: string) => Place | 'total' | 'client'
   /** Something that no exchange tells about: requests refused before there was one, failed handshakes, dropped connections. */
   log?: (event: ListenerEvent) => void
   /** A handshake is over. */
@@ -83,7 +115,7 @@ export interface ListenerEvent {
 
 export interface Listener {
   readonly id: string
-  /** `host:port` as bound; "" before `start`. */
+  /** `host:port` or `unix:/path` as bound; "" before `start`. */
   readonly address: string
   /** Connections that are open now. */
   readonly connections: number

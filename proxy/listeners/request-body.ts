@@ -67,6 +67,11 @@ export class RequestBody implements Body {
     return this.#beforeFirstRead === undefined ? this.#decoder.outstanding : undefined
   }
 
+  /** Nobody has asked for it, and the client has not begun all the same. Once false it stays so: a head that went out without it is never waited for. */
+  get expectsContinue (): boolean {
+    return this.#beforeFirstRead !== undefined && this.#arrivedBytes === 0 && this.#fault === undefined
+  }
+
   /** Takes what the connection received. Gives where the body ended, or the end of `bytes`. */
   push (bytes: Buffer): number | Malformed {
     const before = this.#arrived.length

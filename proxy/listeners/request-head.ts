@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import { HeaderList } from '../pipeline/headers.ts'
+import { HeaderList, listItems } from '../pipeline/headers.ts'
 import type { RequestHead } from '../pipeline/exchange.ts'
 import { keyOf, lists } from '../websocket/handshake.ts'
 
@@ -10,7 +10,7 @@ export interface Framing {
   readonly length: number | undefined
 }
 
-export interface ReceivedHead {
+export interface ReceivedHead extends FieldLimits {
   readonly method: string
   readonly target: string
   readonly version: string
@@ -19,6 +19,12 @@ export interface ReceivedHead {
   readonly scheme: 'http' | 'https'
   /** Most field lines. */
   readonly maxFields: number
+}
+
+/** Octets of the name and of the value of one field. */
+export interface FieldLimits {
+  readonly maxNameBytes?: number | undefined
+  readonly maxValueBytes?: number | undefined
 }
 
 export interface Accepted {
@@ -47,7 +53,8 @@ export function readRequestHead (received: ReceivedHead): Accepted | Rejected {
   if (fields.length > received.maxFields * 2) return { code: 'HEAD_TOO_LARGE', detail: `${fields.length / 2} field lines` }
   if (version !== '1.1' && version !== '1.0' && version !== '2') return bad(`HTTP version ${version}`)
 
-  const special = takeSpecialFields(fields)
+  const special = takeSpecialFields(fields, received.maxNameBytes, received.maxValueBytes)
+  if (special === 'too-long') return { code: 'HEAD_TOO_LARGE', detail: 'the name or the value of a field is longer than allowed' }
   if (typeof special === 'string') return bad(special)
   const framing = readFraming(special, version)
   if (typeof framing === 'string') return bad(framing)
@@ -85,7 +92,7 @@ function readExpectation (expect: string | undefined, version: string): Accepted
 
 function isPersistent (connection: string | undefined, version: string): boolean {
   if (connection === undefined) return version === '1.1'
-  const options = connection.toLowerCase().split(',').map((option) => option.trim())
+  const options = listItems(connection)
   return !options.includes('close') && (version === '1.1' || options.includes('keep-alive'))
 }
 
@@ -105,7 +112,7 @@ interface SpecialFields {
 }
 
 /** Finds the fields that decide about framing and routing, and takes those out that are not passed on. */
-function takeSpecialFields (fields: string[]): SpecialFields | string {
+function takeSpecialFields (fields: string[], maxNameBytes = Infinity, maxValueBytes = Infinity): SpecialFields | string {
   const found: SpecialFields = {
     expect: undefined, connection: undefined, host: undefined, contentLength: undefined, transferEncoding: undefined, upgrade: undefined,
   }
@@ -113,6 +120,7 @@ function takeSpecialFields (fields: string[]): SpecialFields | string {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
     const value = fields[i + 1]!
+    if (name.length > maxNameBytes || value.length > maxValueBytes) return 'too-long'
     // Only names of these lengths are worth lower-casing.
     switch (name.length) {
       case 4:

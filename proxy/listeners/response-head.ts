@@ -39,6 +39,11 @@ export function switchHead (raw: readonly string[], key: string): string {
   return `HTTP/1.1 101 ${STATUS_CODES[101]}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptOf(key)}\r\n${fieldLines(fields, false)}\r\n`
 }
 
+/** An interim answer as it came; nothing about a body, or about the time, is said in it. */
+export function interimHead (status: number, raw: readonly string[]): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fieldLines(raw, false, true)}\r\n`
+}
+
 function framingOf ({ status, body }: Reply, { method, version }: { method: string, version: string }): ResponseFraming {
   if (method === 'HEAD' || status === 204 || status === 304) return 'none'
   if (body === undefined || body.length !== undefined) return 'length'
@@ -46,9 +51,8 @@ function framingOf ({ status, body }: Reply, { method, version }: { method: stri
 }
 
 /** Without the fields the listener writes itself, with a Date. Only names of their lengths are worth lower-casing. */
-function fieldLines (raw: readonly string[], chunked: boolean): string {
+function fieldLines (raw: readonly string[], chunked: boolean, dated = false): string {
   let text = ''
-  let dated = false
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i]!
     const value = raw[i + 1]!

@@ -4,8 +4,9 @@ import { lastChunk, oneWriteBytes, writePiece } from '../http1/write.ts'
 import type { Body, MaybePromise } from '../pipeline/body.ts'
 import type { Client, Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
+import type { HeaderList } from '../pipeline/headers.ts'
 import type { RequestBody } from './request-body.ts'
-import { responseHead, switchHead, type ResponseFraming } from './response-head.ts'
+import { interimHead, responseHead, switchHead, type ResponseFraming } from './response-head.ts'
 import type { UpgradeInput } from './upgrade-input.ts'
 
 export interface ResponseWriterSettings {
@@ -21,6 +22,9 @@ export interface ResponseWriterSettings {
 
 /** A rest of a request body up to this size is read and thrown away so that the connection can be kept. */
 const keptDrainBytes = 64 * 1024
+
+/** Interim answers that wait for the client to read them. */
+const mostInterimBytes = 64 * 1024
 
 /** Writes one answer to the socket of its connection. */
 export class ResponseWriter implements Client {
@@ -71,6 +75,12 @@ export class ResponseWriter implements Client {
       this.abort()
       throw error
     }
+  }
+
+  /** Nobody has to hear of it: a client that does not even read what it got gets no more of them. */
+  interim (status: number, headers: HeaderList): void {
+    if (this.began || this.#gone !== undefined || this.#socket.writableLength > mostInterimBytes) return
+    this.#socket.write(interimHead(status, headers.raw()), 'latin1')
   }
 
   abort (): void {

@@ -1,8 +1,11 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { FaultCode } from '../pipeline/faults.ts'
+import { bind } from './bind.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
 import { LogLimit } from './log-limit.ts'
+import { addressOf, stateEnds, unixEnds } from './peer.ts'
+import { introduction, type Introduction } from './proxy-protocol.ts'
 import { offeredProtocols, speak } from './speak.ts'
 import { TlsServer } from './tls-server.ts'
 
@@ -11,7 +14,7 @@ export function createListener (settings: ListenerSettings, hooks: ListenerHooks
   return new BoundListener(settings, hooks)
 }
 
-/** A connection passes three stages: accepted, secured (where there is TLS), spoken with. */
+/** A connection passes stages: accepted, introduced (where its sender speaks for somebody else), let in, secured (where there is TLS), spoken with. */
 class BoundListener implements Listener {
   readonly id: string
   address = ''
@@ -20,6 +23,9 @@ class BoundListener implements Listener {
   readonly #server: Server
   readonly #tls: TlsServer | undefined
   readonly #open = new Set<ClientConnection>()
+  /** Connections whose sender has not stated yet whom it speaks for. */
+  readonly #early = new Set<Socket>()
+  readonly #introduction: Introduction | undefined
   readonly #speak: (socket: Socket) => ClientConnection
   #clock: NodeJS.Timeout | undefined = undefined
   #closing = false
@@ -28,6 +34,7 @@ class BoundListener implements Listener {
     this.id = settings.id
     this.#settings = settings
     this.#hooks = hooks
+    this.#introduction = settings.proxyProtocol === undefined ? undefined : introduction(settings.proxyProtocol, settings.requestTimeoutMs)
     this.#tls = settings.tls === undefined ? undefined : this.#createTls(settings.tls)
     this.#speak = speak(settings, {
       serve: (x, client) => hooks.serve(x, client),
@@ -48,27 +55,19 @@ class BoundListener implements Listener {
     return this.#open.size
   }
 
-  start (): Promise<void> {
-    const { host, port, requestTimeoutMs, keepaliveTimeoutMs } = this.#settings
+  async start (): Promise<void> {
+    const { requestTimeoutMs, keepaliveTimeoutMs } = this.#settings
     const interval = Math.min(1_000, Math.max(50, Math.min(requestTimeoutMs, keepaliveTimeoutMs) / 4))
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen({ host, port, backlog: 1024 }, () => {
-        this.#server.off('error', reject)
-        this.#server.on('error', (error) => this.#log('INTERNAL', error.message))
-        const bound = this.#server.address()
-        if (bound !== null && typeof bound === 'object') {
-          this.address = bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`
-        }
-        this.#clock = setInterval(() => this.#expire(), interval).unref()
-        resolve()
-      })
-    })
+    this.address = await bind(this.#server, this.#settings)
+    this.#server.on('error', (error) => this.#log('INTERNAL', error.message))
+    this.#clock = setInterval(() => this.#expire(), interval).unref()
   }
 
   async close (deadline: AbortSignal): Promise<void> {
     this.#closing = true
     const closed = new Promise<void>((resolve) => { this.#server.close(() => resolve()) })
+    // They have asked for nothing yet.
+    for (const socket of this.#early) socket.destroy()
     this.#tls?.close()
     for (const connection of this.#open) connection.drain()
     const cut = (): void => {
@@ -96,6 +95,34 @@ class BoundListener implements Listener {
   }
 
   #accept (socket: Socket): void {
+    if (this.#settings.unix !== undefined) stateEnds(socket, unixEnds)
+    if (this.#introduction?.concerns(socket) === true) this.#introduce(socket, this.#introduction)
+    else this.#letIn(socket)
+  }
+
+  /** The sender has a place of its own only for as long as nobody knows whom it speaks for. */
+  #introduce (socket: Socket, introduction: Introduction): void {
+    this.#early.add(socket)
+    introduction.begin(socket, (wrong) => {
+      this.#early.delete(socket)
+      if (wrong === undefined) {
+        // TLS takes what is in the socket by itself.
+        this.#letIn(socket)
+        return void (this.#tls === undefined && socket.resume())
+      }
+      if (!this.#closing) this.#log('BAD_REQUEST', `PROXY header: ${wrong}`, socket)
+      socket.destroy()
+    })
+  }
+
+  #letIn (socket: Socket): void {
+    const place = this.#hooks.enter?.(addressOf(socket))
+    if (typeof place === 'string') {
+      if (place === 'client') this.#log('CLIENT_BUSY', 'more connections of one client than allowed', socket)
+      else this.#log('OVERLOADED', 'more connections of all listeners than allowed', socket)
+      return void socket.destroy()
+    }
+    if (place !== undefined) socket.on('close', () => place.leave())
     if (this.#tls === undefined) this.#talk(socket)
     else this.#tls.accept(socket)
   }
@@ -120,7 +147,7 @@ class BoundListener implements Listener {
   #talk (socket: Socket): void {
     const connection = this.#speak(socket)
     this.#open.add(connection)
-    socket.once('close', () => this.#open.delete(connection))
+    socket.on('close', () => this.#open.delete(connection))
   }
 
   /** One clock for all connections: a timer for each would be set and cleared with every request. */
@@ -130,6 +157,6 @@ class BoundListener implements Listener {
   }
 
   #log (code: FaultCode, detail: string, socket?: Socket): void {
-    this.#hooks.log?.({ listener: this.id, code, detail, peer: socket?.remoteAddress ?? '' })
+    this.#hooks.log?.({ listener: this.id, code, detail, peer: socket === undefined ? '' : addressOf(socket) })
   }
 }

@@ -2,6 +2,13 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import type { CertificatePair, TlsSettings } from './listener.ts'
 import { pairOptions } from './tls-settings.ts'
 
+/** What belongs to exactly this name, else to "*." and what follows its first label. */
+export function findByName<T> (named: ReadonlyMap<string, T>, servername: string): T | undefined {
+  const name = servername.toLowerCase().replace(/\.$/, '')
+  const dot = name.indexOf('.')
+  return named.get(name) ?? (dot > 0 ? named.get(`*${name.slice(dot)}`) : undefined)
+}
+
 /** Finds what a client that asks for a name is shown. */
 export class SniContexts {
   readonly #named: ReadonlyMap<string, CertificatePair>
@@ -16,12 +23,10 @@ export class SniContexts {
     this.#made = before !== undefined && isSame(before.#ca, ca) ? before.#made : new WeakMap()
   }
 
-  /** The context of exactly this name, else of "*." and what follows its first label; `undefined` means the listener's own. */
+  /** `undefined` means the listener's own. */
   of (servername: string): SecureContext | undefined {
     if (this.#named.size === 0) return undefined
-    const name = servername.toLowerCase().replace(/\.$/, '')
-    const dot = name.indexOf('.')
-    const pair = this.#named.get(name) ?? (dot > 0 ? this.#named.get(`*${name.slice(dot)}`) : undefined)
+    const pair = findByName(this.#named, servername)
     if (pair === undefined) return undefined
     let context = this.#made.get(pair)
     if (context === undefined) {

@@ -36,6 +36,11 @@ export class StreamBody implements Body {
     this.#beforeFirstRead = beforeFirstRead
   }
 
+  /** Nobody has asked for it, and the client has not begun all the same. */
+  get expectsContinue (): boolean {
+    return this.#beforeFirstRead !== undefined && this.#received === 0 && !this.arrived
+  }
+
   /** False when it is not as long as it said that it would be. */
   push (bytes: Buffer, ended: boolean): boolean {
     this.#received += bytes.length

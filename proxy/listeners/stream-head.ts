@@ -1,6 +1,6 @@
 import { isTargetCode, isToken } from '../http1/characters.ts'
 import type { FaultCode } from '../pipeline/faults.ts'
-import { readRequestHead, type Accepted } from './request-head.ts'
+import { readRequestHead, type Accepted, type FieldLimits } from './request-head.ts'
 
 /** A request that is none (RFC 9113 section 8.1.1): its stream is reset, nobody is asked. */
 export interface MalformedStream {
@@ -27,7 +27,9 @@ const known: ReadonlySet<string> = new Set([':method', ':scheme', ':authority', 
  * Reads the head of a request in HTTP/2 (RFC 9113 section 8.3) by the same rules as one of HTTP/1.1: what goes on from here may go on in that.
  * `fields` are `[name, value, …]` as received.
  */
-export function readStreamHead (fields: readonly string[], ended: boolean, scheme: 'http' | 'https', maxFields: number): StreamHead | Refused | MalformedStream {
+export function readStreamHead (
+  fields: readonly string[], ended: boolean, scheme: 'http' | 'https', maxFields: number, limits: FieldLimits = {},
+): StreamHead | Refused | MalformedStream {
   const pseudo: Pseudo = new Map()
   const start = takePseudo(fields, pseudo)
   if (typeof start === 'string') return { malformed: start }
@@ -42,7 +44,7 @@ export function readStreamHead (fields: readonly string[], ended: boolean, schem
   const accepted = readRequestHead({
     // What an extended CONNECT is in HTTP/1.1.
     method: protocol === undefined ? method : 'GET',
-    target: pseudo.get(':path')!, version: '2', fields: rest, scheme, maxFields: maxFields + 1,
+    target: pseudo.get(':path')!, version: '2', fields: rest, scheme, maxFields: maxFields + 1, ...limits,
   })
   if ('code' in accepted) return accepted
   const { length } = accepted.framing

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { handshakeFailure, type HandshakeFailure } from './handshake-failure.ts'
 import type { TlsSettings } from './listener.ts'
+import { acceptedSocket } from './peer.ts'
 import { closeSlowly, refusalBytes } from './refusal.ts'
 import { SniContexts } from './sni-contexts.ts'
 import { clientCheck, contextOptions, ticketKeysOf, unwantedClient } from './tls-settings.ts'
@@ -23,17 +24,12 @@ export interface TlsServerOptions {
   readonly failed: (failure: HandshakeFailure, socket: TLSSocket, ms: number) => void
 }
 
-interface Shaking {
-  readonly socket: Socket
-  readonly startedMs: number
-}
-
 /** Turns accepted sockets into secured ones. It is never bound itself. */
 export class TlsServer {
   readonly #options: TlsServerOptions
   readonly #server: Server
-  /** Accepted sockets whose handshake is not done, by address and port of the client. */
-  readonly #shaking = new Map<string, Shaking>()
+  /** Accepted sockets whose handshake is not done, with the time they were accepted. */
+  readonly #shaking = new Map<Socket, number>()
   #tls: TlsSettings
   #contexts: SniContexts
 
@@ -56,18 +52,14 @@ export class TlsServer {
   }
 
   accept (socket: Socket): void {
-    const client = clientOf(socket)
-    this.#shaking.set(client, { socket, startedMs: performance.now() })
-    socket.once('close', () => {
-      // By now, another socket of the same address and port may be in its handshake.
-      if (this.#shaking.get(client)?.socket === socket) this.#shaking.delete(client)
-    })
+    this.#shaking.set(socket, performance.now())
+    socket.once('close', () => this.#shaking.delete(socket))
     this.#server.emit('connection', socket)
   }
 
   /** Ends handshakes that are going on: those clients have asked for nothing yet. */
   close (): void {
-    for (const { socket } of this.#shaking.values()) socket.destroy()
+    for (const socket of this.#shaking.keys()) socket.destroy()
   }
 
   /** For handshakes from now on, all but whether clients are asked. Throws, and changes nothing, when something does not fit. */
@@ -90,14 +82,13 @@ export class TlsServer {
     try {
       done(null, this.#contexts.of(name))
     } catch {
-      // OpenSSL refuses what was looked at when it was loaded, a key that is too short for instance. The client gets the listener's own, and sees it.
+      // It was tried when it was loaded. Whatever happened since, the client gets the listener's own, and sees it.
       done(null)
     }
   }
 
   #secured (socket: TLSSocket): void {
-    const { startedMs = 0 } = this.#taken(socket) ?? {}
-    const ms = performance.now() - startedMs
+    const ms = this.#took(acceptedSocket(socket))
     const wrong = unwantedClient(socket, this.#options.tls.clientAuth)
     if (wrong === undefined) return this.#options.secured(socket, ms)
     this.#options.failed({ reason: 'client-certificate', detail: `client certificate: ${wrong}` }, socket, ms)
@@ -105,27 +96,26 @@ export class TlsServer {
   }
 
   #failed (error: Error, socket: TLSSocket): void {
-    const shaking = this.#taken(socket)
+    const accepted = acceptedSocket(socket)
     const failure = handshakeFailure(error, socket)
-    this.#options.failed(failure, socket, performance.now() - (shaking?.startedMs ?? performance.now()))
-    if (failure.reason === 'plain-http' && shaking !== undefined) return sayPlainly(shaking.socket)
+    this.#options.failed(failure, socket, this.#took(accepted))
+    if (failure.reason === 'plain-http' && accepted !== socket) return sayPlainly(accepted)
     socket.destroy()
   }
 
-  #taken (socket: TLSSocket): Shaking | undefined {
-    const client = clientOf(socket)
-    const shaking = this.#shaking.get(client)
-    this.#shaking.delete(client)
-    return shaking
+  /** The handshake is over: how many milliseconds it took. */
+  #took (accepted: Socket): number {
+    const startedMs = this.#shaking.get(accepted)
+    if (startedMs === undefined) return 0
+    this.#shaking.delete(accepted)
+    return performance.now() - startedMs
   }
 }
 
 /** OpenSSL has sent nothing when it finds plain HTTP: a client gets an answer that it understands. Nothing of its request was looked at. */
 function sayPlainly (socket: Socket): void {
+  // It may be gone by now.
+  socket.on('error', () => socket.destroy())
   socket.write(refusalBytes('BAD_REQUEST'))
   closeSlowly(socket, refusalMs)
-}
-
-function clientOf (socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`
 }

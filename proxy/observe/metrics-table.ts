@@ -5,6 +5,8 @@ import type { Cell, Family, HistogramCell } from './registry.ts'
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 /** Seconds. An agent call on one machine takes tens of microseconds. */
 const agentBuckets = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+/** Seconds. */
+const tunnelBuckets = [0.1, 1, 10, 60, 300, 900, 3600, 14_400, 86_400]
 const sizeBuckets = [0, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864, 268_435_456, 1_073_741_824]
 
 function counter (name: string, labels: readonly string[], help: string): Family<Cell> {
@@ -29,6 +31,9 @@ export function metricTable () {
     activeRequests: gauge('sentinel_active_requests', [], 'Exchanges being served now.'),
     requestBody: distribution('sentinel_request_body_size_bytes', ['route'], sizeBuckets, 'Bytes of request body read from the client.'),
     responseBody: distribution('sentinel_response_body_size_bytes', ['route'], sizeBuckets, 'Bytes of response body sent to the client.'),
+    openTunnels: gauge('sentinel_open_tunnels', ['route'], 'Tunnels (WebSockets) open now.'),
+    tunnelDuration: distribution('sentinel_tunnel_duration_seconds', ['route'], tunnelBuckets, 'How long tunnels (WebSockets) were open; they are in no other distribution.'),
+    tunnelBytes: counter('sentinel_tunnel_bytes_total', ['route', 'direction'], 'Bytes through tunnels that are over: "in" from clients, "out" to them.'),
     faults: counter('sentinel_faults_total', ['code', 'blame'], 'Exchanges that ended in a fault, by its code and by who is to blame.'),
 
     upstreamAttempts: counter('sentinel_upstream_attempts_total', ['upstream', 'route'], 'Requests sent to targets of an upstream, repeated ones included.'),
@@ -67,6 +72,8 @@ export function metricTable () {
     tlsStapling: counter('sentinel_tls_ocsp_answers_total', ['result'], 'Questions to authorities about certificates: "good", "revoked" or "failed".'),
 
     openConnections: gauge('sentinel_open_connections', ['listener'], 'Client connections open now.'),
+    listenerFaults: counter('sentinel_listener_faults_total', ['listener', 'code'],
+      'What listeners refused before there was an exchange, by fault code: connections over a limit, failed handshakes, requests that could not be read.'),
     eventLoopLag: gauge('sentinel_event_loop_lag_seconds', ['stat'], 'Delay of the event loop since the last scrape: "mean", "p99", "max".'),
     seriesOverflow: counter('sentinel_metrics_overflow_total', ['metric'], 'Observations counted under "(other)" because a metric had too many series.'),
     up: gauge('sentinel_up', [], '1 while the proxy runs.'),

@@ -88,9 +88,15 @@ function observeExchange (table: MetricTable, x: Exchange): void {
   const route = x.route === undefined ? NO_ROUTE : x.route.name
   const method = methods.has(x.request.method) ? x.request.method : OTHER
   table.requests.cell(route, method, statusTexts[x.reply?.status ?? 0] ?? OTHER).add()
-  table.requestDuration.cell(route).observe(x.durationMs / 1000)
-  table.requestBody.cell(route).observe(x.requestBytes)
-  table.responseBody.cell(route).observe(x.responseBytes)
+  if (x.reply?.status === 101) {
+    table.tunnelDuration.cell(route).observe(x.durationMs / 1000)
+    table.tunnelBytes.cell(route, 'in').add(x.requestBytes)
+    table.tunnelBytes.cell(route, 'out').add(x.responseBytes)
+  } else {
+    table.requestDuration.cell(route).observe(x.durationMs / 1000)
+    table.requestBody.cell(route).observe(x.requestBytes)
+    table.responseBody.cell(route).observe(x.responseBytes)
+  }
   if (x.fault !== undefined) table.faults.cell(x.fault.code, x.fault.row.blame).add()
   if (x.upstream !== '') observeUpstream(table, route, x)
   const { decisions } = x

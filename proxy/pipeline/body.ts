@@ -16,6 +16,8 @@ export interface Body {
    * Rejects with a `Fault` when the peer breaks off or is idle for too long, with a `Refusal` when a stage ends the exchange.
    */
   read (): MaybePromise<Buffer | undefined>
+  /** The client sends it only when told to (`Expect: 100-continue`): the first read does. A stage that reads of its own accord does not hand this on. */
+  readonly expectsContinue?: boolean | undefined
   /** Field lines after the body, known once `read` gave `undefined`. */
   readonly trailers: HeaderList | undefined
   /** Nobody wants the rest. Frees what is held and tells the sender. Safe to call twice and after the end. */
@@ -72,6 +74,7 @@ export function watched (body: Body, look: (chunk: Buffer | undefined) => void):
   }
   return {
     length: body.length,
+    get expectsContinue () { return body.expectsContinue },
     get trailers () { return body.trailers },
     read () {
       const next = body.read()

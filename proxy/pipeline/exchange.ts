@@ -32,8 +32,12 @@ export interface TlsFacts {
 
 /** Who is on the other side of the listener's connection. */
 export interface Peer {
+  /** An IP address; "unix:" for whoever came in through a Unix socket. */
   readonly address: string
   readonly port: number
+  /** Where it came in; missing where nobody asks. */
+  readonly localAddress?: string
+  readonly localPort?: number
   readonly tls: TlsFacts | undefined
 }
 

@@ -24,6 +24,7 @@ export const faults = {
   URI_TOO_LONG: { status: 414, blame: 'client', retry: 'never', doc: 'The request line is longer than allowed.' },
   EXPECTATION_REFUSED: { status: 417, blame: 'client', retry: 'never', doc: 'The request expects something that this server does not do.' },
   HEAD_TOO_LARGE: { status: 431, blame: 'client', retry: 'never', doc: 'The request header fields are larger than allowed.' },
+  CLIENT_BUSY: { status: 503, blame: 'client', retry: 'never', doc: 'This client has more connections open than allowed.' },
   CLIENT_GONE: { status: 0, blame: 'client', retry: 'never', doc: 'The client closed the connection before the answer was complete.' },
 
   NO_TARGET: { status: 503, blame: 'upstream', retry: 'never', doc: 'No target of the upstream can be used.' },
@@ -44,6 +45,7 @@ export const faults = {
   AGENT_BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The body is larger than an agent of this route may inspect.' },
   AGENT_ANSWER_TOO_LARGE: { status: 502, blame: 'agent', retry: 'never', doc: 'The answer is larger than an agent of this route may inspect.' },
 
+  ROUTE_BUSY: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many requests are being served on this route.' },
   TUNNELS_FULL: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many WebSockets are open.' },
   TUNNEL_IDLE: { status: 0, blame: 'sentinel', retry: 'never', doc: 'Neither side of a tunnel said anything for too long.' },
   OVERLOADED: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many requests are being served.' },

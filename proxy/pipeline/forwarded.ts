@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { canonicalName, type HeaderList } from './headers.ts'
+import { canonicalName, listItems, type HeaderList } from './headers.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Fields that belong to one connection (RFC 9110 section 7.6.1), and those that would let a client speak for the proxy. */
@@ -39,7 +39,7 @@ export function dropFromTrailers (trailers: HeaderList): void {
 function connectionNames (headers: HeaderList): ReadonlySet<string> | undefined {
   const values = headers.getAll('connection')
   if (values.length === 0) return undefined
-  const names = values.join(',').split(',').map((name) => name.trim().toLowerCase())
+  const names = listItems(values.join(','))
   // "close" and "keep-alive" are options, not names; a client must not remove end-to-end fields that the proxy relies on.
   return new Set(names.filter((name) => name !== '' && name !== 'close' && name !== 'keep-alive' && name !== 'host' && !forwardedFields.has(name)))
 }
@@ -68,10 +68,12 @@ export function rebuildForwarded (x: Exchange, isTrusted: (address: string) => b
     // Others of the family (`X-Forwarded-User`, `X-Forwarded-Client-Cert`) say who the client is: only a trusted proxy may.
     return forwardedFields.has(canonical) || (!trusted && canonical.startsWith('x-forwarded-'))
   })
-  headers.append('X-Forwarded-For', [...hops, x.peer.address].join(', '))
+  // Whoever comes in through a Unix socket has no address to tell.
+  const chain = isIP(x.peer.address) === 0 ? hops : [...hops, x.peer.address]
+  if (chain.length > 0) headers.append('X-Forwarded-For', chain.join(', '))
   headers.append('X-Forwarded-Proto', proto ?? scheme)
   if (host !== undefined || authority !== '') headers.append('X-Forwarded-Host', host ?? authority)
-  headers.append('X-Real-IP', x.clientIp)
+  if (isIP(x.clientIp) !== 0) headers.append('X-Real-IP', x.clientIp)
   headers.append('X-Request-Id', x.id)
 }
 

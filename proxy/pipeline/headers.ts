@@ -130,3 +130,21 @@ export function isAliasOf (wire: string, canonical: string): boolean {
 export function canonicalName (name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9-]/g, '-')
 }
+
+/**
+ * Members of a list, in small letters (RFC 9110 section 5.6.1). White space is space and tab: `trim` takes off octets above ASCII as well, and what
+ * is a word for us would be none for the next reader.
+ */
+export function listItems (value: string): string[] {
+  return value.toLowerCase().split(',').map((item) => {
+    let start = 0
+    let end = item.length
+    while (start < end && isSpace(item.charCodeAt(start))) start++
+    while (end > start && isSpace(item.charCodeAt(end - 1))) end--
+    return item.slice(start, end)
+  })
+}
+
+function isSpace (code: number): boolean {
+  return code === 0x20 || code === 0x09
+}

@@ -4,6 +4,7 @@ import type { EndListener } from '../pipeline/end-signal.ts'
 import type { Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
+import { passInterim } from '../pipeline/interim.ts'
 import { trailersOf } from '../pipeline/trailers.ts'
 import { AnswerReader, type AnswerEvents } from './answer-reader.ts'
 import { connectFault, exchangeFault } from './fault-of-error.ts'
@@ -21,8 +22,10 @@ export interface AttemptSettings {
   readonly readTimeoutMs: number
   /** Longest wait for the target to take a piece of the request body. */
   readonly writeTimeoutMs: number
-  readonly onInterim: ((x: Exchange, status: number, headers: HeaderList) => void) | undefined
 }
+
+/** How long a target may think about an expectation: not all of them know what it is (RFC 9110 section 10.1.1). */
+const continueMs = 1_000
 
 /** One exchange with one target, from the events of a connection to a `Reply`. */
 export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, EndListener {
@@ -45,6 +48,8 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   #watched: 'connecting' | 'waiting for the response head' | 'waiting for a piece of the body' = 'connecting'
   #dueMs = Infinity
   #writeDueMs = Infinity
+  /** When the body is sent although the target has not asked for it; Infinity when it is on its way, or not wanted. */
+  #continueDueMs = Infinity
   #over = false
 
   /** `head`: of the request, as it goes out. */
@@ -86,10 +91,12 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     if (requestBody === undefined) {
       this.#link.write(this.#head, 'latin1')
       this.#watchForHead()
-    } else {
-      this.#upload = new Upload(requestBody, this.#link, this)
-      void this.#upload.run(this.#head)
+      return
     }
+    const upload = this.#upload = new Upload(requestBody, this.#link, this)
+    if (requestBody.expectsContinue !== true) return void upload.run(this.#head)
+    this.#link.write(this.#head, 'latin1')
+    this.#continueDueMs = performance.now() + continueMs
   }
 
   received (bytes: Buffer): void {
@@ -116,6 +123,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
 
   tick (nowMs: number): void {
     const { connectTimeoutMs, readTimeoutMs, writeTimeoutMs } = this.#settings
+    if (nowMs >= this.#continueDueMs) return this.#continue()
     if (nowMs >= this.#writeDueMs) return this.#fail(new Fault('UPSTREAM_TIMEOUT', `sending the request body took more than ${writeTimeoutMs} ms`))
     if (nowMs < this.#dueMs) return
     const [code, ms] = this.#watched === 'connecting' ? ['UPSTREAM_CONNECT', connectTimeoutMs] as const : ['UPSTREAM_TIMEOUT', readTimeoutMs] as const
@@ -125,7 +133,8 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   // As the reader of the answer.
 
   interim (status: number, headers: HeaderList): void {
-    this.#settings.onInterim?.(this.#x, status, headers)
+    if (status === 100) this.#continue()
+    else passInterim(this.#x, status, headers)
   }
 
   /** Taken only when it is the proof of this very question (RFC 6455 section 4.1): anybody can repeat an answer. */
@@ -142,7 +151,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   }
 
   head (status: number, { headers, length }: ResponseHead, hasBody: boolean): void {
-    this.#dueMs = this.#writeDueMs = Infinity
+    this.#dueMs = this.#writeDueMs = this.#continueDueMs = Infinity
     this.#x.upstreamMs = performance.now() - this.#startedMs
     let body: Body | undefined
     if (hasBody) body = this.#body = new ResponseBody(length, this)
@@ -195,6 +204,13 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     this.#fail(error)
   }
 
+  /** The target wants the body, or does not know how to say so. */
+  #continue (): void {
+    if (this.#continueDueMs === Infinity) return
+    this.#continueDueMs = Infinity
+    void this.#upload?.run('')
+  }
+
   #watchForHead (): void {
     this.#watched = 'waiting for the response head'
     this.#dueMs = performance.now() + this.#settings.readTimeoutMs
@@ -224,7 +240,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
 
   #finish (): void {
     this.#over = true
-    this.#dueMs = this.#writeDueMs = Infinity
+    this.#dueMs = this.#writeDueMs = this.#continueDueMs = Infinity
     this.#x.ending.ignore(this)
   }
 

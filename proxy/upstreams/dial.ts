@@ -1,5 +1,5 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { connect as connectTls, createSecureContext, type ConnectionOptions, type TLSSocket } from 'node:tls'
 
 export interface UpstreamTls {
   /** Name sent in the handshake and looked for in the certificate; default: the target's host name. */
@@ -15,6 +15,7 @@ export interface UpstreamTls {
 export interface DialSettings {
   readonly host: string
   readonly port: number
+  readonly path?: string | undefined
   readonly tls: UpstreamTls | undefined
 }
 
@@ -25,8 +26,11 @@ export interface Reading {
   readonly callback: (bytes: number, buffer: Uint8Array) => boolean
 }
 
-/** Opens connections to one target. `ready` is called once, when bytes can be sent; errors come as events of the socket. */
-export type Dial = (ready: () => void, onread: Reading) => Socket
+/**
+ * Opens connections to one target. `greeting` (latin1) goes in front of everything, TLS included. `ready` is called once, when bytes can be
+ * sent; errors come as events of the socket.
+ */
+export type Dial = (greeting: string, ready: () => void, onread: Reading) => Socket
 
 /** How long a connection may be silent before the system asks whether the other side is still there. */
 const probeMs = 60_000
@@ -34,29 +38,38 @@ const probeMs = 60_000
 /** How long sessions may stand in for a look at the certificate. */
 const lookAgainMs = 15 * 60_000
 
-export function dialTo ({ host, port, tls }: DialSettings): Dial {
-  const target = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs, highWaterMark: 64 * 1024 }
-  if (tls === undefined) return (ready, onread) => connectPlain({ ...target, onread }, ready)
+export function dialTo ({ host, port, path, tls }: DialSettings): Dial {
+  const target = { ...path === undefined ? { host, port } : { path }, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs, highWaterMark: 64 * 1024 }
+  if (tls === undefined) {
+    return (greeting, ready, onread) => {
+      const socket = connectPlain({ ...target, onread })
+      return greeting === '' ? socket.once('connect', ready) : greeted(socket, greeting, ready)
+    }
+  }
   // Addresses are not sent as names (RFC 6066 section 3); the certificate is checked against the address then.
-  const name = tls.sni ?? (isIP(host) === 0 ? host : undefined)
+  const name = tls.sni ?? (isIP(host) === 0 && host !== '' ? host : undefined)
   const options = {
     ...target,
-    minVersion: 'TLSv1.2' as const,
+    // Made once: authorities and keys would be parsed again for each connection.
+    secureContext: createSecureContext({
+      minVersion: 'TLSv1.2',
+      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+      ...(tls.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key }),
+    }),
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: tls.insecureSkipVerify !== true,
-    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key }),
     ...(name === undefined ? {} : { servername: name }),
   }
   let session: Buffer | undefined
   /** Until when, on the clock of `performance.now`, the last look at a certificate is believed. */
   let believedUntilMs = 0
-  return (ready, onread) => {
+  return (greeting, ready, onread) => {
     let verified = false
     let offered: Buffer | undefined
     if (performance.now() >= believedUntilMs) session = undefined
+    const under = greeting === '' ? {} : { socket: greeted(connectPlain(target), greeting) }
     // Node passes it on to the socket; its types do not know.
-    const reading: ConnectionOptions & { readonly onread: Reading } = { ...options, onread, ...session === undefined ? {} : { session } }
+    const reading: ConnectionOptions & { readonly onread: Reading } = { ...options, onread, ...session === undefined ? {} : { session }, ...under }
     const socket = connectTls(reading, () => {
       verified = true
       session = offered ?? session
@@ -68,10 +81,34 @@ export function dialTo ({ host, port, tls }: DialSettings): Dial {
       if (verified) session = ticket
       else offered = ticket
     })
+    if (greeting !== '') readInto(onread, socket)
     // Whatever was wrong, the next one begins anew.
     socket.once('error', () => { session = undefined })
     return socket
   }
+}
+
+/** What `onread` does, for a TLS socket over another one: Node.js ignores it there. */
+function readInto (onread: Reading, socket: Socket): void {
+  socket.on('data', (bytes: Buffer) => {
+    for (let at = 0; at < bytes.length && !socket.destroyed;) {
+      const buffer = onread.buffer()
+      const length = bytes.copy(buffer, 0, at)
+      at += length
+      if (onread.callback(length, buffer)) continue
+      socket.pause()
+      if (at < bytes.length) socket.unshift(bytes.subarray(at))
+      return
+    }
+  })
+}
+
+/** Nothing can have been sent before. */
+function greeted (socket: Socket, greeting: string, ready?: () => void): Socket {
+  return socket.once('connect', () => {
+    socket.write(greeting, 'latin1')
+    ready?.()
+  })
 }
 
 /** A resumed session shows no certificate: one that ended or was exchanged since would pass for as long as sessions are renewed. */

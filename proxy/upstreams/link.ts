@@ -22,6 +22,7 @@ export interface LinkUser {
 /** Where connections come from and go to. */
 export interface LinkHome {
   readonly idleMs: number
+  readonly maxAgeMs: number
   returned (link: Link): void
   lost (link: Link): void
   /** It serves one exchange to its end from here on: its place is free for another one. */
@@ -36,16 +37,20 @@ export class Link implements Outlet {
   /** Answers received on it. */
   served = 0
   connected = false
+  /** What it begins with, in front of TLS and everything else. */
+  readonly greeting: string
   readonly #dial: Dial
   readonly #home: LinkHome
   #socket: Socket | undefined = undefined
   #buffer: Buffer | undefined = undefined
   #user: LinkUser | undefined = undefined
   #idleUntilMs = Infinity
+  #diesAtMs = Infinity
   #stopped = false
   #gone = false
 
-  constructor (dial: Dial, home: LinkHome) {
+  constructor (dial: Dial, home: LinkHome, greeting: string) {
+    this.greeting = greeting
     this.#dial = dial
     this.#home = home
   }
@@ -53,6 +58,11 @@ export class Link implements Outlet {
   /** Nothing is known that speaks against sending the next request on it. */
   usable (nowMs: number): boolean {
     return !this.#gone && nowMs < this.#idleUntilMs && this.#socket?.writable !== false
+  }
+
+  /** It has lived as long as a connection may: no other exchange gets it. */
+  get tooOld (): boolean {
+    return performance.now() >= this.#diesAtMs
   }
 
   /** Everything handed over has been taken by the system. */
@@ -66,7 +76,8 @@ export class Link implements Outlet {
     this.#idleUntilMs = Infinity
     if (this.#gone) return this.#broken(closedError())
     if (this.connected) return user.connected()
-    const socket = this.#socket = this.#dial(() => {
+    this.#diesAtMs = performance.now() + this.#home.maxAgeMs
+    const socket = this.#socket = this.#dial(this.greeting, () => {
       this.connected = true
       this.#user?.connected()
     }, { buffer: () => this.#room(), callback: (bytes) => this.#received(bytes) })
@@ -143,7 +154,7 @@ export class Link implements Outlet {
     this.#user = undefined
     this.served++
     // Gone before the target closes it: a request that crosses its end would be lost.
-    this.#idleUntilMs = nowMs + Math.min(this.#home.idleMs, keepAliveMs - Math.min(1_000, keepAliveMs / 2))
+    this.#idleUntilMs = Math.min(this.#diesAtMs, nowMs + Math.min(this.#home.idleMs, keepAliveMs - Math.min(1_000, keepAliveMs / 2)))
     this.flow(true)
     this.#home.returned(this)
   }

@@ -3,7 +3,7 @@ import type { Body } from '../pipeline/body.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 
-/** Fields that this hop writes itself, and those that have no meaning behind it. `Expect` was answered by the listener. */
+/** Fields that this hop writes itself, and those that have no meaning behind it. `Expect` goes on while the body is with the client (RFC 9110 section 10.1.1). */
 const notSent: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'expect', 'content-length'])
 
 /** Methods whose requests say that they have no body (RFC 9110 section 8.6): some servers wait for one otherwise. */
@@ -37,7 +37,8 @@ export function requestHead ({ request, requestBody, target, upgrade }: Exchange
 
 function framing (method: string, body: Body | undefined): string {
   if (body === undefined) return expectsBody.has(method) ? 'Content-Length: 0\r\n' : ''
-  return body.length === undefined ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${body.length}\r\n`
+  const expect = body.expectsContinue === true ? 'Expect: 100-continue\r\n' : ''
+  return `${body.length === undefined ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`}\r\n${expect}`
 }
 
 function isTarget (text: string): boolean {

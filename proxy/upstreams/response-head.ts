@@ -1,4 +1,4 @@
-import { HeaderList } from '../pipeline/headers.ts'
+import { HeaderList, listItems } from '../pipeline/headers.ts'
 
 export interface ResponseHead {
   /** As received, without the fields that end at this hop. */
@@ -61,7 +61,7 @@ interface Found {
 function note (found: Found, name: string, value: string): string | undefined {
   switch (name) {
     case 'connection':
-      found.connection = [...found.connection ?? [], ...value.split(',').map((option) => option.trim().toLowerCase())]
+      found.connection = [...found.connection ?? [], ...listItems(value)]
       return undefined
     case 'keep-alive':
       found.keepAlive = value

@@ -6,6 +6,7 @@ import { Connections } from './connections.ts'
 import type { UpstreamTls } from './dial.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
 import { keyOf, newKey, webSocketVersion } from '../websocket/handshake.ts'
+import { proxyHeader, type ProxyProtocolVersion } from './proxy-header.ts'
 import { requestHead } from './request-head.ts'
 
 export interface UpstreamSettings {
@@ -20,18 +21,27 @@ export interface UpstreamSettings {
   /** For each target. */
   readonly poolMaxConnections: number
   readonly poolIdleMs: number
+  /** Unused connections for each target, and for all of them; without them there is no such limit. */
+  readonly poolMaxIdle?: number
+  readonly poolMaxIdleTotal?: number
+  /** Age at which a connection is closed. */
+  readonly poolMaxAgeMs?: number
+  /** Each connection begins with this header, and is its client's. */
+  readonly proxyProtocol?: ProxyProtocolVersion
   /** Exchanges that wait for a connection to one target; more are refused with UPSTREAM_BUSY. Default 1000. */
   readonly poolMaxWaiting?: number
   /** Present: the targets speak TLS. */
   readonly tls?: UpstreamTls
-  /** Is shown interim answers (1xx but 101): they are not part of the answer. */
-  readonly onInterim?: AttemptSettings['onInterim']
 }
 
 export interface TargetSettings {
   /** Name or address; IPv6 without brackets. */
   readonly host: string
   readonly port: number
+  /** A Unix socket in place of host and port, which are empty then. */
+  readonly path?: string
+  /** Requests at a time. */
+  readonly maxRequests?: number
   /** Share of the exchanges; 0 = none. */
   readonly weight: number
 }
@@ -51,6 +61,7 @@ export interface TargetState {
 
 interface Target {
   readonly name: string
+  readonly maxRequests: number
   readonly connections: Connections
 }
 
@@ -66,6 +77,7 @@ class TargetGroup implements Upstream {
   readonly #targets: readonly Target[]
   readonly #balancer: Balancer
   readonly #attempt: AttemptSettings
+  readonly #proxyProtocol: ProxyProtocolVersion | undefined
 
   constructor (settings: UpstreamSettings) {
     this.name = settings.id
@@ -75,14 +87,20 @@ class TargetGroup implements Upstream {
       connectTimeoutMs: settings.connectTimeoutMs,
       readTimeoutMs: settings.readTimeoutMs,
       writeTimeoutMs: settings.writeTimeoutMs,
-      onInterim: settings.onInterim,
     }
+    this.#proxyProtocol = settings.proxyProtocol
     const tickMs = tickOf(settings)
-    this.#targets = settings.targets.map(({ host, port }) => ({
-      name: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
+    const allIdle = { max: settings.poolMaxIdleTotal ?? Infinity, now: 0 }
+    this.#targets = settings.targets.map(({ host, port, path, maxRequests = Infinity }) => ({
+      name: path !== undefined ? `unix:${path}` : host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
+      maxRequests,
       connections: new Connections({
         host,
         port,
+        path,
+        maxIdle: settings.poolMaxIdle ?? Infinity,
+        allIdle,
+        maxAgeMs: settings.poolMaxAgeMs ?? Infinity,
         connectTimeoutMs: settings.connectTimeoutMs,
         maxConnections: settings.poolMaxConnections,
         idleMs: settings.poolIdleMs,
@@ -102,18 +120,24 @@ class TargetGroup implements Upstream {
     x.upstream = this.name
     if (!isServed(x.request)) throw new Fault('BAD_REQUEST', 'no upstream serves this request target')
     if (x.upgrade !== undefined) prepareHandshake(x.request.headers)
+    const greeting = this.#proxyProtocol === undefined ? '' : proxyHeader(this.#proxyProtocol, x)
     let failed: Set<number> | undefined
     let last: Fault | undefined
     for (;;) {
       const index = this.#balancer.next(failed)
       if (index === undefined) throw last ?? new Fault('NO_TARGET', 'no target of weight above 0')
-      const { connections, name } = this.#targets[index]!
+      const { connections, name, maxRequests } = this.#targets[index]!
+      if (connections.busy >= maxRequests) {
+        last = new Fault('UPSTREAM_BUSY', `${name} has ${maxRequests} requests`)
+        ;(failed ??= new Set()).add(index)
+        continue
+      }
       x.target = name
       x.tries++
       let attempt: Attempt | undefined
       try {
         const head = requestHead(x)
-        const taken = connections.take(x.ending)
+        const taken = connections.take(x.ending, greeting)
         const link = taken instanceof Promise ? await taken : taken
         attempt = new Attempt(x, link, head, this.#attempt)
         return await attempt.run()

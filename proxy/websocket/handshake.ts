@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { HeaderList } from '../pipeline/headers.ts'
+import { listItems, type HeaderList } from '../pipeline/headers.ts'
 
 /** RFC 6455 section 1.3: what shows that an answer was made for this very question. */
 const proof = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
@@ -26,5 +26,5 @@ export function keyOf (headers: HeaderList): string | undefined {
 
 /** Whether a value of `Upgrade` or `Connection` has a word in its list. */
 export function lists (value: string | undefined, word: string): boolean {
-  return value !== undefined && value.split(',').some((item) => item.trim().toLowerCase() === word)
+  return value !== undefined && listItems(value).includes(word)
 }

@@ -16,15 +16,18 @@ export interface Case {
   readonly path: string
   readonly secure?: boolean
   readonly websocket?: boolean
+  readonly streaming?: boolean
   readonly workers?: number
   /** Throws when the contender answers wrongly, `Unfit` when it does not know how. */
   probe (target: Target): Promise<void>
   readonly load: Load
+  /** How long a started program is left alone before its idle memory is read; default 1 s. */
+  readonly settleMs?: number
   /** Another load to warm up with. */
   readonly warm?: Load
   /** Not warmed up: it is about what is there before. */
   readonly cold?: boolean
-  /** As many requests per second for everybody as half of what this contender answered while it was warmed up. */
+  /** Half as many requests per second as this contender answered while it was warmed up, or the measured one when that is less. */
   readonly paceOf?: string
   /** Content of one answer. */
   readonly bytes?: number

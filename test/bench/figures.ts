@@ -11,6 +11,7 @@ export const figures = {
   resumedPercent: { title: 'resumed %', digits: 0, spread: false },
   busyPercent: { title: 'its core %', digits: 0, spread: false },
   loadPercent: { title: 'core of the load %', digits: 0, spread: false },
+  foreignPercent: { title: 'others on its core %', digits: 0, spread: false },
   idleMb: { title: 'RSS idle MB', digits: 0, spread: false },
   idleSharedMb: { title: 'PSS idle MB', digits: 0, spread: false },
   loadedMb: { title: 'RSS loaded MB', digits: 0, spread: false },

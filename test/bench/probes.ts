@@ -38,7 +38,7 @@ export function answersHttp2 (bytes: number): Probe {
     const session = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, ALPNProtocols: ['h2', 'http/1.1'] })
     const refuse = (error: Error): void => {
       session.destroy()
-      reject(/ALPN|h2 is not supported|ERR_HTTP2_ERROR/i.test(`${error.message} ${(error as NodeJS.ErrnoException).code}`) ? new Unfit('it does not offer HTTP/2') : error)
+      reject(/no application protocol/i.test(error.message) ? new Unfit('it does not offer HTTP/2') : error)
     }
     session.setTimeout(withinMs, () => refuse(new Error('no answer')))
     session.on('error', refuse)

@@ -20,10 +20,16 @@ export interface Running extends Started {
 export type Place = { readonly measured: number } | 'other'
 
 const stopTimeoutMs = 10_000
+const running = new Set<ChildProcess>()
+// Whatever ends the benchmark, nothing stays behind.
+process.on('exit', () => { for (const child of running) child.kill('SIGTERM') })
 const cores = availableParallelism()
 
 /** The core of load and upstream; undefined where programs cannot be kept on cores. */
 export const otherCore = cores > 1 && hasCommand('taskset') ? cores - 1 : undefined
+
+/** The core that one worker has for itself. */
+export const measuredCore = otherCore === undefined ? undefined : 0
 
 /** Begins the command line of a program that is to run there. */
 export function pin (place: Place): string[] {
@@ -51,7 +57,9 @@ export function start (command: readonly string[], place: Place, folder: string,
   const files = [openSync(out, 'a'), openSync(err, 'a')]
   const child = spawn(program, args, { stdio: ['ignore', ...files], cwd: folder, env: { ...process.env, ...env } })
   for (const file of files) closeSync(file)
-  child.on('error', () => {})
+  running.add(child)
+  child.on('exit', () => running.delete(child))
+  child.on('error', () => running.delete(child))
   return {
     pid: child.pid ?? -1,
     output: () => [out, err].map((file) => readFileSync(file, 'utf8').slice(-4000)).join('\n').trim(),

@@ -15,6 +15,8 @@ const comparedWith = 'haproxy'
 /** The load's core had nothing left, the proxy's had: what was counted is not what the proxy can do. */
 const loadFull = 97
 const proxyFull = 90
+/** What others may take of the proxy's core before its latencies are theirs. */
+const foreignMost = 5
 
 /** The page test/bench/RESULTS.md. Without a date: it changes when a figure does. */
 export function report (results: readonly (readonly [Case, readonly Row[]])[], { machine, programs, seconds, rounds }: Conditions): string {
@@ -52,12 +54,14 @@ function section (one: Case, rows: readonly Row[]): string[] {
     `| | ${[first, ...compared, ...others].join(' | ')} |`,
     `| --- | ${[first, ...compared, ...others].map(() => '---:').join(' | ')} |`,
     ...measured.map((row) => line(row, present, base?.median)),
-    '',
   ]
-  return [
-    `## ${one.title}`, '', `\`${one.id}\`: ${one.conditions}.`, '', ...table, ...notes(measured),
+  const remarks = [
+    ...one.paceOf === undefined && one.clients === undefined ? loadBound(measured) : [],
+    ...disturbed(measured),
     ...rows.filter(({ skipped }) => skipped !== undefined).map(({ contender, skipped }) => `- Not measured: ${contender.title} (${skipped?.split('\n')[0]})`),
   ]
+  const parts = [[`\`${one.id}\`: ${one.conditions}.`], table, remarks].filter((lines) => lines.length > 0)
+  return [`## ${one.title}`, ...parts.flatMap((lines) => ['', ...lines])]
 }
 
 function line ({ contender, samples }: Row, present: readonly FigureId[], base: number | undefined): string {
@@ -75,10 +79,16 @@ function cell (samples: readonly Sample[], figure: FigureId): string {
   return spread && least !== most ? `${median} (${least}–${most})` : `${median}`
 }
 
-function notes (rows: readonly Row[]): string[] {
+function loadBound (rows: readonly Row[]): string[] {
   const bound = rows.filter(({ samples }) => {
     return (middle(samples, 'loadPercent')?.median ?? 0) >= loadFull && (middle(samples, 'busyPercent')?.median ?? 100) < proxyFull
   })
   if (bound.length === 0) return []
   return [`- Load and upstream were the bottleneck for ${bound.map(({ contender }) => contender.title).join(', ')}: more per second is possible, CPU is right all the same.`]
+}
+
+function disturbed (rows: readonly Row[]): string[] {
+  const shares = rows.map(({ samples }) => middle(samples, 'foreignPercent')?.median ?? 0)
+  const most = Math.max(0, ...shares)
+  return most <= foreignMost ? [] : [`- Other programs used up to ${most.toFixed(0)} % of the proxy's core meanwhile: rates, latencies and CPU are worse than they would be alone.`]
 }

@@ -29,35 +29,37 @@ export async function runCase (one: Case, wanted: readonly Contender[], course: 
   const rows = wanted.map((contender) => ({ contender, samples: [] as Sample[], skipped: undefined as string | undefined, failed: false }))
   const sessions = new Map<string, Session>()
   /** Who fails once is out: the others go on. */
-  const each = async (act: (row: typeof rows[number]) => Promise<void>): Promise<void> => {
-    for (const row of rows) {
-      if (row.skipped !== undefined) continue
-      try {
-        await act(row)
-      } catch (error) {
-        row.skipped = error instanceof Error ? error.message : String(error)
-        row.failed = !(error instanceof Unfit)
-        row.samples.length = 0
-      }
+  const attempt = async (row: typeof rows[number], act: (row: typeof rows[number]) => Promise<void>): Promise<void> => {
+    if (row.skipped !== undefined) return
+    try {
+      await act(row)
+    } catch (error) {
+      row.skipped = error instanceof Error ? error.message : String(error)
+      row.failed = !(error instanceof Unfit)
+      row.samples.length = 0
     }
+  }
+  const inTurns = async (act: (row: typeof rows[number]) => Promise<void>): Promise<void> => {
+    for (const row of rows) await attempt(row, act)
   }
   const speeds = new Map<string, number>()
   try {
-    await each(async ({ contender }) => {
+    await Promise.all(rows.map((row) => attempt(row, async ({ contender }) => {
       sessions.set(contender.id, await begin(one, contender, { ...course, folder: join(course.folder, `${one.id}-${contender.id}`) }))
-    })
-    await each(async ({ contender }) => {
+    })))
+    await inTurns(async ({ contender }) => {
       if (one.cold !== true) speeds.set(contender.id, await sessions.get(contender.id)?.warm(warmUpSeconds(contender, course.seconds)) ?? 0)
     })
     for (let round = 0; round < Math.min(course.rounds, one.rounds ?? Infinity); round++) {
-      await each(async ({ contender, samples }) => {
-        const sample = await sessions.get(contender.id)?.round(course.seconds, pace(one, contender, speeds)) ?? {}
-        samples.push(sample)
-        course.tell(contender.id, sample)
+      await inTurns(async ({ contender, samples }) => {
+        const round = await sessions.get(contender.id)?.round(course.seconds, pace(one, contender, speeds))
+        if (round === undefined) return
+        samples.push(round.sample)
+        course.tell(contender.id, round.sample)
       })
     }
   } finally {
-    for (const session of sessions.values()) await session.stop()
+    await Promise.all([...sessions.values()].map((session) => session.stop()))
   }
   return rows
 }
@@ -67,8 +69,9 @@ export function warmUpSeconds ({ compiles }: Contender, seconds: number): number
   return compiles ? seconds * 2 : 1
 }
 
-/** Half of what the contender of the case can do, or of its own where that one does not take part. */
+/** Half of what the contender of the case can do, or the measured one when that is less. */
 export function pace ({ paceOf }: Case, contender: Pick<Contender, 'id'>, speeds: ReadonlyMap<string, number>): number | undefined {
   if (paceOf === undefined) return undefined
-  return Math.round((speeds.get(paceOf) ?? speeds.get(contender.id) ?? 0) / 2)
+  const own = speeds.get(contender.id) ?? 0
+  return Math.round(Math.min(speeds.get(paceOf) ?? own, own) / 2)
 }

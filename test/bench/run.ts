@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { makeCertificate } from '../support/certificates.ts'
 import { fromRoot } from '../support/paths.ts'
 import type { Case } from './case.ts'
 import { cases } from './cases.ts'
+import { serverCertificate } from './certificate.ts'
 import { contenders } from './contenders/contenders.ts'
 import type { Certificate } from './contenders/contender.ts'
 import { machine, programs } from './machine.ts'
@@ -28,7 +28,8 @@ import { upstreams, type UpstreamId } from './upstreams/upstreams.ts'
  *
  * Bounded: a case takes about contenders × (rounds + 2) × seconds.
  */
-const options = readOptions(process.argv.slice(2))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
+const options = told(() => readOptions(process.argv.slice(2)))
 const chosen = cases.filter(({ id }) => options.cases.length === 0 || options.cases.includes(id))
 
 if (options.list) for (const one of [...cases, ...contenders]) print(`${one.id.padEnd(24)} ${one.title}`)
@@ -44,15 +45,19 @@ async function main (): Promise<number> {
     return running.port
   }
   try {
-    const certificate = makeCertificates(folder)
+    const certificate = serverCertificate(folder)
     if (options.profile === undefined) return await compare(folder, certificate, upstreamOf)
+    const contender = contenders.find(({ id, compiles }) => id === options.profile && compiles)
+    if (contender === undefined) throw new Unfit(`${options.profile} does not run in Node`)
     for (const one of options.cases.length === 0 ? chosen.slice(0, 1) : chosen) {
-      for (const contender of contenders.filter(({ id }) => id === options.profile)) {
-        const surroundings = { folder: join(folder, one.id), upstreamPort: await upstreamOf(one), certificate }
-        print(`${one.title}: ${await profile(one, contender, surroundings, options.seconds)}`)
-      }
+      const surroundings = { folder: join(folder, one.id), upstreamPort: await upstreamOf(one), certificate }
+      print(`${one.title}: ${await profile(one, contender, surroundings, options.seconds)}`)
     }
     return 0
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error
+    print(error.message)
+    return 1
   } finally {
     for (const running of behind.values()) await running.stop()
     rmSync(folder, { recursive: true, force: true })
@@ -96,11 +101,14 @@ async function measured (
   }
 }
 
-function makeCertificates (folder: string): Certificate {
-  makeCertificate(folder, 'server')
-  const [cert, key, both] = ['server.pem', 'server.key', 'server.both.pem'].map((name) => join(folder, name)) as [string, string, string]
-  writeFileSync(both, readFileSync(cert, 'utf8') + readFileSync(key, 'utf8'))
-  return { cert, key, both }
+/** A flag that was mistyped deserves a sentence, no stack. */
+function told<T> (read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
+  }
 }
 
 function print (text: string): void {

@@ -4,17 +4,25 @@ import type { Case } from './case.ts'
 import type { Certificate, Contender } from './contenders/contender.ts'
 import type { Sample } from './figures.ts'
 import type { Driven, Target } from './load/driven.ts'
-import { otherCore } from './processes.ts'
+import { measuredCore, otherCore } from './processes.ts'
 import { Unfit } from './unfit.ts'
-import { busyBetween, coreTime, mostOpenFiles, usage, type Usage } from './usage.ts'
+import { busyBetween, coreTime, foreignBetween, mostOpenFiles, usage, type CoreTime, type Usage } from './usage.ts'
 
 /** A contender that runs, for one case. */
 export interface Session {
   readonly contender: Contender
   /** Resolves with how many per second it managed. */
   warm (seconds: number): Promise<number>
-  round (seconds: number, perSecond: number | undefined): Promise<Sample>
+  round (seconds: number, perSecond: number | undefined): Promise<Round>
   stop (): Promise<void>
+}
+
+export interface Round {
+  readonly sample: Sample
+  readonly count: number
+  /** By `performance.now()`: without connecting before and letting go after. */
+  readonly fromMs: number
+  readonly untilMs: number
 }
 
 export interface Surroundings {
@@ -30,7 +38,13 @@ const probingMs = 10_000
 
 /** Starts a contender and looks whether it answers rightly. Throws `Unfit` when it cannot do what the case asks for. */
 export async function begin (one: Case, contender: Contender, { folder, upstreamPort, certificate }: Surroundings, flags: readonly string[] = []): Promise<Session> {
-  const setup = { upstreamPort, certificate: one.secure === true ? certificate : undefined, websocket: one.websocket ?? false, workers: one.workers ?? 1 }
+  const setup = {
+    upstreamPort,
+    certificate: one.secure === true ? certificate : undefined,
+    websocket: one.websocket ?? false,
+    streaming: one.streaming ?? false,
+    workers: one.workers ?? 1,
+  }
   const unable = contender.missing ?? contender.unable?.(setup)
   if (unable !== undefined) throw new Unfit(unable)
   if ((one.clients ?? 0) + filesBesideClients > mostOpenFiles()) throw new Unfit(`only ${mostOpenFiles()} files may be open here`)
@@ -40,7 +54,7 @@ export async function begin (one: Case, contender: Contender, { folder, upstream
   try {
     await probe(one, target)
     // Collections and lazy loading after the start are not what an idle proxy costs.
-    await delay(1000)
+    await delay(one.settleMs ?? 1_000)
   } catch (error) {
     await running.stop()
     throw error
@@ -51,19 +65,24 @@ export async function begin (one: Case, contender: Contender, { folder, upstream
     stop: running.stop,
     async warm (seconds) {
       const stretch = await (one.warm ?? one.load)(target)
-      const driven = await stretch.run(seconds).finally(stretch.end)
-      return driven.count / driven.seconds
+      try {
+        const driven = await stretch.run(seconds)
+        return driven.count / driven.seconds
+      } catch (error) {
+        throw new Error(`${error instanceof Error ? error.message : String(error)}\n${running.output()}`)
+      } finally {
+        await stretch.end()
+      }
     },
     async round (seconds, perSecond) {
       const stretch = await one.load({ ...target, perSecond })
       try {
-        const before = usage(running.pid)
-        const coreBefore = coreTime(otherCore)
+        const fromMs = performance.now()
+        const before = look(running.pid)
         const [driven] = await Promise.all([stretch.run(seconds), delay(seconds * 500).then(() => one.probe(target))])
-        const after = usage(running.pid)
-        const loadShare = busyBetween(coreBefore, coreTime(otherCore))
+        const after = look(running.pid)
         mustBeRight(one, driven, running.output)
-        return sample(one, driven, { idle, before, after, loadShare })
+        return { sample: sample(one, driven, { idle, before, after }), count: driven.count, fromMs, untilMs: performance.now() }
       } finally {
         await stretch.end()
       }
@@ -90,25 +109,30 @@ function mustBeRight (one: Case, { count, failed, bytes }: Driven, output: () =>
   if (bytes !== undefined && one.bytes !== undefined && bytes < count * one.bytes * 0.99) throw new Error(`only ${bytes} bytes for ${count} answers of ${one.bytes}`)
 }
 
-interface Around {
-  readonly idle: Usage
-  readonly before: Usage
-  readonly after: Usage
-  readonly loadShare: number | undefined
+interface Look extends Usage {
+  readonly ownCore: CoreTime | undefined
+  readonly loadCore: CoreTime | undefined
 }
 
-function sample (one: Case, driven: Driven, { idle, before, after, loadShare }: Around): Sample {
+function look (pid: number): Look {
+  return { ...usage(pid), ownCore: coreTime(measuredCore), loadCore: coreTime(otherCore) }
+}
+
+function sample (one: Case, driven: Driven, { idle, before, after }: { readonly idle: Usage, readonly before: Look, readonly after: Look }): Sample {
   const proxyUs = after.proxyUs - before.proxyUs
   const agentUs = after.agentUs - before.agentUs
   const cpuUs = proxyUs / driven.count
   const perSecond = driven.count / driven.seconds
+  const percent = (share: number | undefined): number | undefined => share === undefined ? undefined : share * 100
   const figures: { [figure in keyof Sample]: number | undefined } = {
     perSecond,
     p50Ms: driven.p50Ms,
     p99Ms: driven.p99Ms,
     lateMs: driven.lateP99Ms,
-    resumedPercent: driven.resumed === undefined ? undefined : driven.resumed * 100,
-    loadPercent: loadShare === undefined ? undefined : loadShare * 100,
+    resumedPercent: percent(driven.resumed),
+    loadPercent: percent(busyBetween(before.loadCore, after.loadCore)),
+    // With more workers than one the load may be among the others.
+    foreignPercent: (one.workers ?? 1) > 1 ? undefined : percent(foreignBetween(before.ownCore, after.ownCore, proxyUs + agentUs)),
     agentUs: agentUs === 0 ? undefined : agentUs / driven.count,
     mbPerSecond: one.bytes === undefined ? undefined : perSecond * one.bytes / 1e6,
     ...after.residentBytes === 0 ? {} : {

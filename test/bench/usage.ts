@@ -36,6 +36,8 @@ export function usage (pid: number): Usage {
 /** How busy a core has been since the machine started, with everything that ran on it. */
 export interface CoreTime {
   readonly busyTicks: number
+  /** Of programs, that is without interrupts: what their own CPU time adds up to. */
+  readonly programTicks: number
   readonly allTicks: number
 }
 
@@ -45,13 +47,21 @@ export function coreTime (core: number | undefined): CoreTime | undefined {
   // user nice system idle iowait irq softirq steal; guests are in user already.
   const ticks = line.split(' ').slice(0, 8).map(Number)
   const allTicks = ticks.reduce((sum, one) => sum + one, 0)
-  return { allTicks, busyTicks: allTicks - (ticks[3] ?? 0) - (ticks[4] ?? 0) }
+  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0] = ticks
+  return { allTicks, programTicks: user + nice + system, busyTicks: allTicks - idle - iowait }
 }
 
 /** From 0 to 1; undefined when it cannot be known. */
 export function busyBetween (before: CoreTime | undefined, after: CoreTime | undefined): number | undefined {
   if (before === undefined || after === undefined || after.allTicks === before.allTicks) return undefined
   return (after.busyTicks - before.busyTicks) / (after.allTicks - before.allTicks)
+}
+
+/** The share of a core that went to other programs than those that used `ownUs`. */
+export function foreignBetween (before: CoreTime | undefined, after: CoreTime | undefined, ownUs: number): number | undefined {
+  if (before === undefined || after === undefined || after.allTicks === before.allTicks) return undefined
+  const ownTicks = ownUs * ticksPerSecond / 1e6
+  return Math.max(0, after.programTicks - before.programTicks - ownTicks) / (after.allTicks - before.allTicks)
 }
 
 /** How many files and sockets a process that is started here may have open. */

@@ -10,7 +10,7 @@ import { hostileRequest } from '../support/hostile-requests.ts'
 import { readMessages } from '../support/http1-messages.ts'
 import { parsedByLlhttp } from '../support/llhttp.ts'
 
-const runs = Number(process.env['FUZZ_RUNS'] ?? 500_000)
+const runs = Number(process.env['FUZZ_RUNS'] ?? 620_000)
 const firstSeed = Number(process.env['FUZZ_SEED'] ?? 20_261_121)
 
 /** Refused by Node's parser, and rightly taken by us: it knows a list of methods. */

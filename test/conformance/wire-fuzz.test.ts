@@ -13,7 +13,7 @@ import { parsedByLlhttp } from '../support/llhttp.ts'
 import { wrongWithAnswer, wrongWithReading, wrongWithSent, wrongWithWaiting } from '../support/wire-judge.ts'
 import { pass, type Passage } from '../support/wire-path.ts'
 
-const runs = Number(process.env['FUZZ_RUNS'] ?? 110_000)
+const runs = Number(process.env['FUZZ_RUNS'] ?? 40_000)
 const seed = Number(process.env['FUZZ_SEED'] ?? 20_261_128)
 
 type Counts = Record<string, number>
@@ -59,7 +59,7 @@ async function answers (): Promise<Counts> {
 async function cuts (): Promise<Counts> {
   const random = randomFrom(seed + 2)
   const counts = { inputs: 0 }
-  for (; counts.inputs < Math.min(runs, 5_000); counts.inputs++) {
+  for (; counts.inputs < Math.min(runs, 3_000); counts.inputs++) {
     const bytes = Buffer.from(hostileRequest(random), 'latin1')
     const [whole, cut] = [await pass({ pieces: [bytes] }), await pass({ pieces: inPieces(bytes, random, 1 + random(12)) })]
     assert.deepEqual(outcome(cut), outcome(whole), JSON.stringify(bytes.toString('latin1')))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -151,6 +151,7 @@ ${listener('alone', 'good.pem', 'good.key', 7)}
   has(stdout, of('chain', 'ok', 'certificate for shop\\.example\\.com, \\*\\.example\\.com, chain of 2, good until \\d{4}'))
   has(stdout, /^warning {2}sentinel\.kdl:3 {2}cert-file ".*\$\{SOON\}" of .*'soon': the certificate of "soon" expires in [45] days, on /)
   has(stdout, of('soon', 'warning', 'every user of this machine may read the key'))
+  has(stdout, /^.*CONFIG_FILE \(warning\): every user of this machine may read 'key-file' of 'tls' of listener 'soon'$/)
   has(stdout, of('old', 'error', 'the certificate of "old" expired on '))
   has(stdout, of('broken', 'error', 'the chain is broken: certificate 2 in the file did not issue certificate 1'))
   has(stdout, of('bare', 'warning', 'it names no host'))
@@ -159,6 +160,30 @@ ${listener('alone', 'good.pem', 'good.key', 7)}
   assert.equal(linesOf(stdout).filter((line) => line.startsWith('error')).length, 2)
   const json = JSON.parse((await runSentinel(['check', '--certs', '--json'], { cwd, env: { SOON: 'soon.pem' } })).stdout) as { findings: Array<{ level: string, at: { line: number }, hint?: string }> }
   assert.ok(json.findings.filter(({ level }) => level === 'error').every(({ hint, at }) => hint !== undefined && at.line > 0))
+})
+
+test('--certs looks into folders of certificates, and at those for other names', async (t) => {
+  const cwd = folderWith(t)
+  mkdirSync(join(cwd, 'certs'))
+  makeCertificate(cwd, 'main')
+  for (const [name, untilDay] of [['shop', 100], ['soon', 5], ['old', -3]] as const) makeCertificate(join(cwd, 'certs'), name, { untilDay, hosts: `DNS:${name}.test` })
+  writeFileSync(join(cwd, 'certs', 'alone.crt'), 'nothing')
+  const pairOf = (path: string): string => `cert-file "${path}.pem"; key-file "${path}.key"`
+  const listener = `listener "a" { address "127.0.0.2:0"; tls { ${pairOf('main')}; sni { hostnames "b.test"; ${pairOf('certs/soon')} }; sni-certs { cert-folder "certs" } } }`
+  const judge = (text: string) => {
+    writeFileSync(join(cwd, 'sentinel.kdl'), site({ listeners: text }))
+    return runSentinel(['check', '--certs'], { cwd })
+  }
+  const first = await judge(listener)
+  assert.equal(first.code, 1)
+  has(first.stdout, /^error .*cert-folder "[^"]+" of .*'a': "old\.pem": the certificate of "old" expired on /)
+  has(first.stdout, /^warning .*cert-folder "[^"]+" of .*'a': "soon\.pem": the certificate of "soon" expires in [45] days/)
+  has(first.stdout, /^warning .*cert-folder "[^"]+" of .*'a': "alone\.crt" is left out: there is no private key/)
+  has(first.stdout, /^warning .*cert-file "[^"]+soon\.pem" of tls\.sni\[0\] of .*'a': the certificate of "soon" expires in [45] days/)
+  rmSync(join(cwd, 'certs', 'old.pem'))
+  const second = await judge(listener)
+  assert.equal(second.code, 0)
+  has(second.stdout, /^ok .*cert-folder "[^"]+" of .*'a': 2 certificates, good until /)
 })
 
 test('--certs also says what a certificate that cannot be used lacks', async (t) => {

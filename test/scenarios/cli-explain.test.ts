@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { makeCertificate } from '../support/certificates.ts'
 import { request } from '../support/request.ts'
 import { runSentinel, startSentinel } from '../support/sentinel.ts'
 import { httpUpstream } from '../support/upstream.ts'
@@ -231,4 +232,24 @@ observability { metrics { enabled #false } }
   }
   const { stdout } = await runSentinel(['explain', 'GET', 'http://shop.test/a?b', '--listener', 'plain'], { cwd: running.folder })
   assert.match(stdout, /answer +301 {2}listener 'plain' sends clients to https:\/\/shop\.test\/a\?b/)
+})
+
+test('explain tells which certificate a client is shown that asks for the host', async (t) => {
+  const cwd = folder(t, '')
+  for (const [name, hosts] of [['own', 'DNS:own.test,IP:127.0.0.1'], ['shop', 'DNS:*.shop.test']] as const) makeCertificate(cwd, name, { hosts })
+  writeFileSync(join(cwd, 'sentinel.kdl'), `
+listeners { listener "web" { address "127.0.0.1:8443"; tls { cert-file "own.pem"; key-file "own.key"; sni { cert-file "shop.pem"; key-file "shop.key" } } } }
+routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
+upstreams { upstream "app" { target "127.0.0.1:9" } }
+`)
+  const shown = async (url: string): Promise<unknown> => {
+    const { stdout } = await runSentinel(['explain', 'GET', url, '--json'], { cwd })
+    const { certificate } = JSON.parse(stdout) as { certificate: { file: string, by: string, covers: boolean } }
+    return [basename(certificate.file), certificate.by, certificate.covers]
+  }
+  assert.deepEqual(await shown('https://a.shop.test:8443/'), ['shop.pem', 'name', true])
+  assert.deepEqual(await shown('https://127.0.0.1:8443/'), ['own.pem', 'default', true])
+  assert.deepEqual(await shown('https://shop.test:8443/'), ['own.pem', 'default', false])
+  const { stdout } = await runSentinel(['explain', 'GET', 'https://shop.test:8443/'], { cwd })
+  assert.match(stdout, /shows own\.pem {2}the listener's own: own\.test\n +the certificate does not name that host: clients refuse it/)
 })

@@ -244,6 +244,8 @@ describe('a client that leaves', () => {
         for (const [when, sent, until] of moments) {
           // Half a connection stays until the answer that fills all buffers is given up: nobody reads it, and nobody has left.
           if (how === 'end' && until === 'x') continue
+          // So does one that waits for an answer behind a whole request (see "a client that ends its side").
+          if (how === 'end' && !secure && sent.includes('/never')) continue
           await t.test(`${when} (${how})`, async () => {
             await leave(port, secure, sent, until, how)
             await gone(listener)

@@ -147,10 +147,10 @@ describe('HTTP/1.1 passes through', () => {
     assert.equal((await client.answer()).body, 'data: 1\n\n')
   })
 
-  test('interim answers are taken off, an upgrade that nobody asked for is a protocol fault', async (t) => {
+  test('an interim answer goes in front, an upgrade that nobody asked for is a protocol fault', async (t) => {
     const interim = await fixedUpstream(t, 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx')
     const client = await rawClient(t, (await startProxy(t, { targets: [interim.port] })).port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
-    assert.deepEqual([(await client.answer()).status], [200])
+    assert.deepEqual([(await client.answer()).status, (await client.answer()).status], [103, 200])
     const upgrade = await fixedUpstream(t, 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')
     const proxy = await startProxy(t, { targets: [upgrade.port] })
     const other = await rawClient(t, proxy.port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -58,6 +59,10 @@ test('each name gets its certificate: the exact name, then the wildcard of one l
     ['shop.test', 'shop'], ['SHOP.test', 'shop'], ['any.shop.test', 'shop'], ['cart.shop.test', 'cart'], ['a.b.shop.test', 'own'],
     ['other.test', 'own'], ['own.test', 'own'], ['__proto__', 'own'], [undefined, 'own'],
   ] as const) assert.equal(await shown(sentinel, name), wanted, String(name))
+  // As somebody who looks: the chain and the name are good.
+  const believing = { ca: readFileSync(authority.ca), rejectUnauthorized: true }
+  for (const servername of ['shop.test', 'any.shop.test', 'cart.shop.test', 'own.test']) assert.match((await shake(sentinel.port(), { servername, ...believing })).answer, /served/)
+  await assert.rejects(shake(sentinel.port(), { servername: 'a.b.shop.test', ...believing }), /altnames/)
   assert.equal((await shake(sentinel.port(), { servername: 'cart.shop.test', maxVersion: 'TLSv1.2' })).shown, 'cart')
   assert.match(await sentinel.metrics(), /sentinel_tls_certificates_loaded\{listener="main"\} 3\n/)
 })
@@ -87,6 +92,7 @@ test('a name that two certificates claim is an error that names both, wherever t
   assert.match(inFolder.stdout, /claim 'cart\.shop\.test': one\.crt and two\.crt/)
   assert.equal((await check(`sni { hostnames "cart.shop.test"; ${pair(blog)} }; sni-certs { cert-folder "certs" }`)).code, 1)
   assert.equal((await check(`sni { priority-hostnames "cart.shop.test"; ${pair(blog)} }; sni-certs { cert-folder "certs" }`)).code, 0)
+  assert.match((await check(`sni { hostnames "blog.test" "blog.test.example"; ${pair(blog)} }`)).stdout, /warning\): the certificate of 'sni' of .* does not name 'blog\.test\.example'/)
   assert.equal((await check(`sni-certs { cert-folder "certs" }`, '--text-only')).code, 0)
   assert.equal((await check(`allow-sni-overlaps #true; sni-certs { cert-folder "certs" }`)).code, 0)
 })
@@ -172,4 +178,14 @@ test('SIGHUP reads every certificate anew, without a broken connection; one that
   assert.equal((await sentinel.reload(text(`sni { ${pair(blog)} }`))).event, 'reloaded')
   assert.deepEqual([await shown(sentinel, 'cart.shop.test'), await shown(sentinel, 'news.test')], ['own', 'blog'])
   assert.match(await open.ask('GET / HTTP/1.1\r\nHost: cart.shop.test\r\n\r\n'), /^HTTP\/1\.1 200 /)
+})
+
+test('the end of every certificate is a metric, and told in the log when it is near', async (t) => {
+  const { sentinel } = await site(t, `sni { ${pair(shop)} }`)
+  const metrics = await sentinel.metrics()
+  for (const [name, { cert }] of [['own.test', own], ['shop.test', shop]] as const) {
+    const [, seconds] = new RegExp(`sentinel_tls_certificate_expiry_timestamp_seconds\\{listener="main",certificate="${name}"\\} (\\d+)\n`).exec(metrics) ?? []
+    assert.equal(Number(seconds) * 1000, new Date(new X509Certificate(readFileSync(cert)).validTo).getTime())
+    assert.match((await sentinel.logged(({ event, msg }) => event === 'certificate-expiry' && msg?.includes(name) === true)).msg ?? '', /expires in 1 day, on \d{4}-/)
+  }
 })

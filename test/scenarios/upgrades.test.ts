@@ -1,25 +1,19 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
+import { makeCertificate } from '../support/certificates.ts'
+import { folderWith } from '../support/folder.ts'
 import { startProxy, type ProxyGiven } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { fixedUpstream, httpUpstream, rawUpstream } from '../support/upstream.ts'
+import { acceptingHandshake as accepting, webSocketKey as key, webSocketRequest as ask, webSocketServer } from '../support/websocket.ts'
 
-const key = 'dGhlIHNhbXBsZSBub25jZQ=='
 const accept = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
-const ask = `GET /chat?x=1 HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`
-
-function acceptFor (head: string): string {
-  const asked = /^sec-websocket-key: (.*)\r$/im.exec(head)?.[1] ?? ''
-  return createHash('sha1').update(`${asked}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
-}
-
-function accepting (head: string, more = ''): string {
-  return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(head)}\r\n${more}\r\n`
-}
 
 const start = (t: TestContext, port: number, more: Partial<ProxyGiven> = {}) => startProxy(t, { targets: [port], upgrades: true, ...more })
 
@@ -40,19 +34,9 @@ function tunnelUpstream (t: TestContext, onBytes: (say: (text: string) => void, 
   }, allowHalfOpen)
 }
 
-async function webSocketServer (t: TestContext): Promise<{ server: WebSocketServer, port: number }> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: (offered) => [...offered][0] ?? false })
-  await once(server, 'listening')
-  t.after(() => {
-    for (const client of server.clients) client.terminate()
-    server.close()
-  })
-  return { server, port: (server.address() as AddressInfo).port }
-}
-
 describe('an upgrade to WebSocket', () => {
   test('passes with its fields, and messages of any size both ways', async (t) => {
-    const { server, port } = await webSocketServer(t)
+    const { server, port } = await webSocketServer(t, { handleProtocols: (offered) => [...offered][0] ?? false })
     server.on('connection', (socket, request) => {
       assert.equal(request.url, '/chat?x=1')
       assert.equal(request.headers['x-forwarded-for'], '127.0.0.1')
@@ -178,6 +162,80 @@ describe('an upgrade to WebSocket', () => {
     assert.ok(taken < 30_000_000, `${taken} bytes were taken`)
     const x = proxy.done.length
     assert.equal(x, 0)
+  })
+
+  test('pushes back on a client that was early', async (t) => {
+    const upstream = await rawUpstream(t, ({ socket, received }) => {
+      socket.pause()
+      setTimeout(() => socket.write(accepting(received)), 50)
+    })
+    const proxy = await start(t, upstream.port)
+    const client = await rawClient(t, proxy.port, ask)
+    const chunk = Buffer.alloc(256 * 1024)
+    const startedMs = performance.now()
+    let sent = 0
+    while (performance.now() - startedMs < 500) {
+      if (client.socket.writableLength === 0) client.socket.write(chunk)
+      sent = client.socket.bytesWritten - client.socket.writableLength
+      await new Promise((wait) => setImmediate(wait))
+    }
+    assert.match(client.received, / 101 /)
+    assert.ok(sent < 30_000_000, `${sent} bytes`)
+  })
+
+  test('pushes back on an upstream whose client reads nothing, and ends it after the time of the client', async (t) => {
+    const upstream = await rawUpstream(t, ({ socket, received }) => {
+      if (!received.endsWith('\r\n\r\n')) return
+      socket.write(accepting(received))
+      const chunk = Buffer.alloc(256 * 1024)
+      const fill = (): void => { while (socket.writable && socket.write(chunk)) { /* as much as goes */ } }
+      socket.on('drain', fill)
+      fill()
+    })
+    const proxy = await start(t, upstream.port, { listener: { bodyIdleTimeoutMs: 500 } })
+    const client = await rawClient(t, proxy.port)
+    client.socket.pause()
+    client.send(ask)
+    await new Promise((wait) => setTimeout(wait, 300))
+    const [target] = upstream.sockets
+    const sent = target!.bytesWritten - target!.writableLength
+    assert.ok(sent < 30_000_000, `${sent} bytes`)
+    assert.equal((await proxy.exchange(1)).fault?.code, 'CLIENT_GONE')
+  })
+
+  test('ends when the upstream takes nothing for as long as it may', async (t) => {
+    const upstream = await rawUpstream(t, ({ socket, received }) => {
+      if (!received.endsWith('\r\n\r\n')) return
+      socket.write(accepting(received))
+      socket.pause()
+    })
+    const proxy = await start(t, upstream.port, { upstream: { writeTimeoutMs: 300 } })
+    const client = await rawClient(t, proxy.port, ask)
+    await client.until('\r\n\r\n')
+    client.send(Buffer.alloc(30_000_000))
+    assert.equal((await proxy.exchange(1)).fault?.code, 'UPSTREAM_TIMEOUT')
+    await client.ended()
+  })
+
+  test('passes through TLS on both sides', async (t) => {
+    const folder = folderWith(t)
+    makeCertificate(folder, 'local')
+    const tls = { cert: readFileSync(join(folder, 'local.pem')), key: readFileSync(join(folder, 'local.key')) }
+    const secure = createServer(tls)
+    await new Promise<void>((resolve) => { secure.listen(0, '127.0.0.1', resolve) })
+    t.after(() => secure.close())
+    const server = new WebSocketServer({ server: secure })
+    server.on('connection', (socket) => socket.on('message', (data, binary) => socket.send(data, { binary })))
+    const { port } = secure.address() as AddressInfo
+    const proxy = await start(t, port, { listener: { tls }, upstream: { tls: { insecureSkipVerify: true } } })
+    const client = new WebSocket(`wss://127.0.0.1:${proxy.port}/`, { rejectUnauthorized: false })
+    await once(client, 'open')
+    client.send(Buffer.alloc(200_000, 'x'))
+    const [data] = await once(client, 'message') as [Buffer]
+    assert.equal(data.length, 200_000)
+    client.close(1000)
+    assert.equal((await once(client, 'close'))[0], 1000)
+    assert.equal((await proxy.exchange(1)).fault, undefined)
   })
 
   test('never gives its connection to another exchange, and takes none from them', async (t) => {

@@ -1,5 +1,6 @@
 /** Ways round the check of client certificates: another name, no name, another Host, a session from elsewhere. */
 import assert from 'node:assert/strict'
+import { connect, type SecureClientSessionOptions } from 'node:http2'
 import { test } from 'node:test'
 import { authority } from '../support/authority.ts'
 import { startProxy } from '../support/proxy.ts'
@@ -73,4 +74,32 @@ test('a resumed session still tells who the client is', async (t) => {
     assert.equal((await shake(proxy.port, { maxVersion, session })).resumed, true)
   }
   assert.deepEqual(proxy.done.map(({ peer }) => peer.tls?.clientSubject), Array.from({ length: 4 }, () => 'CN=partner'))
+})
+
+/** Status of one request over HTTP/2, or "refused". */
+function enterOverH2 (port: number, options: SecureClientSessionOptions, authority: string): Promise<string> {
+  return new Promise((resolve) => {
+    const session = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, ...options })
+    const end = (outcome: string): void => {
+      session.destroy()
+      resolve(outcome)
+    }
+    session.on('error', () => end('refused')).on('close', () => end('refused'))
+    const stream = session.request({ ':path': '/', ':authority': authority })
+    stream.on('response', (head) => end(String(head[':status']))).on('error', () => end('refused'))
+    stream.end()
+  })
+}
+
+test('HTTP/2 is no way round the check either, under no name and for no host', async (t) => {
+  const upstream = await httpUpstream(t, (_message, response) => response.end('in'))
+  const proxy = await startProxy(t, { targets: [upstream.port], listener: { tls: { ...own, named, ca: partners.cert, clientAuth: 'required', ticketSecret } } })
+  for (const maxVersion of versions) {
+    for (const servername of ['own.test', 'shop.test', 'a.wild.test']) {
+      assert.equal(await enterOverH2(proxy.port, { maxVersion, servername }, 'shop.test'), 'refused', `${maxVersion} ${servername}: nobody`)
+      assert.equal(await enterOverH2(proxy.port, { maxVersion, servername, cert: stranger.cert, key: stranger.key }, 'shop.test'), 'refused')
+      assert.equal(await enterOverH2(proxy.port, { maxVersion, servername, cert: partner.cert, key: partner.key }, 'own.test'), '200')
+    }
+  }
+  assert.ok(proxy.done.length === 6 && proxy.done.every(({ peer }) => peer.tls?.clientSubject === 'CN=partner'))
 })

@@ -1,9 +1,11 @@
 /** Clients that stall, flood or twist the handshake. */
 import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
 import { authority } from '../support/authority.ts'
+import { deferred } from '../support/deferred.ts'
 import { startProxy } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { shake } from '../support/tls-client.ts'
@@ -89,4 +91,19 @@ test('a method in front of a handshake is no request, and what follows it is not
   assert.match(received, /^HTTP\/1\.1 400 /)
   assert.equal(received.split('HTTP/1.1').length, 2)
   assert.equal(proxy.done.length, 0)
+})
+
+test('a listener that closes ends handshakes at once, and lets a secured client have its answer', async (t) => {
+  const asked = deferred<ServerResponse>()
+  const upstream = await httpUpstream(t, (_message, response) => asked.resolve(response))
+  const proxy = await startProxy(t, { targets: [upstream.port], listener: { tls: own } })
+  const half = await rawClient(t, proxy.port)
+  half.send((await clientHello()).subarray(0, 100))
+  const served = shake(proxy.port)
+  const response = await asked.promise
+  const closed = proxy.listener.close(AbortSignal.timeout(5_000))
+  assert.equal(await half.ended(), '')
+  response.end('served')
+  assert.match((await served).answer, /served/)
+  await closed
 })

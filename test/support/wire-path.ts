@@ -9,6 +9,7 @@ import type { ListenerSettings } from '../../proxy/listeners/listener.ts'
 import type { Exchange } from '../../proxy/pipeline/exchange.ts'
 import { readPath } from '../../proxy/pipeline/path.ts'
 import { serve, type Site } from '../../proxy/pipeline/serve.ts'
+import { parsedByLlhttp } from './llhttp.ts'
 import { Attempt } from '../../proxy/upstreams/attempt.ts'
 import type { Reading } from '../../proxy/upstreams/dial.ts'
 import { Link } from '../../proxy/upstreams/link.ts'
@@ -119,17 +120,22 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
     sent.push(record)
     const wire = new Wire()
     targets.push(wire)
-    const link = new Link((ready, reading) => {
+    const link = new Link((_greeting, ready, reading) => {
       queueMicrotask(ready)
       wire.reading = reading
       return wire.socket()
     }, {
-      idleMs: 60_000, returned: () => { record.reusable = true }, lost: () => { record.reusable = false }, tunnelled: () => { record.reusable = false },
-    })
+      idleMs: 60_000, maxAgeMs: Infinity, returned: () => { record.reusable = true }, lost: () => { record.reusable = false }, tunnelled: () => { record.reusable = false },
+    }, '')
     let asked = false
+    let continued = false
     wire.onWrite = () => {
       moved++
       record.bytes = wire.text
+      if (!continued && isAskingToContinue(record.bytes)) {
+        continued = true
+        setImmediate(() => { wire.arrive(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')) })
+      }
       if (asked || !isWhole(record.bytes)) return
       asked = record.complete = true
       // The answer of a real target is never there before the write is over.
@@ -175,11 +181,15 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
 
 const guarded: ReadonlySet<string> = new Set(['x-user'])
 
+function isAskingToContinue (bytes: string): boolean {
+  return /^(?:[^\r]+\r\n)+Expect: 100-continue\r\n(?:[^\r]+\r\n)*\r\n/.test(bytes)
+}
+
 /** Whether the bytes the proxy wrote are a whole request, going by what it wrote itself about its framing. */
 function isWhole (bytes: string): boolean {
   const headEnd = bytes.indexOf('\r\n\r\n')
   if (headEnd === -1) return false
-  const framing = /(?:\r\nContent-Length: (\d+)|(\r\nTransfer-Encoding: chunked))\r\n\r\n/.exec(bytes.slice(0, headEnd + 4))
+  const framing = /(?:\r\nContent-Length: (\d+)|(\r\nTransfer-Encoding: chunked))\r\n/.exec(bytes.slice(0, headEnd + 4))
   if (framing === null) return true
   if (framing[2] === undefined) return bytes.length >= headEnd + 4 + Number(framing[1])
   for (let at = headEnd + 4; ;) {
@@ -189,4 +199,13 @@ function isWhole (bytes: string): boolean {
     if (size === 0) return bytes.startsWith('\r\n', lineEnd + 2) || bytes.includes('\r\n\r\n', lineEnd + 2)
     at = lineEnd + 2 + size + 2
   }
+}
+
+/** Method and body of every whole request that is sent when `bytes` come. */
+export async function seenFirst (bytes: Buffer): Promise<string[]> {
+  const { sent } = await pass({ pieces: [bytes] })
+  return sent.filter(({ complete }) => complete).map(({ bytes: text, method }) => {
+    const { messages } = parsedByLlhttp(Buffer.from(text.replace(/^\S+/, 'PATCH'), 'latin1'))
+    return `${method} ${JSON.stringify(messages[0]?.body ?? '')}`
+  })
 }

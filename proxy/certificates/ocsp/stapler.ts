@@ -12,8 +12,8 @@ const atOnce = 4
 export type StaplingOutcome = Answer['status'] | 'failed'
 
 export interface StaplerHooks {
-  /** After each question: what came of it, and a sentence where it is no "good". */
-  readonly told: (title: string, outcome: StaplingOutcome, detail: string) => void
+  /** After each question: what came of it, and a sentence where it is no "good". `isNews`: it is not what came of the question before. */
+  readonly told: (title: string, outcome: StaplingOutcome, detail: string, isNews: boolean) => void
   /** For tests. */
   readonly ask?: typeof askResponder
   readonly now?: () => number
@@ -27,6 +27,7 @@ interface Entry {
   readonly issuer: X509Certificate
   timer: NodeJS.Timeout | undefined
   failures: number
+  said: StaplingOutcome | undefined
   kept: { readonly bytes: Buffer, readonly answer: Answer, readonly until: number } | undefined
 }
 
@@ -80,13 +81,14 @@ export class Stapler {
     const url = responderOf(certificate)
     if (url === undefined) return
     const issuer = issuerIn(cert, certificate)
-    if (issuer === undefined) return this.#hooks.told(title, 'failed', 'its file does not hold the certificate that issued it')
+    if (issuer === undefined) return this.#hooks.told(title, 'failed', 'its file does not hold the certificate that issued it', true)
     try {
-      const entry: Entry = { key, title, url, issuer, question: questionAbout(certificate, issuer), timer: undefined, failures: 0, kept: undefined }
+      const question = questionAbout(certificate, issuer)
+      const entry: Entry = { key, title, url, issuer, question, timer: undefined, failures: 0, said: undefined, kept: undefined }
       this.#entries.set(key, entry)
       this.#enqueue(entry)
     } catch {
-      this.#hooks.told(title, 'failed', 'no question can be made of it')
+      this.#hooks.told(title, 'failed', 'no question can be made of it', true)
     }
   }
 
@@ -125,14 +127,20 @@ export class Stapler {
       if (entry.kept !== undefined && answer.thisUpdate < entry.kept.answer.thisUpdate) throw new BadAnswer('it is older than the one before')
       entry.failures = 0
       entry.kept = answer.status === 'good' ? { bytes, answer, until: answer.nextUpdate ?? now + withoutEndMs } : undefined
-      this.#hooks.told(entry.title, answer.status, answer.status === 'revoked' ? 'the authority has revoked it' : '')
+      this.#tell(entry, answer.status, answer.status === 'revoked' ? 'the authority has revoked it' : '')
       return refreshMs(answer, now, Math.random())
     } catch (error) {
       if (this.#closing.signal.aborted) return 0
       entry.failures++
-      this.#hooks.told(entry.title, 'failed', error instanceof Error ? error.message : String(error))
+      this.#tell(entry, 'failed', error instanceof Error ? error.message : String(error))
       return backOffMs(entry.failures, Math.random())
     }
+  }
+
+  #tell (entry: Entry, outcome: StaplingOutcome, detail: string): void {
+    const isNews = entry.said !== outcome
+    entry.said = outcome
+    this.#hooks.told(entry.title, outcome, detail, isNews)
   }
 
   #now (): number {

@@ -1,7 +1,8 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { everyMember, givenValue, valueText, type Effective, type EffectiveBlock, type EffectiveSetting } from '../../../config/schema/index.ts'
+import { lookIntoFolder, skipReasons } from '../../../config/sentinel/index.ts'
 import { probeAll, type Finding } from './probe.ts'
 
 /** Names of settings that hold the path of a certificate, with the setting beside it that holds its key. */
@@ -9,6 +10,9 @@ const keysOf: Readonly<Record<string, string>> = { 'cert-file': 'key-file', cert
 
 /** Settings that hold the path of a bundle of authorities. */
 const authorities = /^(?:.*-)?ca(?:-cert|-file|-bundle)?$/
+
+/** The setting that holds the path of a folder of certificates. */
+const folderSetting = 'cert-folder'
 
 const soonDays = 30
 const maxBytes = 4 * 1024 * 1024
@@ -24,14 +28,14 @@ export function probeCertificates (tree: readonly Effective[], now: Date): Promi
   const named = [...everyMember(tree)].flatMap((block): Named[] => block.kind !== 'block' ? [] : block.members.flatMap((setting): Named[] => {
     if (setting.kind !== 'setting' || setting.at === undefined) return []
     const keyName = Object.hasOwn(keysOf, setting.name) ? keysOf[setting.name] : undefined
-    if (keyName === undefined && !authorities.test(setting.name)) return []
+    if (keyName === undefined && setting.name !== folderSetting && !authorities.test(setting.name)) return []
     const key = block.members.find((member): member is EffectiveSetting => member.kind === 'setting' && member.name === keyName)
     return [{ block, setting, key }]
   }))
   return probeAll(named, async (one) => {
     const [value] = one.setting.values
     const what = `${one.setting.name} ${value === undefined ? '' : valueText(value)} of ${nameOf(one.block)}`
-    const results = await lookAt(one, now)
+    const results = one.setting.name === folderSetting ? await lookInto(fileOf(one.setting), now) : await lookAt(one, now)
     return results.map((result) => ({ probe: 'certs' as const, at: one.setting.at, what, ...result }))
   })
 }
@@ -54,10 +58,28 @@ async function lookAt ({ setting, key }: Named, now: Date): Promise<Result[]> {
   return wrong.some(({ level }) => level === 'error') ? wrong : [{ level: 'ok', message: summary(chain, isAuthority) }, ...wrong]
 }
 
+/** Each certificate of a folder that something is wrong with, and a word about all of them. */
+async function lookInto (folder: string, now: Date): Promise<Result[]> {
+  const { found, skipped } = lookIntoFolder(folder)
+  const left = skipped.map(({ file, reason }): Result => ({ level: 'warning', message: `${JSON.stringify(file)} is left out: ${skipReasons[reason]}` }))
+  const wrong: Result[] = []
+  let first: string | undefined
+  for (const { file } of found) {
+    const chain = certificatesIn(await readFile(join(folder, file), 'latin1').catch(() => ''))
+    for (const result of [...chainProblems(chain), ...dates(chain, now, false)]) wrong.push({ ...result, message: `${JSON.stringify(file)}: ${result.message}` })
+    const [own] = chain
+    if (own !== undefined && (first === undefined || time(own.validTo) < time(first))) first = own.validTo
+  }
+  const all: Result = { level: 'ok', message: `${found.length === 1 ? '1 certificate' : `${found.length} certificates`}${first === undefined ? '' : `, good until ${day(first)}`}` }
+  const told = [...left, ...wrong].slice(0, mostOfFolder)
+  return told.some(({ level }) => level === 'error') ? told : [all, ...told]
+}
+
+/** Of a folder with thousands of certificates nobody reads more. */
+const mostOfFolder = 50
+
 async function contentOf (setting: EffectiveSetting): Promise<{ readonly text: string } | Result> {
-  const [value] = setting.values
-  const path = value === undefined ? '' : givenValue(value)
-  const file = resolve(dirname(resolve(value?.at?.file ?? '')), String(path))
+  const file = fileOf(setting)
   try {
     const facts = await stat(file)
     if (!facts.isFile()) return { level: 'error', message: `${setting.name} is not a file` }
@@ -69,6 +91,11 @@ async function contentOf (setting: EffectiveSetting): Promise<{ readonly text: s
     if (code === 'ENOENT' || code === 'ENOTDIR') return { level: 'error', message: `${setting.name}: there is no such file`, hint: 'relative paths start at the folder of the configuration' }
     return { level: 'error', message: `${setting.name} cannot be read (${code ?? 'unknown reason'})`, hint: 'look at the owner and the mode of the file' }
   }
+}
+
+function fileOf (setting: EffectiveSetting): string {
+  const [value] = setting.values
+  return value === undefined ? '' : resolve(dirname(resolve(value.at?.file ?? '')), String(givenValue(value)))
 }
 
 function certificatesIn (text: string): X509Certificate[] {
@@ -121,9 +148,7 @@ async function keyProblems (own: X509Certificate, setting: EffectiveSetting): Pr
   const key: KeyObject | undefined = attempt(() => createPrivateKey(read.text))
   if (key === undefined) return [{ level: 'error', message: `${setting.name} holds no private key in PEM form`, hint: 'keys with a passphrase are not supported' }]
   if (!own.checkPrivateKey(key)) return [{ level: 'error', message: `the key of ${setting.name} does not belong to the certificate`, hint: 'name the key that the certificate was asked for with' }]
-  const [value] = setting.values
-  const file = value === undefined ? '' : resolve(dirname(resolve(value.at?.file ?? '')), String(givenValue(value)))
-  const { mode } = await stat(file)
+  const { mode } = await stat(fileOf(setting))
   return (mode & 0o004) === 0 ? [] : [{ level: 'warning', message: 'every user of this machine may read the key', hint: `write chmod o-r on the file of ${setting.name}` }]
 }
 

@@ -19,19 +19,19 @@ export function probeNetwork (config: SentinelConfig, tree: readonly Effective[]
 
 type Result = Pick<Finding, 'level' | 'message' | 'hint'>
 
-async function connectPlain ({ address: { host, port } }: TargetConfig): Promise<Result> {
+async function connectPlain ({ address: { host, port, path } }: TargetConfig): Promise<Result> {
   const started = performance.now()
-  return settled(connectSocket({ host, port }), 'connect', () => ({ level: 'ok', message: `connected in ${Math.round(performance.now() - started)} ms` }))
+  return settled(connectSocket(path === undefined ? { host, port } : { path }), 'connect', () => ({ level: 'ok', message: `connected in ${Math.round(performance.now() - started)} ms` }))
 }
 
 /** As the proxy itself connects: the same name, the same authorities. */
-function connectSecurely ({ address: { host, port } }: TargetConfig, tls: NonNullable<UpstreamConfig['tls']>): Promise<Result> {
+function connectSecurely ({ address: { host, port, path } }: TargetConfig, tls: NonNullable<UpstreamConfig['tls']>): Promise<Result> {
   const started = performance.now()
-  const name = tls.sni ?? (isIP(host) === 0 ? host : undefined)
+  const name = tls.sni ?? (isIP(host) === 0 && host !== '' ? host : undefined)
   const ca = tls.caCert === undefined ? undefined : attempt(() => readFileSync(tls.caCert!, 'utf8'))
   if (tls.caCert !== undefined && ca === undefined) return Promise.resolve({ level: 'error', message: 'the file of ca-cert cannot be read' })
   const socket = connectTls({
-    host, port, minVersion: 'TLSv1.2', rejectUnauthorized: !tls.insecureSkipVerify, ALPNProtocols: ['http/1.1'],
+    ...path === undefined ? { host, port } : { path }, minVersion: 'TLSv1.2', rejectUnauthorized: !tls.insecureSkipVerify, ALPNProtocols: ['http/1.1'],
     ...name === undefined ? {} : { servername: name }, ...ca === undefined ? {} : { ca },
   })
   return settled(socket, 'secureConnect', () => {

@@ -6,6 +6,8 @@ export interface Setup {
   /** Speaks TLS with this certificate, and HTTP/2 to those who ask for it. */
   readonly certificate: Certificate | undefined
   readonly websocket: boolean
+  /** Answers come piece by piece, and every piece is to be passed on at once. */
+  readonly streaming: boolean
   /** Processes or threads that serve. */
   readonly workers: number
 }

@@ -9,7 +9,7 @@ export const haproxy: Contender = {
   missing: hasCommand('haproxy') ? undefined : 'HAProxy is not installed',
   version: `HAProxy ${version('haproxy', '-v')}`,
   compiles: false,
-  start: (folder, { upstreamPort, certificate, workers }) => startOnPort({ measured: workers }, folder, (port) => {
+  start: (folder, { upstreamPort, certificate, streaming, workers }) => startOnPort({ measured: workers }, folder, (port) => {
     const file = join(folder, 'haproxy.cfg')
     const secure = certificate === undefined ? '' : ` ssl crt ${certificate.both} alpn h2,http/1.1`
     writeFileSync(file, `
@@ -24,6 +24,7 @@ defaults
   log global
   option httplog
   option forwardfor
+  ${streaming ? 'option http-no-delay' : ''}
   http-reuse always
   timeout connect 5s
   timeout client 60s

@@ -37,10 +37,10 @@ async function startSentinel (folder: string, setup: Setup, flags: readonly stri
     writeFileSync(file, configuration(folder, setup, port, metricsPort, agents))
     return [process.execPath, ...flags, fromDist('proxy', 'main.js'), 'run', '-c', file]
   })
-  const notBuilt = /^.*not in effect yet.*$/m.exec(running.output())?.[0]
+  const notBuilt = /^.*?line \d+: (.*not in effect yet.*)$/m.exec(running.output())?.[1]
   if (notBuilt === undefined) return running
   await running.stop()
-  throw new Unfit(notBuilt.trim())
+  throw new Unfit(notBuilt)
 }
 
 function configuration (folder: string, { upstreamPort, certificate, websocket, workers }: Setup, port: number, metricsPort: number, agents: string): string {

@@ -12,7 +12,11 @@ export async function crowd (clients: number, port: number, open: (socket: Socke
         const socket = connect({ port, host: '127.0.0.1', noDelay: true })
         sockets.push(socket)
         socket.setEncoding('latin1')
+        let heard = ''
+        socket.on('data', (text: string) => { if (heard.length < 100) heard += text })
         socket.on('error', reject)
+        // Means nothing any more when it is in place.
+        socket.on('close', () => reject(new Error(`connection ${sockets.length} was closed: ${heard.slice(0, 100)}`)))
         socket.on('connect', () => open(socket, resolve))
       })
     }

@@ -13,7 +13,9 @@ await conduct<{ connections: number, resume: boolean }>(async ({ port, path, con
   const once = (session: Buffer | undefined): Promise<{ resumed: boolean, session: Buffer | undefined }> => new Promise((resolve, reject) => {
     let received = ''
     let ticket: Buffer | undefined
+    let resumed = false
     const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['http/1.1'], ...session === undefined ? {} : { session } }, () => {
+      resumed = socket.isSessionReused()
       socket.write(request, 'latin1')
     })
     socket.setEncoding('latin1')
@@ -21,7 +23,7 @@ await conduct<{ connections: number, resume: boolean }>(async ({ port, path, con
     socket.on('data', (text: string) => { received += text })
     socket.on('error', reject)
     socket.on('close', () => {
-      if (received.startsWith('HTTP/1.1 200') && received.endsWith(expected)) resolve({ resumed: socket.isSessionReused(), session: ticket })
+      if (received.startsWith('HTTP/1.1 200') && received.endsWith(expected)) resolve({ resumed, session: ticket })
       else reject(new Error('another answer'))
     })
   })

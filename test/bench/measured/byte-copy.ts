@@ -13,3 +13,5 @@ const server = createServer({ noDelay: true }, (client) => {
   upstream.on('error', () => {})
 })
 server.listen(Number(process.argv[2]), '127.0.0.1')
+// By itself, so that a profile is written.
+process.on('SIGTERM', () => process.exit())

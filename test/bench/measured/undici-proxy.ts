@@ -17,9 +17,12 @@ const server = cert === undefined || key === undefined
   : createSecureServer({ allowHTTP1: true, cert: readFileSync(cert), key: readFileSync(key) }, (request, response) => proxy(request as never, response as never))
 server.on('upgrade', upgrade)
 server.listen(Number(port), '127.0.0.1', 4096)
+// By itself, so that a profile is written.
+process.on('SIGTERM', () => process.exit())
 
 function proxy (request: IncomingMessage, response: ServerResponse): void {
   const started = performance.now()
+  const client = request.socket.remoteAddress
   const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
   const method = (request.method ?? 'GET') as Dispatcher.HttpMethod
   let sending: Dispatcher.DispatchController | undefined
@@ -27,7 +30,7 @@ function proxy (request: IncomingMessage, response: ServerResponse): void {
   response.on('close', () => {
     if (!response.writableFinished) sending?.abort(new Error('the client is gone'))
     log.write(`${JSON.stringify({
-      time: new Date().toISOString(), client: request.socket.remoteAddress, method, path: request.url, status: response.statusCode, ms: performance.now() - started,
+      time: new Date().toISOString(), client, method, path: request.url, status: response.statusCode, ms: performance.now() - started,
     })}\n`)
   })
   pool.dispatch({ method, path: request.url ?? '/', headers: forwarded(request), body: hasBody ? request : null }, {

@@ -3,14 +3,14 @@ import type { FunctionTime } from './cpu-profile.ts'
 /** Neither work nor a function: the process slept, or the profiler cannot tell. */
 const waiting = new Set(['(idle)', '(root)'])
 
-/** The functions with the most time of their own, then the same by file; in µs per request when there were any. */
-export function profileText (times: readonly FunctionTime[], requests: number, most = 40): string {
+/** The functions with the most time of their own, then the same by file; in µs for each of what was counted. */
+export function profileText (times: readonly FunctionTime[], count: number, unit: string, most = 40): string {
   const busy = times.filter(({ name }) => !waiting.has(name))
   const all = busy.reduce((sum, { selfUs }) => sum + selfUs, 0)
   const row = (selfUs: number, totalUs: number | undefined, label: string): string => [
     `${(selfUs / all * 100).toFixed(1)} %`.padStart(7),
-    (selfUs / requests).toFixed(2).padStart(9),
-    (totalUs === undefined ? '' : (totalUs / requests).toFixed(2)).padStart(9),
+    (selfUs / count).toFixed(2).padStart(9),
+    (totalUs === undefined ? '' : (totalUs / count).toFixed(2)).padStart(9),
     ` ${label}`,
   ].join(' ')
   const files = new Map<string, number>()
@@ -20,7 +20,7 @@ export function profileText (times: readonly FunctionTime[], requests: number, m
   }
   const topFiles = [...files].sort(([, a], [, b]) => b - a).slice(0, most >> 1)
   return [
-    `${(all / requests).toFixed(1)} µs of work per request over ${requests} requests`,
+    `${(all / count).toFixed(1)} µs of work per ${unit} over ${count} ${unit}s`,
     '',
     '   self  µs self  µs total  function',
     ...busy.slice(0, most).map(({ name, where, selfUs, totalUs }) => row(selfUs, totalUs, `${name}  ${where}`.trimEnd())),

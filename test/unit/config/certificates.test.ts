@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,11 +35,14 @@ test('files of one name belong together', () => {
   assert.deepEqual(skipped, [{ file: 'e.crt', reason: 'no-key' }, { file: 'f.key', reason: 'no-certificate' }, { file: 'g.pem', reason: 'second-certificate' }])
 })
 
-test('a pair is a pair whatever stands first in one file, and is refused for what is wrong with it', () => {
+test('a pair is a pair whatever stands first in one file, and is refused for what is wrong with it', (t) => {
   const one = authority.issue('one', 'DNS:one.test')
   const [cert, key] = [readFileSync(one.cert), readFileSync(one.key)]
   for (const both of [Buffer.concat([cert, key]), Buffer.concat([key, cert])]) assert.ok(typeof pairOf(both, both) !== 'string')
   const other = readFileSync(authority.issue('two', 'DNS:two.test').key)
+  const weak = ['cert', 'key'].map((end) => join(folderWith(t), end))
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:512', '-nodes', '-days', '2', '-subj', '/CN=weak', '-out', weak[0]!, '-keyout', weak[1]!], { stdio: 'ignore' })
+  assert.equal(pairOf(readFileSync(weak[0]!), readFileSync(weak[1]!)), 'too-weak')
   assert.deepEqual([pairOf(cert, other), pairOf(cert, cert), pairOf(key, key), pairOf(Buffer.alloc(0), key)], ['wrong-key', 'no-key', 'no-certificate', 'no-certificate'])
 })
 

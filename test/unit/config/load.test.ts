@@ -31,21 +31,24 @@ describe('loading a configuration', () => {
     assert.deepEqual(listeners.map(({ at, ...listener }) => [at.line, listener]), [[1, {
       id: 'web', address: { host: '127.0.0.1', port: 8080, text: '127.0.0.1:8080' }, protocol: 'http', requestTimeout: 60_000, keepaliveTimeout: 75_000, maxConcurrentStreams: 100,
       keepaliveMaxRequests: undefined, trustedProxies: [], tls: undefined, namespace: undefined, redirectHttps: false, defaultRoute: undefined,
+      proxyProtocol: undefined, backlog: 1024, reusePort: false, ipv6Only: false, socketMode: undefined, socketOwner: undefined, socketGroup: undefined,
     }]])
     assert.deepEqual(routes[0]?.matches, { path: [], pathPrefix: ['/'], pathRegex: [], host: [], hostRegex: [], method: [], header: [], queryParam: [] })
     assert.deepEqual([routes[0]?.priority, routes[0]?.upstream, routes[0]?.maxBodySize], [50, 'app', undefined])
     assert.deepEqual(upstreams[0]?.targets.map(({ address, weight }) => [address.text, weight]), [['127.0.0.1:3000', 1]])
-    assert.deepEqual(upstreams[0]?.connectionPool, { maxConnections: 100, idleTimeout: 60_000 })
+    assert.deepEqual(upstreams[0]?.connectionPool, { maxConnections: undefined, idleTimeout: 60_000, maxIdle: undefined, maxLifetime: undefined })
     assert.deepEqual(upstreams[0]?.timeouts, { connect: 10_000, read: 30_000, write: 30_000 })
     assert.deepEqual(limits, {
       maxHeaderSize: 8192, maxHeaderCount: 100, maxBodySize: 10_485_760, maxInFlightRequests: 10_000, maxTotalConnections: 10_000,
+      maxHeaderNameSize: 256, maxHeaderValueSize: undefined, maxBodyInspection: undefined, maxConnectionsPerClient: undefined, maxConnectionsPerRoute: undefined,
+      maxIdleConnectionsPerUpstream: 100, maxInFlightRequestsPerWorker: undefined, maxAgentQueueDepth: 100, maxAgentBody: 1_048_576, maxAgentResponse: undefined,
     })
     assert.deepEqual(observability, {
       logging: { level: 'info', format: 'auto' },
       accessLog: { enabled: true, file: 'stdout', format: 'json' },
       metrics: { enabled: true, address: { host: '127.0.0.1', port: 9090, text: '127.0.0.1:9090' }, path: '/metrics' },
     })
-    assert.deepEqual([system, evidence], [{ workerThreads: 1, gracefulShutdownTimeout: 30_000 }, undefined])
+    assert.deepEqual([system, evidence], [{ workerThreads: 1, gracefulShutdownTimeout: 30_000, maxConnections: undefined }, undefined])
   })
 
   test('every spelling of a target means the same', () => {

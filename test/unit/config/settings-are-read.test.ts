@@ -18,7 +18,7 @@ function everything (folder: string): string {
   return `
 system { graceful-shutdown-timeout "1s"; log-level "error" }
 listeners {
-  listener "web" { address "127.0.0.1:0"; keepalive-max-requests 100; default-route "all"; trusted-proxies "10.0.0.0/8"; redirect-https #true }
+  listener "web" { address "127.0.0.1:0"; keepalive-max-requests 100; default-route "all"; trusted-proxies "10.0.0.0/8"; redirect-https #true; proxy-protocol { from "10.0.0.0/8" } }
   listener "tls" {
     address "127.0.0.2:0"; protocol "https"
     tls { cert-file "${folder}/cert.pem"; key-file "${folder}/key.pem"; ca-file "${folder}/cert.pem"; client-auth "optional"; min-version "1.2"; max-version "1.3"; cipher-suites "TLS_AES_128_GCM_SHA256"

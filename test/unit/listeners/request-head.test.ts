@@ -86,3 +86,12 @@ test('counts field lines before anything else', () => {
 test('hosts are names, addresses and ports', () => {
   for (const host of ['a', 'A.b-c_d.e', '127.0.0.1:8080', '[::1]', '[2001:db8::1]:65535', 'a:0']) assert.equal(accepted({ fields: ['Host', host] }).head.authority, host.toLowerCase())
 })
+
+test('words of Connection are between commas, spaces and tabs: other white space is a part of them', () => {
+  const persistent = (connection: string, version = '1.1'): boolean => accepted({ version, fields: ['Host', 'a', 'Connection', connection] }).persistent
+  for (const close of ['close', 'x,close', ' \t close \t', 'a , CLOSE,', ',,close']) assert.equal(persistent(close), false, close)
+  for (const other of ['\xa0close', 'close\xa0', '\xa0keep-alive', 'keep-alive;close', 'closed']) {
+    assert.equal(persistent(other), true, other)
+    assert.equal(persistent(other, '1.0'), false, other)
+  }
+})

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
+import { describe, test, type TestContext } from 'node:test'
+import { deferred } from '../support/deferred.ts'
+import { startProxy } from '../support/proxy.ts'
+import { rawClient, type RawClient } from '../support/raw-client.ts'
+import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
+import { startSentinel } from '../support/sentinel.ts'
+import { rawUpstream } from '../support/upstream.ts'
+
+const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+const chunkedPost = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n'
+
+/** A moment of an exchange: what the client sends, what the upstream answers, and what the client has to have seen. */
+const moments: ReadonlyArray<[when: string, sent: string, answer: string, until: string]> = [
+  ['before the head of the answer', get, '', ''],
+  ['while its body uploads', chunkedPost, '', ''],
+  ['while the answer streams', get, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n', 'first'],
+  ['while an early answer streams and its body uploads', chunkedPost, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n', 'first'],
+]
+
+const leave: Readonly<Record<string, (socket: Socket) => void>> = {
+  'closes its socket': (socket) => void socket.destroy(),
+  'resets it': (socket) => void socket.resetAndDestroy(),
+}
+
+/** Milliseconds until the upstream's connection is gone. */
+async function cancelMs (t: TestContext, [, sent, answer, until]: typeof moments[number], how: (socket: Socket) => void): Promise<number> {
+  const asked = deferred()
+  const gone = deferred()
+  const upstream = await rawUpstream(t, ({ socket }) => {
+    if (answer !== '') socket.write(answer)
+    socket.once('close', () => gone.resolve())
+    asked.resolve()
+  })
+  const proxy = await startProxy(t, { targets: [upstream.port] })
+  const client = await rawClient(t, proxy.port, sent)
+  await asked.promise
+  if (until !== '') await client.until(until)
+  await new Promise((wait) => setTimeout(wait, 30))
+  const startedMs = performance.now()
+  how(client.socket)
+  await gone.promise
+  const ms = performance.now() - startedMs
+  assert.equal((await proxy.exchange(1)).fault?.code, 'CLIENT_GONE')
+  return ms
+}
+
+describe('a client that leaves cancels its upstream within 100 ms', () => {
+  for (const moment of moments) {
+    for (const [name, how] of Object.entries(leave)) {
+      test(`${moment[0]}, when it ${name}`, async (t) => {
+        // The best of three: what is measured is the proxy, not what else the machine does.
+        const times: number[] = []
+        for (let i = 0; i < 3 && (times.at(-1) ?? Infinity) > 100; i++) times.push(await cancelMs(t, moment, how))
+        t.diagnostic(`${times.map((ms) => ms.toFixed(1)).join(', ')} ms`)
+        assert.ok(Math.min(...times) < 100, times.join(', '))
+      })
+    }
+  }
+
+  test('and its agents, while one of them thinks', async (t) => {
+    const upstream = await rawUpstream(t, ({ socket }) => socket.write(ok))
+    const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('guard', 'timeout "20s"'), ['guard']))
+    const script = JSON.stringify(scripted({ request: { do: 'never' } })['x-script'])
+    const times: number[] = []
+    for (let i = 0; i < 3 && (times.at(-1) ?? Infinity) > 100; i++) {
+      const client = await rawClient(t, sentinel.port(), `GET / HTTP/1.1\r\nHost: a\r\nX-Script: ${JSON.parse(script) as string}\r\n\r\n`)
+      await new Promise((wait) => setTimeout(wait, 200))
+      const cancelled = sentinel.log.filter(({ msg }) => msg === 'cancelled').length
+      const startedMs = performance.now()
+      client.socket.destroy()
+      while (sentinel.log.filter(({ msg }) => msg === 'cancelled').length === cancelled) {
+        assert.ok(performance.now() - startedMs < 5_000, 'the agent was not told')
+        await new Promise((wait) => setTimeout(wait, 2))
+      }
+      times.push(performance.now() - startedMs)
+    }
+    t.diagnostic(`${times.map((ms) => ms.toFixed(1)).join(', ')} ms`)
+    assert.ok(Math.min(...times) < 100, times.join(', '))
+    assert.equal(upstream.connections, 0)
+  })
+})
+
+describe('a client that ends its side behind a whole request', () => {
+  /** The upstream answers when told to. */
+  async function waiting (t: TestContext, requests: string): Promise<{ client: RawClient, answer: () => void, done: () => number }> {
+    const sockets: Socket[] = []
+    const upstream = await rawUpstream(t, ({ socket }) => { if (!sockets.includes(socket)) sockets.push(socket) })
+    const proxy = await startProxy(t, { targets: [upstream.port] })
+    const client = await rawClient(t, proxy.port)
+    client.socket.end(requests)
+    return { client, answer: () => sockets.at(-1)!.write(ok), done: () => proxy.done.length }
+  }
+
+  test('gets its answer, however long that takes', async (t) => {
+    const { client, answer } = await waiting(t, get)
+    await new Promise((wait) => setTimeout(wait, 300))
+    answer()
+    const all = await client.ended()
+    // Interim answers that mean nothing, by which a client that is gone would have been found out.
+    assert.match(all, /^(?:HTTP\/1\.1 100 Continue\r\n\r\n)+HTTP\/1\.1 200 OK\r\n[^]*\r\nok$/)
+  })
+
+  test('gets the answers of all its requests', async (t) => {
+    const { client, answer, done } = await waiting(t, get.repeat(3))
+    for (let i = 0; i < 3; i++) {
+      while (done() < i) await new Promise((wait) => setTimeout(wait, 5))
+      await new Promise((wait) => setTimeout(wait, 50))
+      answer()
+    }
+    assert.equal((await client.ended()).split('HTTP/1.1 200').length - 1, 3)
+  })
+
+  test('gets all of an answer that is on its way', async (t) => {
+    const size = 30_000_000
+    const upstream = await rawUpstream(t, ({ socket }) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`)
+      socket.write(Buffer.alloc(size))
+    })
+    const { port } = await startProxy(t, { targets: [upstream.port] })
+    const client = await rawClient(t, port)
+    let bytes = 0
+    client.socket.removeAllListeners('data')
+    client.socket.on('data', (chunk) => {
+      if (bytes === 0) client.socket.end()
+      bytes += chunk.length
+    })
+    client.socket.pause()
+    client.send(get)
+    await new Promise((wait) => setTimeout(wait, 100))
+    client.socket.resume()
+    await client.ended(10_000)
+    assert.ok(bytes > size, `${bytes} bytes`)
+  })
+
+  test('gets nothing for half a request', async (t) => {
+    const upstream = await rawUpstream(t, ({ socket }) => socket.write(ok))
+    const proxy = await startProxy(t, { targets: [upstream.port] })
+    for (const part of ['GET / HTTP/1.1\r\nHo', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc']) {
+      const client = await rawClient(t, proxy.port)
+      client.socket.end(part)
+      assert.doesNotMatch(await client.ended(), / 200 /)
+    }
+  })
+})
