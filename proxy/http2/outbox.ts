@@ -3,6 +3,9 @@ import type { Socket } from 'node:net'
 /** Payloads below this size are joined with their frame heads to one text. */
 const joinedBytes = 2048
 
+/** Nothing more is read while this much waits for the other side to take it. */
+const mostWaiting = 128 * 1024
+
 /** Frames on their way out. What one turn of the event loop brings together goes out in one write. */
 export class Outbox {
   /** Bytes that were not handed to the socket yet. */
@@ -20,6 +23,11 @@ export class Outbox {
   /** Bytes that the system has not taken. */
   get waiting (): number {
     return this.bytes + this.#socket.writableLength
+  }
+
+  /** More than the other side should have to take before anything else is done for it. */
+  get crowded (): boolean {
+    return this.waiting > mostWaiting
   }
 
   frame (text: string): void {

@@ -8,6 +8,8 @@ export interface StreamHome {
   readonly windowBytes: number
   /** Largest frame that the other side takes. */
   readonly maxFrameBytes: number
+  /** Much waits for the other side to take it. */
+  readonly crowded: boolean
   /** Whether the next block has to say that our table is empty; asked once for each block. */
   takeTableUpdate (): boolean
   put (frame: string): void
@@ -69,9 +71,9 @@ export class Stream {
     return this.source === undefined || this.reading || this.over ? Infinity : this.progressMs
   }
 
-  /** An interim head (":status" 1xx). */
+  /** An interim head (":status" 1xx). Nobody has to hear of it: a client that does not even read what it got gets no more of them. */
   sendInterim (fields: readonly string[]): void {
-    if (!this.over && !this.localEnded) this.#sendHead(encodeFields(fields), false)
+    if (!this.over && !this.localEnded && !this.#home.crowded) this.#sendHead(encodeFields(fields), false)
   }
 
   /** The head, and the body behind it as it can be read and there is room. `user.sent` tells when all of it is on its way: at once when there is no body. */

@@ -115,7 +115,7 @@ test('what nghttp2 takes for no request is none here, and what both take for one
       continue
     }
     requests++
-    assert.ok(typeof other !== 'string', `${other}: ${bytes.toString('hex')}`)
+    assert.ok(typeof other !== 'string', `${String(other)}: ${bytes.toString('hex')}`)
     assert.deepEqual(mine, other, bytes.toString('hex'))
   }
   assert.ok(requests > 20, `${requests} requests are too few to say anything`)

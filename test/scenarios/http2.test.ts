@@ -155,6 +155,23 @@ test('interim answers are passed on, and 100 is said when the body is wanted', a
   assert.deepEqual(answer, { interim: [103, 100], status: 200 })
 })
 
+test('interim answers without end are not kept for a client that does not read', async (t) => {
+  let sent = 0
+  const chatty: Filter = {
+    name: 'chatty',
+    onRequest: (x) => {
+      for (; sent < 5_000; sent++) x.interim?.(103, new HeaderList(['link', 'x'.repeat(1000)]))
+      return undefined
+    },
+  }
+  const upstream = await httpUpstream(t, (_, response) => response.end())
+  const { port } = await started(t, { targets: [upstream.port], filters: [chatty] })
+  const client = await h2Client(t, port)
+  client.send(headers(1, get('/')))
+  assert.equal(await client.status(1), 200)
+  assert.ok(client.frames.length < 500, `${client.frames.length} frames`)
+})
+
 test('a stream that its client resets ends its exchange at once, and the request to the upstream', async (t) => {
   let gone: Promise<void> | undefined
   const upstream = await httpUpstream(t, (_, response) => { gone = new Promise((resolve) => { response.on('close', resolve) }) })
@@ -203,11 +220,13 @@ test('a listener that closes lets open streams end, and opens no others', async 
   const closed = listener.close(new AbortController().signal)
   const goAway = await client.until('GOAWAY', ({ type }) => type === types.goAway)
   assert.deepEqual([goAway.payload.readUInt32BE(0), goAway.payload.readUInt32BE(4)], [1, 0])
-  client.send(headers(3, get('/')))
+  // They have crossed GOAWAY, which says that nobody looks at them.
+  client.send(headers(3, post('/'), false), data(3, 'body'), frame(types.window, 0, 3, u32(1)), headers(3, ['x-t', '1']), headers(5, get('/')), frame(types.reset, 0, 5, u32(8)))
+  await client.ping()
   answer()
   assert.equal(await client.status(1), 200)
   await closed
-  assert.ok(!client.frames.some(({ stream }) => stream === 3))
+  assert.ok(!client.frames.some(({ stream }) => stream > 1))
 })
 
 test('a connection is ended after as many requests as it may have', async (t) => {
