@@ -42,7 +42,6 @@ export class Session implements StreamHome, IntakeUser {
   #nextId = 1
   #receiveWindow: number
   #owed = 0
-  #fullSinceMs = Infinity
   #idleSinceMs: number
   #scheduled = false
   /** We have said that we go away, or the other side has. */
@@ -59,15 +58,14 @@ export class Session implements StreamHome, IntakeUser {
     this.#heads = new HeadReader({ maxBytes: settings.maxHeaderBytes, maxFields: settings.maxHeaderCount })
     this.#intake = new Intake(socket, settings.role === 'server', this)
     this.#reader = this.#intake.reader
-    this.#outbox = new Outbox(socket)
+    this.#outbox = new Outbox(socket, settings.socketIdleMs ?? 0)
     this.#sender = new Sender(this.#outbox, () => this.#schedule())
     this.#receiveWindow = settings.connectionWindowBytes
     this.#idleSinceMs = performance.now()
     this.put(opening(settings))
     socket.on('drain', () => this.#drained())
     socket.on('end', () => this.#otherSideEnded())
-    // What went wrong does not matter: 'close' follows.
-    socket.on('error', () => {})
+    socket.on('error', () => { /* 'close' follows */ })
     socket.once('close', () => this.#closed())
   }
 
@@ -99,7 +97,7 @@ export class Session implements StreamHome, IntakeUser {
 
   /** Since when the other side takes nothing of what we have to say; Infinity while it does. */
   get fullSinceMs (): number {
-    return this.#fullSinceMs
+    return this.#outbox.fullSinceMs
   }
 
   /** Since when no stream has a place; Infinity while one has. */
@@ -157,6 +155,10 @@ export class Session implements StreamHome, IntakeUser {
     return this.#outbox.crowded
   }
 
+  get windowClosed (): boolean {
+    return this.#sender.window <= 0
+  }
+
   queue (stream: Stream): void {
     this.#sender.queue(stream)
   }
@@ -207,13 +209,11 @@ export class Session implements StreamHome, IntakeUser {
     if (!this.#outbox.full) this.#sender.pump(turnBytes)
     this.#budgets.windowUpdates.earn((this.#sender.frames - frames) * 3)
     this.#outbox.flush()
-    if (this.#outbox.full) this.#fullSinceMs = Math.min(this.#fullSinceMs, performance.now())
-    else if (this.#sender.ready) this.#schedule()
+    if (!this.#outbox.full && this.#sender.ready) this.#schedule()
   }
 
   #drained (): void {
-    this.#outbox.full = false
-    this.#fullSinceMs = Infinity
+    this.#outbox.drained()
     this.#flush()
     if (!this.congested()) this.#intake.decongested()
   }
