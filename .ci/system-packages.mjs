@@ -9,7 +9,7 @@ export const systemPackages = [
   { command: 'nginx', package: 'nginx-light', neededBy: ['test', 'bench'], forWhat: 'what is tested against nginx, and the comparison with it,' },
   { command: 'haproxy', package: 'haproxy', neededBy: ['test', 'bench'], forWhat: 'what is tested against HAProxy, and the comparison with it,' },
   { command: 'caddy', package: 'caddy', neededBy: ['bench'], forWhat: 'the comparison with Caddy' },
-  { command: 'h2load', package: 'nghttp2-client', neededBy: ['bench'], forWhat: 'the load over HTTP/2' },
+  { command: 'h2load', package: 'nghttp2-client', neededBy: ['bench', 'test'], forWhat: 'the load over HTTP/2' },
   { command: 'wrk', package: 'wrk', neededBy: ['bench'], forWhat: 'the load of the benchmark' },
   { command: 'sslscan', package: 'sslscan', neededBy: ['test'], forWhat: 'the scan of TLS listeners' }
 ]

@@ -37,7 +37,7 @@ export interface AgentClient {
    * gets it when it comes.
    */
   configure (configuration: AgentConfiguration, how: { readonly validateOnly: boolean }): Promise<readonly ConfigProblem[]>
-  /** Called on every change of state, and returns how to stop that. */
+  /** Called on every change of state, or of why an agent is not there, and returns how to stop that. */
   onState (listener: (state: AgentState, why: string | undefined) => void): () => void
   /** Tries to connect at once: somebody knows that the agent was just started. */
   nudge (): void
@@ -75,6 +75,8 @@ class Client implements AgentClient, Switchboard {
   readonly counters: AgentCounters = { calls: 0, failures: {}, protocolFaults: {}, bytesSent: 0, bytesReceived: 0, reconnects: 0 }
   #configuration: AgentConfiguration
   #state: AgentState = 'connecting'
+  /** What those who listen were told last of why it is not there. */
+  #told: string | undefined = undefined
   #lastError: string | undefined
   #ending: 'draining' | 'closed' | undefined
   readonly #slots: Slot[]
@@ -269,10 +271,14 @@ class Client implements AgentClient, Switchboard {
     }
     const other = has('stalled') ?? has('not-serving') ?? has('refused') ?? has('incompatible')
     if (other !== undefined) this.#lastError = other.why
+    const was = this.#state
     const next = this.#ending ?? (ready !== undefined ? 'ready' : stateOf(other) ?? (this.counters.reconnects === 0 ? 'connecting' : 'backoff'))
-    if (next === this.#state) return
+    const before = this.#told
     this.#state = next
-    for (const listener of this.#listeners) listener(next, this.lastError)
+    this.#told = this.lastError
+    // Why it is not there may change while it is not: a port where nobody listened yet turns out to be somebody else's.
+    if (next === was && this.#told === before) return
+    for (const listener of this.#listeners) listener(next, this.#told)
   }
 
   #absent (): Fault {

@@ -76,4 +76,6 @@ export interface SessionSettings {
   readonly connectionWindowBytes: number
   /** Server: streams may become tunnels (RFC 8441). */
   readonly extendedConnect: boolean
+  /** A socket that takes no byte for this long while something is to be sent is cut; without it, that is the user's business. */
+  readonly socketIdleMs?: number
 }

@@ -1,6 +1,7 @@
 import { fieldFlaw } from './field-rules.ts'
 import type { Outbox } from './outbox.ts'
-import { defaultFrameBytes, defaultWindowBytes, flag, frameHeader, frameType } from './protocol.ts'
+import type { ConnectionError } from './head-reader.ts'
+import { defaultFrameBytes, defaultWindowBytes, errorCode, flag, frameHeader, frameType, maxWindowBytes } from './protocol.ts'
 import type { Stream } from './stream.ts'
 
 /**
@@ -38,6 +39,15 @@ export class Sender {
   /** Something could be sent now. */
   get ready (): boolean {
     return this.#queue.length > 0 && this.window > 0
+  }
+
+  /** The other side takes more on all streams together. Gives the error it is, or `undefined`. */
+  widen (bytes: number): ConnectionError | undefined {
+    if (bytes === 0) return { code: errorCode.protocolError, detail: 'WINDOW_UPDATE of nothing' }
+    this.window += bytes
+    if (this.window > maxWindowBytes) return { code: errorCode.flowControlError, detail: 'a window above 2^31-1' }
+    if (this.ready) this.#wake()
+    return undefined
   }
 
   queue (stream: Stream): void {

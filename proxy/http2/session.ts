@@ -17,9 +17,6 @@ import { Stream, type StreamHome } from './stream.ts'
 /** So much goes out before the socket is asked whether it can take more. */
 const turnBytes = 64 * 1024
 
-/** Nothing more is read while this much waits for the other side to take it. */
-const mostWaiting = 128 * 1024
-
 /** What streams share a connection for: one HTTP/2 connection, in either role (RFC 9113). */
 export class Session implements StreamHome, IntakeUser {
   readonly socket: Socket
@@ -39,11 +36,12 @@ export class Session implements StreamHome, IntakeUser {
   readonly #budgets = new Budgets()
   /** Streams that have their place, over or not. */
   #places = 0
+  /** The last stream that was looked at; GOAWAY tells it. */
   #lastPeerId = 0
+  #highestPeerId = 0
   #nextId = 1
   #receiveWindow: number
   #owed = 0
-  #fullSinceMs = Infinity
   #idleSinceMs: number
   #scheduled = false
   /** We have said that we go away, or the other side has. */
@@ -60,15 +58,14 @@ export class Session implements StreamHome, IntakeUser {
     this.#heads = new HeadReader({ maxBytes: settings.maxHeaderBytes, maxFields: settings.maxHeaderCount })
     this.#intake = new Intake(socket, settings.role === 'server', this)
     this.#reader = this.#intake.reader
-    this.#outbox = new Outbox(socket)
+    this.#outbox = new Outbox(socket, settings.socketIdleMs ?? 0)
     this.#sender = new Sender(this.#outbox, settings.role, () => this.#schedule())
     this.#receiveWindow = settings.connectionWindowBytes
     this.#idleSinceMs = performance.now()
     this.put(opening(settings))
     socket.on('drain', () => this.#drained())
     socket.on('end', () => this.#otherSideEnded())
-    // What went wrong does not matter: 'close' follows.
-    socket.on('error', () => {})
+    socket.on('error', () => { /* 'close' follows */ })
     socket.once('close', () => this.#closed())
   }
 
@@ -100,7 +97,7 @@ export class Session implements StreamHome, IntakeUser {
 
   /** Since when the other side takes nothing of what we have to say; Infinity while it does. */
   get fullSinceMs (): number {
-    return this.#fullSinceMs
+    return this.#outbox.fullSinceMs
   }
 
   /** Since when no stream has a place; Infinity while one has. */
@@ -154,6 +151,14 @@ export class Session implements StreamHome, IntakeUser {
     this.#schedule()
   }
 
+  get crowded (): boolean {
+    return this.#outbox.crowded
+  }
+
+  get windowClosed (): boolean {
+    return this.#sender.window <= 0
+  }
+
   queue (stream: Stream): void {
     this.#sender.queue(stream)
   }
@@ -205,13 +210,11 @@ export class Session implements StreamHome, IntakeUser {
     if (!this.#outbox.full) this.#sender.pump(turnBytes)
     this.#budgets.windowUpdates.earn((this.#sender.frames - frames) * 3)
     this.#outbox.flush()
-    if (this.#outbox.full) this.#fullSinceMs = Math.min(this.#fullSinceMs, performance.now())
-    else if (this.#sender.ready) this.#schedule()
+    if (!this.#outbox.full && this.#sender.ready) this.#schedule()
   }
 
   #drained (): void {
-    this.#outbox.full = false
-    this.#fullSinceMs = Infinity
+    this.#outbox.drained()
     this.#flush()
     if (!this.congested()) this.#intake.decongested()
   }
@@ -219,9 +222,8 @@ export class Session implements StreamHome, IntakeUser {
   // What comes in.
 
   congested (): boolean {
-    if (this.#outbox.waiting <= mostWaiting) return false
-    this.#flush()
-    return this.#outbox.waiting > mostWaiting
+    if (this.#outbox.crowded) this.#flush()
+    return this.#outbox.crowded
   }
 
   frame (): void {
@@ -275,17 +277,17 @@ export class Session implements StreamHome, IntakeUser {
     if (bytes > 0 || ended) user?.data(frame.bytes.subarray(frame.start, frame.end), ended)
   }
 
-  /** Something for a stream that has ended, in both directions or in this one. */
+  /** Something for a stream that has ended, in both directions or in this one: it may have crossed our reset, or GOAWAY. */
   #onLate (id: number, what: string): void {
     if (this.#isIdle(id)) return this.fail(errorCode.protocolError, `${what} on a stream that was never opened`)
     if (this.role === 'client') return void this.#spend(this.#budgets.late, 1 + this.#reader.length / 1024, `${what} on ended streams`)
-    if (this.#endedByUs.has(id)) return void this.#spend(this.#budgets.control, 1, `${what} on ended streams`)
+    if (this.#endedByUs.has(id) || id > this.#lastPeerId) return void this.#spend(this.#budgets.control, 1, `${what} on ended streams`)
     if (this.#streams.has(id)) return this.#streamError(id, errorCode.streamClosed, `${what} behind the end of a stream`)
     this.fail(errorCode.streamClosed, `${what} on an ended stream`)
   }
 
   #isIdle (id: number): boolean {
-    return (id % 2 === 1) === (this.role === 'server') ? id > this.#lastPeerId : this.role === 'server' || id >= this.#nextId
+    return (id % 2 === 1) === (this.role === 'server') ? id > this.#highestPeerId : this.role === 'server' || id >= this.#nextId
   }
 
   #onHeaders (): void {
@@ -305,12 +307,13 @@ export class Session implements StreamHome, IntakeUser {
     if (stream !== undefined && stream.headed) return this.#onTrailers(stream, ended, block)
     if (stream !== undefined) return this.#onAnswer(stream, ended, block)
     if (this.role === 'client') return this.#onLate(id, 'HEADERS')
-    if (id > this.#lastPeerId) return this.#onRequest(id, ended, selfDependent, block)
-    if (this.#endedByUs.has(id) || this.#ended.has(id)) return this.#onLate(id, 'HEADERS')
+    if (id > this.#highestPeerId) return this.#onRequest(id, ended, selfDependent, block)
+    if (this.#endedByUs.has(id) || this.#ended.has(id) || id > this.#lastPeerId) return this.#onLate(id, 'HEADERS')
     this.fail(errorCode.protocolError, 'a stream of a lower number than the last one')
   }
 
   #onRequest (id: number, ended: boolean, selfDependent: boolean, block: DecodedBlock): void {
+    this.#highestPeerId = id
     // After GOAWAY the client knows that it will not be served.
     if (this.#leaving) return
     this.#lastPeerId = id
@@ -426,7 +429,10 @@ export class Session implements StreamHome, IntakeUser {
     if (length !== 4) return this.fail(errorCode.frameSizeError, 'WINDOW_UPDATE of a wrong size')
     if (!this.#spend(this.#budgets.windowUpdates, 1, 'WINDOW_UPDATE frames')) return
     const more = bytes.readUInt32BE(start) & 0x7fff_ffff
-    if (id === 0) return this.#widenConnection(more)
+    if (id === 0) {
+      const wrong = this.#sender.widen(more)
+      return wrong === undefined ? undefined : this.fail(wrong.code, wrong.detail)
+    }
     const stream = this.#streams.get(id)
     if (stream === undefined) {
       if (this.#isIdle(id)) this.fail(errorCode.protocolError, 'WINDOW_UPDATE on a stream that was never opened')
@@ -436,13 +442,6 @@ export class Session implements StreamHome, IntakeUser {
     stream.sendWindow += more
     if (stream.sendWindow > maxWindowBytes) return this.#streamError(id, errorCode.flowControlError, 'a window above 2^31-1')
     if (stream.sendWindow > 0) this.#sender.queue(stream)
-  }
-
-  #widenConnection (more: number): void {
-    if (more === 0) return this.fail(errorCode.protocolError, 'WINDOW_UPDATE of nothing')
-    this.#sender.window += more
-    if (this.#sender.window > maxWindowBytes) return this.fail(errorCode.flowControlError, 'a window above 2^31-1')
-    if (this.#sender.ready) this.#schedule()
   }
 
   // Ends.

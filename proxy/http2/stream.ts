@@ -8,6 +8,10 @@ export interface StreamHome {
   readonly windowBytes: number
   /** Largest frame that the other side takes. */
   readonly maxFrameBytes: number
+  /** Much waits for the other side to take it. */
+  readonly crowded: boolean
+  /** The other side takes nothing more on any stream. */
+  readonly windowClosed: boolean
   /** Whether the next block has to say that our table is empty; asked once for each block. */
   takeTableUpdate (): boolean
   put (frame: string): void
@@ -64,14 +68,15 @@ export class Stream {
     this.receiveWindow = home.windowBytes
   }
 
-  /** Since when the other side has taken nothing of what waits for it; Infinity while nothing does. */
+  /** Since when something waits for the other side to open a window; Infinity while nothing does, or it is only the socket that is slow. */
   get stalledSinceMs (): number {
-    return this.source === undefined || this.reading || this.over ? Infinity : this.progressMs
+    if (this.source === undefined || this.reading || this.over) return Infinity
+    return this.queued && !this.#home.windowClosed ? Infinity : this.progressMs
   }
 
-  /** An interim head (":status" 1xx). */
+  /** An interim head (":status" 1xx). Nobody has to hear of it: a client that does not even read what it got gets no more of them. */
   sendInterim (fields: readonly string[]): void {
-    if (!this.over && !this.localEnded) this.#sendHead(encodeFields(fields), false)
+    if (!this.over && !this.localEnded && !this.#home.crowded) this.#sendHead(encodeFields(fields), false)
   }
 
   /** The head, and the body behind it as it can be read and there is room. `user.sent` tells when all of it is on its way: at once when there is no body. */

@@ -44,7 +44,7 @@ export class Http2Connection implements ClientConnection, SessionUser {
     this.#hooks = hooks
     this.#session = new Session(socket, {
       role: 'server', maxStreams: settings.maxConcurrentStreams ?? defaultMaxStreams, maxHeaderBytes: settings.maxHeaderBytes,
-      maxHeaderCount: settings.maxHeaderCount, streamWindowBytes, connectionWindowBytes, extendedConnect: true,
+      maxHeaderCount: settings.maxHeaderCount, streamWindowBytes, connectionWindowBytes, extendedConnect: true, socketIdleMs: settings.bodyIdleTimeoutMs,
     }, this)
     if (!isGoodForHttp2(socket)) this.#session.close(errorCode.inadequateSecurity, 'a cipher that HTTP/2 forbids')
   }
@@ -59,11 +59,10 @@ export class Http2Connection implements ClientConnection, SessionUser {
   }
 
   get #deadline (): number {
-    const { beganSinceMs, fullSinceMs, idleSinceMs } = this.#session
-    const { requestTimeoutMs, bodyIdleTimeoutMs, keepaliveTimeoutMs } = this.#settings
+    const { beganSinceMs, idleSinceMs } = this.#session
+    const { requestTimeoutMs, keepaliveTimeoutMs } = this.#settings
     return Math.min(
       beganSinceMs + requestTimeoutMs,
-      fullSinceMs + bodyIdleTimeoutMs,
       idleSinceMs + (this.#served === 0 ? requestTimeoutMs : keepaliveTimeoutMs),
     )
   }
@@ -72,11 +71,9 @@ export class Http2Connection implements ClientConnection, SessionUser {
     const now = performance.now()
     for (const open of this.#open) this.#expireStream(open, now)
     if (this.#deadline > now) return
-    const { beganSinceMs, fullSinceMs } = this.#session
-    const { requestTimeoutMs, bodyIdleTimeoutMs } = this.#settings
-    if (fullSinceMs + bodyIdleTimeoutMs <= now) {
-      this.socket.destroy()
-    } else if (beganSinceMs + requestTimeoutMs <= now && this.#served > 0) {
+    const { beganSinceMs } = this.#session
+    const { requestTimeoutMs } = this.#settings
+    if (beganSinceMs + requestTimeoutMs <= now && this.#served > 0) {
       this.#hooks.log('CLIENT_TIMEOUT', `no whole frame or head within ${requestTimeoutMs} ms`, this.socket)
       this.#session.close(errorCode.enhanceYourCalm, 'a frame or head that does not end')
     } else {

@@ -6,16 +6,23 @@ import type { ClientConnection } from './client-connection.ts'
 import type { SpeakerHooks } from './http1.ts'
 import { Http2Connection, type Http2Hooks } from './http2-connection.ts'
 import type { ListenerSettings } from './listener.ts'
+import { LogLimit } from './log-limit.ts'
 import { newRequestId } from './request-id.ts'
 import type { StreamExchange } from './stream-exchange.ts'
 import type { StreamHead } from './stream-head.ts'
 
 /** Speaks HTTP/2 on connections: each stream becomes an exchange, all of them side by side. */
 export function http2 (settings: ListenerSettings, hooks: SpeakerHooks): (socket: Socket) => ClientConnection {
+  // A connection lives on after a fault of one stream: what it does wrong must not fill the disk.
+  const limit = new LogLimit()
+  const log: SpeakerHooks['log'] = (code, detail, socket) => {
+    const line = limit.pass(detail)
+    if (line !== undefined) hooks.log(code, line, socket)
+  }
   const connectionHooks: Http2Hooks = {
     serve: (connection, open, head) => void serve(connection, open, head),
     refuse: (connection, open, code, detail) => void refuseOnly(connection, open, code, detail),
-    log: hooks.log,
+    log,
   }
 
   async function serve (connection: Http2Connection, open: StreamExchange, head: StreamHead): Promise<void> {
@@ -48,7 +55,7 @@ export function http2 (settings: ListenerSettings, hooks: SpeakerHooks): (socket
   }
 
   async function refuse (connection: Http2Connection, open: StreamExchange, code: FaultCode, detail: string, accept?: string): Promise<void> {
-    hooks.log(code, detail, connection.socket)
+    log(code, detail, connection.socket)
     try {
       await open.send(faultReply(code, open.exchange?.id ?? newRequestId(), accept))
     } catch {

@@ -79,6 +79,7 @@ export class StreamExchange implements StreamUser, Client {
     if (this.began) throw new Fault('INTERNAL', 'a second answer for one request')
     // In HTTP/2 a tunnel is a success like others (RFC 8441 section 5).
     if (reply.status === 101) return this.#switch(reply)
+    if (reply.status < 200) throw new Fault('INTERNAL', `an interim answer of ${reply.status} in the place of an answer`)
     const fields = answerFields(reply.status, reply, this.#method)
     const { body } = reply
     this.began = true

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Outlet } from '../http1/write.ts'
 import type { Dial } from './dial.ts'
 import { holdReadBuffer, returnReadBuffer, takeReadBuffer } from './read-buffers.ts'
@@ -109,6 +110,14 @@ export class Link implements Outlet {
 
   write (bytes: Buffer | string, encoding?: 'latin1'): boolean {
     return typeof bytes === 'string' ? this.#socket!.write(bytes, encoding) : this.#socket!.write(bytes)
+  }
+
+  get writableLength (): number {
+    return this.#socket!.writableLength
+  }
+
+  get encrypted (): boolean {
+    return this.#socket instanceof TLSSocket
   }
 
   cork (): void {

@@ -24,13 +24,13 @@ function watching (t: TestContext, port: number, settings: Partial<WebSocketSett
 }
 
 /** A tunnel whose ends both are in the hands of the test. */
-async function tunnel (t: TestContext, settings: Partial<WebSocketSettings> = {}) {
+async function tunnel (t: TestContext, settings: Partial<WebSocketSettings> = {}, allowHalfOpen = false) {
   let heard = ''
   const upstream = await rawUpstream(t, ({ socket, received }) => {
     const end = received.indexOf('\r\n\r\n') + 4
     if (heard === '' && received.length === end) socket.write(acceptingHandshake(received))
     heard = received.slice(end)
-  })
+  }, allowHalfOpen)
   const proxy = await watching(t, upstream.port, settings)
   const client = await rawClient(t, proxy.port, webSocketRequest)
   const head = await client.until('\r\n\r\n')
@@ -145,6 +145,19 @@ describe('a frame that breaks the protocol', () => {
       assert.equal(maskedClose(heard()), 1001)
     })
   }
+
+  test('is told of behind the frame that is passing to its sender, and not at all when that does not end', async (t) => {
+    for (const ends of [true, false]) {
+      const { client, target, said } = await tunnel(t, { maxMessageBytes: 1_000 }, true)
+      target.write('\x81\x04ab', 'latin1')
+      await client.until('ab')
+      client.send('\x83\x80abcd')
+      await new Promise((wait) => setTimeout(wait, 100))
+      if (ends) target.write('cd\x81\x01x', 'latin1')
+      await client.ended()
+      assert.equal(said(), ends ? `\x81\x04abcd${close(1002)}` : '\x81\x04ab')
+    }
+  })
 
   test('passes unread where no setting is about frames', async (t) => {
     const { client, target, heard } = await tunnel(t)
