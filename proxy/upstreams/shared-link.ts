@@ -130,7 +130,10 @@ export class SharedLink implements SessionUser {
   open (user: SharedUser, fields: readonly string[], source: Source | undefined): Stream | undefined {
     this.#reserved--
     const session = this.#session
-    if (session === undefined || this.#gone || session.room === 0) return undefined
+    if (session === undefined || this.#gone || session.room === 0) {
+      this.#checkUnused()
+      return undefined
+    }
     this.#users.add(user)
     this.#exchanges++
     return session.open(user, fields, source)
