@@ -28,7 +28,8 @@ export function writePiece (outlet: Outlet, piece: Buffer, before: string, chunk
   const lead = chunked ? `${before}${piece.length.toString(16)}\r\n` : before
   if (lead === '') return outlet.write(piece)
   // One small text costs less than a gathered write of three pieces.
-  if (piece.length > textBytes && piece.length <= oneWriteBytes && lead.length <= oneWriteBytes - 2 && outlet.encrypted !== true) return writeTogether(outlet, lead, piece, chunked)
+  const fitsIn = piece.length <= oneWriteBytes && lead.length <= oneWriteBytes - 2
+  if (fitsIn && piece.length > textBytes && outlet.encrypted !== true) return writeTogether(outlet, lead, piece, chunked)
   if (piece.length <= oneWriteBytes) return outlet.write(`${lead}${piece.toString('latin1')}${chunked ? '\r\n' : ''}`, 'latin1')
   outlet.cork()
   outlet.write(lead, 'latin1')

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Outlet } from '../http1/write.ts'
 import type { Dial } from './dial.ts'
-import { holdReadBuffer, returnReadBuffer, takeReadBuffer } from './read-buffers.ts'
+import { holdReadBuffer, returnReadBuffer, smallReadBytes, takeReadBuffer } from './read-buffers.ts'
 
 /** The exchange that has a connection. Calls end with `release` and `destroy`. */
 export interface LinkUser {
@@ -49,6 +49,10 @@ export class Link implements Outlet {
   #diesAtMs = Infinity
   #stopped = false
   #adopted = false
+  /** Bytes are being handed over. */
+  #reading = false
+  /** They come fast: the next ones may come in a large piece. */
+  #wide = false
   #gone = false
 
   constructor (dial: Dial, home: LinkHome, greeting: string) {
@@ -145,6 +149,10 @@ export class Link implements Outlet {
   flow (reading: boolean): void {
     if (reading === !this.#stopped) return
     this.#stopped = !reading
+    // Who does not keep up is read in small pieces.
+    if (!reading) this.#wide = false
+    // While bytes are handed over, what is said last counts, and is said by the answer to that.
+    if (this.#reading) return
     if (reading) this.#socket?.resume()
     else this.#socket?.pause()
   }
@@ -162,11 +170,18 @@ export class Link implements Outlet {
 
   /** Where the next bytes go. */
   #room (): Buffer {
-    return this.#gone ? nowhere : this.#buffer ??= takeReadBuffer()
+    if (this.#gone) return nowhere
+    const buffer = this.#buffer
+    if (buffer !== undefined && (buffer.length > smallReadBytes) === this.#wide) return buffer
+    if (buffer !== undefined) returnReadBuffer(buffer)
+    return this.#buffer = takeReadBuffer(this.#wide)
   }
 
   #received (bytes: number): boolean {
+    this.#wide = bytes >= smallReadBytes
+    this.#reading = true
     this.#heard(this.#buffer!.subarray(0, bytes))
+    this.#reading = false
     return !this.#stopped
   }
 
@@ -184,6 +199,7 @@ export class Link implements Outlet {
   /** The exchange is over and the connection in order. `keepAliveMs`: how long the target says that it stays. */
   release (nowMs: number, keepAliveMs = Infinity): void {
     this.#user = undefined
+    this.#wide = false
     this.served++
     // Gone before the target closes it: a request that crosses its end would be lost.
     this.#idleUntilMs = Math.min(this.#diesAtMs, nowMs + Math.min(this.#home.idleMs, keepAliveMs - Math.min(1_000, keepAliveMs / 2)))

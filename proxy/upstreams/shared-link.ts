@@ -46,11 +46,15 @@ export interface SharingSettings {
 }
 
 /** Unread bytes of one answer. */
-const streamWindowBytes = 256 * 1024
+const streamWindowBytes = 64 * 1024
+
+/** How many more they may be of an answer that is read as it comes, and how much must have been: with 64 KiB on their way far targets are slow. */
+export const moreWindowBytes = 192 * 1024
+export const widenedAfterBytes = 1024 * 1024
 
 /** Answers that nobody reads must leave room for the others, however many they are: the window of the connection never is what stops a target. */
 function connectionWindowBytes (maxStreams: number): number {
-  return Math.min(0x7fff_ffff, Math.max(maxStreams, 4) * streamWindowBytes)
+  return Math.min(0x7fff_ffff, Math.max(maxStreams, 4) * (streamWindowBytes + moreWindowBytes))
 }
 
 /** One connection to a target that many exchanges share (HTTP/2), from the moment it is dialled. */

@@ -10,7 +10,7 @@ import { readAnswerFields, type AnswerHead } from './answer-fields.ts'
 import { maxInterim } from './answer-reader.ts'
 import { continueMs, type AttemptSettings } from './attempt.ts'
 import { lengthOnly } from './response-body.ts'
-import type { SharedLink, SharedUser } from './shared-link.ts'
+import { moreWindowBytes, widenedAfterBytes, type SharedLink, type SharedUser } from './shared-link.ts'
 import { streamFault } from './stream-fault.ts'
 import { StreamBody, type StreamBodySource } from './stream-body.ts'
 import { StreamSource } from './stream-source.ts'
@@ -39,6 +39,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
   #body: StreamBody | undefined = undefined
   #hasBody = false
   #received = 0
+  #taken = 0
   #interims = 0
   /** What the clock watches, and until when. */
   #watched: 'response head' | 'piece of the body' = 'response head'
@@ -147,6 +148,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
 
   taken (bytes: number): void {
     this.#stream?.consumed(bytes)
+    if (this.#taken < widenedAfterBytes && (this.#taken += bytes) >= widenedAfterBytes) this.#stream?.widen(moreWindowBytes)
   }
 
   awaited (): void {

@@ -1,7 +1,7 @@
 import type { Body, MaybePromise } from '../pipeline/body.ts'
 import type { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
-import { giveReadBufferBack, holdReadBuffer, keptPieceBytes, readBufferBytes, takeReadBuffer } from './read-buffers.ts'
+import { giveReadBufferBack, holdReadBuffer, keptPieceBytes, largeReadBytes, takeReadBuffer } from './read-buffers.ts'
 
 /** Where the bytes come from: a stream that is told what was read, and sends as many again. */
 export interface StreamBodySource {
@@ -105,13 +105,13 @@ export class StreamBody implements Body {
     const queue = this.#queue
     const pieces: Buffer[] = []
     let bytes = 0
-    while (queue.length > 0 && (bytes === 0 || bytes + queue[0]!.length <= readBufferBytes)) {
+    while (queue.length > 0 && (bytes === 0 || bytes + queue[0]!.length <= largeReadBytes)) {
       const piece = queue.shift()!
       pieces.push(piece)
       bytes += piece.length
     }
     if (bytes < keptPieceBytes || pieces.length === 1) return Buffer.concat(pieces, bytes)
-    const buffer = takeReadBuffer()
+    const buffer = takeReadBuffer(true)
     let at = 0
     for (const piece of pieces) at += piece.copy(buffer, at)
     holdReadBuffer(buffer)
