@@ -1,4 +1,4 @@
-import { optionalBlock } from '../schema/blocks.ts'
+import { block } from '../schema/blocks.ts'
 import { setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { ValueType } from '../schema/value.ts'
@@ -17,7 +17,7 @@ const version: ValueType<1 | 2> = {
   },
 }
 
-export const httpVersion = optionalBlock({
+export const httpVersion = block({
   minVersion: setting(version, 1, 'Oldest HTTP version to speak.'),
   maxVersion: setting(version, 2, 'Newest HTTP version to speak.'),
   h2PingInterval: setting(durationWithin('0s'), '0s', 'HTTP/2: silence after which the target is asked for a sign of life; 0s = never.', {

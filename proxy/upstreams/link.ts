@@ -52,6 +52,7 @@ export class Link implements Outlet {
   #reading = false
   /** They come fast: the next ones may come in a large piece. */
   #wide = false
+  #adopted = false
   #gone = false
 
   constructor (dial: Dial, home: LinkHome, greeting: string) {
@@ -86,6 +87,22 @@ export class Link implements Outlet {
       this.connected = true
       this.#user?.connected()
     }, { buffer: () => this.#room(), callback: (bytes) => this.#received(bytes) })
+    this.#watch(socket)
+  }
+
+  /** Takes over a connection that was opened to find out what the target speaks. Nobody has it yet. */
+  adopt (socket: Socket): void {
+    const nowMs = performance.now()
+    this.#socket = socket
+    this.connected = this.#adopted = true
+    this.#diesAtMs = nowMs + this.#home.maxAgeMs
+    this.#idleUntilMs = Math.min(this.#diesAtMs, nowMs + this.#home.idleMs)
+    this.#watch(socket)
+    socket.on('data', (bytes: Buffer) => this.#heard(bytes))
+    socket.resume()
+  }
+
+  #watch (socket: Socket): void {
     socket.on('drain', () => this.#user?.drained())
     socket.on('end', () => {
       if (this.#user === undefined) this.destroy()
@@ -142,6 +159,8 @@ export class Link implements Outlet {
 
   /** A piece of what was just received is held on to, and the next bytes go elsewhere. False when another piece is already. */
   keep (): boolean {
+    // What Node reads into memory of its own is nobody else's.
+    if (this.#adopted) return true
     const buffer = this.#buffer
     if (buffer === undefined) return false
     holdReadBuffer(buffer)
@@ -161,11 +180,15 @@ export class Link implements Outlet {
   #received (bytes: number): boolean {
     this.#wide = bytes >= smallReadBytes
     this.#reading = true
-    // Nobody asked: what it says cannot be the answer to what will be asked.
-    if (this.#user === undefined) this.destroy()
-    else this.#user.received(this.#buffer!.subarray(0, bytes))
+    this.#heard(this.#buffer!.subarray(0, bytes))
     this.#reading = false
     return !this.#stopped
+  }
+
+  #heard (bytes: Buffer): void {
+    // Nobody asked: what it says cannot be the answer to what will be asked.
+    if (this.#user === undefined) this.destroy()
+    else this.#user.received(bytes)
   }
 
   tick (nowMs: number): void {
@@ -182,6 +205,12 @@ export class Link implements Outlet {
     this.#idleUntilMs = Math.min(this.#diesAtMs, nowMs + Math.min(this.#home.idleMs, keepAliveMs - Math.min(1_000, keepAliveMs / 2)))
     this.flow(true)
     this.#home.returned(this)
+  }
+
+  /** It was taken, and nothing was asked on it. */
+  giveBack (): void {
+    if (this.connected) this.#home.returned(this)
+    else this.destroy()
   }
 
   /** Ends the connection, in the middle of an exchange or not. The exchange is not told. */

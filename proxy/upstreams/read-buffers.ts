@@ -7,7 +7,7 @@
 export const smallReadBytes = 16 * 1024
 
 /** For answers that filled a small one and are read as fast as they come. */
-const largeReadBytes = 128 * 1024
+export const largeReadBytes = 128 * 1024
 
 /** More than this are not kept of either kind. */
 const mostFree = 32
