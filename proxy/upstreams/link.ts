@@ -48,11 +48,11 @@ export class Link implements Outlet {
   #idleUntilMs = Infinity
   #diesAtMs = Infinity
   #stopped = false
-  #adopted = false
   /** Bytes are being handed over. */
   #reading = false
   /** They come fast: the next ones may come in a large piece. */
   #wide = false
+  #adopted = false
   #gone = false
 
   constructor (dial: Dial, home: LinkHome, greeting: string) {

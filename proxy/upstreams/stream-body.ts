@@ -110,7 +110,8 @@ export class StreamBody implements Body {
       pieces.push(piece)
       bytes += piece.length
     }
-    if (bytes < keptPieceBytes || pieces.length === 1) return Buffer.concat(pieces, bytes)
+    if (pieces.length === 1) return pieces[0]!
+    if (bytes < keptPieceBytes) return Buffer.concat(pieces, bytes)
     const buffer = takeReadBuffer(true)
     let at = 0
     for (const piece of pieces) at += piece.copy(buffer, at)
