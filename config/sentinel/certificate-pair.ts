@@ -7,7 +7,7 @@ import type { Here } from '../schema/read-block.ts'
 import { existingFile } from '../schema/values.ts'
 
 export const pairFields = {
-  certFile: optional(existingFile, 'Certificate chain in PEM form, the server\'s own first.', { aliases: ['cert', 'cert-path', 'certificate'] }),
+  certFile: optional(existingFile, 'Certificate chain in PEM form, the server\'s own first. Read anew at each reload, for handshakes from then on.', { aliases: ['cert', 'cert-path', 'certificate'] }),
   keyFile: optional(existingFile, 'Private key in PEM form.', { aliases: ['key', 'key-path', 'private-key'] }),
 }
 

@@ -18,7 +18,7 @@ const protocol = words(['http', 'https', 'h2'], { also: { h2: ['http2', 'h2c'] }
 export const listenerFields = {
   address: required(listenerAddress, 'IP and port to listen on, or a Unix socket. Port 0 lets the system choose.', { aliases: ['bind-address', 'bind'] }),
   protocol: setting(protocol, 'http', 'What clients speak; https without being said when there is a `tls` block. Over TLS, clients choose between HTTP/2 and HTTP/1.1; without it, h2 lets those speak HTTP/2 who begin with it.'),
-  requestTimeout: setting(durationWithin('1ms'), '60s', 'How long a client may take to send a request head, and to send more of a body.', { aliases: ['request-timeout-secs'] }),
+  requestTimeout: setting(durationWithin('1ms'), '60s', 'How long a client may take to send a request head, to send more of a body, and to take more of an answer; for the handshake of TLS 10 seconds at most.', { aliases: ['request-timeout-secs'] }),
   keepaliveTimeout: setting(durationWithin('1ms'), '75s', 'How long a connection may stay open without a request.', { aliases: ['keepalive-timeout-secs'] }),
   keepaliveMaxRequests: optional(integer(1, 1_000_000_000), 'Requests on one connection before it is closed; without it there is no such limit.'),
   trustedProxies: list(peerRange, [], 'Senders whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed; "unix:" are all that come in through a Unix socket.'),

@@ -97,7 +97,7 @@ export interface SniFolder {
 
 export const sniCerts = optionalBlock({
   certFolder: required(existingFolder, 'Folder with pairs of one name, `shop.crt` and `shop.key`, or both in `shop.pem`. Folders in it are not looked at.'),
-  reloadMode: setting(words(['off', 'interval', 'watch'], {}), 'off', 'When to look for new files: never, from time to time, or when something changes.'),
+  reloadMode: setting(words(['off', 'interval', 'watch'], {}), 'off', 'When to look for new files besides reloads of the configuration: never, from time to time, or when something changes.'),
   reloadInterval: setting(durationWithin('1s', '1d'), '30s', 'Time between two looks.', { aliases: ['reload-interval-secs'] }),
 }, 'A folder of certificates for many names.', {
   args: ['certFolder'],

@@ -13,7 +13,7 @@ export const websocket = optionalBlock({
   idleTimeout: setting(wait, '10m', 'How long a connection may be silent in both directions.', { aliases: ['idle-timeout-secs'] }),
   maxMessageSize: optional(someBytes, 'Longest message, as it passes: compressed where the two sides compress. Who sends a longer one is closed with 1009.', { aliases: ['max-message-size-bytes', 'max-message-bytes'] }),
   maxConnections: optional(many, 'Connections at a time; more get 503.'),
-  maxConnectionsPerIp: optional(many, 'Connections of one address at a time; more get 429.'),
+  maxConnectionsPerIp: optional(many, 'Connections of one client address at a time; more get 429. An IPv6 client is its /64.'),
 }, 'Allow upgrades to WebSocket; without it they get 403.', {
   args: ['enabled'],
   example: `websocket {

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Proxy } from '../lifecycle/proxy.ts'
 import type { Command, Shell } from './command.ts'
 import { configFile, configOption } from './config-file.ts'
@@ -33,7 +34,7 @@ export const run: Command = {
     try {
       const stopped = stopSignal(proxy)
       await proxy.start(config)
-      if (options['quiet'] !== true) await sayStarted(shell, proxy, problems)
+      if (options['quiet'] !== true) await sayStarted(shell, proxy, config, problems)
       const listeners = proxy.status().listeners.map(({ id, address }) => ({ id, address }))
       log.info('serving', { event: 'ready', listeners, metrics: proxy.metricsAddress ?? null, pid: process.pid })
       const signal = await stopped
@@ -57,13 +58,13 @@ interface Note {
   readonly position: { readonly file: string, readonly line: number }
 }
 
-async function sayStarted (shell: Shell, proxy: Proxy, problems: readonly Note[]): Promise<void> {
+async function sayStarted (shell: Shell, proxy: Proxy, config: SentinelConfig, problems: readonly Note[]): Promise<void> {
   const { startScreen } = await import('../lifecycle/start-screen.ts')
   const status = proxy.status()
   const place = placeShower(dirname(status.config.file))
   const notes = problems.filter(({ code }) => code !== 'CONFIG_OTHER_SPELLING').map(({ message, position }) =>
     `${position.file === status.config.file ? `line ${position.line}` : place(position)}: ${message}`)
-  shell.out(startScreen(status, { pid: process.pid, metrics: proxy.metricsAddress, notes }))
+  shell.out(startScreen(status, { config, pid: process.pid, metrics: proxy.metricsAddress, notes }))
 }
 
 /** Resolves with the signal that asks for the end. A second one ends the process at once; SIGHUP and SIGUSR1 are served meanwhile. */

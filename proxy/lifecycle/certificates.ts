@@ -155,8 +155,8 @@ export class Certificates {
   }
 
   #warnOfEnds (): void {
-    const all = [...this.#held].flatMap(([id, { set }]) => [set.own, ...set.others].map((one) => ({
-      id: `${id} ${one.certificate.fingerprint256}`, title: titleOf(one), validTo: endOf(one),
+    const all = [...this.#held.values()].flatMap(({ set }) => [set.own, ...set.others].map((one) => ({
+      id: one.certificate.fingerprint256, title: titleOf(one), validTo: endOf(one),
     })))
     for (const { title, text, expired } of this.#notices.due(all)) {
       this.#log[expired ? 'error' : 'warn'](`the certificate of ${title} ${text}`, { event: 'certificate-expiry' })

@@ -1,6 +1,9 @@
+import { peerMatcher } from '../../config/schema/index.ts'
+import type { ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
 
 interface Extra {
+  readonly config: Pick<SentinelConfig, 'listeners'>
   readonly pid: number
   /** Address of the metrics, when they are served. */
   readonly metrics: string | undefined
@@ -9,7 +12,8 @@ interface Extra {
 
 /** What an operator sees when the proxy serves: one screen, from the same facts as `/status`. */
 export function startScreen (status: StatusJson, extra: Extra): string {
-  const { listeners, routes, agents, evidence } = status
+  const { routes, agents, evidence } = status
+  const listeners = status.listeners.map(({ id, address }): Place => ({ id, address, config: extra.config.listeners.find((listener) => listener.id === id) }))
   const rows: Array<readonly [label: string, lines: readonly string[]]> = [
     ['config', [`${status.config.file}  (version ${status.config.version})`]],
     ['listeners', listeners.map((l) => `${l.id.padEnd(widest(listeners))}  ${placeOf(l)}`)],
@@ -19,7 +23,7 @@ export function startScreen (status: StatusJson, extra: Extra): string {
     ['evidence', [evidence === undefined ? 'off' : evidence.file]],
     ['notes', extra.notes],
     ['stop', [`Ctrl-C, or kill ${extra.pid}; reload: kill -HUP ${extra.pid}`]],
-    ['try', listeners.slice(0, 1).map((l) => `curl ${l.protocol === 'https' ? '-k ' : ''}${urlOf(l)}`)],
+    ['try', listeners.toSorted((a, b) => needsOf(a).length - needsOf(b).length).slice(0, 1).map((l) => ['curl', ...needsOf(l), urlOf(l)].join(' '))],
   ]
   return `\n  Sentinel ${status.version}  (node ${status.node})\n\n` + rows.filter(([, lines]) => lines.length > 0).map(([label, lines]) =>
     lines.slice(0, 20).map((line, i) => `  ${(i === 0 ? label : '').padEnd(11)}${line}\n`).join('') +
@@ -40,16 +44,35 @@ function whose (agent: StatusJson['agents'][number]): string {
 }
 
 interface Place {
-  readonly protocol: string
+  readonly id: string
+  /** As bound. */
   readonly address: string
+  readonly config: ListenerConfig | undefined
 }
 
-function placeOf ({ protocol, address }: Place): string {
-  return address.startsWith('unix:') ? `${protocol} on ${address}` : `${protocol}://${address}`
+function schemeOf ({ config }: Place): string {
+  return config?.tls === undefined ? 'http' : 'https'
 }
 
-function urlOf ({ protocol, address }: Place): string {
-  return address.startsWith('unix:') ? `--unix-socket ${address.slice('unix:'.length)} ${protocol}://localhost/` : `${protocol}://${reachable(address)}/`
+function placeOf (place: Place): string {
+  const { address, config } = place
+  const where = address.startsWith('unix:') ? `${schemeOf(place)} on ${address}` : `${schemeOf(place)}://${address}`
+  return config?.protocol === 'h2' ? `${where}  (HTTP/2 as well)` : where
+}
+
+/** What curl has to be told so that this listener answers; the fewer, the better for a first try. */
+function needsOf ({ config }: Place): string[] {
+  const { tls, proxyProtocol } = config ?? {}
+  return [
+    ...tls === undefined ? [] : ['-k'],
+    ...proxyProtocol?.required === true && peerMatcher(proxyProtocol.from)('127.0.0.1') ? ['--haproxy-protocol'] : [],
+    ...tls?.clientAuth === 'required' ? ['--cert CLIENT.crt', '--key CLIENT.key'] : [],
+  ]
+}
+
+function urlOf (place: Place): string {
+  const { address } = place
+  return address.startsWith('unix:') ? `--unix-socket ${address.slice('unix:'.length)} ${schemeOf(place)}://localhost/` : `${schemeOf(place)}://${reachable(address)}/`
 }
 
 /** An address that a client on this machine can use: a listener on all addresses is reached on loopback. */

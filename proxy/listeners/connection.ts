@@ -114,9 +114,13 @@ export class Connection implements ClientConnection {
 
   /** The time of the listener is over. What a tunnel is told passes on to both its ends; anything else is cut in the middle. */
   cut (): void {
+    const fault = new Fault('SHUTTING_DOWN', 'the listener is closed')
     const tunnel = this.open?.upgrade
-    if (tunnel?.switched !== true) return void this.socket.destroy()
-    tunnel.fail(new Fault('SHUTTING_DOWN', 'the listener is closed'))
+    if (tunnel?.switched !== true) {
+      this.#over(fault)
+      return void this.socket.destroy()
+    }
+    tunnel.fail(fault)
     const timer = setTimeout(() => this.socket.destroy(), farewellMs)
     this.socket.once('close', () => clearTimeout(timer))
   }
@@ -297,15 +301,19 @@ export class Connection implements ClientConnection {
   }
 
   #closed (): void {
-    const { open } = this
     this.closing = true
     this.deadline = Infinity
     this.#deaf = true
     this.#rest.takeAll()
     this.#draining?.stopDiscarding()
     clearTimeout(this.#prober)
+    this.#over(new Fault('CLIENT_GONE'))
+  }
+
+  /** Nobody hears any more of the open exchange. Of several reasons the first counts. */
+  #over (fault: Fault): void {
+    const { open } = this
     if (open === undefined) return
-    const fault = new Fault('CLIENT_GONE')
     open.body?.fail(fault)
     open.upgrade?.fail(fault)
     open.writer.gone(fault)

@@ -1,4 +1,4 @@
-import { ipBytes } from '../../config/schema/index.ts'
+import { clientKey } from '../pipeline/client-key.ts'
 
 export interface DoorLimits {
   /** Connections of all listeners together. */
@@ -58,12 +58,4 @@ class Taken implements Place {
   leave (): void {
     this.#door.left(this.#key)
   }
-}
-
-/** Whoever has one IPv6 address has its /64. */
-export function clientKey (address: string): string {
-  if (!address.includes(':')) return address
-  const bytes = ipBytes(address)
-  if (bytes === undefined) return address
-  return bytes.length === 4 ? bytes.join('.') : Buffer.from(bytes.slice(0, 8)).toString('latin1')
 }

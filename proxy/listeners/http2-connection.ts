@@ -97,14 +97,20 @@ export class Http2Connection implements ClientConnection, SessionUser {
 
   /** The listener waits no longer. What tunnels are told passes on to both their ends. */
   cut (): void {
+    const fault = new Fault('SHUTTING_DOWN', 'the listener is closed')
     const tunnels = [...this.#open].filter(({ isTunnel, began }) => isTunnel && began)
-    if (tunnels.length === 0) return this.#close()
-    for (const { body } of tunnels) body?.fail(new Fault('SHUTTING_DOWN', 'the listener is closed'))
-    const timer = setTimeout(() => this.#close(), farewellMs)
+    if (tunnels.length === 0) return this.#close(fault)
+    for (const { body } of tunnels) body?.fail(fault)
+    const timer = setTimeout(() => this.#close(fault), farewellMs)
     this.socket.once('close', () => clearTimeout(timer))
   }
 
-  #close (): void {
+  /** An orderly end of the connection makes some clients take half an answer for the whole: each stream that is left is told. */
+  #close (fault: Fault): void {
+    for (const open of this.#open) {
+      open.abort()
+      open.end(fault)
+    }
     this.#session.close(errorCode.noError, 'the listener is closed')
     this.socket.destroy()
   }

@@ -1,6 +1,6 @@
 import { watched, type Body } from './body.ts'
 import { answerOf, lastReply } from './chain.ts'
-import type { Client, Exchange, Route, Upgrade } from './exchange.ts'
+import type { Client, Exchange, Reply, Route, Upgrade } from './exchange.ts'
 import { faultAnswer } from './fault-reply.ts'
 import { Fault, Refusal } from './faults.ts'
 import { dropFromTrailers, dropHopByHop, rebuildForwarded, takesTrailers } from './forwarded.ts'
@@ -74,24 +74,31 @@ function tellFilters (x: Exchange): void {
   }
 }
 
-/** The one place where something that went wrong becomes something the client sees. */
+/** The one place where something that went wrong becomes something the client sees. An answer that has begun stays the one that it got, cut off. */
 async function repair (x: Exchange, error: unknown, client: Client): Promise<void> {
   x.reply?.body?.cancel()
-  if (error instanceof Refusal) {
-    x.reply = error.reply
-    x.reply.headers.set('X-Request-Id', x.id)
-  } else {
-    x.fault = Fault.from(error)
-    x.reply = x.fault.row.status === 0 ? undefined : faultAnswer(x, x.fault.code)
-  }
-  if (x.reply === undefined || client.began) return client.abort()
+  if (!(error instanceof Refusal)) x.fault = Fault.from(error)
+  if (client.began) return client.abort()
+  x.reply = answerTo(error, x)
+  if (x.reply === undefined) return client.abort()
   try {
     // A client that is still sending a body nobody wants is told so, and reads the answer before the connection closes.
     await client.send(x.reply)
   } catch (later) {
     x.fault ??= Fault.from(later)
+    if (!client.began) x.reply = undefined
     client.abort()
   }
+}
+
+/** `undefined` when nobody is there to read one. */
+function answerTo (error: unknown, x: Exchange): Reply | undefined {
+  if (error instanceof Refusal) {
+    error.reply.headers.set('X-Request-Id', x.id)
+    return error.reply
+  }
+  const { code, row } = x.fault!
+  return row.status === 0 ? undefined : faultAnswer(x, code)
 }
 
 /**

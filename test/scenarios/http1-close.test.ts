@@ -38,7 +38,7 @@ test('at the deadline what is left is cut', async (t) => {
   await listener.close(AbortSignal.timeout(200))
   assert.ok(performance.now() - startedMs < 1_000)
   assert.equal(await client.ended(), '')
-  assert.equal((await exchange(1)).fault?.code, 'CLIENT_GONE')
+  assert.equal((await exchange(1)).fault?.code, 'SHUTTING_DOWN')
 })
 
 test('an upstream closes when its exchanges are over, and cuts them at the deadline', async (t) => {

@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { makeAuthority, type IssuedCertificate } from '../support/authority.ts'
+import { makeCertificate } from '../support/certificates.ts'
 import { folderWith } from '../support/folder.ts'
 import { rawTls } from '../support/raw-tls.ts'
 import { runSentinel, startSentinel, type RunningSentinel } from '../support/sentinel.ts'
@@ -188,4 +189,15 @@ test('the end of every certificate is a metric, and told in the log when it is n
     assert.equal(Number(seconds) * 1000, new Date(new X509Certificate(readFileSync(cert)).validTo).getTime())
     assert.match((await sentinel.logged(({ event, msg }) => event === 'certificate-expiry' && msg?.includes(name) === true)).msg ?? '', /expires in 1 day, on \d{4}-/)
   }
+})
+
+test('a certificate that ends soon is told of once, however many listeners show it', async (t) => {
+  const folder = folderWith(t)
+  makeCertificate(folder, 'old', { untilDay: 5 })
+  const tls = `tls { cert-file "${folder}/old.pem"; key-file "${folder}/old.key" }`
+  const sentinel = await startSentinel(t, `listeners { listener "a" { address "127.0.0.1:0"; ${tls} }; listener "b" { address "127.0.0.1:0"; ${tls} } }
+    routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
+    upstreams { upstream "app" { target "127.0.0.1:1" } }
+    observability { metrics { enabled #false } }`)
+  assert.equal(sentinel.log.filter(({ event }) => event === 'certificate-expiry').length, 1)
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { clientKey, Door } from '../../../proxy/listeners/door.ts'
+import { Door } from '../../../proxy/listeners/door.ts'
+import { clientKey } from '../../../proxy/pipeline/client-key.ts'
 
 function entered (door: Door, client: string | undefined): { leave (): void } {
   const place = door.enter(client)
