@@ -55,7 +55,7 @@ const fields = {
   proxyProtocol: optional(words(['v1', 'v2'], { also: { v1: ['1'], v2: ['2'] } }), 'Tell the targets who the client is by a header of the PROXY protocol at the beginning of each connection (before TLS). A connection then belongs to one connection of a client: requests of others need others.'),
   healthCheck: notBuilt(healthCheck),
   circuitBreaker: notBuilt(circuitBreaker),
-  httpVersion: notBuilt(httpVersion),
+  httpVersion,
   discovery: notBuilt(discovery),
   slowStart: notBuilt(optionalBlock({
     enabled: setting(bool, true, 'Whether new targets start slowly.'),
@@ -94,7 +94,7 @@ export const upstreams = named('upstream', fields, 'A group of servers that answ
       here.report.error('CONFIG_CONTRADICTION', `${here.scope} has both 'address' and 'target'`, here.where('address'), 'write every server as a target')
     }
     const targets = several.length > 0 || only === undefined ? several : [{ address: only, weight: 1, maxRequests: undefined, at: here.where('address') }]
-    if (value.proxyProtocol !== undefined && here.given('httpVersion') && (here.unbuilt('httpVersion')?.maxVersion ?? 1) > 1) {
+    if (value.proxyProtocol !== undefined && here.given('httpVersion') && value.httpVersion.maxVersion > 1) {
       here.report.error('CONFIG_CONTRADICTION', `${here.scope} speaks HTTP/2, where one connection carries many clients, and states one client on each`, here.where('proxyProtocol'), 'write http-version { max-version 1 }')
     }
     if (targets.length === 0 && !here.given('targets') && !here.given('address') && !here.given('discovery')) {

@@ -32,6 +32,8 @@ export class Budget {
 export class Budgets {
   /** Frames that cost us and ask for nothing: PING, SETTINGS, PRIORITY, empty DATA, unknown types. */
   readonly control = new Budget(1_000, 100)
+  /** What targets sent before they heard that nobody wants it, in KiB and frames: each reset of ours pays for what may be on its way. */
+  readonly late = new Budget(20_000, 2_000)
   /** Those who read give back what they have read; each DATA frame that we send pays for three. */
   readonly windowUpdates = new Budget(2_000, 500)
   /** Streams that were opened to be ended: resets, and faults that made us reset. */

@@ -39,6 +39,9 @@ export function frameHeader (length: number, type: number, flags: number, stream
   return String.fromCharCode(length >>> 16, length >>> 8 & 255, length & 255, type, flags, stream >>> 24, stream >>> 16 & 255, stream >>> 8 & 255, stream & 255)
 }
 
+/** Asks the other side for a sign of life: whatever arrives next is one. */
+export const pingFrame = frameHeader(8, frameType.ping, 0, 0) + '\0'.repeat(8)
+
 export function uint32 (value: number): string {
   return String.fromCharCode(value >>> 24, value >>> 16 & 255, value >>> 8 & 255, value & 255)
 }

@@ -4,8 +4,11 @@ import type { ConnectionError } from './head-reader.ts'
 import { defaultFrameBytes, defaultWindowBytes, errorCode, flag, frameHeader, frameType, maxWindowBytes } from './protocol.ts'
 import type { Stream } from './stream.ts'
 
-/** So many streams may hold the rest of a chunk; the others are not read meanwhile, unless their window takes whatever may come. */
-const mostHolding = 16
+/**
+ * So many streams may hold the rest of a chunk; the others are not read meanwhile, unless their window takes whatever may come. A client that takes
+ * nothing stops its own streams so; at a target, the bodies of some clients must not stop those of others.
+ */
+const mostHolding = { server: 16, client: Infinity } as const
 const wideWindow = 128 * 1024
 
 /**
@@ -18,6 +21,7 @@ export class Sender {
   /** Frames that went out. */
   frames = 0
   readonly #outbox: Outbox
+  readonly #mostHolding: number
   /** Called when something can be sent again. */
   readonly #wake: () => void
   #queue: Stream[] = []
@@ -26,7 +30,8 @@ export class Sender {
   /** Streams that may not become one of them now. */
   #patient: Stream[] = []
 
-  constructor (outbox: Outbox, wake: () => void) {
+  constructor (outbox: Outbox, role: 'server' | 'client', wake: () => void) {
+    this.#mostHolding = mostHolding[role]
     this.#outbox = outbox
     this.#wake = wake
   }
@@ -87,7 +92,7 @@ export class Sender {
       stream.queued = true
       return false
     }
-    if (!ending && stream.held === undefined && this.#holding >= mostHolding && stream.sendWindow < wideWindow) {
+    if (!ending && stream.held === undefined && this.#holding >= this.#mostHolding && stream.sendWindow < wideWindow) {
       this.#patient.push(stream)
       return true
     }

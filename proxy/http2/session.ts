@@ -59,7 +59,7 @@ export class Session implements StreamHome, IntakeUser {
     this.#intake = new Intake(socket, settings.role === 'server', this)
     this.#reader = this.#intake.reader
     this.#outbox = new Outbox(socket, settings.socketIdleMs ?? 0)
-    this.#sender = new Sender(this.#outbox, () => this.#schedule())
+    this.#sender = new Sender(this.#outbox, settings.role, () => this.#schedule())
     this.#receiveWindow = settings.connectionWindowBytes
     this.#idleSinceMs = performance.now()
     this.put(opening(settings))
@@ -176,6 +176,7 @@ export class Session implements StreamHome, IntakeUser {
     this.#streams.delete(stream.id)
     this.#ended.add(stream.id)
     if (byUs) this.#endedByUs.add(stream.id)
+    if (byUs) this.#budgets.late.earn(64 + stream.receiveWindow / 1024)
   }
 
   released (): void {
@@ -243,8 +244,7 @@ export class Session implements StreamHome, IntakeUser {
       case frameType.goAway: return this.#onGoAway()
       case frameType.windowUpdate: return this.#onWindowUpdate()
       case frameType.continuation: return this.#onHead(this.#heads.continuation(this.#reader))
-      // RFC 9113 section 5.5: what nobody knows is ignored.
-      default: this.#spend(this.#budgets.control, 1, 'frames of unknown types')
+      default: this.#spend(this.#budgets.control, 1, 'frames of unknown types') // RFC 9113 section 5.5: what nobody knows is ignored.
     }
   }
 
@@ -277,11 +277,11 @@ export class Session implements StreamHome, IntakeUser {
     if (bytes > 0 || ended) user?.data(frame.bytes.subarray(frame.start, frame.end), ended)
   }
 
-  /** Something for a stream that has ended, in both directions or in this one. */
+  /** Something for a stream that has ended, in both directions or in this one: it may have crossed our reset, or GOAWAY. */
   #onLate (id: number, what: string): void {
     if (this.#isIdle(id)) return this.fail(errorCode.protocolError, `${what} on a stream that was never opened`)
-    // It crossed our reset, or GOAWAY.
-    if (this.#endedByUs.has(id) || this.role === 'server' && id > this.#lastPeerId) return void this.#spend(this.#budgets.control, 1, `${what} on ended streams`)
+    if (this.role === 'client') return void this.#spend(this.#budgets.late, 1 + this.#reader.length / 1024, `${what} on ended streams`)
+    if (this.#endedByUs.has(id) || id > this.#lastPeerId) return void this.#spend(this.#budgets.control, 1, `${what} on ended streams`)
     if (this.#streams.has(id)) return this.#streamError(id, errorCode.streamClosed, `${what} behind the end of a stream`)
     this.fail(errorCode.streamClosed, `${what} on an ended stream`)
   }
@@ -366,8 +366,8 @@ export class Session implements StreamHome, IntakeUser {
     if (id === 0 || this.#isIdle(id)) return this.fail(errorCode.protocolError, 'RST_STREAM on a stream that was never opened')
     if (length !== 4) return this.fail(errorCode.frameSizeError, 'RST_STREAM of a wrong size')
     const stream = this.#streams.get(id)
-    // An answer may end while the client gives it up: that, too, happens rarely.
-    if (!this.#spend(this.role === 'server' ? this.#budgets.resets : this.#budgets.control, 1, 'resets')) return
+    // An answer may end while the client gives it up: that, too, happens rarely. Streams of ours are as few as we like.
+    if ((stream === undefined || this.role === 'server') && !this.#spend(this.#budgets.resets, 1, 'resets')) return
     const code = bytes.readUInt32BE(start)
     stream?.break({ code, by: 'peer', unprocessed: code === errorCode.refusedStream, detail: `reset with ${errorName(code)}` })
   }

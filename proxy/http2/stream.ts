@@ -175,6 +175,13 @@ export class Stream {
     this.#owed = 0
   }
 
+  /** The other side may send so much more before it has to wait: who reads is far away, and fast. */
+  widen (bytes: number): void {
+    if (this.remoteEnded || this.over) return
+    this.#home.put(frameHeader(4, frameType.windowUpdate, 0, this.id) + uint32(bytes))
+    this.receiveWindow += bytes
+  }
+
   /** Its user is done with it, and with everything behind it: the place among the open streams is free. */
   release (): void {
     if (this.#released) return

@@ -193,6 +193,13 @@ function notBuilt (route: string): Responder {
   return { name: '', respond: () => Promise.reject(new Fault('NOT_BUILT', `route ${route}`)) }
 }
 
+/** Without TLS there is no handshake in which a target could choose; behind a PROXY header each connection is its client's. */
+function http2Of ({ httpVersion, tls, proxyProtocol }: UpstreamConfig): Pick<UpstreamSettings, 'http2'> {
+  const { minVersion, maxVersion, h2PingInterval: pingIntervalMs, maxH2Streams: maxStreams } = httpVersion
+  if (proxyProtocol !== undefined || maxVersion === 1 || tls === undefined && minVersion === 1) return {}
+  return { http2: { when: minVersion === 2 ? 'always' : 'chosen', maxStreams, pingIntervalMs } }
+}
+
 function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig): UpstreamSettings {
   const { tls, timeouts, connectionPool, proxyProtocol } = upstream
   return {
@@ -209,6 +216,7 @@ function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig)
     ...connectionPool.maxIdle === undefined ? { poolMaxIdleTotal: limits.maxIdleConnectionsPerUpstream } : { poolMaxIdle: connectionPool.maxIdle },
     ...connectionPool.maxLifetime === undefined ? {} : { poolMaxAgeMs: connectionPool.maxLifetime },
     ...proxyProtocol === undefined ? {} : { proxyProtocol },
+    ...http2Of(upstream),
     ...tls === undefined ? {} : {
       tls: {
         insecureSkipVerify: tls.insecureSkipVerify,

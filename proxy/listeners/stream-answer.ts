@@ -20,7 +20,9 @@ export function answerFields (status: number, reply: Pick<Reply, 'headers' | 'bo
   const fields: string[] = [':status', String(status)]
   const dated = addFields(fields, reply.headers.raw())
   if (!dated) fields.push('date', httpDate())
-  const length = reply.body === undefined && hasBody(status, method) ? 0 : reply.body?.length
+  // "Trailers-Only" of gRPC: a head that ends its stream says all there is to say.
+  const headOnly = reply.body === undefined && (!hasBody(status, method) || reply.headers.has('grpc-status'))
+  const length = headOnly ? undefined : reply.body === undefined ? 0 : reply.body.length
   // RFC 9110 section 8.6: the answer to HEAD may tell the length the body would have; 304 likewise.
   if (length !== undefined && status !== 204) fields.push('content-length', String(length))
   return fields

@@ -149,6 +149,8 @@ export class Exchange {
   readonly upgrade: Upgrade | undefined
   /** Sends an interim answer (1xx but 100 and 101) on to the client; `undefined` when it knows none (HTTP/1.0). Not after the answer has begun. */
   interim: ((status: number, headers: HeaderList) => void) | undefined = undefined
+  /** The client said that it reads fields behind the body (`TE: trailers`, RFC 9110 section 10.1.4). */
+  takesTrailers = false
 
   /** Client address and port after trusted-proxy rules. */
   clientIp: string

@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import { bodyOf } from './body.ts'
-import type { Reply } from './exchange.ts'
+import type { Exchange, Reply } from './exchange.ts'
 import { faults, type FaultCode } from './faults.ts'
+import { grpcFaultReply, isGrpc } from './grpc.ts'
 import { HeaderList } from './headers.ts'
 
 /** What a stranger may know when the fault is not theirs: who failed, not which part. */
@@ -11,13 +12,23 @@ const sentences = {
   sentinel: 'The proxy could not serve this request.',
 } as const
 
+/** The answer for a fault, as the client of an exchange reads it. */
+export function faultAnswer (x: Exchange, code: FaultCode): Reply {
+  return isGrpc(x) ? grpcFaultReply(code, sentenceFor(code), x.id) : faultReply(code, x.id, x.request.headers.get('accept'))
+}
+
+function sentenceFor (code: FaultCode): string {
+  const { blame, doc } = faults[code]
+  return blame === 'client' ? doc : sentences[blame]
+}
+
 /**
  * The answer for a fault: problem details (RFC 9457), or a small page for browsers. It says that it comes from Sentinel and
  * gives the request id; code and detail stay in the log unless the client itself is to blame.
  */
 export function faultReply (code: FaultCode, requestId: string, accept = ''): Reply {
-  const { status, blame, doc } = faults[code]
-  const detail = blame === 'client' ? doc : sentences[blame]
+  const { status } = faults[code]
+  const detail = sentenceFor(code)
   const title = STATUS_CODES[status] ?? 'Error'
   const html = prefersHtml(accept)
   const text = html

@@ -30,6 +30,7 @@ export const faults = {
   NO_TARGET: { status: 503, blame: 'upstream', retry: 'never', doc: 'No target of the upstream can be used.' },
   UPSTREAM_CONNECT: { status: 502, blame: 'upstream', retry: 'unsent', doc: 'No connection to the upstream could be made.' },
   UPSTREAM_TLS: { status: 502, blame: 'upstream', retry: 'unsent', doc: 'The TLS handshake with the upstream failed.' },
+  UPSTREAM_HTTP_VERSION: { status: 502, blame: 'upstream', retry: 'unsent', doc: 'The upstream does not speak the HTTP version that it should.' },
   UPSTREAM_RESET: { status: 502, blame: 'upstream', retry: 'idempotent', doc: 'The upstream closed the connection before its answer was complete.' },
   UPSTREAM_PROTOCOL: { status: 502, blame: 'upstream', retry: 'never', doc: 'The answer of the upstream is not valid HTTP.' },
   UPSTREAM_TIMEOUT: { status: 504, blame: 'upstream', retry: 'idempotent', doc: 'The upstream did not answer in time.' },

@@ -28,6 +28,11 @@ export function dropHopByHop (headers: HeaderList): void {
   })
 }
 
+/** Whether `TE` lists trailers (RFC 9110 section 10.1.4). */
+export function takesTrailers (headers: HeaderList): boolean {
+  return headers.has('te') && listItems(headers.getAll('te').join(',')).includes('trailers')
+}
+
 /** Fields behind a body come from the client alone: what this hop takes out or writes itself in front of it may not follow there under any spelling. */
 export function dropFromTrailers (trailers: HeaderList): void {
   trailers.removeIf((name) => {

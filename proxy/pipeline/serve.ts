@@ -1,9 +1,9 @@
 import { watched, type Body } from './body.ts'
 import { answerOf, lastReply } from './chain.ts'
 import type { Client, Exchange, Reply, Route, Upgrade } from './exchange.ts'
-import { faultReply } from './fault-reply.ts'
+import { faultAnswer } from './fault-reply.ts'
 import { Fault, Refusal } from './faults.ts'
-import { dropFromTrailers, dropHopByHop, rebuildForwarded } from './forwarded.ts'
+import { dropFromTrailers, dropHopByHop, rebuildForwarded, takesTrailers } from './forwarded.ts'
 import { canonicalName, type HeaderList } from './headers.ts'
 import { countHops } from './hops.ts'
 import { readPath } from './path.ts'
@@ -55,6 +55,8 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
 
 /** Makes the head what routes and agents judge: nothing of another hop, the client's true address, one reading of the path. */
 export function prepareHead (x: Exchange, site: Pick<Site, 'isTrusted' | 'guardedHeaders'>): void {
+  // Said about this hop; those behind it are told anew.
+  x.takesTrailers = takesTrailers(x.request.headers)
   dropHopByHop(x.request.headers)
   rebuildForwarded(x, site.isTrusted)
   Object.assign(x.request, readPath(x.request.rawPath))
@@ -97,7 +99,7 @@ function answerTo (error: unknown, x: Exchange): Reply | undefined {
     return error.reply
   }
   const { code, row } = x.fault!
-  return row.status === 0 ? undefined : faultReply(code, x.id, x.request.headers.get('accept'))
+  return row.status === 0 ? undefined : faultAnswer(x, code)
 }
 
 /**

@@ -17,7 +17,7 @@ export interface AnswerEvents {
 export const maxHeadBytes = 64 * 1024
 export const maxHeadFields = 200
 /** Interim answers before the one that counts. */
-const maxInterim = 32
+export const maxInterim = 32
 
 const headEnd = '\r\n\r\n'
 /** So many octets tell whether it is HTTP. */

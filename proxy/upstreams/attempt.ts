@@ -25,12 +25,14 @@ export interface AttemptSettings {
 }
 
 /** How long a target may think about an expectation: not all of them know what it is (RFC 9110 section 10.1.1). */
-const continueMs = 1_000
+export const continueMs = 1_000
 
 /** One exchange with one target, from the events of a connection to a `Reply`. */
 export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, EndListener {
   /** The request, or part of it, may have reached the target. */
-  sent = false
+  begun = false
+  /** It may be sent again whatever it is: a target that speaks HTTP/1.1 has no way to say so. */
+  readonly refused = false
   /** A byte of an answer came back. */
   answered = false
   readonly #x: Exchange
@@ -85,7 +87,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   // As the user of the connection.
 
   connected (): void {
-    this.sent = true
+    this.begun = true
     this.#dueMs = Infinity
     const { requestBody } = this.#x
     if (requestBody === undefined) {
@@ -118,7 +120,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   }
 
   broken (error: Error): void {
-    this.#fail(this.sent ? exchangeFault(error) : connectFault(error, this.#settings.secure))
+    this.#fail(this.begun ? exchangeFault(error) : connectFault(error, this.#settings.secure))
   }
 
   tick (nowMs: number): void {

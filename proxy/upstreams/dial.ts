@@ -26,11 +26,14 @@ export interface Reading {
   readonly callback: (bytes: number, buffer: Uint8Array) => boolean
 }
 
+/** As ALPN names them. */
+export type Protocol = 'h2' | 'http/1.1'
+
 /**
  * Opens connections to one target. `greeting` (latin1) goes in front of everything, TLS included. `ready` is called once, when bytes can be
- * sent; errors come as events of the socket.
+ * sent; errors come as events of the socket, and without `onread` what is received as well.
  */
-export type Dial = (greeting: string, ready: () => void, onread: Reading) => Socket
+export type Dial = (greeting: string, ready: () => void, onread?: Reading) => Socket
 
 /** How long a connection may be silent before the system asks whether the other side is still there. */
 const probeMs = 60_000
@@ -38,11 +41,12 @@ const probeMs = 60_000
 /** How long sessions may stand in for a look at the certificate. */
 const lookAgainMs = 15 * 60_000
 
-export function dialTo ({ host, port, path, tls }: DialSettings): Dial {
+/** `protocols`: what a TLS handshake offers, the preferred one first. */
+export function dialTo ({ host, port, path, tls }: DialSettings, protocols: readonly Protocol[] = ['http/1.1']): Dial {
   const target = { ...path === undefined ? { host, port } : { path }, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs, highWaterMark: 64 * 1024 }
   if (tls === undefined) {
     return (greeting, ready, onread) => {
-      const socket = connectPlain({ ...target, onread })
+      const socket = connectPlain(onread === undefined ? target : { ...target, onread })
       return greeting === '' ? socket.once('connect', ready) : greeted(socket, greeting, ready)
     }
   }
@@ -56,7 +60,7 @@ export function dialTo ({ host, port, path, tls }: DialSettings): Dial {
       ...(tls.ca === undefined ? {} : { ca: tls.ca }),
       ...(tls.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key }),
     }),
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [...protocols],
     rejectUnauthorized: tls.insecureSkipVerify !== true,
     ...(name === undefined ? {} : { servername: name }),
   }
@@ -69,7 +73,9 @@ export function dialTo ({ host, port, path, tls }: DialSettings): Dial {
     if (performance.now() >= believedUntilMs) session = undefined
     const under = greeting === '' ? {} : { socket: greeted(connectPlain(target), greeting) }
     // Node passes it on to the socket; its types do not know.
-    const reading: ConnectionOptions & { readonly onread: Reading } = { ...options, onread, ...session === undefined ? {} : { session }, ...under }
+    const reading: ConnectionOptions & { readonly onread?: Reading } = {
+      ...options, ...onread === undefined ? {} : { onread }, ...session === undefined ? {} : { session }, ...under,
+    }
     const socket = connectTls(reading, () => {
       verified = true
       session = offered ?? session
@@ -81,7 +87,7 @@ export function dialTo ({ host, port, path, tls }: DialSettings): Dial {
       if (verified) session = ticket
       else offered = ticket
     })
-    if (greeting !== '') readInto(onread, socket)
+    if (greeting !== '' && onread !== undefined) readInto(onread, socket)
     // Whatever was wrong, the next one begins anew.
     socket.once('error', () => { session = undefined })
     return socket

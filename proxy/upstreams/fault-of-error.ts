@@ -15,6 +15,8 @@ const broken: ReadonlySet<string> = new Set([
 export function connectFault (error: unknown, secure: boolean): Fault {
   if (error instanceof Fault) return error
   const { code, message } = describe(error)
+  // RFC 7301 section 3.2: none of the protocols that were offered is one of the target's.
+  if (code.endsWith('NO_APPLICATION_PROTOCOL')) return new Fault('UPSTREAM_HTTP_VERSION', 'the target speaks no HTTP version that was offered', error)
   // Whatever else happens before a TLS connection is usable belongs to the handshake: bad certificate, plain HTTP, a hang-up.
   return new Fault(secure && !unreachable.has(code) ? 'UPSTREAM_TLS' : 'UPSTREAM_CONNECT', message, error)
 }

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Outlet } from '../http1/write.ts'
 import type { Dial } from './dial.ts'
-import { holdReadBuffer, returnReadBuffer, takeReadBuffer } from './read-buffers.ts'
+import { holdReadBuffer, returnReadBuffer, smallReadBytes, takeReadBuffer } from './read-buffers.ts'
 
 /** The exchange that has a connection. Calls end with `release` and `destroy`. */
 export interface LinkUser {
@@ -47,6 +48,11 @@ export class Link implements Outlet {
   #idleUntilMs = Infinity
   #diesAtMs = Infinity
   #stopped = false
+  /** Bytes are being handed over. */
+  #reading = false
+  /** They come fast: the next ones may come in a large piece. */
+  #wide = false
+  #adopted = false
   #gone = false
 
   constructor (dial: Dial, home: LinkHome, greeting: string) {
@@ -81,6 +87,22 @@ export class Link implements Outlet {
       this.connected = true
       this.#user?.connected()
     }, { buffer: () => this.#room(), callback: (bytes) => this.#received(bytes) })
+    this.#watch(socket)
+  }
+
+  /** Takes over a connection that was opened to find out what the target speaks. Nobody has it yet. */
+  adopt (socket: Socket): void {
+    const nowMs = performance.now()
+    this.#socket = socket
+    this.connected = this.#adopted = true
+    this.#diesAtMs = nowMs + this.#home.maxAgeMs
+    this.#idleUntilMs = Math.min(this.#diesAtMs, nowMs + this.#home.idleMs)
+    this.#watch(socket)
+    socket.on('data', (bytes: Buffer) => this.#heard(bytes))
+    socket.resume()
+  }
+
+  #watch (socket: Socket): void {
     socket.on('drain', () => this.#user?.drained())
     socket.on('end', () => {
       if (this.#user === undefined) this.destroy()
@@ -92,6 +114,14 @@ export class Link implements Outlet {
 
   write (bytes: Buffer | string, encoding?: 'latin1'): boolean {
     return typeof bytes === 'string' ? this.#socket!.write(bytes, encoding) : this.#socket!.write(bytes)
+  }
+
+  get writableLength (): number {
+    return this.#socket!.writableLength
+  }
+
+  get encrypted (): boolean {
+    return this.#socket instanceof TLSSocket
   }
 
   cork (): void {
@@ -119,12 +149,18 @@ export class Link implements Outlet {
   flow (reading: boolean): void {
     if (reading === !this.#stopped) return
     this.#stopped = !reading
+    // Who does not keep up is read in small pieces.
+    if (!reading) this.#wide = false
+    // While bytes are handed over, what is said last counts, and is said by the answer to that.
+    if (this.#reading) return
     if (reading) this.#socket?.resume()
     else this.#socket?.pause()
   }
 
   /** A piece of what was just received is held on to, and the next bytes go elsewhere. False when another piece is already. */
   keep (): boolean {
+    // What Node reads into memory of its own is nobody else's.
+    if (this.#adopted) return true
     const buffer = this.#buffer
     if (buffer === undefined) return false
     holdReadBuffer(buffer)
@@ -134,14 +170,25 @@ export class Link implements Outlet {
 
   /** Where the next bytes go. */
   #room (): Buffer {
-    return this.#gone ? nowhere : this.#buffer ??= takeReadBuffer()
+    if (this.#gone) return nowhere
+    const buffer = this.#buffer
+    if (buffer !== undefined && (buffer.length > smallReadBytes) === this.#wide) return buffer
+    if (buffer !== undefined) returnReadBuffer(buffer)
+    return this.#buffer = takeReadBuffer(this.#wide)
   }
 
   #received (bytes: number): boolean {
+    this.#wide = bytes >= smallReadBytes
+    this.#reading = true
+    this.#heard(this.#buffer!.subarray(0, bytes))
+    this.#reading = false
+    return !this.#stopped
+  }
+
+  #heard (bytes: Buffer): void {
     // Nobody asked: what it says cannot be the answer to what will be asked.
     if (this.#user === undefined) this.destroy()
-    else this.#user.received(this.#buffer!.subarray(0, bytes))
-    return !this.#stopped
+    else this.#user.received(bytes)
   }
 
   tick (nowMs: number): void {
@@ -152,11 +199,18 @@ export class Link implements Outlet {
   /** The exchange is over and the connection in order. `keepAliveMs`: how long the target says that it stays. */
   release (nowMs: number, keepAliveMs = Infinity): void {
     this.#user = undefined
+    this.#wide = false
     this.served++
     // Gone before the target closes it: a request that crosses its end would be lost.
     this.#idleUntilMs = Math.min(this.#diesAtMs, nowMs + Math.min(this.#home.idleMs, keepAliveMs - Math.min(1_000, keepAliveMs / 2)))
     this.flow(true)
     this.#home.returned(this)
+  }
+
+  /** It was taken, and nothing was asked on it. */
+  giveBack (): void {
+    if (this.connected) this.#home.returned(this)
+    else this.destroy()
   }
 
   /** Ends the connection, in the middle of an exchange or not. The exchange is not told. */

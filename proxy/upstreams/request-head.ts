@@ -7,7 +7,7 @@ import { Fault } from '../pipeline/faults.ts'
 const notSent: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'expect', 'content-length'])
 
 /** Methods whose requests say that they have no body (RFC 9110 section 8.6): some servers wait for one otherwise. */
-const expectsBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
+export const expectsBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
 /** The head as it goes out. Filters and agents may have written any part of it, so all of it is looked at: a line break would be another request. */
 export function requestHead ({ request, requestBody, target, upgrade }: Exchange): string {
@@ -41,7 +41,7 @@ function framing (method: string, body: Body | undefined): string {
   return `${body.length === undefined ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`}\r\n${expect}`
 }
 
-function isTarget (text: string): boolean {
+export function isTarget (text: string): boolean {
   for (let at = 0; at < text.length; at++) if (!isTargetCode(text.charCodeAt(at))) return false
   return true
 }

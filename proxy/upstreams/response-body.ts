@@ -22,7 +22,7 @@ interface Reader {
 }
 
 /** More than this is not held: the connection is not read until somebody pulls. One read of a socket may exceed it. */
-const highWaterBytes = 64 * 1024
+const highWaterBytes = 8 * 1024
 
 /** Bytes pushed by a connection, pulled by the pipeline. */
 export class ResponseBody implements Body {

@@ -7,7 +7,7 @@ import type { Link, LinkUser } from './link.ts'
 import { ResponseBody, type Source } from './response-body.ts'
 
 /** What the other end still sends when nobody listens any more is thrown away for this long, so that it gets to read our last words. */
-const lingerMs = 2_000
+export const lingerMs = 2_000
 
 /** A connection that a target made a tunnel: bytes both ways until both sides have ended. It belongs to no pool any more. */
 export class Tunnel implements LinkUser, Source, EndListener {

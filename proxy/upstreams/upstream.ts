@@ -3,11 +3,16 @@ import { Fault } from '../pipeline/faults.ts'
 import { Attempt, type AttemptSettings } from './attempt.ts'
 import { balancers, type Balancer, type BalancerName } from './balancers/index.ts'
 import { Connections } from './connections.ts'
+import { Link } from './link.ts'
 import type { UpstreamTls } from './dial.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
 import { keyOf, newKey, webSocketVersion } from '../websocket/handshake.ts'
 import { proxyHeader, type ProxyProtocolVersion } from './proxy-header.ts'
+import { requestFields } from './request-fields.ts'
 import { requestHead } from './request-head.ts'
+import type { SharingSettings } from './shared-link.ts'
+import { StreamAttempt } from './stream-attempt.ts'
+import type { Need, Place } from './waiters.ts'
 
 export interface UpstreamSettings {
   readonly id: string
@@ -32,6 +37,17 @@ export interface UpstreamSettings {
   readonly poolMaxWaiting?: number
   /** Present: the targets speak TLS. */
   readonly tls?: UpstreamTls
+  /** Present: HTTP/2 is spoken to targets. Not together with `proxyProtocol`, which states one client for each connection. */
+  readonly http2?: Http2Settings
+}
+
+export interface Http2Settings {
+  /** "chosen": by the targets in the TLS handshake, HTTP/1.1 being the alternative. "always": also without TLS, and nothing else. */
+  readonly when: 'chosen' | 'always'
+  /** Requests at a time on one connection; a target may allow fewer. */
+  readonly maxStreams: number
+  /** Silence after which a target is asked for a sign of life; 0 = never. */
+  readonly pingIntervalMs: number
 }
 
 export interface TargetSettings {
@@ -106,6 +122,7 @@ class TargetGroup implements Upstream {
         idleMs: settings.poolIdleMs,
         maxWaiting: settings.poolMaxWaiting ?? 1_000,
         tls: settings.tls,
+        sharing: sharingOf(settings),
         tickMs,
       }),
     }))
@@ -121,33 +138,43 @@ class TargetGroup implements Upstream {
     if (!isServed(x.request)) throw new Fault('BAD_REQUEST', 'no upstream serves this request target')
     if (x.upgrade !== undefined) prepareHandshake(x.request.headers)
     const greeting = this.#proxyProtocol === undefined ? '' : proxyHeader(this.#proxyProtocol, x)
+    let need: Need = x.upgrade === undefined ? 'exchange' : 'tunnel'
     let failed: Set<number> | undefined
     let last: Fault | undefined
     for (;;) {
       const index = this.#balancer.next(failed)
       if (index === undefined) throw last ?? new Fault('NO_TARGET', 'no target of weight above 0')
       const { connections, name, maxRequests } = this.#targets[index]!
-      if (connections.busy >= maxRequests) {
+      if (maxRequests !== Infinity && connections.busy >= maxRequests) {
         last = new Fault('UPSTREAM_BUSY', `${name} has ${maxRequests} requests`)
         ;(failed ??= new Set()).add(index)
         continue
       }
       x.target = name
       x.tries++
-      let attempt: Attempt | undefined
+      let attempt: Attempt | StreamAttempt | undefined
       try {
-        const head = requestHead(x)
-        const taken = connections.take(x.ending, greeting)
-        const link = taken instanceof Promise ? await taken : taken
-        attempt = new Attempt(x, link, head, this.#attempt)
+        const taken = connections.take(x.ending, greeting, need)
+        attempt = this.#attemptOn(x, taken instanceof Promise ? await taken : taken)
         return await attempt.run()
       } catch (error) {
         if (!(error instanceof Fault) || x.tries > this.#targets.length || !mayRetry(error, attempt, x)) throw error
         last = error
+        if (attempt?.refused === true) need = error.code === 'UPSTREAM_HTTP_VERSION' ? 'http/1.1' : need
         // A stale connection says nothing about its target, but much about the other unused ones: the next one is dialled.
-        if (attempt?.sent === true) connections.closeIdle()
+        else if (attempt?.begun === true) connections.closeIdle()
         else (failed ??= new Set()).add(index)
       }
+    }
+  }
+
+  #attemptOn (x: Exchange, place: Place): Attempt | StreamAttempt {
+    try {
+      if (place instanceof Link) return new Attempt(x, place, requestHead(x), this.#attempt)
+      return new StreamAttempt(x, place, requestFields(x, this.#attempt.secure ? 'https' : 'http'), this.#attempt)
+    } catch (error) {
+      place.giveBack()
+      throw error
     }
   }
 
@@ -175,17 +202,29 @@ function prepareHandshake (headers: HeaderList): void {
 }
 
 /** Often enough that no time-out is late by more than an eighth of it or a quarter of a second. */
-function tickOf ({ connectTimeoutMs, readTimeoutMs, writeTimeoutMs, poolIdleMs }: UpstreamSettings): number {
-  return Math.max(10, Math.min(250, Math.min(connectTimeoutMs, readTimeoutMs, writeTimeoutMs, poolIdleMs) / 8))
+function tickOf ({ connectTimeoutMs, readTimeoutMs, writeTimeoutMs, poolIdleMs, http2 }: UpstreamSettings): number {
+  const pingMs = http2 === undefined || http2.pingIntervalMs === 0 ? Infinity : http2.pingIntervalMs
+  return Math.max(10, Math.min(250, Math.min(connectTimeoutMs, readTimeoutMs, writeTimeoutMs, poolIdleMs, pingMs) / 8))
+}
+
+function sharingOf ({ http2, tls, connectTimeoutMs, readTimeoutMs, writeTimeoutMs }: UpstreamSettings): SharingSettings | undefined {
+  if (http2 === undefined) return undefined
+  const { when, maxStreams, pingIntervalMs } = http2
+  return {
+    mayChoose: when === 'chosen', secure: tls !== undefined, maxStreams,
+    pingIntervalMs: pingIntervalMs === 0 ? Infinity : pingIntervalMs, connectTimeoutMs, readTimeoutMs, writeTimeoutMs,
+  }
 }
 
 /**
- * Nothing was sent: any other target will do. Sent on a connection that had been idle and closed without a byte in return:
- * the target closed it at the same moment, and a request that may be sent twice is sent again (RFC 9112 section 9.3.1).
+ * Refused: the target said that it did nothing about the request. Nothing was sent: any other target will do. Sent on a connection that had
+ * served others and was closed without a byte in return: the target closed it at the same moment, and a request that may be sent twice is sent
+ * again (RFC 9112 section 9.3.1).
  */
-function mayRetry (fault: Fault, attempt: Attempt | undefined, x: Exchange): boolean {
+function mayRetry (fault: Fault, attempt: Attempt | StreamAttempt | undefined, x: Exchange): boolean {
   if (x.ending.reason !== undefined) return false
-  if (attempt === undefined || !attempt.sent) return fault.row.retry === 'unsent'
+  if (attempt?.refused === true) return true
+  if (attempt === undefined || !attempt.begun) return fault.row.retry === 'unsent'
   const stale = fault.code === 'UPSTREAM_RESET' && attempt.onUsedConnection && !attempt.answered
   return stale && x.requestBody === undefined && idempotent.has(x.request.method)
 }

@@ -21,7 +21,7 @@ const variants: Readonly<Record<string, (text: string) => string>> = {
   'as they are': text => text,
   'with a byte order mark': text => `\uFEFF${text}`,
   'with line ends of Windows': text => text.replaceAll('\n', '\r\n'),
-  'with characters of two units': text => `// 😀 é\n${text.replaceAll('"', '"😀')}`,
+  'with characters of two units': text => `// 😀 é\n${text.replace(/"([^"\n]+)"/g, '"😀$1"')}`,
   'with tabs': text => text.replaceAll(' ', '\t '),
   'with comments inside of nodes': text => text.replaceAll(' {', ' /* { */ {').replaceAll(';', ' /- "left out" ;'),
 }
@@ -40,6 +40,7 @@ describe('places of nodes and values', () => {
         compared++
       }
       t.diagnostic(`${compared} texts`)
+      // Without the corpus beside the repository there are those of the goldens only.
       assert.ok(compared >= 40)
     })
   }

@@ -8,7 +8,7 @@ import { Upload } from '../../../proxy/upstreams/upload.ts'
 function uploadWithLog (body: Body, ready = true): { upload: Upload, log: string[], written: () => string } {
   const log: string[] = []
   let written = ''
-  const outlet = { write: (bytes: Buffer | string) => { written += bytes.toString('latin1'); return ready }, cork: () => undefined, uncork: () => undefined }
+  const outlet = { write: (bytes: Buffer | string) => { written += bytes.toString('latin1'); return ready }, cork: () => undefined, uncork: () => undefined, writableLength: 1 }
   const events = { full: () => log.push('full'), room: () => log.push('room'), uploaded: () => log.push('uploaded'), failed: (error: Error) => log.push(error.message) }
   return { log, upload: new Upload(body, outlet, events), written: () => written }
 }
