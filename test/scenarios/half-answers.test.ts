@@ -79,9 +79,9 @@ for (const version of ['1.1', '2']) {
 
 test('what a tunnel is ended for is told, although the client leaves without hearing it', async (t) => {
   const upstream = await rawUpstream(t, ({ socket, received }) => {
-    // In the middle of a frame, behind which the last words would go.
+    // In the middle of a frame, behind which the last words would go, and with a side that stays open.
     if (received.endsWith('\r\n\r\n')) socket.write(Buffer.from(`${acceptingHandshake(received)}\x82\x09begun`, 'latin1'))
-  })
+  }, true)
   const settings = { idleMs: 5_000, pingIntervalMs: undefined, pingTimeoutMs: 5_000, maxMessageBytes: 10, maxConnections: 9, maxConnectionsPerIp: 9 }
   const proxy = await startProxy(t, { targets: [upstream.port], upgrades: true, filters: [webSocketFilter(settings, new Places())] })
   const client = await rawClient(t, proxy.port, webSocketRequest)
