@@ -77,7 +77,8 @@ function tellFilters (x: Exchange): void {
 /** The one place where something that went wrong becomes something the client sees. An answer that has begun stays the one that it got, cut off. */
 async function repair (x: Exchange, error: unknown, client: Client): Promise<void> {
   x.reply?.body?.cancel()
-  if (!(error instanceof Refusal)) x.fault = Fault.from(error)
+  // What ended a tunnel is known before its ends break.
+  if (!(error instanceof Refusal)) x.fault ??= Fault.from(error)
   if (client.began) return client.abort()
   x.reply = answerTo(error, x)
   if (x.reply === undefined) return client.abort()

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { Exchange } from '../../proxy/pipeline/exchange.ts'
+import { Places, webSocketFilter } from '../../proxy/websocket/index.ts'
 import { get, h2Client, headers } from '../support/h2-client.ts'
 import { startProxy, type TestProxy } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
-import { httpUpstream } from '../support/upstream.ts'
+import { httpUpstream, rawUpstream } from '../support/upstream.ts'
+import { acceptingHandshake, webSocketRequest } from '../support/websocket.ts'
 
 /** A proxy whose upstream says half of an answer and then whatever `then` does; silent without `head`. */
 function half (t: TestContext, head: boolean, then: (cut: () => void) => void): Promise<TestProxy> {
@@ -74,3 +76,17 @@ for (const version of ['1.1', '2']) {
     assert.deepEqual(toldOf(await proxy.exchange(1)), [undefined, 'SHUTTING_DOWN', 'sentinel', 0])
   })
 }
+
+test('what a tunnel is ended for is told, although the client leaves without hearing it', async (t) => {
+  const upstream = await rawUpstream(t, ({ socket, received }) => {
+    // In the middle of a frame, behind which the last words would go, and with a side that stays open.
+    if (received.endsWith('\r\n\r\n')) socket.write(Buffer.from(`${acceptingHandshake(received)}\x82\x09begun`, 'latin1'))
+  }, true)
+  const settings = { idleMs: 5_000, pingIntervalMs: undefined, pingTimeoutMs: 5_000, maxMessageBytes: 10, maxConnections: 9, maxConnectionsPerIp: 9 }
+  const proxy = await startProxy(t, { targets: [upstream.port], upgrades: true, filters: [webSocketFilter(settings, new Places())] })
+  const client = await rawClient(t, proxy.port, webSocketRequest)
+  await client.until('begun')
+  client.socket.write(Buffer.from([0x82, 0x80 | 100, 0, 0, 0, 0]), () => setTimeout(() => client.socket.resetAndDestroy(), 50))
+  const x = await proxy.exchange(1)
+  assert.deepEqual([x.reply?.status, x.fault?.code], [101, 'MESSAGE_REFUSED'])
+})
