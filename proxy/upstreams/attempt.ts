@@ -41,8 +41,8 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   readonly #settings: AttemptSettings
   readonly #reader: AnswerReader
   readonly #startedMs = performance.now()
-  #resolve: ((reply: Reply) => void) | undefined = undefined
-  #reject: ((error: Error) => void) | undefined = undefined
+  #resolve: ((reply: Reply | Promise<Reply>) => void) | undefined = undefined
+  #instead: ((error: Error) => Promise<Reply>) | undefined = undefined
   #upload: Upload | undefined = undefined
   #body: ResponseBody | undefined = undefined
   #tunnel: Tunnel | undefined = undefined
@@ -70,10 +70,11 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     return this.#link.served > 0
   }
 
-  run (): Promise<Reply> {
-    return new Promise((resolve, reject) => {
+  /** @param instead What becomes of the exchange when no answer comes of this: it gives the answer of somebody else, or rejects. */
+  run (instead: (error: Error) => Promise<Reply>): Promise<Reply> {
+    return new Promise((resolve) => {
       this.#resolve = resolve
-      this.#reject = reject
+      this.#instead = instead
       const { ending } = this.#x
       if (ending.reason !== undefined) return this.#fail(ending.reason)
       ending.listen(this)
@@ -152,7 +153,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     this.#x.upstreamMs = this.#heardMs - this.#startedMs
     this.#tunnel = new Tunnel(this.#x, this.#link, this.#settings.writeTimeoutMs)
     this.#resolve?.({ status: 101, headers, body: this.#tunnel.body })
-    this.#resolve = this.#reject = undefined
+    this.#resolve = this.#instead = undefined
     return undefined
   }
 
@@ -164,7 +165,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     // The answer to HEAD tells the length the body would have; 304 likewise.
     else if (length !== undefined && length > 0 && status !== 204) body = lengthOnly(length)
     this.#resolve?.({ status, headers, body })
-    this.#resolve = this.#reject = undefined
+    this.#resolve = this.#instead = undefined
   }
 
   piece (bytes: Buffer): void {
@@ -256,8 +257,10 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     this.#finish()
     this.#upload?.stop()
     this.#link.destroy()
-    this.#reject?.(error)
-    this.#resolve = this.#reject = undefined
+    const instead = this.#instead
+    // Not at once: the connection is in the middle of telling that it is gone.
+    if (instead !== undefined) this.#resolve?.(Promise.resolve(error).then(instead))
+    this.#resolve = this.#instead = undefined
     this.#body?.fail(error)
   }
 }

@@ -33,8 +33,8 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
   readonly #source: StreamSource | undefined
   readonly #startedMs = performance.now()
   #stream: Stream | undefined = undefined
-  #resolve: ((reply: Reply) => void) | undefined = undefined
-  #reject: ((error: Error) => void) | undefined = undefined
+  #resolve: ((reply: Reply | Promise<Reply>) => void) | undefined = undefined
+  #instead: ((error: Error) => Promise<Reply>) | undefined = undefined
   #head: AnswerHead | undefined = undefined
   #body: StreamBody | undefined = undefined
   #hasBody = false
@@ -60,10 +60,11 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     if (body !== undefined) this.#source = new StreamSource(body, x.upgrade !== undefined || body.expectsContinue === true)
   }
 
-  run (): Promise<Reply> {
-    return new Promise((resolve, reject) => {
+  /** @param instead What becomes of the exchange when no answer comes of this: it gives the answer of somebody else, or rejects. */
+  run (instead: (error: Error) => Promise<Reply>): Promise<Reply> {
+    return new Promise((resolve) => {
       this.#resolve = resolve
-      this.#reject = reject
+      this.#instead = instead
       const { ending, requestBody } = this.#x
       if (ending.reason !== undefined) {
         this.#link.giveBack()
@@ -186,7 +187,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     // The answer to HEAD tells the length the body would have; 304 likewise.
     else if (!hasBody && length > 0 && status !== 204) body = lengthOnly(length)
     this.#resolve?.({ status, headers, body })
-    this.#resolve = this.#reject = undefined
+    this.#resolve = this.#instead = undefined
     if (ended) this.#complete([])
     else if (!hasBody) this.awaited()
   }
@@ -217,7 +218,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     // The proof that a client of HTTP/1.1 wants to see.
     if (key !== undefined) headers.set('Sec-WebSocket-Accept', acceptOf(key))
     this.#resolve?.({ status: 101, headers, body: tunnel.body })
-    this.#resolve = this.#reject = undefined
+    this.#resolve = this.#instead = undefined
     tunnel.begin(ended)
     this.#source?.release()
   }
@@ -244,8 +245,10 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     if (this.#over) return
     this.#finish()
     this.#leave(false)
-    this.#reject?.(error)
-    this.#resolve = this.#reject = undefined
+    const instead = this.#instead
+    // Not at once: the connection is in the middle of telling that it is gone.
+    if (instead !== undefined) this.#resolve?.(Promise.resolve(error).then(instead))
+    this.#resolve = this.#instead = undefined
     this.#body?.fail(error)
   }
 }

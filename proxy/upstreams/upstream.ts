@@ -81,6 +81,17 @@ interface Target {
   readonly connections: Connections
 }
 
+/** What is known of one request on its way from target to target. */
+interface Asking {
+  readonly x: Exchange
+  readonly greeting: string
+  need: Need
+  /** Targets that are not asked again. */
+  failed: Set<number> | undefined
+  /** Why the last one did not take it. */
+  last: Fault | undefined
+}
+
 export function createUpstream (settings: UpstreamSettings): Upstream {
   return new TargetGroup(settings)
 }
@@ -132,40 +143,57 @@ class TargetGroup implements Upstream {
     return this.#targets.map(({ name, connections }) => ({ name, connections: connections.size, waiting: connections.waiting }))
   }
 
-  /** Asks targets in turn until one takes the request. Only a request of which nothing has left is offered to another one. */
-  async respond (x: Exchange): Promise<Reply> {
+  respond (x: Exchange): Promise<Reply> {
     x.upstream = this.name
-    if (!isServed(x.request)) throw new Fault('BAD_REQUEST', 'no upstream serves this request target')
+    if (!isServed(x.request)) return Promise.reject(new Fault('BAD_REQUEST', 'no upstream serves this request target'))
     if (x.upgrade !== undefined) prepareHandshake(x.request.headers)
     const greeting = this.#proxyProtocol === undefined ? '' : proxyHeader(this.#proxyProtocol, x)
-    let need: Need = x.upgrade === undefined ? 'exchange' : 'tunnel'
-    let failed: Set<number> | undefined
-    let last: Fault | undefined
+    return this.#ask({ x, greeting, need: x.upgrade === undefined ? 'exchange' : 'tunnel', failed: undefined, last: undefined })
+  }
+
+  /** Asks targets in turn until one takes the request. Only a request of which nothing has left is offered to another one. */
+  #ask (asking: Asking): Promise<Reply> {
+    const { x } = asking
+    const index = this.#choose(asking)
+    if (index === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target of weight above 0'))
+    const { connections, name } = this.#targets[index]!
+    x.target = name
+    x.tries++
+    const taken = connections.take(x.ending, asking.greeting, asking.need)
+    if (!(taken instanceof Promise)) return this.#askOn(asking, index, taken)
+    return taken.then((place) => this.#askOn(asking, index, place), (error: unknown) => this.#askAgain(asking, index, asError(error), undefined))
+  }
+
+  #choose (asking: Asking): number | undefined {
     for (;;) {
-      const index = this.#balancer.next(failed)
-      if (index === undefined) throw last ?? new Fault('NO_TARGET', 'no target of weight above 0')
+      const index = this.#balancer.next(asking.failed)
+      if (index === undefined) return undefined
       const { connections, name, maxRequests } = this.#targets[index]!
-      if (maxRequests !== Infinity && connections.busy >= maxRequests) {
-        last = new Fault('UPSTREAM_BUSY', `${name} has ${maxRequests} requests`)
-        ;(failed ??= new Set()).add(index)
-        continue
-      }
-      x.target = name
-      x.tries++
-      let attempt: Attempt | StreamAttempt | undefined
-      try {
-        const taken = connections.take(x.ending, greeting, need)
-        attempt = this.#attemptOn(x, taken instanceof Promise ? await taken : taken)
-        return await attempt.run()
-      } catch (error) {
-        if (!(error instanceof Fault) || x.tries > this.#targets.length || !mayRetry(error, attempt, x)) throw error
-        last = error
-        if (attempt?.refused === true) need = error.code === 'UPSTREAM_HTTP_VERSION' ? 'http/1.1' : need
-        // A stale connection says nothing about its target, but much about the other unused ones: the next one is dialled.
-        else if (attempt?.begun === true) connections.closeIdle()
-        else (failed ??= new Set()).add(index)
-      }
+      if (maxRequests === Infinity || connections.busy < maxRequests) return index
+      asking.last = new Fault('UPSTREAM_BUSY', `${name} has ${maxRequests} requests`)
+      ;(asking.failed ??= new Set()).add(index)
     }
+  }
+
+  /** One promise for an exchange whose first target answers, as nearly all do. */
+  #askOn (asking: Asking, index: number, place: Place): Promise<Reply> {
+    try {
+      const attempt = this.#attemptOn(asking.x, place)
+      return attempt.run((error) => this.#askAgain(asking, index, error, attempt))
+    } catch (error) {
+      return this.#askAgain(asking, index, asError(error), undefined)
+    }
+  }
+
+  #askAgain (asking: Asking, index: number, error: Error, attempt: Attempt | StreamAttempt | undefined): Promise<Reply> {
+    const { x } = asking
+    if (!(error instanceof Fault) || x.tries > this.#targets.length || !mayRetry(error, attempt, x)) return Promise.reject(error)
+    asking.last = error
+    if (attempt?.refused === true) asking.need = error.code === 'UPSTREAM_HTTP_VERSION' ? 'http/1.1' : asking.need
+    // A stale connection says nothing about its target, but much about the other unused ones: the next one is dialled.
+    else if (attempt?.begun === true) this.#targets[index]!.connections.closeIdle()
+    else (asking.failed ??= new Set()).add(index)
+    return this.#ask(asking)
   }
 
   #attemptOn (x: Exchange, place: Place): Attempt | StreamAttempt {
@@ -188,6 +216,10 @@ class TargetGroup implements Upstream {
     await Promise.race([drained, aborted])
     for (const { connections } of this.#targets) connections.destroy(cut)
   }
+}
+
+function asError (thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
 
 /** The asterisk asks about the server as a whole (RFC 9112 section 3.2.4). */

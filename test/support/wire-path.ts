@@ -145,7 +145,7 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
         moved++
       })
     }
-    return new Attempt(x, link, head, attemptSettings).run()
+    return new Attempt(x, link, head, attemptSettings).run((error) => Promise.reject(error))
   }
 
   const route = { name: 'all', filters: [], responder: { name: 'app', respond }, maxBodyBytes: Infinity }
