@@ -33,8 +33,8 @@ export interface LineSink {
   readonly lostLines: number
 }
 
-/** What may go into one write: big enough to be cheap, small enough not to hold a worker thread for long. */
-const CHUNK_BYTES = 256 * 1024
+/** What goes into one write at most, but for a line that is longer: big enough to be cheap, small enough not to hold a worker thread for long. */
+const CHUNK_BYTES = 128 * 1024
 /**
  * Handing a write to a worker thread costs as much as a third of proxying a request: lines that come within so much of the last write go out
  * together, unless they are many. What a killed process may lose is what came in this time.
@@ -54,7 +54,13 @@ class FileLineSink implements LineSink {
   #fd: number
   #ownFd: boolean
   #next: { fd: number, own: boolean } | undefined
-  #waiting: string[] = []
+  /** Where lines are put as they come: as text they would live until they are written, and be moved about by the collector meanwhile. */
+  #room: Buffer | undefined
+  #used = 0
+  /** Memory of a chunk that was written. */
+  #spare: Buffer | undefined
+  /** Full ones that wait. */
+  #waiting: Buffer[] = []
   #waitingBytes = 0
   /** The write under way, or what is left of it. */
   #chunk: Buffer | undefined
@@ -79,8 +85,7 @@ class FileLineSink implements LineSink {
 
   write (line: string): boolean {
     if (this.#closed || this.#waitingBytes + line.length > this.#options.maxBufferBytes) return this.#lose()
-    this.#waiting.push(line)
-    this.#waitingBytes += line.length
+    this.#put(line)
     if (this.#writing || this.#retry !== undefined) return true
     if (this.#options.immediate === true) this.#writeNow()
     else if (this.#gathering === undefined || this.#waitingBytes >= GATHER_BYTES) this.#turn ??= setImmediate(() => this.#flush())
@@ -129,25 +134,41 @@ class FileLineSink implements LineSink {
   }
 
   #isIdle (): boolean {
-    return !this.#writing && this.#chunk === undefined && this.#waiting.length === 0
+    return !this.#writing && this.#chunk === undefined && this.#waitingBytes === 0
   }
 
-  /** Moves waiting lines into the next chunk. False when there is nothing to write. */
+  #put (line: string): void {
+    const most = line.length * 3
+    if (most > CHUNK_BYTES) {
+      this.#seal()
+      const own = Buffer.from(line)
+      this.#waiting.push(own)
+      this.#waitingBytes += own.length
+      return
+    }
+    if (this.#used + most > CHUNK_BYTES) this.#seal()
+    if (this.#room === undefined) {
+      this.#room = this.#spare ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)
+      this.#spare = undefined
+    }
+    const bytes = this.#room.write(line, this.#used)
+    this.#used += bytes
+    this.#waitingBytes += bytes
+  }
+
+  #seal (): void {
+    if (this.#used > 0) this.#waiting.push(this.#room!.subarray(0, this.#used))
+    this.#room = undefined
+    this.#used = 0
+  }
+
+  /** Makes what waits the next chunk. False when there is nothing to write. */
   #refill (): boolean {
     if (this.#chunk !== undefined) return true
-    if (this.#waiting.length === 0) return false
-    let taken = this.#waiting
-    if (this.#waitingBytes <= CHUNK_BYTES) {
-      this.#waiting = []
-      this.#waitingBytes = 0
-    } else {
-      let chars = 0
-      let count = 0
-      while (count < taken.length && (count === 0 || chars + taken[count]!.length <= CHUNK_BYTES)) chars += taken[count++]!.length
-      taken = this.#waiting.splice(0, count)
-      this.#waitingBytes -= chars
-    }
-    this.#chunk = Buffer.from(taken.length === 1 ? taken[0]! : taken.join(''))
+    if (this.#waiting.length === 0) this.#seal()
+    this.#chunk = this.#waiting.shift()
+    if (this.#chunk === undefined) return false
+    this.#waitingBytes -= this.#chunk.length
     return true
   }
 
@@ -198,12 +219,13 @@ class FileLineSink implements LineSink {
     if (this.#next !== undefined) this.#swap()
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined
-      if (this.#waiting.length > 0 && !this.#writing && this.#retry === undefined) this.#flush()
+      if (this.#waitingBytes > 0 && !this.#writing && this.#retry === undefined) this.#flush()
     }, GATHER_MS)
   }
 
   #advance (chunk: Buffer, bytes: number): void {
     this.#chunk = bytes < chunk.length ? chunk.subarray(bytes) : undefined
+    if (this.#chunk === undefined && chunk.buffer.byteLength === CHUNK_BYTES) this.#spare ??= Buffer.from(chunk.buffer)
     if (this.#failing) this.#sayRecovered()
   }
 
