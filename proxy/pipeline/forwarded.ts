@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { unixPeer } from '../../config/schema/index.ts'
 import { canonicalName, listItems, type HeaderList } from './headers.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -74,11 +75,12 @@ export function rebuildForwarded (x: Exchange, isTrusted: (address: string) => b
     return forwardedFields.has(canonical) || (!trusted && canonical.startsWith('x-forwarded-'))
   })
   // Whoever comes in through a Unix socket has no address to tell.
-  const chain = isIP(x.peer.address) === 0 ? hops : [...hops, x.peer.address]
-  if (chain.length > 0) headers.append('X-Forwarded-For', chain.join(', '))
+  const known = x.peer.address !== '' && x.peer.address !== unixPeer
+  if (known) headers.append('X-Forwarded-For', hops.length === 0 ? x.peer.address : `${hops.join(', ')}, ${x.peer.address}`)
+  else if (hops.length > 0) headers.append('X-Forwarded-For', hops.join(', '))
   headers.append('X-Forwarded-Proto', proto ?? scheme)
   if (host !== undefined || authority !== '') headers.append('X-Forwarded-Host', host ?? authority)
-  if (isIP(x.clientIp) !== 0) headers.append('X-Real-IP', x.clientIp)
+  if (known || hops.length > 0) headers.append('X-Real-IP', x.clientIp)
   headers.append('X-Request-Id', x.id)
 }
 

@@ -109,7 +109,7 @@ export class HeaderList {
       raw[kept + 1] = raw[i + 1]!
       kept += 2
     }
-    raw.length = kept
+    if (kept !== raw.length) raw.length = kept
   }
 }
 
@@ -128,8 +128,18 @@ export function isAliasOf (wire: string, canonical: string): boolean {
 
 /** Lower case, with `-` for all that is neither letter nor digit: some servers make one character of `_` and `-`, some of all others too (lighttpd, Apache 2.2). */
 export function canonicalName (name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9-]/g, '-')
+  const known = canonicalNames.get(name)
+  if (known !== undefined) return known
+  const canonical = name.toLowerCase().replace(/[^a-z0-9-]/g, '-')
+  // A copy of its own: a piece of a head would keep the whole of it.
+  if (canonicalNames.size < mostCanonicalNames && name.length <= longestCanonicalName) canonicalNames.set(Buffer.from(name, 'latin1').toString('latin1'), canonical)
+  return canonical
 }
+
+/** Each field of each request is asked about several times, and clients send the same few dozen. Who sends others pays for them alone. */
+const canonicalNames = new Map<string, string>()
+const mostCanonicalNames = 1024
+const longestCanonicalName = 64
 
 /**
  * Members of a list, in small letters (RFC 9110 section 5.6.1). White space is space and tab: `trim` takes off octets above ASCII as well, and what

@@ -50,6 +50,8 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   #watched: 'connecting' | 'waiting for the response head' | 'waiting for a piece of the body' = 'connecting'
   #dueMs = Infinity
   #writeDueMs = Infinity
+  /** When the bytes came that are being read, while the head is awaited; else 0. */
+  #heardMs = 0
   /** When the body is sent although the target has not asked for it; Infinity when it is on its way, or not wanted. */
   #continueDueMs = Infinity
   #over = false
@@ -92,7 +94,8 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     const { requestBody } = this.#x
     if (requestBody === undefined) {
       this.#link.write(this.#head, 'latin1')
-      this.#watchForHead()
+      // On a connection that was there before, no time has passed.
+      this.#watchForHead(this.onUsedConnection ? this.#startedMs : performance.now())
       return
     }
     const upload = this.#upload = new Upload(requestBody, this.#link, this)
@@ -103,6 +106,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
 
   received (bytes: Buffer): void {
     this.answered = true
+    this.#heardMs = this.#resolve === undefined ? 0 : performance.now()
     const end = this.#reader.push(bytes)
     if (this.#tunnel !== undefined && typeof end === 'number') return this.#becomeTunnel(this.#tunnel, bytes.subarray(end))
     if (this.#over) return
@@ -145,7 +149,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     if (!lists(upgrade, this.#x.upgrade.protocol)) return 'a switch to another protocol than was asked for'
     const key = keyOf(this.#x.request.headers)
     if (key === undefined || headers.get('sec-websocket-accept') !== acceptOf(key)) return 'a switch of protocols whose Sec-WebSocket-Accept is not the one for this request'
-    this.#x.upstreamMs = performance.now() - this.#startedMs
+    this.#x.upstreamMs = this.#heardMs - this.#startedMs
     this.#tunnel = new Tunnel(this.#x, this.#link, this.#settings.writeTimeoutMs)
     this.#resolve?.({ status: 101, headers, body: this.#tunnel.body })
     this.#resolve = this.#reject = undefined
@@ -154,7 +158,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
 
   head (status: number, { headers, length }: ResponseHead, hasBody: boolean): void {
     this.#dueMs = this.#writeDueMs = this.#continueDueMs = Infinity
-    this.#x.upstreamMs = performance.now() - this.#startedMs
+    this.#x.upstreamMs = this.#heardMs - this.#startedMs
     let body: Body | undefined
     if (hasBody) body = this.#body = new ResponseBody(length, this)
     // The answer to HEAD tells the length the body would have; 304 likewise.
@@ -199,7 +203,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   }
 
   uploaded (): void {
-    if (this.#resolve !== undefined) this.#watchForHead()
+    if (this.#resolve !== undefined) this.#watchForHead(performance.now())
   }
 
   failed (error: Error): void {
@@ -213,9 +217,9 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     void this.#upload?.run('')
   }
 
-  #watchForHead (): void {
+  #watchForHead (nowMs: number): void {
     this.#watched = 'waiting for the response head'
-    this.#dueMs = performance.now() + this.#settings.readTimeoutMs
+    this.#dueMs = nowMs + this.#settings.readTimeoutMs
   }
 
   /** The answer is whole. `clean`: nothing came behind it. */
@@ -228,7 +232,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
       this.#upload?.stop()
       this.#x.requestBody?.cancel()
     }
-    if (clean && requestOut && persistent) this.#link.release(performance.now(), keepAliveMs)
+    if (clean && requestOut && persistent) this.#link.release(this.#heardMs === 0 ? performance.now() : this.#heardMs, keepAliveMs)
     else this.#link.destroy()
     this.#body?.end(trailersOf(trailers))
   }
