@@ -20,5 +20,6 @@ export { lookIntoFolder, maxCertificateBytes, pairsAmong } from './certificate-f
 export type { FolderPair, SkipReason, SkippedEntry } from './certificate-folder.ts'
 export { assignNames } from './sni-claims.ts'
 export type { Claimant } from './sni-claims.ts'
+export { schemeOf } from './listener.ts'
 export { skipReasons } from './sni.ts'
 export type { SniCertificate, SniFolder } from './sni.ts'

@@ -99,3 +99,8 @@ export const olderListeners: OlderForms = {
     into: node => [withAddress(node)],
   },
 }
+
+/** How URLs that lead here begin: "h2" is spoken without TLS beside HTTP/1.1. */
+export function schemeOf ({ protocol }: Pick<ListenerAsGiven, 'protocol'>): 'http' | 'https' {
+  return protocol === 'https' ? 'https' : 'http'
+}

@@ -1,4 +1,5 @@
 import { relative } from 'node:path'
+import { schemeOf } from '../../config/sentinel/index.ts'
 import type { ChainStep, Explanation, Place } from './explanation.ts'
 import { columns, duration, painter, size, type Paint } from './paint.ts'
 
@@ -12,7 +13,7 @@ export function explainScreen (facts: Explanation, cwd: string, colour: boolean)
   const parts: Array<readonly [title: string, lines: readonly string[]]> = [
     ['request', requestLines(facts, paint)],
     ['comes in', [
-      `${paint.bold(listener.id)}  ${listener.protocol}://${listener.address}${listener.note === null ? '' : paint.dim(`  (${listener.note})`)}`,
+      `${paint.bold(listener.id)}  ${urlOf(listener)}${listener.note === null ? '' : paint.dim(`  (${listener.note})`)}`,
       ...certificateLines(facts, cwd, paint),
     ]],
     ['routes', triedLines(facts, cwd, paint)],
@@ -29,6 +30,10 @@ export function explainScreen (facts: Explanation, cwd: string, colour: boolean)
   }
   return '\n' + parts.filter(([, lines]) => lines.length > 0).map(([title, lines]) =>
     lines.map((line, i) => `  ${i === 0 ? paint.dim(title.padEnd(10)) : ' '.repeat(10)}${line}\n`).join('')).join('\n') + '\n'
+}
+
+function urlOf (listener: Explanation['listener']): string {
+  return `${schemeOf(listener)}${listener.address.startsWith('unix:') ? ' on ' : '://'}${listener.address}`
 }
 
 function certificateLines ({ certificate }: Explanation, cwd: string, paint: Paint): string[] {

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import { schemeOf, type ListenerConfig, type SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/index.ts'
 import { readRequestHead } from '../listeners/request-head.ts'
 import { EndSignal } from '../pipeline/end-signal.ts'
@@ -43,9 +43,8 @@ export function readAsked (asked: Asked, config: SentinelConfig): ReadRequest | 
   // A field given by hand counts, as it does with every client.
   if (!fields.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'host')) fields.unshift('Host', authority ?? 'localhost')
   const sent = [...fields]
-  const secure = found.listener.protocol === 'https'
   const read = readRequestHead({
-    method, target: rest.startsWith('/') || rest === '*' ? rest : `/${rest}`, version: '1.1', fields, scheme: secure ? 'https' : 'http', maxFields: config.limits.maxHeaderCount,
+    method, target: rest.startsWith('/') || rest === '*' ? rest : `/${rest}`, version: '1.1', fields, scheme: schemeOf(found.listener), maxFields: config.limits.maxHeaderCount,
     maxNameBytes: config.limits.maxHeaderNameSize, maxValueBytes: config.limits.maxHeaderValueSize,
   })
   if ('code' in read) return { ...found, sent, exchange: { status: read.code === 'BAD_REQUEST' ? 400 : 431, detail: read.detail } }
@@ -84,7 +83,7 @@ function listenerFor (named: string | undefined, scheme: string | undefined, aut
   const first = listeners[0]! // A configuration without listeners is not valid.
   if (scheme === undefined) return { listener: first, note: listeners.length > 1 ? 'the first one; name another with --listener' : undefined }
   const port = Number(/:(\d+)$/.exec(authority)?.[1] ?? (scheme === 'https' ? 443 : 80))
-  const ofScheme = listeners.filter(({ protocol }) => protocol === scheme)
+  const ofScheme = listeners.filter((listener) => schemeOf(listener) === scheme)
   const exact = ofScheme.find(({ address }) => address.port === port)
   if (exact !== undefined) return { listener: exact, note: undefined }
   const listener = ofScheme[0]

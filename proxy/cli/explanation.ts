@@ -25,7 +25,7 @@ export interface Explanation {
     readonly query: string
     readonly clientIp: string
   } | null
-  readonly listener: { readonly id: string, readonly protocol: string, readonly address: string, readonly note: string | null }
+  readonly listener: { readonly id: string, readonly protocol: ListenerConfig['protocol'], readonly address: string, readonly note: string | null }
   /** Of the listener, for a client that asks for the host; `null` without TLS. Added by the command: finding it reads files. */
   readonly certificate?: ShownCertificate | null
   /** The answer of the proxy itself, when no route is asked or none takes the request. */

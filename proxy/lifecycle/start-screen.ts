@@ -1,5 +1,5 @@
 import { peerMatcher } from '../../config/schema/index.ts'
-import type { ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import { schemeOf, type ListenerConfig, type SentinelConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
 
 interface Extra {
@@ -13,7 +13,8 @@ interface Extra {
 /** What an operator sees when the proxy serves: one screen, from the same facts as `/status`. */
 export function startScreen (status: StatusJson, extra: Extra): string {
   const { routes, agents, evidence } = status
-  const listeners = status.listeners.map(({ id, address }): Place => ({ id, address, config: extra.config.listeners.find((listener) => listener.id === id) }))
+  const listeners = status.listeners.flatMap(({ id, address }): Place[] =>
+    extra.config.listeners.filter((one) => one.id === id).map((config) => ({ id, address, config })))
   const rows: Array<readonly [label: string, lines: readonly string[]]> = [
     ['config', [`${status.config.file}  (version ${status.config.version})`]],
     ['listeners', listeners.map((l) => `${l.id.padEnd(widest(listeners))}  ${placeOf(l)}`)],
@@ -47,22 +48,16 @@ interface Place {
   readonly id: string
   /** As bound. */
   readonly address: string
-  readonly config: ListenerConfig | undefined
+  readonly config: ListenerConfig
 }
 
-function schemeOf ({ config }: Place): string {
-  return config?.tls === undefined ? 'http' : 'https'
-}
-
-function placeOf (place: Place): string {
-  const { address, config } = place
-  const where = address.startsWith('unix:') ? `${schemeOf(place)} on ${address}` : `${schemeOf(place)}://${address}`
-  return config?.protocol === 'h2' ? `${where}  (HTTP/2 as well)` : where
+function placeOf ({ address, config }: Place): string {
+  const where = address.startsWith('unix:') ? `${schemeOf(config)} on ${address}` : `${schemeOf(config)}://${address}`
+  return config.protocol === 'h2' ? `${where}  (HTTP/2 as well)` : where
 }
 
 /** What curl has to be told so that this listener answers; the fewer, the better for a first try. */
-function needsOf ({ config }: Place): string[] {
-  const { tls, proxyProtocol } = config ?? {}
+function needsOf ({ config: { tls, proxyProtocol } }: Place): string[] {
   return [
     ...tls === undefined ? [] : ['-k'],
     ...proxyProtocol?.required === true && peerMatcher(proxyProtocol.from)('127.0.0.1') ? ['--haproxy-protocol'] : [],
@@ -70,9 +65,8 @@ function needsOf ({ config }: Place): string[] {
   ]
 }
 
-function urlOf (place: Place): string {
-  const { address } = place
-  return address.startsWith('unix:') ? `--unix-socket ${address.slice('unix:'.length)} ${schemeOf(place)}://localhost/` : `${schemeOf(place)}://${reachable(address)}/`
+function urlOf ({ address, config }: Place): string {
+  return address.startsWith('unix:') ? `--unix-socket ${address.slice('unix:'.length)} ${schemeOf(config)}://localhost/` : `${schemeOf(config)}://${reachable(address)}/`
 }
 
 /** An address that a client on this machine can use: a listener on all addresses is reached on loopback. */

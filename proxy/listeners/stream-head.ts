@@ -38,7 +38,9 @@ export function readStreamHead (
   const method = pseudo.get(':method')!
   const protocol = pseudo.get(':protocol')
   if (method === 'CONNECT' && protocol === undefined) return { code: 'METHOD_REFUSED', detail: 'CONNECT' }
-  if (pseudo.get(':scheme') !== scheme) return bad('scheme of the request is not the one of the listener')
+  // A balancer that took TLS off, or put it on, says what its client spoke. Nothing follows from it: whom to believe is said about X-Forwarded-Proto.
+  const spoken = pseudo.get(':scheme')
+  if (spoken !== 'http' && spoken !== 'https') return bad('a scheme that is neither http nor https')
   const rest = ordinaryFields(fields, start, pseudo.get(':authority'))
   if (rest === undefined) return bad('Host is not the :authority')
   const accepted = readRequestHead({

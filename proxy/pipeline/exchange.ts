@@ -105,6 +105,8 @@ export interface AuditFacts {
 /** One step of a route. Hooks are plain closures; a missing one costs nothing. */
 export interface Filter {
   readonly name: string
+  /** Ordinary exchanges pass it untouched. */
+  readonly tunnelsOnly?: boolean
   /** Returns a reply to answer here: neither later filters nor the upstream are asked. May wrap `x.requestBody`. */
   readonly onRequest?: (x: Exchange) => MaybePromise<Reply | undefined>
   /** Returns another reply to put in the place of the one given; may edit it or wrap its body instead. */

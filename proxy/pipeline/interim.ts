@@ -8,7 +8,7 @@ import { HeaderList } from './headers.ts'
 export function passInterim (x: Exchange, status: number, headers: HeaderList): void {
   // 100 and 101 are about the connection to the upstream.
   if (x.interim === undefined || status < 102) return
-  const judged = x.route?.filters.some(({ onResponse }) => onResponse !== undefined) === true
+  const judged = x.route?.filters.some(({ onResponse, tunnelsOnly }) => onResponse !== undefined && tunnelsOnly !== true) === true
   if (!judged) return x.interim(status, headers)
   const links = headers.getAll('link')
   if (links.length > 0) x.interim(status, new HeaderList(links.flatMap((link) => ['Link', link])))

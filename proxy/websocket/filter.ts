@@ -16,6 +16,7 @@ export function webSocketFilter (settings: WebSocketSettings, places: Places): F
   const open = new Map<Exchange, Open>()
   return {
     name: 'websocket',
+    tunnelsOnly: true,
     onRequest (x) {
       if (x.upgrade === undefined) return undefined
       const version = x.request.headers.get('sec-websocket-version')

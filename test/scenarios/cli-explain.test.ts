@@ -253,3 +253,12 @@ upstreams { upstream "app" { target "127.0.0.1:9" } }
   const { stdout } = await runSentinel(['explain', 'GET', 'https://shop.test:8443/'], { cwd })
   assert.match(stdout, /shows own\.pem {2}the listener's own: own\.test\n +the certificate does not name that host: clients refuse it/)
 })
+
+test('a listener that speaks HTTP/2 without TLS is found by its port, and told of as a URL', async (t) => {
+  const made = folder(t, `listeners { listener "web" { address "127.0.0.1:8080" }; listener "two" { address "127.0.0.1:8082"; protocol "h2" }; listener "file" { address "unix:/run/s.sock" } }
+    routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
+    upstreams { upstream "app" { target "127.0.0.1:9001" } }`)
+  const told = async (...args: string[]): Promise<string> => (await runSentinel(['explain', '-c', join(made, 'sentinel.kdl'), 'GET', ...args])).stdout
+  assert.match(await told('http://shop.test:8082/'), /comes in +two +http:\/\/127\.0\.0\.1:8082\n/)
+  assert.match(await told('--listener', 'file', '/'), /comes in +file +http on unix:\/run\/s\.sock\n/)
+})

@@ -5,6 +5,7 @@ import { describe, test, type TestContext } from 'node:test'
 import { bodyOf } from '../../proxy/pipeline/body.ts'
 import type { Filter } from '../../proxy/pipeline/exchange.ts'
 import { HeaderList } from '../../proxy/pipeline/headers.ts'
+import { Places, webSocketFilter } from '../../proxy/websocket/index.ts'
 import { startProxy, type ProxyGiven } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { fixedUpstream, rawUpstream, type RawConnection } from '../support/upstream.ts'
@@ -51,6 +52,14 @@ describe('interim answers of an upstream', () => {
     const client = await rawClient(t, port, get)
     const all = await client.until(/HTTP\/1\.1 502 /)
     assert.equal(all.split('HTTP/1.1 103 ').length - 1, 32)
+  })
+
+  test('pass whole on a route that also lets WebSockets through', async (t) => {
+    const settings = { idleMs: 5_000, pingIntervalMs: undefined, pingTimeoutMs: 5_000, maxMessageBytes: Infinity, maxConnections: 9, maxConnectionsPerIp: 9 }
+    const upstream = await fixedUpstream(t, hint('/a', 'X-Own: 1\r\n') + ok)
+    const { port } = await startProxy(t, { targets: [upstream.port], upgrades: true, filters: [webSocketFilter(settings, new Places())] })
+    const client = await rawClient(t, port, get)
+    assert.match(await client.until(/ok$/), /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>\r\nX-Own: 1\r\n\r\nHTTP\/1\.1 200 OK\r\n/)
   })
 
   test('tell no more than Link where a filter has a say about answers', async (t) => {

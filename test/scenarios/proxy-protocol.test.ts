@@ -2,16 +2,19 @@ import assert from 'node:assert/strict'
 import http from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect as connectPlain } from 'node:net'
+import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { parseIpRange } from '../../config/schema/index.ts'
 import { authority } from '../support/authority.ts'
+import { folderWith } from '../support/folder.ts'
 import { isInstalled, startHaproxy, startNginx } from '../support/neighbour.ts'
 import { startProxy, type ProxyGiven, type TestProxy } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
 import { startSentinel } from '../support/sentinel.ts'
+import { shake } from '../support/tls-client.ts'
 import { deadPort, rawUpstream, type RawConnection, type TestUpstream } from '../support/upstream.ts'
 
 const haproxy = isInstalled('haproxy') ? {} : { skip: 'HAProxy is not installed' }
@@ -226,6 +229,21 @@ for (const option of ['send-proxy', 'send-proxy-v2', 'send-proxy-v2 proxy-v2-opt
       assert.deepEqual(proxy.events, [])
     })
   }
+}
+
+for (const secure of [false, true]) {
+  test(`HAProxy in front ${secure ? 'puts TLS on' : 'takes TLS off'}, and hands requests on in HTTP/2 with the scheme that its client spoke`, haproxy, async (t) => {
+    const upstream = await startRecordingUpstream(t)
+    const proxy = await startProxy(t, { targets: [upstream.port], listener: { ...accepting, ...secure ? { tls: local } : { priorKnowledge: true } } })
+    const pem = join(folderWith(t, { 'both.pem': Buffer.concat([local.cert, local.key]).toString() }), 'both.pem')
+    const front = await startHaproxy(t, (port) => `listen web
+  mode http
+  bind 127.0.0.1:${port} ${secure ? '' : `ssl crt ${pem}`}
+  server sentinel 127.0.0.1:${proxy.port} send-proxy-v2 ${secure ? 'ssl verify none alpn h2' : 'proto h2'}`)
+    const status = secure ? (await request(front.port, '/')).status : Number(/^HTTP\/1\.1 (\d+)/.exec((await shake(front.port)).answer)?.[1])
+    assert.equal(status, 200)
+    assert.equal((await proxy.exchange(1)).request.version, '2')
+  })
 }
 
 for (const version of ['v1', 'v2'] as const) {
