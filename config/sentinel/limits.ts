@@ -21,7 +21,7 @@ export const limits = block({
   maxDecompressedSize: notBuilt(setting(bytes, '100MiB', 'Largest body after unpacking.', { aliases: ['max-decompressed-size-bytes'] })),
   maxConnectionsPerClient: optional(many, 'Connections of one client address, of all listeners together; more are closed as soon as they are accepted. An IPv6 client is its /64. Senders among `trusted-proxies`, and those on Unix sockets, are not counted: they speak for many. Without it there is no such limit.', { aliases: ['max-connections-per-ip'] }),
   maxConnectionsPerRoute: optional(many, 'Connections that have a request on one route; a request on one more gets 503. Without it there is no such limit.'),
-  maxIdleConnectionsPerUpstream: setting(many, 100, 'Unused connections that an upstream keeps to all its targets together, where its `connection-pool { max-idle }` says nothing.'),
+  maxIdleConnectionsPerUpstream: optional(many, 'Unused connections that an upstream keeps to all its targets together, where its `connection-pool { max-idle }` says nothing; without it there is no such limit.'),
   maxInFlightRequestsPerWorker: optional(many, 'Requests that one process works on at a time; more get 503. Without it `max-in-flight-requests` alone counts.'),
   maxQueuedRequests: notBuilt(setting(integer(0, 10_000_000), 1_000, 'Requests that wait for a place among those that are worked on.')),
   maxAgentQueueDepth: setting(integer(0, 1_000_000), 100, 'Questions that wait for an agent, where its `max-queued-calls` says nothing.'),

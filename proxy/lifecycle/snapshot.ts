@@ -213,7 +213,7 @@ function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig)
     writeTimeoutMs: timeouts.write,
     poolMaxConnections: connectionPool.maxConnections ?? Infinity,
     poolIdleMs: connectionPool.idleTimeout,
-    ...connectionPool.maxIdle === undefined ? { poolMaxIdleTotal: limits.maxIdleConnectionsPerUpstream } : { poolMaxIdle: connectionPool.maxIdle },
+    ...idleLimit(connectionPool.maxIdle, limits.maxIdleConnectionsPerUpstream),
     ...connectionPool.maxLifetime === undefined ? {} : { poolMaxAgeMs: connectionPool.maxLifetime },
     ...proxyProtocol === undefined ? {} : { proxyProtocol },
     ...http2Of(upstream),
@@ -227,4 +227,9 @@ function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig)
       },
     },
   }
+}
+
+function idleLimit (ofTarget: number | undefined, ofUpstream: number | undefined): Pick<UpstreamSettings, 'poolMaxIdle' | 'poolMaxIdleTotal'> {
+  if (ofTarget !== undefined) return { poolMaxIdle: ofTarget }
+  return ofUpstream === undefined ? {} : { poolMaxIdleTotal: ofUpstream }
 }

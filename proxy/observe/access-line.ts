@@ -1,5 +1,5 @@
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
-import { quote } from './quote.ts'
+import { quote, quoted } from './quote.ts'
 import { redactQuery, redactUrl, scrubText } from './redact.ts'
 
 /**
@@ -19,13 +19,13 @@ export function terminatedBy (x: Exchange): TerminatedBy {
 export function jsonLine (x: Exchange, nowMs: number, attributes: readonly string[]): string {
   const { request, fault } = x
   const tls = x.peer.tls
-  let line = `{"ts":"${isoTime(nowMs)}","request_id":${quote(x.id)},"client_ip":${quote(x.clientIp)},"peer_ip":${quote(x.peer.address)}` +
-    `,"listener":${quote(x.listener)},"host":${quote(request.authority)},"method":${quote(request.method)},"path":${quote(request.rawPath)}`
+  let line = `{"ts":"${isoTime(nowMs)}","request_id":"${x.id}","client_ip":${quoted(x.clientIp)},"peer_ip":${quoted(x.peer.address)}` +
+    `,"listener":${quoted(x.listener)},"host":${quote(request.authority)},"method":${quoted(request.method)},"path":${quote(request.rawPath)}`
   if (request.query !== '') line += `,"query":${quote(redactQuery(request.query))}`
   line += `,"protocol":"HTTP/${request.version}","status":${x.reply?.status ?? 0},"bytes_in":${x.requestBytes},"bytes_out":${x.responseBytes}` +
-    `,"duration_ms":${millis(x.durationMs)},"route":${x.route === undefined ? 'null' : quote(x.route.name)}`
+    `,"duration_ms":${millis(x.durationMs)},"route":${x.route === undefined ? 'null' : quoted(x.route.name)}`
   if (x.upstream !== '') {
-    line += `,"upstream":${quote(x.upstream)},"target":${quote(x.target)},"tries":${x.tries},"upstream_ms":${millis(x.upstreamMs)}`
+    line += `,"upstream":${quoted(x.upstream)},"target":${quoted(x.target)},"tries":${x.tries},"upstream_ms":${millis(x.upstreamMs)}`
   }
   if (fault !== undefined) {
     line += `,"fault":"${fault.code}"`

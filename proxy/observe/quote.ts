@@ -12,6 +12,24 @@ export function quote (text: string, maxChars = 4096): string {
   return unusual.test(bounded) ? quoteUnusual(bounded) : `"${bounded}"`
 }
 
+/** As `quote`, for words that come back with nearly every request: names of the configuration, methods, addresses. */
+export function quoted (word: string): string {
+  const known = knownWords.get(word)
+  if (known !== undefined) return known
+  const text = quote(word)
+  if (knownWords.size < mostWords && word.length <= longestWord) knownWords.set(ownCopy(word), ownCopy(text))
+  return text
+}
+
+const knownWords = new Map<string, string>()
+const mostWords = 1024
+const longestWord = 64
+
+/** A piece of a head would keep the whole of it in memory. */
+function ownCopy (text: string): string {
+  return Buffer.from(text, 'utf16le').toString('utf16le')
+}
+
 function quoteUnusual (text: string): string {
   return JSON.stringify(asUtf8(text)).replace(unprintable, escapeUnit)
 }

@@ -59,7 +59,9 @@ export function prepareHead (x: Exchange, site: Pick<Site, 'isTrusted' | 'guarde
   x.takesTrailers = takesTrailers(x.request.headers)
   dropHopByHop(x.request.headers)
   rebuildForwarded(x, site.isTrusted)
-  Object.assign(x.request, readPath(x.request.rawPath))
+  const { path, upstreamPath } = readPath(x.request.rawPath)
+  x.request.path = path
+  x.request.upstreamPath = upstreamPath
   removeGuarded(x.request.headers, site.guardedHeaders())
 }
 

@@ -151,7 +151,7 @@ export const cases: readonly Case[] = [
     id: 'half-load',
     title: 'Latency at half load',
     conditions: 'answers of 100 bytes, half as many requests per second as Sentinel can answer, or as the proxy itself can when that is less, by a timetable that no answer changes; 256 connections',
-    contenders: [...proxies, 'direct'],
+    contenders: [...proxies, 'byte-copy', 'direct'],
     paceOf: 'sentinel',
     load: clientLoad('paced', { connections: 256 }),
     warm: wrk({ connections: 64 }),
