@@ -1,10 +1,7 @@
-import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AttackName } from '../support/h2-attacks.ts'
-import { assertHeld, fortress } from '../support/under-attack.ts'
+import { withstands, type Attacks } from '../support/under-attack.ts'
 
-/** How each connection of the attacker ends; `undefined`: it goes on. */
-const attacks: ReadonlyArray<readonly [name: AttackName, end: string | undefined]> = [
+const attacks: Attacks = [
   ['made-you-reset-window', 'ENHANCE_YOUR_CALM'],
   ['made-you-reset-overflow', 'ENHANCE_YOUR_CALM'],
   ['made-you-reset-data', 'ENHANCE_YOUR_CALM'],
@@ -14,13 +11,4 @@ const attacks: ReadonlyArray<readonly [name: AttackName, end: string | undefined
   ['made-you-reset-priority', 'ENHANCE_YOUR_CALM'],
 ]
 
-test('frames that make the proxy reset streams count as resets', async (t) => {
-  const { besiege } = await fortress(t)
-  for (const [name, end] of attacks) {
-    await t.test(name, async () => {
-      const siege = await besiege(name, end === undefined ? {} : { until: end })
-      if (end !== undefined) assert.ok(siege.ends.includes(end), `the attacker was told ${JSON.stringify(siege.ends)}`)
-      assertHeld(siege)
-    })
-  }
-})
+test('frames that make the proxy reset streams count as resets', (t) => withstands(t, attacks))

@@ -86,6 +86,21 @@ export function assertHeld ({ medianMs, grownMiB, requests }: Siege): void {
   assert.ok(grownMiB < 20, `the program grew by ${grownMiB.toFixed(1)} MiB`)
 }
 
+/** Attacks, and how each connection of the attacker ends; `undefined`: it goes on. */
+export type Attacks = ReadonlyArray<readonly [name: AttackName, end: string | undefined]>
+
+/** One program, one attack after the other. */
+export async function withstands (t: TestContext, attacks: Attacks): Promise<void> {
+  const { besiege } = await fortress(t)
+  for (const [name, end] of attacks) {
+    await t.test(name, async () => {
+      const siege = await besiege(name, end === undefined ? {} : { until: end })
+      if (end !== undefined) assert.ok(siege.ends.includes(end), `the attacker was told ${JSON.stringify(siege.ends)}`)
+      assertHeld(siege)
+    })
+  }
+}
+
 function fetchOnce (port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     httpRequest({ host: '127.0.0.1', port, path: '/ordinary' }, (response) => {
