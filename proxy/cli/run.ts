@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import { settleCollector } from '../lifecycle/collector.ts'
 import type { Proxy } from '../lifecycle/proxy.ts'
 import type { Command, Shell } from './command.ts'
 import { configFile, configOption } from './config-file.ts'
@@ -13,6 +14,7 @@ export const run: Command = {
   async run (shell, options) {
     const file = configFile('run', shell, options)
     if (file === undefined) return 1
+    const started = settleCollector()
     const { loadConfig, printProblems } = await import('../../config/sentinel/index.ts')
     const { config, problems, sources } = await loadConfig(file, { env: shell.env })
     if (config === undefined) {
@@ -34,6 +36,7 @@ export const run: Command = {
     try {
       const stopped = stopSignal(proxy)
       await proxy.start(config)
+      started()
       if (options['quiet'] !== true) await sayStarted(shell, proxy, config, problems)
       const listeners = proxy.status().listeners.map(({ id, address }) => ({ id, address }))
       log.info('serving', { event: 'ready', listeners, metrics: proxy.metricsAddress ?? null, pid: process.pid })
