@@ -29,8 +29,12 @@ export interface ConnectionSettings {
   readonly tls: UpstreamTls | undefined
   /** How HTTP/2 is spoken; `undefined`: it is not. */
   readonly sharing: SharingSettings | undefined
-  /** How often the connections look at the clock. */
-  readonly tickMs: number
+  readonly pace: Pace
+}
+
+/** How often connections look at the clock. Whoever has less time to wait makes it shorter. */
+export interface Pace {
+  tickMs: number
 }
 
 export interface IdleCount {
@@ -65,6 +69,7 @@ export class Connections implements LinkHome, SharedHome {
   readonly #waiters: Waiters
   #drained: (() => void) | undefined = undefined
   #clock: NodeJS.Timeout | undefined = undefined
+  #clockMs = 0
 
   constructor (settings: ConnectionSettings) {
     const { sharing } = settings
@@ -335,7 +340,11 @@ export class Connections implements LinkHome, SharedHome {
   }
 
   #startClock (): void {
-    this.#clock ??= setInterval(() => this.#tick(), this.#settings.tickMs).unref()
+    const { tickMs } = this.#settings.pace
+    if (this.#clock !== undefined && this.#clockMs === tickMs) return
+    clearInterval(this.#clock)
+    this.#clockMs = tickMs
+    this.#clock = setInterval(() => this.#tick(), tickMs).unref()
   }
 
   /** One clock for all connections: a timer for each would be set and cleared with every request. */
@@ -343,7 +352,7 @@ export class Connections implements LinkHome, SharedHome {
     const nowMs = performance.now()
     for (const link of this.#all) link.tick(nowMs)
     for (const link of this.#tunnels) link.tick(nowMs)
-    if (this.#all.size + this.#tunnels.size > 0) return
+    if (this.#all.size + this.#tunnels.size > 0) return this.#startClock()
     clearInterval(this.#clock)
     this.#clock = undefined
   }

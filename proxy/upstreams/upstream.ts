@@ -1,8 +1,9 @@
 import type { Exchange, Reply, Responder } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
-import { Attempt, type AttemptSettings } from './attempt.ts'
+import type { EndSignal } from '../pipeline/end-signal.ts'
+import { Attempt, type AttemptSettings, type Timeouts, type Watcher } from './attempt.ts'
 import { balancers, type Ask, type BalancerName } from './balancers/index.ts'
-import { Connections, type IdleCount } from './connections.ts'
+import { Connections, type IdleCount, type Pace } from './connections.ts'
 import { Link } from './link.ts'
 import type { UpstreamTls } from './dial.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
@@ -10,6 +11,11 @@ import { keyOf, newKey, webSocketVersion } from '../websocket/handshake.ts'
 import { proxyHeader, type ProxyProtocolVersion } from './proxy-header.ts'
 import { requestFields } from './request-fields.ts'
 import { requestHead } from './request-head.ts'
+import { RetryBudget } from './retry/budget.ts'
+import { idempotent, type TriesPolicy } from './retry/policy.ts'
+import { Refusals } from './retry/refusals.ts'
+import { Retrying, type Tries } from './retry/retrying.ts'
+import type { Trial } from './retry/trial.ts'
 import type { SharingSettings } from './shared-link.ts'
 import { StreamAttempt } from './stream-attempt.ts'
 import type { Target, TargetSettings } from './target.ts'
@@ -21,10 +27,14 @@ export interface UpstreamSettings {
   readonly targets: readonly TargetSettings[]
   readonly balance: BalancerName
   readonly connectTimeoutMs: number
-  /** Longest wait for the response head after the request, and for each piece of the response body. */
+  /** Longest wait for the response head after the request; `readTimeoutMs` without it. */
+  readonly firstByteTimeoutMs?: number
+  /** Longest wait for each piece of the response body. */
   readonly readTimeoutMs: number
   /** Longest wait for a target to take a piece of the request body. */
   readonly writeTimeoutMs: number
+  /** From the head of the request to the end of the answer; without it there is no such limit. */
+  readonly requestTimeoutMs?: number
   /** For each target. */
   readonly poolMaxConnections: number
   readonly poolIdleMs: number
@@ -53,7 +63,12 @@ export interface Http2Settings {
 }
 
 /** What a route says of the way of its exchanges through an upstream; bound once, when the configuration is loaded. */
-export type RoutePolicy = Readonly<Record<string, never>>
+export interface RoutePolicy {
+  /** In place of the upstream's. */
+  readonly timeouts?: Partial<Timeouts>
+  /** What is tried more than once, and how often. */
+  readonly tries?: TriesPolicy
+}
 
 export interface Upstream extends Responder {
   /** Its targets as they are now, and where their list and their standing change. */
@@ -76,8 +91,9 @@ export interface TargetState {
 }
 
 /** What is known of one request on its way from target to target. */
-interface Asking extends Ask<Target> {
+export interface Asking extends Ask<Target> {
   readonly x: Exchange
+  readonly settings: AttemptSettings
   readonly greeting: string
   need: Need
   /** Targets that are not asked again. */
@@ -90,13 +106,14 @@ export function createUpstream (settings: UpstreamSettings): Upstream {
   return new TargetGroup(settings)
 }
 
-/** Methods that may be sent twice (RFC 9110 section 9.2.2). */
-const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
-
-class TargetGroup implements Upstream {
+class TargetGroup implements Upstream, Tries {
   readonly name: string
   readonly set: TargetSet
+  readonly refusals = new Refusals()
   readonly #attempt: AttemptSettings
+  /** By what they allow: routes that say the same share one, and a reload begins no new one. */
+  readonly #budgets = new Map<string, RetryBudget>()
+  readonly #pace: Pace
   readonly #proxyProtocol: ProxyProtocolVersion | undefined
 
   constructor (settings: UpstreamSettings) {
@@ -104,15 +121,18 @@ class TargetGroup implements Upstream {
     this.#attempt = {
       secure: settings.tls !== undefined,
       connectTimeoutMs: settings.connectTimeoutMs,
+      firstByteTimeoutMs: settings.firstByteTimeoutMs ?? settings.readTimeoutMs,
       readTimeoutMs: settings.readTimeoutMs,
       writeTimeoutMs: settings.writeTimeoutMs,
+      requestTimeoutMs: settings.requestTimeoutMs ?? Infinity,
     }
+    this.#pace = { tickMs: tickFor([settings.poolIdleMs, pingMsOf(settings), ...timesOf(this.#attempt)]) }
     this.#proxyProtocol = settings.proxyProtocol
     const nowMs = (): number => performance.now()
     this.set = new TargetSet({
       targets: settings.targets,
       balancer: balancers[settings.balance]({ random: Math.random, nowMs }),
-      connect: connectWith(settings),
+      connect: connectWith(settings, this.#pace),
       nowMs,
     })
   }
@@ -123,22 +143,42 @@ class TargetGroup implements Upstream {
     ))
   }
 
-  forRoute (_policy: RoutePolicy): Responder {
-    return this
+  forRoute ({ timeouts, tries }: RoutePolicy): Responder {
+    if (timeouts === undefined && tries === undefined) return this
+    const settings = timeouts === undefined ? this.#attempt : routeTimeouts(this.#attempt, timeouts)
+    this.#pace.tickMs = Math.min(this.#pace.tickMs, tickFor(timesOf(settings)))
+    if (tries === undefined) return { name: this.name, respond: (x) => this.respondWith(x, settings) }
+    return new Retrying(this, settings, tries, this.#budgetOf(tries.budget))
+  }
+
+  #budgetOf (settings: TriesPolicy['budget']): RetryBudget {
+    const key = `${settings.percent} ${settings.minPerSecond}`
+    const known = this.#budgets.get(key) ?? new RetryBudget(settings)
+    this.#budgets.set(key, known)
+    return known
   }
 
   respond (x: Exchange): Promise<Reply> {
+    return this.respondWith(x, this.#attempt)
+  }
+
+  respondWith (x: Exchange, settings: AttemptSettings): Promise<Reply> {
+    const asking = this.asking(x, settings)
+    return asking instanceof Fault ? Promise.reject(asking) : this.#ask(asking)
+  }
+
+  asking (x: Exchange, settings: AttemptSettings): Asking | Fault {
     x.upstream = this.name
-    if (!isServed(x.request)) return Promise.reject(new Fault('BAD_REQUEST', 'no upstream serves this request target'))
+    if (!isServed(x.request)) return new Fault('BAD_REQUEST', 'no upstream serves this request target')
     if (x.upgrade !== undefined) prepareHandshake(x.request.headers)
     const greeting = this.#proxyProtocol === undefined ? '' : proxyHeader(this.#proxyProtocol, x)
-    return this.#ask({ x, greeting, need: x.upgrade === undefined ? 'exchange' : 'tunnel', skip: undefined, last: undefined })
+    return { x, settings, greeting, need: x.upgrade === undefined ? 'exchange' : 'tunnel', skip: undefined, last: undefined }
   }
 
   /** Asks targets in turn until one takes the request. Only a request of which nothing has left is offered to another one. */
   #ask (asking: Asking): Promise<Reply> {
     const { x } = asking
-    const target = this.#choose(asking)
+    const target = this.choose(asking)
     if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target of weight above 0'))
     x.target = target.name
     x.tries++
@@ -148,7 +188,7 @@ class TargetGroup implements Upstream {
     return taken.then((place) => this.#askOn(asking, target, place), (error: unknown) => this.#notAsked(asking, target, error))
   }
 
-  #choose (asking: Asking): Target | undefined {
+  choose (asking: Asking): Target | undefined {
     for (;;) {
       const target = this.set.pick(asking)
       if (target === undefined || !target.isFull) return target
@@ -161,7 +201,7 @@ class TargetGroup implements Upstream {
   #askOn (asking: Asking, target: Target, place: Place): Promise<Reply> {
     let attempt: Attempt | StreamAttempt
     try {
-      attempt = this.#attemptOn(asking.x, place, target)
+      attempt = this.#attemptOn(asking, place, target, asking.x.ending)
     } catch (error) {
       place.giveBack()
       return this.#notAsked(asking, target, error)
@@ -187,9 +227,43 @@ class TargetGroup implements Upstream {
     return this.#ask(asking)
   }
 
-  #attemptOn (x: Exchange, place: Place, target: Target): Attempt | StreamAttempt {
-    if (place instanceof Link) return new Attempt(x, place, requestHead(x), this.#attempt, target)
-    return new StreamAttempt(x, place, requestFields(x, this.#attempt.secure ? 'https' : 'http'), this.#attempt, target)
+  #attemptOn ({ x, settings }: Asking, place: Place, watcher: Watcher, ending: EndSignal): Attempt | StreamAttempt {
+    if (place instanceof Link) return new Attempt(x, place, requestHead(x), settings, watcher, ending)
+    return new StreamAttempt(x, place, requestFields(x, settings.secure ? 'https' : 'http'), settings, watcher, ending)
+  }
+
+  /** One try that may be one of several. What it comes to is for others to judge. */
+  async put (asking: Asking, trial: Trial): Promise<Reply> {
+    const { x } = asking
+    const { target, ending } = trial
+    x.target = target.name
+    x.tries++
+    target.inFlight++
+    let attempt: Attempt | StreamAttempt
+    try {
+      const place = await target.connections.take(ending, asking.greeting, asking.need)
+      // Another one may have been begun meanwhile.
+      x.target = target.name
+      attempt = this.#attemptHere(asking, place, trial)
+    } catch (error) {
+      target.over(false)
+      target.failed(error instanceof Fault ? error : undefined)
+      throw error
+    }
+    trial.attempt = attempt
+    return attempt.run((error) => {
+      target.failed(error instanceof Fault ? error : undefined)
+      return Promise.reject(error)
+    })
+  }
+
+  #attemptHere (asking: Asking, place: Place, trial: Trial): Attempt | StreamAttempt {
+    try {
+      return this.#attemptOn(asking, place, trial, trial.ending)
+    } catch (error) {
+      place.giveBack()
+      throw error
+    }
   }
 
   close (deadline: AbortSignal): Promise<void> {
@@ -202,8 +276,7 @@ class TargetGroup implements Upstream {
 }
 
 /** How each target of the upstream gets its connections. */
-function connectWith (settings: UpstreamSettings): (target: TargetSettings) => Connections {
-  const tickMs = tickOf(settings)
+function connectWith (settings: UpstreamSettings, pace: Pace): (target: TargetSettings) => Connections {
   const allIdle: IdleCount = { max: settings.poolMaxIdleTotal ?? Infinity, now: 0 }
   return ({ host, port, path }) => new Connections({
     host,
@@ -218,7 +291,7 @@ function connectWith (settings: UpstreamSettings): (target: TargetSettings) => C
     maxWaiting: settings.poolMaxWaiting ?? 1_000,
     tls: settings.tls,
     sharing: sharingOf(settings),
-    tickMs,
+    pace,
   })
 }
 
@@ -233,10 +306,23 @@ function prepareHandshake (headers: HeaderList): void {
   headers.set('Sec-WebSocket-Version', webSocketVersion)
 }
 
-/** Often enough that no time-out is late by more than an eighth of it or a quarter of a second. */
-function tickOf ({ connectTimeoutMs, readTimeoutMs, writeTimeoutMs, poolIdleMs, http2 }: UpstreamSettings): number {
-  const pingMs = http2 === undefined || http2.pingIntervalMs === 0 ? Infinity : http2.pingIntervalMs
-  return Math.max(10, Math.min(250, Math.min(connectTimeoutMs, readTimeoutMs, writeTimeoutMs, poolIdleMs, pingMs) / 8))
+/** A route that says how long the head of an answer may take says so with `read` as well, as upstreams do. */
+function routeTimeouts (upstream: AttemptSettings, route: Partial<Timeouts>): AttemptSettings {
+  const firstByte = route.firstByteTimeoutMs ?? route.readTimeoutMs
+  return { ...upstream, ...route, ...firstByte === undefined ? {} : { firstByteTimeoutMs: firstByte } }
+}
+
+function timesOf ({ connectTimeoutMs, firstByteTimeoutMs, readTimeoutMs, writeTimeoutMs, requestTimeoutMs }: Timeouts): number[] {
+  return [connectTimeoutMs, firstByteTimeoutMs, readTimeoutMs, writeTimeoutMs, requestTimeoutMs]
+}
+
+function pingMsOf ({ http2 }: UpstreamSettings): number {
+  return http2 === undefined || http2.pingIntervalMs === 0 ? Infinity : http2.pingIntervalMs
+}
+
+/** Often enough that none of these times is late by more than an eighth of it or a quarter of a second. */
+function tickFor (timesMs: readonly number[]): number {
+  return Math.max(10, Math.min(250, Math.min(...timesMs) / 8))
 }
 
 function sharingOf ({ http2, tls, connectTimeoutMs, readTimeoutMs, writeTimeoutMs }: UpstreamSettings): SharingSettings | undefined {
