@@ -7,12 +7,13 @@ import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
-import { createUpstream, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
+import { createUpstream, type ReplayRoom, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
+import { routePolicy } from './route-policy.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from './route-plan.ts'
 
 /** What a snapshot takes from the process around it. */
@@ -55,7 +56,8 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       return lease.value
     }
     const tunnels = new Map<string, Places>()
-    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, { ...around, lend, tunnels }))
+    const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
+    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, { ...around, lend, kept, tunnels }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
@@ -121,11 +123,13 @@ function countUsers () {
 interface RouteSurroundings extends Surroundings {
   /** Counts that outlive a reload, by their name. */
   readonly lend: <T>(key: string, make: () => T) => T
+  readonly kept: ReplayRoom
   readonly tunnels: Map<string, Places>
 }
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
-  const upstreamOf = (id: string): Responder | undefined => upstreams.get(id)?.forRoute({})
+  const policy = routePolicy(route, config.limits, around.kept)
+  const upstreamOf = (id: string): Responder | undefined => upstreams.get(id)?.forRoute(policy)
   const agents: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreamOf),
@@ -213,6 +217,8 @@ function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig)
     connectTimeoutMs: timeouts.connect,
     readTimeoutMs: timeouts.read,
     writeTimeoutMs: timeouts.write,
+    ...timeouts.firstByte === undefined ? {} : { firstByteTimeoutMs: timeouts.firstByte },
+    ...timeouts.request === undefined ? {} : { requestTimeoutMs: timeouts.request },
     poolMaxConnections: connectionPool.maxConnections ?? Infinity,
     poolIdleMs: connectionPool.idleTimeout,
     ...idleLimit(connectionPool.maxIdle, limits.maxIdleConnectionsPerUpstream),

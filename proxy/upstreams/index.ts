@@ -4,3 +4,7 @@ export { nameOf, standingBits, type Outcome, type StandingBit, type Target, type
 export type { OutcomeListener, StandingListener, TargetSet } from './target-set.ts'
 export type { UpstreamTls } from './dial.ts'
 export { balancers, type Ask, type Balancer, type BalancerName, type BalancerSettings, type Candidate, type MakeBalancer } from './balancers/index.ts'
+export type { Timeouts } from './attempt.ts'
+export type { BudgetSettings } from './retry/budget.ts'
+export type { HedgePolicy, RetryPolicy, RetryReason, TriesPolicy } from './retry/policy.ts'
+export type { ReplayRoom } from './retry/replay.ts'

@@ -31,7 +31,9 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step"; agents "direct"; policies { max-body-size "1MiB" }; service-type "web"
+    upstream "app"; other-upstreams "tls"; filters "step"; agents "direct"; policies { max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" } }; service-type "web"
+    retry-policy { max-attempts 2; retryable-status-codes 503; retry-on "reset"; backoff "10ms"; max-backoff "20ms"; per-attempt-timeout "1s"; retry-non-idempotent #true; budget { percent 10; min-per-second 1 } }
+    hedge { enabled #true; delay "10ms"; max-attempts 2 }
     websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
   }
 }
