@@ -106,6 +106,11 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     return this.#link.served > 0
   }
 
+  /** Part of the request is still to come: what takes long may be the client. */
+  get uploading (): boolean {
+    return this.#upload?.complete === false
+  }
+
   /** @param instead What becomes of the exchange when no answer comes of this: it gives the answer of somebody else, or rejects. */
   run (instead: (error: Error) => Promise<Reply>): Promise<Reply> {
     return new Promise((resolve) => {

@@ -69,6 +69,11 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     if (body !== undefined) this.#source = new StreamSource(body, x.upgrade !== undefined || body.expectsContinue === true)
   }
 
+  /** Part of the request is still to come: what takes long may be the client. */
+  get uploading (): boolean {
+    return this.#stream?.localEnded === false
+  }
+
   /** @param instead What becomes of the exchange when no answer comes of this: it gives the answer of somebody else, or rejects. */
   run (instead: (error: Error) => Promise<Reply>): Promise<Reply> {
     return new Promise((resolve) => {

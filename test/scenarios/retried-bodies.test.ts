@@ -80,6 +80,18 @@ describe('a body that is small enough', () => {
     assert.match(await client.until(' abc '), /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200/)
   })
 
+  test('may take its client longer than one try may take', async (t) => {
+    const only = await telling(t)
+    const { port, exchange } = await proxyTo(t, [only.port], { on: ['timeout'], attemptTimeoutMs: 100 })
+    const client = await rawClient(t, port, 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n')
+    for (const piece of 'abcd') {
+      await new Promise((resolve) => { setTimeout(resolve, 90) })
+      client.send(piece)
+    }
+    assert.equal((await client.answer()).status, 200)
+    assert.equal((await exchange(1)).tries, 1)
+  })
+
   test('is forgotten when its answer begins, while the answer goes on', async (t) => {
     const slow = await httpUpstream(t, (incoming, response) => { void bytesOf(incoming).then(() => response.write('begun')) })
     const { port, kept, done } = await proxyTo(t, [slow.port])

@@ -1,5 +1,5 @@
 import type { Exchange, Reply, Responder } from '../../pipeline/exchange.ts'
-import { Fault } from '../../pipeline/faults.ts'
+import { Fault, type FaultCode } from '../../pipeline/faults.ts'
 import type { AttemptSettings } from '../attempt.ts'
 import type { TargetSet } from '../target-set.ts'
 import type { Target } from '../target.ts'
@@ -29,6 +29,9 @@ export interface Tries {
 
 /** Repetitions of one exchange that HTTP itself asks for: requests that crossed the end of a connection, or want another version. */
 const mostRepeated = 2
+
+/** Of a try of which nothing was sent. */
+const saysUnreachable: ReadonlySet<FaultCode> = new Set(['UPSTREAM_CONNECT', 'UPSTREAM_TLS', 'UPSTREAM_TIMEOUT'])
 
 /** An upstream as a route with a policy of its own sees it: what fails is tried again, within bounds. */
 export class Retrying implements Responder {
@@ -111,7 +114,7 @@ export class Retrying implements Responder {
     const ended = this.#upstream.put(course.asking, trial).then((reply) => ({ trial, reply, error: undefined }), (thrown: unknown) => {
       trial.detach()
       const error = thrown instanceof Error ? thrown : new Error(String(thrown))
-      if (error instanceof Fault && (error.code === 'UPSTREAM_CONNECT' || error.code === 'UPSTREAM_TLS')) this.#upstream.refusals.note(target, performance.now())
+      if (error instanceof Fault && trial.unsent && saysUnreachable.has(error.code)) this.#upstream.refusals.note(target, performance.now())
       return { trial, reply: undefined, error }
     })
     return { trial, ended }

@@ -35,11 +35,12 @@ export class Trial implements EndListener, Watcher {
     else this.ending.end(x.ending.reason)
   }
 
-  /** It is over when no answer has begun by then. */
+  /** It is over when no answer has begun by then; a client that takes long to say its request is not counted against the target. */
   endIn (ms: number): void {
     if (ms === Infinity) return
     this.#timer = setTimeout(() => {
-      this.ending.end(new Fault('UPSTREAM_TIMEOUT', `this try took more than ${ms} ms`))
+      if (this.attempt?.uploading === true) this.endIn(ms)
+      else this.ending.end(new Fault('UPSTREAM_TIMEOUT', `this try took more than ${ms} ms`))
     }, ms)
   }
 
