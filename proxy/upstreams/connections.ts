@@ -103,9 +103,10 @@ export class Connections implements LinkHome, SharedHome {
   /**
    * A place on a connection, or a promise of one. Rejects with UPSTREAM_BUSY when too many wait or none gets free in time.
    *
+   * @param endMs When the exchange has to be over.
    * @param greeting What the connection begins with ("" for nothing): one that began with something else is another client's.
    */
-  take (ending: EndSignal, greeting: string, need: Need): Place | Promise<Place> {
+  take (ending: EndSignal, greeting: string, need: Need, endMs: number): Place | Promise<Place> {
     const place = this.#place(greeting, need)
     if (place !== undefined) return place
     const never = this.#never(need)
@@ -114,7 +115,7 @@ export class Connections implements LinkHome, SharedHome {
     if (this.#waiters.size >= this.#settings.maxWaiting + this.#dialling * Math.max(this.#expected, this.#settings.maxConnections)) {
       return Promise.reject(new Fault('UPSTREAM_BUSY', `${this.#waiters.size} exchanges wait for a connection`))
     }
-    const waiting = this.#waiters.wait(ending, greeting, need)
+    const waiting = this.#waiters.wait(ending, greeting, need, endMs)
     this.#dialMore()
     return waiting
   }

@@ -183,7 +183,7 @@ class TargetGroup implements Upstream, Tries {
     x.target = target.name
     x.tries++
     target.inFlight++
-    const taken = target.connections.take(x.ending, asking.greeting, asking.need)
+    const taken = target.connections.take(x.ending, asking.greeting, asking.need, endMsOf(asking))
     if (!(taken instanceof Promise)) return this.#askOn(asking, target, taken)
     return taken.then((place) => this.#askOn(asking, target, place), (error: unknown) => this.#notAsked(asking, target, error))
   }
@@ -241,7 +241,7 @@ class TargetGroup implements Upstream, Tries {
     target.inFlight++
     let attempt: Attempt | StreamAttempt
     try {
-      const place = await target.connections.take(ending, asking.greeting, asking.need)
+      const place = await target.connections.take(ending, asking.greeting, asking.need, endMsOf(asking))
       // Another one may have been begun meanwhile.
       x.target = target.name
       attempt = this.#attemptHere(asking, place, trial)
@@ -304,6 +304,11 @@ function isServed ({ method, upstreamPath }: Exchange['request']): boolean {
 function prepareHandshake (headers: HeaderList): void {
   if (keyOf(headers) === undefined) headers.set('Sec-WebSocket-Key', newKey())
   headers.set('Sec-WebSocket-Version', webSocketVersion)
+}
+
+/** When the exchange has to be over. */
+function endMsOf ({ x, settings }: Pick<Asking, 'x' | 'settings'>): number {
+  return x.startedMs + settings.requestTimeoutMs
 }
 
 /** A route that says how long the head of an answer may take says so with `read` as well, as upstreams do. */

@@ -121,6 +121,15 @@ for (const [way, given] of ways({ requestTimeoutMs: 300 })) {
       assert.equal((await request(port, '/')).text, 'drop')
     })
 
+    test('ends the wait for a connection that gets free as well', async (t) => {
+      const slow = await httpUpstream(t, (_incoming, response) => { setTimeout(() => response.end('slow'), 250) })
+      const { port, exchange } = await startProxy(t, { targets: [slow.port], ...given, upstream: { ...given.upstream, poolMaxConnections: 1 } })
+      const clients = await Promise.all([1, 2, 3].map(() => request(port, '/')))
+      assert.deepEqual(clients.map(({ status }) => status).toSorted(), [200, 504, 504])
+      const faults = (await Promise.all([1, 2, 3].map(exchange))).map(({ fault }) => fault?.detail)
+      assert.ok(faults.includes('no connection got free in the time of the whole exchange'), faults.join())
+    })
+
     test('cuts no tunnel', async (t) => {
       const upstream = await rawUpstream(t, ({ socket, received }) => {
         if (received.endsWith('\r\n\r\n')) socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n')

@@ -1,4 +1,5 @@
 import type { Exchange } from '../../pipeline/exchange.ts'
+import { Fault } from '../../pipeline/faults.ts'
 import type { Target } from '../target.ts'
 import type { Asking } from '../upstream.ts'
 import type { Replay } from './replay.ts'
@@ -40,7 +41,7 @@ export class Course {
   /** Keeps what became of a try that was not the last one. `reason`: why there is another. */
   record ({ trial, reply, error }: Ended, reason: string | undefined): void {
     const { target: { name: target }, hedge, startedMs } = trial
-    const fault = error === undefined ? undefined : 'code' in error && typeof error.code === 'string' ? error.code : 'INTERNAL'
+    const fault = error instanceof Fault ? error.code : undefined
     ;(this.x.attempts ??= []).push({ target, hedge, status: reply?.status ?? 0, fault, ms: performance.now() - startedMs, reason })
   }
 }

@@ -166,7 +166,9 @@ export class Retrying implements Responder {
     const { x, asking, tries } = course
     const { retry } = this.#policy
     const nowMs = performance.now()
+    const endMs = x.startedMs + asking.settings.requestTimeoutMs
     if (tries >= (retry.maxAttempts ?? this.#upstream.set.targets.length)) return undefined
+    if (nowMs >= endMs) return this.#notRetried(x, 'time')
     if (!course.canBeSaidAgain(ended)) return this.#notRetried(x, 'body')
     // Whoever was not reached is simply the wrong one to ask: nobody has more to do when another one is.
     const other = this.#fresh(course, nowMs)
@@ -176,7 +178,7 @@ export class Retrying implements Responder {
     }
     if (ended.error instanceof Fault && !mayAskSameTarget(ended.error) && other === undefined) return undefined
     const waitMs = this.#waitMs(tries, ended.reply)
-    if (nowMs + waitMs >= x.startedMs + asking.settings.requestTimeoutMs) return this.#notRetried(x, 'time')
+    if (nowMs + waitMs >= endMs) return this.#notRetried(x, 'time')
     return this.#budget.withdraw(nowMs) ? waitMs : this.#notRetried(x, 'budget')
   }
 
