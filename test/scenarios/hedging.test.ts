@@ -33,6 +33,17 @@ test('the second target\'s answer counts when the first is slow, and the first i
   assert.deepEqual(upstream.targets.map(({ inFlight }) => inFlight), [0, 0])
 })
 
+test('the other request is over while the answer still goes on', async (t) => {
+  const slow = await silent(t)
+  const fast = await httpUpstream(t, (_incoming, response) => { response.write('begun') })
+  const { port, done, upstream } = await hedged(t, [slow.port, fast.port])
+  const client = await rawClient(t, port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await client.until('begun')
+  await soon()
+  assert.deepEqual([slow.connections, slow.sockets.size, done.length], [1, 0, 0])
+  assert.deepEqual(upstream.targets.map(({ inFlight }) => inFlight), [0, 1])
+})
+
 test('a target that answers in time is the only one that is asked', async (t) => {
   const fast = await answering(t, 'fast')
   const other = await answering(t, 'other')

@@ -57,10 +57,19 @@ describe('an answer', () => {
   })
 
   test('that is thrown away leaves its connection for the next try; a long one is not waited for', async (t) => {
-    const short = await scripted(t, busy, ok)
-    const first = await proxyTo(t, [short.port], { statuses: [503], backOff: { firstMs: 200, mostMs: 200 } })
+    let asked = 0
+    const short = await httpUpstream(t, (_incoming, response) => {
+      if (asked++ > 0) return void response.end()
+      response.statusCode = 503
+      response.flushHeaders()
+      setTimeout(() => response.end('busy'), 30)
+    })
+    const first = await proxyTo(t, [short.port], { statuses: [503], backOff: { firstMs: 1, mostMs: 1 } })
     assert.equal((await request(first.port, '/')).status, 200)
-    assert.equal(short.connections, 1)
+    await new Promise((resolve) => { setTimeout(resolve, 100) })
+    assert.equal(short.sockets.size, short.connections, 'none was closed')
+    assert.equal((await request(first.port, '/')).status, 200)
+    assert.ok(short.connections <= 2)
     const long = await scripted(t, 'HTTP/1.1 503 Busy\r\nContent-Length: 1000000\r\n\r\nno', ok)
     const second = await proxyTo(t, [long.port], { statuses: [503] })
     assert.equal((await request(second.port, '/')).status, 200)
