@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { unixPeer } from '../../config/schema/index.ts'
@@ -59,6 +59,7 @@ export class Proxy {
   readonly #leases = new Leases()
   readonly #metrics: Metrics
   readonly #socketFolder = makeSocketFolder()
+  readonly #cookieSecret = randomBytes(32).toString('base64')
   readonly #listeners = new Map<string, Listener>()
   readonly #door = new Door({ maxConnections: Infinity, maxConnectionsPerClient: Infinity })
   readonly #certificates: Certificates
@@ -182,6 +183,7 @@ export class Proxy {
     }
     // From here on new exchanges see the new configuration; nothing below can fail.
     this.#running = next
+    next.snapshot.takeOver()
     this.#door.limits = doorLimits(config)
     this.#log.setLevel(logLevel(config))
     for (const [id, prepared] of certificates) if (prepared !== undefined && !opened.includes(id)) this.#renewCertificates(id, prepared)
@@ -214,6 +216,8 @@ export class Proxy {
         release: () => { this.#inFlight-- },
         observe: instruments.observe,
         observeLate: instruments.observeLate,
+        env: this.#options.env,
+        cookieSecret: this.#cookieSecret,
         drainMs,
       })
       return { config, version: versionOf(config), loadedAt: new Date(), agents, instruments, snapshot }
