@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
@@ -7,7 +6,7 @@ import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
-import { createUpstream, type ReplayRoom, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
+import { createTargetStore, createUpstream, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
@@ -15,6 +14,7 @@ import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
 import { routePolicy } from './route-policy.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from './route-plan.ts'
+import { upstreamSettings, type UpstreamParts } from './upstream-settings.ts'
 
 /** What a snapshot takes from the process around it. */
 export interface Surroundings {
@@ -24,6 +24,9 @@ export interface Surroundings {
   readonly release: () => void
   readonly observe: Site['observe']
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
+  readonly cookieSecret: string
   /** How long a pool that nobody needs any more may finish its exchanges. */
   readonly drainMs: number
 }
@@ -35,6 +38,9 @@ export interface Snapshot {
   readonly siteOf: (listener: string) => Site | undefined
   /** Who has a tunnel on a route, for those that have some. */
   readonly tunnels: ReadonlyMap<string, Places>
+  readonly upstreams: ReadonlyMap<string, Upstream>
+  /** It is the configuration in use from here on: targets that others have as well do as this one says. */
+  readonly takeOver: () => void
   /** Resolves when no exchange uses this snapshot any more, or when the deadline aborts. */
   readonly emptied: (deadline: AbortSignal) => Promise<void>
   /** Lets go of pools that no newer snapshot holds. */
@@ -44,11 +50,9 @@ export interface Snapshot {
 export function buildSnapshot (config: SentinelConfig, around: Surroundings): Snapshot {
   const held: Array<() => void> = []
   try {
-    const responders = new Map(config.upstreams.map((upstream) => {
-      const settings = upstreamSettings(upstream, config)
-      const lease = around.leases.use(canonicalKey('upstream', settings), () => createUpstream(settings), (value) => value.close(AbortSignal.timeout(around.drainMs)))
-      held.push(() => lease.release())
-      return [upstream.id, lease.value] as const
+    const upstreams = new Map(config.upstreams.map((upstream): [string, Upstream] => {
+      const parts = upstreamSettings(upstream, config, around)
+      return [upstream.id, leaseUpstream(parts, around, held)]
     }))
     const lend = <T>(key: string, make: () => T): T => {
       const lease = around.leases.use(key, make, () => Promise.resolve())
@@ -57,7 +61,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     }
     const tunnels = new Map<string, Places>()
     const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
-    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, { ...around, lend, kept, tunnels }))
+    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, kept, tunnels }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
@@ -79,12 +83,25 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       siteOf: (listener) => sites.get(listener),
       tunnels,
       emptied: users.emptied,
+      upstreams,
+      takeOver: () => { for (const { set } of upstreams.values()) set.takeOver() },
       retire: () => { for (const release of held) release() },
     }
   } catch (error) {
     for (const release of held) release()
     throw error
   }
+}
+
+/** Targets are shared with every configuration that connects to them in the same way; where all is the same, so is the upstream. */
+function leaseUpstream ({ connecting, changeable }: UpstreamParts, { leases, drainMs }: Surroundings, held: Array<() => void>): Upstream {
+  const targets = canonicalKey('targets', connecting)
+  const store = leases.use(targets, () => createTargetStore(connecting), () => Promise.resolve())
+  held.push(() => store.release())
+  const make = (): Upstream => createUpstream({ ...connecting, ...changeable }, store.value)
+  const upstream = leases.use(canonicalKey(targets, changeable), make, (value) => value.close(AbortSignal.timeout(drainMs)))
+  held.push(() => upstream.release())
+  return upstream.value
 }
 
 function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>, otherwise: Route | undefined, port: number): Site['match'] {
@@ -197,47 +214,4 @@ function guardedBy (agents: readonly AgentConfig[], runtimes: Surroundings['agen
 
 function notBuilt (route: string): Responder {
   return { name: '', respond: () => Promise.reject(new Fault('NOT_BUILT', `route ${route}`)) }
-}
-
-/** Without TLS there is no handshake in which a target could choose; behind a PROXY header each connection is its client's. */
-function http2Of ({ httpVersion, tls, proxyProtocol }: UpstreamConfig): Pick<UpstreamSettings, 'http2'> {
-  const { minVersion, maxVersion, h2PingInterval: pingIntervalMs, maxH2Streams: maxStreams } = httpVersion
-  if (proxyProtocol !== undefined || maxVersion === 1 || tls === undefined && minVersion === 1) return {}
-  return { http2: { when: minVersion === 2 ? 'always' : 'chosen', maxStreams, pingIntervalMs } }
-}
-
-function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig): UpstreamSettings {
-  const { tls, timeouts, connectionPool, proxyProtocol } = upstream
-  return {
-    id: upstream.id,
-    targets: upstream.targets.map(({ address: { host, port, path }, weight, maxRequests }) => ({
-      host, port, weight, ...path === undefined ? {} : { path }, ...maxRequests === undefined ? {} : { maxRequests },
-    })),
-    balance: upstream.loadBalancing,
-    connectTimeoutMs: timeouts.connect,
-    readTimeoutMs: timeouts.read,
-    writeTimeoutMs: timeouts.write,
-    ...timeouts.firstByte === undefined ? {} : { firstByteTimeoutMs: timeouts.firstByte },
-    ...timeouts.request === undefined ? {} : { requestTimeoutMs: timeouts.request },
-    poolMaxConnections: connectionPool.maxConnections ?? Infinity,
-    poolIdleMs: connectionPool.idleTimeout,
-    ...idleLimit(connectionPool.maxIdle, limits.maxIdleConnectionsPerUpstream),
-    ...connectionPool.maxLifetime === undefined ? {} : { poolMaxAgeMs: connectionPool.maxLifetime },
-    ...proxyProtocol === undefined ? {} : { proxyProtocol },
-    ...http2Of(upstream),
-    ...tls === undefined ? {} : {
-      tls: {
-        insecureSkipVerify: tls.insecureSkipVerify,
-        ...tls.sni === undefined ? {} : { sni: tls.sni },
-        ...tls.caCert === undefined ? {} : { ca: readFileSync(tls.caCert, 'utf8') },
-        ...tls.clientCert === undefined ? {} : { cert: readFileSync(tls.clientCert, 'utf8') },
-        ...tls.clientKey === undefined ? {} : { key: readFileSync(tls.clientKey, 'utf8') },
-      },
-    },
-  }
-}
-
-function idleLimit (ofTarget: number | undefined, ofUpstream: number | undefined): Pick<UpstreamSettings, 'poolMaxIdle' | 'poolMaxIdleTotal'> {
-  if (ofTarget !== undefined) return { poolMaxIdle: ofTarget }
-  return ofUpstream === undefined ? {} : { poolMaxIdleTotal: ofUpstream }
 }

@@ -2,8 +2,9 @@ import type { Exchange, Reply, Responder } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { EndSignal } from '../pipeline/end-signal.ts'
 import { Attempt, type AttemptSettings, type Timeouts, type Watcher } from './attempt.ts'
-import { balancers, type Ask, type BalancerName } from './balancers/index.ts'
-import { Connections, type IdleCount, type Pace } from './connections.ts'
+import { balancingOf, tokensOf, type Balancing, type BalancingSettings } from './balancing.ts'
+import type { Ask } from './balancers/index.ts'
+import { connectWith, paceOf, quicken } from './connect-targets.ts'
 import { Link } from './link.ts'
 import type { UpstreamTls } from './dial.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
@@ -11,30 +12,39 @@ import { keyOf, newKey, webSocketVersion } from '../websocket/handshake.ts'
 import { proxyHeader, type ProxyProtocolVersion } from './proxy-header.ts'
 import { requestFields } from './request-fields.ts'
 import { requestHead } from './request-head.ts'
-import { RetryBudget } from './retry/budget.ts'
 import { idempotent, type TriesPolicy } from './retry/policy.ts'
-import { Refusals } from './retry/refusals.ts'
 import { Retrying, type Tries } from './retry/retrying.ts'
 import type { Trial } from './retry/trial.ts'
-import type { SharingSettings } from './shared-link.ts'
 import { StreamAttempt } from './stream-attempt.ts'
-import type { Target, TargetSettings } from './target.ts'
+import type { Session } from './sessions.ts'
+import { TokenWatcher, type Target, type TargetSettings } from './target.ts'
 import { TargetSet } from './target-set.ts'
+import { TargetStore } from './target-store.ts'
 import type { Need, Place } from './waiters.ts'
 
-export interface UpstreamSettings {
-  readonly id: string
+/** What may differ between configurations that share their targets. */
+export interface ChangeableSettings extends BalancingSettings {
   readonly targets: readonly TargetSettings[]
-  readonly balance: BalancerName
-  readonly connectTimeoutMs: number
-  /** Longest wait for the response head after the request; `readTimeoutMs` without it. */
+  /** Time until a target that is new, or well again, has its whole share; default 0: it has it at once. */
+  readonly slowStartMs?: number
+  /** How long a target that is in the list no longer may finish its exchanges; default: as long as they take. */
+  readonly drainMs?: number
+  /** When less of the weight of all targets is well, those who are not are asked too; default 0: never. */
+  readonly panicShare?: number
+  /** Longest wait for the response head after the request; default: as long as for each piece of the body. */
   readonly firstByteTimeoutMs?: number
+  /** From the head of the request to the end of the answer; default: there is no such limit. */
+  readonly requestTimeoutMs?: number
+}
+
+/** What connections depend on. Configurations that agree in it share their targets. */
+export interface ConnectingSettings {
+  readonly id: string
+  readonly connectTimeoutMs: number
   /** Longest wait for each piece of the response body. */
   readonly readTimeoutMs: number
   /** Longest wait for a target to take a piece of the request body. */
   readonly writeTimeoutMs: number
-  /** From the head of the request to the end of the answer; without it there is no such limit. */
-  readonly requestTimeoutMs?: number
   /** For each target. */
   readonly poolMaxConnections: number
   readonly poolIdleMs: number
@@ -47,11 +57,15 @@ export interface UpstreamSettings {
   readonly proxyProtocol?: ProxyProtocolVersion
   /** Exchanges that wait for a connection to one target; more are refused with UPSTREAM_BUSY. Default 1000. */
   readonly poolMaxWaiting?: number
+  /** Longest such wait; default: as long as connecting may take. */
+  readonly poolWaitTimeoutMs?: number
   /** Present: the targets speak TLS. */
   readonly tls?: UpstreamTls
   /** Present: HTTP/2 is spoken to targets. Not together with `proxyProtocol`, which states one client for each connection. */
   readonly http2?: Http2Settings
 }
+
+export type UpstreamSettings = ConnectingSettings & ChangeableSettings
 
 export interface Http2Settings {
   /** "chosen": by the targets in the TLS handshake, HTTP/1.1 being the alternative. "always": also without TLS, and nothing else. */
@@ -86,6 +100,10 @@ export interface TargetState {
   readonly connections: number
   readonly waiting: number
   readonly inFlight: number
+  /** Exchanges that it was picked for. */
+  readonly picks: number
+  /** Share of the exchanges, as it is now. */
+  readonly weight: number
   /** Bits of `standingBits`; 0 = well. */
   readonly standing: number
 }
@@ -98,26 +116,36 @@ export interface Asking extends Ask<Target> {
   need: Need
   /** Targets that are not asked again. */
   skip: Set<Target> | undefined
+  readonly session: Session | undefined
   /** Why the last one did not take it. */
   last: Fault | undefined
 }
 
-export function createUpstream (settings: UpstreamSettings): Upstream {
-  return new TargetGroup(settings)
+const nowMs = (): number => performance.now()
+
+/** @param store Targets that other configurations of the same upstream have as well, made from the same settings of connections. */
+export function createUpstream (settings: UpstreamSettings, store = createTargetStore(settings)): Upstream {
+  return new TargetGroup(settings, store)
+}
+
+export function createTargetStore (settings: ConnectingSettings): TargetStore {
+  const pace = paceOf(settings)
+  return new TargetStore(connectWith(settings, pace), nowMs, pace)
 }
 
 class TargetGroup implements Upstream, Tries {
   readonly name: string
   readonly set: TargetSet
-  readonly refusals = new Refusals()
+  readonly refusals: TargetStore['refusals']
+  readonly #store: TargetStore
   readonly #attempt: AttemptSettings
-  /** By what they allow: routes that say the same share one, and a reload begins no new one. */
-  readonly #budgets = new Map<string, RetryBudget>()
-  readonly #pace: Pace
   readonly #proxyProtocol: ProxyProtocolVersion | undefined
+  readonly #balancing: Balancing
 
-  constructor (settings: UpstreamSettings) {
+  constructor (settings: UpstreamSettings, store: TargetStore) {
     this.name = settings.id
+    this.refusals = store.refusals
+    this.#store = store
     this.#attempt = {
       secure: settings.tls !== undefined,
       connectTimeoutMs: settings.connectTimeoutMs,
@@ -126,36 +154,25 @@ class TargetGroup implements Upstream, Tries {
       writeTimeoutMs: settings.writeTimeoutMs,
       requestTimeoutMs: settings.requestTimeoutMs ?? Infinity,
     }
-    this.#pace = { tickMs: tickFor([settings.poolIdleMs, pingMsOf(settings), ...timesOf(this.#attempt)]) }
+    quicken(store.pace, this.#attempt)
     this.#proxyProtocol = settings.proxyProtocol
-    const nowMs = (): number => performance.now()
-    this.set = new TargetSet({
-      targets: settings.targets,
-      balancer: balancers[settings.balance]({ random: Math.random, nowMs }),
-      connect: connectWith(settings, this.#pace),
-      nowMs,
-    })
+    this.#balancing = balancingOf(this.name, settings)
+    const { targets, slowStartMs = 0, drainMs = Infinity, panicShare = 0 } = settings
+    this.set = new TargetSet({ targets, store, slowStartMs, drainMs, panicShare, nowMs, balancer: () => this.#balancing.make() })
   }
 
   get targets (): readonly TargetState[] {
-    return this.set.targets.map(({ name, connections, inFlight, standing }) => (
-      { name, connections: connections.size, waiting: connections.waiting, inFlight, standing }
+    return this.set.targets.map(({ name, connections, inFlight, picks, weight, standing }) => (
+      { name, connections: connections.size, waiting: connections.waiting, inFlight, picks, weight, standing }
     ))
   }
 
   forRoute ({ timeouts, tries }: RoutePolicy): Responder {
     if (timeouts === undefined && tries === undefined) return this
     const settings = timeouts === undefined ? this.#attempt : routeTimeouts(this.#attempt, timeouts)
-    this.#pace.tickMs = Math.min(this.#pace.tickMs, tickFor(timesOf(settings)))
+    quicken(this.#store.pace, settings)
     if (tries === undefined) return { name: this.name, respond: (x) => this.respondWith(x, settings) }
-    return new Retrying(this, settings, tries, this.#budgetOf(tries.budget))
-  }
-
-  #budgetOf (settings: TriesPolicy['budget']): RetryBudget {
-    const key = `${settings.percent} ${settings.minPerSecond}`
-    const known = this.#budgets.get(key) ?? new RetryBudget(settings)
-    this.#budgets.set(key, known)
-    return known
+    return new Retrying(this, settings, tries, this.#store.budgets.of(tries.budget))
   }
 
   respond (x: Exchange): Promise<Reply> {
@@ -164,7 +181,9 @@ class TargetGroup implements Upstream, Tries {
 
   respondWith (x: Exchange, settings: AttemptSettings): Promise<Reply> {
     const asking = this.asking(x, settings)
-    return asking instanceof Fault ? Promise.reject(asking) : this.#ask(asking)
+    if (asking instanceof Fault) return Promise.reject(asking)
+    const reply = this.#ask(asking)
+    return this.#balancing.sessions === undefined ? reply : reply.then((given) => this.inSession(asking, given))
   }
 
   asking (x: Exchange, settings: AttemptSettings): Asking | Fault {
@@ -172,17 +191,28 @@ class TargetGroup implements Upstream, Tries {
     if (!isServed(x.request)) return new Fault('BAD_REQUEST', 'no upstream serves this request target')
     if (x.upgrade !== undefined) prepareHandshake(x.request.headers)
     const greeting = this.#proxyProtocol === undefined ? '' : proxyHeader(this.#proxyProtocol, x)
-    return { x, settings, greeting, need: x.upgrade === undefined ? 'exchange' : 'tunnel', skip: undefined, last: undefined }
+    const { keyOf, sessions } = this.#balancing
+    const need = x.upgrade === undefined ? 'exchange' : 'tunnel'
+    const session = sessions?.of(x, this.set.targets)
+    return { x, settings, greeting, need, key: keyOf?.(x), session, wanted: session?.target, skip: undefined, last: undefined }
+  }
+
+  /** The client is told whom its session is with, when that is somebody else than before, or when it would forget soon. */
+  inSession ({ x, session }: Asking, reply: Reply): Reply {
+    const { sessions } = this.#balancing
+    if (sessions === undefined || session?.fresh === true && session.target.name === x.target) return reply
+    reply.headers.append('Set-Cookie', sessions.cookieFor(x.target))
+    return reply
   }
 
   /** Asks targets in turn until one takes the request. Only a request of which nothing has left is offered to another one. */
   #ask (asking: Asking): Promise<Reply> {
     const { x } = asking
     const target = this.choose(asking)
-    if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target of weight above 0'))
+    if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target is well and has a weight above 0'))
     x.target = target.name
     x.tries++
-    target.inFlight++
+    target.begin()
     const taken = target.connections.take(x.ending, asking.greeting, asking.need, endMsOf(asking))
     if (!(taken instanceof Promise)) return this.#askOn(asking, target, taken)
     return taken.then((place) => this.#askOn(asking, target, place), (error: unknown) => this.#notAsked(asking, target, error))
@@ -201,7 +231,7 @@ class TargetGroup implements Upstream, Tries {
   #askOn (asking: Asking, target: Target, place: Place): Promise<Reply> {
     let attempt: Attempt | StreamAttempt
     try {
-      attempt = this.#attemptOn(asking, place, target, asking.x.ending)
+      attempt = this.#attemptOn(asking, place, target, asking.x.ending, undefined)
     } catch (error) {
       place.giveBack()
       return this.#notAsked(asking, target, error)
@@ -211,13 +241,14 @@ class TargetGroup implements Upstream, Tries {
 
   /** No try was begun that could tell its end. */
   #notAsked (asking: Asking, target: Target, thrown: unknown): Promise<Reply> {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+    target.failed(error instanceof Fault ? error : undefined, 0)
     target.over(false)
-    return this.#askAgain(asking, target, thrown instanceof Error ? thrown : new Error(String(thrown)), undefined)
+    return this.#askAgain(asking, target, error, undefined)
   }
 
   #askAgain (asking: Asking, target: Target, error: Error, attempt: Attempt | StreamAttempt | undefined): Promise<Reply> {
     const { x } = asking
-    target.failed(error instanceof Fault ? error : undefined)
     if (!(error instanceof Fault) || x.tries > this.set.targets.length || !mayRetry(error, attempt, x)) return Promise.reject(error)
     asking.last = error
     if (attempt?.refused === true) asking.need = error.code === 'UPSTREAM_HTTP_VERSION' ? 'http/1.1' : asking.need
@@ -227,43 +258,47 @@ class TargetGroup implements Upstream, Tries {
     return this.#ask(asking)
   }
 
-  #attemptOn ({ x, settings }: Asking, place: Place, watcher: Watcher, ending: EndSignal): Attempt | StreamAttempt {
-    if (place instanceof Link) return new Attempt(x, place, requestHead(x), settings, watcher, ending)
-    return new StreamAttempt(x, place, requestFields(x, settings.secure ? 'https' : 'http'), settings, watcher, ending)
-  }
-
   /** One try that may be one of several. What it comes to is for others to judge. */
   async put (asking: Asking, trial: Trial): Promise<Reply> {
     const { x } = asking
     const { target, ending } = trial
     x.target = target.name
     x.tries++
-    target.inFlight++
-    let attempt: Attempt | StreamAttempt
+    target.begin()
     try {
       const place = await target.connections.take(ending, asking.greeting, asking.need, endMsOf(asking))
       // Another one may have been begun meanwhile.
       x.target = target.name
-      attempt = this.#attemptHere(asking, place, trial)
+      trial.attempt = this.#attemptHere(asking, place, trial)
     } catch (error) {
+      target.failed(error instanceof Fault ? error : undefined, 0)
       target.over(false)
-      target.failed(error instanceof Fault ? error : undefined)
       throw error
     }
-    trial.attempt = attempt
-    return attempt.run((error) => {
-      target.failed(error instanceof Fault ? error : undefined)
-      return Promise.reject(error)
-    })
+    return trial.attempt.run((error) => Promise.reject(error))
   }
 
   #attemptHere (asking: Asking, place: Place, trial: Trial): Attempt | StreamAttempt {
     try {
-      return this.#attemptOn(asking, place, trial, trial.ending)
+      return this.#attemptOn(asking, place, trial.target, trial.ending, trial)
     } catch (error) {
       place.giveBack()
       throw error
     }
+  }
+
+  #attemptOn ({ x, settings }: Asking, place: Place, target: Target, ending: EndSignal, trial: Trial | undefined): Attempt | StreamAttempt {
+    if (place instanceof Link) {
+      const head = requestHead(x)
+      return new Attempt(x, place, head, settings, this.#watcher(x, target, trial), ending)
+    }
+    const fields = requestFields(x, settings.secure ? 'https' : 'http')
+    return new StreamAttempt(x, place, fields, settings, this.#watcher(x, target, trial), ending)
+  }
+
+  #watcher (x: Exchange, target: Target, trial: Trial | undefined): Watcher {
+    const own = this.#balancing.countsTokens ? new TokenWatcher(target, tokensOf(x)) : target
+    return trial === undefined ? own : trial.watchedBy(own)
   }
 
   close (deadline: AbortSignal): Promise<void> {
@@ -271,28 +306,8 @@ class TargetGroup implements Upstream, Tries {
       if (deadline.aborted) resolve()
       else deadline.addEventListener('abort', () => resolve(), { once: true })
     })
-    return this.set.close(aborted, new Fault('SHUTTING_DOWN', `upstream ${this.name} was closed`))
+    return this.set.close({ until: aborted, cut: new Fault('SHUTTING_DOWN', `upstream ${this.name} was closed`) })
   }
-}
-
-/** How each target of the upstream gets its connections. */
-function connectWith (settings: UpstreamSettings, pace: Pace): (target: TargetSettings) => Connections {
-  const allIdle: IdleCount = { max: settings.poolMaxIdleTotal ?? Infinity, now: 0 }
-  return ({ host, port, path }) => new Connections({
-    host,
-    port,
-    path,
-    maxIdle: settings.poolMaxIdle ?? Infinity,
-    allIdle,
-    maxAgeMs: settings.poolMaxAgeMs ?? Infinity,
-    connectTimeoutMs: settings.connectTimeoutMs,
-    maxConnections: settings.poolMaxConnections,
-    idleMs: settings.poolIdleMs,
-    maxWaiting: settings.poolMaxWaiting ?? 1_000,
-    tls: settings.tls,
-    sharing: sharingOf(settings),
-    pace,
-  })
 }
 
 /** The asterisk asks about the server as a whole (RFC 9112 section 3.2.4). */
@@ -307,7 +322,7 @@ function prepareHandshake (headers: HeaderList): void {
 }
 
 /** When the exchange has to be over. */
-function endMsOf ({ x, settings }: Pick<Asking, 'x' | 'settings'>): number {
+function endMsOf ({ x, settings }: Asking): number {
   return x.startedMs + settings.requestTimeoutMs
 }
 
@@ -315,28 +330,6 @@ function endMsOf ({ x, settings }: Pick<Asking, 'x' | 'settings'>): number {
 function routeTimeouts (upstream: AttemptSettings, route: Partial<Timeouts>): AttemptSettings {
   const firstByte = route.firstByteTimeoutMs ?? route.readTimeoutMs
   return { ...upstream, ...route, ...firstByte === undefined ? {} : { firstByteTimeoutMs: firstByte } }
-}
-
-function timesOf ({ connectTimeoutMs, firstByteTimeoutMs, readTimeoutMs, writeTimeoutMs, requestTimeoutMs }: Timeouts): number[] {
-  return [connectTimeoutMs, firstByteTimeoutMs, readTimeoutMs, writeTimeoutMs, requestTimeoutMs]
-}
-
-function pingMsOf ({ http2 }: UpstreamSettings): number {
-  return http2 === undefined || http2.pingIntervalMs === 0 ? Infinity : http2.pingIntervalMs
-}
-
-/** Often enough that none of these times is late by more than an eighth of it or a quarter of a second. */
-function tickFor (timesMs: readonly number[]): number {
-  return Math.max(10, Math.min(250, Math.min(...timesMs) / 8))
-}
-
-function sharingOf ({ http2, tls, connectTimeoutMs, readTimeoutMs, writeTimeoutMs }: UpstreamSettings): SharingSettings | undefined {
-  if (http2 === undefined) return undefined
-  const { when, maxStreams, pingIntervalMs } = http2
-  return {
-    mayChoose: when === 'chosen', secure: tls !== undefined, maxStreams,
-    pingIntervalMs: pingIntervalMs === 0 ? Infinity : pingIntervalMs, connectTimeoutMs, readTimeoutMs, writeTimeoutMs,
-  }
 }
 
 /**

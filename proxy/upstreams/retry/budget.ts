@@ -72,3 +72,15 @@ export class RetryBudget {
     this.#slotEndsMs = nowMs - (nowMs - this.#slotEndsMs) % slotMs + slotMs
   }
 }
+
+/** The budgets of one upstream by what they allow: routes that say the same share one, and a reload begins no new one. */
+export class RetryBudgets {
+  readonly #all = new Map<string, RetryBudget>()
+
+  of (settings: BudgetSettings): RetryBudget {
+    const key = `${settings.percent} ${settings.minPerSecond}`
+    const budget = this.#all.get(key) ?? new RetryBudget(settings)
+    this.#all.set(key, budget)
+    return budget
+  }
+}

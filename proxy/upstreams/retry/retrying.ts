@@ -24,6 +24,8 @@ export interface Tries {
   choose (asking: Asking): Target | undefined
   /** Rejects when no answer comes of it. */
   put (asking: Asking, trial: Trial): Promise<Reply>
+  /** Tells the client who its session is with, where there are any. */
+  inSession (asking: Asking, reply: Reply): Reply
   respondWith (x: Exchange, settings: AttemptSettings): Promise<Reply>
 }
 
@@ -63,7 +65,7 @@ export class Retrying implements Responder {
       for (;;) {
         const ended = await this.#once(course)
         const waitMs = this.#waitBeforeNext(course, ended)
-        if (waitMs === undefined) return result(course, ended)
+        if (waitMs === undefined) return this.#upstream.inSession(asking, result(course, ended))
         if (waitMs > 0) await pause(waitMs, x.ending)
         course.rewind()
       }

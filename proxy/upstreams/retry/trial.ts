@@ -23,12 +23,13 @@ export class Trial implements EndListener, Watcher {
   attempt: Attempt | StreamAttempt | undefined = undefined
   /** Until the head of the answer. */
   ms = 0
+  #watcher: Watcher
   readonly #x: Exchange
   #timer: NodeJS.Timeout | undefined = undefined
 
   constructor (x: Exchange, target: Target, startedMs: number, hedge: boolean) {
     this.#x = x
-    this.target = target
+    this.target = this.#watcher = target
     this.startedMs = startedMs
     this.hedge = hedge
     if (x.ending.reason === undefined) x.ending.listen(this)
@@ -65,25 +66,34 @@ export class Trial implements EndListener, Watcher {
     return this.attempt === undefined || !this.attempt.begun || this.attempt.unprocessed
   }
 
-  // As the watcher of what it is.
+  // As the watcher of what it is, and hands on.
+
+  watchedBy (watcher: Watcher): this {
+    this.#watcher = watcher
+    return this
+  }
 
   answered (status: number, ms: number): void {
     clearTimeout(this.#timer)
     this.ms = ms
-    this.target.answered(status, ms)
+    this.#watcher.answered(status, ms)
+  }
+
+  failed (fault: Fault | undefined, ms: number): void {
+    this.#watcher.failed(fault, ms)
   }
 
   broke (status: number, fault: Fault): void {
-    this.target.broke(status, fault)
+    this.#watcher.broke(status, fault)
   }
 
   tunnelled (): void {
-    this.target.tunnelled()
+    this.#watcher.tunnelled()
   }
 
   over (tunnel: boolean): void {
     this.detach()
-    this.target.over(tunnel)
+    this.#watcher.over(tunnel)
   }
 }
 

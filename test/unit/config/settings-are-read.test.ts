@@ -38,7 +38,7 @@ routes {
   }
 }
 upstreams {
-  upstream "app" { target "127.0.0.1:9" weight=2; load-balancing "weighted" }
+  upstream "app" { target "127.0.0.1:9" weight=2 zone="a" priority=1 backup=#true { metadata { version "2" } }; load-balancing "weighted"; slow-start { duration "1s" }; connection-draining { timeout "1s" } }
   upstream "tls" { target "127.0.0.1:9"; tls { sni "a.test"; ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; insecure-skip-verify #false } }
 }
 namespace "tenant" { }
