@@ -38,17 +38,17 @@ export function canPack (coding: Coding): boolean {
 }
 
 /** Packs answers for clients that say they unpack them (RFC 9110 section 8.4). */
-export function compressFilter (settings: CompressSettings): Filter {
-  const codings = settings.algorithms.filter(canPack)
-  const isText = typeMatcher(settings.contentTypes)
+export function compressFilter ({ algorithms, level, minSize, contentTypes }: CompressSettings): Filter {
+  const codings = algorithms.filter(canPack)
+  const isText = typeMatcher(contentTypes)
   return {
     name: 'compress',
     onResponse (x, reply) {
-      if (!isPackable(reply, settings.minSize) || !isText(reply.headers.get('content-type') ?? '')) return undefined
+      if (!isPackable(reply, minSize) || !isText(reply.headers.get('content-type') ?? '')) return undefined
       // Whatever this client takes: another one would have got something else.
       addVary(reply.headers, 'Accept-Encoding')
       const coding = x.request.method === 'HEAD' ? undefined : chosenCoding(x, codings)
-      return coding === undefined ? undefined : packed(reply, coding, settings.level)
+      return coding === undefined ? undefined : packed(reply, coding, level)
     },
   }
 }

@@ -24,6 +24,7 @@ export interface CorsSettings {
 export function corsFilter (settings: CorsSettings): Filter {
   const isAllowed = originMatcher(settings)
   const { allowedOrigins, allowCredentials, exposedHeaders } = settings
+  const answer = preflightAnswer(settings)
   const everybody = allowedOrigins.includes('*') && !allowCredentials
   const exposed = exposedHeaders.join(', ')
 
@@ -38,7 +39,7 @@ export function corsFilter (settings: CorsSettings): Filter {
       const origin = preflightOrigin(x)
       if (origin === undefined) return undefined
       if (!isAllowed(origin)) throw new Fault('ORIGIN_REFUSED', origin.slice(0, 200))
-      const reply = preflightReply(x, settings)
+      const reply = answer(x)
       state(reply.headers, origin)
       return reply
     },
@@ -61,20 +62,23 @@ function preflightOrigin ({ request: { method, headers } }: Exchange): string | 
   return method === 'OPTIONS' && headers.has('access-control-request-method') ? headers.get('origin') : undefined
 }
 
-function preflightReply ({ request }: Exchange, { allowedMethods, allowedHeaders, allowPrivateNetwork, maxAge }: CorsSettings): Reply {
-  const asked = request.headers.getAll('access-control-request-headers').join(', ')
-  const headers = HeaderList.from({
+function preflightAnswer ({ allowedMethods, allowedHeaders, allowPrivateNetwork, maxAge }: CorsSettings): (x: Exchange) => Reply {
+  const always = {
     'Access-Control-Allow-Methods': allowedMethods.join(', '),
     'Access-Control-Max-Age': String(Math.floor(maxAge / 1000)),
     'Vary': 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
-  })
-  const allowed = allowedHeaders.length > 0 ? allowedHeaders.join(', ') : asked
-  if (allowed !== '') headers.set('Access-Control-Allow-Headers', allowed)
-  // Private Network Access (wicg.github.io/private-network-access): asked before a public site reaches into a local network.
-  if (allowPrivateNetwork && request.headers.get('access-control-request-private-network') === 'true') {
-    headers.set('Access-Control-Allow-Private-Network', 'true')
   }
-  return { status: 204, headers, body: undefined }
+  const listed = allowedHeaders.join(', ')
+  return ({ request }) => {
+    const headers = HeaderList.from(always)
+    const allowed = listed === '' ? request.headers.getAll('access-control-request-headers').join(', ') : listed
+    if (allowed !== '') headers.set('Access-Control-Allow-Headers', allowed)
+    // Private Network Access (wicg.github.io/private-network-access): asked before a public site reaches into a local network.
+    if (allowPrivateNetwork && request.headers.get('access-control-request-private-network') === 'true') {
+      headers.set('Access-Control-Allow-Private-Network', 'true')
+    }
+    return { status: 204, headers, body: undefined }
+  }
 }
 
 function originMatcher ({ allowedOrigins, allowedOriginRegex }: CorsSettings): (origin: string) => boolean {
@@ -92,5 +96,6 @@ function originMatcher ({ allowedOrigins, allowedOriginRegex }: CorsSettings): (
 
 /** Something, and no path or port in it, stands where the star does. */
 function matchesWild (origin: string, start: string, end: string): boolean {
-  return origin.length > start.length + end.length && origin.startsWith(start) && origin.endsWith(end) && /^[a-z0-9.-]+$/.test(origin.slice(start.length, origin.length - end.length))
+  if (origin.length <= start.length + end.length || !origin.startsWith(start) || !origin.endsWith(end)) return false
+  return /^[a-z0-9.-]+$/.test(origin.slice(start.length, origin.length - end.length))
 }

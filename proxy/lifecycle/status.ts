@@ -32,8 +32,8 @@ export function statusOf (facts: StatusFacts): StatusJson {
     listeners: facts.listeners.map(({ id, address, connections }) => ({
       id, address, connections, protocol: config.listeners.find((listener) => listener.id === id)?.protocol ?? 'http',
     })),
-    routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, filters, agents }) => ({
-      id, upstream: upstream ?? null, agents: [...config.guardAgents, ...filters, ...agents],
+    routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, respond, filters, agents }) => ({
+      id, upstream: upstream ?? null, responds: respond?.status ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),
     upstreams: config.upstreams.map(({ id, targets }) => ({ id, targets: targets.map(({ address }) => address.text) })),
     agents: config.agents.map((agent) => {
