@@ -152,7 +152,8 @@ export class Proxy {
   async #openPath (): Promise<DataPath> {
     const { Worker } = await import('./worker.ts')
     return new Worker({
-      main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret, env: this.#options.env,
+      main: this.#mainSide(), log: this.#log, metrics: this.#metrics, env: this.#options.env,
+      ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret,
     })
   }
 
