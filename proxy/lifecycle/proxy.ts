@@ -20,6 +20,7 @@ import { boundSettings, needsRestart } from './needs-restart.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { statusOf } from './status.ts'
+import { tellTargets } from './target-metrics.ts'
 import { readVersion } from './version.ts'
 
 /** Something that keeps the proxy from starting or from taking over a configuration; the message is for the operator. */
@@ -81,6 +82,7 @@ export class Proxy {
     this.#metrics.onScrape((table) => {
       table.activeRequests.cell().set(this.#inFlight)
       for (const listener of this.#listeners.values()) table.openConnections.cell(listener.id).set(listener.connections)
+      tellTargets(table, this.#running.snapshot.upstreams)
       for (const [route, places] of this.#running.snapshot.tunnels) table.openTunnels.cell(route).set(places.taken)
       const evidence = this.#running.instruments.evidence?.stats()
       if (evidence === undefined) return
