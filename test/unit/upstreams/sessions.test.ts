@@ -73,6 +73,6 @@ describe('a session cookie', () => {
       clock.nowMs -= minutes * 60_000
       return session?.fresh
     }
-    assert.deepEqual([0, 29, 31, 59, 62, 10_000, -5].map(freshAt), [true, true, false, false, undefined, undefined, true])
+    assert.deepEqual([0, 29, 31, 59, 61, 10_000, -5].map(freshAt), [true, true, false, false, undefined, undefined, true])
   })
 })
