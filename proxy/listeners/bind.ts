@@ -1,21 +1,33 @@
-import { chmodSync, chownSync, lstatSync, readFileSync, unlinkSync } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, readFileSync, renameSync, rmSync, unlinkSync } from 'node:fs'
 import { connect, isIPv6, type ListenOptions, type Server } from 'node:net'
+import { dirname, join } from 'node:path'
 import type { UnixSocketSettings, ListenerSettings } from './listener.ts'
 
-type Binding = Pick<ListenerSettings, 'host' | 'port' | 'unix' | 'backlog' | 'ipv6Only' | 'reusePort'>
+export type Binding = Pick<ListenerSettings, 'host' | 'port' | 'unix' | 'backlog' | 'ipv6Only' | 'reusePort'>
 
-/** Binds the server and gives the address as it came to be. Rejects with the system's error. */
-export async function bind (server: Server, { host, port, unix, backlog = 1024, ipv6Only = false, reusePort = false }: Binding): Promise<string> {
+const defaultBacklog = 1024
+
+/** Rejects with the system's error. */
+export async function bind (server: Server, { host, port, unix, backlog = defaultBacklog, ipv6Only = false, reusePort = false }: Binding): Promise<void> {
   if (unix !== undefined) return bindUnix(server, unix, backlog)
   // Types of Node.js 20 know nothing of reusePort: the configuration asks for it only where it exists.
   const options: ListenOptions & { reusePort?: boolean } = { host, port, backlog, ...isIPv6(host) ? { ipv6Only } : {}, ...reusePort ? { reusePort } : {} }
   await listening(server, options)
+}
+
+/** Serves a socket that was bound by another process. */
+export async function adopt (server: Server, fd: number, backlog = defaultBacklog): Promise<void> {
+  await listening(server, { fd, backlog })
+}
+
+/** `host:port` as it came to be. */
+export function addressOfServer (server: Server): string {
   const bound = server.address()
   if (bound === null || typeof bound === 'string') return ''
   return bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`
 }
 
-function listening (server: Server, options: ListenOptions): Promise<void> {
+function listening (server: Server, options: ListenOptions | { readonly fd: number, readonly backlog: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(options, () => {
@@ -25,27 +37,32 @@ function listening (server: Server, options: ListenOptions): Promise<void> {
   })
 }
 
-/** Nobody else can connect before owner and mode are what they should be: the file is made for the process alone. Closing the server removes it. */
-async function bindUnix (server: Server, { path, mode, owner, group }: UnixSocketSettings, backlog: number): Promise<string> {
+/**
+ * The file is made under another name, for the process alone, and gets its own when owner and mode are what they should be. Node.js removes
+ * the file of a name that it has bound, when the server closes: it must not be the one that a successor serves.
+ */
+async function bindUnix (server: Server, { path, mode, owner, group }: UnixSocketSettings, backlog: number): Promise<void> {
   const uid = owner === undefined ? -1 : accountId(owner, '/etc/passwd')
   const gid = group === undefined ? -1 : accountId(group, '/etc/group')
   await removeStale(path)
+  const early = join(dirname(path), `.${process.pid.toString(36)}`)
+  rmSync(early, { force: true }) // A process of the same number may have left it.
   const umask = process.umask(0o177)
   let bound: Promise<void>
   try {
-    bound = listening(server, { path, backlog }) // The file is there when this returns.
+    bound = listening(server, { path: early, backlog }) // The file is there when this returns.
   } finally {
     process.umask(umask)
   }
   await bound
   try {
-    if (uid !== -1 || gid !== -1) chownSync(path, uid, gid)
-    chmodSync(path, mode)
+    if (uid !== -1 || gid !== -1) chownSync(early, uid, gid)
+    chmodSync(early, mode)
+    renameSync(early, path)
   } catch (error) {
     server.close()
     throw error
   }
-  return `unix:${path}`
 }
 
 /** A number, or a name that the system's own files know. */

@@ -8,7 +8,7 @@ import { EndSignal } from '../pipeline/end-signal.ts'
 import type { Peer } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
-import type { ListenerSettings } from './listener.ts'
+import type { CurrentSettings, ListenerSettings } from './listener.ts'
 import { peerOf } from './peer.ts'
 import { Received } from './received.ts'
 import { closeSlowly, refusalBytes } from './refusal.ts'
@@ -63,12 +63,15 @@ export class Connection implements ClientConnection {
   closing = false
   /** When the connection is given up if nothing happens, in milliseconds of `performance.now`; Infinity while an exchange is open. */
   deadline: number
-  readonly #settings: ListenerSettings
+  readonly #current: CurrentSettings
+  readonly #secure: boolean
   readonly #hooks: ConnectionHooks
   readonly #rest: Received
   /** The rest of the body of a request that was answered already, on its way to nobody. */
   #draining: RequestBody | undefined = undefined
   #served = 0
+  /** Whoever is half-way through a head is served, and no more. */
+  #leaving = false
   #stopped = false
   /** Nothing that still arrives counts: the connection is ending, or its framing is lost. */
   #deaf = false
@@ -78,18 +81,23 @@ export class Connection implements ClientConnection {
   #prober: NodeJS.Timeout | undefined = undefined
   #peer: Peer | undefined = undefined
 
-  constructor (socket: Socket, settings: ListenerSettings, hooks: ConnectionHooks) {
+  constructor (socket: Socket, current: CurrentSettings, hooks: ConnectionHooks) {
     this.socket = socket
-    this.#settings = settings
+    this.#current = current
+    this.#secure = socket instanceof TLSSocket
     this.#hooks = hooks
-    this.#rest = new Received(settings.maxHeaderBytes)
-    this.deadline = performance.now() + settings.requestTimeoutMs
+    this.#rest = new Received(current.settings.maxHeaderBytes)
+    this.deadline = performance.now() + current.settings.requestTimeoutMs
     socket.setNoDelay(true)
     socket.on('data', (bytes: Buffer) => this.#receive(bytes))
     socket.on('end', () => this.#ended())
     socket.on('timeout', destroy)
     socket.on('error', ignore)
     socket.on('close', () => this.#closed())
+  }
+
+  get #settings (): ListenerSettings {
+    return this.#current.settings
   }
 
   get peer (): Peer {
@@ -108,8 +116,9 @@ export class Connection implements ClientConnection {
   }
 
   drain (): void {
-    if (this.idle) this.close()
-    else this.closing ||= this.open !== undefined
+    if (this.idle) return this.close()
+    this.#leaving = true
+    this.closing ||= this.open !== undefined
   }
 
   /** The time of the listener is over. What a tunnel is told passes on to both its ends; anything else is cut in the middle. */
@@ -187,6 +196,7 @@ export class Connection implements ClientConnection {
   #advance (): void {
     if (this.open !== undefined || this.closing) return
     const began = this.#rest.headBegan
+    this.#rest.maxHeadBytes = this.#settings.maxHeaderBytes
     const head = this.#rest.takeHead()
     if (typeof head === 'string') return this.#take(head)
     if (head !== undefined) return this.#refuse(head.code, head.detail)
@@ -205,9 +215,9 @@ export class Connection implements ClientConnection {
   }
 
   #serve ({ method, target, version }: RequestLine, fields: string[]): void {
-    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, maxHeaderNameBytes, maxHeaderValueBytes, tls } = this.#settings
+    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, maxHeaderNameBytes, maxHeaderValueBytes } = this.#settings
     const received = readRequestHead({
-      method, target, version, fields, scheme: tls === undefined ? 'http' : 'https',
+      method, target, version, fields, scheme: this.#secure ? 'https' : 'http',
       maxFields: maxHeaderCount, maxNameBytes: maxHeaderNameBytes, maxValueBytes: maxHeaderValueBytes,
     })
     this.deadline = Infinity
@@ -222,7 +232,7 @@ export class Connection implements ClientConnection {
       requestBody: body,
       upgrade: upgrade === undefined ? undefined : { input: upgrade, key: webSocketKey! },
       idleMs,
-      isLast: () => !persistent || this.closing || this.#hooks.isClosing() || this.#served >= keepaliveMaxRequests,
+      isLast: () => !persistent || this.closing || this.#leaving || this.#hooks.isClosing() || this.#served >= keepaliveMaxRequests,
     })
     const open = { received, writer, body, upgrade, ending: new EndSignal() }
     this.open = open

@@ -1,3 +1,4 @@
+export { BoundSocket } from './bound-socket.ts'
 export { Door, type Place } from './door.ts'
 export { createListener } from './server.ts'
 export { findByName } from './sni-contexts.ts'

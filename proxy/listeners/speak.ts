@@ -4,7 +4,7 @@ import { preface } from '../http2/index.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { http1, type SpeakerHooks } from './http1.ts'
 import { http2 } from './http2.ts'
-import type { ListenerSettings } from './listener.ts'
+import type { CurrentSettings } from './listener.ts'
 
 type Speaker = (socket: Socket) => ClientConnection
 
@@ -12,12 +12,13 @@ type Speaker = (socket: Socket) => ClientConnection
 export const offeredProtocols = ['h2', 'http/1.1']
 
 /** Speaks what the client chose: in the handshake of TLS, or, where the listener allows it, by how it begins. */
-export function speak (settings: ListenerSettings, hooks: SpeakerHooks): Speaker {
-  const one = http1(settings, hooks)
-  const two = http2(settings, hooks)
+export function speak (current: CurrentSettings, hooks: SpeakerHooks): Speaker {
+  const one = http1(current, hooks)
+  const two = http2(current, hooks)
   return (socket) => {
     if (socket instanceof TLSSocket) return socket.alpnProtocol === 'h2' ? two(socket) : one(socket)
-    return settings.priorKnowledge === true ? new FirstWords(socket, settings.requestTimeoutMs, one, two) : one(socket)
+    const { priorKnowledge, requestTimeoutMs } = current.settings
+    return priorKnowledge === true ? new FirstWords(socket, requestTimeoutMs, one, two) : one(socket)
   }
 }
 
