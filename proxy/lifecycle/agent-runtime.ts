@@ -4,6 +4,7 @@ import { connectAgent, type AgentClient, type AgentTarget } from '../decisions/i
 import type { RootLog } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { agentCommand, agentConfiguration, targetOf } from './agent-identity.ts'
+import { PlacedSocket } from './placed-socket.ts'
 import { superviseProgram, type Program } from './supervisor.ts'
 
 export interface AgentSurroundings {
@@ -23,6 +24,8 @@ export interface AgentRuntime {
   readonly client: AgentClient
   readonly managed: boolean
   readonly program: Program | undefined
+  /** The socket that the operator placed for it, when its program is ours to run. */
+  readonly placed: PlacedSocket | undefined
   /**
    * Resolves when the agent is ready, has refused, or `timeoutMs` is over: who is not there yet comes later. An agent that somebody else
    * runs is hardly waited for.
@@ -34,6 +37,9 @@ export interface AgentRuntime {
 
 /** Long enough for an agent that is there; nobody knows when one that is not will come. */
 const externalMs = 500
+
+/** Runtimes of this process. */
+let made = 0
 
 /** Names an agent's program may need to run at all. Everything else of the proxy's environment stays with the proxy. */
 const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_ENV', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'] as const
@@ -70,6 +76,8 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
     },
   })
 
+  const placedAt = agent.transport.kind === 'unix' ? agent.transport.path : undefined
+  const placedSocket = placedAt === undefined ? undefined : new PlacedSocket(placedAt, `${process.pid}-${++made}`)
   let program: Program | undefined
   let closed = false
   const begin = async (): Promise<void> => {
@@ -110,6 +118,7 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
     client,
     get managed () { return program !== undefined },
     get program () { return program },
+    get placed () { return program === undefined ? undefined : placedSocket },
     async settled (timeoutMs) {
       await begun
       await client.settled(program === undefined ? Math.min(timeoutMs, externalMs) : timeoutMs)
@@ -118,7 +127,8 @@ export function openAgent (agent: AgentConfig, around: AgentSurroundings): Agent
       closed = true
       await begun
       await client.drain(deadline)
-      await program?.stop(deadline)
+      const end = async (): Promise<void> => program?.stop(deadline)
+      await (placedSocket === undefined ? end() : placedSocket.outlive(end))
       await client.close()
       metrics.agentGone(agent.id)
     },

@@ -98,9 +98,14 @@ export class Certificates {
     this.#log.error(`listener '${id}' keeps its certificates: the new ones cannot be used`, { event: 'certificate-kept', listener: id, error })
   }
 
-  drop (id: string): void {
-    this.#held.get(id)?.watch?.close()
-    if (this.#held.delete(id)) this.#changed()
+  /** Other listeners have no certificates any more, or are gone. */
+  keepOnly (ids: ReadonlySet<string>): void {
+    const gone = [...this.#held.keys()].filter((id) => !ids.has(id))
+    for (const id of gone) {
+      this.#held.get(id)?.watch?.close()
+      this.#held.delete(id)
+    }
+    if (gone.length > 0) this.#changed()
   }
 
   close (): void {

@@ -1,37 +1,26 @@
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { unixPeer } from '../../config/schema/index.ts'
-import { loadConfig, type AgentConfig, type ListenerConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
-import { createAdmin, type Admin } from '../admin/admin.ts'
+import { loadConfig, type AgentConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
-import { createListener, Door, type HandshakeOutcome, type Listener } from '../listeners/index.ts'
+import { Door } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
-import { serve } from '../pipeline/serve.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
 import { judgeAgents, reportRefusals } from './agent-configuration.ts'
-import { Certificates, type PreparedTls } from './certificates.ts'
+import { AdminServer, type PreparedAdmin } from './admin-server.ts'
+import { BoundSockets, type PreparedSockets } from './bound-sockets.ts'
+import { Certificates } from './certificates.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
-import { listenerLog } from './listener-log.ts'
-import { boundSettings, needsRestart } from './needs-restart.ts'
+import { OpenListeners } from './open-listeners.ts'
 import { makeSocketFolder } from './socket-folder.ts'
+import type { PlacedSocket } from './placed-socket.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
+import { StartError } from './start-error.ts'
 import { statusOf } from './status.ts'
 import { readVersion } from './version.ts'
-
-/** Something that keeps the proxy from starting or from taking over a configuration; the message is for the operator. */
-export class StartError extends Error {
-  readonly problems: readonly Problem[]
-
-  constructor (message: string, problems: readonly Problem[] = [], cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
-    this.name = 'StartError'
-    this.problems = problems
-  }
-}
 
 export interface ProxyOptions {
   readonly file: string
@@ -59,27 +48,36 @@ export class Proxy {
   readonly #leases = new Leases()
   readonly #metrics: Metrics
   readonly #socketFolder = makeSocketFolder()
-  readonly #listeners = new Map<string, Listener>()
+  readonly #sockets: BoundSockets
   readonly #door = new Door({ maxConnections: Infinity, maxConnectionsPerClient: Infinity })
   readonly #certificates: Certificates
-  #admin: Admin | undefined
+  readonly #listeners: OpenListeners
+  readonly #admin: AdminServer
   #running!: Running
   readonly #retiring = new Set<Promise<void>>()
   #state: StatusJson['state'] = 'starting'
   #lastError: string | undefined
   #inFlight = 0
-  #sockets = 0
+  #agentSockets = 0
   #reloading: Promise<void> = Promise.resolve()
-  metricsAddress: string | undefined
 
   constructor (options: ProxyOptions) {
     this.#options = options
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
     this.#certificates = new Certificates({ log: this.#log, metrics: this.#metrics })
+    this.#admin = new AdminServer({
+      metrics: this.#metrics, status: () => this.status(), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
+    })
+    this.#sockets = new BoundSockets(this.#log)
+    this.#listeners = new OpenListeners({
+      log: this.#log, metrics: this.#metrics, certificates: this.#certificates, door: this.#door,
+      siteOf: (listener) => this.#running.snapshot.siteOf(listener),
+    })
     this.#metrics.onScrape((table) => {
       table.activeRequests.cell().set(this.#inFlight)
-      for (const listener of this.#listeners.values()) table.openConnections.cell(listener.id).set(listener.connections)
+      table.openConnections.clear()
+      for (const { id, connections } of this.#listeners.all) table.openConnections.cell(id).add(connections)
       for (const [route, places] of this.#running.snapshot.tunnels) table.openTunnels.cell(route).set(places.taken)
       const evidence = this.#running.instruments.evidence?.stats()
       if (evidence === undefined) return
@@ -96,9 +94,13 @@ export class Proxy {
       this.#log.setLevel(logLevel(config))
       this.#running = await this.#build(config)
       await this.#settleAgents(this.#running)
-      await this.#openAdmin(config)
+      const admin = await this.#admin.prepare(config.observability.metrics)
+      admin.take()
       this.#door.limits = doorLimits(config)
-      for (const listener of config.listeners) await this.#openListener(listener, this.#running)
+      const prepared = await this.#listeners.prepare(config)
+      const sockets = await this.#sockets.prepare(config.listeners)
+      this.#sockets.take(sockets, config.listeners)
+      this.#listeners.take(prepared, sockets.sockets, AbortSignal.abort())
       this.#metrics.configReloaded(true)
       this.#state = 'running'
     } catch (error) {
@@ -107,10 +109,14 @@ export class Proxy {
     }
   }
 
+  get metricsAddress (): string | undefined {
+    return this.#admin.address
+  }
+
   status (): StatusJson {
     return statusOf({
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: this.#running.version, loadedAt: this.#running.loadedAt,
-      lastError: this.#lastError, config: this.#running.config, listeners: [...this.#listeners.values()],
+      lastError: this.#lastError, config: this.#running.config, listeners: this.#listeners.current,
       agents: new Map([...this.#running.agents].map(([id, { value }]) => [id, value])), evidence: this.#running.instruments.evidence?.stats(),
     })
   }
@@ -156,39 +162,37 @@ export class Proxy {
     const old = this.#running
     const { config, problems } = await loadConfig(this.#options.file, { env: this.#options.env })
     if (config === undefined) throw new StartError(summary(problems), problems)
-    const [refused] = needsRestart(old.config, config, { runsAgent: (id) => old.agents.get(id)?.value.managed === true }).filter(({ reload }) => reload === 'refused')
-    if (refused !== undefined) throw new StartError(refused.why)
     const next = await this.#build(config)
-    const opened: string[] = []
-    let certificates: ReadonlyArray<readonly [string, PreparedTls | undefined]>
+    let sockets: PreparedSockets | undefined
+    let admin: PreparedAdmin | undefined
+    let listeners: Awaited<ReturnType<OpenListeners['prepare']>>
     try {
       await this.#settleAgents(next, old)
       const changed = await judgeAgents(config, old.config, next.agents)
-      certificates = await Promise.all(config.listeners.map(async (listener) => [listener.id, await this.#certificates.prepare(listener)] as const))
-      for (const listener of config.listeners) {
-        if (this.#listeners.has(listener.id)) continue
-        await this.#openListener(listener, next)
-        opened.push(listener.id)
-      }
+      listeners = await this.#listeners.prepare(config)
+      admin = await this.#admin.prepare(config.observability.metrics)
+      sockets = await this.#sockets.prepare(config.listeners)
       for (const { agent, apply } of changed) {
         const refused = await apply()
         // It said that it would take it: nothing can be undone any more, so it is told.
         if (refused !== undefined) this.#log.error(refused.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent })
       }
     } catch (error) {
-      for (const id of opened) await this.#closeListener(id, AbortSignal.abort())
+      await admin?.discard()
+      if (sockets !== undefined) await this.#sockets.discard(sockets)
       release(next)
       throw error
     }
     // From here on new exchanges see the new configuration; nothing below can fail.
+    const deadline = AbortSignal.timeout(config.system.gracefulShutdownTimeout)
     this.#running = next
     this.#door.limits = doorLimits(config)
     this.#log.setLevel(logLevel(config))
-    for (const [id, prepared] of certificates) if (prepared !== undefined && !opened.includes(id)) this.#renewCertificates(id, prepared)
-    for (const id of [...this.#listeners.keys()].filter((id) => !config.listeners.some((listener) => listener.id === id))) {
-      void this.#closeListener(id, AbortSignal.timeout(config.system.gracefulShutdownTimeout))
-    }
-    this.#retire(old, AbortSignal.timeout(config.system.gracefulShutdownTimeout))
+    this.#log.setFormat(config.observability.logging.format)
+    admin.take()
+    this.#sockets.take(sockets, config.listeners)
+    this.#listeners.take(listeners, sockets.sockets, deadline)
+    this.#retire(old, deadline)
   }
 
   /** Agents and pools that only the old configuration has stay until its last exchange is over. */
@@ -225,13 +229,26 @@ export class Proxy {
   }
 
   #leaseAgent (agent: AgentConfig, drainMs: number): Lease<AgentRuntime> {
-    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, {
-      newSocket: () => join(this.#socketFolder, `${++this.#sockets}.sock`),
+    const key = canonicalKey('agent', agentIdentity(agent))
+    const before = this.#leases.has(key) ? undefined : this.#stepAside(agent)
+    return this.#leases.use(key, () => openAgent(agent, {
+      newSocket: () => join(this.#socketFolder, `${++this.#agentSockets}.sock`),
       cwd: dirname(this.#options.file),
       env: this.#options.env,
       log: this.#log,
       metrics: this.#metrics,
-    }), (runtime) => runtime.close(AbortSignal.timeout(drainMs)))
+    }), async (runtime) => {
+      await runtime.close(AbortSignal.timeout(drainMs))
+      before?.stepBack()
+    })
+  }
+
+  /** An agent that becomes another process, and keeps the socket that the operator placed for it. */
+  #stepAside ({ transport }: AgentConfig): PlacedSocket | undefined {
+    if (transport.kind !== 'unix' || transport.path === undefined || this.#running === undefined) return undefined
+    const before = this.#running.config.agents.find((one) => one.transport.kind === 'unix' && one.transport.path === transport.path)
+    const placed = before === undefined ? undefined : this.#running.agents.get(before.id)?.value.placed
+    return placed?.stepAside() === true ? placed : undefined
   }
 
   /** Waits for agents that are new. At a start one that is missing or refuses runs into its failure mode; a reload fails with it. */
@@ -247,78 +264,12 @@ export class Proxy {
     if (missing !== undefined) throw new StartError(`agent '${missing.id}' did not become ready: ${missing.runtime.client.state}`)
   }
 
-  async #openAdmin ({ observability: { metrics } }: SentinelConfig): Promise<void> {
-    if (!metrics.enabled) return
-    const admin = createAdmin({
-      host: metrics.address.host, port: metrics.address.port, path: metrics.path, metrics: this.#metrics,
-      status: () => this.status(), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
-    })
-    const { host, port } = await admin.listen()
-    this.#admin = admin
-    this.metricsAddress = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  }
-
-  /** `first` serves until the configuration that opens the listener is the running one. */
-  async #openListener (config: ListenerConfig, first: Running): Promise<void> {
-    const own = this.#log.child({ component: 'listener', listener: config.id })
-    const say = listenerLog(own)
-    let site = first.snapshot.siteOf(config.id)! // The configuration that opens a listener has it.
-    const tls = await this.#certificates.prepare(config)
-    const listener = createListener({ ...boundSettings(config, first.config), ...tls === undefined ? {} : { tls: tls.settings } }, {
-      serve: (x, client) => {
-        // A request whose head was half there when its listener left the configuration is served as it was meant to be.
-        site = this.#running.snapshot.siteOf(config.id) ?? site
-        return serve(x, site, client)
-      },
-      // Who speaks for many clients takes no client's share.
-      enter: (client) => this.#door.enter(client === unixPeer || site.isTrusted(client) ? undefined : client),
-      log: (event) => {
-        this.#metrics.table.listenerFaults.cell(config.id, event.code).add()
-        say(event)
-      },
-      handshake: (outcome) => this.#countHandshake(config.id, outcome),
-    })
-    try {
-      await listener.start()
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
-      throw new StartError(`listener '${config.id}' cannot listen on ${config.address.text}: ${why}`, [], error)
-    }
-    this.#listeners.set(config.id, listener)
-    if (tls !== undefined) this.#certificates.hold(config.id, tls, listener)
-  }
-
-  async #closeListener (id: string, deadline: AbortSignal): Promise<void> {
-    const open = this.#listeners.get(id)
-    this.#listeners.delete(id)
-    this.#certificates.drop(id)
-    await open?.close(deadline)
-  }
-
-  #renewCertificates (id: string, prepared: PreparedTls): void {
-    const listener = this.#listeners.get(id)
-    if (listener === undefined) return
-    try {
-      listener.replaceTls(prepared.settings)
-      this.#certificates.hold(id, prepared, listener)
-    } catch (error) {
-      this.#certificates.kept(id, error)
-    }
-  }
-
-  #countHandshake (listener: string, { ms, version, resumed, failure }: HandshakeOutcome): void {
-    const { table } = this.#metrics
-    if (failure !== undefined) return table.tlsHandshakeFailures.cell(listener, failure).add()
-    table.tlsHandshakes.cell(listener, version, resumed ? 'resumed' : 'full').add()
-    table.tlsHandshakeDuration.cell(version).observe(ms / 1000)
-  }
-
   async #closeAll (deadline: AbortSignal): Promise<void> {
-    await Promise.all([...this.#listeners.keys()].map((id) => this.#closeListener(id, deadline)))
+    await this.#listeners.close(deadline)
     await Promise.all(this.#retiring)
     if (this.#running !== undefined) release(this.#running)
     await this.#leases.settled()
-    await this.#admin?.close()
+    await this.#admin.close()
     this.#certificates.close()
     this.#metrics.close()
     rmSync(this.#socketFolder, { recursive: true, force: true })

@@ -5,7 +5,7 @@ import type { UnixSocketSettings, ListenerSettings } from './listener.ts'
 
 export type Binding = Pick<ListenerSettings, 'host' | 'port' | 'unix' | 'backlog' | 'ipv6Only' | 'reusePort'>
 
-const defaultBacklog = 1024
+export const defaultBacklog = 1024
 
 /** Rejects with the system's error. */
 export async function bind (server: Server, { host, port, unix, backlog = defaultBacklog, ipv6Only = false, reusePort = false }: Binding): Promise<void> {
@@ -41,9 +41,9 @@ function listening (server: Server, options: ListenOptions | { readonly fd: numb
  * The file is made under another name, for the process alone, and gets its own when owner and mode are what they should be. Node.js removes
  * the file of a name that it has bound, when the server closes: it must not be the one that a successor serves.
  */
-async function bindUnix (server: Server, { path, mode, owner, group }: UnixSocketSettings, backlog: number): Promise<void> {
-  const uid = owner === undefined ? -1 : accountId(owner, '/etc/passwd')
-  const gid = group === undefined ? -1 : accountId(group, '/etc/group')
+async function bindUnix (server: Server, unix: UnixSocketSettings, backlog: number): Promise<void> {
+  const { path } = unix
+  ownersOf(unix)
   await removeStale(path)
   const early = join(dirname(path), `.${process.pid.toString(36)}`)
   rmSync(early, { force: true }) // A process of the same number may have left it.
@@ -56,12 +56,25 @@ async function bindUnix (server: Server, { path, mode, owner, group }: UnixSocke
   }
   await bound
   try {
-    if (uid !== -1 || gid !== -1) chownSync(early, uid, gid)
-    chmodSync(early, mode)
+    give(early, unix)
     renameSync(early, path)
   } catch (error) {
     server.close()
     throw error
+  }
+}
+
+/** Lets those use the file who may. Throws what the system says. */
+export function give (file: string, unix: UnixSocketSettings): void {
+  const { uid, gid } = ownersOf(unix)
+  if (uid !== -1 || gid !== -1) chownSync(file, uid, gid)
+  chmodSync(file, unix.mode)
+}
+
+function ownersOf ({ owner, group }: UnixSocketSettings): { readonly uid: number, readonly gid: number } {
+  return {
+    uid: owner === undefined ? -1 : accountId(owner, '/etc/passwd'),
+    gid: group === undefined ? -1 : accountId(group, '/etc/group'),
   }
 }
 

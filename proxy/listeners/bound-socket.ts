@@ -1,6 +1,6 @@
 import { lstatSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
-import { addressOfServer, adopt, bind, type Binding } from './bind.ts'
+import { addressOfServer, adopt, bind, defaultBacklog, give, type Binding } from './bind.ts'
 
 /** Whoever serves what comes in through a socket. */
 export interface Taker {
@@ -20,18 +20,20 @@ const mostWaiting = 1024
  */
 export class BoundSocket {
   readonly address: string
-  readonly #server: Server
-  readonly #file: OwnFile | undefined
+  #binding: Binding
+  #server: Server
+  #file: OwnFile | undefined
   #taker: Taker | undefined = undefined
   readonly #waiting: Socket[] = []
+  readonly #closing: Array<Promise<void>> = []
 
-  private constructor (server: Server, { unix }: Binding) {
+  private constructor (server: Server, binding: Binding) {
+    const { unix } = binding
+    this.#binding = binding
     this.#server = server
     this.address = unix === undefined ? addressOfServer(server) : `unix:${unix.path}`
-    this.#file = unix === undefined ? undefined : new OwnFile(unix.path)
-    server.on('connection', (socket: Socket) => this.#accept(socket))
-    server.on('error', (error) => this.#taker?.trouble(error))
-    server.on('drop', (drop?: { remoteAddress?: string }) => this.#taker?.dropped(drop?.remoteAddress ?? ''))
+    this.#file = fileOf(binding)
+    this.#attend(server)
   }
 
   /** Rejects with the system's error when the address cannot be had. */
@@ -48,10 +50,9 @@ export class BoundSocket {
     return new BoundSocket(server, binding)
   }
 
-  /** For a process that is to serve the same address; valid until it is closed here. */
+  /** For a process that is to serve the same address; valid until it is closed here, and -1 then. */
   get descriptor (): number {
-    const { _handle: handle } = this.#server as Server & { readonly _handle?: { readonly fd: number } }
-    return handle?.fd ?? -1
+    return handleOf(this.#server)?.fd ?? -1
   }
 
   /** More are closed as soon as they are accepted. */
@@ -65,12 +66,42 @@ export class BoundSocket {
     for (const socket of this.#waiting.splice(0)) if (!socket.destroyed) taker.take(socket)
   }
 
+  /** What can change about a socket that is bound: its backlog, and who may use the file of a Unix socket. Throws what the system says. */
+  adapt (binding: Binding): void {
+    const { unix, backlog } = binding
+    if (backlog !== this.#binding.backlog) handleOf(this.#server)?.listen(backlog ?? defaultBacklog)
+    if (unix !== undefined && JSON.stringify(unix) !== JSON.stringify(this.#binding.unix)) give(unix.path, unix)
+    this.#binding = binding
+  }
+
+  /** Makes room for another socket on the same port. Who came in stays; nobody else does before `resume`. */
+  suspend (): void {
+    this.#closing.push(closed(this.#server))
+    this.#file?.remove()
+  }
+
+  /** Rejects when the address cannot be had again. */
+  async resume (): Promise<void> {
+    const server = newServer()
+    server.maxConnections = this.#server.maxConnections
+    await bind(server, this.#binding)
+    this.#server = server
+    this.#file = fileOf(this.#binding)
+    this.#attend(server)
+  }
+
   /** Nobody comes in any more, at once. The file of a Unix socket goes, unless another process `servesOn`. Resolves when all are gone who came in. */
-  close (servesOn = false): Promise<void> {
-    const closed = new Promise<void>((resolve) => { this.#server.close(() => resolve()) })
+  async close (servesOn = false): Promise<void> {
+    this.#closing.push(closed(this.#server))
     if (!servesOn) this.#file?.remove()
     for (const socket of this.#waiting.splice(0)) socket.destroy()
-    return closed
+    await Promise.all(this.#closing)
+  }
+
+  #attend (server: Server): void {
+    server.on('connection', (socket: Socket) => this.#accept(socket))
+    server.on('error', (error) => this.#taker?.trouble(error))
+    server.on('drop', (drop?: { remoteAddress?: string }) => this.#taker?.dropped(drop?.remoteAddress ?? ''))
   }
 
   #accept (socket: Socket): void {
@@ -79,6 +110,25 @@ export class BoundSocket {
     socket.on('error', ignore)
     this.#waiting.push(socket)
   }
+}
+
+/** What Node.js itself listens with. */
+interface Handle {
+  readonly fd: number
+  listen (backlog: number): number
+}
+
+function handleOf (server: Server): Handle | undefined {
+  return (server as Server & { readonly _handle?: Handle | null })._handle ?? undefined
+}
+
+/** Stops listening now; resolves when the connections of the server are gone, also when it was closed before. */
+function closed (server: Server): Promise<void> {
+  return new Promise((resolve) => { server.close(() => resolve()) })
+}
+
+function fileOf ({ unix }: Binding): OwnFile | undefined {
+  return unix === undefined ? undefined : new OwnFile(unix.path)
 }
 
 function newServer (): Server {

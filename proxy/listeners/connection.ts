@@ -52,6 +52,12 @@ const keepAliveMs = 60_000
 /** Tunnels that are cut have this long for their last words. */
 const farewellMs = 250
 
+/**
+ * Who was heard so short a time ago may be sending the next request just now, and would see it fail when the connection closes: it is served,
+ * and told that it was the last.
+ */
+export const lastCallMs = 500
+
 /** Trailer fields are few: a large limit for heads is not meant for them. */
 const maxTrailerBytes = 64 * 1024
 
@@ -111,14 +117,22 @@ export class Connection implements ClientConnection {
 
   /** The deadline has passed. A browser opens connections in advance: it is not told about a request that it did not send. */
   expire (): void {
-    if (this.idle || this.closing) this.socket.destroy()
+    if (this.idle && this.#leaving) this.close()
+    else if (this.idle || this.closing) this.socket.destroy()
     else this.#refuse('CLIENT_TIMEOUT', `no whole head within ${this.#settings.requestTimeoutMs} ms`)
   }
 
   drain (): void {
-    if (this.idle) return this.close()
     this.#leaving = true
-    this.closing ||= this.open !== undefined
+    if (!this.idle) this.closing ||= this.open !== undefined
+    else if (this.#quietMs() > lastCallMs) this.close()
+    else this.deadline = Math.min(this.deadline, performance.now() + lastCallMs)
+  }
+
+  /** How long nothing has been heard, of a connection without an exchange. */
+  #quietMs (): number {
+    const { requestTimeoutMs, keepaliveTimeoutMs } = this.#settings
+    return performance.now() - (this.deadline - (this.#served === 0 ? requestTimeoutMs : keepaliveTimeoutMs))
   }
 
   /** The time of the listener is over. What a tunnel is told passes on to both its ends; anything else is cut in the middle. */

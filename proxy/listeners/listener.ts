@@ -126,9 +126,11 @@ export interface Listener {
   readonly address: string
   /** Connections that are open now. */
   readonly connections: number
-  /** Resolves when connections are accepted; rejects with the system's error when the address cannot be bound. `socket` is one that is bound already. */
-  start (socket?: BoundSocket): Promise<void>
-  /** Stops accepting at once, lets open exchanges end, and cuts those that are left when the deadline aborts. `servesOn`: another process accepts. */
+  /** Binds the address, and serves it; rejects with the system's error when it cannot be had. */
+  start (): Promise<void>
+  /** Serves a socket that is bound already. */
+  serve (socket: BoundSocket): void
+  /** Stops accepting at once, lets open exchanges and handshakes end, and cuts those that are left when the deadline aborts. `servesOn`: another process accepts. */
   close (deadline: AbortSignal, servesOn?: boolean): Promise<void>
   /**
    * All settings but those of the binding. New connections are met by them, open ones at their next request. Where they change who may come in, and

@@ -9,6 +9,9 @@ import { introduction, type Introduction } from './proxy-protocol.ts'
 import { offeredProtocols, speak } from './speak.ts'
 import { TlsServer } from './tls-server.ts'
 
+/** Whoever waits for the end need not wait longer than that for those who have nothing more to say. */
+const closingClockMs = 50
+
 /** A bound socket and everything that comes in through it. */
 export function createListener (settings: ListenerSettings, hooks: ListenerHooks): Listener {
   return new OpenListener(settings, hooks)
@@ -54,19 +57,24 @@ class OpenListener implements Listener, Taker, CurrentSettings {
     return this.#open.size
   }
 
-  async start (socket?: BoundSocket): Promise<void> {
-    this.#socket = socket ?? await BoundSocket.bind(this.settings)
-    this.#socket.limit(this.settings.maxConnections)
-    this.#socket.serve(this)
+  async start (): Promise<void> {
+    this.serve(await BoundSocket.bind(this.settings))
+  }
+
+  serve (socket: BoundSocket): void {
+    this.#socket = socket
+    socket.limit(this.settings.maxConnections)
+    socket.serve(this)
     this.#setClock()
   }
 
   async close (deadline: AbortSignal, servesOn = false): Promise<void> {
     this.#closing = true
     const closed = this.#socket?.close(servesOn)
-    this.#turnAway()
     for (const connection of this.#open) connection.drain()
+    this.#setClock(closingClockMs)
     const cut = (): void => {
+      this.#turnAway()
       for (const connection of this.#open) {
         if (connection.cut === undefined) connection.socket.destroy()
         else connection.cut()
@@ -187,13 +195,15 @@ class OpenListener implements Listener, Taker, CurrentSettings {
   #talk (socket: Socket): void {
     const connection = this.#speak(socket)
     this.#open.add(connection)
+    // It was let in before, and secured a moment later.
+    if (this.#closing) connection.drain()
     socket.on('close', () => this.#open.delete(connection))
   }
 
   /** One clock for all connections: a timer for each would be set and cleared with every request. */
-  #setClock (): void {
+  #setClock (atMostMs = 1_000): void {
     const { requestTimeoutMs, keepaliveTimeoutMs } = this.settings
-    const interval = Math.min(1_000, Math.max(50, Math.min(requestTimeoutMs, keepaliveTimeoutMs) / 4))
+    const interval = Math.min(atMostMs, Math.max(50, Math.min(requestTimeoutMs, keepaliveTimeoutMs) / 4))
     clearInterval(this.#clock)
     this.#clock = setInterval(() => this.#expire(), interval).unref()
   }
@@ -213,7 +223,7 @@ function introductionOf ({ proxyProtocol, requestTimeoutMs }: ListenerSettings):
 }
 
 /** On what terms clients come in. Who came in on others stays no longer than it must. */
-function termsOf ({ id, tls, proxyProtocol }: ListenerSettings): string {
+function termsOf ({ tls, proxyProtocol }: ListenerSettings): string {
   const asked = tls === undefined ? 'plain' : [tls.clientAuth ?? 'off', tls.ca === undefined ? '' : Buffer.from(tls.ca).toString('base64')]
-  return JSON.stringify([id, asked, proxyProtocol?.required, proxyProtocol?.from.map(({ text }) => text)])
+  return JSON.stringify([asked, proxyProtocol?.required, proxyProtocol?.from.map(({ text }) => text)])
 }

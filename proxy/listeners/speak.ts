@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { preface } from '../http2/index.ts'
 import type { ClientConnection } from './client-connection.ts'
+import { lastCallMs } from './connection.ts'
 import { http1, type SpeakerHooks } from './http1.ts'
 import { http2 } from './http2.ts'
 import type { CurrentSettings } from './listener.ts'
@@ -27,7 +28,8 @@ class FirstWords implements ClientConnection {
   readonly socket: Socket
   #talking: ClientConnection | undefined = undefined
   #heard: Buffer = Buffer.alloc(0)
-  readonly #deadline: number
+  #deadline: number
+  #leaving = false
   readonly #one: Speaker
   readonly #two: Speaker
 
@@ -52,7 +54,8 @@ class FirstWords implements ClientConnection {
   }
 
   drain (): void {
-    if (this.#talking === undefined) this.socket.destroy()
+    this.#leaving = true
+    if (this.#talking === undefined) this.#deadline = Math.min(this.#deadline, performance.now() + lastCallMs)
     else this.#talking.drain()
   }
 
@@ -68,6 +71,7 @@ class FirstWords implements ClientConnection {
     this.socket.off('data', this.#listen)
     this.socket.off('end', this.#ended)
     this.#talking = said === preface ? this.#two(this.socket) : this.#one(this.socket)
+    if (this.#leaving) this.#talking.drain()
     this.socket.unshift(this.#heard)
     this.#heard = Buffer.alloc(0)
   }
