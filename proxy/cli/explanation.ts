@@ -4,7 +4,7 @@ import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntrie
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Finding } from '../routing/finding.ts'
 import { compileRouter } from '../routing/router.ts'
-import { balancers } from '../upstreams/index.ts'
+import { balancers, type BalancerName, type Candidate } from '../upstreams/index.ts'
 import { readAsked, type Asked, type ReadRequest } from './explained-request.ts'
 import type { ShownCertificate } from './shown-certificate.ts'
 
@@ -146,12 +146,19 @@ function upstreamOf (route: RouteConfig, { upstreams }: SentinelConfig): Upstrea
   const upstream = upstreams.find(({ id }) => id === route.upstream)
   if (upstream === undefined) return null
   const { targets, loadBalancing, tls, timeouts } = upstream
-  const first = balancers[loadBalancing](targets.map(({ weight }) => weight)).next()
+  const first = firstOf(targets.map(({ address, weight }) => ({ name: address.text, weight, inFlight: 0 })), loadBalancing)
   return {
     id: upstream.id, balancing: loadBalancing, targets: targets.map(({ address, weight }) => ({ address: address.text, weight })),
-    firstTarget: first === undefined ? null : targets[first]!.address.text,
+    firstTarget: first?.name ?? null,
     tls: tls !== undefined, connectTimeoutMs: timeouts.connect, readTimeoutMs: timeouts.read,
   }
+}
+
+/** Of a proxy that has just begun. */
+function firstOf (targets: readonly Candidate[], loadBalancing: BalancerName): Candidate | undefined {
+  const balancer = balancers[loadBalancing]({ random: () => 0, nowMs: () => 0 })
+  balancer.use(targets)
+  return balancer.next({ skip: undefined })
 }
 
 function headerChanges (sent: readonly string[], { request }: Exchange): Explanation['headers'] {

@@ -125,9 +125,10 @@ interface RouteSurroundings extends Surroundings {
 }
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
+  const upstreamOf = (id: string): Responder | undefined => upstreams.get(id)?.forRoute({})
   const agents: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
-    chooseUpstream: choiceOf(route, upstreams),
+    chooseUpstream: choiceOf(route, upstreamOf),
     recordLate: around.observeLate,
   }))
   const webSocket = webSocketSettings(route)
@@ -140,7 +141,7 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
       ...agents,
     ],
     upgrades: webSocket !== undefined,
-    responder: route.upstream === undefined ? notBuilt(route.id) : upstreams.get(route.upstream)!, // References were checked at load.
+    responder: route.upstream === undefined ? notBuilt(route.id) : upstreamOf(route.upstream)!, // References were checked at load.
     maxBodyBytes: maxBodyBytes(route, config),
   }
 }
@@ -165,11 +166,12 @@ function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | und
 }
 
 /** Takes an agent's choice among the upstreams that the route lists; false for any other, and for a route that has none. */
-function choiceOf (route: RouteConfig, upstreams: ReadonlyMap<string, Upstream>): (x: Exchange, name: string) => boolean {
-  const allowed = new Set([...route.upstream === undefined ? [] : [route.upstream], ...route.otherUpstreams])
+function choiceOf (route: RouteConfig, upstreamOf: (id: string) => Responder | undefined): (x: Exchange, name: string) => boolean {
+  const allowed = new Map([...route.upstream === undefined ? [] : [route.upstream], ...route.otherUpstreams].map((id) => [id, upstreamOf(id)]))
   return (x, name) => {
-    if (!allowed.has(name)) return false
-    x.responder = upstreams.get(name)
+    const chosen = allowed.get(name)
+    if (chosen === undefined) return false
+    x.responder = chosen
     return true
   }
 }

@@ -24,6 +24,18 @@ export interface AttemptSettings {
   readonly writeTimeoutMs: number
 }
 
+/** Who is told how a try goes. Without `answered` it is the caller who learns why it failed. */
+export interface Watcher {
+  /** The head of an answer is there, `ms` after the try began. */
+  answered (status: number, ms: number): void
+  /** An answer that had begun will not be whole. */
+  broke (status: number, fault: Fault): void
+  /** It is a tunnel from here on. */
+  tunnelled (): void
+  /** The target has no part in the exchange any more. */
+  over (tunnel: boolean): void
+}
+
 /** How long a target may think about an expectation: not all of them know what it is (RFC 9110 section 10.1.1). */
 export const continueMs = 1_000
 
@@ -39,6 +51,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   readonly #link: Link
   readonly #head: string
   readonly #settings: AttemptSettings
+  readonly #watcher: Watcher
   readonly #reader: AnswerReader
   readonly #startedMs = performance.now()
   #resolve: ((reply: Reply | Promise<Reply>) => void) | undefined = undefined
@@ -54,14 +67,17 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   #heardMs = 0
   /** When the body is sent although the target has not asked for it; Infinity when it is on its way, or not wanted. */
   #continueDueMs = Infinity
+  /** Of the answer, once its head is there. */
+  #status = 0
   #over = false
 
   /** `head`: of the request, as it goes out. */
-  constructor (x: Exchange, link: Link, head: string, settings: AttemptSettings) {
+  constructor (x: Exchange, link: Link, head: string, settings: AttemptSettings, watcher: Watcher) {
     this.#x = x
     this.#link = link
     this.#head = head
     this.#settings = settings
+    this.#watcher = watcher
     this.#reader = new AnswerReader(x.request.method, this)
   }
 
@@ -151,7 +167,8 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     const key = keyOf(this.#x.request.headers)
     if (key === undefined || headers.get('sec-websocket-accept') !== acceptOf(key)) return 'a switch of protocols whose Sec-WebSocket-Accept is not the one for this request'
     this.#x.upstreamMs = this.#heardMs - this.#startedMs
-    this.#tunnel = new Tunnel(this.#x, this.#link, this.#settings.writeTimeoutMs)
+    this.#tunnel = new Tunnel(this.#x, this.#link, this.#settings.writeTimeoutMs, this.#watcher)
+    this.#watcher.answered(101, this.#x.upstreamMs)
     this.#resolve?.({ status: 101, headers, body: this.#tunnel.body })
     this.#resolve = this.#instead = undefined
     return undefined
@@ -160,6 +177,8 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   head (status: number, { headers, length }: ResponseHead, hasBody: boolean): void {
     this.#dueMs = this.#writeDueMs = this.#continueDueMs = Infinity
     this.#x.upstreamMs = this.#heardMs - this.#startedMs
+    this.#status = status
+    this.#watcher.answered(status, this.#x.upstreamMs)
     let body: Body | undefined
     if (hasBody) body = this.#body = new ResponseBody(length, this)
     // The answer to HEAD tells the length the body would have; 304 likewise.
@@ -226,6 +245,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   /** The answer is whole. `clean`: nothing came behind it. */
   #complete (clean: boolean): void {
     this.#finish()
+    this.#watcher.over(false)
     const { keepAliveMs, persistent, trailers } = this.#reader
     const requestOut = this.#upload?.complete !== false && this.#link.flushed
     if (!requestOut) {
@@ -257,6 +277,8 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     this.#finish()
     this.#upload?.stop()
     this.#link.destroy()
+    if (this.#status > 0 && error instanceof Fault) this.#watcher.broke(this.#status, error)
+    this.#watcher.over(false)
     const instead = this.#instead
     // Not at once: the connection is in the middle of telling that it is gone.
     if (instead !== undefined) this.#resolve?.(Promise.resolve(error).then(instead))

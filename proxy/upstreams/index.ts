@@ -1,4 +1,6 @@
 export { createUpstream } from './upstream.ts'
-export type { TargetSettings, TargetState, Upstream, UpstreamSettings } from './upstream.ts'
+export type { RoutePolicy, TargetState, Upstream, UpstreamSettings } from './upstream.ts'
+export { nameOf, standingBits, type Outcome, type StandingBit, type Target, type TargetSettings } from './target.ts'
+export type { OutcomeListener, StandingListener, TargetSet } from './target-set.ts'
 export type { UpstreamTls } from './dial.ts'
-export { balancers, type Balancer, type BalancerName } from './balancers/index.ts'
+export { balancers, type Ask, type Balancer, type BalancerName, type BalancerSettings, type Candidate, type MakeBalancer } from './balancers/index.ts'

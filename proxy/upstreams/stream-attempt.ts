@@ -8,7 +8,7 @@ import { trailersOf } from '../pipeline/trailers.ts'
 import { acceptOf, keyOf } from '../websocket/handshake.ts'
 import { readAnswerFields, type AnswerHead } from './answer-fields.ts'
 import { maxInterim } from './answer-reader.ts'
-import { continueMs, type AttemptSettings } from './attempt.ts'
+import { continueMs, type AttemptSettings, type Watcher } from './attempt.ts'
 import { lengthOnly } from './response-body.ts'
 import { moreWindowBytes, widenedAfterBytes, type SharedLink, type SharedUser } from './shared-link.ts'
 import { streamFault } from './stream-fault.ts'
@@ -30,6 +30,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
   readonly #link: SharedLink
   readonly #fields: readonly string[]
   readonly #settings: AttemptSettings
+  readonly #watcher: Watcher
   readonly #source: StreamSource | undefined
   readonly #startedMs = performance.now()
   #stream: Stream | undefined = undefined
@@ -49,11 +50,12 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
   #over = false
 
   /** `fields`: of the request, as they go out. `link` has a place for it. */
-  constructor (x: Exchange, link: SharedLink, fields: readonly string[], settings: AttemptSettings) {
+  constructor (x: Exchange, link: SharedLink, fields: readonly string[], settings: AttemptSettings, watcher: Watcher) {
     this.#x = x
     this.#link = link
     this.#fields = fields
     this.#settings = settings
+    this.#watcher = watcher
     this.onUsedConnection = link.served > 0
     const body = x.upgrade?.input ?? x.requestBody
     // Nothing of a tunnel comes before it was accepted.
@@ -177,9 +179,11 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     const x = this.#x
     this.#dueMs = this.#continueDueMs = Infinity
     x.upstreamMs = performance.now() - this.#startedMs
-    if (x.upgrade !== undefined && status < 300) return this.#becomeTunnel(head, ended)
+    const isTunnel = x.upgrade !== undefined && status < 300
     const hasBody = x.request.method !== 'HEAD' && status !== 204 && status !== 304
-    if (ended && hasBody && length > 0) return this.#malformed(`no body where ${length} bytes were announced`)
+    if (ended && hasBody && length > 0 && !isTunnel) return this.#malformed(`no body where ${length} bytes were announced`)
+    this.#watcher.answered(status, x.upstreamMs)
+    if (isTunnel) return this.#becomeTunnel(head, ended)
     this.#head = head
     this.#hasBody = hasBody
     let body: Body | undefined
@@ -205,6 +209,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     // An answer before the end of the request: the rest is not wanted.
     if (this.#stream?.localEnded === false) this.#x.requestBody?.cancel()
     this.#leave(true)
+    this.#watcher.over(false)
     this.#body?.end(trailersOf(trailers))
   }
 
@@ -213,7 +218,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     const stream = this.#stream!
     const key = keyOf(this.#x.request.headers)
     this.#finish()
-    const tunnel = new StreamTunnel(this.#x, this.#link, stream, this.#settings.writeTimeoutMs)
+    const tunnel = new StreamTunnel(this.#x, this.#link, stream, this.#settings.writeTimeoutMs, this.#watcher)
     this.#link.replaced(this, tunnel)
     // The proof that a client of HTTP/1.1 wants to see.
     if (key !== undefined) headers.set('Sec-WebSocket-Accept', acceptOf(key))
@@ -245,6 +250,8 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     if (this.#over) return
     this.#finish()
     this.#leave(false)
+    if (this.#head !== undefined && error instanceof Fault) this.#watcher.broke(this.#head.status, error)
+    this.#watcher.over(false)
     const instead = this.#instead
     // Not at once: the connection is in the middle of telling that it is gone.
     if (instead !== undefined) this.#resolve?.(Promise.resolve(error).then(instead))

@@ -2,6 +2,7 @@ import { type Broken, type Stream } from '../http2/index.ts'
 import type { EndListener } from '../pipeline/end-signal.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
+import type { Watcher } from './attempt.ts'
 import type { SharedLink, SharedUser } from './shared-link.ts'
 import { StreamBody, type StreamBodySource } from './stream-body.ts'
 import { streamFault } from './stream-fault.ts'
@@ -15,21 +16,24 @@ export class StreamTunnel implements SharedUser, StreamBodySource, EndListener {
   readonly #link: SharedLink
   readonly #stream: Stream
   readonly #writeTimeoutMs: number
+  readonly #watcher: Watcher
   #lingerDueMs = Infinity
   #heard = false
   #said = false
   #over = false
 
-  constructor (x: Exchange, link: SharedLink, stream: Stream, writeTimeoutMs: number) {
+  constructor (x: Exchange, link: SharedLink, stream: Stream, writeTimeoutMs: number, watcher: Watcher) {
     this.#x = x
     this.#link = link
     this.#stream = stream
     this.#writeTimeoutMs = writeTimeoutMs
+    this.#watcher = watcher
     this.body = new StreamBody(undefined, this, false)
   }
 
   /** `ended`: the target has nothing to say. */
   begin (ended: boolean): void {
+    this.#watcher.tunnelled()
     this.#x.ending.listen(this)
     this.#stream.user = this
     if (ended) this.#end()
@@ -107,6 +111,7 @@ export class StreamTunnel implements SharedUser, StreamBodySource, EndListener {
 
   #leave (): void {
     this.#over = true
+    this.#watcher.over(true)
     this.#x.ending.ignore(this)
     this.#stream.release()
     this.#link.finished(this, true)

@@ -2,6 +2,7 @@ import type { Body } from '../pipeline/body.ts'
 import type { EndListener } from '../pipeline/end-signal.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
+import type { Watcher } from './attempt.ts'
 import { exchangeFault } from './fault-of-error.ts'
 import type { Link, LinkUser } from './link.ts'
 import { ResponseBody, type Source } from './response-body.ts'
@@ -16,6 +17,7 @@ export class Tunnel implements LinkUser, Source, EndListener {
   readonly #link: Link
   readonly #input: Body
   readonly #writeTimeoutMs: number
+  readonly #watcher: Watcher
   #wake: (() => void) | undefined = undefined
   #writeDueMs = Infinity
   #lingerDueMs = Infinity
@@ -23,15 +25,17 @@ export class Tunnel implements LinkUser, Source, EndListener {
   #said = false
   #over = false
 
-  constructor (x: Exchange, link: Link, writeTimeoutMs: number) {
+  constructor (x: Exchange, link: Link, writeTimeoutMs: number, watcher: Watcher) {
     this.#x = x
     this.#link = link
     this.#input = x.upgrade!.input // Nobody else asks for a tunnel.
     this.#writeTimeoutMs = writeTimeoutMs
+    this.#watcher = watcher
     this.body = new ResponseBody(undefined, this)
   }
 
   begin (): void {
+    this.#watcher.tunnelled()
     this.#x.ending.listen(this)
     this.#link.becomeTunnel(this)
     void this.#send()
@@ -122,17 +126,21 @@ export class Tunnel implements LinkUser, Source, EndListener {
 
   #end (): void {
     if (this.#over) return
-    this.#over = true
-    this.#x.ending.ignore(this)
+    this.#leave()
     this.#wake?.()
     this.#link.destroySoon()
     this.#input.cancel()
   }
 
+  #leave (): void {
+    this.#over = true
+    this.#watcher.over(true)
+    this.#x.ending.ignore(this)
+  }
+
   #fail (error: Error): void {
     if (this.#over) return
-    this.#over = true
-    this.#x.ending.ignore(this)
+    this.#leave()
     this.#wake?.()
     this.#link.destroy()
     this.body.fail(error)

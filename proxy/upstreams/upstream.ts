@@ -1,8 +1,8 @@
 import type { Exchange, Reply, Responder } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { Attempt, type AttemptSettings } from './attempt.ts'
-import { balancers, type Balancer, type BalancerName } from './balancers/index.ts'
-import { Connections } from './connections.ts'
+import { balancers, type Ask, type BalancerName } from './balancers/index.ts'
+import { Connections, type IdleCount } from './connections.ts'
 import { Link } from './link.ts'
 import type { UpstreamTls } from './dial.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
@@ -12,6 +12,8 @@ import { requestFields } from './request-fields.ts'
 import { requestHead } from './request-head.ts'
 import type { SharingSettings } from './shared-link.ts'
 import { StreamAttempt } from './stream-attempt.ts'
+import type { Target, TargetSettings } from './target.ts'
+import { TargetSet } from './target-set.ts'
 import type { Need, Place } from './waiters.ts'
 
 export interface UpstreamSettings {
@@ -50,21 +52,16 @@ export interface Http2Settings {
   readonly pingIntervalMs: number
 }
 
-export interface TargetSettings {
-  /** Name or address; IPv6 without brackets. */
-  readonly host: string
-  readonly port: number
-  /** A Unix socket in place of host and port, which are empty then. */
-  readonly path?: string
-  /** Requests at a time. */
-  readonly maxRequests?: number
-  /** Share of the exchanges; 0 = none. */
-  readonly weight: number
-}
+/** What a route says of the way of its exchanges through an upstream; bound once, when the configuration is loaded. */
+export type RoutePolicy = Readonly<Record<string, never>>
 
 export interface Upstream extends Responder {
+  /** Its targets as they are now, and where their list and their standing change. */
+  readonly set: TargetSet
   /** For metrics: one row for each target. */
   readonly targets: readonly TargetState[]
+  /** Itself, when the policy says nothing. */
+  forRoute (policy: RoutePolicy): Responder
   /** Closes unused connections at once and the others when their exchange is over, or when the deadline aborts. */
   close (deadline: AbortSignal): Promise<void>
 }
@@ -73,21 +70,18 @@ export interface TargetState {
   readonly name: string
   readonly connections: number
   readonly waiting: number
-}
-
-interface Target {
-  readonly name: string
-  readonly maxRequests: number
-  readonly connections: Connections
+  readonly inFlight: number
+  /** Bits of `standingBits`; 0 = well. */
+  readonly standing: number
 }
 
 /** What is known of one request on its way from target to target. */
-interface Asking {
+interface Asking extends Ask<Target> {
   readonly x: Exchange
   readonly greeting: string
   need: Need
   /** Targets that are not asked again. */
-  failed: Set<number> | undefined
+  skip: Set<Target> | undefined
   /** Why the last one did not take it. */
   last: Fault | undefined
 }
@@ -101,14 +95,12 @@ const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 
 class TargetGroup implements Upstream {
   readonly name: string
-  readonly #targets: readonly Target[]
-  readonly #balancer: Balancer
+  readonly set: TargetSet
   readonly #attempt: AttemptSettings
   readonly #proxyProtocol: ProxyProtocolVersion | undefined
 
   constructor (settings: UpstreamSettings) {
     this.name = settings.id
-    this.#balancer = balancers[settings.balance](settings.targets.map((target) => target.weight))
     this.#attempt = {
       secure: settings.tls !== undefined,
       connectTimeoutMs: settings.connectTimeoutMs,
@@ -116,31 +108,23 @@ class TargetGroup implements Upstream {
       writeTimeoutMs: settings.writeTimeoutMs,
     }
     this.#proxyProtocol = settings.proxyProtocol
-    const tickMs = tickOf(settings)
-    const allIdle = { max: settings.poolMaxIdleTotal ?? Infinity, now: 0 }
-    this.#targets = settings.targets.map(({ host, port, path, maxRequests = Infinity }) => ({
-      name: path !== undefined ? `unix:${path}` : host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
-      maxRequests,
-      connections: new Connections({
-        host,
-        port,
-        path,
-        maxIdle: settings.poolMaxIdle ?? Infinity,
-        allIdle,
-        maxAgeMs: settings.poolMaxAgeMs ?? Infinity,
-        connectTimeoutMs: settings.connectTimeoutMs,
-        maxConnections: settings.poolMaxConnections,
-        idleMs: settings.poolIdleMs,
-        maxWaiting: settings.poolMaxWaiting ?? 1_000,
-        tls: settings.tls,
-        sharing: sharingOf(settings),
-        tickMs,
-      }),
-    }))
+    const nowMs = (): number => performance.now()
+    this.set = new TargetSet({
+      targets: settings.targets,
+      balancer: balancers[settings.balance]({ random: Math.random, nowMs }),
+      connect: connectWith(settings),
+      nowMs,
+    })
   }
 
   get targets (): readonly TargetState[] {
-    return this.#targets.map(({ name, connections }) => ({ name, connections: connections.size, waiting: connections.waiting }))
+    return this.set.targets.map(({ name, connections, inFlight, standing }) => (
+      { name, connections: connections.size, waiting: connections.waiting, inFlight, standing }
+    ))
+  }
+
+  forRoute (_policy: RoutePolicy): Responder {
+    return this
   }
 
   respond (x: Exchange): Promise<Reply> {
@@ -148,78 +132,94 @@ class TargetGroup implements Upstream {
     if (!isServed(x.request)) return Promise.reject(new Fault('BAD_REQUEST', 'no upstream serves this request target'))
     if (x.upgrade !== undefined) prepareHandshake(x.request.headers)
     const greeting = this.#proxyProtocol === undefined ? '' : proxyHeader(this.#proxyProtocol, x)
-    return this.#ask({ x, greeting, need: x.upgrade === undefined ? 'exchange' : 'tunnel', failed: undefined, last: undefined })
+    return this.#ask({ x, greeting, need: x.upgrade === undefined ? 'exchange' : 'tunnel', skip: undefined, last: undefined })
   }
 
   /** Asks targets in turn until one takes the request. Only a request of which nothing has left is offered to another one. */
   #ask (asking: Asking): Promise<Reply> {
     const { x } = asking
-    const index = this.#choose(asking)
-    if (index === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target of weight above 0'))
-    const { connections, name } = this.#targets[index]!
-    x.target = name
+    const target = this.#choose(asking)
+    if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target of weight above 0'))
+    x.target = target.name
     x.tries++
-    const taken = connections.take(x.ending, asking.greeting, asking.need)
-    if (!(taken instanceof Promise)) return this.#askOn(asking, index, taken)
-    return taken.then((place) => this.#askOn(asking, index, place), (error: unknown) => this.#askAgain(asking, index, asError(error), undefined))
+    target.inFlight++
+    const taken = target.connections.take(x.ending, asking.greeting, asking.need)
+    if (!(taken instanceof Promise)) return this.#askOn(asking, target, taken)
+    return taken.then((place) => this.#askOn(asking, target, place), (error: unknown) => this.#notAsked(asking, target, error))
   }
 
-  #choose (asking: Asking): number | undefined {
+  #choose (asking: Asking): Target | undefined {
     for (;;) {
-      const index = this.#balancer.next(asking.failed)
-      if (index === undefined) return undefined
-      const { connections, name, maxRequests } = this.#targets[index]!
-      if (maxRequests === Infinity || connections.busy < maxRequests) return index
-      asking.last = new Fault('UPSTREAM_BUSY', `${name} has ${maxRequests} requests`)
-      ;(asking.failed ??= new Set()).add(index)
+      const target = this.set.pick(asking)
+      if (target === undefined || !target.isFull) return target
+      asking.last = new Fault('UPSTREAM_BUSY', `${target.name} has ${target.limit} requests`)
+      ;(asking.skip ??= new Set()).add(target)
     }
   }
 
   /** One promise for an exchange whose first target answers, as nearly all do. */
-  #askOn (asking: Asking, index: number, place: Place): Promise<Reply> {
+  #askOn (asking: Asking, target: Target, place: Place): Promise<Reply> {
+    let attempt: Attempt | StreamAttempt
     try {
-      const attempt = this.#attemptOn(asking.x, place)
-      return attempt.run((error) => this.#askAgain(asking, index, error, attempt))
+      attempt = this.#attemptOn(asking.x, place, target)
     } catch (error) {
-      return this.#askAgain(asking, index, asError(error), undefined)
+      place.giveBack()
+      return this.#notAsked(asking, target, error)
     }
+    return attempt.run((error) => this.#askAgain(asking, target, error, attempt))
   }
 
-  #askAgain (asking: Asking, index: number, error: Error, attempt: Attempt | StreamAttempt | undefined): Promise<Reply> {
+  /** No try was begun that could tell its end. */
+  #notAsked (asking: Asking, target: Target, thrown: unknown): Promise<Reply> {
+    target.over(false)
+    return this.#askAgain(asking, target, thrown instanceof Error ? thrown : new Error(String(thrown)), undefined)
+  }
+
+  #askAgain (asking: Asking, target: Target, error: Error, attempt: Attempt | StreamAttempt | undefined): Promise<Reply> {
     const { x } = asking
-    if (!(error instanceof Fault) || x.tries > this.#targets.length || !mayRetry(error, attempt, x)) return Promise.reject(error)
+    target.failed(error instanceof Fault ? error : undefined)
+    if (!(error instanceof Fault) || x.tries > this.set.targets.length || !mayRetry(error, attempt, x)) return Promise.reject(error)
     asking.last = error
     if (attempt?.refused === true) asking.need = error.code === 'UPSTREAM_HTTP_VERSION' ? 'http/1.1' : asking.need
     // A stale connection says nothing about its target, but much about the other unused ones: the next one is dialled.
-    else if (attempt?.begun === true) this.#targets[index]!.connections.closeIdle()
-    else (asking.failed ??= new Set()).add(index)
+    else if (attempt?.begun === true) target.connections.closeIdle()
+    else (asking.skip ??= new Set()).add(target)
     return this.#ask(asking)
   }
 
-  #attemptOn (x: Exchange, place: Place): Attempt | StreamAttempt {
-    try {
-      if (place instanceof Link) return new Attempt(x, place, requestHead(x), this.#attempt)
-      return new StreamAttempt(x, place, requestFields(x, this.#attempt.secure ? 'https' : 'http'), this.#attempt)
-    } catch (error) {
-      place.giveBack()
-      throw error
-    }
+  #attemptOn (x: Exchange, place: Place, target: Target): Attempt | StreamAttempt {
+    if (place instanceof Link) return new Attempt(x, place, requestHead(x), this.#attempt, target)
+    return new StreamAttempt(x, place, requestFields(x, this.#attempt.secure ? 'https' : 'http'), this.#attempt, target)
   }
 
-  async close (deadline: AbortSignal): Promise<void> {
-    const cut = new Fault('SHUTTING_DOWN', `upstream ${this.name} was closed`)
+  close (deadline: AbortSignal): Promise<void> {
     const aborted = new Promise<void>((resolve) => {
       if (deadline.aborted) resolve()
       else deadline.addEventListener('abort', () => resolve(), { once: true })
     })
-    const drained = Promise.all(this.#targets.map(({ connections }) => connections.drain()))
-    await Promise.race([drained, aborted])
-    for (const { connections } of this.#targets) connections.destroy(cut)
+    return this.set.close(aborted, new Fault('SHUTTING_DOWN', `upstream ${this.name} was closed`))
   }
 }
 
-function asError (thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
+/** How each target of the upstream gets its connections. */
+function connectWith (settings: UpstreamSettings): (target: TargetSettings) => Connections {
+  const tickMs = tickOf(settings)
+  const allIdle: IdleCount = { max: settings.poolMaxIdleTotal ?? Infinity, now: 0 }
+  return ({ host, port, path }) => new Connections({
+    host,
+    port,
+    path,
+    maxIdle: settings.poolMaxIdle ?? Infinity,
+    allIdle,
+    maxAgeMs: settings.poolMaxAgeMs ?? Infinity,
+    connectTimeoutMs: settings.connectTimeoutMs,
+    maxConnections: settings.poolMaxConnections,
+    idleMs: settings.poolIdleMs,
+    maxWaiting: settings.poolMaxWaiting ?? 1_000,
+    tls: settings.tls,
+    sharing: sharingOf(settings),
+    tickMs,
+  })
 }
 
 /** The asterisk asks about the server as a whole (RFC 9112 section 3.2.4). */

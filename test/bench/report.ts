@@ -1,5 +1,7 @@
 import type { Case } from './case.ts'
 import { figures, middle, type FigureId, type Sample } from './figures.ts'
+import { kindTimes } from './profile/kinds.ts'
+import type { Profile } from './profile/profile.ts'
 import type { Row } from './run-case.ts'
 import { goals, verdict } from './targets.ts'
 
@@ -9,6 +11,8 @@ export interface Conditions {
   readonly programs: string
   readonly seconds: number
   readonly rounds: number
+  /** Of Sentinel in the first case. */
+  readonly profile?: Profile | undefined
 }
 
 const comparedWith = 'haproxy'
@@ -19,7 +23,7 @@ const proxyFull = 90
 const foreignMost = 5
 
 /** The page test/bench/RESULTS.md. Without a date: it changes when a figure does. */
-export function report (results: readonly (readonly [Case, readonly Row[]])[], { machine, programs, seconds, rounds }: Conditions): string {
+export function report (results: readonly (readonly [Case, readonly Row[]])[], { machine, programs, seconds, rounds, profile }: Conditions): string {
   const byId = new Map(results.map(([one, rows]) => [one.id, rows]))
   return `${[
     '# Proxying, measured',
@@ -39,8 +43,20 @@ export function report (results: readonly (readonly [Case, readonly Row[]])[], {
     '- Everybody keeps connections to the upstream, adds X-Forwarded-For and -Proto, and writes an access log to a file. Sentinel also counts its metrics.',
     `- Medians of ${rounds} × ${seconds} s after warming up, taken in turns, with the least and the most of them in brackets. A wrong or missing answer disqualifies.`,
     '- CPU is user and system time of the proxy\'s processes. MB are millions of bytes.',
-    ...results.flatMap(([one, rows]) => ['', ...section(one, rows)]),
+    ...results.flatMap(([one, rows], at) => ['', ...section(one, rows), ...at === 0 && profile !== undefined ? ['', ...whereItGoes(profile, one.unit)] : []]),
   ].join('\n').trimEnd()}\n`
+}
+
+/** What no change of ours makes faster, and what is left. */
+function whereItGoes (profile: Profile, unit: string): string[] {
+  return [
+    `Where Sentinel's time goes (a profile of ${profile.cpuUs.toFixed(1)} µs per ${unit}; the difference is the kernel's reading and waiting, which belongs to no function):`,
+    '',
+    '| | µs | % |',
+    '| --- | ---: | ---: |',
+    ...kindTimes(profile.times, profile.count).filter(({ share }) => share >= 0.005)
+      .map(({ kind, us, share }) => `| ${kind.startsWith('proxy/') ? `\`${kind}\`` : kind} | ${us.toFixed(2)} | ${(share * 100).toFixed(1)} |`),
+  ]
 }
 
 function section (one: Case, rows: readonly Row[]): string[] {

@@ -7,10 +7,12 @@ import type { Case } from './case.ts'
 import { cases } from './cases.ts'
 import { serverCertificate } from './certificate.ts'
 import { contenders } from './contenders/contenders.ts'
+import { sentinel } from './contenders/sentinel.ts'
 import type { Certificate } from './contenders/contender.ts'
 import { machine, programs } from './machine.ts'
 import { readOptions } from './options.ts'
 import type { Running } from './processes.ts'
+import { profileText } from './profile/print.ts'
 import { profile } from './profile/profile.ts'
 import { report } from './report.ts'
 import { runCase, type Row } from './run-case.ts'
@@ -51,7 +53,7 @@ async function main (): Promise<number> {
     if (contender === undefined) throw new Unfit(`${options.profile} does not run in Node`)
     for (const one of options.cases.length === 0 ? chosen.slice(0, 1) : chosen) {
       const surroundings = { folder: join(folder, one.id), upstreamPort: await upstreamOf(one), certificate }
-      print(`${one.title}: ${await profile(one, contender, surroundings, options.seconds)}`)
+      print(`${one.title}: ${profileText(await profile(one, contender, surroundings, options.seconds), one.unit)}`)
     }
     return 0
   } catch (error) {
@@ -65,6 +67,7 @@ async function main (): Promise<number> {
 }
 
 async function compare (folder: string, certificate: Certificate, upstreamOf: (one: Case) => Promise<number>): Promise<number> {
+  const whole = options.only.length === 0 && options.cases.length === 0
   const results: [Case, Row[]][] = []
   for (const one of chosen) {
     const wanted = contenders.filter(({ id }) => one.contenders.includes(id) && (options.only.length === 0 || options.only.includes(id)))
@@ -74,10 +77,13 @@ async function compare (folder: string, certificate: Certificate, upstreamOf: (o
     for (const { contender, skipped } of rows) if (skipped !== undefined) print(`  ${contender.id}: ${skipped}`)
     results.push([one, rows])
   }
-  const page = report(results, { machine: machine(), programs: programs(), seconds: options.seconds, rounds: options.rounds })
+  const [first] = chosen
+  const profiled = whole && first !== undefined
+    ? await profile(first, sentinel, { folder: join(folder, 'profile'), upstreamPort: await upstreamOf(first), certificate }, options.seconds)
+    : undefined
+  const page = report(results, { profile: profiled, machine: machine(), programs: programs(), seconds: options.seconds, rounds: options.rounds })
   print(`\n${page}`)
   const failed = results.some(([, rows]) => rows.some((row) => row.failed && row.contender.id.startsWith('sentinel')))
-  const whole = options.only.length === 0 && options.cases.length === 0
   if (whole && !failed) writeFileSync(fromRoot('test', 'bench', 'RESULTS.md'), page)
   else print('This was not the whole of it, or Sentinel failed: RESULTS.md stays as it is.')
   return failed ? 1 : 0

@@ -172,7 +172,9 @@ test('max-in-flight-requests-per-worker: one more gets 503', async (t) => {
 
 async function idleAfter (t: TestContext, count: number, upstream: Parameters<typeof startProxy>[1]['upstream'], targets = 1): Promise<number> {
   const { port, held, until } = await holding(t)
-  const proxy = await startProxy(t, { targets: Array.from({ length: targets }, () => port), ...upstream === undefined ? {} : { upstream } })
+  // Three names of one server: three targets.
+  const names = ['127.0.0.1', 'localhost', '127.1'].slice(0, targets)
+  const proxy = await startProxy(t, { targets: names.map((host) => ({ host, port, weight: 1 })), ...upstream === undefined ? {} : { upstream } })
   const clients = await Promise.all(Array.from({ length: count }, () => rawClient(t, proxy.port, get)))
   await until(count)
   for (const answer of held) answer()

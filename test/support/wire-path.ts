@@ -104,6 +104,7 @@ const listenerSettings: ListenerSettings = {
 }
 const small = [Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')]
 const attemptSettings = { secure: false, connectTimeoutMs: 60_000, readTimeoutMs: 60_000, writeTimeoutMs: 60_000, onInterim: undefined }
+const nobody = { answered: () => { /* not asked */ }, broke: () => { /* not asked */ }, tunnelled: () => { /* not asked */ }, over: () => { /* not asked */ } }
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
 /** Sends the pieces, waits until nothing moves any more, then ends the client's connection. */
@@ -145,7 +146,7 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
         moved++
       })
     }
-    return new Attempt(x, link, head, attemptSettings).run((error) => Promise.reject(error))
+    return new Attempt(x, link, head, attemptSettings, nobody).run((error) => Promise.reject(error))
   }
 
   const route = { name: 'all', filters: [], responder: { name: 'app', respond }, maxBodyBytes: Infinity }

@@ -1,11 +1,12 @@
-import { smoothWeighted, type Balancer } from './smooth-weighted.ts'
+import type { MakeBalancer } from './balancer.ts'
+import { smoothWeighted } from './smooth-weighted.ts'
 
-export type { Balancer } from './smooth-weighted.ts'
+export type { Ask, Balancer, BalancerSettings, Candidate, MakeBalancer } from './balancer.ts'
 
-/** Keys are the words of `load-balancing`. A balancer is made from the targets' weights, in file order. */
-export const balancers = {
+export type BalancerName = 'round-robin' | 'weighted'
+
+/** Keys are the words of `load-balancing`. */
+export const balancers: Readonly<Record<BalancerName, MakeBalancer>> = {
   'round-robin': smoothWeighted,
   'weighted': smoothWeighted,
-} as const satisfies Record<string, (weights: readonly number[]) => Balancer>
-
-export type BalancerName = keyof typeof balancers
+}

@@ -1,10 +1,10 @@
-import type { FunctionTime } from './cpu-profile.ts'
+import type { Profile } from './profile.ts'
 
 /** Neither work nor a function: the process slept, or the profiler cannot tell. */
 const waiting = new Set(['(idle)', '(root)'])
 
 /** The functions with the most time of their own, then the same by file; in µs for each of what was counted. */
-export function profileText (times: readonly FunctionTime[], count: number, unit: string, most = 40): string {
+export function profileText ({ times, count, cpuUs }: Profile, unit: string, most = 40): string {
   const busy = times.filter(({ name }) => !waiting.has(name))
   const all = busy.reduce((sum, { selfUs }) => sum + selfUs, 0)
   const row = (selfUs: number, totalUs: number | undefined, label: string): string => [
@@ -20,6 +20,7 @@ export function profileText (times: readonly FunctionTime[], count: number, unit
   }
   const topFiles = [...files].sort(([, a], [, b]) => b - a).slice(0, most >> 1)
   return [
+    `${cpuUs.toFixed(1)} µs of CPU per ${unit} while it is profiled; what the kernel does before a callback begins, reading sockets above all, is in no function below.`,
     `${(all / count).toFixed(1)} µs of work per ${unit} over ${count} ${unit}s`,
     '',
     '   self  µs self  µs total  function',

@@ -4,14 +4,21 @@ import type { Case } from '../case.ts'
 import type { Contender } from '../contenders/contender.ts'
 import { warmUpSeconds } from '../run-case.ts'
 import { begin, type Round, type Surroundings } from '../session.ts'
-import { functionTimes, type CpuProfile } from './cpu-profile.ts'
-import { profileText } from './print.ts'
+import { functionTimes, type CpuProfile, type FunctionTime } from './cpu-profile.ts'
 
 /** Shorter than any callback that matters; longer than what sampling costs. */
 const intervalUs = 200
 
+export interface Profile {
+  readonly times: readonly FunctionTime[]
+  /** How many requests (or what the case counts) they are the time of. */
+  readonly count: number
+  /** µs of CPU of each while the profile was taken. */
+  readonly cpuUs: number
+}
+
 /** Runs a contender under `node --cpu-prof` and tells where the time of the measured seconds went, without start and warming up. */
-export async function profile (one: Case, contender: Contender, surroundings: Surroundings, seconds: number): Promise<string> {
+export async function profile (one: Case, contender: Contender, surroundings: Surroundings, seconds: number): Promise<Profile> {
   const { folder } = surroundings
   const startedAt = performance.now()
   const session = await begin(one, contender, surroundings, ['--cpu-prof', `--cpu-prof-interval=${intervalUs}`, `--cpu-prof-dir=${folder}`])
@@ -26,8 +33,5 @@ export async function profile (one: Case, contender: Contender, surroundings: Su
   if (file === undefined) throw new Error(`${contender.title} wrote no profile`)
   const recorded: CpuProfile = JSON.parse(readFileSync(join(folder, file), 'utf8'))
   const [fromUs, untilUs] = [round.fromMs, round.untilMs].map((ms) => (ms - startedAt) * 1000)
-  return [
-    `${(round.sample.cpuUs ?? 0).toFixed(1)} µs of CPU per ${one.unit} while it is profiled; what the kernel does before a callback begins, reading sockets above all, is in no function below.`,
-    profileText(functionTimes(recorded, fromUs, untilUs), round.count, one.unit),
-  ].join('\n')
+  return { times: functionTimes(recorded, fromUs, untilUs), count: round.count, cpuUs: round.sample.cpuUs ?? 0 }
 }

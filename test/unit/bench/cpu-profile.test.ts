@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { functionTimes, type CpuProfile } from '../../bench/profile/cpu-profile.ts'
+import { kindTimes } from '../../bench/profile/kinds.ts'
 import { profileText } from '../../bench/profile/print.ts'
 
 const frame = (functionName: string, url = '', lineNumber = -1): CpuProfile['nodes'][number]['callFrame'] => ({ functionName, url, lineNumber })
@@ -33,9 +34,17 @@ test('only what was sampled between two moments counts', () => {
 })
 
 test('waiting is no work, and the rest is shared out among functions and files', () => {
-  const text = profileText(functionTimes(profile), 10, 'request')
+  const text = profileText({ times: functionTimes(profile), count: 10, cpuUs: 44 }, 'request')
   assert.match(text, /^40\.0 µs of work per request over 10 requests$/m)
   assert.match(text, /^ 50\.0 % +20\.00 +40\.00 +serve {2}proxy\/pipeline\/serve\.js:9$/m)
   assert.match(text, /^ 50\.0 % +20\.00 +proxy\/pipeline\/serve\.js$/m)
   assert.doesNotMatch(text, /idle/)
+})
+
+test('work is of few kinds, and the kernel takes what a write takes', () => {
+  const kernel = functionTimes({ ...profile, nodes: profile.nodes.map((node) => node.id === 4 ? { ...node, callFrame: frame('writeLatin1String') } : node) })
+  assert.deepEqual(kindTimes(kernel, 10), [
+    { kind: 'proxy/pipeline', us: 20, share: 0.5 },
+    { kind: 'writing to sockets (the kernel)', us: 20, share: 0.5 },
+  ])
 })
