@@ -98,7 +98,7 @@ export class Http2Connection implements ClientConnection, SessionUser {
   }
 
   drain (): void {
-    this.#session.drain()
+    this.#session.sayFarewell()
   }
 
   /** The listener waits no longer. What tunnels are told passes on to both their ends. */
