@@ -1,23 +1,21 @@
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { loadConfig, type AgentConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
+import { loadConfig, type AgentConfig, type EvidenceConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
-import { Door } from '../listeners/index.ts'
+import { TicketSecret } from '../certificates/index.ts'
+import { openEvidence, type Evidence } from '../evidence/evidence.ts'
+import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
-import { agentConfiguration, agentIdentity } from './agent-identity.ts'
-import { openAgent, type AgentRuntime } from './agent-runtime.ts'
-import { judgeAgents, reportRefusals } from './agent-configuration.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
-import { BoundSockets, type PreparedSockets } from './bound-sockets.ts'
-import { Certificates } from './certificates.ts'
-import { openInstruments, type Instruments } from './instruments.ts'
+import { agentConfiguration, agentIdentity } from './agent-identity.ts'
+import { runAgent, type AgentProgram } from './agent-program.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
-import { OpenListeners } from './open-listeners.ts'
-import { makeSocketFolder } from './socket-folder.ts'
 import type { PlacedSocket } from './placed-socket.ts'
-import { buildSnapshot, type Snapshot } from './snapshot.ts'
+import type { DataPath, Load, MainSide } from './seam.ts'
+import { makeSocketFolder } from './socket-folder.ts'
+import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import { statusOf } from './status.ts'
 import { readVersion } from './version.ts'
@@ -28,58 +26,50 @@ export interface ProxyOptions {
   readonly log: RootLog
 }
 
-/** How long a start or a reload waits for agents that have just been started. */
-const agentStartMs = 10_000
-
-/** Everything that came of one configuration. */
+/** What main has of one configuration. */
 interface Running {
+  readonly generation: number
   readonly config: SentinelConfig
   readonly version: string
   readonly loadedAt: Date
-  readonly agents: ReadonlyMap<string, Lease<AgentRuntime>>
-  readonly instruments: Instruments
-  readonly snapshot: Snapshot
+  readonly programs: ReadonlyMap<string, Lease<AgentProgram>>
+  readonly evidence: Lease<Promise<Evidence>> | undefined
+  /** What `evidence` came to. */
+  readonly records: Evidence | undefined
+  readonly sockets: ReadonlyMap<string, HeldSocket>
 }
 
-/** The proxy of this process. Made by `startProxy`. */
+/** The proxy: reads configurations, holds what there must be once, and has the data path serve. */
 export class Proxy {
   readonly #options: ProxyOptions
   readonly #log: RootLog
   readonly #leases = new Leases()
   readonly #metrics: Metrics
-  readonly #socketFolder = makeSocketFolder()
-  readonly #sockets: BoundSockets
-  readonly #door = new Door({ maxConnections: Infinity, maxConnectionsPerClient: Infinity })
-  readonly #certificates: Certificates
-  readonly #listeners: OpenListeners
+  readonly #agentSockets = makeSocketFolder()
+  readonly #sockets: SocketTable
   readonly #admin: AdminServer
-  #running!: Running
-  readonly #retiring = new Set<Promise<void>>()
+  readonly #tickets: TicketSecret
+  #path: DataPath | undefined
+  #running: Running | undefined
+  /** Configurations that something of the data path may still use, by their generation; the running one and one that is made ready among them. */
+  readonly #held = new Map<number, Running>()
+  #generations = 0
+  #agentSocketsMade = 0
   #state: StatusJson['state'] = 'starting'
   #lastError: string | undefined
-  #inFlight = 0
-  #agentSockets = 0
   #reloading: Promise<void> = Promise.resolve()
 
   constructor (options: ProxyOptions) {
     this.#options = options
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
-    this.#certificates = new Certificates({ log: this.#log, metrics: this.#metrics })
+    this.#sockets = new SocketTable(this.#log, () => this.#path)
     this.#admin = new AdminServer({
       metrics: this.#metrics, status: () => this.status(), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
     })
-    this.#sockets = new BoundSockets(this.#log)
-    this.#listeners = new OpenListeners({
-      log: this.#log, metrics: this.#metrics, certificates: this.#certificates, door: this.#door,
-      siteOf: (listener) => this.#running.snapshot.siteOf(listener),
-    })
+    this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
     this.#metrics.onScrape((table) => {
-      table.activeRequests.cell().set(this.#inFlight)
-      table.openConnections.clear()
-      for (const { id, connections } of this.#listeners.all) table.openConnections.cell(id).add(connections)
-      for (const [route, places] of this.#running.snapshot.tunnels) table.openTunnels.cell(route).set(places.taken)
-      const evidence = this.#running.instruments.evidence?.stats()
+      const evidence = this.#running?.records?.stats()
       if (evidence === undefined) return
       table.evidenceRecords.cell().set(evidence.records)
       table.evidenceDropped.cell().set(evidence.dropped)
@@ -88,23 +78,19 @@ export class Proxy {
     })
   }
 
-  /** Builds what the first configuration asks for, then opens the listeners. Rejects with a `StartError` and leaves nothing open. */
+  /** Makes ready what the first configuration asks for, and has it served. Rejects with a `StartError` and leaves nothing open. */
   async start (config: SentinelConfig): Promise<void> {
     try {
       this.#log.setLevel(logLevel(config))
-      this.#running = await this.#build(config)
-      await this.#settleAgents(this.#running)
-      const admin = await this.#admin.prepare(config.observability.metrics)
-      admin.take()
-      this.#door.limits = doorLimits(config)
-      const prepared = await this.#listeners.prepare(config)
-      const sockets = await this.#sockets.prepare(config.listeners)
-      this.#sockets.take(sockets, config.listeners)
-      this.#listeners.take(prepared, sockets.sockets, AbortSignal.abort())
+      const path = this.#path = await this.#openPath()
+      const { running, take } = await this.#prepare(config)
+      this.#running = running
+      take()
+      await path.commit()
       this.#metrics.configReloaded(true)
       this.#state = 'running'
     } catch (error) {
-      await this.#closeAll(AbortSignal.timeout(2_000))
+      await this.#closeAll(2_000)
       throw error
     }
   }
@@ -114,10 +100,11 @@ export class Proxy {
   }
 
   status (): StatusJson {
+    const running = this.#running! // Asked from `start` on.
     return statusOf({
-      version: readVersion(), state: this.#state, file: this.#options.file, configVersion: this.#running.version, loadedAt: this.#running.loadedAt,
-      lastError: this.#lastError, config: this.#running.config, listeners: this.#listeners.current,
-      agents: new Map([...this.#running.agents].map(([id, { value }]) => [id, value])), evidence: this.#running.instruments.evidence?.stats(),
+      version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
+      lastError: this.#lastError, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
+      programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(),
     })
   }
 
@@ -126,10 +113,10 @@ export class Proxy {
     this.#reloading = this.#reloading.then(async () => {
       if (this.#state !== 'running') return this.#log.warn('not reloaded: the proxy is starting or stopping', { event: 'reload-ignored' })
       try {
-        await this.#takeOver()
+        const { version } = await this.#takeOver()
         this.#lastError = undefined
         this.#metrics.configReloaded(true)
-        this.#log.info('configuration taken over', { event: 'reloaded', config_version: this.#running.version })
+        this.#log.info('configuration taken over', { event: 'reloaded', config_version: version })
       } catch (error) {
         this.#lastError = error instanceof Error ? error.message : String(error)
         this.#metrics.configReloaded(false)
@@ -140,10 +127,10 @@ export class Proxy {
   }
 
   /** After a log rotation. A file that cannot be opened leaves the old one in use, and the log says so. */
-  reopenLogs (): void {
+  async reopenLogs (): Promise<void> {
     if (this.#state !== 'running') return
     try {
-      this.#running.instruments.reopenLogs()
+      await this.#path!.reopenLogs()
       this.#log.info('log files opened anew', { event: 'logs-reopened' })
     } catch (error) {
       this.#log.error('the access log could not be opened anew: the old file stays in use', { event: 'logs-not-reopened', error })
@@ -155,135 +142,122 @@ export class Proxy {
     if (this.#state === 'draining') return
     this.#state = 'draining'
     await this.#reloading // What it opens must be known to be closed.
-    await this.#closeAll(AbortSignal.timeout(this.#running.config.system.gracefulShutdownTimeout))
+    await this.#closeAll(this.#running?.config.system.gracefulShutdownTimeout ?? 0)
   }
 
-  async #takeOver (): Promise<void> {
-    const old = this.#running
+  /** The parts are imported when they are needed: a main that has others serve does without them. */
+  async #openPath (): Promise<DataPath> {
+    const { Worker } = await import('./worker.ts')
+    return new Worker({ main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current })
+  }
+
+  #mainSide (): MainSide {
+    return {
+      retired: (generation) => this.#letGo(generation),
+      evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
+    }
+  }
+
+  async #takeOver (): Promise<Running> {
     const { config, problems } = await loadConfig(this.#options.file, { env: this.#options.env })
     if (config === undefined) throw new StartError(summary(problems), problems)
-    const next = await this.#build(config)
-    let sockets: PreparedSockets | undefined
-    let admin: PreparedAdmin | undefined
-    let listeners: Awaited<ReturnType<OpenListeners['prepare']>>
-    try {
-      await this.#settleAgents(next, old)
-      const changed = await judgeAgents(config, old.config, next.agents)
-      listeners = await this.#listeners.prepare(config)
-      admin = await this.#admin.prepare(config.observability.metrics)
-      sockets = await this.#sockets.prepare(config.listeners)
-      for (const { agent, apply } of changed) {
-        const refused = await apply()
-        // It said that it would take it: nothing can be undone any more, so it is told.
-        if (refused !== undefined) this.#log.error(refused.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent })
-      }
-    } catch (error) {
-      await admin?.discard()
-      if (sockets !== undefined) await this.#sockets.discard(sockets)
-      release(next)
-      throw error
-    }
-    // From here on new exchanges see the new configuration; nothing below can fail.
-    const deadline = AbortSignal.timeout(config.system.gracefulShutdownTimeout)
-    this.#running = next
-    this.#door.limits = doorLimits(config)
+    const { running, take } = await this.#prepare(config)
+    // The data path lets go of the old one when its last exchange is over.
+    await this.#path!.commit()
+    this.#running = running
+    take()
     this.#log.setLevel(logLevel(config))
     this.#log.setFormat(config.observability.logging.format)
-    admin.take()
-    this.#sockets.take(sockets, config.listeners)
-    this.#listeners.take(listeners, sockets.sockets, deadline)
-    this.#retire(old, deadline)
+    return running
   }
 
-  /** Agents and pools that only the old configuration has stay until its last exchange is over. */
-  #retire (old: Running, deadline: AbortSignal): void {
-    const retiring = old.snapshot.emptied(deadline).then(() => {
-      release(old)
-      this.#retiring.delete(retiring)
-    })
-    this.#retiring.add(retiring)
-  }
-
-  async #build (config: SentinelConfig): Promise<Running> {
-    const drainMs = config.system.gracefulShutdownTimeout
-    const agents = new Map<string, Lease<AgentRuntime>>()
-    let instruments: Instruments | undefined
+  /** Makes ready what the configuration asks for, on both sides of the seam. Rejects and holds nothing of it when it cannot be. */
+  async #prepare (config: SentinelConfig): Promise<{ readonly running: Running, readonly take: () => void }> {
+    const generation = ++this.#generations
+    const programs = new Map<string, Lease<AgentProgram>>()
+    let evidence: Lease<Promise<Evidence>> | undefined
+    let admin: PreparedAdmin | undefined
+    let bound: PreparedSockets | undefined
     try {
-      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, drainMs))
-      instruments = await openInstruments(config, this.#leases, this.#log, this.#metrics, readVersion())
-      const snapshot = buildSnapshot(config, {
-        leases: this.#leases,
-        agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
-        admit: (max) => this.#inFlight < max && ++this.#inFlight > 0,
-        release: () => { this.#inFlight-- },
-        observe: instruments.observe,
-        observeLate: instruments.observeLate,
-        drainMs,
-      })
-      return { config, version: versionOf(config), loadedAt: new Date(), agents, instruments, snapshot }
+      for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
+      evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
+      const records = await evidence?.value
+      admin = await this.#admin.prepare(config.observability.metrics)
+      const { sockets, take } = bound = await this.#sockets.prepare(config)
+      const running: Running = { generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets }
+      this.#held.set(generation, running)
+      await this.#path!.prepare(await loadOf(running))
+      return {
+        running,
+        take: () => {
+          admin?.take()
+          take()
+        },
+      }
     } catch (error) {
-      instruments?.release()
-      for (const lease of agents.values()) lease.release()
+      this.#held.delete(generation)
+      for (const lease of programs.values()) lease.release()
+      evidence?.release()
+      await admin?.discard()
+      await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
     }
   }
 
-  #leaseAgent (agent: AgentConfig, drainMs: number): Lease<AgentRuntime> {
+  #leaseProgram (agent: AgentConfig, drainMs: number): Lease<AgentProgram> {
     const key = canonicalKey('agent', agentIdentity(agent))
     const before = this.#leases.has(key) ? undefined : this.#stepAside(agent)
-    return this.#leases.use(key, () => openAgent(agent, {
-      newSocket: () => join(this.#socketFolder, `${++this.#agentSockets}.sock`),
+    return this.#leases.use(key, () => runAgent(agent, {
+      newSocket: () => join(this.#agentSockets, `${++this.#agentSocketsMade}.sock`),
       cwd: dirname(this.#options.file),
       env: this.#options.env,
       log: this.#log,
       metrics: this.#metrics,
-    }), async (runtime) => {
-      await runtime.close(AbortSignal.timeout(drainMs))
+      started: (place) => this.#path?.agentStarted(place),
+    }), async (program) => {
+      await program.stop(AbortSignal.timeout(drainMs))
       before?.stepBack()
     })
   }
 
   /** An agent that becomes another process, and keeps the socket that the operator placed for it. */
   #stepAside ({ transport }: AgentConfig): PlacedSocket | undefined {
-    if (transport.kind !== 'unix' || transport.path === undefined || this.#running === undefined) return undefined
-    const before = this.#running.config.agents.find((one) => one.transport.kind === 'unix' && one.transport.path === transport.path)
-    const placed = before === undefined ? undefined : this.#running.agents.get(before.id)?.value.placed
+    if (transport.kind !== 'unix' || transport.path === undefined) return undefined
+    const before = this.#running?.config.agents.find((one) => one.transport.kind === 'unix' && one.transport.path === transport.path)
+    const placed = before === undefined ? undefined : this.#running?.programs.get(before.id)?.value.placed
     return placed?.stepAside() === true ? placed : undefined
   }
 
-  /** Waits for agents that are new. At a start one that is missing or refuses runs into its failure mode; a reload fails with it. */
-  async #settleAgents (next: Running, old?: Running): Promise<void> {
-    const fresh = [...next.agents].map(([id, { value }]) => ({ id, runtime: value })).filter(({ id, runtime }) => old?.agents.get(id)?.value !== runtime)
-    await Promise.all(fresh.map(({ runtime }) => runtime.settled(agentStartMs)))
-    const refusals = reportRefusals(next.config, fresh.map(({ runtime }) => runtime))
-    for (const problem of refusals) this.#log.error(problem.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent: problem.agent })
-    if (old === undefined) return
-    const [first] = refusals
-    if (first !== undefined) throw new StartError(first.text)
-    const missing = fresh.find(({ runtime }) => runtime.managed && runtime.client.state !== 'ready')
-    if (missing !== undefined) throw new StartError(`agent '${missing.id}' did not become ready: ${missing.runtime.client.state}`)
+  #leaseEvidence (settings: EvidenceConfig): Lease<Promise<Evidence>> {
+    return this.#leases.use(
+      canonicalKey('evidence', settings),
+      () => openEvidence({ file: settings.file, maxQueue: settings.maxQueue, log: this.#log.child({ component: 'evidence' }), version: readVersion() }),
+      (opening) => opening.then((evidence) => evidence.close(), () => {}), // It was never open: whoever opened it was told why.
+    )
   }
 
-  async #closeAll (deadline: AbortSignal): Promise<void> {
-    await this.#listeners.close(deadline)
-    await Promise.all(this.#retiring)
-    if (this.#running !== undefined) release(this.#running)
+  #letGo (generation: number): void {
+    const held = this.#held.get(generation)
+    this.#held.delete(generation)
+    for (const lease of held?.programs.values() ?? []) lease.release()
+    held?.evidence?.release()
+  }
+
+  async #closeAll (graceMs: number): Promise<void> {
+    this.#sockets.close()
+    await this.#path?.close(graceMs)
+    for (const generation of this.#held.keys()) this.#letGo(generation)
     await this.#leases.settled()
     await this.#admin.close()
-    this.#certificates.close()
+    this.#tickets.close()
     this.#metrics.close()
-    rmSync(this.#socketFolder, { recursive: true, force: true })
+    rmSync(this.#agentSockets, { recursive: true, force: true })
   }
 }
 
-function release ({ snapshot, agents, instruments }: Running): void {
-  snapshot.retire()
-  for (const lease of agents.values()) lease.release()
-  instruments.release()
-}
-
-function doorLimits ({ limits, system }: SentinelConfig): Door['limits'] {
-  return { maxConnections: system.maxConnections ?? Infinity, maxConnectionsPerClient: limits.maxConnectionsPerClient ?? Infinity }
+async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Load> {
+  const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
+  return { generation, config, agents, sockets, evidence: records !== undefined }
 }
 
 function logLevel ({ observability: { logging: { level } } }: SentinelConfig): 'debug' | 'info' | 'warn' | 'error' {

@@ -1,67 +1,33 @@
 import { chmodSync, chownSync, lstatSync, readFileSync, renameSync, rmSync, unlinkSync } from 'node:fs'
-import { connect, isIPv6, type ListenOptions, type Server } from 'node:net'
+import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
-import type { UnixSocketSettings, ListenerSettings } from './listener.ts'
-
-export type Binding = Pick<ListenerSettings, 'host' | 'port' | 'unix' | 'backlog' | 'ipv6Only' | 'reusePort'>
-
-export const defaultBacklog = 1024
-
-/** Rejects with the system's error. */
-export async function bind (server: Server, { host, port, unix, backlog = defaultBacklog, ipv6Only = false, reusePort = false }: Binding): Promise<void> {
-  if (unix !== undefined) return bindUnix(server, unix, backlog)
-  // Types of Node.js 20 know nothing of reusePort: the configuration asks for it only where it exists.
-  const options: ListenOptions & { reusePort?: boolean } = { host, port, backlog, ...isIPv6(host) ? { ipv6Only } : {}, ...reusePort ? { reusePort } : {} }
-  await listening(server, options)
-}
-
-/** Serves a socket that was bound by another process. */
-export async function adopt (server: Server, fd: number, backlog = defaultBacklog): Promise<void> {
-  await listening(server, { fd, backlog })
-}
-
-/** `host:port` as it came to be. */
-export function addressOfServer (server: Server): string {
-  const bound = server.address()
-  if (bound === null || typeof bound === 'string') return ''
-  return bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`
-}
-
-function listening (server: Server, options: ListenOptions | { readonly fd: number, readonly backlog: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-}
+import type { UnixSocketSettings } from './listener.ts'
 
 /**
  * The file is made under another name, for the process alone, and gets its own when owner and mode are what they should be. Node.js removes
- * the file of a name that it has bound, when the server closes: it must not be the one that a successor serves.
+ * the file of a name that it has bound when that is closed: it must not be the one that a successor serves.
  */
-async function bindUnix (server: Server, unix: UnixSocketSettings, backlog: number): Promise<void> {
+export async function makeUnixSocket<T extends { close (): void }> (unix: UnixSocketSettings, bind: (path: string) => T): Promise<T> {
   const { path } = unix
   ownersOf(unix)
   await removeStale(path)
   const early = join(dirname(path), `.${process.pid.toString(36)}`)
   rmSync(early, { force: true }) // A process of the same number may have left it.
   const umask = process.umask(0o177)
-  let bound: Promise<void>
+  let bound: T
   try {
-    bound = listening(server, { path: early, backlog }) // The file is there when this returns.
+    bound = bind(early)
   } finally {
     process.umask(umask)
   }
-  await bound
   try {
     give(early, unix)
     renameSync(early, path)
   } catch (error) {
-    server.close()
+    bound.close()
     throw error
   }
+  return bound
 }
 
 /** Lets those use the file who may. Throws what the system says. */

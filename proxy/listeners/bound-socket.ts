@@ -1,6 +1,5 @@
-import { lstatSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
-import { addressOfServer, adopt, bind, defaultBacklog, give, type Binding } from './bind.ts'
+import { HeldSocket, listenOn, type Binding } from './held-socket.ts'
 
 /** Whoever serves what comes in through a socket. */
 export interface Taker {
@@ -14,50 +13,47 @@ export interface Taker {
 /** As many may wait for somebody to serve them, while everything else is made ready. */
 const mostWaiting = 1024
 
-/**
- * An address that is listened on. It outlives configurations, and with `descriptor` the process: who serves what comes in through it may
- * change at any time, and nobody who connects meets a closed door.
- */
+/** An address that is listened on. It outlives configurations: who serves what comes in may change, and nobody who connects meets a closed door. */
 export class BoundSocket {
-  readonly address: string
-  #binding: Binding
   #server: Server
-  #file: OwnFile | undefined
+  #held: HeldSocket
   #taker: Taker | undefined = undefined
+  #backlog: number | undefined
   readonly #waiting: Socket[] = []
   readonly #closing: Array<Promise<void>> = []
 
-  private constructor (server: Server, binding: Binding) {
-    const { unix } = binding
-    this.#binding = binding
+  private constructor (server: Server, held: HeldSocket, backlog: number | undefined) {
     this.#server = server
-    this.address = unix === undefined ? addressOfServer(server) : `unix:${unix.path}`
-    this.#file = fileOf(binding)
+    this.#held = held
+    this.#backlog = backlog
     this.#attend(server)
   }
 
   /** Rejects with the system's error when the address cannot be had. */
   static async bind (binding: Binding): Promise<BoundSocket> {
-    const server = newServer()
-    await bind(server, binding)
-    return new BoundSocket(server, binding)
+    return BoundSocket.listen(await HeldSocket.bind(binding), binding.backlog)
   }
 
-  /** A socket that another process has bound, by its descriptor here. */
-  static async adopt (descriptor: number, binding: Binding): Promise<BoundSocket> {
+  /** Accepts from now on. Rejects with the system's error. */
+  static async listen (held: HeldSocket, backlog: number | undefined): Promise<BoundSocket> {
     const server = newServer()
-    await adopt(server, descriptor, binding.backlog)
-    return new BoundSocket(server, binding)
+    await listenOn(server, held, backlog)
+    return new BoundSocket(server, held, backlog)
   }
 
-  /** For a process that is to serve the same address; valid until it is closed here, and -1 then. */
-  get descriptor (): number {
-    return handleOf(this.#server)?.fd ?? -1
+  get address (): string {
+    return this.#held.address
   }
 
   /** More are closed as soon as they are accepted. */
   limit (maxConnections: number): void {
     this.#server.maxConnections = maxConnections
+  }
+
+  /** Connections that wait to be accepted. */
+  queue (backlog: number | undefined): void {
+    if (backlog !== undefined && backlog !== this.#backlog) this.#held.handle.listen(backlog)
+    this.#backlog = backlog
   }
 
   /** From now on `taker` gets what comes in, and what has come and waits. */
@@ -66,34 +62,24 @@ export class BoundSocket {
     for (const socket of this.#waiting.splice(0)) if (!socket.destroyed) taker.take(socket)
   }
 
-  /** What can change about a socket that is bound: its backlog, and who may use the file of a Unix socket. Throws what the system says. */
-  adapt (binding: Binding): void {
-    const { unix, backlog } = binding
-    if (backlog !== this.#binding.backlog) handleOf(this.#server)?.listen(backlog ?? defaultBacklog)
-    if (unix !== undefined && JSON.stringify(unix) !== JSON.stringify(this.#binding.unix)) give(unix.path, unix)
-    this.#binding = binding
-  }
-
   /** Makes room for another socket on the same port. Who came in stays; nobody else does before `resume`. */
   suspend (): void {
     this.#closing.push(closed(this.#server))
-    this.#file?.remove()
   }
 
-  /** Rejects when the address cannot be had again. */
-  async resume (): Promise<void> {
+  /** The address was had again. Rejects with the system's error. */
+  async resume (held: HeldSocket): Promise<void> {
     const server = newServer()
     server.maxConnections = this.#server.maxConnections
-    await bind(server, this.#binding)
+    await listenOn(server, held, this.#backlog)
     this.#server = server
-    this.#file = fileOf(this.#binding)
+    this.#held = held
     this.#attend(server)
   }
 
-  /** Nobody comes in any more, at once. The file of a Unix socket goes, unless another process `servesOn`. Resolves when all are gone who came in. */
-  async close (servesOn = false): Promise<void> {
+  /** Nobody comes in any more, at once. Resolves when all are gone who came in. */
+  async close (): Promise<void> {
     this.#closing.push(closed(this.#server))
-    if (!servesOn) this.#file?.remove()
     for (const socket of this.#waiting.splice(0)) socket.destroy()
     await Promise.all(this.#closing)
   }
@@ -112,47 +98,14 @@ export class BoundSocket {
   }
 }
 
-/** What Node.js itself listens with. */
-interface Handle {
-  readonly fd: number
-  listen (backlog: number): number
-}
-
-function handleOf (server: Server): Handle | undefined {
-  return (server as Server & { readonly _handle?: Handle | null })._handle ?? undefined
-}
-
 /** Stops listening now; resolves when the connections of the server are gone, also when it was closed before. */
 function closed (server: Server): Promise<void> {
   return new Promise((resolve) => { server.close(() => resolve()) })
 }
 
-function fileOf ({ unix }: Binding): OwnFile | undefined {
-  return unix === undefined ? undefined : new OwnFile(unix.path)
-}
-
 function newServer (): Server {
   // A client that ends its side first still gets what is on its way; where that must not be, whoever serves it says so.
   return createServer({ noDelay: true, highWaterMark: 64 * 1024, allowHalfOpen: true })
-}
-
-/** The file of a Unix socket, for as long as it is the one that was there at first: another process may put its own in the same place. */
-class OwnFile {
-  readonly #path: string
-  readonly #inode: number | undefined
-
-  constructor (path: string) {
-    this.#path = path
-    this.#inode = lstatSync(path, { throwIfNoEntry: false })?.ino
-  }
-
-  remove (): void {
-    try {
-      if (lstatSync(this.#path).ino === this.#inode) unlinkSync(this.#path)
-    } catch {
-      // It is gone, or not ours to remove: nothing is to be done about it.
-    }
-  }
 }
 
 /** 'close' follows. */

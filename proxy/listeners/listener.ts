@@ -130,8 +130,8 @@ export interface Listener {
   start (): Promise<void>
   /** Serves a socket that is bound already. */
   serve (socket: BoundSocket): void
-  /** Stops accepting at once, lets open exchanges and handshakes end, and cuts those that are left when the deadline aborts. `servesOn`: another process accepts. */
-  close (deadline: AbortSignal, servesOn?: boolean): Promise<void>
+  /** Stops accepting at once, lets open exchanges and handshakes end, and cuts those that are left when the deadline aborts. */
+  close (deadline: AbortSignal): Promise<void>
   /**
    * All settings but those of the binding. New connections are met by them, open ones at their next request. Where they change who may come in, and
    * how (TLS or not, certificates of clients, PROXY headers), open connections end with what they are busy with. Throws, and changes nothing,

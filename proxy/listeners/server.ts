@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { FaultCode } from '../pipeline/faults.ts'
 import { BoundSocket, type Taker } from './bound-socket.ts'
 import type { ClientConnection } from './client-connection.ts'
+import { HeldSocket } from './held-socket.ts'
 import type { CurrentSettings, Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
 import { LogLimit } from './log-limit.ts'
 import { addressOf, stateEnds, unixEnds } from './peer.ts'
@@ -22,6 +23,8 @@ class OpenListener implements Listener, Taker, CurrentSettings {
   settings: ListenerSettings
   readonly #hooks: ListenerHooks
   #socket: BoundSocket | undefined = undefined
+  /** Bound by itself. */
+  #own: HeldSocket | undefined = undefined
   #tls: TlsServer | undefined
   /** Replaced while handshakes were going on. */
   #formerTls: TlsServer[] = []
@@ -58,7 +61,8 @@ class OpenListener implements Listener, Taker, CurrentSettings {
   }
 
   async start (): Promise<void> {
-    this.serve(await BoundSocket.bind(this.settings))
+    const own = this.#own = await HeldSocket.bind(this.settings)
+    this.serve(await BoundSocket.listen(own, this.settings.backlog))
   }
 
   serve (socket: BoundSocket): void {
@@ -68,9 +72,10 @@ class OpenListener implements Listener, Taker, CurrentSettings {
     this.#setClock()
   }
 
-  async close (deadline: AbortSignal, servesOn = false): Promise<void> {
+  async close (deadline: AbortSignal): Promise<void> {
     this.#closing = true
-    const closed = this.#socket?.close(servesOn)
+    const closed = this.#socket?.close()
+    this.#own?.close()
     for (const connection of this.#open) connection.drain()
     this.#setClock(closingClockMs)
     const cut = (): void => {
@@ -95,6 +100,7 @@ class OpenListener implements Listener, Taker, CurrentSettings {
     if (tls !== this.#tls && this.#tls !== undefined) this.#formerTls = [...this.#formerTls.filter(({ busy }) => busy), this.#tls]
     this.settings = settings
     this.#tls = tls
+    this.#socket?.queue(settings.backlog)
     this.#introduction = introductionOf(settings)
     this.#socket?.limit(settings.maxConnections)
     if (this.#socket !== undefined) this.#setClock()
