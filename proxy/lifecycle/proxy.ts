@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { loadConfig, type AgentConfig, type EvidenceConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
@@ -49,6 +49,7 @@ export class Proxy {
   readonly #sockets: SocketTable
   readonly #admin: AdminServer
   readonly #tickets: TicketSecret
+  readonly #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #running: Running | undefined
   /** Configurations that something of the data path may still use, by their generation; the running one and one that is made ready among them. */
@@ -148,7 +149,10 @@ export class Proxy {
   /** The parts are imported when they are needed: a main that has others serve does without them. */
   async #openPath (): Promise<DataPath> {
     const { Worker } = await import('./worker.ts')
-    return new Worker({ main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current })
+    return new Worker({
+      main: this.#mainSide(), log: this.#log, metrics: this.#metrics, env: this.#options.env,
+      ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret,
+    })
   }
 
   #mainSide (): MainSide {

@@ -17,6 +17,9 @@ export interface WorkerOptions {
   readonly metrics: Metrics
   /** What tickets of TLS sessions are sealed with. */
   readonly ticketSecret: Buffer
+  /** What cookies of sticky sessions are signed with where the configuration names no secret. */
+  readonly cookieSecret: string
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
 /** How long a start or a reload waits for agents that have just been started. */
@@ -83,6 +86,7 @@ export class Worker implements DataPath {
     // From here on new exchanges see the new configuration; nothing below can fail.
     const old = this.#running
     this.#running = next
+    next.snapshot.takeOver()
     listeners.commit()
     if (old !== undefined) this.#retire(old, AbortSignal.timeout(next.config.system.gracefulShutdownTimeout))
   }
@@ -148,7 +152,7 @@ export class Worker implements DataPath {
     let instruments: Instruments | undefined
     try {
       for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs))
-      const { log, metrics, main } = this.#options
+      const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
         leases: this.#leases, log, metrics,
         ...evidence ? { evidence: recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) } : {},
@@ -160,6 +164,8 @@ export class Worker implements DataPath {
         release: () => { this.#inFlight-- },
         observe: instruments.observe,
         observeLate: instruments.observeLate,
+        env,
+        cookieSecret,
         drainMs,
       })
       return { generation, config, agents, instruments, snapshot }
