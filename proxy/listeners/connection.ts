@@ -49,7 +49,7 @@ const mostProbeMs = 10_000
 /** How long a tunnel may be silent before the system asks whether the client is still there. */
 const keepAliveMs = 60_000
 
-/** Tunnels that are cut have this long for their last words. */
+/** Tunnels and streams of events that are cut have this long for their last words. */
 const farewellMs = 250
 
 /**
@@ -135,16 +135,20 @@ export class Connection implements ClientConnection {
     return performance.now() - (this.deadline - (this.#served === 0 ? requestTimeoutMs : keepaliveTimeoutMs))
   }
 
-  /** The time of the listener is over. What a tunnel is told passes on to both its ends; anything else is cut in the middle. */
+  /**
+   * The time of the listener is over. What a tunnel is told passes on to both its ends, and a stream of events ends behind one of them; anything else
+   * is cut in the middle.
+   */
   cut (): void {
     const fault = new Fault('SHUTTING_DOWN', 'the listener is closed')
     const tunnel = this.open?.upgrade
-    if (tunnel?.switched !== true) {
+    const give = (): void => {
       this.#over(fault)
-      return void this.socket.destroy()
+      this.socket.destroy()
     }
-    tunnel.fail(fault)
-    const timer = setTimeout(() => this.socket.destroy(), farewellMs)
+    if (tunnel?.switched === true) tunnel.fail(fault)
+    else if (this.open?.writer.finishEvents() !== true) return give()
+    const timer = setTimeout(give, farewellMs)
     this.socket.once('close', () => clearTimeout(timer))
   }
 

@@ -25,7 +25,7 @@ const connectionWindowBytes = 1024 * 1024
 
 const defaultMaxStreams = 100
 
-/** Tunnels that are cut have this long for their last words. */
+/** Tunnels and streams of events that are cut have this long for their last words. */
 const farewellMs = 250
 
 /** One connection of a client that speaks HTTP/2: an exchange for each of its streams. */
@@ -101,12 +101,15 @@ export class Http2Connection implements ClientConnection, SessionUser {
     this.#session.sayFarewell()
   }
 
-  /** The listener waits no longer. What tunnels are told passes on to both their ends. */
+  /** The listener waits no longer. What tunnels are told passes on to both their ends, and streams of events end behind one of them. */
   cut (): void {
     const fault = new Fault('SHUTTING_DOWN', 'the listener is closed')
-    const tunnels = [...this.#open].filter(({ isTunnel, began }) => isTunnel && began)
-    if (tunnels.length === 0) return this.#close(fault)
-    for (const { body } of tunnels) body?.fail(fault)
+    const hurried = [...this.#open].filter((open) => !open.finish(fault))
+    if (hurried.length === this.#open.size) return this.#close(fault)
+    for (const open of hurried) {
+      open.abort()
+      open.end(fault)
+    }
     const timer = setTimeout(() => this.#close(fault), farewellMs)
     this.socket.once('close', () => clearTimeout(timer))
   }
