@@ -47,6 +47,13 @@ export function metricTable () {
     upstreamDuration: distribution('sentinel_upstream_duration_seconds', ['upstream'], latencyBuckets,
       'From sending the request to the head of the upstream\'s response.'),
 
+    targetPicks: counter('sentinel_upstream_target_picks_total', ['upstream', 'target'], 'Times that the target was picked for a request, repeated ones included.'),
+    targetInFlight: gauge('sentinel_upstream_target_in_flight', ['upstream', 'target'], 'Exchanges that the target has now, open tunnels among them.'),
+    targetConnections: gauge('sentinel_upstream_target_connections', ['upstream', 'target'], 'Connections to the target, those being opened among them.'),
+    targetWaiting: gauge('sentinel_upstream_target_waiting', ['upstream', 'target'], 'Exchanges that wait for a connection to the target.'),
+    targetWeight: gauge('sentinel_upstream_target_weight', ['upstream', 'target'], 'Share of the target as it is now: less than was configured while it starts slowly.'),
+    upstreamPanic: gauge('sentinel_upstream_panic', ['upstream'], '1 while so few targets are well that those are asked too that are not.'),
+
     agentCalls: counter('sentinel_agent_calls_total', ['agent', 'phase', 'verdict', 'mode'], 'Questions put to agents and what they decided; "failed" when they did not.'),
     agentLatency: distribution('sentinel_agent_latency_seconds', ['agent', 'phase'], agentBuckets, 'From asking an agent to applying its decision.'),
     agentFailures: counter('sentinel_agent_failures_total', ['agent', 'code', 'failure_mode'],

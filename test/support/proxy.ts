@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { createListener, type Listener, type ListenerEvent, type ListenerSettings } from '../../proxy/listeners/index.ts'
 import type { Exchange, Filter } from '../../proxy/pipeline/exchange.ts'
@@ -62,7 +63,11 @@ export async function startProxy (t: TestContext | undefined, given: ProxyGiven)
   t?.after(async () => {
     await listener.close(AbortSignal.abort())
     await upstream.close(AbortSignal.abort())
+    // Whatever happened to exchanges: none is counted for ever.
+    for (const deadline = performance.now() + 2_000; busy() && performance.now() < deadline;) await new Promise((resolve) => { setTimeout(resolve, 5) })
+    assert.deepEqual(upstream.set.targets.filter(({ inFlight, tunnels }) => inFlight !== 0 || tunnels !== 0).map(({ inFlight, tunnels }) => ({ inFlight, tunnels })), [])
   })
+  const busy = (): boolean => upstream.set.targets.some(({ inFlight, tunnels }) => inFlight !== 0 || tunnels !== 0)
   const exchange = (n: number): Promise<Exchange> => new Promise((resolve) => {
     const check = (): void => {
       const x = done[n - 1]

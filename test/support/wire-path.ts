@@ -163,7 +163,7 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
   }
   const client = new Wire()
   client.onWrite = () => { moved++ }
-  http1({ ...listenerSettings, ...settings }, {
+  http1({ settings: { ...listenerSettings, ...settings } }, {
     serve: (x, to) => { moved++; return serve(x, site, to) }, log: (code) => { faults.push(code) }, isClosing: () => false,
   })(client.socket())
   for (const piece of pieces) client.arrive(piece)
