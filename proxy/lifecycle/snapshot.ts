@@ -147,7 +147,7 @@ interface RouteSurroundings extends Surroundings {
 }
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
-  const policy = routePolicy(route, config.limits, around.kept)
+  const policy = routePolicy(route, config, around.kept)
   const upstreamOf = (id: string): Responder | undefined => upstreams.get(id)?.forRoute(policy)
   const askAgent = (step: Step): Filter => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
