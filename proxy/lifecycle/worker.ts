@@ -70,7 +70,7 @@ export class Worker implements DataPath {
     try {
       await this.#settleAgents(next, old)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
-      this.#prepared = { next, agents, listeners: await this.#listeners.prepare(load.config, next.snapshot, load.sockets) }
+      this.#prepared = { next, agents, listeners: await this.#listeners.prepare(load.config, load.sockets) }
     } catch (error) {
       release(next)
       throw error
@@ -99,6 +99,14 @@ export class Worker implements DataPath {
     this.#prepared = undefined
     await prepared.listeners.abort()
     release(prepared.next)
+  }
+
+  async suspend (sockets: readonly string[]): Promise<void> {
+    this.#listeners.suspend(sockets)
+  }
+
+  async resume (sockets: Load['sockets']): Promise<void> {
+    await this.#listeners.resume(sockets)
   }
 
   async reopenLogs (): Promise<void> {

@@ -39,6 +39,11 @@ export function metricTable () {
     upstreamAttempts: counter('sentinel_upstream_attempts_total', ['upstream', 'route'], 'Requests sent to targets of an upstream, repeated ones included.'),
     upstreamFailures: counter('sentinel_upstream_failures_total', ['upstream', 'route', 'reason'],
       'Attempts that failed: the fault code for the last attempt of an exchange, "retried" for those another attempt followed.'),
+    upstreamRetries: counter('sentinel_upstream_retries_total', ['upstream', 'route', 'reason'],
+      'Further tries of a route\'s retry-policy, by what came of the one before: a word of retry-on, a status, or "connection-closed" where HTTP itself asks for another.'),
+    upstreamRetriesDenied: counter('sentinel_upstream_retries_denied_total', ['upstream', 'route', 'reason'],
+      'Further tries that the policy would have had: "budget" was used up, the "body" too large to be kept, or the "time" of the exchange over.'),
+    upstreamHedges: counter('sentinel_upstream_hedges_total', ['upstream', 'route', 'result'], 'Tries beside one that took long: "won" when the client got their answer, else "lost".'),
     upstreamDuration: distribution('sentinel_upstream_duration_seconds', ['upstream'], latencyBuckets,
       'From sending the request to the head of the upstream\'s response.'),
 

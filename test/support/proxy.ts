@@ -4,12 +4,13 @@ import { createListener, type Listener, type ListenerEvent, type ListenerSetting
 import type { Exchange, Filter } from '../../proxy/pipeline/exchange.ts'
 import { readPath } from '../../proxy/pipeline/path.ts'
 import { serve, type Site } from '../../proxy/pipeline/serve.ts'
-import { createUpstream, type TargetSettings, type Upstream, type UpstreamSettings } from '../../proxy/upstreams/index.ts'
+import { createUpstream, type RoutePolicy, type TargetSettings, type Upstream, type UpstreamSettings } from '../../proxy/upstreams/index.ts'
 
 export interface ProxyGiven {
   readonly targets: readonly (number | TargetSettings)[]
   readonly listener?: Partial<ListenerSettings>
   readonly upstream?: Partial<UpstreamSettings>
+  readonly policy?: RoutePolicy
   readonly filters?: readonly Filter[]
   readonly maxBodyBytes?: number
   readonly upgrades?: boolean
@@ -36,7 +37,7 @@ export async function startProxy (t: TestContext | undefined, given: ProxyGiven)
   const events: ListenerEvent[] = []
   const waiting: Array<() => void> = []
   const route = {
-    name: 'all', filters: given.filters ?? [], responder: upstream,
+    name: 'all', filters: given.filters ?? [], responder: upstream.forRoute(given.policy ?? {}),
     maxBodyBytes: given.maxBodyBytes ?? Infinity,
     upgrades: given.upgrades ?? false,
   }
