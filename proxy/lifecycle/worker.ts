@@ -50,6 +50,9 @@ export class Worker implements DataPath {
   #prepared: Prepared | undefined
   readonly #retiring = new Set<Promise<void>>()
   #inFlight = 0
+  #closed: Promise<void> | undefined
+  /** Whoever waits for open exchanges waits no longer. */
+  readonly #late = new AbortController()
 
   constructor (options: WorkerOptions) {
     const { log, metrics, ticketSecret } = options
@@ -88,7 +91,7 @@ export class Worker implements DataPath {
     this.#running = next
     next.snapshot.takeOver()
     listeners.commit()
-    if (old !== undefined) this.#retire(old, AbortSignal.timeout(next.config.system.gracefulShutdownTimeout))
+    if (old !== undefined) this.#retire(old, AbortSignal.any([AbortSignal.timeout(next.config.system.gracefulShutdownTimeout), this.#late.signal]))
   }
 
   async abort (): Promise<void> {
@@ -128,8 +131,14 @@ export class Worker implements DataPath {
   }
 
   async close (graceMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#late.abort(), graceMs)
+    await (this.#closed ??= this.#close())
+    clearTimeout(timer)
+  }
+
+  async #close (): Promise<void> {
     await this.abort()
-    await this.#listeners.close(AbortSignal.timeout(graceMs))
+    await this.#listeners.close(this.#late.signal)
     await Promise.all(this.#retiring)
     if (this.#running !== undefined) release(this.#running)
     await this.#leases.settled()
