@@ -10,6 +10,7 @@ import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
+import { tellTargets } from './target-metrics.ts'
 
 export interface WorkerOptions {
   readonly main: MainSide
@@ -61,6 +62,7 @@ export class Worker implements DataPath {
     this.#listeners = new ListenerTable({ log, metrics, ticketSecret, snapshot: () => this.#running!.snapshot })
     metrics.onScrape((table) => {
       table.activeRequests.cell().set(this.#inFlight)
+      if (this.#running !== undefined) tellTargets(table, this.#running.snapshot.upstreams)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
     })
   }
