@@ -55,6 +55,9 @@ export class Worker implements DataPath {
   readonly #retiring = new Set<Promise<void>>()
   readonly #memory: MemoryWatch
   readonly #admission: Admission
+  #closed: Promise<void> | undefined
+  /** Whoever waits for open exchanges waits no longer. */
+  readonly #late = new AbortController()
 
   constructor (options: WorkerOptions) {
     const { log, metrics, ticketSecret } = options
@@ -101,7 +104,7 @@ export class Worker implements DataPath {
     this.#memory.limit = memoryLimit(next.config.limits)
     this.#admission.configure(this.#admissionFor(next.config))
     listeners.commit()
-    if (old !== undefined) this.#retire(old, AbortSignal.timeout(next.config.system.gracefulShutdownTimeout))
+    if (old !== undefined) this.#retire(old, AbortSignal.any([AbortSignal.timeout(next.config.system.gracefulShutdownTimeout), this.#late.signal]))
   }
 
   #admissionFor ({ limits }: SentinelConfig): AdmissionSettings {
@@ -145,8 +148,14 @@ export class Worker implements DataPath {
   }
 
   async close (graceMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#late.abort(), graceMs)
+    await (this.#closed ??= this.#close())
+    clearTimeout(timer)
+  }
+
+  async #close (): Promise<void> {
     await this.abort()
-    await this.#listeners.close(AbortSignal.timeout(graceMs))
+    await this.#listeners.close(this.#late.signal)
     await Promise.all(this.#retiring)
     if (this.#running !== undefined) release(this.#running)
     await this.#leases.settled()
