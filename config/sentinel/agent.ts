@@ -7,7 +7,7 @@ import { anyText, bool, integer, oneOf, path, ref, text, words } from '../schema
 import { connections, eventTimeouts, healthCheck, pool, pooled, retry } from './agent-calls.ts'
 import { olderRestart, restart } from './agent-process.ts'
 import { chosenTransport, olderTransports, transports } from './agent-transport.ts'
-import { circuitBreaker } from './circuit-breaker.ts'
+import { agentCircuitBreaker } from './circuit-breaker.ts'
 import { failureMode } from './failure-mode.ts'
 import { token } from './types.ts'
 import { withWasmAgents } from './wasm-agent.ts'
@@ -62,7 +62,7 @@ const fields = {
   restart,
   connectTimeout: setting(wait, '5s', 'Time for connecting, with the TLS handshake and the agent\'s description of itself.', { aliases: ['connect-timeout-ms'] }),
   pool,
-  circuitBreaker: notBuilt(circuitBreaker),
+  circuitBreaker: notBuilt(agentCircuitBreaker),
   healthCheck: notBuilt(healthCheck),
   retry: notBuilt(retry),
   eventTimeouts: notBuilt(eventTimeouts),

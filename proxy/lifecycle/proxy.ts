@@ -13,12 +13,14 @@ import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
 import { judgeAgents, reportRefusals } from './agent-configuration.ts'
 import { Certificates, type PreparedTls } from './certificates.ts'
+import { HealthFollower } from './health-follower.ts'
+import { HealthKeeper } from './health-keeper.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { listenerLog } from './listener-log.ts'
 import { boundSettings, needsRestart } from './needs-restart.ts'
 import { makeSocketFolder } from './socket-folder.ts'
-import { buildSnapshot, type Snapshot } from './snapshot.ts'
+import { buildSnapshot, upstreamSettings, type Snapshot } from './snapshot.ts'
 import { statusOf } from './status.ts'
 import { readVersion } from './version.ts'
 
@@ -62,6 +64,8 @@ export class Proxy {
   readonly #listeners = new Map<string, Listener>()
   readonly #door = new Door({ maxConnections: Infinity, maxConnectionsPerClient: Infinity })
   readonly #certificates: Certificates
+  readonly #health: HealthKeeper
+  readonly #follower = new HealthFollower({ heard: (evidence) => this.#health.heard(evidence), heardAt: (evidence) => this.#health.heardAt(evidence) })
   #admin: Admin | undefined
   #running!: Running
   readonly #retiring = new Set<Promise<void>>()
@@ -77,6 +81,9 @@ export class Proxy {
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
     this.#certificates = new Certificates({ log: this.#log, metrics: this.#metrics })
+    this.#health = new HealthKeeper({
+      log: this.#log, metrics: this.#metrics, order: (order) => this.#follower.obey(order), gateOrder: (order) => this.#follower.obeyAt(order),
+    })
     this.#metrics.onScrape((table) => {
       table.activeRequests.cell().set(this.#inFlight)
       for (const listener of this.#listeners.values()) table.openConnections.cell(listener.id).set(listener.connections)
@@ -96,6 +103,7 @@ export class Proxy {
       this.#log.setLevel(logLevel(config))
       this.#running = await this.#build(config)
       await this.#settleAgents(this.#running)
+      this.#judgeBy(this.#running)
       await this.#openAdmin(config)
       this.#door.limits = doorLimits(config)
       for (const listener of config.listeners) await this.#openListener(listener, this.#running)
@@ -111,8 +119,13 @@ export class Proxy {
     return statusOf({
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: this.#running.version, loadedAt: this.#running.loadedAt,
       lastError: this.#lastError, config: this.#running.config, listeners: [...this.#listeners.values()],
-      agents: new Map([...this.#running.agents].map(([id, { value }]) => [id, value])), evidence: this.#running.instruments.evidence?.stats(),
+      agents: new Map([...this.#running.agents].map(([id, { value }]) => [id, value])), evidence: this.#running.instruments.evidence?.stats(), health: this.#health.state(),
     })
+  }
+
+  /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False when there is no such target. */
+  drain (upstream: string, target: string, on: boolean): boolean {
+    return this.#health.drain(upstream, target, on)
   }
 
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted. */
@@ -182,6 +195,7 @@ export class Proxy {
     }
     // From here on new exchanges see the new configuration; nothing below can fail.
     this.#running = next
+    this.#judgeBy(next)
     this.#door.limits = doorLimits(config)
     this.#log.setLevel(logLevel(config))
     for (const [id, prepared] of certificates) if (prepared !== undefined && !opened.includes(id)) this.#renewCertificates(id, prepared)
@@ -189,6 +203,13 @@ export class Proxy {
       void this.#closeListener(id, AbortSignal.timeout(config.system.gracefulShutdownTimeout))
     }
     this.#retire(old, AbortSignal.timeout(config.system.gracefulShutdownTimeout))
+  }
+
+  /** What is known of targets stays known; new ones are treated as it says. */
+  #judgeBy ({ config, snapshot }: Running): void {
+    this.#follower.follow(config, snapshot.upstreams)
+    this.#health.use(config, (upstream) => upstreamSettings(upstream, config))
+    this.#follower.obeyAll(this.#health.orders())
   }
 
   /** Agents and pools that only the old configuration has stay until its last exchange is over. */
@@ -214,6 +235,7 @@ export class Proxy {
         release: () => { this.#inFlight-- },
         observe: instruments.observe,
         observeLate: instruments.observeLate,
+        gate: (settings) => this.#follower.gate(settings),
         drainMs,
       })
       return { config, version: versionOf(config), loadedAt: new Date(), agents, instruments, snapshot }
@@ -320,6 +342,8 @@ export class Proxy {
     await this.#leases.settled()
     await this.#admin?.close()
     this.#certificates.close()
+    this.#health.close()
+    this.#follower.close()
     this.#metrics.close()
     rmSync(this.#socketFolder, { recursive: true, force: true })
   }

@@ -7,9 +7,10 @@ import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
-import { createUpstream, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
+import { behind, createUpstream, type Gate, type GateSettings, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
+import { gatesOf } from './health-plans.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
@@ -23,6 +24,7 @@ export interface Surroundings {
   readonly release: () => void
   readonly observe: Site['observe']
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
+  readonly gate: (settings: GateSettings) => Gate
   /** How long a pool that nobody needs any more may finish its exchanges. */
   readonly drainMs: number
 }
@@ -32,6 +34,7 @@ export interface Snapshot {
   readonly config: SentinelConfig
   /** `undefined` for a listener of another configuration. */
   readonly siteOf: (listener: string) => Site | undefined
+  readonly upstreams: ReadonlyMap<string, Upstream>
   /** Who has a tunnel on a route, for those that have some. */
   readonly tunnels: ReadonlyMap<string, Places>
   /** Resolves when no exchange uses this snapshot any more, or when the deadline aborts. */
@@ -75,6 +78,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     return {
       config,
       siteOf: (listener) => sites.get(listener),
+      upstreams: responders,
       tunnels,
       emptied: users.emptied,
       retire: () => { for (const release of held) release() },
@@ -125,7 +129,11 @@ interface RouteSurroundings extends Surroundings {
 }
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
-  const upstreamOf = (id: string): Responder | undefined => upstreams.get(id)?.forRoute({})
+  const upstreamOf = (id: string): Responder | undefined => {
+    const gates = gatesOf(route, config.upstreams.find((upstream) => upstream.id === id)!) // References were checked at load.
+    const way = upstreams.get(id)?.forRoute({})
+    return way === undefined || gates.length === 0 ? way : behind(gates.map(around.gate), way)
+  }
   const agents: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreamOf),
@@ -202,7 +210,7 @@ function http2Of ({ httpVersion, tls, proxyProtocol }: UpstreamConfig): Pick<Ups
   return { http2: { when: minVersion === 2 ? 'always' : 'chosen', maxStreams, pingIntervalMs } }
 }
 
-function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig): UpstreamSettings {
+export function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig): UpstreamSettings {
   const { tls, timeouts, connectionPool, proxyProtocol } = upstream
   return {
     id: upstream.id,

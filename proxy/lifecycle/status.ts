@@ -1,7 +1,8 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
-import type { StatusJson } from '../admin/status.ts'
+import type { StatusJson, TargetJson } from '../admin/status.ts'
 import type { EvidenceStats } from '../evidence/evidence.ts'
 import type { Listener } from '../listeners/index.ts'
+import type { TargetHealth } from '../upstreams/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 
 export interface StatusFacts {
@@ -15,6 +16,7 @@ export interface StatusFacts {
   readonly listeners: readonly Listener[]
   readonly agents: ReadonlyMap<string, AgentRuntime>
   readonly evidence: EvidenceStats | undefined
+  readonly health: ReadonlyMap<string, readonly TargetHealth[]>
 }
 
 /** Names and states for `/status` and the start screen. */
@@ -35,7 +37,7 @@ export function statusOf (facts: StatusFacts): StatusJson {
     routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, filters, agents }) => ({
       id, upstream: upstream ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),
-    upstreams: config.upstreams.map(({ id, targets }) => ({ id, targets: targets.map(({ address }) => address.text) })),
+    upstreams: config.upstreams.map(({ id }) => ({ id, targets: (facts.health.get(id) ?? []).map(targetOf) })),
     agents: config.agents.map((agent) => {
       const runtime = facts.agents.get(agent.id)
       const problem = runtime?.client.lastError
@@ -48,5 +50,12 @@ export function statusOf (facts: StatusFacts): StatusJson {
     ...evidence === undefined || config.evidence === undefined ? {} : {
       evidence: { file: config.evidence.file, records: evidence.records, dropped: evidence.dropped, failing: evidence.failing, head: evidence.head.hash },
     },
+  }
+}
+
+function targetOf ({ name, reasons, breaker, healthy, degraded, why, since }: TargetHealth): TargetJson {
+  return {
+    name, up: reasons.length === 0, reasons, since: since.toISOString(),
+    ...why === '' ? {} : { why }, ...breaker === undefined ? {} : { breaker }, ...healthy === undefined ? {} : { healthy }, ...degraded ? { degraded } : {},
   }
 }

@@ -42,6 +42,15 @@ export function metricTable () {
     upstreamDuration: distribution('sentinel_upstream_duration_seconds', ['upstream'], latencyBuckets,
       'From sending the request to the head of the upstream\'s response.'),
 
+    targetUp: gauge('sentinel_upstream_target_up', ['upstream', 'target'],
+      '1 while the target may be asked, 0 while something speaks against it: a check, an ejection, an open circuit breaker, or the operator.'),
+    targetEjections: counter('sentinel_upstream_target_ejections_total', ['upstream', 'target'], 'Targets taken out by outlier detection.'),
+    breakerState: gauge('sentinel_circuit_breaker_state', ['scope', 'name', 'target'],
+      'Of each circuit breaker: 0 closed, 1 half open, 2 open. Scope "target" (of the upstream of that name), "upstream" or "route".'),
+    breakerOpenings: counter('sentinel_circuit_breaker_openings_total', ['scope', 'name', 'target'], 'How often a circuit breaker opened.'),
+    healthChecks: counter('sentinel_health_checks_total', ['upstream', 'target', 'result'], 'Checks of targets: "success" or "failure".'),
+    healthCheckDuration: distribution('sentinel_health_check_duration_seconds', ['upstream'], latencyBuckets, 'How long checks of targets took.'),
+
     agentCalls: counter('sentinel_agent_calls_total', ['agent', 'phase', 'verdict', 'mode'], 'Questions put to agents and what they decided; "failed" when they did not.'),
     agentLatency: distribution('sentinel_agent_latency_seconds', ['agent', 'phase'], agentBuckets, 'From asking an agent to applying its decision.'),
     agentFailures: counter('sentinel_agent_failures_total', ['agent', 'code', 'failure_mode'],

@@ -71,6 +71,22 @@ export class TargetSet implements TargetHome {
     return true
   }
 
+  /** Gives a target only a part of its weight; 1 = all of it. */
+  share (name: string, share: number): void {
+    const target = this.get(name)
+    if (target === undefined || target.share === share) return
+    target.share = share
+    target.configure(target.settings)
+    this.#decide()
+  }
+
+  /** Why nobody could be asked, for an exchange that asked nobody. */
+  whyNobody (): Fault {
+    const open = this.#targets.filter(({ standing, settings }) => (standing & standingBits.open) !== 0 && settings.weight > 0)
+    if (open.length > 0) return new Fault('BREAKER_OPEN', `${open.map(({ name }) => name).join(', ')}: too many failures`)
+    return new Fault('NO_TARGET', 'no target is well and has a weight above 0')
+  }
+
   /** The one place that learns how each try ended. */
   report (target: Target, outcome: Outcome): void {
     for (const listener of this.#outcomeListeners) listener(target, outcome)

@@ -1,7 +1,8 @@
-import type { Fault } from '../pipeline/faults.ts'
+import { Fault } from '../pipeline/faults.ts'
 import type { Watcher } from './attempt.ts'
 import type { Candidate } from './balancers/index.ts'
 import type { Connections } from './connections.ts'
+import { Probation } from './probation.ts'
 
 export interface TargetSettings {
   /** Name or address; IPv6 without brackets. */
@@ -39,6 +40,8 @@ export interface Outcome {
   readonly ms: number
   /** Why there was no answer, or only half of one. With neither answer nor fault the try was given up, which says nothing about the target. */
   readonly fault: Fault | undefined
+  /** It was let through to find out whether the target is well again. */
+  readonly probe: boolean
 }
 
 /** Who has targets. */
@@ -58,6 +61,8 @@ export class Target implements Candidate, Watcher {
   readonly connections: Connections
   settings: TargetSettings
   weight: number
+  /** Part of its weight that it gets; less than 1 while it is at the edge of what it can do. */
+  share = 1
   /** Exchanges that it has now, tunnels among them. */
   inFlight = 0
   tunnels = 0
@@ -66,6 +71,7 @@ export class Target implements Candidate, Watcher {
   /** Exchanges that it may have at a time, tunnels aside. */
   limit: number
   readonly bornMs: number
+  #probation: Probation | undefined = undefined
   readonly #home: TargetHome
 
   constructor (settings: TargetSettings, connections: Connections, home: TargetHome, nowMs: number) {
@@ -79,12 +85,12 @@ export class Target implements Candidate, Watcher {
   }
 
   get isFull (): boolean {
-    return this.limit !== Infinity && this.inFlight - this.tunnels >= this.limit
+    return this.#probation?.isFull === true || this.limit !== Infinity && this.inFlight - this.tunnels >= this.limit
   }
 
   configure (settings: TargetSettings): void {
     this.settings = settings
-    this.weight = settings.weight
+    this.weight = settings.weight * this.share
     this.limit = settings.maxRequests ?? Infinity
   }
 
@@ -93,19 +99,37 @@ export class Target implements Candidate, Watcher {
     this.limit = Math.min(exchanges, this.settings.maxRequests ?? Infinity)
   }
 
+  /** Nobody knows whether it is well again: it gets so many tries at a time. `undefined`: it is known. */
+  putOnProbation (places: number | undefined): void {
+    if (places !== this.#probation?.places) this.#probation = places === undefined ? undefined : new Probation(places)
+  }
+
+  whyFull (): Fault {
+    if (this.#probation?.isFull === true) return new Fault('BREAKER_OPEN', `${this.name} is being tried again`)
+    return new Fault('UPSTREAM_BUSY', `${this.name} has ${this.limit} requests`)
+  }
+
+  /** An exchange is its own from here on, until `over`. */
+  begin (): void {
+    this.inFlight++
+    this.#probation?.begin()
+  }
+
   // As the watcher of tries.
 
   answered (status: number, ms: number): void {
-    if (this.#home.listened) this.#home.report(this, { status, ms, fault: undefined })
+    const probe = this.#probation?.end(ms) === true
+    if (this.#home.listened) this.#home.report(this, { status, ms, fault: undefined, probe })
   }
 
   /** The same, `error` being whatever kept it from answering. */
-  failed (fault: Fault | undefined): void {
-    if (this.#home.listened) this.#home.report(this, { status: 0, ms: 0, fault })
+  failed (fault: Fault | undefined, ms: number): void {
+    const probe = this.#probation?.end(ms) === true
+    if (this.#home.listened) this.#home.report(this, { status: 0, ms, fault, probe })
   }
 
   broke (status: number, fault: Fault): void {
-    if (this.#home.listened) this.#home.report(this, { status, ms: 0, fault })
+    if (this.#home.listened) this.#home.report(this, { status, ms: 0, fault, probe: false })
   }
 
   tunnelled (): void {

@@ -139,10 +139,10 @@ class TargetGroup implements Upstream {
   #ask (asking: Asking): Promise<Reply> {
     const { x } = asking
     const target = this.#choose(asking)
-    if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target of weight above 0'))
+    if (target === undefined) return Promise.reject(asking.last ?? this.set.whyNobody())
     x.target = target.name
     x.tries++
-    target.inFlight++
+    target.begin()
     const taken = target.connections.take(x.ending, asking.greeting, asking.need)
     if (!(taken instanceof Promise)) return this.#askOn(asking, target, taken)
     return taken.then((place) => this.#askOn(asking, target, place), (error: unknown) => this.#notAsked(asking, target, error))
@@ -152,7 +152,7 @@ class TargetGroup implements Upstream {
     for (;;) {
       const target = this.set.pick(asking)
       if (target === undefined || !target.isFull) return target
-      asking.last = new Fault('UPSTREAM_BUSY', `${target.name} has ${target.limit} requests`)
+      asking.last = target.whyFull()
       ;(asking.skip ??= new Set()).add(target)
     }
   }
@@ -177,7 +177,7 @@ class TargetGroup implements Upstream {
 
   #askAgain (asking: Asking, target: Target, error: Error, attempt: Attempt | StreamAttempt | undefined): Promise<Reply> {
     const { x } = asking
-    target.failed(error instanceof Fault ? error : undefined)
+    target.failed(error instanceof Fault ? error : undefined, 0)
     if (!(error instanceof Fault) || x.tries > this.set.targets.length || !mayRetry(error, attempt, x)) return Promise.reject(error)
     asking.last = error
     if (attempt?.refused === true) asking.need = error.code === 'UPSTREAM_HTTP_VERSION' ? 'http/1.1' : asking.need

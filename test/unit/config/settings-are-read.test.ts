@@ -31,12 +31,18 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step"; agents "direct"; policies { max-body-size "1MiB" }; service-type "web"
+    upstream "app"; other-upstreams "tls"; filters "step"; agents "direct"; policies { max-body-size "1MiB" }; service-type "web"; circuit-breaker { failure-threshold 5 }
     websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
   }
 }
 upstreams {
-  upstream "app" { target "127.0.0.1:9" weight=2; load-balancing "weighted" }
+  upstream "app" { target "127.0.0.1:9" weight=2; load-balancing "weighted"
+    health-check { type "http"; path "/"; method "HEAD"; expected-status 200; host "a.test"; expected-body "ok"; port 9; interval "1s"; timeout "1s"; healthy-threshold 1; unhealthy-threshold 1 }
+    circuit-breaker { failure-threshold 5; failure-status 503; scope "target" }; outlier-detection { error-rate 50; max-latency "1s"; latency-factor 3 } }
+  upstream "rpc" { target "127.0.0.1:9"; health-check { type "grpc"; service "a.B" }; circuit-breaker { scope "upstream" } }
+  upstream "model" { target "127.0.0.1:9"; health-check { type "inference"; endpoint "/v1/models"; expected-models "a"; readiness {
+    inference-probe { model "a"; max-latency "1s" }; model-status { models "a" }; warmth-detection { cold-action "mark-degraded" }
+    queue-depth { header "x-queue"; endpoint "/stats"; degraded-threshold 5; unhealthy-threshold 10 } } } }
   upstream "tls" { target "127.0.0.1:9"; tls { sni "a.test"; ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; insecure-skip-verify #false } }
 }
 namespace "tenant" { }

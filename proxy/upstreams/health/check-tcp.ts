@@ -1,0 +1,22 @@
+import { Fault } from '../../pipeline/faults.ts'
+import { dialTo } from '../dial.ts'
+import type { TargetSettings } from '../target.ts'
+import type { CheckResult, Reach, TcpCheck } from './settings.ts'
+
+/** A connection, with its TLS handshake where the traffic has one. Nothing is said on it. */
+export function checkTcp (target: TargetSettings, { tls, http2 }: Reach, { timeoutMs }: TcpCheck): Promise<CheckResult> {
+  const dial = dialTo({ ...target, tls }, http2 === undefined ? ['http/1.1'] : http2.when === 'always' ? ['h2'] : ['h2', 'http/1.1'])
+  const startedMs = performance.now()
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => over(new Fault('UPSTREAM_TIMEOUT', `no connection within ${timeoutMs} ms`)), timeoutMs)
+    const socket = dial('', () => over(undefined))
+    const over = (error: Error | undefined): void => {
+      clearTimeout(late)
+      socket.destroy()
+      if (error !== undefined) reject(error)
+      else resolve({ healthy: true, degraded: false, why: tls === undefined ? 'connected' : 'connected, TLS is in order', ms: performance.now() - startedMs })
+    }
+    socket.on('error', over)
+    socket.on('close', () => over(new Fault('UPSTREAM_CONNECT', 'the connection was closed before it was ready')))
+  })
+}
