@@ -4,7 +4,8 @@ import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntrie
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Finding } from '../routing/finding.ts'
 import { compileRouter } from '../routing/router.ts'
-import { balancers, type BalancerName, type Candidate } from '../upstreams/index.ts'
+import { changeable } from '../lifecycle/upstream-settings.ts'
+import { firstTarget } from '../upstreams/index.ts'
 import { readAsked, type Asked, type ReadRequest } from './explained-request.ts'
 import type { ShownCertificate } from './shown-certificate.ts'
 
@@ -62,15 +63,17 @@ interface UpstreamPart {
   readonly id: string
   readonly balancing: string
   readonly targets: ReadonlyArray<{ readonly address: string, readonly weight: number }>
-  /** What a balancer that has seen no request yet picks. */
+  /** What a balancer that has seen no request yet picks, when nothing is left to chance. */
   readonly firstTarget: string | null
   readonly tls: boolean
   readonly connectTimeoutMs: number
   readonly readTimeoutMs: number
 }
 
+type Env = Readonly<Record<string, string | undefined>>
+
 /** A text instead: the question itself is wrong. */
-export function explanationOf (asked: Asked, config: SentinelConfig): Explanation | string {
+export function explanationOf (asked: Asked, config: SentinelConfig, env: Env): Explanation | string {
   const read = readAsked(asked, config)
   if (typeof read === 'string') return read
   const { listener, exchange } = read
@@ -94,7 +97,7 @@ export function explanationOf (asked: Asked, config: SentinelConfig): Explanatio
     chain: chainOf(route, config),
     idleFilters: route.filters.filter((id) => config.filters.some((filter) => filter.id === id && filter.type !== 'agent')),
     limits: limitsOf(route, read, config),
-    upstream: upstreamOf(route, config),
+    upstream: upstreamOf(route, config, exchange, env),
     otherUpstreams: route.otherUpstreams,
     headers: headerChanges(read.sent, exchange),
   }
@@ -142,23 +145,16 @@ function limitsOf (route: RouteConfig, { listener }: ReadRequest, config: Sentin
   }
 }
 
-function upstreamOf (route: RouteConfig, { upstreams }: SentinelConfig): UpstreamPart | null {
-  const upstream = upstreams.find(({ id }) => id === route.upstream)
+function upstreamOf (route: RouteConfig, config: SentinelConfig, x: Exchange, env: Env): UpstreamPart | null {
+  const upstream = config.upstreams.find(({ id }) => id === route.upstream)
   if (upstream === undefined) return null
   const { targets, loadBalancing, tls, timeouts } = upstream
-  const first = firstOf(targets.map(({ address, weight }) => ({ name: address.text, weight, inFlight: 0 })), loadBalancing)
+  const first = firstTarget(upstream.id, changeable(upstream, config, { env, cookieSecret: '', drainMs: 0 }), x)
   return {
-    id: upstream.id, balancing: loadBalancing, targets: targets.map(({ address, weight }) => ({ address: address.text, weight })),
-    firstTarget: first?.name ?? null,
+    id: upstream.id, balancing: loadBalancing.policy, targets: targets.map(({ address, weight }) => ({ address: address.text, weight })),
+    firstTarget: first === undefined ? null : targets[first]!.address.text,
     tls: tls !== undefined, connectTimeoutMs: timeouts.connect, readTimeoutMs: timeouts.read,
   }
-}
-
-/** Of a proxy that has just begun. */
-function firstOf (targets: readonly Candidate[], loadBalancing: BalancerName): Candidate | undefined {
-  const balancer = balancers[loadBalancing]({ random: () => 0, nowMs: () => 0 })
-  balancer.use(targets)
-  return balancer.next({ skip: undefined })
 }
 
 function headerChanges (sent: readonly string[], { request }: Exchange): Explanation['headers'] {

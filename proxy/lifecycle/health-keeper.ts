@@ -1,11 +1,10 @@
-import type { SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { MetricTable } from '../observe/metrics-table.ts'
 import {
-  Health, type Evidence, type GateEvidence, type GateOrder, type HealthChange, type TargetHealth, type TargetOrder, type TargetSettings, type UpstreamSettings,
+  Health, type Evidence, type GateEvidence, type GateOrder, type HealthChange, type TargetHealth, type TargetOrder, type TargetSettings,
 } from '../upstreams/index.ts'
-import { healthPlans } from './health-plans.ts'
+import type { HealthPlans } from './health-plans.ts'
 import type { Judge } from './health-follower.ts'
 
 interface KeeperSurroundings {
@@ -48,9 +47,8 @@ export class HealthKeeper implements Judge {
     metrics.onScrape((now) => this.#tell(now))
   }
 
-  /** Judges by this configuration from now on. */
-  use (config: SentinelConfig, settingsOf: (upstream: UpstreamConfig) => UpstreamSettings): void {
-    const { plans, gates } = healthPlans(config, settingsOf)
+  /** Judges by these from now on. */
+  use ({ plans, gates }: HealthPlans): void {
     this.#health.use(plans, gates)
   }
 

@@ -1,12 +1,17 @@
 import type { RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
-import type { BreakerSettings, CheckSettings, GatePlan, GateSettings, HealthPlan, InferenceCheck, UpstreamSettings, WatchSettings } from '../upstreams/index.ts'
+import type { BreakerSettings, ChangeableSettings, CheckSettings, ConnectingSettings, GatePlan, GateSettings, HealthPlan, InferenceCheck, WatchSettings } from '../upstreams/index.ts'
 
-type SettingsOf = (upstream: UpstreamConfig) => UpstreamSettings
+type PartsOf = (upstream: UpstreamConfig) => { readonly connecting: ConnectingSettings, readonly changeable: Pick<ChangeableSettings, 'targets'> }
 
-/** What there is to judge in a configuration: for the one who judges. */
-export function healthPlans ({ upstreams, routes }: SentinelConfig, settingsOf: SettingsOf): { readonly plans: HealthPlan[], readonly gates: GatePlan[] } {
+export interface HealthPlans {
+  readonly plans: readonly HealthPlan[]
+  readonly gates: readonly GatePlan[]
+}
+
+/** What there is to judge in a configuration: for the one who judges. Throws when files that connections need cannot be read. */
+export function healthPlans ({ upstreams, routes }: SentinelConfig, partsOf: PartsOf): HealthPlans {
   return {
-    plans: upstreams.map((upstream) => planOf(upstream, settingsOf(upstream))),
+    plans: upstreams.map((upstream) => planOf(upstream, partsOf(upstream))),
     gates: [
       ...upstreams.flatMap(({ id, circuitBreaker }) => circuitBreaker?.scope === 'upstream' ? [{ gate: upstreamGate(id), breaker: breakerOf(circuitBreaker) }] : []),
       ...routes.flatMap(({ id, circuitBreaker }) => circuitBreaker === undefined ? [] : [{ gate: routeGate(id), breaker: breakerOf(circuitBreaker) }]),
@@ -14,11 +19,11 @@ export function healthPlans ({ upstreams, routes }: SentinelConfig, settingsOf: 
   }
 }
 
-function planOf ({ id, healthCheck, circuitBreaker, outlierDetection }: UpstreamConfig, { targets, ...reach }: UpstreamSettings): HealthPlan {
+function planOf ({ id, healthCheck, circuitBreaker, outlierDetection }: UpstreamConfig, parts: ReturnType<PartsOf>): HealthPlan {
   return {
     upstream: id,
-    targets,
-    check: healthCheck === undefined ? undefined : { reach, settings: checkOf(healthCheck) },
+    targets: parts.changeable.targets,
+    check: healthCheck === undefined ? undefined : { reach: parts.connecting, settings: checkOf(healthCheck) },
     outliers: outlierDetection === undefined ? undefined : {
       consecutiveErrors: outlierDetection.consecutiveErrors,
       consecutiveGatewayErrors: outlierDetection.consecutiveGatewayErrors,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { unixPeer } from '../../config/schema/index.ts'
@@ -15,12 +15,14 @@ import { judgeAgents, reportRefusals } from './agent-configuration.ts'
 import { Certificates, type PreparedTls } from './certificates.ts'
 import { HealthFollower } from './health-follower.ts'
 import { HealthKeeper } from './health-keeper.ts'
+import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { listenerLog } from './listener-log.ts'
 import { boundSettings, needsRestart } from './needs-restart.ts'
 import { makeSocketFolder } from './socket-folder.ts'
-import { buildSnapshot, upstreamSettings, type Snapshot } from './snapshot.ts'
+import { buildSnapshot, type Snapshot } from './snapshot.ts'
+import { upstreamSettings } from './upstream-settings.ts'
 import { statusOf } from './status.ts'
 import { readVersion } from './version.ts'
 
@@ -52,6 +54,7 @@ interface Running {
   readonly agents: ReadonlyMap<string, Lease<AgentRuntime>>
   readonly instruments: Instruments
   readonly snapshot: Snapshot
+  readonly plans: HealthPlans
 }
 
 /** The proxy of this process. Made by `startProxy`. */
@@ -61,6 +64,7 @@ export class Proxy {
   readonly #leases = new Leases()
   readonly #metrics: Metrics
   readonly #socketFolder = makeSocketFolder()
+  readonly #cookieSecret = randomBytes(32).toString('base64')
   readonly #listeners = new Map<string, Listener>()
   readonly #door = new Door({ maxConnections: Infinity, maxConnectionsPerClient: Infinity })
   readonly #certificates: Certificates
@@ -195,6 +199,7 @@ export class Proxy {
     }
     // From here on new exchanges see the new configuration; nothing below can fail.
     this.#running = next
+    next.snapshot.takeOver()
     this.#judgeBy(next)
     this.#door.limits = doorLimits(config)
     this.#log.setLevel(logLevel(config))
@@ -206,9 +211,9 @@ export class Proxy {
   }
 
   /** What is known of targets stays known; new ones are treated as it says. */
-  #judgeBy ({ config, snapshot }: Running): void {
+  #judgeBy ({ config, snapshot, plans }: Running): void {
     this.#follower.follow(config, snapshot.upstreams)
-    this.#health.use(config, (upstream) => upstreamSettings(upstream, config))
+    this.#health.use(plans)
     this.#follower.obeyAll(this.#health.orders())
   }
 
@@ -224,10 +229,12 @@ export class Proxy {
   async #build (config: SentinelConfig): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
     const agents = new Map<string, Lease<AgentRuntime>>()
+    const around = { env: this.#options.env, cookieSecret: this.#cookieSecret, drainMs }
     let instruments: Instruments | undefined
     try {
       for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, drainMs))
       instruments = await openInstruments(config, this.#leases, this.#log, this.#metrics, readVersion())
+      const plans = healthPlans(config, (upstream) => upstreamSettings(upstream, config, around))
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
@@ -236,9 +243,9 @@ export class Proxy {
         observe: instruments.observe,
         observeLate: instruments.observeLate,
         gate: (settings) => this.#follower.gate(settings),
-        drainMs,
+        ...around,
       })
-      return { config, version: versionOf(config), loadedAt: new Date(), agents, instruments, snapshot }
+      return { config, version: versionOf(config), loadedAt: new Date(), agents, instruments, snapshot, plans }
     } catch (error) {
       instruments?.release()
       for (const lease of agents.values()) lease.release()

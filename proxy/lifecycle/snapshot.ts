@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
@@ -7,7 +6,7 @@ import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
-import { behind, createUpstream, type Gate, type GateSettings, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
+import { behind, createTargetStore, createUpstream, type Gate, type GateSettings, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { gatesOf } from './health-plans.ts'
@@ -15,6 +14,7 @@ import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from './route-plan.ts'
+import { upstreamSettings, type UpstreamParts } from './upstream-settings.ts'
 
 /** What a snapshot takes from the process around it. */
 export interface Surroundings {
@@ -25,6 +25,9 @@ export interface Surroundings {
   readonly observe: Site['observe']
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
   readonly gate: (settings: GateSettings) => Gate
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
+  readonly cookieSecret: string
   /** How long a pool that nobody needs any more may finish its exchanges. */
   readonly drainMs: number
 }
@@ -34,9 +37,11 @@ export interface Snapshot {
   readonly config: SentinelConfig
   /** `undefined` for a listener of another configuration. */
   readonly siteOf: (listener: string) => Site | undefined
-  readonly upstreams: ReadonlyMap<string, Upstream>
   /** Who has a tunnel on a route, for those that have some. */
   readonly tunnels: ReadonlyMap<string, Places>
+  readonly upstreams: ReadonlyMap<string, Upstream>
+  /** It is the configuration in use from here on: targets that others have as well do as this one says. */
+  readonly takeOver: () => void
   /** Resolves when no exchange uses this snapshot any more, or when the deadline aborts. */
   readonly emptied: (deadline: AbortSignal) => Promise<void>
   /** Lets go of pools that no newer snapshot holds. */
@@ -46,11 +51,9 @@ export interface Snapshot {
 export function buildSnapshot (config: SentinelConfig, around: Surroundings): Snapshot {
   const held: Array<() => void> = []
   try {
-    const responders = new Map(config.upstreams.map((upstream) => {
-      const settings = upstreamSettings(upstream, config)
-      const lease = around.leases.use(canonicalKey('upstream', settings), () => createUpstream(settings), (value) => value.close(AbortSignal.timeout(around.drainMs)))
-      held.push(() => lease.release())
-      return [upstream.id, lease.value] as const
+    const upstreams = new Map(config.upstreams.map((upstream): [string, Upstream] => {
+      const parts = upstreamSettings(upstream, config, around)
+      return [upstream.id, leaseUpstream(parts, around, held)]
     }))
     const lend = <T>(key: string, make: () => T): T => {
       const lease = around.leases.use(key, make, () => Promise.resolve())
@@ -58,7 +61,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       return lease.value
     }
     const tunnels = new Map<string, Places>()
-    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, { ...around, lend, tunnels }))
+    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, tunnels }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
@@ -78,15 +81,27 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     return {
       config,
       siteOf: (listener) => sites.get(listener),
-      upstreams: responders,
       tunnels,
       emptied: users.emptied,
+      upstreams,
+      takeOver: () => { for (const { set } of upstreams.values()) set.takeOver() },
       retire: () => { for (const release of held) release() },
     }
   } catch (error) {
     for (const release of held) release()
     throw error
   }
+}
+
+/** Targets are shared with every configuration that connects to them in the same way; where all is the same, so is the upstream. */
+function leaseUpstream ({ connecting, changeable }: UpstreamParts, { leases, drainMs }: Surroundings, held: Array<() => void>): Upstream {
+  const targets = canonicalKey('targets', connecting)
+  const store = leases.use(targets, () => createTargetStore(connecting), () => Promise.resolve())
+  held.push(() => store.release())
+  const make = (): Upstream => createUpstream({ ...connecting, ...changeable }, store.value)
+  const upstream = leases.use(canonicalKey(targets, changeable), make, (value) => value.close(AbortSignal.timeout(drainMs)))
+  held.push(() => upstream.release())
+  return upstream.value
 }
 
 function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>, otherwise: Route | undefined, port: number): Site['match'] {
@@ -201,45 +216,4 @@ function guardedBy (agents: readonly AgentConfig[], runtimes: Surroundings['agen
 
 function notBuilt (route: string): Responder {
   return { name: '', respond: () => Promise.reject(new Fault('NOT_BUILT', `route ${route}`)) }
-}
-
-/** Without TLS there is no handshake in which a target could choose; behind a PROXY header each connection is its client's. */
-function http2Of ({ httpVersion, tls, proxyProtocol }: UpstreamConfig): Pick<UpstreamSettings, 'http2'> {
-  const { minVersion, maxVersion, h2PingInterval: pingIntervalMs, maxH2Streams: maxStreams } = httpVersion
-  if (proxyProtocol !== undefined || maxVersion === 1 || tls === undefined && minVersion === 1) return {}
-  return { http2: { when: minVersion === 2 ? 'always' : 'chosen', maxStreams, pingIntervalMs } }
-}
-
-export function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig): UpstreamSettings {
-  const { tls, timeouts, connectionPool, proxyProtocol } = upstream
-  return {
-    id: upstream.id,
-    targets: upstream.targets.map(({ address: { host, port, path }, weight, maxRequests }) => ({
-      host, port, weight, ...path === undefined ? {} : { path }, ...maxRequests === undefined ? {} : { maxRequests },
-    })),
-    balance: upstream.loadBalancing,
-    connectTimeoutMs: timeouts.connect,
-    readTimeoutMs: timeouts.read,
-    writeTimeoutMs: timeouts.write,
-    poolMaxConnections: connectionPool.maxConnections ?? Infinity,
-    poolIdleMs: connectionPool.idleTimeout,
-    ...idleLimit(connectionPool.maxIdle, limits.maxIdleConnectionsPerUpstream),
-    ...connectionPool.maxLifetime === undefined ? {} : { poolMaxAgeMs: connectionPool.maxLifetime },
-    ...proxyProtocol === undefined ? {} : { proxyProtocol },
-    ...http2Of(upstream),
-    ...tls === undefined ? {} : {
-      tls: {
-        insecureSkipVerify: tls.insecureSkipVerify,
-        ...tls.sni === undefined ? {} : { sni: tls.sni },
-        ...tls.caCert === undefined ? {} : { ca: readFileSync(tls.caCert, 'utf8') },
-        ...tls.clientCert === undefined ? {} : { cert: readFileSync(tls.clientCert, 'utf8') },
-        ...tls.clientKey === undefined ? {} : { key: readFileSync(tls.clientKey, 'utf8') },
-      },
-    },
-  }
-}
-
-function idleLimit (ofTarget: number | undefined, ofUpstream: number | undefined): Pick<UpstreamSettings, 'poolMaxIdle' | 'poolMaxIdleTotal'> {
-  if (ofTarget !== undefined) return { poolMaxIdle: ofTarget }
-  return ofUpstream === undefined ? {} : { poolMaxIdleTotal: ofUpstream }
 }

@@ -1,7 +1,7 @@
-import type { UpstreamSettings } from '../upstream.ts'
+import type { ConnectingSettings } from '../upstream.ts'
 
 /** How targets are reached: as the traffic reaches them. */
-export type Reach = Omit<UpstreamSettings, 'targets'>
+export type Reach = ConnectingSettings
 
 export interface StatusRange {
   readonly from: number

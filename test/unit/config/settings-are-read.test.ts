@@ -36,8 +36,8 @@ routes {
   }
 }
 upstreams {
-  upstream "app" { target "127.0.0.1:9" weight=2; load-balancing "weighted"
-    health-check { type "http"; path "/"; method "HEAD"; expected-status 200; host "a.test"; expected-body "ok"; port 9; interval "1s"; timeout "1s"; healthy-threshold 1; unhealthy-threshold 1 }
+  upstream "app" { target "127.0.0.1:9" weight=2 zone="a" priority=1 backup=#true { metadata { version "2" } }; load-balancing "weighted"; slow-start { duration "1s" }; connection-draining { timeout "1s" }
+    panic-threshold 30; health-check { type "http"; path "/"; method "HEAD"; expected-status 200; host "a.test"; expected-body "ok"; port 9; interval "1s"; timeout "1s"; healthy-threshold 1; unhealthy-threshold 1 }
     circuit-breaker { failure-threshold 5; failure-status 503; scope "target" }; outlier-detection { error-rate 50; max-latency "1s"; latency-factor 3 } }
   upstream "rpc" { target "127.0.0.1:9"; health-check { type "grpc"; service "a.B" }; circuit-breaker { scope "upstream" } }
   upstream "model" { target "127.0.0.1:9"; health-check { type "inference"; endpoint "/v1/models"; expected-models "a"; readiness {

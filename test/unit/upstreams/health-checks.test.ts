@@ -14,7 +14,7 @@ import { folderWith } from '../../support/folder.ts'
 import { http2Upstream } from '../../support/http2-upstream.ts'
 import { bytesOf, deadPort, fixedUpstream, httpUpstream, rawUpstream } from '../../support/upstream.ts'
 
-const reach: Reach = { id: 'app', balance: 'round-robin', connectTimeoutMs: 1_000, readTimeoutMs: 1_000, writeTimeoutMs: 1_000, poolMaxConnections: 10, poolIdleMs: 1_000 }
+const reach: Reach = { id: 'app', connectTimeoutMs: 1_000, readTimeoutMs: 1_000, writeTimeoutMs: 1_000, poolMaxConnections: 10, poolIdleMs: 1_000 }
 const timing = { intervalMs: 1_000, timeoutMs: 2_000, healthyThreshold: 1, unhealthyThreshold: 1, port: undefined }
 const http: HttpCheck = { ...timing, type: 'http', method: 'GET', path: '/health', expectedStatus: [{ from: 200, to: 299 }], host: undefined, expectedBody: undefined }
 const tcp: TcpCheck = { ...timing, type: 'tcp' }
