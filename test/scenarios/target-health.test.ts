@@ -1,7 +1,13 @@
 // Targets that are checked, ejected and drained: who is asked, who is not, and what the operator sees of it.
 import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { request } from '../support/request.ts'
+import { loadConfig } from '../../config/sentinel/index.ts'
+import { Proxy } from '../../proxy/lifecycle/proxy.ts'
+import { logTo } from '../../proxy/observe/log.ts'
+import { folderWith } from '../support/folder.ts'
+import { request, type Answer } from '../support/request.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { deadPort, httpUpstream, rawUpstream, type TestUpstream } from '../support/upstream.ts'
 
@@ -154,5 +160,81 @@ describe('a target that answers worse than the others', () => {
     a.status = 500
     assert.deepEqual(await answers(sentinel, 10), ['500'])
     assert.ok(!sentinel.log.some((record) => record.event === 'target-ejected'))
+  })
+})
+
+describe('when few are well', () => {
+  test('all are asked below the panic threshold, and the well ones alone above it', async (t) => {
+    const apps = [await app(t, 'a'), await app(t, 'b'), await app(t, 'c'), await app(t, 'd')]
+    const sentinel = await startSentinel(t, config(apps.map(({ port }) => port), `${check()}; panic-threshold 50`))
+    for (const one of apps.slice(0, 2)) {
+      one.health.status = 503
+      await event(sentinel, 'target-down', one.port)
+    }
+    assert.deepEqual(await answers(sentinel, 8), ['c', 'd'])
+    apps[2]!.health.status = 503
+    await event(sentinel, 'target-down', apps[2]!.port)
+    assert.deepEqual(await answers(sentinel, 8), ['a', 'b', 'c', 'd'])
+    apps[0]!.health.status = 200
+    await event(sentinel, 'target-up', apps[0]!.port)
+    assert.deepEqual(await answers(sentinel, 8), ['a', 'd'])
+  })
+
+  test('a queue that is long gets a target half its share, and one that is too long none', async (t) => {
+    let waiting = 0
+    const busy = await httpUpstream(t, ({ url }, response) => {
+      response.setHeader('X-Queue-Depth', String(waiting))
+      response.end(url === '/v1/models' ? '{"data":[{"id":"small"}]}' : 'busy')
+    })
+    const idle = await httpUpstream(t, ({ url }, response) => void response.end(url === '/v1/models' ? '{"data":[{"id":"small"}]}' : 'idle'))
+    const sentinel = await startSentinel(t, config([busy.port, idle.port], `health-check { type "inference"; expected-models "small"; interval "50ms"; unhealthy-threshold 1; readiness {
+      queue-depth { header "X-Queue-Depth"; degraded-threshold 5; unhealthy-threshold 50 } } }`))
+    const shares = async (): Promise<number> => {
+      const texts: string[] = []
+      for (let i = 0; i < 12; i++) texts.push((await sentinel.get('/')).text)
+      return texts.filter((text) => text === 'busy').length
+    }
+    assert.equal(await shares(), 6)
+    waiting = 10
+    await event(sentinel, 'target-degraded', busy.port)
+    assert.equal(await shares(), 4)
+    waiting = 60
+    await event(sentinel, 'target-down', busy.port)
+    assert.equal(await shares(), 0)
+  })
+})
+
+describe('a target that the operator drains', () => {
+  /** The proxy without its command line, which gets a way to say this of its own. */
+  async function running (t: TestContext, kdl: string): Promise<{ proxy: Proxy, get: (path?: string) => Promise<Answer>, file: string }> {
+    const folder = folderWith(t, { 'sentinel.kdl': kdl })
+    const file = join(folder, 'sentinel.kdl')
+    const { config: loaded } = await loadConfig(file, { env: {} })
+    const proxy = new Proxy({ file, env: {}, log: logTo({ level: 'error', write: () => {} }) })
+    await proxy.start(loaded!)
+    t.after(() => proxy.stop())
+    const port = Number(proxy.status().listeners[0]!.address.split(':').at(-1))
+    return { proxy, file, get: (path = '/') => request(port, path) }
+  }
+
+  test('finishes what it has, gets nothing new, over reloads too, until it is put back', async (t) => {
+    const [a, b] = [await app(t, 'a'), await app(t, 'b')]
+    a.delayMs = b.delayMs = 150
+    const { proxy, get, file } = await running(t, config([a.port, b.port], '').replace('observability { metrics { address "127.0.0.1:0" } }', 'observability { metrics { enabled #false } }'))
+    const texts = async (): Promise<string[]> => [...new Set((await Promise.all(Array.from({ length: 4 }, () => get()))).map(({ text }) => text))].toSorted()
+    const open = Promise.all([get(), get()])
+    await new Promise((resolve) => { setTimeout(resolve, 50) })
+    assert.equal(proxy.drain('app', `127.0.0.1:${a.port}`, true), true)
+    assert.deepEqual((await open).map(({ text }) => text).toSorted(), ['a', 'b'], 'nothing that was open is cut')
+    assert.deepEqual(await texts(), ['b'])
+    const [target] = proxy.status().upstreams[0]!.targets
+    assert.deepEqual([target?.up, target?.reasons, target?.why], [false, ['drained'], 'the operator took it out'])
+    writeFileSync(file, readFileSync(file, 'utf8').replace('upstreams {', 'upstreams { upstream "more" { target "127.0.0.1:9" };').replace(/target "127\.0\.0\.1:\d+";/, '$& timeouts { read "7s" };'))
+    await proxy.reload()
+    assert.deepEqual(await texts(), ['b'], 'the operator did not put it back')
+    assert.equal(proxy.drain('app', `127.0.0.1:${a.port}`, false), true)
+    assert.deepEqual(await texts(), ['a', 'b'])
+    assert.equal(proxy.drain('app', '127.0.0.1:1', true), false)
+    assert.equal(proxy.drain('nobody', `127.0.0.1:${a.port}`, true), false)
   })
 })
