@@ -1,6 +1,7 @@
 import type { ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { httpsPort, redirectFor } from '../lifecycle/redirect-https.ts'
-import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from '../lifecycle/route-plan.ts'
+import { isInEffect } from '../lifecycle/route-filters.ts'
+import { defaultRouteOf, filterSettings, maxBodyBytes, planOf, receptionOf, routerEntries, stepsOf, type OwnFilterConfig } from '../lifecycle/route-plan.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Finding } from '../routing/finding.ts'
 import { compileRouter } from '../routing/router.ts'
@@ -36,10 +37,14 @@ export interface Explanation {
   /** `byDefault`: no route takes it by its conditions, and it is the listener's default route. */
   readonly route: { readonly id: string, readonly priority: number, readonly place: Place, readonly byDefault: boolean } | null
   readonly chain: readonly ChainStep[]
+  /** What the proxy does itself on the way, in order, apart from asking agents. */
+  readonly filters: ReadonlyArray<{ readonly id: string, readonly type: string }>
   /** Filters of the route that do nothing in this version. */
   readonly idleFilters: readonly string[]
   readonly limits: { readonly bodyBytes: number | null, readonly headerBytes: number, readonly headerCount: number, readonly requestTimeoutMs: number } | null
   readonly upstream: UpstreamPart | null
+  /** Status that the route itself answers with, in place of an upstream. */
+  readonly responds: number | null
   /** Upstreams that an agent may choose instead. */
   readonly otherUpstreams: readonly string[]
   /** What the proxy changes in the header before it goes on; agents may change more. */
@@ -78,7 +83,7 @@ export function explanationOf (asked: Asked, config: SentinelConfig, env: Env): 
   if (typeof read === 'string') return read
   const { listener, exchange } = read
   const where = { id: listener.id, protocol: listener.protocol, address: listener.address.text, note: read.note ?? null }
-  const nothing = { route: null, chain: [], idleFilters: [], limits: null, upstream: null, otherUpstreams: [], headers: null }
+  const nothing = { route: null, chain: [], filters: [], idleFilters: [], limits: null, upstream: null, responds: null, otherUpstreams: [], headers: null }
   if ('status' in exchange) {
     return { ...nothing, request: null, listener: where, tried: [], refused: { status: exchange.status, why: exchange.detail } }
   }
@@ -95,9 +100,10 @@ export function explanationOf (asked: Asked, config: SentinelConfig, env: Env): 
     request: seen, listener: where, tried, refused: null,
     route: { id: route.id, priority: route.priority, place: placeOf(route), byDefault: matched === undefined },
     chain: chainOf(route, config),
-    idleFilters: route.filters.filter((id) => config.filters.some((filter) => filter.id === id && filter.type !== 'agent')),
+    ...ownFiltersOf(route, config),
     limits: limitsOf(route, read, config),
     upstream: upstreamOf(route, config, exchange, env),
+    responds: route.respond?.status ?? null,
     otherUpstreams: route.otherUpstreams,
     headers: headerChanges(read.sent, exchange),
   }
@@ -135,6 +141,14 @@ export function chainOf (route: RouteConfig, config: SentinelConfig): ChainStep[
       mode, failureMode, timeoutMs, maxTimeoutMs, events: events ?? null,
     }
   })
+}
+
+function ownFiltersOf (route: RouteConfig, config: SentinelConfig): Pick<Explanation, 'filters' | 'idleFilters'> {
+  const own = planOf(route, config).filter((step): step is OwnFilterConfig => !('agent' in step))
+  return {
+    filters: own.filter((filter) => isInEffect(filter)).map(({ id, type }) => ({ id, type })),
+    idleFilters: own.filter((filter) => !isInEffect(filter)).map(({ id }) => id),
+  }
 }
 
 function limitsOf (route: RouteConfig, { listener }: ReadRequest, config: SentinelConfig): Explanation['limits'] {

@@ -73,7 +73,7 @@ async function sayStarted (shell: Shell, proxy: Proxy, config: SentinelConfig, p
 /** Resolves with the signal that asks for the end. A second one ends the process at once; SIGHUP and SIGUSR1 are served meanwhile. */
 function stopSignal (proxy: Proxy): Promise<NodeJS.Signals> {
   process.on('SIGHUP', () => void proxy.reload())
-  process.on('SIGUSR1', () => proxy.reopenLogs())
+  process.on('SIGUSR1', () => void proxy.reopenLogs())
   return new Promise((resolve) => {
     let asked = false
     const ask = (signal: NodeJS.Signals): void => {

@@ -38,11 +38,17 @@ export interface EvidenceStats {
   readonly head: Head
 }
 
-export interface Evidence {
+/** Makes records of what happened. */
+export interface EvidenceRecorder {
   /** A receipt for each decision of an exchange that is over, except plain allows. Never throws, never waits. */
   record (x: Exchange): void
   /** A receipt for a decision that came after its exchange was over (shadow mode). */
   recordLate (x: Exchange, decision: DecisionRecord): void
+}
+
+export interface Evidence extends EvidenceRecorder {
+  /** A record that another process made. Never throws, never waits. */
+  add (entry: Entry): void
   stats (): EvidenceStats
   /** Writes what waits (for at most 5 s), says goodbye in the chain, lets go of the file. */
   close (): Promise<void>
@@ -83,10 +89,21 @@ export async function openEvidence (options: EvidenceOptions): Promise<Evidence>
 }
 
 function evidenceOver (writer: RecordWriter, deployment: string, log: EvidenceLog): Evidence {
+  const add = (made: Entry): void => writer.add(made)
+  return {
+    ...recordsOf(add, log, deployment),
+    add,
+    stats: () => writer.stats(),
+    close: () => writer.close(entry('close', { deployment })),
+  }
+}
+
+/** Makes records and hands them to `add`; they are sealed, and get their place in the chain, by who writes them. */
+export function recordsOf (add: (entry: Entry) => void, log: Pick<EvidenceLog, 'error'>, deployment: string = hostname()): EvidenceRecorder {
   let late = 0
   function keep (x: Exchange, decision: DecisionRecord, number: number): void {
     try {
-      if (leavesReceipt(decision)) writer.add(receipt(x, decision, number, { deployment, time: now() }))
+      if (leavesReceipt(decision)) add(receipt(x, decision, number, { deployment, time: now() }))
     } catch (error) {
       log.error('a receipt could not be made', { code: 'INTERNAL', request_id: x.id, error })
     }
@@ -99,8 +116,6 @@ function evidenceOver (writer: RecordWriter, deployment: string, log: EvidenceLo
     },
     // Numbered apart from those of the exchange itself, which may still be growing.
     recordLate: (x, decision) => keep(x, decision, 1_000 + late++),
-    stats: () => writer.stats(),
-    close: () => writer.close(entry('close', { deployment })),
   }
 }
 

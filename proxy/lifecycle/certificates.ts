@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { skipReasons, type ListenerConfig, type TlsConfig } from '../../config/sentinel/index.ts'
 import {
-  combine, ExpiryNotices, FolderReader, isSameSet, readFixed, Stapler, TicketSecret, titleOf, watchFolder,
+  combine, ExpiryNotices, FolderReader, isSameSet, readFixed, Stapler, titleOf, watchFolder,
   type CertificateSet, type FixedCertificates, type FolderWatch, type ServerCertificate,
 } from '../certificates/index.ts'
 import type { Listener, TlsSettings } from '../listeners/index.ts'
@@ -31,6 +31,8 @@ interface Held {
 export interface CertificateSurroundings {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'table' | 'onScrape'>
+  /** What tickets of sessions are sealed with. */
+  readonly ticketSecret: Buffer
 }
 
 const lookAtDatesMs = 60 * 60_000
@@ -41,12 +43,12 @@ export class Certificates {
   readonly #table: MetricTable
   readonly #held = new Map<string, Held>()
   readonly #stapler: Stapler
-  readonly #tickets: TicketSecret
+  #ticketSecret: Buffer
   readonly #notices = new ExpiryNotices()
   readonly #clock: NodeJS.Timeout
   readonly #forget: () => void
 
-  constructor ({ log, metrics }: CertificateSurroundings) {
+  constructor ({ log, metrics, ticketSecret }: CertificateSurroundings) {
     this.#log = log.child({ component: 'certificates' })
     this.#table = metrics.table
     this.#forget = metrics.onScrape((table) => this.#tell(table))
@@ -58,9 +60,7 @@ export class Certificates {
         else if (outcome === 'failed') this.#log.warn(`no revocation status to send along with the certificate of ${title}: ${detail}`, { event: 'ocsp-failed' })
       },
     })
-    this.#tickets = new TicketSecret((secret) => {
-      for (const { listener, prepared } of this.#held.values()) if (prepared.config.sessionResumption) listener.renewTickets(secret)
-    })
+    this.#ticketSecret = ticketSecret
     this.#clock = setInterval(() => this.#warnOfEnds(), lookAtDatesMs).unref()
   }
 
@@ -86,7 +86,7 @@ export class Certificates {
     })
     this.#held.set(id, { prepared, listener, watch, set, failing: false })
     // It may have been renewed since this was prepared.
-    if (prepared.config.sessionResumption) listener.renewTickets(this.#tickets.current)
+    if (prepared.config.sessionResumption) listener.renewTickets(this.#ticketSecret)
     this.#tellSkipped(id, set, before?.set)
     if (before !== undefined) this.#table.tlsReloads.cell('success').add()
     this.#changed()
@@ -98,6 +98,12 @@ export class Certificates {
     this.#log.error(`listener '${id}' keeps its certificates: the new ones cannot be used`, { event: 'certificate-kept', listener: id, error })
   }
 
+  /** Tickets are sealed with this from now on. */
+  renewTickets (secret: Buffer): void {
+    this.#ticketSecret = secret
+    for (const { listener, prepared } of this.#held.values()) if (prepared.config.sessionResumption) listener.renewTickets(secret)
+  }
+
   drop (id: string): void {
     this.#held.get(id)?.watch?.close()
     if (this.#held.delete(id)) this.#changed()
@@ -107,7 +113,6 @@ export class Certificates {
     for (const { watch } of this.#held.values()) watch?.close()
     this.#held.clear()
     this.#stapler.close()
-    this.#tickets.close()
     clearInterval(this.#clock)
     this.#forget()
   }
@@ -118,7 +123,7 @@ export class Certificates {
       cert: set.own.cert, key: set.own.key, named: set.named,
       ...ca === undefined ? {} : { ca },
       clientAuth, minVersion, maxVersion, cipherSuites, sessionResumption,
-      ...sessionResumption ? { ticketSecret: this.#tickets.current } : {},
+      ...sessionResumption ? { ticketSecret: this.#ticketSecret } : {},
       ...ocspStapling ? { staple: (certificate: Buffer) => this.#stapler.statusOf(certificate) } : {},
     }
   }

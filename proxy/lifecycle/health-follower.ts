@@ -1,62 +1,68 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
-import { Gate, TargetWatch, type Evidence, type GateEvidence, type GateOrder, type GateSettings, type TargetOrder, type Upstream } from '../upstreams/index.ts'
+import { Gate, TargetWatch, type GateOrder, type GateSettings, type HealthOrders, type TargetOrder, type Upstream } from '../upstreams/index.ts'
 import { watchOf } from './health-plans.ts'
+import type { MainSide } from './seam.ts'
 
 /** Who judges. */
-export interface Judge {
-  heard (evidence: Evidence): void
-  heardAt (evidence: GateEvidence): void
-}
+export type Judge = Pick<MainSide, 'heard' | 'heardAt'>
 
 /** The side of the data path: tells the judge how exchanges end, and treats targets as the judge says. */
 export class HealthFollower {
   readonly #judge: Judge
-  readonly #watches = new Map<string, { readonly upstream: Upstream, readonly watch: TargetWatch }>()
+  readonly #watches = new Map<string, TargetWatch>()
   readonly #gates = new Map<string, Gate>()
+  /** What was said last: it counts for upstreams of the next configuration as well, from its first exchange on. */
+  readonly #orders = new Map<string, TargetOrder>()
+  readonly #gateOrders = new Map<string, GateOrder>()
 
   constructor (judge: Judge) {
     this.#judge = judge
   }
 
-  /** The same as long as some configuration has it. */
+  /** One for all configurations. */
   gate (settings: GateSettings): Gate {
-    const known = this.#gates.get(settings.gate)
-    const gate = known ?? new Gate(settings, (evidence) => this.#judge.heardAt(evidence))
+    const { gate: name } = settings
+    let gate = this.#gates.get(name)
+    if (gate === undefined) {
+      gate = new Gate(settings, (evidence) => this.#judge.heardAt(evidence))
+      this.#gates.set(name, gate)
+      const order = this.#gateOrders.get(name)
+      if (order !== undefined) gate.obey(order)
+    }
     gate.configure(settings)
-    this.#gates.set(settings.gate, gate)
     return gate
   }
 
   /** These are the upstreams from now on. */
   follow (config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>): void {
-    for (const [id, { upstream, watch }] of this.#watches) {
-      if (upstreams.get(id) === upstream) continue
-      watch.close()
-      this.#watches.delete(id)
-    }
+    this.close()
+    this.#watches.clear()
     for (const one of config.upstreams) {
       const upstream = upstreams.get(one.id)
       if (upstream === undefined) continue
-      const { watch } = this.#watches.get(one.id) ?? { watch: new TargetWatch(upstream.set, (evidence) => this.#judge.heard(evidence)) }
+      const watch = new TargetWatch(upstream.set, (evidence) => this.#judge.heard(evidence))
       watch.configure(watchOf(one))
-      this.#watches.set(one.id, { upstream, watch })
+      this.#watches.set(one.id, watch)
+    }
+    for (const [key, order] of this.#orders) {
+      const watch = this.#watches.get(order.upstream)
+      if (watch === undefined) this.#orders.delete(key)
+      else watch.obey(order)
     }
   }
 
-  obey (order: TargetOrder): void {
-    this.#watches.get(order.upstream)?.watch.obey(order)
-  }
-
-  obeyAt (order: GateOrder): void {
-    this.#gates.get(order.gate)?.obey(order)
-  }
-
-  obeyAll ({ targets, gates }: { readonly targets: readonly TargetOrder[], readonly gates: readonly GateOrder[] }): void {
-    for (const order of targets) this.obey(order)
-    for (const order of gates) this.obeyAt(order)
+  obey ({ targets, gates }: HealthOrders): void {
+    for (const order of targets) {
+      this.#orders.set(`${order.upstream} ${order.target}`, order)
+      this.#watches.get(order.upstream)?.obey(order)
+    }
+    for (const order of gates) {
+      this.#gateOrders.set(order.gate, order)
+      this.#gates.get(order.gate)?.obey(order)
+    }
   }
 
   close (): void {
-    for (const { watch } of this.#watches.values()) watch.close()
+    for (const watch of this.#watches.values()) watch.close()
   }
 }

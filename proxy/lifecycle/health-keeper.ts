@@ -2,7 +2,7 @@ import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { MetricTable } from '../observe/metrics-table.ts'
 import {
-  Health, type Evidence, type GateEvidence, type GateOrder, type HealthChange, type TargetHealth, type TargetOrder, type TargetSettings,
+  Health, type Evidence, type GateEvidence, type HealthChange, type HealthOrders, type TargetHealth, type TargetSettings,
 } from '../upstreams/index.ts'
 import type { HealthPlans } from './health-plans.ts'
 import type { Judge } from './health-follower.ts'
@@ -10,8 +10,8 @@ import type { Judge } from './health-follower.ts'
 interface KeeperSurroundings {
   readonly log: Log
   readonly metrics: Metrics
-  readonly order: (order: TargetOrder) => void
-  readonly gateOrder: (order: GateOrder) => void
+  /** Those who ask targets are told. */
+  readonly tell: (orders: HealthOrders) => void
 }
 
 /** Changes that an operator wants to wake up for. */
@@ -24,12 +24,12 @@ export class HealthKeeper implements Judge {
   readonly #health: Health
   readonly #log: Log
 
-  constructor ({ log, metrics, order, gateOrder }: KeeperSurroundings) {
+  constructor ({ log, metrics, tell }: KeeperSurroundings) {
     this.#log = log.child({ component: 'health' })
     const { table } = metrics
     this.#health = new Health({
-      order,
-      gateOrder,
+      order: (order) => tell({ targets: [order], gates: [] }),
+      gateOrder: (order) => tell({ targets: [], gates: [order] }),
       changed: (change) => {
         this.#say(change)
         if (change.event === 'target-ejected') table.targetEjections.cell(change.upstream, change.target).add()
@@ -70,7 +70,8 @@ export class HealthKeeper implements Judge {
     return this.#health.drain(upstream, target, on)
   }
 
-  orders (): ReturnType<Health['orders']> {
+  /** All that is to be said, for somebody who has heard nothing yet. */
+  orders (): HealthOrders {
     return this.#health.orders()
   }
 

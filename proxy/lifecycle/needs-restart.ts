@@ -1,6 +1,6 @@
 import type { AgentConfig, ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { builtInAgents } from '../../config/sentinel/index.ts'
-import type { ListenerSettings } from '../listeners/index.ts'
+import type { Binding, ListenerSettings } from '../listeners/index.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { canonicalKey } from './leases.ts'
 
@@ -79,12 +79,7 @@ export function isStartedByProxy ({ managed, command, type, transport }: AgentCo
 export function boundSettings (listener: ListenerConfig, { limits }: SentinelConfig): Omit<ListenerSettings, 'tls'> {
   return {
     id: listener.id,
-    host: listener.address.host,
-    port: listener.address.port,
-    ...unixOf(listener),
-    backlog: listener.backlog,
-    ipv6Only: listener.ipv6Only,
-    reusePort: listener.reusePort,
+    ...bindingOf(listener),
     ...listener.proxyProtocol === undefined ? {} : { proxyProtocol: { from: listener.proxyProtocol.from, required: listener.proxyProtocol.required } },
     priorKnowledge: listener.protocol === 'h2',
     maxConcurrentStreams: listener.maxConcurrentStreams,
@@ -98,6 +93,12 @@ export function boundSettings (listener: ListenerConfig, { limits }: SentinelCon
     ...limits.maxHeaderValueSize === undefined ? {} : { maxHeaderValueBytes: limits.maxHeaderValueSize },
     maxConnections: limits.maxTotalConnections,
   }
+}
+
+/** What its socket is bound with. */
+export function bindingOf (listener: ListenerConfig): Binding {
+  const { address: { host, port }, backlog, ipv6Only, reusePort } = listener
+  return { host, port, ...unixOf(listener), backlog, ipv6Only, reusePort }
 }
 
 function unixOf ({ address: { path }, socketMode = 0o660, socketOwner, socketGroup }: ListenerConfig): Pick<ListenerSettings, 'unix'> {

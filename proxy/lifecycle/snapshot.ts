@@ -6,14 +6,16 @@ import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
+import { fixedAnswer } from '../services/index.ts'
 import { behind, createTargetStore, createUpstream, type Gate, type GateSettings, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { gatesOf } from './health-plans.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
+import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
-import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from './route-plan.ts'
+import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
 import { upstreamSettings, type UpstreamParts } from './upstream-settings.ts'
 
 /** What a snapshot takes from the process around it. */
@@ -149,24 +151,31 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
     const way = upstreams.get(id)?.forRoute({})
     return way === undefined || gates.length === 0 ? way : behind(gates.map(around.gate), way)
   }
-  const agents: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
+  const askAgent = (step: Step): Filter => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreamOf),
     recordLate: around.observeLate,
-  }))
+  })
   const webSocket = webSocketSettings(route)
   const { maxConnectionsPerRoute: max } = config.limits
   return {
     name: route.id,
     filters: [
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces()), max)],
+      ...rulesBefore(route),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
-      ...agents,
+      ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route)),
+      ...rulesAfter(route),
     ],
     upgrades: webSocket !== undefined,
-    responder: route.upstream === undefined ? notBuilt(route.id) : upstreamOf(route.upstream)!, // References were checked at load.
+    responder: responderOf(route, upstreamOf),
     maxBodyBytes: maxBodyBytes(route, config),
   }
+}
+
+function responderOf ({ id, upstream, respond }: RouteConfig, upstreamOf: (id: string) => Responder | undefined): Responder {
+  if (respond !== undefined) return fixedAnswer(respond)
+  return upstream === undefined ? notBuilt(id) : upstreamOf(upstream)! // References were checked at load.
 }
 
 function tunnelFilter (route: string, settings: WebSocketSettings, { lend, tunnels }: RouteSurroundings): Filter {

@@ -1,9 +1,10 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson, TargetJson } from '../admin/status.ts'
 import type { EvidenceStats } from '../evidence/evidence.ts'
-import type { Listener } from '../listeners/index.ts'
+import type { HeldSocket } from '../listeners/index.ts'
 import type { TargetHealth } from '../upstreams/index.ts'
-import type { AgentRuntime } from './agent-runtime.ts'
+import type { PathFacts } from './seam.ts'
+import type { Program } from './supervisor.ts'
 
 export interface StatusFacts {
   readonly version: string
@@ -13,15 +14,18 @@ export interface StatusFacts {
   readonly loadedAt: Date
   readonly lastError: string | undefined
   readonly config: SentinelConfig
-  readonly listeners: readonly Listener[]
-  readonly agents: ReadonlyMap<string, AgentRuntime>
+  /** By the id of the listener. */
+  readonly sockets: ReadonlyMap<string, HeldSocket>
+  readonly path: PathFacts
+  /** Of agents that main runs. */
+  readonly programs: ReadonlyMap<string, Program | undefined>
   readonly evidence: EvidenceStats | undefined
   readonly health: ReadonlyMap<string, readonly TargetHealth[]>
 }
 
 /** Names and states for `/status` and the start screen. */
 export function statusOf (facts: StatusFacts): StatusJson {
-  const { config, lastError, evidence } = facts
+  const { config, lastError, evidence, path, programs } = facts
   return {
     version: facts.version,
     node: process.versions.node,
@@ -31,20 +35,20 @@ export function statusOf (facts: StatusFacts): StatusJson {
       file: facts.file, version: facts.configVersion, loaded_at: facts.loadedAt.toISOString(),
       ...lastError === undefined ? {} : { last_error: lastError },
     },
-    listeners: facts.listeners.map(({ id, address, connections }) => ({
-      id, address, connections, protocol: config.listeners.find((listener) => listener.id === id)?.protocol ?? 'http',
+    listeners: config.listeners.map(({ id, protocol }) => ({
+      id, address: facts.sockets.get(id)?.address ?? '', connections: path.connections.get(id) ?? 0, protocol,
     })),
-    routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, filters, agents }) => ({
-      id, upstream: upstream ?? null, agents: [...config.guardAgents, ...filters, ...agents],
+    routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, respond, filters, agents }) => ({
+      id, upstream: upstream ?? null, responds: respond?.status ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),
     upstreams: config.upstreams.map(({ id }) => ({ id, targets: (facts.health.get(id) ?? []).map(targetOf) })),
     agents: config.agents.map((agent) => {
-      const runtime = facts.agents.get(agent.id)
-      const problem = runtime?.client.lastError
+      const { state = 'closed', problem } = path.agents.get(agent.id) ?? {}
+      const program = programs.get(agent.id)
       return {
-        id: agent.id, state: runtime?.client.state ?? 'closed', managed: runtime?.managed ?? false, pid: runtime?.program?.pid ?? null,
-        restarts: runtime?.program?.restarts ?? 0, failure_mode: agent.failureMode, mode: agent.mode,
-        ...problem === undefined || runtime?.client.state === 'ready' ? {} : { problem },
+        id: agent.id, state, managed: program !== undefined, pid: program?.pid ?? null,
+        restarts: program?.restarts ?? 0, failure_mode: agent.failureMode, mode: agent.mode,
+        ...problem === undefined || state === 'ready' ? {} : { problem },
       }
     }),
     ...evidence === undefined || config.evidence === undefined ? {} : {

@@ -1,51 +1,27 @@
 import { chmodSync, chownSync, lstatSync, readFileSync, unlinkSync } from 'node:fs'
-import { connect, isIPv6, type ListenOptions, type Server } from 'node:net'
-import type { UnixSocketSettings, ListenerSettings } from './listener.ts'
+import { connect } from 'node:net'
+import type { UnixSocketSettings } from './listener.ts'
 
-type Binding = Pick<ListenerSettings, 'host' | 'port' | 'unix' | 'backlog' | 'ipv6Only' | 'reusePort'>
-
-/** Binds the server and gives the address as it came to be. Rejects with the system's error. */
-export async function bind (server: Server, { host, port, unix, backlog = 1024, ipv6Only = false, reusePort = false }: Binding): Promise<string> {
-  if (unix !== undefined) return bindUnix(server, unix, backlog)
-  // Types of Node.js 20 know nothing of reusePort: the configuration asks for it only where it exists.
-  const options: ListenOptions & { reusePort?: boolean } = { host, port, backlog, ...isIPv6(host) ? { ipv6Only } : {}, ...reusePort ? { reusePort } : {} }
-  await listening(server, options)
-  const bound = server.address()
-  if (bound === null || typeof bound === 'string') return ''
-  return bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`
-}
-
-function listening (server: Server, options: ListenOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-}
-
-/** Nobody else can connect before owner and mode are what they should be: the file is made for the process alone. Closing the server removes it. */
-async function bindUnix (server: Server, { path, mode, owner, group }: UnixSocketSettings, backlog: number): Promise<string> {
+/** Nobody else can connect before owner and mode are what they should be: the file is made for the process alone. `bind` makes it; closing what it gives removes it. */
+export async function makeUnixSocket<T extends { close (): void }> ({ path, mode, owner, group }: UnixSocketSettings, bind: () => T): Promise<T> {
   const uid = owner === undefined ? -1 : accountId(owner, '/etc/passwd')
   const gid = group === undefined ? -1 : accountId(group, '/etc/group')
   await removeStale(path)
   const umask = process.umask(0o177)
-  let bound: Promise<void>
+  let bound: T
   try {
-    bound = listening(server, { path, backlog }) // The file is there when this returns.
+    bound = bind()
   } finally {
     process.umask(umask)
   }
-  await bound
   try {
     if (uid !== -1 || gid !== -1) chownSync(path, uid, gid)
     chmodSync(path, mode)
   } catch (error) {
-    server.close()
+    bound.close()
     throw error
   }
-  return `unix:${path}`
+  return bound
 }
 
 /** A number, or a name that the system's own files know. */

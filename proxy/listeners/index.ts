@@ -1,4 +1,5 @@
 export { Door, type Place } from './door.ts'
+export { HeldSocket, type Binding, type SocketHandle } from './held-socket.ts'
 export { createListener } from './server.ts'
 export { findByName } from './sni-contexts.ts'
 export type { CertificatePair, HandshakeOutcome, Listener, ListenerEvent, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'

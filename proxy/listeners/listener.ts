@@ -3,6 +3,7 @@ import type { PeerRange } from '../../config/schema/index.ts'
 import type { Client, Exchange } from '../pipeline/exchange.ts'
 import type { FaultCode } from '../pipeline/faults.ts'
 import type { Place } from './door.ts'
+import type { HeldSocket } from './held-socket.ts'
 
 export interface ListenerSettings {
   readonly id: string
@@ -119,8 +120,8 @@ export interface Listener {
   readonly address: string
   /** Connections that are open now. */
   readonly connections: number
-  /** Resolves when connections are accepted; rejects with the system's error when the address cannot be bound. */
-  start (): Promise<void>
+  /** Resolves when connections are accepted; rejects with the system's error when the address cannot be bound. `held`: the address, bound already. */
+  start (held?: HeldSocket): Promise<void>
   /** Stops accepting at once, lets open exchanges end, and cuts those that are left when the deadline aborts. */
   close (deadline: AbortSignal): Promise<void>
   /** For handshakes from now on, all but `clientAuth`. Throws, and changes nothing, when certificate and key are no pair. */

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { FaultCode } from '../pipeline/faults.ts'
-import { bind } from './bind.ts'
 import type { ClientConnection } from './client-connection.ts'
+import { HeldSocket, listenOn } from './held-socket.ts'
 import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
 import { LogLimit } from './log-limit.ts'
 import { addressOf, stateEnds, unixEnds } from './peer.ts'
@@ -55,10 +55,12 @@ class BoundListener implements Listener {
     return this.#open.size
   }
 
-  async start (): Promise<void> {
+  async start (held?: HeldSocket): Promise<void> {
     const { requestTimeoutMs, keepaliveTimeoutMs } = this.#settings
     const interval = Math.min(1_000, Math.max(50, Math.min(requestTimeoutMs, keepaliveTimeoutMs) / 4))
-    this.address = await bind(this.#server, this.#settings)
+    const socket = held ?? await HeldSocket.bind(this.#settings)
+    await listenOn(this.#server, socket, this.#settings.backlog)
+    this.address = socket.address
     this.#server.on('error', (error) => this.#log('INTERNAL', error.message))
     this.#clock = setInterval(() => this.#expire(), interval).unref()
   }

@@ -10,7 +10,7 @@ export { balancers, type Ask, type Balancer, type BalancerName, type BalancerSet
 export { behind, Gate, type GateSettings } from './gate.ts'
 export type { BreakerSettings } from './breaker.ts'
 export type { OutlierSettings } from './outliers.ts'
-export type { Evidence, GateEvidence, GateOrder, TargetOrder } from './health/evidence.ts'
+export type { Evidence, GateEvidence, GateOrder, HealthOrders, TargetOrder } from './health/evidence.ts'
 export { partOf } from './health/evidence.ts'
 export { Health, type GatePlan } from './health/health.ts'
 export type { CheckSettings, InferenceCheck } from './health/settings.ts'

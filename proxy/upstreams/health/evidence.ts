@@ -47,9 +47,25 @@ export interface GateOrder {
   readonly retryMs: number
 }
 
-/** What of an order one of several workers gets: together they let through no more probes than one would. Those without a place wait. */
-export function partOf<T extends { readonly probes: number | undefined }> (order: T, worker: number, workers: number): T & { readonly shut: boolean } {
-  if (order.probes === undefined) return { ...order, shut: false }
-  const probes = Math.floor(order.probes / workers) + (worker < order.probes % workers ? 1 : 0)
-  return { ...order, probes, shut: probes === 0 }
+/** How targets are to be treated from now on; those that are not named as before. */
+export interface HealthOrders {
+  readonly targets: readonly TargetOrder[]
+  readonly gates: readonly GateOrder[]
+}
+
+/** What of orders one of several workers gets: together they let through no more probes than one would. Those without a place for one wait. */
+export function partOf ({ targets, gates }: HealthOrders, worker: number, workers: number): HealthOrders {
+  const placesOf = (probes: number): number => Math.floor(probes / workers) + (worker < probes % workers ? 1 : 0)
+  return {
+    targets: targets.map((order) => {
+      if (order.probes === undefined) return order
+      const probes = placesOf(order.probes)
+      return probes > 0 ? { ...order, probes } : { ...order, probes: undefined, reasons: [...order.reasons, 'open'] }
+    }),
+    gates: gates.map((order) => {
+      if (order.probes === undefined) return order
+      const probes = placesOf(order.probes)
+      return probes > 0 ? { ...order, probes } : { ...order, probes: undefined, open: true }
+    }),
+  }
 }

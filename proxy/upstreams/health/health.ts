@@ -89,6 +89,7 @@ export class Health {
       if (plans.some(({ gate }) => gate === name)) continue
       clearTimeout(timer)
       this.#gates.delete(name)
+      this.#events.gateOrder({ gate: name, open: false, probes: undefined, attentive: false, retryMs: 0 })
     }
     for (const { gate, breaker } of plans) {
       const known = this.#gates.get(gate)

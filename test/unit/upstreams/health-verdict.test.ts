@@ -58,10 +58,15 @@ test('a completion that takes many times the usual time shows a cold target, onc
 })
 
 test('several workers together let through as many probes as one would, and those without a place none', () => {
-  for (const [probes = 0, workers = 1] of [[1, 4], [5, 4], [8, 3], [3, 3]]) {
-    const parts = Array.from({ length: workers }, (_, i) => partOf({ probes }, i, workers))
-    assert.equal(parts.reduce((sum, part) => sum + part.probes, 0), probes)
-    assert.ok(parts.every((part) => part.shut === (part.probes === 0)))
+  const target = { upstream: 'app', target: 'a:1', reasons: [], attentive: true, share: 1 }
+  const gate = { gate: 'route all', open: false, attentive: true, retryMs: 0 }
+  for (const [probes = 0, workers = 1] of [[1, 4], [5, 4], [8, 3], [3, 3], [1, 1]]) {
+    const parts = Array.from({ length: workers }, (_, i) => partOf({ targets: [{ ...target, probes }], gates: [{ ...gate, probes }] }, i, workers))
+    const [targets, gates] = [parts.map((part) => part.targets[0]!), parts.map((part) => part.gates[0]!)]
+    for (const orders of [targets, gates]) assert.equal(orders.reduce((sum, order) => sum + (order.probes ?? 0), 0), probes)
+    assert.ok(targets.every((order) => order.reasons.includes('open') === (order.probes === undefined)))
+    assert.ok(gates.every((order) => order.open === (order.probes === undefined)))
   }
-  assert.deepEqual(partOf({ probes: undefined }, 1, 4), { probes: undefined, shut: false })
+  const plain = { targets: [{ ...target, probes: undefined }], gates: [] }
+  assert.deepEqual(partOf(plain, 1, 4), plain)
 })

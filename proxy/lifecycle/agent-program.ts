@@ -1,0 +1,119 @@
+import { connect } from 'node:net'
+import type { AgentConfig, Transport } from '../../config/sentinel/index.ts'
+import type { AgentTarget } from '../decisions/index.ts'
+import type { RootLog } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { agentCommand, targetOf } from './agent-identity.ts'
+import type { AgentPlace } from './seam.ts'
+import { superviseProgram, type Program } from './supervisor.ts'
+
+export interface ProgramSurroundings {
+  /** A socket path of its own for an agent that the operator gave none, in a private folder (mode 0700). Never the same twice. */
+  readonly newSocket: () => string
+  /** Folder programs start in: that of the configuration. */
+  readonly cwd: string
+  /** Environment the proxy runs in; only harmless names of it reach an agent. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly log: RootLog
+  readonly metrics: Metrics
+  /** The program of the agent at this place was started, for the first time or anew. */
+  readonly started: (place: AgentPlace) => void
+}
+
+/** An agent as main knows it: where it is, and its program when it is ours to run. */
+export interface AgentProgram {
+  readonly program: Program | undefined
+  /** Resolves when it is known who runs the agent. */
+  place (): Promise<AgentPlace>
+  /** SIGTERM, then SIGKILL when `deadline` fires. */
+  stop (deadline: AbortSignal): Promise<void>
+}
+
+/** Names an agent's program may need to run at all. Everything else of the proxy's environment stays with the proxy. */
+const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_ENV', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'] as const
+
+/** Starts the program of an agent, when it has one that nobody else runs. */
+export function runAgent (agent: AgentConfig, around: ProgramSurroundings): AgentProgram {
+  const { log, metrics } = around
+  const own = log.child({ component: 'agent', agent: agent.id })
+  const command = agentCommand(agent)
+  const mayManage = agent.managed !== false && command !== undefined && (agent.transport.kind === 'unix' || agent.command.length > 0)
+  const socket = agent.transport.kind === 'unix' ? agent.transport.path ?? around.newSocket() : undefined
+
+  let program: Program | undefined
+  let closed = false
+  const begin = async (): Promise<void> => {
+    if (!mayManage || closed) return
+    const placed = agent.transport.kind === 'grpc' || agent.transport.path !== undefined
+    if (placed && agent.managed !== true && await answers(targetOf(agent.transport, socket))) {
+      const where = agent.transport.kind === 'grpc' ? { address: agent.transport.address.text } : { socket: socket! }
+      own.info(`somebody serves its ${agent.transport.kind === 'grpc' ? 'address' : 'socket'} already: it is not started here`, { event: 'agent-external', ...where })
+      return
+    }
+    if (closed) return
+    program = superviseProgram({
+      id: agent.id,
+      command,
+      cwd: around.cwd,
+      env: { ...inherited(around.env), ...agent.env, ...whereToServe(agent.transport, socket), SENTINEL_AGENT_ID: agent.id, SENTINEL_MANAGED: '1' },
+      restartInitialMs: agent.restart.initialDelay,
+      restartMaxMs: agent.restart.maxDelay,
+      restartPolicy: agent.restart.policy,
+      maxRestarts: agent.restart.maxRestarts,
+    }, {
+      onLine: (stream, line) => log.mergeAgentLine(agent.id, stream, line),
+      onStart: (pid) => {
+        if ((program?.restarts ?? 0) > 0) metrics.agentRestarted(agent.id)
+        own.info('started', { event: 'agent-started', pid })
+        around.started({ id: agent.id, socket, managed: true })
+      },
+      onExit: ({ code, signal, error, restartMs }) => {
+        const next = restartMs === undefined ? 'it is not started again' : `it is started again in ${restartMs} ms`
+        own.error(`ended${error === undefined ? '' : `: ${error}`}; ${next}`, { event: 'agent-exited', exit_code: code, signal, restart_ms: restartMs ?? null })
+      },
+    })
+  }
+  const begun = begin()
+
+  return {
+    get program () { return program },
+    async place () {
+      await begun
+      return { id: agent.id, socket, managed: program !== undefined }
+    },
+    async stop (deadline) {
+      closed = true
+      await begun
+      await program?.stop(deadline)
+    },
+  }
+}
+
+/** What tells a program of ours where it is expected. */
+function whereToServe (transport: Transport, socket: string | undefined): Record<string, string> {
+  return transport.kind === 'unix' ? { SENTINEL_SOCKET: socket! } : { SENTINEL_LISTEN: transport.address.text.replace(/^[a-z]+:\/\//, '') }
+}
+
+function inherited (env: ProgramSurroundings['env']): Record<string, string> {
+  const kept: Record<string, string> = {}
+  for (const name of passedOn) {
+    const value = env[name]
+    if (value !== undefined) kept[name] = value
+  }
+  return kept
+}
+
+/** Whether somebody accepts connections there. */
+function answers (target: AgentTarget): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = 'path' in target ? connect(target.path) : connect(target.port, target.host)
+    const done = (answer: boolean): void => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(answer)
+    }
+    const timer = setTimeout(() => done(false), 500)
+    socket.once('connect', () => done(true))
+    socket.once('error', () => done(false))
+  })
+}

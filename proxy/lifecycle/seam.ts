@@ -1,0 +1,86 @@
+import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import type { Entry } from '../evidence/chain.ts'
+import type { HeldSocket } from '../listeners/index.ts'
+import type { Evidence, GateEvidence, HealthOrders } from '../upstreams/index.ts'
+
+/**
+ * The seam between main and the data path. Main reads the configuration, owns the listening sockets, the programs of agents and all that must be
+ * there once; the data path serves. What passes is plain data and sockets, so that the two may be one process or several: who is on which side knows
+ * nothing of that.
+ */
+
+/** Where an agent is to be found. */
+export interface AgentPlace {
+  readonly id: string
+  /** Of an agent that is reached over a Unix socket. */
+  readonly socket: string | undefined
+  /** Main runs its program. */
+  readonly managed: boolean
+}
+
+/** A configuration with all that main has made ready for it. */
+export interface Load {
+  /** Counts up; names what came of this configuration. */
+  readonly generation: number
+  readonly config: SentinelConfig
+  readonly agents: readonly AgentPlace[]
+  /** By the id of the listener. Bound, and perhaps listened on by nobody. */
+  readonly sockets: ReadonlyMap<string, HeldSocket>
+  /** Whether decisions are recorded. */
+  readonly evidence: boolean
+  /** What is known of targets by now. */
+  readonly health: HealthOrders
+}
+
+/** What main asks of the data path. */
+export interface DataPath {
+  /** Builds what a configuration asks for beside what runs, opens its new listeners, and waits for its agents. Rejects, and has changed nothing, when it cannot be. */
+  prepare (load: Load): Promise<void>
+  /** What was prepared is what runs from now on. What came before finishes its exchanges and is then `retired`. */
+  commit (): Promise<void>
+  /** What was prepared is let go of. */
+  abort (): Promise<void>
+  /** Opens log files anew. Rejects when one cannot be opened: the old one stays in use. */
+  reopenLogs (): Promise<void>
+  /** What tickets of TLS sessions are sealed with from now on. */
+  renewTickets (secret: Buffer): void
+  /** The program of an agent was started: it is worth to connect at once. */
+  agentStarted (place: AgentPlace): void
+  /** Something was found out about targets. */
+  health (orders: HealthOrders): void
+  facts (): PathFacts
+  /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. */
+  close (graceMs: number): Promise<void>
+}
+
+/** What is seen of the data path from outside. */
+export interface PathFacts {
+  /** Open connections by the id of the listener. */
+  readonly connections: ReadonlyMap<string, number>
+  readonly agents: ReadonlyMap<string, AgentFacts>
+}
+
+export interface AgentFacts {
+  readonly state: string
+  /** Why it is not ready, when that is known. */
+  readonly problem: string | undefined
+}
+
+/** What the data path asks of main. */
+export interface MainSide {
+  /** Nothing of the configuration with this number is in use any more. */
+  retired (generation: number): void
+  /** A record for the evidence file of this configuration. */
+  evidence (generation: number, entry: Entry): void
+  /** How tries at targets ended, and exchanges behind gates. */
+  heard (evidence: Evidence): void
+  heardAt (evidence: GateEvidence): void
+}
+
+/** Something that keeps a configuration from being taken over; the message is for the operator. */
+export class LoadError extends Error {
+  constructor (message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'LoadError'
+  }
+}

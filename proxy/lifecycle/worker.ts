@@ -1,0 +1,211 @@
+import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import { recordsOf } from '../evidence/evidence.ts'
+import type { Log } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { HealthOrders } from '../upstreams/index.ts'
+import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
+import { agentIdentity } from './agent-identity.ts'
+import { openAgent, type AgentRuntime } from './agent-runtime.ts'
+import { HealthFollower } from './health-follower.ts'
+import { openInstruments, type Instruments } from './instruments.ts'
+import { canonicalKey, Leases, type Lease } from './leases.ts'
+import { ListenerTable, type ListenerChange } from './listener-table.ts'
+import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts } from './seam.ts'
+import { buildSnapshot, type Snapshot } from './snapshot.ts'
+
+export interface WorkerOptions {
+  readonly main: MainSide
+  readonly log: Log
+  readonly metrics: Metrics
+  /** What tickets of TLS sessions are sealed with. */
+  readonly ticketSecret: Buffer
+  /** What cookies of sticky sessions are signed with where the configuration names no secret. */
+  readonly cookieSecret: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** How long a start or a reload waits for agents that have just been started. */
+const agentStartMs = 10_000
+
+/** Everything that came of one configuration. */
+interface Running {
+  readonly generation: number
+  readonly config: SentinelConfig
+  readonly agents: ReadonlyMap<string, Lease<AgentRuntime>>
+  readonly instruments: Instruments
+  readonly snapshot: Snapshot
+}
+
+interface Prepared {
+  readonly next: Running
+  readonly listeners: ListenerChange
+  readonly agents: readonly AgentChange[]
+}
+
+/** The data path: all that a request meets. It knows nothing of files that are watched, of programs, or of other workers. */
+export class Worker implements DataPath {
+  readonly #options: WorkerOptions
+  readonly #log: Log
+  readonly #leases = new Leases()
+  readonly #listeners: ListenerTable
+  readonly #follower: HealthFollower
+  #running: Running | undefined
+  #prepared: Prepared | undefined
+  readonly #retiring = new Set<Promise<void>>()
+  #inFlight = 0
+
+  constructor (options: WorkerOptions) {
+    const { log, metrics, ticketSecret } = options
+    this.#options = options
+    this.#log = log
+    this.#follower = new HealthFollower(options.main)
+    this.#listeners = new ListenerTable({ log, metrics, ticketSecret, snapshot: () => this.#running!.snapshot })
+    metrics.onScrape((table) => {
+      table.activeRequests.cell().set(this.#inFlight)
+      for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
+    })
+  }
+
+  async prepare (load: Load): Promise<void> {
+    const old = this.#running
+    const next = await this.#build(load)
+    this.#follower.obey(load.health)
+    try {
+      await this.#settleAgents(next, old)
+      const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
+      this.#prepared = { next, agents, listeners: await this.#listeners.prepare(load.config, next.snapshot, load.sockets) }
+    } catch (error) {
+      release(next)
+      throw error
+    }
+  }
+
+  async commit (): Promise<void> {
+    const { next, listeners, agents } = this.#prepared!
+    this.#prepared = undefined
+    for (const { agent, apply } of agents) {
+      const refused = await apply()
+      // It said that it would take it: nothing can be undone any more, so it is told.
+      if (refused !== undefined) this.#log.error(refused.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent })
+    }
+    // From here on new exchanges see the new configuration; nothing below can fail.
+    const old = this.#running
+    this.#running = next
+    next.snapshot.takeOver()
+    this.#follower.follow(next.config, next.snapshot.upstreams)
+    listeners.commit()
+    if (old !== undefined) this.#retire(old, AbortSignal.timeout(next.config.system.gracefulShutdownTimeout))
+  }
+
+  async abort (): Promise<void> {
+    const prepared = this.#prepared
+    if (prepared === undefined) return
+    this.#prepared = undefined
+    await prepared.listeners.abort()
+    release(prepared.next)
+  }
+
+  async reopenLogs (): Promise<void> {
+    this.#running?.instruments.reopenLogs()
+  }
+
+  renewTickets (secret: Buffer): void {
+    this.#listeners.renewTickets(secret)
+  }
+
+  health (orders: HealthOrders): void {
+    this.#follower.obey(orders)
+  }
+
+  agentStarted ({ id, socket }: AgentPlace): void {
+    for (const running of [this.#running, this.#prepared?.next]) {
+      const agent = running?.agents.get(id)?.value
+      if (agent !== undefined && agent.socket === socket) agent.client.nudge()
+    }
+  }
+
+  facts (): PathFacts {
+    const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
+    return { connections: this.#listeners.connections, agents: new Map(agents) }
+  }
+
+  async close (graceMs: number): Promise<void> {
+    await this.abort()
+    await this.#listeners.close(AbortSignal.timeout(graceMs))
+    await Promise.all(this.#retiring)
+    this.#follower.close()
+    if (this.#running !== undefined) release(this.#running)
+    await this.#leases.settled()
+  }
+
+  /** Agents and pools that only the old configuration has stay until its last exchange is over. */
+  #retire (old: Running, deadline: AbortSignal): void {
+    const retiring = old.snapshot.emptied(deadline).then(async () => {
+      release(old)
+      await this.#leases.settled()
+      this.#retiring.delete(retiring)
+      this.#options.main.retired(old.generation)
+    })
+    this.#retiring.add(retiring)
+  }
+
+  async #build ({ generation, config, agents: places, evidence }: Load): Promise<Running> {
+    const drainMs = config.system.gracefulShutdownTimeout
+    const agents = new Map<string, Lease<AgentRuntime>>()
+    let instruments: Instruments | undefined
+    try {
+      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs))
+      const { log, metrics, main, env, cookieSecret } = this.#options
+      instruments = openInstruments(config, {
+        leases: this.#leases, log, metrics,
+        ...evidence ? { evidence: recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) } : {},
+      })
+      const snapshot = buildSnapshot(config, {
+        leases: this.#leases,
+        agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
+        admit: (max) => this.#inFlight < max && ++this.#inFlight > 0,
+        release: () => { this.#inFlight-- },
+        observe: instruments.observe,
+        observeLate: instruments.observeLate,
+        gate: (settings) => this.#follower.gate(settings),
+        env,
+        cookieSecret,
+        drainMs,
+      })
+      return { generation, config, agents, instruments, snapshot }
+    } catch (error) {
+      instruments?.release()
+      for (const lease of agents.values()) lease.release()
+      throw error instanceof LoadError ? error : new LoadError(error instanceof Error ? error.message : String(error), error)
+    }
+  }
+
+  #leaseAgent (agent: SentinelConfig['agents'][number], places: readonly AgentPlace[], drainMs: number): Lease<AgentRuntime> {
+    const { log, metrics } = this.#options
+    const place = places.find(({ id }) => id === agent.id)! // Main made one for each.
+    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, place, { log, metrics }), async (runtime) => {
+      await runtime.close(AbortSignal.timeout(drainMs))
+      // Another may go by its name by now.
+      if (this.#running?.agents.get(agent.id)?.value === runtime || this.#running?.agents.has(agent.id) !== true) metrics.agentGone(agent.id)
+    })
+  }
+
+  /** Waits for agents that are new. At a start one that is missing or refuses runs into its failure mode; a reload fails with it. */
+  async #settleAgents (next: Running, old: Running | undefined): Promise<void> {
+    const fresh = [...next.agents].map(([id, { value }]) => ({ id, runtime: value })).filter(({ id, runtime }) => old?.agents.get(id)?.value !== runtime)
+    await Promise.all(fresh.map(({ runtime }) => runtime.settled(agentStartMs)))
+    const refusals = reportRefusals(next.config, fresh.map(({ runtime }) => runtime))
+    for (const problem of refusals) this.#log.error(problem.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent: problem.agent })
+    if (old === undefined) return
+    const [first] = refusals
+    if (first !== undefined) throw new LoadError(first.text)
+    const missing = fresh.find(({ runtime }) => runtime.managed && runtime.client.state !== 'ready')
+    if (missing !== undefined) throw new LoadError(`agent '${missing.id}' did not become ready: ${missing.runtime.client.state}`)
+  }
+}
+
+function release ({ snapshot, agents, instruments }: Running): void {
+  snapshot.retire()
+  for (const lease of agents.values()) lease.release()
+  instruments.release()
+}
