@@ -12,7 +12,7 @@ export class HealthFollower {
   readonly #watches = new Map<string, TargetWatch>()
   readonly #gates = new Map<string, Gate>()
   /** What was said last: it counts for upstreams of the next configuration as well, from its first exchange on. */
-  readonly #orders = new Map<string, TargetOrder>()
+  readonly #orders = new Map<string, { readonly order: TargetOrder, readonly atMs: number }>()
   readonly #gateOrders = new Map<string, GateOrder>()
 
   constructor (judge: Judge) {
@@ -44,16 +44,17 @@ export class HealthFollower {
       watch.configure(watchOf(one))
       this.#watches.set(one.id, watch)
     }
-    for (const [key, order] of this.#orders) {
+    const nowMs = performance.now()
+    for (const [key, { order, atMs }] of this.#orders) {
       const watch = this.#watches.get(order.upstream)
       if (watch === undefined) this.#orders.delete(key)
-      else watch.obey(order)
+      else watch.obey({ ...order, retryMs: Math.max(0, order.retryMs - (nowMs - atMs)) })
     }
   }
 
   obey ({ targets, gates }: HealthOrders): void {
     for (const order of targets) {
-      this.#orders.set(`${order.upstream} ${order.target}`, order)
+      this.#orders.set(`${order.upstream} ${order.target}`, { order, atMs: performance.now() })
       this.#watches.get(order.upstream)?.obey(order)
     }
     for (const order of gates) {

@@ -65,6 +65,8 @@ export type FaultCode = keyof typeof faults
 export class Fault extends Error {
   readonly code: FaultCode
   readonly detail: string | undefined
+  /** When asking again may help, where that is known. */
+  retryAfterMs: number | undefined = undefined
 
   constructor (code: FaultCode, detail?: string, cause?: unknown) {
     super(detail === undefined ? code : `${code}: ${detail}`, cause === undefined ? undefined : { cause })

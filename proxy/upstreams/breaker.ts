@@ -1,3 +1,5 @@
+import { Fault } from '../pipeline/faults.ts'
+
 /** How tries went since the last word, in this order: some that were well, then some that were not. */
 export interface Run {
   readonly ok: number
@@ -63,4 +65,11 @@ export class Breaker {
     this.dueMs = nowMs + this.settings.timeoutMs
     return true
   }
+}
+
+/** For who is not let through; `waitMs`: until somebody is. */
+export function breakerFault (detail: string, waitMs: number): Fault {
+  const fault = new Fault('BREAKER_OPEN', detail)
+  fault.retryAfterMs = Math.max(0, waitMs)
+  return fault
 }

@@ -1,5 +1,6 @@
 import type { Exchange, Reply, Responder } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
+import { breakerFault } from './breaker.ts'
 import type { GateEvidence, GateOrder } from './health/evidence.ts'
 import { outcomeOf } from './health/judgement.ts'
 import type { StatusRange } from './health/settings.ts'
@@ -54,7 +55,7 @@ export class Gate {
   }
 
   #refusal (waitMs: number): Fault {
-    return new Fault('BREAKER_OPEN', waitMs > 0 ? `${this.#settings.gate} is left alone for ${Math.ceil(waitMs / 1_000)} s more` : `${this.#settings.gate} is being tried again`)
+    return breakerFault(waitMs > 0 ? `${this.#settings.gate}: too many failures` : `${this.#settings.gate} is being tried again`, waitMs)
   }
 
   #note (outcome: { readonly status: number, readonly fault: Fault | undefined }, startedMs: number): void {

@@ -1,4 +1,5 @@
 import { Fault } from '../pipeline/faults.ts'
+import { breakerFault } from './breaker.ts'
 import type { Ask, Balancer } from './balancers/index.ts'
 import { eligible } from './eligible.ts'
 import { warmingStepMs, warmthAt } from './slow-start.ts'
@@ -114,8 +115,9 @@ export class TargetSet implements TargetHome {
 
   /** Why nobody could be asked, for an exchange that asked nobody. */
   whyNobody (): Fault {
+    const { nowMs } = this.#settings
     const open = this.#targets.filter(({ standing, settings }) => (standing & standingBits.open) !== 0 && settings.weight > 0)
-    if (open.length > 0) return new Fault('BREAKER_OPEN', `${open.map(({ name }) => name).join(', ')}: too many failures`)
+    if (open.length > 0) return breakerFault(`${open.map(({ name }) => name).join(', ')}: too many failures`, Math.min(...open.map(({ retryAtMs }) => retryAtMs)) - nowMs())
     return new Fault('NO_TARGET', 'no target is well and has a weight above 0')
   }
 

@@ -85,6 +85,8 @@ export class Target implements Candidate, Standing, Watcher {
   limit: number
   /** When its slow start began; -Infinity: it has its whole share. */
   bornMs: number
+  /** When it may be asked again, while it may not. */
+  retryAtMs = 0
   #probation: Probation | undefined = undefined
   #home: TargetHome | undefined = undefined
 

@@ -33,6 +33,8 @@ export interface TargetOrder {
   readonly attentive: boolean
   /** Part of its weight that it gets. */
   readonly share: number
+  /** When it may be tried again, in milliseconds from now; 0 where that is not known. */
+  readonly retryMs: number
 }
 
 /** Reasons that are judged; who is in the list is decided elsewhere. */
@@ -43,7 +45,7 @@ export interface GateOrder {
   readonly open: boolean
   readonly probes: number | undefined
   readonly attentive: boolean
-  /** When it may open, in milliseconds from now. */
+  /** When it may be tried again, in milliseconds from now; 0 where that is not known. */
   readonly retryMs: number
 }
 

@@ -50,10 +50,11 @@ export class TargetWatch {
     this.#set.onOutcome((target, outcome) => this.#note(target, outcome))
   }
 
-  obey ({ target: name, reasons, probes, attentive, share }: TargetOrder): void {
+  obey ({ target: name, reasons, probes, attentive, share, retryMs }: TargetOrder): void {
     const target = this.#set.get(name)
     if (target === undefined) return
     target.putOnProbation(probes)
+    target.retryAtMs = performance.now() + retryMs
     this.#countOf(target).attentive = attentive
     this.#set.share(name, share)
     for (const bit of bits) this.#set.mark(name, bit, reasons.includes(bit))

@@ -242,12 +242,14 @@ export class UpstreamHealth {
       probes: halfOpen ? breaker.settings.halfOpenMaxRequests : undefined,
       attentive: breaker !== undefined && breaker.streak > 0 || halfOpen || this.#outliers?.isCounting(judged.name) === true,
       share: judged.degraded ? degradedShare : 1,
+      retryMs: breaker?.state === 'open' ? Math.max(0, breaker.dueMs - performance.now()) : 0,
     }
   }
 
   #tell (judged: Judged): void {
     const order = this.#orderFor(judged)
-    const text = JSON.stringify(order)
+    // Time goes by without being told.
+    const text = JSON.stringify({ ...order, retryMs: undefined })
     if (text === judged.told) return
     judged.told = text
     this.#listener.order(order)

@@ -58,7 +58,7 @@ test('a completion that takes many times the usual time shows a cold target, onc
 })
 
 test('several workers together let through as many probes as one would, and those without a place none', () => {
-  const target = { upstream: 'app', target: 'a:1', reasons: [], attentive: true, share: 1 }
+  const target = { upstream: 'app', target: 'a:1', reasons: [], attentive: true, share: 1, retryMs: 0 }
   const gate = { gate: 'route all', open: false, attentive: true, retryMs: 0 }
   for (const [probes = 0, workers = 1] of [[1, 4], [5, 4], [8, 3], [3, 3], [1, 1]]) {
     const parts = Array.from({ length: workers }, (_, i) => partOf({ targets: [{ ...target, probes }], gates: [{ ...gate, probes }] }, i, workers))
