@@ -62,7 +62,7 @@ const fields = {
   restart,
   connectTimeout: setting(wait, '5s', 'Time for connecting, with the TLS handshake and the agent\'s description of itself.', { aliases: ['connect-timeout-ms'] }),
   pool,
-  circuitBreaker: notBuilt(agentCircuitBreaker),
+  circuitBreaker: agentCircuitBreaker,
   healthCheck: notBuilt(healthCheck),
   retry: notBuilt(retry),
   eventTimeouts: notBuilt(eventTimeouts),

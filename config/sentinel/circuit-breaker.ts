@@ -26,7 +26,7 @@ const example = `circuit-breaker {
     timeout "30s"
 }`
 
-export const agentCircuitBreaker = optionalBlock(counts, 'Leave alone what keeps failing, for a while.', { example })
+export const agentCircuitBreaker = optionalBlock(counts, 'Leave the agent alone, for a while, when it keeps failing: its failure mode counts at once.', { example })
 
 export const routeCircuitBreaker = optionalBlock({ ...counts, ...answers }, 'Answer 503 at once, for a while, when the route\'s upstream keeps failing on it.', { example })
 

@@ -1,4 +1,5 @@
 import type { EventKind } from '../../proto/codec/index.ts'
+import type { BreakerSettings, BreakerState } from '../pipeline/breaker.ts'
 
 /** Where an agent is reached. */
 export type AgentTarget =
@@ -64,13 +65,16 @@ export interface AgentOptions {
   readonly pingTimeoutMs?: number
   /** Largest message taken from the agent (16 MiB). */
   readonly maxMessageBytes?: number
+  /** It is left alone when it keeps failing. */
+  readonly breaker?: BreakerSettings | undefined
+  readonly onBreaker?: (state: BreakerState) => void
   readonly onState?: (state: AgentState, why: string | undefined) => void
   readonly onProtocolFault?: (kind: ProtocolFault, detail: string) => void
   /** Each answered or failed call: milliseconds, and "ok" or the fault's code. For histograms. */
   readonly observe?: (durationMs: number, outcome: string) => void
 }
 
-export type Settings = Required<Omit<AgentOptions, 'events' | 'onState'>> & Pick<AgentOptions, 'events' | 'onState'>
+export type Settings = Required<Omit<AgentOptions, 'events' | 'onState' | 'breaker'>> & Pick<AgentOptions, 'events' | 'onState' | 'breaker'>
 
 export function withDefaults (options: AgentOptions): Settings {
   return {
@@ -86,6 +90,7 @@ export function withDefaults (options: AgentOptions): Settings {
     maxMessageBytes: 16 * 1024 * 1024,
     onProtocolFault () {},
     observe () {},
+    onBreaker () {},
     ...options,
   }
 }

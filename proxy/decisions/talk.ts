@@ -1,6 +1,7 @@
 import type { CancelReason, Complete, Event, EventOneOf, Reply } from '../../proto/codec/index.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { Admission } from './admission.ts'
+import type { AgentBreaker } from './agent-breaker.ts'
 import type { AgentConnection, Line } from './connection.ts'
 import { badReply } from './grpc-stream.ts'
 import { Question, type Answer, type Terms } from './question.ts'
@@ -10,6 +11,7 @@ import type { Settings } from './settings.ts'
 export interface Switchboard {
   readonly settings: Settings
   readonly admission: Admission
+  readonly breaker: AgentBreaker | undefined
   /** A ready connection that is not `except`; throws the fault that says why there is none. */
   pick (except?: AgentConnection): AgentConnection
   count (durationMs: number, fault: Fault | undefined): void
@@ -21,6 +23,8 @@ const repeatable = new Set<Event['kind']>(['request_headers', 'response_headers'
 /** Why most talks end. Made once: an error costs more than a decision, and every exchange ends. */
 export const agentDone = new Fault('INTERNAL', 'the agent is done with this exchange')
 const complete = new Fault('INTERNAL', 'the exchange is complete')
+
+const busy = new Fault('AGENT_QUEUE_FULL')
 
 /** One exchange as one agent hears of it. The first event is that of the request's head. */
 export class Talk implements Line {
@@ -68,18 +72,24 @@ export class Talk implements Line {
    * unless each piece is a question of its own (`takesChunk`); only the last piece is answered then.
    */
   async put (event: EventOneOf, terms: Terms, takesChunk: boolean): Promise<{ readonly answer: Promise<Answer> }> {
-    const { admission } = this.#board
+    const { admission, breaker } = this.#board
+    breaker?.enter()
     const startMs = performance.now()
     const done = (fault: Fault | undefined): void => {
       admission.leave()
-      this.#board.count(performance.now() - startMs, fault)
+      const ms = performance.now() - startMs
+      breaker?.leave(ms, fault)
+      this.#board.count(ms, fault)
     }
     try {
       const turn = admission.enter(startMs + terms.timeoutMs)
       if (turn !== undefined) await turn
     } catch (error) {
       const fault = Fault.from(error)
-      this.#board.count(performance.now() - startMs, fault)
+      const ms = performance.now() - startMs
+      // It waited for a place, not for the agent.
+      breaker?.leave(ms, busy)
+      this.#board.count(ms, fault)
       throw fault
     }
     try {

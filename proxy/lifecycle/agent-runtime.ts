@@ -3,6 +3,7 @@ import { connectAgent, type AgentClient } from '../decisions/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { agentConfiguration, targetOf } from './agent-identity.ts'
+import { breakerOf, breakerValues } from './health-plans.ts'
 import type { AgentPlace } from './seam.ts'
 
 export interface AgentSurroundings {
@@ -41,6 +42,11 @@ export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, 
     maxConcurrentCalls: agent.maxConcurrentCalls,
     maxQueuedCalls: agent.maxQueuedCalls,
     ...agent.maxMessageSize === undefined ? {} : { maxMessageBytes: agent.maxMessageSize },
+    ...agent.circuitBreaker === undefined ? {} : { breaker: breakerOf(agent.circuitBreaker) },
+    onBreaker: (state) => {
+      metrics.table.agentBreakerState.cell(agent.id).set(breakerValues[state])
+      own[state === 'open' ? 'warn' : 'info'](`circuit breaker: ${state}`, { event: `breaker-${state}` })
+    },
     onState: (state, why) => {
       metrics.agentState(agent.id, state)
       // A program that is just being started is not missed yet.

@@ -4,7 +4,7 @@ import type { MetricTable } from '../observe/metrics-table.ts'
 import {
   Health, type Evidence, type GateEvidence, type HealthChange, type HealthOrders, type TargetHealth, type TargetSettings,
 } from '../upstreams/index.ts'
-import type { HealthPlans } from './health-plans.ts'
+import { breakerValues, type HealthPlans } from './health-plans.ts'
 import type { Judge } from './health-follower.ts'
 
 interface KeeperSurroundings {
@@ -16,8 +16,6 @@ interface KeeperSurroundings {
 
 /** Changes that an operator wants to wake up for. */
 const bad: ReadonlySet<HealthChange['event']> = new Set(['target-down', 'target-degraded', 'target-ejected', 'breaker-open'])
-
-const breakerValues = { closed: 0, 'half-open': 1, open: 2 } as const
 
 /** The side of main: judges, and says in log and metrics what it came to. */
 export class HealthKeeper implements Judge {

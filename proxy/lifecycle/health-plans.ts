@@ -1,4 +1,4 @@
-import type { RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { BreakerSettings, ChangeableSettings, CheckSettings, ConnectingSettings, GatePlan, GateSettings, HealthPlan, InferenceCheck, WatchSettings } from '../upstreams/index.ts'
 
 type PartsOf = (upstream: UpstreamConfig) => { readonly connecting: ConnectingSettings, readonly changeable: Pick<ChangeableSettings, 'targets'> }
@@ -40,7 +40,10 @@ function planOf ({ id, healthCheck, circuitBreaker, outlierDetection }: Upstream
   }
 }
 
-function breakerOf ({ failureThreshold, successThreshold, timeout, halfOpenMaxRequests }: NonNullable<RouteConfig['circuitBreaker']>): BreakerSettings {
+/** As metrics tell it. */
+export const breakerValues = { closed: 0, 'half-open': 1, open: 2 } as const
+
+export function breakerOf ({ failureThreshold, successThreshold, timeout, halfOpenMaxRequests }: NonNullable<AgentConfig['circuitBreaker']>): BreakerSettings {
   return { failureThreshold, successThreshold, timeoutMs: timeout, halfOpenMaxRequests }
 }
 

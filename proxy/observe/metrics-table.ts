@@ -57,6 +57,7 @@ export function metricTable () {
       'Questions without a decision, and whether the exchange went on (open) or not (closed).'),
     agentBlocks: counter('sentinel_blocked_requests_total', ['agent', 'verdict', 'route'], 'Exchanges that an agent\'s applied decision answered instead of the upstream.'),
     agentState: gauge('sentinel_agent_state', ['agent', 'state'], '1 for the state the agent is in, 0 for those it was in before.'),
+    agentBreakerState: gauge('sentinel_agent_circuit_breaker_state', ['agent'], 'Of an agent that has one and needed it: 0 closed, 1 half open, 2 open.'),
     agentRestarts: counter('sentinel_agent_restarts_total', ['agent'], 'Starts of a managed agent after its first.'),
     agentProtocolFaults: counter('sentinel_agent_protocol_faults_total', ['agent', 'kind'], 'Replies of an agent that break the protocol, by kind.'),
 

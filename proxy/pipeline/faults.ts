@@ -43,6 +43,7 @@ export const faults = {
   AGENT_NOT_CONNECTED: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route is not connected.' },
   AGENT_NOT_CONFIGURED: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route refused its configuration.' },
   AGENT_QUEUE_FULL: { status: 503, blame: 'agent', retry: 'never', doc: 'Too many calls wait for an agent of this route.' },
+  AGENT_BREAKER_OPEN: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route failed too often and is left alone for a while.' },
   AGENT_TIMEOUT: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route did not decide in time.' },
   AGENT_STREAM_RESET: { status: 503, blame: 'agent', retry: 'never', doc: 'The connection to an agent of this route broke.' },
   AGENT_BAD_REPLY: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route answered something that is not valid.' },

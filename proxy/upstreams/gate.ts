@@ -1,10 +1,10 @@
 import type { Exchange, Reply, Responder } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
-import { breakerFault } from './breaker.ts'
+import { breakerFault } from '../pipeline/breaker.ts'
 import type { GateEvidence, GateOrder } from './health/evidence.ts'
 import { outcomeOf } from './health/judgement.ts'
 import type { StatusRange } from './health/settings.ts'
-import { Probation } from './probation.ts'
+import { Probation } from '../pipeline/probation.ts'
 
 export interface GateSettings {
   /** "upstream NAME" or "route NAME". */

@@ -1,5 +1,5 @@
 import { Fault } from '../pipeline/faults.ts'
-import { breakerFault } from './breaker.ts'
+import { breakerFault } from '../pipeline/breaker.ts'
 import type { Ask, Balancer } from './balancers/index.ts'
 import { eligible } from './eligible.ts'
 import { warmingStepMs, warmthAt } from './slow-start.ts'

@@ -3,7 +3,7 @@ import type { Watcher } from './attempt.ts'
 import type { Candidate } from './balancers/index.ts'
 import type { Connections } from './connections.ts'
 import type { Standing } from './eligible.ts'
-import { Probation } from './probation.ts'
+import { Probation } from '../pipeline/probation.ts'
 
 export interface TargetSettings {
   /** Name or address; IPv6 without brackets. */

@@ -1,4 +1,4 @@
-import { Breaker, type BreakerSettings } from '../breaker.ts'
+import { Breaker, type BreakerSettings } from '../../pipeline/breaker.ts'
 import type { TargetSettings } from '../target.ts'
 import type { Evidence, GateEvidence, GateOrder, TargetOrder } from './evidence.ts'
 import type { CheckResult } from './settings.ts'

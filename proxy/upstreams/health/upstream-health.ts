@@ -1,4 +1,4 @@
-import { Breaker, type BreakerSettings } from '../breaker.ts'
+import { Breaker, type BreakerSettings } from '../../pipeline/breaker.ts'
 import { Outliers, type Ejection, type OutlierSettings } from '../outliers.ts'
 import { nameOf, type TargetSettings } from '../target.ts'
 import { startChecks, type Checker } from './checker.ts'

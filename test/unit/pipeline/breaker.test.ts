@@ -1,7 +1,7 @@
 // A circuit breaker, as a table of what it is told and what it says.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Breaker } from '../../../proxy/upstreams/breaker.ts'
+import { Breaker } from '../../../proxy/pipeline/breaker.ts'
 
 const ok = { ok: 1, failed: 0 }
 const failed = { ok: 0, failed: 1 }

@@ -1,4 +1,4 @@
-import { Fault } from '../pipeline/faults.ts'
+import { Fault } from './faults.ts'
 
 /** How tries went since the last word, in this order: some that were well, then some that were not. */
 export interface Run {
