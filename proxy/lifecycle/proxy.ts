@@ -2,36 +2,26 @@ import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { loadConfig, type AgentConfig, type EvidenceConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
-import { createAdmin, type Admin } from '../admin/admin.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/index.ts'
 import { openEvidence, type Evidence } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
+import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
-import { needsRestart } from './needs-restart.ts'
+import type { PlacedSocket } from './placed-socket.ts'
 import type { DataPath, Load, MainSide } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
-import { SocketTable } from './socket-table.ts'
+import { SocketTable, type PreparedSockets } from './socket-table.ts'
+import { StartError } from './start-error.ts'
 import { statusOf } from './status.ts'
 import { upstreamSettings } from './upstream-settings.ts'
 import { readVersion } from './version.ts'
-
-/** Something that keeps the proxy from starting or from taking over a configuration; the message is for the operator. */
-export class StartError extends Error {
-  readonly problems: readonly Problem[]
-
-  constructor (message: string, problems: readonly Problem[] = [], cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
-    this.name = 'StartError'
-    this.problems = problems
-  }
-}
 
 export interface ProxyOptions {
   readonly file: string
@@ -60,12 +50,12 @@ export class Proxy {
   readonly #leases = new Leases()
   readonly #metrics: Metrics
   readonly #agentSockets = makeSocketFolder()
-  readonly #sockets = new SocketTable()
+  readonly #sockets: SocketTable
+  readonly #admin: AdminServer
   readonly #tickets: TicketSecret
   readonly #health: HealthKeeper
   readonly #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
-  #admin: Admin | undefined
   #running: Running | undefined
   /** Configurations that something of the data path may still use, by their generation; the running one and one that is made ready among them. */
   readonly #held = new Map<number, Running>()
@@ -74,12 +64,15 @@ export class Proxy {
   #state: StatusJson['state'] = 'starting'
   #lastError: string | undefined
   #reloading: Promise<void> = Promise.resolve()
-  metricsAddress: string | undefined
 
   constructor (options: ProxyOptions) {
     this.#options = options
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
+    this.#sockets = new SocketTable(this.#log, () => this.#path)
+    this.#admin = new AdminServer({
+      metrics: this.#metrics, status: () => this.status(), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
+    })
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
     this.#health = new HealthKeeper({ log: this.#log, metrics: this.#metrics, tell: (orders) => this.#path?.health(orders) })
     this.#metrics.onScrape((table) => {
@@ -97,8 +90,9 @@ export class Proxy {
     try {
       this.#log.setLevel(logLevel(config))
       const path = this.#path = await this.#openPath()
-      this.#running = await this.#prepare(config)
-      await this.#openAdmin(config)
+      const { running, take } = await this.#prepare(config)
+      this.#running = running
+      take()
       await path.commit()
       this.#health.use(this.#running.plans)
       this.#metrics.configReloaded(true)
@@ -107,6 +101,10 @@ export class Proxy {
       await this.#closeAll(2_000)
       throw error
     }
+  }
+
+  get metricsAddress (): string | undefined {
+    return this.#admin.address
   }
 
   status (): StatusJson {
@@ -128,7 +126,7 @@ export class Proxy {
     this.#reloading = this.#reloading.then(async () => {
       if (this.#state !== 'running') return this.#log.warn('not reloaded: the proxy is starting or stopping', { event: 'reload-ignored' })
       try {
-        const { version } = await this.#takeOver(this.#running!)
+        const { version } = await this.#takeOver()
         this.#lastError = undefined
         this.#metrics.configReloaded(true)
         this.#log.info('configuration taken over', { event: 'reloaded', config_version: version })
@@ -178,42 +176,50 @@ export class Proxy {
     }
   }
 
-  async #takeOver (old: Running): Promise<Running> {
+  async #takeOver (): Promise<Running> {
     const { config, problems } = await loadConfig(this.#options.file, { env: this.#options.env })
     if (config === undefined) throw new StartError(summary(problems), problems)
-    const facts = { runsAgent: (id: string) => old.programs.get(id)?.value.program !== undefined }
-    const [refused] = needsRestart(old.config, config, facts).filter(({ reload }) => reload === 'refused')
-    if (refused !== undefined) throw new StartError(refused.why)
-    const next = await this.#prepare(config)
-    await this.#path!.commit()
+    const { running, take } = await this.#prepare(config)
     // The data path lets go of the old one when its last exchange is over.
-    this.#running = next
-    this.#health.use(next.plans)
-    this.#sockets.keep(config)
+    await this.#path!.commit()
+    this.#running = running
+    take()
+    this.#health.use(running.plans)
     this.#log.setLevel(logLevel(config))
-    return next
+    this.#log.setFormat(config.observability.logging.format)
+    return running
   }
 
   /** Makes ready what the configuration asks for, on both sides of the seam. Rejects and holds nothing of it when it cannot be. */
-  async #prepare (config: SentinelConfig): Promise<Running> {
+  async #prepare (config: SentinelConfig): Promise<{ readonly running: Running, readonly take: () => void }> {
     const generation = ++this.#generations
     const programs = new Map<string, Lease<AgentProgram>>()
     let evidence: Lease<Promise<Evidence>> | undefined
+    let admin: PreparedAdmin | undefined
+    let bound: PreparedSockets | undefined
     try {
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
-      const running: Running = {
-        generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records: await evidence?.value,
-        sockets: await this.#sockets.bind(config), plans: this.#plansOf(config),
-      }
+      const records = await evidence?.value
+      const plans = this.#plansOf(config)
+      admin = await this.#admin.prepare(config.observability.metrics)
+      const { sockets, take } = bound = await this.#sockets.prepare(config)
+      const running: Running = { generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, plans }
       this.#held.set(generation, running)
       await this.#path!.prepare({ ...await loadOf(running), health: this.#health.orders() })
-      return running
+      return {
+        running,
+        take: () => {
+          admin?.take()
+          take()
+        },
+      }
     } catch (error) {
       this.#held.delete(generation)
       for (const lease of programs.values()) lease.release()
       evidence?.release()
-      if (this.#running !== undefined) this.#sockets.keep(this.#running.config)
+      await admin?.discard()
+      await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
     }
   }
@@ -224,14 +230,27 @@ export class Proxy {
   }
 
   #leaseProgram (agent: AgentConfig, drainMs: number): Lease<AgentProgram> {
-    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => runAgent(agent, {
+    const key = canonicalKey('agent', agentIdentity(agent))
+    const before = this.#leases.has(key) ? undefined : this.#stepAside(agent)
+    return this.#leases.use(key, () => runAgent(agent, {
       newSocket: () => join(this.#agentSockets, `${++this.#agentSocketsMade}.sock`),
       cwd: dirname(this.#options.file),
       env: this.#options.env,
       log: this.#log,
       metrics: this.#metrics,
       started: (place) => this.#path?.agentStarted(place),
-    }), (program) => program.stop(AbortSignal.timeout(drainMs)))
+    }), async (program) => {
+      await program.stop(AbortSignal.timeout(drainMs))
+      before?.stepBack()
+    })
+  }
+
+  /** An agent that becomes another process, and keeps the socket that the operator placed for it. */
+  #stepAside ({ transport }: AgentConfig): PlacedSocket | undefined {
+    if (transport.kind !== 'unix' || transport.path === undefined) return undefined
+    const before = this.#running?.config.agents.find((one) => one.transport.kind === 'unix' && one.transport.path === transport.path)
+    const placed = before === undefined ? undefined : this.#running?.programs.get(before.id)?.value.placed
+    return placed?.stepAside() === true ? placed : undefined
   }
 
   #leaseEvidence (settings: EvidenceConfig): Lease<Promise<Evidence>> {
@@ -242,17 +261,6 @@ export class Proxy {
     )
   }
 
-  async #openAdmin ({ observability: { metrics } }: SentinelConfig): Promise<void> {
-    if (!metrics.enabled) return
-    const admin = createAdmin({
-      host: metrics.address.host, port: metrics.address.port, path: metrics.path, metrics: this.#metrics,
-      status: () => this.status(), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
-    })
-    const { host, port } = await admin.listen()
-    this.#admin = admin
-    this.metricsAddress = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  }
-
   #letGo (generation: number): void {
     const held = this.#held.get(generation)
     this.#held.delete(generation)
@@ -261,11 +269,11 @@ export class Proxy {
   }
 
   async #closeAll (graceMs: number): Promise<void> {
-    await this.#path?.close(graceMs)
     this.#sockets.close()
+    await this.#path?.close(graceMs)
     for (const generation of this.#held.keys()) this.#letGo(generation)
     await this.#leases.settled()
-    await this.#admin?.close()
+    await this.#admin.close()
     this.#tickets.close()
     this.#health.close()
     this.#metrics.close()

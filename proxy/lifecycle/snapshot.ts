@@ -7,7 +7,7 @@ import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { fixedAnswer } from '../services/index.ts'
-import { behind, createTargetStore, createUpstream, type Gate, type GateSettings, type Upstream } from '../upstreams/index.ts'
+import { behind, createTargetStore, createUpstream, type Gate, type GateSettings, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { gatesOf } from './health-plans.ts'
@@ -15,6 +15,7 @@ import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
+import { routePolicy } from './route-policy.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
 import { upstreamSettings, type UpstreamParts } from './upstream-settings.ts'
 
@@ -63,7 +64,8 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       return lease.value
     }
     const tunnels = new Map<string, Places>()
-    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, tunnels }))
+    const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
+    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, kept, tunnels }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
@@ -142,13 +144,15 @@ function countUsers () {
 interface RouteSurroundings extends Surroundings {
   /** Counts that outlive a reload, by their name. */
   readonly lend: <T>(key: string, make: () => T) => T
+  readonly kept: ReplayRoom
   readonly tunnels: Map<string, Places>
 }
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
+  const policy = routePolicy(route, config.limits, around.kept)
   const upstreamOf = (id: string): Responder | undefined => {
     const gates = gatesOf(route, config.upstreams.find((upstream) => upstream.id === id)!) // References were checked at load.
-    const way = upstreams.get(id)?.forRoute({})
+    const way = upstreams.get(id)?.forRoute(policy)
     return way === undefined || gates.length === 0 ? way : behind(gates.map(around.gate), way)
   }
   const askAgent = (step: Step): Filter => agentFilter(around.agents.get(step.agent.id)!.client, {

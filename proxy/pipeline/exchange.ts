@@ -102,6 +102,20 @@ export interface AuditFacts {
   readonly details: Readonly<Record<string, string>>
 }
 
+/** One try of an exchange that took several. */
+export interface TryRecord {
+  readonly target: string
+  /** It was made because another one took long. */
+  readonly hedge: boolean
+  /** Of its answer; 0 when there was none. */
+  readonly status: number
+  /** Why there was none; with neither, it was given up because another one answered. */
+  readonly fault: string | undefined
+  readonly ms: number
+  /** Why there was another one after it, as `retry-on` calls it, or the status. */
+  readonly reason: string | undefined
+}
+
 /** One step of a route. Hooks are plain closures; a missing one costs nothing. */
 export interface Filter {
   readonly name: string
@@ -172,6 +186,10 @@ export class Exchange {
   upstream = ''
   target = ''
   tries = 0
+  /** Each of them in order of their ends, where there were several and the route says something about that. */
+  attempts: TryRecord[] | undefined = undefined
+  /** What spoke against another try that the route's policy would have had: `body` = it is too large to be kept, `budget`, `time` = of the whole exchange. */
+  notRetried: 'body' | 'budget' | 'time' | undefined = undefined
   /** Milliseconds from the send to the upstream's response head; 0 without one. */
   upstreamMs = 0
   requestBytes = 0

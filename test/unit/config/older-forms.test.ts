@@ -115,8 +115,8 @@ describe('upstreams', () => {
   test('times of an upstream stand together, wherever they were written', () => {
     const timeoutsOf = (content: string) => configOf(`${start}upstreams { upstream "app" { target "a:1"; ${content} } }`).upstreams[0]?.timeouts
     assert.equal(timeoutsOf('connect-timeout-ms 500')?.connect, 500)
-    assert.deepEqual(timeoutsOf('timeout-secs 30; timeouts { read-secs 7 }; connect-timeout-ms 500'), { connect: 500, read: 7_000, write: 30_000 })
-    assert.deepEqual(timeoutsOf('timeouts { connect 5; read "1m"; write-secs 9; request-secs 10 }'), { connect: 5_000, read: 60_000, write: 9_000 })
+    assert.deepEqual(timeoutsOf('timeout-secs 30; timeouts { read-secs 7 }; connect-timeout-ms 500'), { connect: 500, firstByte: undefined, read: 7_000, write: 30_000, request: 30_000 })
+    assert.deepEqual(timeoutsOf('timeouts { connect 5; read "1m"; write-secs 9; request-secs 10 }'), { connect: 5_000, firstByte: undefined, read: 60_000, write: 9_000, request: 10_000 })
     const twice = errorsIn(`${start}upstreams { upstream "app" { target "a:1"; connect-timeout-ms 500; timeouts { connect "1s" } } }`)
     assert.deepEqual(twice, ['\'connect\' of \'timeouts\' of upstream \'app\' is given twice (as \'connect\' and as \'connect-ms\')'])
   })
