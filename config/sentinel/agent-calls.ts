@@ -22,7 +22,7 @@ export const healthCheck = optionalBlock({
   timeout: setting(wait, '5s', 'Time for an answer.', { aliases: ['timeout-ms', 'timeout-secs'] }),
   healthyThreshold: setting(integer(1, 1000), 2, 'Good answers in a row after which it is well.'),
   unhealthyThreshold: setting(integer(1, 1000), 3, 'Failures in a row after which it is not.'),
-}, 'Ask the agent whether it is well.', { example: 'health-check { interval "5s"; unhealthy-threshold 3 }' })
+}, 'Ask the agent again and again whether it is well (`grpc.health.v1`), and nothing else while it is not. What it says of its own accord, and whether it gives signs of life, counts in any case.', { example: 'health-check { interval "5s"; unhealthy-threshold 3 }' })
 
 export const retry = optionalBlock({
   maxAttempts: setting(integer(1, 100), 3, 'Attempts, with the first.', { aliases: ['max-retries', 'attempts'] }),

@@ -63,7 +63,7 @@ const fields = {
   connectTimeout: setting(wait, '5s', 'Time for connecting, with the TLS handshake and the agent\'s description of itself.', { aliases: ['connect-timeout-ms'] }),
   pool,
   circuitBreaker: agentCircuitBreaker,
-  healthCheck: notBuilt(healthCheck),
+  healthCheck,
   retry: notBuilt(retry),
   eventTimeouts: notBuilt(eventTimeouts),
   chunkTimeout: notBuilt(setting(wait, '5s', 'Time for the decision on one piece of a body.', { aliases: ['chunk-timeout-ms'] })),

@@ -1,5 +1,6 @@
 import type { EventKind } from '../../proto/codec/index.ts'
 import type { BreakerSettings, BreakerState } from '../pipeline/breaker.ts'
+import type { HealthPollSettings } from './health-poll.ts'
 
 /** Where an agent is reached. */
 export type AgentTarget =
@@ -65,6 +66,8 @@ export interface AgentOptions {
   readonly pingTimeoutMs?: number
   /** Largest message taken from the agent (16 MiB). */
   readonly maxMessageBytes?: number
+  /** It is asked again and again whether it is well. */
+  readonly healthPoll?: HealthPollSettings | undefined
   /** It is left alone when it keeps failing. */
   readonly breaker?: BreakerSettings | undefined
   readonly onBreaker?: (state: BreakerState) => void
@@ -74,7 +77,9 @@ export interface AgentOptions {
   readonly observe?: (durationMs: number, outcome: string) => void
 }
 
-export type Settings = Required<Omit<AgentOptions, 'events' | 'onState' | 'breaker'>> & Pick<AgentOptions, 'events' | 'onState' | 'breaker'>
+type Optional = 'events' | 'onState' | 'breaker' | 'healthPoll'
+
+export type Settings = Required<Omit<AgentOptions, Optional>> & Pick<AgentOptions, Optional>
 
 export function withDefaults (options: AgentOptions): Settings {
   return {

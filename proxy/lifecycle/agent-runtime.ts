@@ -1,5 +1,5 @@
 import type { AgentConfig } from '../../config/sentinel/index.ts'
-import { connectAgent, type AgentClient } from '../decisions/index.ts'
+import { connectAgent, type AgentClient, type AgentOptions } from '../decisions/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { agentConfiguration, targetOf } from './agent-identity.ts'
@@ -42,6 +42,7 @@ export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, 
     maxConcurrentCalls: agent.maxConcurrentCalls,
     maxQueuedCalls: agent.maxQueuedCalls,
     ...agent.maxMessageSize === undefined ? {} : { maxMessageBytes: agent.maxMessageSize },
+    ...agent.healthCheck?.enabled === true ? { healthPoll: pollOf(agent.healthCheck) } : {},
     ...agent.circuitBreaker === undefined ? {} : { breaker: breakerOf(agent.circuitBreaker) },
     onBreaker: (state) => {
       metrics.table.agentBreakerState.cell(agent.id).set(breakerValues[state])
@@ -70,4 +71,8 @@ export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, 
       await client.close()
     },
   }
+}
+
+function pollOf ({ interval, timeout, healthyThreshold, unhealthyThreshold }: NonNullable<AgentConfig['healthCheck']>): NonNullable<AgentOptions['healthPoll']> {
+  return { intervalMs: interval, timeoutMs: timeout, healthyThreshold, unhealthyThreshold }
 }

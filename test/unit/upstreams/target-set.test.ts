@@ -107,7 +107,8 @@ describe('a target that is new or well again', () => {
       grown.push(shareOf(upstream, 'c'))
       await new Promise((resolve) => { setTimeout(resolve, 40) })
     }
-    assert.deepEqual(grown, grown.toSorted((a, b) => a - b))
+    // A share of a thousand picks is off by one or two, by where the row of turns began.
+    assert.ok(grown.every((share, i) => share >= (grown[i - 1] ?? 0) - 0.003), String(grown))
     assert.ok(new Set(grown).size >= 3, String(grown))
     upstream.set.mark('a:80', 'ejected', true)
     upstream.set.mark('a:80', 'ejected', false)
