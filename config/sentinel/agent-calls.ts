@@ -28,7 +28,7 @@ export const retry = optionalBlock({
   maxAttempts: setting(integer(1, 100), 3, 'Attempts, with the first.', { aliases: ['max-retries', 'attempts'] }),
   backoff: setting(wait, '100ms', 'Wait before the second attempt; it doubles from then on.', { aliases: ['backoff-ms', 'backoff-base-ms', 'initial-backoff-ms'] }),
   maxBackoff: setting(wait, '2s', 'Longest wait.', { aliases: ['max-backoff-ms', 'backoff-max-ms'] }),
-}, 'Ask again when asking fails.', { example: 'retry { max-attempts 2 }' })
+}, 'Ask again while the agent is not there: a question about the head of a request or of an answer, within the time for one decision. Without it such a question is put once more at most, over another connection.', { example: 'retry { max-attempts 2 }' })
 
 /** Old files write milliseconds without a unit here. */
 const inMs = { bareUnitMs: 1 }

@@ -64,7 +64,7 @@ const fields = {
   pool,
   circuitBreaker: agentCircuitBreaker,
   healthCheck,
-  retry: notBuilt(retry),
+  retry,
   eventTimeouts: notBuilt(eventTimeouts),
   chunkTimeout: notBuilt(setting(wait, '5s', 'Time for the decision on one piece of a body.', { aliases: ['chunk-timeout-ms'] })),
   script: notBuilt(optional(path, 'Program text that a script agent runs.')),

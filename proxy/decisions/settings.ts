@@ -1,6 +1,7 @@
 import type { EventKind } from '../../proto/codec/index.ts'
 import type { BreakerSettings, BreakerState } from '../pipeline/breaker.ts'
 import type { HealthPollSettings } from './health-poll.ts'
+import type { RetrySettings } from './retry.ts'
 
 /** Where an agent is reached. */
 export type AgentTarget =
@@ -66,6 +67,8 @@ export interface AgentOptions {
   readonly pingTimeoutMs?: number
   /** Largest message taken from the agent (16 MiB). */
   readonly maxMessageBytes?: number
+  /** A question about a head is put again while nobody was there to answer it. */
+  readonly retry?: RetrySettings | undefined
   /** It is asked again and again whether it is well. */
   readonly healthPoll?: HealthPollSettings | undefined
   /** It is left alone when it keeps failing. */
@@ -77,7 +80,7 @@ export interface AgentOptions {
   readonly observe?: (durationMs: number, outcome: string) => void
 }
 
-type Optional = 'events' | 'onState' | 'breaker' | 'healthPoll'
+type Optional = 'events' | 'retry' | 'onState' | 'breaker' | 'healthPoll'
 
 export type Settings = Required<Omit<AgentOptions, Optional>> & Pick<AgentOptions, Optional>
 

@@ -5,6 +5,7 @@ import type { AgentBreaker } from './agent-breaker.ts'
 import type { AgentConnection, Line } from './connection.ts'
 import { badReply } from './grpc-stream.ts'
 import { Question, type Answer, type Terms } from './question.ts'
+import { retryPauseMs } from './retry.ts'
 import type { Settings } from './settings.ts'
 
 /** What talks of one client share. */
@@ -37,7 +38,8 @@ export class Talk implements Line {
   #questions = new Map<number, Question>()
   #expired: Set<number> | undefined
   #bodyShown = false
-  #moved = false
+  /** How often it was put on another connection, or on the same one anew. */
+  #moves = 0
   #over: Fault | undefined
   /** Bytes of a streamed body that the agent is ready to have unanswered, beyond the usual window. */
   credit = 0
@@ -161,13 +163,35 @@ export class Talk implements Line {
     if (this.#mayMove()) {
       try {
         this.#connection = this.#board.pick(lost)
+        this.#moves++
         return this.#repeat()
       } catch {
         // Nobody else is there: the fault of the connection says more than that.
+        if (this.#repeatLater(fault)) return
       }
     }
     this.#over ??= fault
     this.#rejectAll(fault)
+  }
+
+  /** The agent may be back before the deadline, where the configuration allows as many attempts. */
+  #repeatLater (fault: Fault): boolean {
+    const { retry } = this.#board.settings
+    if (retry === undefined || this.#moves + 1 >= retry.maxAttempts) return false
+    this.#moves++
+    setTimeout(() => {
+      // The question may have run into its deadline, or its client may have left.
+      if (this.#over !== undefined || this.#questions.size === 0) return
+      try {
+        this.#connection = this.#board.pick()
+        this.#repeat()
+      } catch {
+        if (this.#repeatLater(fault)) return
+        this.#over ??= fault
+        this.#rejectAll(fault)
+      }
+    }, retryPauseMs(this.#moves, retry))
+    return true
   }
 
   #question (event: EventOneOf, startMs: number, terms: Terms, takesChunk: boolean): Question {
@@ -242,15 +266,16 @@ export class Talk implements Line {
     if (this.#over !== undefined && this.#questions.size === 0) this.#connection.lines.delete(this.#exchange)
   }
 
-  /** One head event is open, nothing of a body was shown, and it did not move before. */
+  /** One head event is open, nothing of a body was shown, and it did not move before, or may more often. */
   #mayMove (): boolean {
-    if (this.#over !== undefined || this.#moved || this.#bodyShown || this.#opening === undefined || this.#questions.size !== 1) return false
+    const attempts = this.#board.settings.retry?.maxAttempts ?? 0
+    if (this.#moves > 0 && this.#moves + 1 >= attempts) return false
+    if (this.#over !== undefined || this.#bodyShown || this.#opening === undefined || this.#questions.size !== 1) return false
     for (const question of this.#questions.values()) if (!repeatable.has(question.event.kind)) return false
     return true
   }
 
   #repeat (): void {
-    this.#moved = true
     this.#sequence = 0
     this.#exchange = this.#connection.open(this)
     const [question] = this.#questions.values()

@@ -42,8 +42,7 @@ export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, 
     maxConcurrentCalls: agent.maxConcurrentCalls,
     maxQueuedCalls: agent.maxQueuedCalls,
     ...agent.maxMessageSize === undefined ? {} : { maxMessageBytes: agent.maxMessageSize },
-    ...agent.healthCheck?.enabled === true ? { healthPoll: pollOf(agent.healthCheck) } : {},
-    ...agent.circuitBreaker === undefined ? {} : { breaker: breakerOf(agent.circuitBreaker) },
+    ...whenAway(agent),
     onBreaker: (state) => {
       metrics.table.agentBreakerState.cell(agent.id).set(breakerValues[state])
       own[state === 'open' ? 'warn' : 'info'](`circuit breaker: ${state}`, { event: `breaker-${state}` })
@@ -73,6 +72,13 @@ export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, 
   }
 }
 
-function pollOf ({ interval, timeout, healthyThreshold, unhealthyThreshold }: NonNullable<AgentConfig['healthCheck']>): NonNullable<AgentOptions['healthPoll']> {
-  return { intervalMs: interval, timeoutMs: timeout, healthyThreshold, unhealthyThreshold }
+/** What the configuration says of an agent that is away, not well, or keeps failing. */
+function whenAway ({ retry, healthCheck: check, circuitBreaker }: AgentConfig): Pick<AgentOptions, 'retry' | 'healthPoll' | 'breaker'> {
+  return {
+    ...retry === undefined ? {} : { retry: { maxAttempts: retry.maxAttempts, backoffMs: retry.backoff, maxBackoffMs: retry.maxBackoff } },
+    ...check?.enabled !== true ? {} : {
+      healthPoll: { intervalMs: check.interval, timeoutMs: check.timeout, healthyThreshold: check.healthyThreshold, unhealthyThreshold: check.unhealthyThreshold },
+    },
+    ...circuitBreaker === undefined ? {} : { breaker: breakerOf(circuitBreaker) },
+  }
 }

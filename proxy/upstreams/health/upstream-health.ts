@@ -67,6 +67,8 @@ export class UpstreamHealth {
   readonly #listener: HealthListener
   readonly #drained = new Set<string>()
   #plan: HealthPlan
+  /** In place of those that the configuration lists: somebody found them. */
+  #found: readonly TargetSettings[] | undefined
   #judged = new Map<string, Judged>()
   #checker: Checker | undefined
   #checkKey = ''
@@ -81,8 +83,19 @@ export class UpstreamHealth {
   }
 
   /** Takes over another plan. What is known stays known, and checks that would be the same go on. */
-  adopt (plan: HealthPlan): void {
-    this.#plan = plan
+  adopt (next: HealthPlan): void {
+    if (JSON.stringify(next.targets) !== JSON.stringify(this.#plan.targets)) this.#found = undefined
+    this.#plan = next
+    this.#judgeBy({ ...next, targets: this.#found ?? next.targets })
+  }
+
+  /** The targets have become others: somebody found so. They stay so until the configuration lists others. */
+  retarget (targets: readonly TargetSettings[]): void {
+    this.#found = targets
+    this.#judgeBy({ ...this.#plan, targets })
+  }
+
+  #judgeBy (plan: HealthPlan): void {
     this.#list(plan.targets)
     for (const judged of this.#judged.values()) {
       if (plan.breaker === undefined) judged.breaker = undefined
@@ -92,11 +105,6 @@ export class UpstreamHealth {
     this.#adoptOutliers(plan.outliers)
     this.#adoptChecks(plan)
     this.#tellAll()
-  }
-
-  /** The targets have become others: discovery found so. */
-  retarget (targets: readonly TargetSettings[]): void {
-    this.adopt({ ...this.#plan, targets })
   }
 
   heard ({ target, probe, ...tally }: Evidence): void {
