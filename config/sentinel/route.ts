@@ -128,6 +128,8 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       responseHeaders: rules.responseHeaders,
       requireHeaders: rules.requireHeaders,
       ipAccessControl: rules.ipAccessControl,
+      rateLimit: rules.rateLimit,
+      globalRateLimit: rules.globalRateLimit,
       /** What should answer is not built, so that requests have to be refused; or it could not be read, as the name of an upstream from an unset variable. */
       serviceNotBuilt: checkService(serviceType, here) || rules.refusesAll || !here.clean ||
         (value.upstream === undefined && here.given('upstream')),

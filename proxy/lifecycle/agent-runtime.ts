@@ -77,7 +77,9 @@ function whenAway ({ retry, healthCheck: check, circuitBreaker }: AgentConfig): 
   return {
     ...retry === undefined ? {} : { retry: { maxAttempts: retry.maxAttempts, backoffMs: retry.backoff, maxBackoffMs: retry.maxBackoff } },
     ...check?.enabled !== true ? {} : {
-      healthPoll: { intervalMs: check.interval, timeoutMs: check.timeout, healthyThreshold: check.healthyThreshold, unhealthyThreshold: check.unhealthyThreshold },
+      healthPoll: {
+        intervalMs: check.interval, timeoutMs: check.timeout, healthyThreshold: check.healthyThreshold, unhealthyThreshold: check.unhealthyThreshold,
+      },
     },
     ...circuitBreaker === undefined ? {} : { breaker: breakerOf(circuitBreaker) },
   }

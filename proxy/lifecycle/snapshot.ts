@@ -166,9 +166,9 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
     name: route.id,
     filters: [
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces()), max)],
-      ...rulesBefore(route),
+      ...rulesBefore(route, config, around.lend),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
-      ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route)),
+      ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route, around.lend)),
       ...rulesAfter(route),
     ],
     upgrades: webSocket !== undefined,

@@ -116,6 +116,18 @@ export interface TryRecord {
   readonly reason: string | undefined
 }
 
+/** What a limit leaves a client, for its answer. */
+export interface Quota {
+  /** Which limit, as the operator named it. */
+  readonly name: string
+  /** Requests that may come at once when none came before, and those of them that are left. */
+  readonly limit: number
+  readonly remaining: number
+  /** Time in which so many may come again, and until so many may. */
+  readonly windowMs: number
+  readonly resetMs: number
+}
+
 /** One step of a route. Hooks are plain closures; a missing one costs nothing. */
 export interface Filter {
   readonly name: string
@@ -181,6 +193,8 @@ export class Exchange {
   /** Facts attached by filters and agents, for later ones and the log. */
   attributes: Map<string, string> | undefined = undefined
   decisions: DecisionRecord[] | undefined = undefined
+  /** Of the limit that leaves the least of those that it passed. */
+  quota: Quota | undefined = undefined
   /** What it will cost a language model, as far as somebody guessed; 0 = nobody did. */
   tokens = 0
   upstream = ''
