@@ -8,9 +8,10 @@ import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { fixedAnswer } from '../services/index.ts'
 import type { Admission } from '../state/index.ts'
-import { createTargetStore, createUpstream, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
+import { behind, createTargetStore, createUpstream, type Gate, type GateSettings, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
+import { gatesOf } from './health-plans.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
@@ -26,6 +27,7 @@ export interface Surroundings {
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly observe: Site['observe']
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
+  readonly gate: (settings: GateSettings) => Gate
   readonly env: Readonly<Record<string, string | undefined>>
   /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
   readonly cookieSecret: string
@@ -170,7 +172,11 @@ interface RouteSurroundings extends Surroundings {
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
   const policy = routePolicy(route, config.limits, around.kept)
-  const upstreamOf = (id: string): Responder | undefined => upstreams.get(id)?.forRoute(policy)
+  const upstreamOf = (id: string): Responder | undefined => {
+    const gates = gatesOf(route, config.upstreams.find((upstream) => upstream.id === id)!) // References were checked at load.
+    const way = upstreams.get(id)?.forRoute(policy)
+    return way === undefined || gates.length === 0 ? way : behind(gates.map(around.gate), way)
+  }
   const askAgent = (step: Step): Filter => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreamOf),
