@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig, type AgentConfig, type EvidenceConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/index.ts'
@@ -59,6 +60,9 @@ export class Proxy {
   #state: StatusJson['state'] = 'starting'
   #lastError: string | undefined
   #reloading: Promise<void> = Promise.resolve()
+  #stopped: Promise<void> | undefined
+  /** Nothing is waited for any more. */
+  readonly #hurry = new AbortController()
 
   constructor (options: ProxyOptions) {
     this.#options = options
@@ -66,7 +70,8 @@ export class Proxy {
     this.#metrics = createMetrics({ version: readVersion() })
     this.#sockets = new SocketTable(this.#log, () => this.#path)
     this.#admin = new AdminServer({
-      metrics: this.#metrics, status: () => this.status(), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
+      metrics: this.#metrics, status: () => this.status(), log: this.#log.child({ component: 'admin' }),
+      ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
     })
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
     this.#metrics.onScrape((table) => {
@@ -138,12 +143,25 @@ export class Proxy {
     }
   }
 
-  /** Stops accepting, lets open exchanges end within the configured time, stops agents, removes sockets. */
-  async stop (): Promise<void> {
-    if (this.#state === 'draining') return
+  /**
+   * Says that it is not ready any more and waits for balancers to notice, stops accepting, lets open exchanges end within the configured time, stops
+   * agents, removes sockets. With `now` nothing is waited for, not even by a stop that is going on.
+   */
+  stop (now = false): Promise<void> {
+    if (now) this.#hurry.abort()
+    return this.#stopped ??= this.#stop()
+  }
+
+  async #stop (): Promise<void> {
     this.#state = 'draining'
-    await this.#reloading // What it opens must be known to be closed.
-    await this.#closeAll(this.#running?.config.system.gracefulShutdownTimeout ?? 0)
+    const { shutdownDelay = 0, gracefulShutdownTimeout = 0 } = this.#running?.config.system ?? {}
+    const { signal } = this.#hurry
+    const hurried = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }) })
+    if (!signal.aborted) await Promise.race([this.#reloading, hurried]) // What it opens must be known to be closed.
+    if (shutdownDelay > 0 && !signal.aborted) await sleep(shutdownDelay, undefined, { signal }).catch(() => {})
+    const closed = this.#closeAll(signal.aborted ? 0 : gracefulShutdownTimeout)
+    void hurried.then(() => this.#path?.close(0))
+    await closed
   }
 
   /** The parts are imported when they are needed: a main that has others serve does without them. */
@@ -219,7 +237,7 @@ export class Proxy {
       metrics: this.#metrics,
       started: (place) => this.#path?.agentStarted(place),
     }), async (program) => {
-      await program.stop(AbortSignal.timeout(drainMs))
+      await program.stop(AbortSignal.any([AbortSignal.timeout(drainMs), this.#hurry.signal]))
       before?.stepBack()
     })
   }

@@ -48,7 +48,7 @@ export interface DataPath {
   /** The program of an agent was started: it is worth to connect at once. */
   agentStarted (place: AgentPlace): void
   facts (): PathFacts
-  /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. */
+  /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. Again, when it is to be over sooner. */
   close (graceMs: number): Promise<void>
 }
 

@@ -7,6 +7,7 @@ import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { fixedAnswer } from '../services/index.ts'
+import type { Admission } from '../state/index.ts'
 import { createTargetStore, createUpstream, type ConnectingSettings, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
@@ -22,8 +23,7 @@ import { upstreamSettings, type UpstreamParts } from './upstream-settings.ts'
 export interface Surroundings {
   readonly leases: Leases
   readonly agents: ReadonlyMap<string, AgentRuntime>
-  readonly admit: (maxInFlight: number) => boolean
-  readonly release: () => void
+  readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly observe: Site['observe']
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
   readonly env: Readonly<Record<string, string | undefined>>
@@ -67,17 +67,12 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
-    const maxInFlight = Math.min(config.limits.maxInFlightRequests, config.limits.maxInFlightRequestsPerWorker ?? Infinity)
     const guardedHeaders = guardedBy(config.agents, around.agents)
     const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
       isTrusted: peerMatcher(listener.trustedProxies),
       guardedHeaders,
       match: matchOf(listener, router, named.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners)),
-      admit: () => around.admit(maxInFlight) && users.enter(),
-      release: () => {
-        users.leave()
-        around.release()
-      },
+      ...admissionOf(around.admission, users),
       observe: around.observe,
     }]))
     return {
@@ -122,14 +117,41 @@ function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>
   }
 }
 
+/** An exchange uses the snapshot while it waits as well: what it is going to need must be there then. */
+function admissionOf (admission: Surroundings['admission'], users: Users): Pick<Site, 'admit' | 'release'> {
+  return {
+    admit (x) {
+      users.enter()
+      try {
+        const place = admission.enter(x.ending)
+        return place?.catch((error: unknown) => {
+          users.leave()
+          throw error
+        })
+      } catch (error) {
+        users.leave()
+        throw error
+      }
+    },
+    release (x) {
+      users.leave()
+      admission.release(x.upstreamMs)
+    },
+  }
+}
+
+interface Users {
+  enter (): void
+  leave (): void
+}
+
 /** How many exchanges use a snapshot, so that what it holds is not taken from under them. */
 function countUsers () {
   let users = 0
   let empty = (): void => {}
   return {
-    enter (): boolean {
+    enter (): void {
       users++
-      return true
     },
     leave (): void {
       if (--users === 0) empty()

@@ -1,5 +1,6 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { recordsOf } from '../evidence/evidence.ts'
+import { Admission, type AdmissionSettings } from '../state/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
@@ -8,6 +9,8 @@ import { openAgent, type AgentRuntime } from './agent-runtime.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
+import { admissionSettings, memoryLimit } from './admission-settings.ts'
+import { MemoryWatch } from './memory-watch.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
@@ -50,15 +53,24 @@ export class Worker implements DataPath {
   #running: Running | undefined
   #prepared: Prepared | undefined
   readonly #retiring = new Set<Promise<void>>()
-  #inFlight = 0
+  readonly #memory: MemoryWatch
+  readonly #admission: Admission
+  #closed: Promise<void> | undefined
+  /** Whoever waits for open exchanges waits no longer. */
+  readonly #late = new AbortController()
 
   constructor (options: WorkerOptions) {
     const { log, metrics, ticketSecret } = options
     this.#options = options
     this.#log = log
     this.#listeners = new ListenerTable({ log, metrics, ticketSecret, snapshot: () => this.#running!.snapshot })
+    this.#memory = new MemoryWatch(log)
+    this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined })
     metrics.onScrape((table) => {
-      table.activeRequests.cell().set(this.#inFlight)
+      table.activeRequests.cell().set(this.#admission.inFlight)
+      table.queuedRequests.cell().set(this.#admission.queued)
+      table.inFlightLimit.cell().set(this.#admission.limit)
+      table.memoryLimited.cell().set(this.#memory.refusal === undefined ? 0 : 1)
       if (this.#running !== undefined) tellTargets(table, this.#running.snapshot.upstreams)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
     })
@@ -89,8 +101,14 @@ export class Worker implements DataPath {
     const old = this.#running
     this.#running = next
     next.snapshot.takeOver()
+    this.#memory.limit = memoryLimit(next.config.limits)
+    this.#admission.configure(this.#admissionFor(next.config))
     listeners.commit()
-    if (old !== undefined) this.#retire(old, AbortSignal.timeout(next.config.system.gracefulShutdownTimeout))
+    if (old !== undefined) this.#retire(old, AbortSignal.any([AbortSignal.timeout(next.config.system.gracefulShutdownTimeout), this.#late.signal]))
+  }
+
+  #admissionFor ({ limits }: SentinelConfig): AdmissionSettings {
+    return admissionSettings(limits, () => this.#memory.refusal, this.#admission.settings.limit)
   }
 
   async abort (): Promise<void> {
@@ -130,11 +148,18 @@ export class Worker implements DataPath {
   }
 
   async close (graceMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#late.abort(), graceMs)
+    await (this.#closed ??= this.#close())
+    clearTimeout(timer)
+  }
+
+  async #close (): Promise<void> {
     await this.abort()
-    await this.#listeners.close(AbortSignal.timeout(graceMs))
+    await this.#listeners.close(this.#late.signal)
     await Promise.all(this.#retiring)
     if (this.#running !== undefined) release(this.#running)
     await this.#leases.settled()
+    this.#memory.limit = Infinity
   }
 
   /** Agents and pools that only the old configuration has stay until its last exchange is over. */
@@ -162,8 +187,7 @@ export class Worker implements DataPath {
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
-        admit: (max) => this.#inFlight < max && ++this.#inFlight > 0,
-        release: () => { this.#inFlight-- },
+        admission: this.#admission,
         observe: instruments.observe,
         observeLate: instruments.observeLate,
         env,
