@@ -8,7 +8,7 @@ import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { fixedAnswer } from '../services/index.ts'
 import type { Admission } from '../state/index.ts'
-import { behind, createTargetStore, createUpstream, type Gate, type GateSettings, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
+import { behind, createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { gatesOf } from './health-plans.ts'
@@ -94,13 +94,18 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
 
 /** Targets are shared with every configuration that connects to them in the same way; where all is the same, so is the upstream. */
 function leaseUpstream ({ connecting, changeable }: UpstreamParts, { leases, drainMs }: Surroundings, held: Array<() => void>): Upstream {
-  const targets = canonicalKey('targets', connecting)
-  const store = leases.use(targets, () => createTargetStore(connecting), () => Promise.resolve())
+  const store = leases.use(canonicalKey('targets', sharedBy(connecting)), () => createTargetStore(connecting), () => Promise.resolve())
   held.push(() => store.release())
   const make = (): Upstream => createUpstream({ ...connecting, ...changeable }, store.value)
-  const upstream = leases.use(canonicalKey(targets, changeable), make, (value) => value.close(AbortSignal.timeout(drainMs)))
+  const upstream = leases.use(canonicalKey('upstream', { connecting, changeable }), make, (value) => value.close(AbortSignal.timeout(drainMs)))
   held.push(() => upstream.release())
   return upstream.value
+}
+
+/** Connections of HTTP/1.1 have no time-outs of their own: exchanges bring theirs. */
+function sharedBy (connecting: ConnectingSettings): Partial<ConnectingSettings> {
+  const { readTimeoutMs: _read, writeTimeoutMs: _write, ...lasting } = connecting
+  return connecting.http2 === undefined ? lasting : connecting
 }
 
 function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>, otherwise: Route | undefined, port: number): Site['match'] {
