@@ -176,7 +176,7 @@ interface RouteSurroundings extends Surroundings {
 }
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
-  const policy = routePolicy(route, config.limits, around.kept)
+  const policy = routePolicy(route, config, around.kept)
   const upstreamOf = (id: string): Responder | undefined => {
     const gates = gatesOf(route, config.upstreams.find((upstream) => upstream.id === id)!) // References were checked at load.
     const way = upstreams.get(id)?.forRoute(policy)

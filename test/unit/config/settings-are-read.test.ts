@@ -31,7 +31,7 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step" "rate" "edit" "small" "sites" "inside"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
+    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
     policies {
       max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8" }
       rate-limit { requests-per-second 5; burst 2; key "host"; backend "local" }; global-rate-limit { requests-per-second 5; burst 2; key "route"; backend "local" }
@@ -59,6 +59,7 @@ namespace "tenant" { }
 rate-limits { default-rps 100; default-burst 20; key "client-ip"; global { max-rps 1000; burst 10; key "client-ip" } }
 limits { adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
 filters {
+  filter "patient" { type "timeout"; request-timeout "1m"; upstream-timeout "1s"; connect-timeout "1s" }
   filter "edit" { type "headers"; phase "both"; rename { a "b" }; set { c "d" }; add { e "f" }; remove "g"
     request { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }; response { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" } }
   filter "rate" { type "rate-limit"; max-rps 5; burst 2; key "path"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "local" }
