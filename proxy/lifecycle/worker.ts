@@ -3,9 +3,11 @@ import { recordsOf } from '../evidence/evidence.ts'
 import { Admission, type AdmissionSettings } from '../state/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { HealthOrders } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
 import { agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
+import { HealthFollower } from './health-follower.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
@@ -50,16 +52,21 @@ export class Worker implements DataPath {
   readonly #log: Log
   readonly #leases = new Leases()
   readonly #listeners: ListenerTable
+  readonly #follower: HealthFollower
   #running: Running | undefined
   #prepared: Prepared | undefined
   readonly #retiring = new Set<Promise<void>>()
   readonly #memory: MemoryWatch
   readonly #admission: Admission
+  #closed: Promise<void> | undefined
+  /** Whoever waits for open exchanges waits no longer. */
+  readonly #late = new AbortController()
 
   constructor (options: WorkerOptions) {
     const { log, metrics, ticketSecret } = options
     this.#options = options
     this.#log = log
+    this.#follower = new HealthFollower(options.main)
     this.#listeners = new ListenerTable({ log, metrics, ticketSecret, snapshot: () => this.#running!.snapshot })
     this.#memory = new MemoryWatch(log)
     this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined })
@@ -76,6 +83,7 @@ export class Worker implements DataPath {
   async prepare (load: Load): Promise<void> {
     const old = this.#running
     const next = await this.#build(load)
+    this.#follower.obey(load.health)
     try {
       await this.#settleAgents(next, old)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
@@ -100,8 +108,9 @@ export class Worker implements DataPath {
     next.snapshot.takeOver()
     this.#memory.limit = memoryLimit(next.config.limits)
     this.#admission.configure(this.#admissionFor(next.config))
+    this.#follower.follow(next.config, next.snapshot.upstreams)
     listeners.commit()
-    if (old !== undefined) this.#retire(old, AbortSignal.timeout(next.config.system.gracefulShutdownTimeout))
+    if (old !== undefined) this.#retire(old, AbortSignal.any([AbortSignal.timeout(next.config.system.gracefulShutdownTimeout), this.#late.signal]))
   }
 
   #admissionFor ({ limits }: SentinelConfig): AdmissionSettings {
@@ -132,6 +141,10 @@ export class Worker implements DataPath {
     this.#listeners.renewTickets(secret)
   }
 
+  health (orders: HealthOrders): void {
+    this.#follower.obey(orders)
+  }
+
   agentStarted ({ id, socket }: AgentPlace): void {
     for (const running of [this.#running, this.#prepared?.next]) {
       const agent = running?.agents.get(id)?.value
@@ -145,9 +158,16 @@ export class Worker implements DataPath {
   }
 
   async close (graceMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#late.abort(), graceMs)
+    await (this.#closed ??= this.#close())
+    clearTimeout(timer)
+  }
+
+  async #close (): Promise<void> {
     await this.abort()
-    await this.#listeners.close(AbortSignal.timeout(graceMs))
+    await this.#listeners.close(this.#late.signal)
     await Promise.all(this.#retiring)
+    this.#follower.close()
     if (this.#running !== undefined) release(this.#running)
     await this.#leases.settled()
     this.#memory.limit = Infinity
@@ -181,6 +201,7 @@ export class Worker implements DataPath {
         admission: this.#admission,
         observe: instruments.observe,
         observeLate: instruments.observeLate,
+        gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,
         drainMs,
