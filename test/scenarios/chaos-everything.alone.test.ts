@@ -1,7 +1,7 @@
 // Targets, agents and workers are killed and paused at random, all at once. `SENTINEL_CHAOS_SECONDS=120` for as long as one has time.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { seeded } from '../support/chance.ts'
+import { randomFrom } from '../support/chance.ts'
 import { accountFor, heldBy, leaksNothing, pause, recovers, startApplication, startLoad } from '../support/chaos.ts'
 import { request } from '../support/request.ts'
 import { startSentinel } from '../support/sentinel.ts'
@@ -31,7 +31,8 @@ observability { metrics { address "127.0.0.1:0" } }
   await recovers(sentinel, '/recovered', 15_000)
   const before = heldBy(sentinel.pid)
   const load = startLoad({ port: sentinel.port(), perSecond: 100, postEvery: 6 })
-  const random = seeded(seed)
+  const below = randomFrom(seed + 1)
+  const random = (): number => below(1_000_000) / 1_000_000
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!
   const acts: ReadonlyArray<() => Promise<void>> = [
     async () => {
