@@ -2,6 +2,7 @@
 export interface StatusJson {
   readonly version: string
   readonly node: string
+  readonly pid: number
   readonly uptime_s: number
   readonly state: 'starting' | 'running' | 'draining'
   readonly config: {
@@ -10,12 +11,14 @@ export interface StatusJson {
     readonly version: string
     /** ISO time. */
     readonly loaded_at: string
+    /** Absent until there was one. */
+    readonly last_reload?: { readonly at: string, readonly ok: boolean, readonly error?: string }
     /** Why the last reload changed nothing; absent when it worked. */
     readonly last_error?: string
   }
   readonly listeners: readonly { readonly id: string, readonly address: string, readonly protocol: string, readonly connections: number }[]
   readonly routes: readonly { readonly id: string, readonly upstream: string | null, readonly responds: number | null, readonly agents: readonly string[] }[]
-  readonly upstreams: readonly { readonly id: string, readonly targets: readonly string[] }[]
+  readonly upstreams: readonly { readonly id: string, readonly targets: readonly TargetJson[] }[]
   readonly agents: readonly {
     readonly id: string
     readonly state: string
@@ -35,4 +38,15 @@ export interface StatusJson {
     /** Hash of the newest record. */
     readonly head: string
   }
+}
+
+export interface TargetJson {
+  readonly name: string
+  /** Whether it is asked. */
+  readonly up: boolean
+  /** Why it is not: "down" (checks), "ejected" (outlier detection), "open" (circuit breaker), "drained" (the operator). */
+  readonly reasons: readonly string[]
+  /** That it has now, streams and tunnels among them. */
+  readonly exchanges: number
+  readonly connections: number
 }

@@ -44,10 +44,18 @@ function sharedSockets (old: SentinelConfig, next: SentinelConfig, { runsAgent }
   })
 }
 
+const ofTheStart = [
+  ['daemon', 'daemon'], ['pidFile', 'pid-file'], ['user', 'user'], ['group', 'group'], ['workingDirectory', 'working-directory'], ['controlSocket', 'control-socket'],
+] as const
+
 /** Read when the program starts, and not again. */
 function readOnce (old: SentinelConfig, next: SentinelConfig): RestartNeed[] {
-  if (old.observability.logging.format === next.observability.logging.format) return []
-  return [{ what: 'the log', why: 'the format of observability { logging } changed: it counts from the next start', reload: 'ignored' }]
+  const { logging } = old.observability
+  const log: RestartNeed[] = logging.format === next.observability.logging.format ? [] : [{
+    what: 'the log', why: 'the format of observability { logging } changed: it counts from the next start', reload: 'ignored',
+  }]
+  const changed = ofTheStart.filter(([key]) => old.system[key] !== next.system[key]).map(([, name]) => name)
+  return changed.length === 0 ? log : [...log, { what: 'the system', why: `system { ${changed.join(', ')} } changed: it counts from the next start`, reload: 'ignored' }]
 }
 
 /** What a reload does to agents: nothing of it needs the operator. */

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { loadConfig, type AgentConfig, type EvidenceConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
+import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
 import { createAdmin, type Admin } from '../admin/admin.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/index.ts'
+import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
 import { openEvidence, type Evidence } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
@@ -12,7 +13,8 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
-import { needsRestart } from './needs-restart.ts'
+import { needsRestart, type RestartFacts } from './needs-restart.ts'
+import { planReload, type LoadedWhole } from './reload-plan.ts'
 import type { DataPath, Load, MainSide } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable } from './socket-table.ts'
@@ -34,12 +36,18 @@ export interface ProxyOptions {
   readonly file: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: RootLog
+  /** The sockets of the first configuration are bound, and nothing else has been opened or started: the time to become another user. */
+  readonly bound?: (config: SentinelConfig, ownFolder: string) => Promise<void>
+  /** A reload has read this, and is about to try it. */
+  readonly read?: (loaded: Loaded) => void
 }
 
 /** What main has of one configuration. */
 interface Running {
   readonly generation: number
   readonly config: SentinelConfig
+  /** What the file said, for those who compare. */
+  readonly loaded: LoadedWhole | undefined
   readonly version: string
   readonly loadedAt: Date
   readonly programs: ReadonlyMap<string, Lease<AgentProgram>>
@@ -67,8 +75,8 @@ export class Proxy {
   #generations = 0
   #agentSocketsMade = 0
   #state: StatusJson['state'] = 'starting'
-  #lastError: string | undefined
-  #reloading: Promise<void> = Promise.resolve()
+  #lastReload: StatusJson['config']['last_reload']
+  #reloading: Promise<unknown> = Promise.resolve()
   metricsAddress: string | undefined
 
   constructor (options: ProxyOptions) {
@@ -87,11 +95,11 @@ export class Proxy {
   }
 
   /** Makes ready what the first configuration asks for, and has it served. Rejects with a `StartError` and leaves nothing open. */
-  async start (config: SentinelConfig): Promise<void> {
+  async start (config: SentinelConfig, loaded?: Loaded): Promise<void> {
     try {
       this.#log.setLevel(logLevel(config))
       const path = this.#path = await this.#openPath()
-      this.#running = await this.#prepare(config)
+      this.#running = await this.#prepare(config, loaded === undefined ? undefined : { ...loaded, config })
       await this.#openAdmin(config)
       await path.commit()
       this.#metrics.configReloaded(true)
@@ -106,27 +114,56 @@ export class Proxy {
     const running = this.#running! // Asked from `start` on.
     return statusOf({
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
-      lastError: this.#lastError, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
+      lastReload: this.#lastReload, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
       programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(),
     })
   }
 
-  /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted. */
-  reload (): Promise<void> {
-    this.#reloading = this.#reloading.then(async () => {
-      if (this.#state !== 'running') return this.#log.warn('not reloaded: the proxy is starting or stopping', { event: 'reload-ignored' })
-      try {
-        const { version } = await this.#takeOver(this.#running!)
-        this.#lastError = undefined
-        this.#metrics.configReloaded(true)
-        this.#log.info('configuration taken over', { event: 'reloaded', config_version: version })
-      } catch (error) {
-        this.#lastError = error instanceof Error ? error.message : String(error)
-        this.#metrics.configReloaded(false)
-        this.#log.error(`the configuration was not taken over, the old one stays: ${this.#lastError}`, { event: 'reload-failed', code: 'RELOAD_FAILED' })
-      }
-    })
-    return this.#reloading
+  /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
+  reload (): Promise<ReloadOutcome> {
+    const over = this.#reloading.then(() => this.#reload())
+    this.#reloading = over
+    return over
+  }
+
+  async #reload (): Promise<ReloadOutcome> {
+    if (this.#state !== 'running') {
+      this.#log.warn('not reloaded: the proxy is starting or stopping', { event: 'reload-ignored' })
+      return { ok: false, error: 'the proxy is starting or stopping', problems: [] }
+    }
+    const before = this.#running!
+    try {
+      const { version } = await this.#takeOver(before)
+      this.#lastReload = { at: new Date().toISOString(), ok: true }
+      this.#metrics.configReloaded(true)
+      this.#log.info('configuration taken over', { event: 'reloaded', config_version: version })
+      return { ok: true, version, changed: version !== before.version }
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.#lastReload = { at: new Date().toISOString(), ok: false, error: why }
+      this.#metrics.configReloaded(false)
+      this.#log.error(`the configuration was not taken over, the old one stays: ${why}`, { event: 'reload-failed', code: 'RELOAD_FAILED' })
+      return { ok: false, error: why, problems: error instanceof StartError ? error.problems : [] }
+    }
+  }
+
+  /** What a reload would do now. Reads the files and nothing else: agents are not asked. */
+  async plan (): Promise<PlanOutcome> {
+    const old = this.#running!
+    const next = await loadConfig(this.#options.file, { env: this.#options.env })
+    if (next.config === undefined) return { ok: false, error: summary(next.problems), problems: next.problems }
+    if (old.loaded === undefined) throw new Error('nobody kept what the running configuration said')
+    return planReload(this.#options.file, old.loaded, { ...next, config: next.config }, this.#path!.facts(), this.#restartFacts(old))
+  }
+
+  /** Takes a target out of its upstream, or puts it back: its exchanges finish, new ones go elsewhere. False when there is no such target. */
+  drain (upstream: string, target: string, on: boolean): boolean {
+    return this.#path?.drain(upstream, target, on) ?? false
+  }
+
+  /** Whether it serves as it should. */
+  get isWell (): boolean {
+    return this.#state === 'running'
   }
 
   /** After a log rotation. A file that cannot be opened leaves the old one in use, and the log says so. */
@@ -141,11 +178,11 @@ export class Proxy {
   }
 
   /** Stops accepting, lets open exchanges end within the configured time, stops agents, removes sockets. */
-  async stop (): Promise<void> {
+  async stop (graceMs = this.#running?.config.system.gracefulShutdownTimeout ?? 0): Promise<void> {
     if (this.#state === 'draining') return
     this.#state = 'draining'
     await this.#reloading // What it opens must be known to be closed.
-    await this.#closeAll(this.#running?.config.system.gracefulShutdownTimeout ?? 0)
+    await this.#closeAll(graceMs)
   }
 
   /** The parts are imported when they are needed: a main that has others serve does without them. */
@@ -165,12 +202,13 @@ export class Proxy {
   }
 
   async #takeOver (old: Running): Promise<Running> {
-    const { config, problems } = await loadConfig(this.#options.file, { env: this.#options.env })
+    const loaded = await loadConfig(this.#options.file, { env: this.#options.env })
+    this.#options.read?.(loaded)
+    const { config, problems } = loaded
     if (config === undefined) throw new StartError(summary(problems), problems)
-    const facts = { runsAgent: (id: string) => old.programs.get(id)?.value.program !== undefined }
-    const [refused] = needsRestart(old.config, config, facts).filter(({ reload }) => reload === 'refused')
+    const [refused] = needsRestart(old.config, config, this.#restartFacts(old)).filter(({ reload }) => reload === 'refused')
     if (refused !== undefined) throw new StartError(refused.why)
-    const next = await this.#prepare(config)
+    const next = await this.#prepare(config, { ...loaded, config })
     await this.#path!.commit()
     // The data path lets go of the old one when its last exchange is over.
     this.#running = next
@@ -179,17 +217,22 @@ export class Proxy {
     return next
   }
 
+  #restartFacts (old: Running): RestartFacts {
+    return { runsAgent: (id) => old.programs.get(id)?.value.program !== undefined }
+  }
+
   /** Makes ready what the configuration asks for, on both sides of the seam. Rejects and holds nothing of it when it cannot be. */
-  async #prepare (config: SentinelConfig): Promise<Running> {
+  async #prepare (config: SentinelConfig, loaded: LoadedWhole | undefined): Promise<Running> {
     const generation = ++this.#generations
     const programs = new Map<string, Lease<AgentProgram>>()
     let evidence: Lease<Promise<Evidence>> | undefined
     try {
+      const sockets = await this.#sockets.bind(config)
+      if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const running: Running = {
-        generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records: await evidence?.value,
-        sockets: await this.#sockets.bind(config),
+        generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records: await evidence?.value, sockets,
       }
       this.#held.set(generation, running)
       await this.#path!.prepare(await loadOf(running))

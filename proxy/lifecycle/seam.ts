@@ -44,6 +44,8 @@ export interface DataPath {
   /** The program of an agent was started: it is worth to connect at once. */
   agentStarted (place: AgentPlace): void
   facts (): PathFacts
+  /** Takes a target out of its upstream, or puts it back. False when there is no such target. */
+  drain (upstream: string, target: string, on: boolean): boolean
   /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. */
   close (graceMs: number): Promise<void>
 }
@@ -53,6 +55,17 @@ export interface PathFacts {
   /** Open connections by the id of the listener. */
   readonly connections: ReadonlyMap<string, number>
   readonly agents: ReadonlyMap<string, AgentFacts>
+  /** Targets by the id of their upstream. */
+  readonly upstreams: ReadonlyMap<string, readonly TargetFacts[]>
+}
+
+export interface TargetFacts {
+  readonly name: string
+  /** Exchanges that it has now, tunnels among them. */
+  readonly exchanges: number
+  readonly connections: number
+  /** Why it is not asked. */
+  readonly reasons: readonly string[]
 }
 
 export interface AgentFacts {

@@ -11,7 +11,7 @@ export interface StatusFacts {
   readonly file: string
   readonly configVersion: string
   readonly loadedAt: Date
-  readonly lastError: string | undefined
+  readonly lastReload: StatusJson['config']['last_reload']
   readonly config: SentinelConfig
   /** By the id of the listener. */
   readonly sockets: ReadonlyMap<string, HeldSocket>
@@ -23,15 +23,17 @@ export interface StatusFacts {
 
 /** Names and states for `/status` and the start screen. */
 export function statusOf (facts: StatusFacts): StatusJson {
-  const { config, lastError, evidence, path, programs } = facts
+  const { config, lastReload, evidence, path, programs } = facts
   return {
     version: facts.version,
+    pid: process.pid,
     node: process.versions.node,
     uptime_s: Math.round(process.uptime()),
     state: facts.state,
     config: {
       file: facts.file, version: facts.configVersion, loaded_at: facts.loadedAt.toISOString(),
-      ...lastError === undefined ? {} : { last_error: lastError },
+      ...lastReload === undefined ? {} : { last_reload: lastReload },
+      ...lastReload?.error === undefined ? {} : { last_error: lastReload.error },
     },
     listeners: config.listeners.map(({ id, protocol }) => ({
       id, address: facts.sockets.get(id)?.address ?? '', connections: path.connections.get(id) ?? 0, protocol,
@@ -39,7 +41,9 @@ export function statusOf (facts: StatusFacts): StatusJson {
     routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, respond, filters, agents }) => ({
       id, upstream: upstream ?? null, responds: respond?.status ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),
-    upstreams: config.upstreams.map(({ id, targets }) => ({ id, targets: targets.map(({ address }) => address.text) })),
+    upstreams: config.upstreams.map(({ id }) => ({
+      id, targets: (path.upstreams.get(id) ?? []).map((target) => ({ ...target, up: target.reasons.length === 0 })),
+    })),
     agents: config.agents.map((agent) => {
       const { state = 'closed', problem } = path.agents.get(agent.id) ?? {}
       const program = programs.get(agent.id)

@@ -2,13 +2,14 @@ import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { recordsOf } from '../evidence/evidence.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { standingBits, type Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
 import { agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
-import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts } from './seam.ts'
+import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 
 export interface WorkerOptions {
@@ -116,7 +117,12 @@ export class Worker implements DataPath {
 
   facts (): PathFacts {
     const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
-    return { connections: this.#listeners.connections, agents: new Map(agents) }
+    const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
+    return { connections: this.#listeners.connections, agents: new Map(agents), upstreams: new Map(upstreams) }
+  }
+
+  drain (upstream: string, target: string, on: boolean): boolean {
+    return this.#running?.snapshot.upstreams.get(upstream)?.set.mark(target, 'drained', on) ?? false
   }
 
   async close (graceMs: number): Promise<void> {
@@ -190,6 +196,11 @@ export class Worker implements DataPath {
     const missing = fresh.find(({ runtime }) => runtime.managed && runtime.client.state !== 'ready')
     if (missing !== undefined) throw new LoadError(`agent '${missing.id}' did not become ready: ${missing.runtime.client.state}`)
   }
+}
+
+function factsOf ({ name, inFlight, connections, standing }: Target): TargetFacts {
+  const bits = Object.entries(standingBits)
+  return { name, exchanges: inFlight, connections: connections.size, reasons: bits.filter(([, bit]) => (standing & bit) !== 0).map(([reason]) => reason) }
 }
 
 function release ({ snapshot, agents, instruments }: Running): void {
