@@ -43,7 +43,7 @@ const fields = {
   maxConnections: optional(integer(1, 10_000_000), 'Connections of all listeners together; more are closed as soon as they are accepted. `limits { max-total-connections }` limits those of each.'),
   zone: optional(text, 'Where this proxy runs, for locality-aware balancing; the environment variable SENTINEL_ZONE without it.'),
   instanceId: optional(text, 'What tells this proxy from others of the same configuration: which targets it keeps to follows from it (`load-balancing "deterministic-subset"`). Without it the environment variable SENTINEL_INSTANCE_ID, or the name of the machine.'),
-  daemon: setting(bool, false, 'Go to the background: `sentinel run` ends when the proxy there serves, or with its exit code when it does not come to that.'),
+  daemon: setting(bool, false, 'Go to the background: `sentinel run` ends when the proxy there serves, or with its exit code when it does not come to that. Its log goes on only into a file that standard error was sent to.'),
   pidFile: optional(path, 'File for the process id, from when requests are served until the end. One that names a living Sentinel keeps another from starting.'),
   user: optional(account, 'User to become once the sockets are bound, for which the program must be started as root. Log files are given to it; keys, agents and all else are read and run as this user.'),
   group: optional(account, 'Group to become along with `user`; the user\'s own without it.'),
@@ -62,6 +62,9 @@ export const system = block(fields, 'The program as a whole.', {
     graceful-shutdown-timeout "20s"
 }`,
   build (value, here) {
+    if (here.clean && value.group !== undefined && value.user === undefined) {
+      here.report.error('CONFIG_CONTRADICTION', 'system has a group but no user: the program would keep the rights of root', here.where('group'), 'write user "…" as well')
+    }
     if (value.workerThreads !== 1) {
       here.report.warning('CONFIG_NOT_BUILT', `worker-threads ${value.workerThreads} is accepted, but not in effect yet`, here.where('workerThreads'), 'one process serves all requests')
     }

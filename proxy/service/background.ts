@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { isatty } from 'node:tty'
+import { fstatSync } from 'node:fs'
 
 /** In the environment of a process that is in the background already, or follows one that is. */
 const mark = 'SENTINEL_IN_BACKGROUND'
@@ -22,13 +22,13 @@ export interface BackgroundOutcome {
 }
 
 /**
- * Starts this program once more, in a session of its own, and waits until it serves or has ended. Where standard output or error is a terminal, the one in
- * the background has none: a terminal goes away.
+ * Starts this program once more, in a session of its own, and waits until it serves or has ended. Its standard output and error
+ * are those of this process only where they are files: a terminal goes away, and whoever reads a pipe waits for its end.
  */
 export function goToBackground (argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<BackgroundOutcome> {
   const [script = '', ...args] = argv
   return new Promise((resolve) => {
-    const out = (fd: number): 'ignore' | number => isatty(fd) ? 'ignore' : fd
+    const out = (fd: number): 'ignore' | number => fstatSync(fd).isFile() ? fd : 'ignore'
     const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
       detached: true, env: { ...env, [mark]: '1' }, stdio: ['ignore', out(1), out(2), 'ipc'],
     })
