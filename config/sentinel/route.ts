@@ -6,7 +6,7 @@ import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import { bool, integer, oneOf, ref, text } from '../schema/values.ts'
 import { apiSchema } from './api-schema.ts'
-import { circuitBreaker } from './circuit-breaker.ts'
+import { routeCircuitBreaker } from './circuit-breaker.ts'
 import { errorPages, respond } from './error-pages.ts'
 import { fallback } from './fallback.ts'
 import { inference } from './inference.ts'
@@ -48,20 +48,20 @@ const fields = {
   ...services,
   inference: notBuilt(inference),
   fallback: notBuilt(fallback),
-  retryPolicy: notBuilt(retryPolicy),
+  retryPolicy,
   apiSchema: notBuilt(apiSchema),
   cache: notBuilt(routeCache),
   shadow: notBuilt(shadow),
-  hedge: notBuilt(optionalBlock({
+  hedge: optionalBlock({
     enabled: setting(bool, true, 'Whether it is done.'),
-    delay: setting(durationWithin('1ms'), '100ms', 'How long the first is waited for.', { aliases: ['delay-ms', 'after-ms'] }),
-    maxAttempts: setting(integer(2, 10), 2, 'Targets that are asked altogether.'),
-  }, 'Ask another target when the first is slow, and take the first answer.', { args: ['enabled'], example: 'hedge { delay "50ms" }' })),
+    delay: setting(durationWithin('1ms'), '100ms', 'How long the first is waited for.', { aliases: ['delay-ms', 'after-ms', 'after'] }),
+    maxAttempts: setting(integer(2, 10), 2, 'Targets that are asked at a time.'),
+  }, 'Ask another target when the first is slow, and take the first answer; the other request is cancelled at once. Only idempotent requests without a body, and within the budget of `retry-policy`.', { args: ['enabled'], example: 'hedge { delay "50ms" }' }),
   websocket,
   websocketInspection: notBuilt(setting(bool, false, 'Let agents see WebSocket frames.')),
   wafEnabled: notBuilt(setting(bool, false, 'Ask the firewall on this route.')),
   errorPages: notBuilt(errorPages),
-  circuitBreaker: notBuilt(circuitBreaker),
+  circuitBreaker: routeCircuitBreaker,
   wasmAgents: notBuilt(list(text, [], 'Agents that run inside of the proxy.')),
   stripPrefix: optional(urlPath, 'Beginning of the path that the upstream does not get.'),
 }
@@ -117,8 +117,10 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       filters: filters.names,
       agents: rules.agents.length === 0 ? value.agents : [...value.agents, ...rules.agents],
       maxBodySize: rules.maxBodySize,
+      retryPolicy: value.retryPolicy, hedge: value.hedge, timeouts: rules.timeouts,
       inlineFilters: filters.inline,
       websocket: value.websocket,
+      circuitBreaker: value.circuitBreaker,
       respond: value.respond,
       stripPrefix: value.stripPrefix,
       rewritePath: rules.rewritePath,
@@ -126,6 +128,8 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       responseHeaders: rules.responseHeaders,
       requireHeaders: rules.requireHeaders,
       ipAccessControl: rules.ipAccessControl,
+      rateLimit: rules.rateLimit,
+      globalRateLimit: rules.globalRateLimit,
       /** What should answer is not built, so that requests have to be refused; or it could not be read, as the name of an upstream from an unset variable. */
       serviceNotBuilt: checkService(serviceType, here) || rules.refusesAll || !here.clean ||
         (value.upstream === undefined && here.given('upstream')),

@@ -49,4 +49,14 @@ export interface TargetJson {
   /** That it has now, streams and tunnels among them. */
   readonly exchanges: number
   readonly connections: number
+  /** ISO time of the last change, or since when it is known. */
+  readonly since: string
+  /** What the last change was about. */
+  readonly why?: string
+  /** State of its circuit breaker, when it has one. */
+  readonly breaker?: string
+  /** What checks say; absent when there are none, or none was made. */
+  readonly healthy?: boolean
+  /** It gets half its share. */
+  readonly degraded?: boolean
 }

@@ -10,7 +10,7 @@ import { placeShower } from './places.ts'
 /** The parts are imported when they are needed: `sentinel version` and the help do not wait for a proxy to load. */
 export const run: Command = {
   name: 'run',
-  doc: 'Run the proxy in the foreground. SIGHUP reloads, SIGUSR1 reopens log files, SIGTERM and Ctrl-C stop it.',
+  doc: 'Run the proxy in the foreground. SIGHUP reloads, SIGUSR1 reopens log files, SIGTERM and Ctrl-C stop it, SIGQUIT without waiting for open requests.',
   options: { config: configOption, quiet: { type: 'boolean', short: 'q', doc: 'No start screen.' } },
   async run (shell, options) {
     const file = configFile('run', shell, options)
@@ -46,8 +46,9 @@ interface Told {
 
 async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }: Told): Promise<number> {
   const { config, problems } = loaded
-  const { Proxy, StartError } = await import('../lifecycle/proxy.ts')
+  const { Proxy } = await import('../lifecycle/proxy.ts')
   const { Service } = await import('../lifecycle/service.ts')
+  const { StartError } = await import('../lifecycle/start-error.ts')
   const { AccountError, sayFailed } = await import('../service/index.ts')
   const { createLog } = await import('../observe/log.ts')
   const { level, format } = config.observability.logging
@@ -58,13 +59,14 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
     log.flushSync()
     process.exit(2)
   })
-  const end = endAsked()
+  const end = endAsked(() => { void serving?.stop(true) })
+  let serving: Proxy | undefined
   const env = { ...shell.env }
   const service = new Service({ file, env, log, succeeds: env['SENTINEL_SUCCEEDS'] !== undefined, stop: end.stop })
   try {
     if (config.system.workingDirectory !== undefined) process.chdir(config.system.workingDirectory)
     service.check(config)
-    const proxy = new Proxy({ file, env, log, bound: service.bound, read: service.read })
+    const proxy = serving = new Proxy({ file, env, log, bound: service.bound, read: service.read })
     serveSignals(proxy, service, end)
     await proxy.start(config, loaded)
     started()
@@ -73,9 +75,9 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
     log.info('serving', { event: 'ready', listeners, metrics: proxy.metricsAddress ?? null, pid: process.pid })
     service.serving(proxy, loaded)
     const { why, now } = await end.asked
-    log.info(`${why}: ${now ? 'open requests are cut off' : 'finishing open requests'}`, { event: 'stopping' })
+    log.info(`${why}: ${now ? 'cutting off open requests' : 'finishing open requests'}`, { event: 'stopping' })
     service.stopping()
-    await proxy.stop(now ? 0 : undefined)
+    await proxy.stop(now)
     log.info('stopped', { event: 'stopped' })
     return 0
   } catch (error) {
@@ -114,32 +116,35 @@ interface End {
   readonly over: () => void
 }
 
-/** Whoever asks again, by a signal or for an end at once, gets it at once. */
-function endAsked (): End {
+/** A second signal that does not say how ends the process at once; `hurry` makes one that is asked to end now not wait for anybody. */
+function endAsked (hurry: () => void): End {
   let ask!: (end: { why: string, now: boolean }) => void
   let over!: () => void
-  let times = 0
+  let isAsked = false
   const asked = new Promise<{ why: string, now: boolean }>((resolve) => { ask = resolve })
   const ended = new Promise<void>((resolve) => { over = resolve })
+  const want = (why: string, now: boolean): void => {
+    if (now && isAsked) hurry()
+    isAsked = true
+    ask({ why, now })
+  }
   return {
     asked,
     stop (now) {
-      if (now && times++ > 0) process.exit(1)
-      times ||= 1
-      ask({ why: 'sentinel stop', now })
+      want('sentinel stop', now)
       return ended
     },
     signal (signal) {
-      if (times++ > 0) process.exit(1)
-      ask({ why: signal, now: false })
+      if (isAsked && signal !== 'SIGQUIT') process.exit(1)
+      want(signal, signal === 'SIGQUIT')
     },
     over,
   }
 }
 
+/** SIGHUP and SIGUSR1 are served meanwhile. */
 function serveSignals (proxy: Proxy, service: Service, end: End): void {
   process.on('SIGHUP', () => void service.reload())
   process.on('SIGUSR1', () => void proxy.reopenLogs())
-  process.on('SIGTERM', end.signal)
-  process.on('SIGINT', end.signal)
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) process.on(signal, end.signal)
 }

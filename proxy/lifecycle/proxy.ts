@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
-import { createAdmin, type Admin } from '../admin/admin.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/index.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
@@ -10,32 +10,28 @@ import { openEvidence, type Evidence } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
+import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
+import { HealthKeeper } from './health-keeper.ts'
+import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
-import { needsRestart, type RestartFacts } from './needs-restart.ts'
+import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
 import type { DataPath, Load, MainSide } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
-import { SocketTable } from './socket-table.ts'
+import { SocketTable, type PreparedSockets } from './socket-table.ts'
+import { StartError } from './start-error.ts'
 import { statusOf } from './status.ts'
+import { upstreamSettings } from './upstream-settings.ts'
 import { readVersion } from './version.ts'
-
-/** Something that keeps the proxy from starting or from taking over a configuration; the message is for the operator. */
-export class StartError extends Error {
-  readonly problems: readonly Problem[]
-
-  constructor (message: string, problems: readonly Problem[] = [], cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
-    this.name = 'StartError'
-    this.problems = problems
-  }
-}
 
 export interface ProxyOptions {
   readonly file: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: RootLog
+  /** Descriptors of sockets that somebody else has bound, by `socketKey`. */
+  readonly inherited?: ReadonlyMap<string, number>
   /** The sockets of the first configuration are bound, and nothing else has been opened or started: the time to become another user. */
   readonly bound?: (config: SentinelConfig, ownFolder: string) => Promise<void>
   /** A reload has read this, and is about to try it. */
@@ -55,6 +51,7 @@ interface Running {
   /** What `evidence` came to. */
   readonly records: Evidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
+  readonly plans: HealthPlans
 }
 
 /** The proxy: reads configurations, holds what there must be once, and has the data path serve. */
@@ -64,11 +61,12 @@ export class Proxy {
   readonly #leases = new Leases()
   readonly #metrics: Metrics
   readonly #agentSockets = makeSocketFolder()
-  readonly #sockets = new SocketTable()
+  readonly #sockets: SocketTable
+  readonly #admin: AdminServer
   readonly #tickets: TicketSecret
+  readonly #health: HealthKeeper
   readonly #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
-  #admin: Admin | undefined
   #running: Running | undefined
   /** Configurations that something of the data path may still use, by their generation; the running one and one that is made ready among them. */
   readonly #held = new Map<number, Running>()
@@ -77,13 +75,21 @@ export class Proxy {
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
-  metricsAddress: string | undefined
+  #stopped: Promise<void> | undefined
+  /** Nothing is waited for any more. */
+  readonly #hurry = new AbortController()
 
   constructor (options: ProxyOptions) {
     this.#options = options
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
+    this.#sockets = new SocketTable(this.#log, () => this.#path, options.inherited)
+    this.#admin = new AdminServer({
+      metrics: this.#metrics, status: () => this.status(), log: this.#log.child({ component: 'admin' }),
+      ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
+    })
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
+    this.#health = new HealthKeeper({ log: this.#log, metrics: this.#metrics, tell: (orders) => this.#path?.health(orders) })
     this.#metrics.onScrape((table) => {
       const evidence = this.#running?.records?.stats()
       if (evidence === undefined) return
@@ -99,9 +105,11 @@ export class Proxy {
     try {
       this.#log.setLevel(logLevel(config))
       const path = this.#path = await this.#openPath()
-      this.#running = await this.#prepare(config, loaded === undefined ? undefined : { ...loaded, config })
-      await this.#openAdmin(config)
+      const { running, take } = await this.#prepare(config, loaded === undefined ? undefined : { ...loaded, config })
+      this.#running = running
+      take()
       await path.commit()
+      this.#health.use(this.#running.plans)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
     } catch (error) {
@@ -110,13 +118,22 @@ export class Proxy {
     }
   }
 
+  get metricsAddress (): string | undefined {
+    return this.#admin.address
+  }
+
   status (): StatusJson {
     const running = this.#running! // Asked from `start` on.
     return statusOf({
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
       lastReload: this.#lastReload, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
-      programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(),
+      programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(), health: this.#health.state(),
     })
+  }
+
+  /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False: there is none. */
+  drain (upstream: string, target: string, on: boolean): boolean {
+    return this.#health.drain(upstream, target, on)
   }
 
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
@@ -133,7 +150,7 @@ export class Proxy {
     }
     const before = this.#running!
     try {
-      const { version } = await this.#takeOver(before)
+      const { version } = await this.#takeOver()
       this.#lastReload = { at: new Date().toISOString(), ok: true }
       this.#metrics.configReloaded(true)
       this.#log.info('configuration taken over', { event: 'reloaded', config_version: version })
@@ -153,12 +170,7 @@ export class Proxy {
     const next = await loadConfig(this.#options.file, { env: this.#options.env })
     if (next.config === undefined) return { ok: false, error: summary(next.problems), problems: next.problems }
     if (old.loaded === undefined) throw new Error('nobody kept what the running configuration said')
-    return planReload(this.#options.file, old.loaded, { ...next, config: next.config }, this.#path!.facts(), this.#restartFacts(old))
-  }
-
-  /** Takes a target out of its upstream, or puts it back: its exchanges finish, new ones go elsewhere. False when there is no such target. */
-  drain (upstream: string, target: string, on: boolean): boolean {
-    return this.#path?.drain(upstream, target, on) ?? false
+    return planReload(this.#options.file, old.loaded, { ...next, config: next.config }, this.#path!.facts())
   }
 
   /** Whether it serves as it should. */
@@ -177,12 +189,25 @@ export class Proxy {
     }
   }
 
-  /** Stops accepting, lets open exchanges end within the configured time, stops agents, removes sockets. */
-  async stop (graceMs = this.#running?.config.system.gracefulShutdownTimeout ?? 0): Promise<void> {
-    if (this.#state === 'draining') return
+  /**
+   * Says that it is not ready any more and waits for balancers to notice, stops accepting, lets open exchanges end within the configured time, stops
+   * agents, removes sockets. With `now` nothing is waited for, not even by a stop that is going on.
+   */
+  stop (now = false): Promise<void> {
+    if (now) this.#hurry.abort()
+    return this.#stopped ??= this.#stop()
+  }
+
+  async #stop (): Promise<void> {
     this.#state = 'draining'
-    await this.#reloading // What it opens must be known to be closed.
-    await this.#closeAll(graceMs)
+    const { shutdownDelay = 0, gracefulShutdownTimeout = 0 } = this.#running?.config.system ?? {}
+    const { signal } = this.#hurry
+    const hurried = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }) })
+    if (!signal.aborted) await Promise.race([this.#reloading, hurried]) // What it opens must be known to be closed.
+    if (shutdownDelay > 0 && !signal.aborted) await sleep(shutdownDelay, undefined, { signal }).catch(() => {})
+    const closed = this.#closeAll(signal.aborted ? 0 : gracefulShutdownTimeout)
+    void hurried.then(() => this.#path?.close(0))
+    await closed
   }
 
   /** The parts are imported when they are needed: a main that has others serve does without them. */
@@ -198,63 +223,89 @@ export class Proxy {
     return {
       retired: (generation) => this.#letGo(generation),
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
+      heard: (evidence) => this.#health.heard(evidence),
+      heardAt: (evidence) => this.#health.heardAt(evidence),
     }
   }
 
-  async #takeOver (old: Running): Promise<Running> {
+  async #takeOver (): Promise<Running> {
     const loaded = await loadConfig(this.#options.file, { env: this.#options.env })
     this.#options.read?.(loaded)
     const { config, problems } = loaded
     if (config === undefined) throw new StartError(summary(problems), problems)
-    const [refused] = needsRestart(old.config, config, this.#restartFacts(old)).filter(({ reload }) => reload === 'refused')
-    if (refused !== undefined) throw new StartError(refused.why)
-    const next = await this.#prepare(config, { ...loaded, config })
-    await this.#path!.commit()
+    const { running, take } = await this.#prepare(config, { ...loaded, config })
     // The data path lets go of the old one when its last exchange is over.
-    this.#running = next
-    this.#sockets.keep(config)
+    await this.#path!.commit()
+    this.#running = running
+    take()
+    this.#health.use(running.plans)
     this.#log.setLevel(logLevel(config))
-    return next
-  }
-
-  #restartFacts (old: Running): RestartFacts {
-    return { runsAgent: (id) => old.programs.get(id)?.value.program !== undefined }
+    this.#log.setFormat(config.observability.logging.format)
+    return running
   }
 
   /** Makes ready what the configuration asks for, on both sides of the seam. Rejects and holds nothing of it when it cannot be. */
-  async #prepare (config: SentinelConfig, loaded: LoadedWhole | undefined): Promise<Running> {
+  async #prepare (config: SentinelConfig, loaded: LoadedWhole | undefined): Promise<{ readonly running: Running, readonly take: () => void }> {
     const generation = ++this.#generations
     const programs = new Map<string, Lease<AgentProgram>>()
     let evidence: Lease<Promise<Evidence>> | undefined
+    let admin: PreparedAdmin | undefined
+    let bound: PreparedSockets | undefined
     try {
-      const sockets = await this.#sockets.bind(config)
+      const { sockets, take } = bound = await this.#sockets.prepare(config)
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
-      const running: Running = {
-        generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records: await evidence?.value, sockets,
-      }
+      const records = await evidence?.value
+      const plans = this.#plansOf(config)
+      admin = await this.#admin.prepare(config.observability.metrics)
+      const running: Running = { generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, plans }
       this.#held.set(generation, running)
-      await this.#path!.prepare(await loadOf(running))
-      return running
+      await this.#path!.prepare({ ...await loadOf(running), health: this.#health.orders() })
+      return {
+        running,
+        take: () => {
+          admin?.take()
+          take()
+        },
+      }
     } catch (error) {
       this.#held.delete(generation)
       for (const lease of programs.values()) lease.release()
       evidence?.release()
-      if (this.#running !== undefined) this.#sockets.keep(this.#running.config)
+      await admin?.discard()
+      await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
     }
   }
 
+  #plansOf (config: SentinelConfig): HealthPlans {
+    const around = { env: this.#options.env, cookieSecret: this.#cookieSecret, drainMs: config.system.gracefulShutdownTimeout }
+    return healthPlans(config, (upstream) => upstreamSettings(upstream, config, around))
+  }
+
   #leaseProgram (agent: AgentConfig, drainMs: number): Lease<AgentProgram> {
-    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => runAgent(agent, {
+    const key = canonicalKey('agent', agentIdentity(agent))
+    const before = this.#leases.has(key) ? undefined : this.#stepAside(agent)
+    return this.#leases.use(key, () => runAgent(agent, {
       newSocket: () => join(this.#agentSockets, `${++this.#agentSocketsMade}.sock`),
       cwd: dirname(this.#options.file),
       env: this.#options.env,
       log: this.#log,
       metrics: this.#metrics,
       started: (place) => this.#path?.agentStarted(place),
-    }), (program) => program.stop(AbortSignal.timeout(drainMs)))
+    }), async (program) => {
+      await program.stop(AbortSignal.any([AbortSignal.timeout(drainMs), this.#hurry.signal]))
+      before?.stepBack()
+    })
+  }
+
+  /** An agent that becomes another process, and keeps the socket that the operator placed for it. */
+  #stepAside ({ transport }: AgentConfig): PlacedSocket | undefined {
+    if (transport.kind !== 'unix' || transport.path === undefined) return undefined
+    const before = this.#running?.config.agents.find((one) => one.transport.kind === 'unix' && one.transport.path === transport.path)
+    const placed = before === undefined ? undefined : this.#running?.programs.get(before.id)?.value.placed
+    return placed?.stepAside() === true ? placed : undefined
   }
 
   #leaseEvidence (settings: EvidenceConfig): Lease<Promise<Evidence>> {
@@ -265,17 +316,6 @@ export class Proxy {
     )
   }
 
-  async #openAdmin ({ observability: { metrics } }: SentinelConfig): Promise<void> {
-    if (!metrics.enabled) return
-    const admin = createAdmin({
-      host: metrics.address.host, port: metrics.address.port, path: metrics.path, metrics: this.#metrics,
-      status: () => this.status(), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
-    })
-    const { host, port } = await admin.listen()
-    this.#admin = admin
-    this.metricsAddress = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  }
-
   #letGo (generation: number): void {
     const held = this.#held.get(generation)
     this.#held.delete(generation)
@@ -284,18 +324,19 @@ export class Proxy {
   }
 
   async #closeAll (graceMs: number): Promise<void> {
-    await this.#path?.close(graceMs)
     this.#sockets.close()
+    await this.#path?.close(graceMs)
     for (const generation of this.#held.keys()) this.#letGo(generation)
     await this.#leases.settled()
-    await this.#admin?.close()
+    await this.#admin.close()
     this.#tickets.close()
+    this.#health.close()
     this.#metrics.close()
     rmSync(this.#agentSockets, { recursive: true, force: true })
   }
 }
 
-async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Load> {
+async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Omit<Load, 'health'>> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
   return { generation, config, agents, sockets, evidence: records !== undefined }
 }

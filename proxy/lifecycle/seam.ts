@@ -1,6 +1,7 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Entry } from '../evidence/chain.ts'
 import type { HeldSocket } from '../listeners/index.ts'
+import type { Evidence, GateEvidence, HealthOrders } from '../upstreams/index.ts'
 
 /**
  * The seam between main and the data path. Main reads the configuration, owns the listening sockets, the programs of agents and all that must be
@@ -27,26 +28,32 @@ export interface Load {
   readonly sockets: ReadonlyMap<string, HeldSocket>
   /** Whether decisions are recorded. */
   readonly evidence: boolean
+  /** What is known of targets by now. */
+  readonly health: HealthOrders
 }
 
 /** What main asks of the data path. */
 export interface DataPath {
-  /** Builds what a configuration asks for beside what runs, opens its new listeners, and waits for its agents. Rejects, and has changed nothing, when it cannot be. */
+  /** Builds what a configuration asks for beside what runs, listens on its new sockets, and waits for its agents. Rejects, and has changed nothing, when it cannot be. */
   prepare (load: Load): Promise<void>
   /** What was prepared is what runs from now on. What came before finishes its exchanges and is then `retired`. */
   commit (): Promise<void>
   /** What was prepared is let go of. */
   abort (): Promise<void>
+  /** Accepts nobody any more through the sockets of these keys (`socketKey`), to make room for others on the same ports. */
+  suspend (sockets: readonly string[]): Promise<void>
+  /** The same addresses, bound anew: nothing came of the others. */
+  resume (sockets: ReadonlyMap<string, HeldSocket>): Promise<void>
   /** Opens log files anew. Rejects when one cannot be opened: the old one stays in use. */
   reopenLogs (): Promise<void>
   /** What tickets of TLS sessions are sealed with from now on. */
   renewTickets (secret: Buffer): void
   /** The program of an agent was started: it is worth to connect at once. */
   agentStarted (place: AgentPlace): void
+  /** Something was found out about targets. */
+  health (orders: HealthOrders): void
   facts (): PathFacts
-  /** Takes a target out of its upstream, or puts it back. False when there is no such target. */
-  drain (upstream: string, target: string, on: boolean): boolean
-  /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. */
+  /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. Again, when it is to be over sooner. */
   close (graceMs: number): Promise<void>
 }
 
@@ -64,8 +71,6 @@ export interface TargetFacts {
   /** Exchanges that it has now, tunnels among them. */
   readonly exchanges: number
   readonly connections: number
-  /** Why it is not asked. */
-  readonly reasons: readonly string[]
 }
 
 export interface AgentFacts {
@@ -80,6 +85,9 @@ export interface MainSide {
   retired (generation: number): void
   /** A record for the evidence file of this configuration. */
   evidence (generation: number, entry: Entry): void
+  /** How tries at targets ended, and exchanges behind gates. */
+  heard (evidence: Evidence): void
+  heardAt (evidence: GateEvidence): void
 }
 
 /** Something that keeps a configuration from being taken over; the message is for the operator. */

@@ -1,8 +1,9 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
-import type { StatusJson } from '../admin/status.ts'
+import type { StatusJson, TargetJson } from '../admin/status.ts'
 import type { EvidenceStats } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
-import type { PathFacts } from './seam.ts'
+import type { TargetHealth } from '../upstreams/index.ts'
+import type { PathFacts, TargetFacts } from './seam.ts'
 import type { Program } from './supervisor.ts'
 
 export interface StatusFacts {
@@ -19,6 +20,7 @@ export interface StatusFacts {
   /** Of agents that main runs. */
   readonly programs: ReadonlyMap<string, Program | undefined>
   readonly evidence: EvidenceStats | undefined
+  readonly health: ReadonlyMap<string, readonly TargetHealth[]>
 }
 
 /** Names and states for `/status` and the start screen. */
@@ -41,9 +43,7 @@ export function statusOf (facts: StatusFacts): StatusJson {
     routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, respond, filters, agents }) => ({
       id, upstream: upstream ?? null, responds: respond?.status ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),
-    upstreams: config.upstreams.map(({ id }) => ({
-      id, targets: (path.upstreams.get(id) ?? []).map((target) => ({ ...target, up: target.reasons.length === 0 })),
-    })),
+    upstreams: config.upstreams.map(({ id }) => ({ id, targets: (facts.health.get(id) ?? []).map((health) => targetOf(health, path.upstreams.get(id))) })),
     agents: config.agents.map((agent) => {
       const { state = 'closed', problem } = path.agents.get(agent.id) ?? {}
       const program = programs.get(agent.id)
@@ -56,5 +56,13 @@ export function statusOf (facts: StatusFacts): StatusJson {
     ...evidence === undefined || config.evidence === undefined ? {} : {
       evidence: { file: config.evidence.file, records: evidence.records, dropped: evidence.dropped, failing: evidence.failing, head: evidence.head.hash },
     },
+  }
+}
+
+function targetOf ({ name, reasons, breaker, healthy, degraded, why, since }: TargetHealth, facts: readonly TargetFacts[] = []): TargetJson {
+  const { exchanges = 0, connections = 0 } = facts.find((one) => one.name === name) ?? {}
+  return {
+    name, up: reasons.length === 0, reasons, exchanges, connections, since: since.toISOString(),
+    ...why === '' ? {} : { why }, ...breaker === undefined ? {} : { breaker }, ...healthy === undefined ? {} : { healthy }, ...degraded ? { degraded } : {},
   }
 }

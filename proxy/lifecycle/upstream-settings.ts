@@ -35,10 +35,13 @@ export function upstreamSettings (upstream: UpstreamConfig, config: SentinelConf
 }
 
 export function changeable (upstream: UpstreamConfig, config: SentinelConfig, around: Around): ChangeableSettings {
-  const { slowStart, connectionDraining: draining } = upstream
+  const { slowStart, connectionDraining: draining, timeouts: { firstByte, request } } = upstream
   return {
+    ...firstByte === undefined ? {} : { firstByteTimeoutMs: firstByte },
+    ...request === undefined ? {} : { requestTimeoutMs: request },
     ...balancingOf(upstream, config, around),
     targets: upstream.targets.map(targetOf),
+    panicShare: upstream.panicThreshold / 100,
     slowStartMs: slowStart?.enabled === true ? slowStart.duration : 0,
     drainMs: draining === undefined ? around.drainMs : draining.enabled ? draining.timeout : 0,
   }

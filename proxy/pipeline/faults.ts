@@ -19,6 +19,7 @@ export const faults = {
   HEADER_MISSING: { status: 400, blame: 'client', retry: 'never', doc: 'A header field that must be there is missing.' },
   UPGRADE_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'This route does not switch to another protocol.' },
   WEBSOCKET_VERSION: { status: 426, blame: 'client', retry: 'never', doc: 'This server speaks version 13 of the WebSocket protocol.' },
+  RATE_LIMITED: { status: 429, blame: 'client', retry: 'never', doc: 'Too many requests came in a short time.' },
   CLIENT_TUNNELS_FULL: { status: 429, blame: 'client', retry: 'never', doc: 'Too many WebSockets of this client are open.' },
   MESSAGE_REFUSED: { status: 0, blame: 'client', retry: 'never', doc: 'A WebSocket message broke the rules of the protocol or was too long.' },
   METHOD_REFUSED: { status: 501, blame: 'client', retry: 'never', doc: 'This method is not served here.' },
@@ -31,6 +32,7 @@ export const faults = {
   CLIENT_GONE: { status: 0, blame: 'client', retry: 'never', doc: 'The client closed the connection before the answer was complete.' },
 
   NO_TARGET: { status: 503, blame: 'upstream', retry: 'never', doc: 'No target of the upstream can be used.' },
+  BREAKER_OPEN: { status: 503, blame: 'upstream', retry: 'never', doc: 'What would answer failed too often and is left alone for a while.' },
   UPSTREAM_CONNECT: { status: 502, blame: 'upstream', retry: 'unsent', doc: 'No connection to the upstream could be made.' },
   UPSTREAM_TLS: { status: 502, blame: 'upstream', retry: 'unsent', doc: 'The TLS handshake with the upstream failed.' },
   UPSTREAM_HTTP_VERSION: { status: 502, blame: 'upstream', retry: 'unsent', doc: 'The upstream does not speak the HTTP version that it should.' },
@@ -42,6 +44,7 @@ export const faults = {
   AGENT_NOT_CONNECTED: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route is not connected.' },
   AGENT_NOT_CONFIGURED: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route refused its configuration.' },
   AGENT_QUEUE_FULL: { status: 503, blame: 'agent', retry: 'never', doc: 'Too many calls wait for an agent of this route.' },
+  AGENT_BREAKER_OPEN: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route failed too often and is left alone for a while.' },
   AGENT_TIMEOUT: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route did not decide in time.' },
   AGENT_STREAM_RESET: { status: 503, blame: 'agent', retry: 'never', doc: 'The connection to an agent of this route broke.' },
   AGENT_BAD_REPLY: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route answered something that is not valid.' },
@@ -64,6 +67,8 @@ export type FaultCode = keyof typeof faults
 export class Fault extends Error {
   readonly code: FaultCode
   readonly detail: string | undefined
+  /** When asking again may help, where that is known. */
+  retryAfterMs: number | undefined = undefined
 
   constructor (code: FaultCode, detail?: string, cause?: unknown) {
     super(detail === undefined ? code : `${code}: ${detail}`, cause === undefined ? undefined : { cause })
