@@ -49,7 +49,7 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
   const { Proxy } = await import('../lifecycle/proxy.ts')
   const { Service } = await import('../lifecycle/service.ts')
   const { StartError } = await import('../lifecycle/start-error.ts')
-  const { AccountError, sayFailed } = await import('../service/index.ts')
+  const { AccountError, sayFailed, takeGivenSockets } = await import('../service/index.ts')
   const { createLog } = await import('../observe/log.ts')
   const { level, format } = config.observability.logging
   const log = createLog({ level: level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level, format })
@@ -61,12 +61,14 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
   })
   const end = endAsked(() => { void serving?.stop(true) })
   let serving: Proxy | undefined
+  const { givenToListeners } = await import('../lifecycle/given-listeners.ts')
   const env = { ...shell.env }
   const service = new Service({ file, env, log, succeeds: env['SENTINEL_SUCCEEDS'] !== undefined, stop: end.stop })
   try {
     if (config.system.workingDirectory !== undefined) process.chdir(config.system.workingDirectory)
     service.check(config)
-    const proxy = serving = new Proxy({ file, env, log, bound: service.bound, read: service.read })
+    const inherited = givenToListeners(config, takeGivenSockets(env), log)
+    const proxy = serving = new Proxy({ file, env, log, inherited, bound: service.bound, read: service.read })
     serveSignals(proxy, service, end)
     await proxy.start(config, loaded)
     started()

@@ -61,7 +61,7 @@ export class HeldSocket {
   static adopt (descriptor: number, binding: Binding): HeldSocket {
     const { unix } = binding
     const where = `descriptor ${descriptor}`
-    const handle = valid(createHandle(null, -1, -1, descriptor, 0), where)
+    const handle = valid(createHandle(null, null, -1, descriptor, 0), where)
     return new HeldSocket(handle, unix === undefined ? nameOf(handle, where) : `unix:${unix.path}`, binding)
   }
 
