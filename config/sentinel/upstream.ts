@@ -59,7 +59,7 @@ const fields = {
   healthCheck: notBuilt(healthCheck),
   circuitBreaker: notBuilt(circuitBreaker),
   httpVersion,
-  discovery: notBuilt(discovery),
+  discovery,
   slowStart: optionalBlock({
     enabled: setting(bool, true, 'Whether new targets start slowly.'),
     duration: setting(wait, '30s', 'Time until such a target has its whole share.', { ...inSeconds, aliases: ['duration-secs', 'duration-ms'] }),

@@ -11,6 +11,7 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
+import { Discoveries } from './discoveries.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import type { DataPath, Load, MainSide } from './seam.ts'
@@ -37,6 +38,7 @@ interface Running {
   /** What `evidence` came to. */
   readonly records: Evidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
+  readonly discoveries: ReadonlyArray<Lease<unknown>>
 }
 
 /** The proxy: reads configurations, holds what there must be once, and has the data path serve. */
@@ -49,6 +51,7 @@ export class Proxy {
   readonly #sockets: SocketTable
   readonly #admin: AdminServer
   readonly #tickets: TicketSecret
+  readonly #discoveries: Discoveries
   readonly #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #running: Running | undefined
@@ -69,6 +72,9 @@ export class Proxy {
       metrics: this.#metrics, status: () => this.status(), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
     })
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
+    this.#discoveries = new Discoveries({
+      leases: this.#leases, log: this.#log, metrics: this.#metrics, env: options.env, tell: (key, targets) => this.#path?.discovered(key, targets),
+    })
     this.#metrics.onScrape((table) => {
       const evidence = this.#running?.records?.stats()
       if (evidence === undefined) return
@@ -106,6 +112,7 @@ export class Proxy {
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
       lastError: this.#lastError, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
       programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(),
+      discovery: (upstream) => this.#discoveries.stateOf(upstream),
     })
   }
 
@@ -182,15 +189,17 @@ export class Proxy {
     let evidence: Lease<Promise<Evidence>> | undefined
     let admin: PreparedAdmin | undefined
     let bound: PreparedSockets | undefined
+    let discoveries: Running['discoveries'] = []
     try {
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const records = await evidence?.value
+      discoveries = await this.#discoveries.use(config.upstreams)
       admin = await this.#admin.prepare(config.observability.metrics)
       const { sockets, take } = bound = await this.#sockets.prepare(config)
-      const running: Running = { generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets }
+      const running: Running = { generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries }
       this.#held.set(generation, running)
-      await this.#path!.prepare(await loadOf(running))
+      await this.#path!.prepare({ ...await loadOf(running), discovered: this.#discoveries.found() })
       return {
         running,
         take: () => {
@@ -202,6 +211,7 @@ export class Proxy {
       this.#held.delete(generation)
       for (const lease of programs.values()) lease.release()
       evidence?.release()
+      for (const lease of discoveries) lease.release()
       await admin?.discard()
       await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
@@ -245,6 +255,7 @@ export class Proxy {
     this.#held.delete(generation)
     for (const lease of held?.programs.values() ?? []) lease.release()
     held?.evidence?.release()
+    for (const lease of held?.discoveries ?? []) lease.release()
   }
 
   async #closeAll (graceMs: number): Promise<void> {
@@ -259,7 +270,7 @@ export class Proxy {
   }
 }
 
-async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Load> {
+async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Omit<Load, 'discovered'>> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
   return { generation, config, agents, sockets, evidence: records !== undefined }
 }

@@ -1,5 +1,6 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Entry } from '../evidence/chain.ts'
+import type { TargetSettings } from '../upstreams/index.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 
 /**
@@ -27,6 +28,8 @@ export interface Load {
   readonly sockets: ReadonlyMap<string, HeldSocket>
   /** Whether decisions are recorded. */
   readonly evidence: boolean
+  /** Targets that were found, by the key of the discovery. */
+  readonly discovered: ReadonlyMap<string, readonly TargetSettings[]>
 }
 
 /** What main asks of the data path. */
@@ -47,6 +50,8 @@ export interface DataPath {
   renewTickets (secret: Buffer): void
   /** The program of an agent was started: it is worth to connect at once. */
   agentStarted (place: AgentPlace): void
+  /** The targets that a discovery found have become others. */
+  discovered (key: string, targets: readonly TargetSettings[]): void
   facts (): PathFacts
   /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. */
   close (graceMs: number): Promise<void>

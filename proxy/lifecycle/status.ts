@@ -1,7 +1,9 @@
-import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import type { SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
 import type { EvidenceStats } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
+import { nameOf } from '../upstreams/index.ts'
+import type { DiscoveryStatus } from './discoveries.ts'
 import type { PathFacts } from './seam.ts'
 import type { Program } from './supervisor.ts'
 
@@ -19,6 +21,7 @@ export interface StatusFacts {
   /** Of agents that main runs. */
   readonly programs: ReadonlyMap<string, Program | undefined>
   readonly evidence: EvidenceStats | undefined
+  readonly discovery: (upstream: UpstreamConfig) => DiscoveryStatus | undefined
 }
 
 /** Names and states for `/status` and the start screen. */
@@ -39,7 +42,7 @@ export function statusOf (facts: StatusFacts): StatusJson {
     routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, respond, filters, agents }) => ({
       id, upstream: upstream ?? null, responds: respond?.status ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),
-    upstreams: config.upstreams.map(({ id, targets }) => ({ id, targets: targets.map(({ address }) => address.text) })),
+    upstreams: config.upstreams.map((upstream) => upstreamOf(upstream, facts.discovery(upstream))),
     agents: config.agents.map((agent) => {
       const { state = 'closed', problem } = path.agents.get(agent.id) ?? {}
       const program = programs.get(agent.id)
@@ -52,5 +55,15 @@ export function statusOf (facts: StatusFacts): StatusJson {
     ...evidence === undefined || config.evidence === undefined ? {} : {
       evidence: { file: config.evidence.file, records: evidence.records, dropped: evidence.dropped, failing: evidence.failing, head: evidence.head.hash },
     },
+  }
+}
+
+function upstreamOf ({ id, targets }: UpstreamConfig, found: DiscoveryStatus | undefined): StatusJson['upstreams'][number] {
+  const written = targets.map(({ address }) => address.text)
+  if (found === undefined) return { id, targets: written }
+  const { kind, state, ageMs, problem } = found
+  return {
+    id, targets: [...written, ...found.targets.map(nameOf)],
+    discovery: { kind, state, age_s: ageMs === undefined ? null : Math.round(ageMs / 1000), ...problem === undefined ? {} : { problem } },
   }
 }

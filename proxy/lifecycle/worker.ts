@@ -6,6 +6,7 @@ import { judgeAgents, reportRefusals, type AgentChange } from './agent-configura
 import { agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
+import type { TargetSettings } from '../upstreams/index.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts } from './seam.ts'
@@ -51,6 +52,8 @@ export class Worker implements DataPath {
   #prepared: Prepared | undefined
   readonly #retiring = new Set<Promise<void>>()
   #inFlight = 0
+  /** What is found while a configuration is made ready. */
+  #building: Map<string, readonly TargetSettings[]> | undefined = undefined
 
   constructor (options: WorkerOptions) {
     const { log, metrics, ticketSecret } = options
@@ -66,11 +69,13 @@ export class Worker implements DataPath {
 
   async prepare (load: Load): Promise<void> {
     const old = this.#running
+    this.#building = new Map()
     const next = await this.#build(load)
     try {
       await this.#settleAgents(next, old)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
       this.#prepared = { next, agents, listeners: await this.#listeners.prepare(load.config, load.sockets) }
+      for (const [key, targets] of this.#building) next.snapshot.discovered(key, targets)
     } catch (error) {
       release(next)
       throw error
@@ -124,6 +129,12 @@ export class Worker implements DataPath {
     }
   }
 
+  discovered (key: string, targets: readonly TargetSettings[]): void {
+    this.#running?.snapshot.discovered(key, targets)
+    this.#prepared?.next.snapshot.discovered(key, targets)
+    this.#building?.set(key, targets)
+  }
+
   facts (): PathFacts {
     const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
     return { connections: this.#listeners.connections, agents: new Map(agents) }
@@ -148,7 +159,7 @@ export class Worker implements DataPath {
     this.#retiring.add(retiring)
   }
 
-  async #build ({ generation, config, agents: places, evidence }: Load): Promise<Running> {
+  async #build ({ generation, config, agents: places, evidence, discovered }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
@@ -168,6 +179,7 @@ export class Worker implements DataPath {
         observeLate: instruments.observeLate,
         env,
         cookieSecret,
+        discovered,
         drainMs,
       })
       return { generation, config, agents, instruments, snapshot }

@@ -209,7 +209,7 @@ class TargetGroup implements Upstream, Tries {
   #ask (asking: Asking): Promise<Reply> {
     const { x } = asking
     const target = this.choose(asking)
-    if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target is well and has a weight above 0'))
+    if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', this.set.targets.length === 0 ? `${this.name} has no targets: none were found yet` : 'no target is well and has a weight above 0'))
     x.target = target.name
     x.tries++
     target.begin()

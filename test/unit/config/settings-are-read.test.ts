@@ -47,6 +47,12 @@ routes {
 }
 upstreams {
   upstream "app" { target "127.0.0.1:9" weight=2 zone="a" priority=1 backup=#true { metadata { version "2" } }; load-balancing "weighted"; slow-start { duration "1s" }; connection-draining { timeout "1s" } }
+  upstream "found" { discovery "dns" { hostname "localhost"; port 9; resolver "127.0.0.1:9"; refresh-interval "1m"; timeout "1s"; allow-empty #true } }
+  upstream "listed" { discovery "static" { backends "127.0.0.1:9" } }
+  upstream "filed" { discovery "file" { path "${folder}/targets"; watch-interval "1m" } }
+  upstream "consul" { discovery "consul" { address "127.0.0.1:9"; service "a"; datacenter "b"; tag "c"; only-passing #false; token "d"; ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem" } }
+  upstream "docker" { discovery "docker" { address "127.0.0.1:9"; service "a"; network "b" } }
+  upstream "pods" { discovery "kubernetes" { namespace "a"; service "b"; port-name "c"; kubeconfig "${folder}/kubeconfig" } }
   upstream "tls" { target "127.0.0.1:9"; tls { sni "a.test"; ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; insecure-skip-verify #false } }
 }
 namespace "tenant" { }
