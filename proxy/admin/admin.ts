@@ -20,6 +20,8 @@ export interface AdminOptions {
   readonly status: () => StatusJson
   /** Whether traffic may be sent here: false while starting, draining, or when a listener is missing. */
   readonly ready: () => boolean
+  /** It is the way to the end: those who ask whether it is ready are told. */
+  readonly draining?: () => boolean
   readonly log: AdminLog
 }
 
@@ -87,7 +89,7 @@ const misdirected: Answer = text(421, 'This name is not served here: ask by addr
 function pagesOf (options: AdminOptions): ReadonlyMap<string, () => Answer> {
   return new Map<string, () => Answer>([
     ['/health', () => text(200, 'ok')],
-    ['/ready', () => options.ready() ? text(200, 'ready') : text(503, 'not ready')],
+    ['/ready', () => options.ready() ? text(200, 'ready') : text(503, options.draining?.() === true ? 'draining' : 'not ready')],
     ['/status', () => ({ status: 200, type: 'application/json', body: `${JSON.stringify(options.status(), null, 2)}\n` })],
     [options.path ?? '/metrics', () => ({ status: 200, type: options.metrics.contentType, body: options.metrics.render() })],
   ])

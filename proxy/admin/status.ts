@@ -2,6 +2,7 @@
 export interface StatusJson {
   readonly version: string
   readonly node: string
+  readonly pid: number
   readonly uptime_s: number
   readonly state: 'starting' | 'running' | 'draining'
   readonly config: {
@@ -10,6 +11,8 @@ export interface StatusJson {
     readonly version: string
     /** ISO time. */
     readonly loaded_at: string
+    /** Absent until there was one. */
+    readonly last_reload?: { readonly at: string, readonly ok: boolean, readonly error?: string }
     /** Why the last reload changed nothing; absent when it worked. */
     readonly last_error?: string
   }
@@ -17,7 +20,7 @@ export interface StatusJson {
   readonly routes: readonly { readonly id: string, readonly upstream: string | null, readonly responds: number | null, readonly agents: readonly string[] }[]
   readonly upstreams: readonly {
     readonly id: string
-    readonly targets: readonly string[]
+    readonly targets: readonly TargetJson[]
     /** How the question for more targets went last. */
     readonly discovery?: { readonly kind: string, readonly state: string, readonly age_s: number | null, readonly problem?: string }
   }[]
@@ -40,4 +43,25 @@ export interface StatusJson {
     /** Hash of the newest record. */
     readonly head: string
   }
+}
+
+export interface TargetJson {
+  readonly name: string
+  /** Whether it is asked. */
+  readonly up: boolean
+  /** Why it is not: "down" (checks), "ejected" (outlier detection), "open" (circuit breaker), "drained" (the operator). */
+  readonly reasons: readonly string[]
+  /** That it has now, streams and tunnels among them. */
+  readonly exchanges: number
+  readonly connections: number
+  /** ISO time of the last change, or since when it is known. */
+  readonly since: string
+  /** What the last change was about. */
+  readonly why?: string
+  /** State of its circuit breaker, when it has one. */
+  readonly breaker?: string
+  /** What checks say; absent when there are none, or none was made. */
+  readonly healthy?: boolean
+  /** It gets half its share. */
+  readonly degraded?: boolean
 }

@@ -49,7 +49,7 @@ export class Discoveries {
     around.metrics.onScrape((table) => this.#tell(table))
   }
 
-  /** Asks for all upstreams, and resolves when there are first answers, or when that takes long. `false` of `isWanted` is for tests of a configuration. */
+  /** Asks for all upstreams, and resolves when there are first answers, or when that takes long. */
   async use (upstreams: readonly UpstreamConfig[]): Promise<ReadonlyArray<Lease<unknown>>> {
     const leases = upstreams.flatMap(({ id, discovery }) => discovery === undefined ? [] : [this.#lease(id, discovery)])
     await settled(leases.map(({ value }) => value.discovery.first))
@@ -59,6 +59,11 @@ export class Discoveries {
   /** What is known by now, by the key of the discovery. */
   found (): ReadonlyMap<string, readonly TargetSettings[]> {
     return new Map([...this.#running].map(([key, { discovery }]) => [key, discovery.state.targets]))
+  }
+
+  /** Those of one upstream. */
+  targetsOf (upstream: UpstreamConfig): readonly TargetSettings[] {
+    return this.stateOf(upstream)?.targets ?? []
   }
 
   stateOf (upstream: UpstreamConfig): DiscoveryStatus | undefined {

@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { loadConfig, type AgentConfig, type EvidenceConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/index.ts'
+import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
 import { openEvidence, type Evidence } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
@@ -11,26 +13,39 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
-import { Discoveries } from './discoveries.ts'
+import { Discoveries, discoveryKey } from './discoveries.ts'
+import { HealthKeeper } from './health-keeper.ts'
+import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import type { PlacedSocket } from './placed-socket.ts'
+import { planReload, type LoadedWhole } from './reload-plan.ts'
 import type { DataPath, Load, MainSide } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import { statusOf } from './status.ts'
+import type { TargetSettings } from '../upstreams/index.ts'
+import { upstreamSettings } from './upstream-settings.ts'
 import { readVersion } from './version.ts'
 
 export interface ProxyOptions {
   readonly file: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: RootLog
+  /** Descriptors of sockets that somebody else has bound, by `socketKey`. */
+  readonly inherited?: ReadonlyMap<string, number>
+  /** The sockets of the first configuration are bound, and nothing else has been opened or started: the time to become another user. */
+  readonly bound?: (config: SentinelConfig, ownFolder: string) => Promise<void>
+  /** A reload has read this, and is about to try it. */
+  readonly read?: (loaded: Loaded) => void
 }
 
 /** What main has of one configuration. */
 interface Running {
   readonly generation: number
   readonly config: SentinelConfig
+  /** What the file said, for those who compare. */
+  readonly loaded: LoadedWhole | undefined
   readonly version: string
   readonly loadedAt: Date
   readonly programs: ReadonlyMap<string, Lease<AgentProgram>>
@@ -39,6 +54,7 @@ interface Running {
   readonly records: Evidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
   readonly discoveries: ReadonlyArray<Lease<unknown>>
+  readonly plans: HealthPlans
 }
 
 /** The proxy: reads configurations, holds what there must be once, and has the data path serve. */
@@ -52,6 +68,7 @@ export class Proxy {
   readonly #admin: AdminServer
   readonly #tickets: TicketSecret
   readonly #discoveries: Discoveries
+  readonly #health: HealthKeeper
   readonly #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #running: Running | undefined
@@ -60,21 +77,26 @@ export class Proxy {
   #generations = 0
   #agentSocketsMade = 0
   #state: StatusJson['state'] = 'starting'
-  #lastError: string | undefined
-  #reloading: Promise<void> = Promise.resolve()
+  #lastReload: StatusJson['config']['last_reload']
+  #reloading: Promise<unknown> = Promise.resolve()
+  #stopped: Promise<void> | undefined
+  /** Nothing is waited for any more. */
+  readonly #hurry = new AbortController()
 
   constructor (options: ProxyOptions) {
     this.#options = options
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
-    this.#sockets = new SocketTable(this.#log, () => this.#path)
+    this.#sockets = new SocketTable(this.#log, () => this.#path, options.inherited)
     this.#admin = new AdminServer({
-      metrics: this.#metrics, status: () => this.status(), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
+      metrics: this.#metrics, status: () => this.status(), log: this.#log.child({ component: 'admin' }),
+      ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
     })
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
     this.#discoveries = new Discoveries({
-      leases: this.#leases, log: this.#log, metrics: this.#metrics, env: options.env, tell: (key, targets) => this.#path?.discovered(key, targets),
+      leases: this.#leases, log: this.#log, metrics: this.#metrics, env: options.env, tell: (key, targets) => this.#discovered(key, targets),
     })
+    this.#health = new HealthKeeper({ log: this.#log, metrics: this.#metrics, tell: (orders) => this.#path?.health(orders) })
     this.#metrics.onScrape((table) => {
       const evidence = this.#running?.records?.stats()
       if (evidence === undefined) return
@@ -86,14 +108,16 @@ export class Proxy {
   }
 
   /** Makes ready what the first configuration asks for, and has it served. Rejects with a `StartError` and leaves nothing open. */
-  async start (config: SentinelConfig): Promise<void> {
+  async start (config: SentinelConfig, loaded?: Loaded): Promise<void> {
     try {
       this.#log.setLevel(logLevel(config))
       const path = this.#path = await this.#openPath()
-      const { running, take } = await this.#prepare(config)
+      const { running, take } = await this.#prepare(config, loaded === undefined ? undefined : { ...loaded, config })
       this.#running = running
       take()
       await path.commit()
+      this.#health.use(running.plans)
+      this.#judge(running, () => true)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
     } catch (error) {
@@ -110,28 +134,57 @@ export class Proxy {
     const running = this.#running! // Asked from `start` on.
     return statusOf({
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
-      lastError: this.#lastError, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
-      programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(),
+      lastReload: this.#lastReload, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
+      programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(), health: this.#health.state(),
       discovery: (upstream) => this.#discoveries.stateOf(upstream),
     })
   }
 
-  /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted. */
-  reload (): Promise<void> {
-    this.#reloading = this.#reloading.then(async () => {
-      if (this.#state !== 'running') return this.#log.warn('not reloaded: the proxy is starting or stopping', { event: 'reload-ignored' })
-      try {
-        const { version } = await this.#takeOver()
-        this.#lastError = undefined
-        this.#metrics.configReloaded(true)
-        this.#log.info('configuration taken over', { event: 'reloaded', config_version: version })
-      } catch (error) {
-        this.#lastError = error instanceof Error ? error.message : String(error)
-        this.#metrics.configReloaded(false)
-        this.#log.error(`the configuration was not taken over, the old one stays: ${this.#lastError}`, { event: 'reload-failed', code: 'RELOAD_FAILED' })
-      }
-    })
-    return this.#reloading
+  /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False: there is none. */
+  drain (upstream: string, target: string, on: boolean): boolean {
+    return this.#health.drain(upstream, target, on)
+  }
+
+  /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
+  reload (): Promise<ReloadOutcome> {
+    const over = this.#reloading.then(() => this.#reload())
+    this.#reloading = over
+    return over
+  }
+
+  async #reload (): Promise<ReloadOutcome> {
+    if (this.#state !== 'running') {
+      this.#log.warn('not reloaded: the proxy is starting or stopping', { event: 'reload-ignored' })
+      return { ok: false, error: 'the proxy is starting or stopping', problems: [] }
+    }
+    const before = this.#running!
+    try {
+      const { version } = await this.#takeOver()
+      this.#lastReload = { at: new Date().toISOString(), ok: true }
+      this.#metrics.configReloaded(true)
+      this.#log.info('configuration taken over', { event: 'reloaded', config_version: version })
+      return { ok: true, version, changed: version !== before.version }
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.#lastReload = { at: new Date().toISOString(), ok: false, error: why }
+      this.#metrics.configReloaded(false)
+      this.#log.error(`the configuration was not taken over, the old one stays: ${why}`, { event: 'reload-failed', code: 'RELOAD_FAILED' })
+      return { ok: false, error: why, problems: error instanceof StartError ? error.problems : [] }
+    }
+  }
+
+  /** What a reload would do now. Reads the files and nothing else: agents are not asked. */
+  async plan (): Promise<PlanOutcome> {
+    const old = this.#running!
+    const next = await loadConfig(this.#options.file, { env: this.#options.env })
+    if (next.config === undefined) return { ok: false, error: summary(next.problems), problems: next.problems }
+    if (old.loaded === undefined) throw new Error('nobody kept what the running configuration said')
+    return planReload(this.#options.file, old.loaded, { ...next, config: next.config }, this.#path!.facts())
+  }
+
+  /** Whether it serves as it should. */
+  get isWell (): boolean {
+    return this.#state === 'running'
   }
 
   /** After a log rotation. A file that cannot be opened leaves the old one in use, and the log says so. */
@@ -145,12 +198,25 @@ export class Proxy {
     }
   }
 
-  /** Stops accepting, lets open exchanges end within the configured time, stops agents, removes sockets. */
-  async stop (): Promise<void> {
-    if (this.#state === 'draining') return
+  /**
+   * Says that it is not ready any more and waits for balancers to notice, stops accepting, lets open exchanges end within the configured time, stops
+   * agents, removes sockets. With `now` nothing is waited for, not even by a stop that is going on.
+   */
+  stop (now = false): Promise<void> {
+    if (now) this.#hurry.abort()
+    return this.#stopped ??= this.#stop()
+  }
+
+  async #stop (): Promise<void> {
     this.#state = 'draining'
-    await this.#reloading // What it opens must be known to be closed.
-    await this.#closeAll(this.#running?.config.system.gracefulShutdownTimeout ?? 0)
+    const { shutdownDelay = 0, gracefulShutdownTimeout = 0 } = this.#running?.config.system ?? {}
+    const { signal } = this.#hurry
+    const hurried = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }) })
+    if (!signal.aborted) await Promise.race([this.#reloading, hurried]) // What it opens must be known to be closed.
+    if (shutdownDelay > 0 && !signal.aborted) await sleep(shutdownDelay, undefined, { signal }).catch(() => {})
+    const closed = this.#closeAll(signal.aborted ? 0 : gracefulShutdownTimeout)
+    void hurried.then(() => this.#path?.close(0))
+    await closed
   }
 
   /** The parts are imported when they are needed: a main that has others serve does without them. */
@@ -166,24 +232,30 @@ export class Proxy {
     return {
       retired: (generation) => this.#letGo(generation),
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
+      heard: (evidence) => this.#health.heard(evidence),
+      heardAt: (evidence) => this.#health.heardAt(evidence),
     }
   }
 
   async #takeOver (): Promise<Running> {
-    const { config, problems } = await loadConfig(this.#options.file, { env: this.#options.env })
+    const loaded = await loadConfig(this.#options.file, { env: this.#options.env })
+    this.#options.read?.(loaded)
+    const { config, problems } = loaded
     if (config === undefined) throw new StartError(summary(problems), problems)
-    const { running, take } = await this.#prepare(config)
+    const { running, take } = await this.#prepare(config, { ...loaded, config })
     // The data path lets go of the old one when its last exchange is over.
     await this.#path!.commit()
     this.#running = running
     take()
+    this.#health.use(running.plans)
+    this.#judge(running, () => true)
     this.#log.setLevel(logLevel(config))
     this.#log.setFormat(config.observability.logging.format)
     return running
   }
 
   /** Makes ready what the configuration asks for, on both sides of the seam. Rejects and holds nothing of it when it cannot be. */
-  async #prepare (config: SentinelConfig): Promise<{ readonly running: Running, readonly take: () => void }> {
+  async #prepare (config: SentinelConfig, loaded: LoadedWhole | undefined): Promise<{ readonly running: Running, readonly take: () => void }> {
     const generation = ++this.#generations
     const programs = new Map<string, Lease<AgentProgram>>()
     let evidence: Lease<Promise<Evidence>> | undefined
@@ -191,15 +263,19 @@ export class Proxy {
     let bound: PreparedSockets | undefined
     let discoveries: Running['discoveries'] = []
     try {
+      const { sockets, take } = bound = await this.#sockets.prepare(config)
+      if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const records = await evidence?.value
       discoveries = await this.#discoveries.use(config.upstreams)
+      const plans = this.#plansOf(config)
       admin = await this.#admin.prepare(config.observability.metrics)
-      const { sockets, take } = bound = await this.#sockets.prepare(config)
-      const running: Running = { generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries }
+      const running: Running = {
+        generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries, plans,
+      }
       this.#held.set(generation, running)
-      await this.#path!.prepare({ ...await loadOf(running), discovered: this.#discoveries.found() })
+      await this.#path!.prepare({ ...await loadOf(running), health: this.#health.orders(), discovered: this.#discoveries.found() })
       return {
         running,
         take: () => {
@@ -218,6 +294,28 @@ export class Proxy {
     }
   }
 
+  #plansOf (config: SentinelConfig): HealthPlans {
+    const around = { env: this.#options.env, cookieSecret: this.#cookieSecret, drainMs: config.system.gracefulShutdownTimeout }
+    return healthPlans(config, (upstream) => {
+      const { connecting, changeable } = upstreamSettings(upstream, config, around)
+      return { connecting, changeable: { targets: [...changeable.targets, ...this.#discoveries.targetsOf(upstream)] } }
+    })
+  }
+
+  /** Those who ask targets first: what is judged of a target reaches nobody who does not have it. */
+  #discovered (key: string, targets: readonly TargetSettings[]): void {
+    this.#path?.discovered(key, targets)
+    const running = this.#running
+    if (running !== undefined && this.#state !== 'starting') this.#judge(running, (upstream) => discoveryKey(upstream) === key)
+  }
+
+  /** Has the targets judged that were found by now. */
+  #judge ({ config }: Running, which: (upstream: UpstreamConfig) => boolean): void {
+    const concerned = config.upstreams.filter((upstream) => upstream.discovery !== undefined && which(upstream))
+    if (concerned.length === 0) return
+    for (const { upstream, targets } of this.#plansOf({ ...config, upstreams: concerned }).plans) this.#health.retarget(upstream, targets)
+  }
+
   #leaseProgram (agent: AgentConfig, drainMs: number): Lease<AgentProgram> {
     const key = canonicalKey('agent', agentIdentity(agent))
     const before = this.#leases.has(key) ? undefined : this.#stepAside(agent)
@@ -229,7 +327,7 @@ export class Proxy {
       metrics: this.#metrics,
       started: (place) => this.#path?.agentStarted(place),
     }), async (program) => {
-      await program.stop(AbortSignal.timeout(drainMs))
+      await program.stop(AbortSignal.any([AbortSignal.timeout(drainMs), this.#hurry.signal]))
       before?.stepBack()
     })
   }
@@ -265,12 +363,13 @@ export class Proxy {
     await this.#leases.settled()
     await this.#admin.close()
     this.#tickets.close()
+    this.#health.close()
     this.#metrics.close()
     rmSync(this.#agentSockets, { recursive: true, force: true })
   }
 }
 
-async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Omit<Load, 'discovered'>> {
+async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Omit<Load, 'health' | 'discovered'>> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
   return { generation, config, agents, sockets, evidence: records !== undefined }
 }

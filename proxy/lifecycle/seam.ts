@@ -2,6 +2,7 @@ import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Entry } from '../evidence/chain.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import type { HeldSocket } from '../listeners/index.ts'
+import type { Evidence, GateEvidence, HealthOrders } from '../upstreams/index.ts'
 
 /**
  * The seam between main and the data path. Main reads the configuration, owns the listening sockets, the programs of agents and all that must be
@@ -30,6 +31,8 @@ export interface Load {
   readonly evidence: boolean
   /** Targets that were found, by the key of the discovery. */
   readonly discovered: ReadonlyMap<string, readonly TargetSettings[]>
+  /** What is known of targets by now. */
+  readonly health: HealthOrders
 }
 
 /** What main asks of the data path. */
@@ -52,8 +55,10 @@ export interface DataPath {
   agentStarted (place: AgentPlace): void
   /** The targets that a discovery found have become others. */
   discovered (key: string, targets: readonly TargetSettings[]): void
+  /** Something was found out about targets. */
+  health (orders: HealthOrders): void
   facts (): PathFacts
-  /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. */
+  /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. Again, when it is to be over sooner. */
   close (graceMs: number): Promise<void>
 }
 
@@ -62,6 +67,15 @@ export interface PathFacts {
   /** Open connections by the id of the listener. */
   readonly connections: ReadonlyMap<string, number>
   readonly agents: ReadonlyMap<string, AgentFacts>
+  /** Targets by the id of their upstream. */
+  readonly upstreams: ReadonlyMap<string, readonly TargetFacts[]>
+}
+
+export interface TargetFacts {
+  readonly name: string
+  /** Exchanges that it has now, tunnels among them. */
+  readonly exchanges: number
+  readonly connections: number
 }
 
 export interface AgentFacts {
@@ -76,6 +90,9 @@ export interface MainSide {
   retired (generation: number): void
   /** A record for the evidence file of this configuration. */
   evidence (generation: number, entry: Entry): void
+  /** How tries at targets ended, and exchanges behind gates. */
+  heard (evidence: Evidence): void
+  heardAt (evidence: GateEvidence): void
 }
 
 /** Something that keeps a configuration from being taken over; the message is for the operator. */

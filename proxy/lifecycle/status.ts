@@ -1,10 +1,10 @@
 import type { SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
-import type { StatusJson } from '../admin/status.ts'
+import type { StatusJson, TargetJson } from '../admin/status.ts'
 import type { EvidenceStats } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
-import { nameOf } from '../upstreams/index.ts'
+import type { TargetHealth } from '../upstreams/index.ts'
 import type { DiscoveryStatus } from './discoveries.ts'
-import type { PathFacts } from './seam.ts'
+import type { PathFacts, TargetFacts } from './seam.ts'
 import type { Program } from './supervisor.ts'
 
 export interface StatusFacts {
@@ -13,7 +13,7 @@ export interface StatusFacts {
   readonly file: string
   readonly configVersion: string
   readonly loadedAt: Date
-  readonly lastError: string | undefined
+  readonly lastReload: StatusJson['config']['last_reload']
   readonly config: SentinelConfig
   /** By the id of the listener. */
   readonly sockets: ReadonlyMap<string, HeldSocket>
@@ -22,19 +22,22 @@ export interface StatusFacts {
   readonly programs: ReadonlyMap<string, Program | undefined>
   readonly evidence: EvidenceStats | undefined
   readonly discovery: (upstream: UpstreamConfig) => DiscoveryStatus | undefined
+  readonly health: ReadonlyMap<string, readonly TargetHealth[]>
 }
 
 /** Names and states for `/status` and the start screen. */
 export function statusOf (facts: StatusFacts): StatusJson {
-  const { config, lastError, evidence, path, programs } = facts
+  const { config, lastReload, evidence, path, programs } = facts
   return {
     version: facts.version,
+    pid: process.pid,
     node: process.versions.node,
     uptime_s: Math.round(process.uptime()),
     state: facts.state,
     config: {
       file: facts.file, version: facts.configVersion, loaded_at: facts.loadedAt.toISOString(),
-      ...lastError === undefined ? {} : { last_error: lastError },
+      ...lastReload === undefined ? {} : { last_reload: lastReload },
+      ...lastReload?.error === undefined ? {} : { last_error: lastReload.error },
     },
     listeners: config.listeners.map(({ id, protocol }) => ({
       id, address: facts.sockets.get(id)?.address ?? '', connections: path.connections.get(id) ?? 0, protocol,
@@ -42,7 +45,11 @@ export function statusOf (facts: StatusFacts): StatusJson {
     routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, respond, filters, agents }) => ({
       id, upstream: upstream ?? null, responds: respond?.status ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),
-    upstreams: config.upstreams.map((upstream) => upstreamOf(upstream, facts.discovery(upstream))),
+    upstreams: config.upstreams.map((upstream) => ({
+      id: upstream.id,
+      targets: (facts.health.get(upstream.id) ?? []).map((health) => targetOf(health, path.upstreams.get(upstream.id))),
+      ...discoveryOf(facts.discovery(upstream)),
+    })),
     agents: config.agents.map((agent) => {
       const { state = 'closed', problem } = path.agents.get(agent.id) ?? {}
       const program = programs.get(agent.id)
@@ -58,12 +65,16 @@ export function statusOf (facts: StatusFacts): StatusJson {
   }
 }
 
-function upstreamOf ({ id, targets }: UpstreamConfig, found: DiscoveryStatus | undefined): StatusJson['upstreams'][number] {
-  const written = targets.map(({ address }) => address.text)
-  if (found === undefined) return { id, targets: written }
+function discoveryOf (found: DiscoveryStatus | undefined): Pick<StatusJson['upstreams'][number], 'discovery'> {
+  if (found === undefined) return {}
   const { kind, state, ageMs, problem } = found
+  return { discovery: { kind, state, age_s: ageMs === undefined ? null : Math.round(ageMs / 1000), ...problem === undefined ? {} : { problem } } }
+}
+
+function targetOf ({ name, reasons, breaker, healthy, degraded, why, since }: TargetHealth, facts: readonly TargetFacts[] = []): TargetJson {
+  const { exchanges = 0, connections = 0 } = facts.find((one) => one.name === name) ?? {}
   return {
-    id, targets: [...written, ...found.targets.map(nameOf)],
-    discovery: { kind, state, age_s: ageMs === undefined ? null : Math.round(ageMs / 1000), ...problem === undefined ? {} : { problem } },
+    name, up: reasons.length === 0, reasons, exchanges, connections, since: since.toISOString(),
+    ...why === '' ? {} : { why }, ...breaker === undefined ? {} : { breaker }, ...healthy === undefined ? {} : { healthy }, ...degraded ? { degraded } : {},
   }
 }

@@ -1,15 +1,20 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { recordsOf } from '../evidence/evidence.ts'
+import { Admission, type AdmissionSettings } from '../state/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
 import { agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
+import { HealthFollower } from './health-follower.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
-import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts } from './seam.ts'
+import { admissionSettings, memoryLimit } from './admission-settings.ts'
+import { MemoryWatch } from './memory-watch.ts'
+import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
 
@@ -48,10 +53,15 @@ export class Worker implements DataPath {
   readonly #log: Log
   readonly #leases = new Leases()
   readonly #listeners: ListenerTable
+  readonly #follower: HealthFollower
   #running: Running | undefined
   #prepared: Prepared | undefined
   readonly #retiring = new Set<Promise<void>>()
-  #inFlight = 0
+  readonly #memory: MemoryWatch
+  readonly #admission: Admission
+  #closed: Promise<void> | undefined
+  /** Whoever waits for open exchanges waits no longer. */
+  readonly #late = new AbortController()
   /** What is found while a configuration is made ready. */
   #building: Map<string, readonly TargetSettings[]> | undefined = undefined
 
@@ -59,9 +69,15 @@ export class Worker implements DataPath {
     const { log, metrics, ticketSecret } = options
     this.#options = options
     this.#log = log
+    this.#follower = new HealthFollower(options.main)
     this.#listeners = new ListenerTable({ log, metrics, ticketSecret, snapshot: () => this.#running!.snapshot })
+    this.#memory = new MemoryWatch(log)
+    this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined })
     metrics.onScrape((table) => {
-      table.activeRequests.cell().set(this.#inFlight)
+      table.activeRequests.cell().set(this.#admission.inFlight)
+      table.queuedRequests.cell().set(this.#admission.queued)
+      table.inFlightLimit.cell().set(this.#admission.limit)
+      table.memoryLimited.cell().set(this.#memory.refusal === undefined ? 0 : 1)
       if (this.#running !== undefined) tellTargets(table, this.#running.snapshot.upstreams)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
     })
@@ -71,6 +87,7 @@ export class Worker implements DataPath {
     const old = this.#running
     this.#building = new Map()
     const next = await this.#build(load)
+    this.#follower.obey(load.health)
     try {
       await this.#settleAgents(next, old)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
@@ -94,8 +111,15 @@ export class Worker implements DataPath {
     const old = this.#running
     this.#running = next
     next.snapshot.takeOver()
+    this.#memory.limit = memoryLimit(next.config.limits)
+    this.#admission.configure(this.#admissionFor(next.config))
+    this.#follower.follow(next.config, next.snapshot.upstreams)
     listeners.commit()
-    if (old !== undefined) this.#retire(old, AbortSignal.timeout(next.config.system.gracefulShutdownTimeout))
+    if (old !== undefined) this.#retire(old, AbortSignal.any([AbortSignal.timeout(next.config.system.gracefulShutdownTimeout), this.#late.signal]))
+  }
+
+  #admissionFor ({ limits }: SentinelConfig): AdmissionSettings {
+    return admissionSettings(limits, () => this.#memory.refusal, this.#admission.settings.limit)
   }
 
   async abort (): Promise<void> {
@@ -122,6 +146,10 @@ export class Worker implements DataPath {
     this.#listeners.renewTickets(secret)
   }
 
+  health (orders: HealthOrders): void {
+    this.#follower.obey(orders)
+  }
+
   agentStarted ({ id, socket }: AgentPlace): void {
     for (const running of [this.#running, this.#prepared?.next]) {
       const agent = running?.agents.get(id)?.value
@@ -137,15 +165,24 @@ export class Worker implements DataPath {
 
   facts (): PathFacts {
     const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
-    return { connections: this.#listeners.connections, agents: new Map(agents) }
+    const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
+    return { connections: this.#listeners.connections, agents: new Map(agents), upstreams: new Map(upstreams) }
   }
 
   async close (graceMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#late.abort(), graceMs)
+    await (this.#closed ??= this.#close())
+    clearTimeout(timer)
+  }
+
+  async #close (): Promise<void> {
     await this.abort()
-    await this.#listeners.close(AbortSignal.timeout(graceMs))
+    await this.#listeners.close(this.#late.signal)
     await Promise.all(this.#retiring)
+    this.#follower.close()
     if (this.#running !== undefined) release(this.#running)
     await this.#leases.settled()
+    this.#memory.limit = Infinity
   }
 
   /** Agents and pools that only the old configuration has stay until its last exchange is over. */
@@ -173,10 +210,10 @@ export class Worker implements DataPath {
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
-        admit: (max) => this.#inFlight < max && ++this.#inFlight > 0,
-        release: () => { this.#inFlight-- },
+        admission: this.#admission,
         observe: instruments.observe,
         observeLate: instruments.observeLate,
+        gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,
         discovered,
@@ -212,6 +249,10 @@ export class Worker implements DataPath {
     const missing = fresh.find(({ runtime }) => runtime.managed && runtime.client.state !== 'ready')
     if (missing !== undefined) throw new LoadError(`agent '${missing.id}' did not become ready: ${missing.runtime.client.state}`)
   }
+}
+
+function factsOf ({ name, inFlight, connections }: Target): TargetFacts {
+  return { name, exchanges: inFlight, connections: connections.size }
 }
 
 function release ({ snapshot, agents, instruments }: Running): void {

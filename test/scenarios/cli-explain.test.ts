@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { makeCertificate } from '../support/certificates.ts'
 import { request } from '../support/request.ts'
+import { createUpstream } from '../../proxy/upstreams/index.ts'
 import { runSentinel, startSentinel } from '../support/sentinel.ts'
 import { httpUpstream } from '../support/upstream.ts'
 
@@ -91,6 +92,24 @@ test('explain shows the upstream, whether it speaks TLS, and the target that the
   assert.equal(upstream?.['tls'], true)
   assert.equal(upstream?.['firstTarget'], '127.0.0.1:9002')
   assert.equal(limits['bodyBytes'], 1024 * 1024)
+})
+
+test('explain shows the target that a hash of this very request leads to, and none where it is left to chance', async (t) => {
+  const first = async (balancing: string, tenant: string, env: Record<string, string> = {}): Promise<unknown> => {
+    const text = shop.replace('tls { sni "backend.test" } }', `target "127.0.0.1:9004" { zone "eu-2" }; load-balancing ${balancing} }`)
+    const { stdout } = await runSentinel(['explain', 'POST', '/api', '-H', `X-Tenant: ${tenant}`, '--json'], { cwd: folder(t, text), env })
+    return (JSON.parse(stdout) as Explained).upstream?.['firstTarget']
+  }
+  const upstream = createUpstream({
+    id: 'backend', balance: 'consistent-hash', connectTimeoutMs: 1, readTimeoutMs: 1, writeTimeoutMs: 1, poolMaxConnections: 1, poolIdleMs: 1,
+    targets: [{ host: '127.0.0.1', port: 9001, weight: 1 }, { host: '127.0.0.1', port: 9002, weight: 3 }, { host: '127.0.0.1', port: 9004, weight: 1 }],
+  })
+  for (const tenant of ['a', 'b', 'c', 'd']) {
+    const target = upstream.set.pick({ key: tenant, skip: undefined, wanted: undefined })
+    assert.equal(await first('"consistent-hash" { key "header:X-Tenant" }', tenant), target?.name)
+  }
+  assert.equal(await first('"random"', 'a'), null)
+  assert.equal(await first('"locality-aware"', 'a', { SENTINEL_ZONE: 'eu-2' }), '127.0.0.1:9004')
 })
 
 test('explain reads the path as the proxy does, and says when it is judged as another one', async (t) => {
@@ -261,4 +280,27 @@ test('a listener that speaks HTTP/2 without TLS is found by its port, and told o
   const told = async (...args: string[]): Promise<string> => (await runSentinel(['explain', '-c', join(made, 'sentinel.kdl'), 'GET', ...args])).stdout
   assert.match(await told('http://shop.test:8082/'), /comes in +two +http:\/\/127\.0\.0\.1:8082\n/)
   assert.match(await told('--listener', 'file', '/'), /comes in +file +http on unix:\/run\/s\.sock\n/)
+})
+
+test('explain says how long targets are waited for, and how often what is tried again, with what the route changes of that', async (t) => {
+  const site = `
+listeners { listener "web" { address "127.0.0.1:8080" } }
+routes {
+  route "patient" { matches { path "/patient" }; upstream "app"; policies { timeouts { first-byte "3s"; request "1m" } }
+    retry-policy { max-attempts 4; retryable-status-codes 503 }; hedge { delay "70ms" } }
+  route "plain" { matches { path "/plain" }; upstream "app" }
+}
+upstreams { upstream "app" { target "127.0.0.1:9001"; target "127.0.0.1:9002"; timeouts { connect "2s"; read "9s" } } }`
+  const cwd = folder(t, site)
+  const upstreamFor = async (...args: string[]): Promise<Record<string, unknown>> => {
+    const { stdout } = await runSentinel(['explain', ...args, '--json'], { cwd })
+    const { connectTimeoutMs, readTimeoutMs, requestTimeoutMs, tries } = (JSON.parse(stdout) as Explained).upstream ?? {}
+    return { connectTimeoutMs, readTimeoutMs, requestTimeoutMs, tries }
+  }
+  assert.deepEqual(await upstreamFor('GET', '/plain'), { connectTimeoutMs: 2_000, readTimeoutMs: 9_000, requestTimeoutMs: null, tries: null })
+  const times = { connectTimeoutMs: 2_000, readTimeoutMs: 3_000, requestTimeoutMs: 60_000 }
+  assert.deepEqual(await upstreamFor('GET', '/patient'), { ...times, tries: { most: 4, after: ['connect-failure', 'reset', '503'], hedgeMs: 70 } })
+  assert.deepEqual(await upstreamFor('POST', '/patient'), { ...times, tries: { most: 4, after: ['connect-failure'], hedgeMs: null } })
+  const { stdout } = await runSentinel(['explain', 'GET', '/patient'], { cwd })
+  assert.match(stdout, /up to 4 tries, after connect-failure, reset, 503; another target is asked as well after 70 ?ms/)
 })

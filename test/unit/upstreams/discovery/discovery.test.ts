@@ -30,7 +30,12 @@ function discovered (t: TestContext, given: { answer: () => Promise<Found>, allo
     asked: (success) => asked.push(success),
     told: (event) => events.push(event),
   })
-  t.after(() => discovery.close())
+  // Its own timers keep no process alive.
+  const alive = setInterval(() => {}, 1_000)
+  t.after(() => {
+    clearInterval(alive)
+    discovery.close()
+  })
   return { discovery, lists, events, asked, again: () => changed() }
 }
 
