@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
+import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/index.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
@@ -13,6 +13,7 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
+import { Discoveries, discoveryKey } from './discoveries.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
@@ -23,6 +24,7 @@ import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import { statusOf } from './status.ts'
+import type { TargetSettings } from '../upstreams/index.ts'
 import { upstreamSettings } from './upstream-settings.ts'
 import { readVersion } from './version.ts'
 
@@ -51,6 +53,7 @@ interface Running {
   /** What `evidence` came to. */
   readonly records: Evidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
+  readonly discoveries: ReadonlyArray<Lease<unknown>>
   readonly plans: HealthPlans
 }
 
@@ -64,6 +67,7 @@ export class Proxy {
   readonly #sockets: SocketTable
   readonly #admin: AdminServer
   readonly #tickets: TicketSecret
+  readonly #discoveries: Discoveries
   readonly #health: HealthKeeper
   readonly #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
@@ -89,6 +93,9 @@ export class Proxy {
       ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
     })
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
+    this.#discoveries = new Discoveries({
+      leases: this.#leases, log: this.#log, metrics: this.#metrics, env: options.env, tell: (key, targets) => this.#discovered(key, targets),
+    })
     this.#health = new HealthKeeper({ log: this.#log, metrics: this.#metrics, tell: (orders) => this.#path?.health(orders) })
     this.#metrics.onScrape((table) => {
       const evidence = this.#running?.records?.stats()
@@ -109,7 +116,8 @@ export class Proxy {
       this.#running = running
       take()
       await path.commit()
-      this.#health.use(this.#running.plans)
+      this.#health.use(running.plans)
+      this.#judge(running, () => true)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
     } catch (error) {
@@ -128,6 +136,7 @@ export class Proxy {
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
       lastReload: this.#lastReload, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
       programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(), health: this.#health.state(),
+      discovery: (upstream) => this.#discoveries.stateOf(upstream),
     })
   }
 
@@ -239,6 +248,7 @@ export class Proxy {
     this.#running = running
     take()
     this.#health.use(running.plans)
+    this.#judge(running, () => true)
     this.#log.setLevel(logLevel(config))
     this.#log.setFormat(config.observability.logging.format)
     return running
@@ -251,17 +261,21 @@ export class Proxy {
     let evidence: Lease<Promise<Evidence>> | undefined
     let admin: PreparedAdmin | undefined
     let bound: PreparedSockets | undefined
+    let discoveries: Running['discoveries'] = []
     try {
       const { sockets, take } = bound = await this.#sockets.prepare(config)
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const records = await evidence?.value
+      discoveries = await this.#discoveries.use(config.upstreams)
       const plans = this.#plansOf(config)
       admin = await this.#admin.prepare(config.observability.metrics)
-      const running: Running = { generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, plans }
+      const running: Running = {
+        generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries, plans,
+      }
       this.#held.set(generation, running)
-      await this.#path!.prepare({ ...await loadOf(running), health: this.#health.orders() })
+      await this.#path!.prepare({ ...await loadOf(running), health: this.#health.orders(), discovered: this.#discoveries.found() })
       return {
         running,
         take: () => {
@@ -273,6 +287,7 @@ export class Proxy {
       this.#held.delete(generation)
       for (const lease of programs.values()) lease.release()
       evidence?.release()
+      for (const lease of discoveries) lease.release()
       await admin?.discard()
       await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
@@ -281,7 +296,24 @@ export class Proxy {
 
   #plansOf (config: SentinelConfig): HealthPlans {
     const around = { env: this.#options.env, cookieSecret: this.#cookieSecret, drainMs: config.system.gracefulShutdownTimeout }
-    return healthPlans(config, (upstream) => upstreamSettings(upstream, config, around))
+    return healthPlans(config, (upstream) => {
+      const { connecting, changeable } = upstreamSettings(upstream, config, around)
+      return { connecting, changeable: { targets: [...changeable.targets, ...this.#discoveries.targetsOf(upstream)] } }
+    })
+  }
+
+  /** Those who ask targets first: what is judged of a target reaches nobody who does not have it. */
+  #discovered (key: string, targets: readonly TargetSettings[]): void {
+    this.#path?.discovered(key, targets)
+    const running = this.#running
+    if (running !== undefined && this.#state !== 'starting') this.#judge(running, (upstream) => discoveryKey(upstream) === key)
+  }
+
+  /** Has the targets judged that were found by now. */
+  #judge ({ config }: Running, which: (upstream: UpstreamConfig) => boolean): void {
+    const concerned = config.upstreams.filter((upstream) => upstream.discovery !== undefined && which(upstream))
+    if (concerned.length === 0) return
+    for (const { upstream, targets } of this.#plansOf({ ...config, upstreams: concerned }).plans) this.#health.retarget(upstream, targets)
   }
 
   #leaseProgram (agent: AgentConfig, drainMs: number): Lease<AgentProgram> {
@@ -321,6 +353,7 @@ export class Proxy {
     this.#held.delete(generation)
     for (const lease of held?.programs.values() ?? []) lease.release()
     held?.evidence?.release()
+    for (const lease of held?.discoveries ?? []) lease.release()
   }
 
   async #closeAll (graceMs: number): Promise<void> {
@@ -336,7 +369,7 @@ export class Proxy {
   }
 }
 
-async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Omit<Load, 'health'>> {
+async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Omit<Load, 'health' | 'discovered'>> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
   return { generation, config, agents, sockets, evidence: records !== undefined }
 }
