@@ -182,9 +182,9 @@ export class Proxy {
     return planReload(this.#options.file, old.loaded, { ...next, config: next.config }, this.#path!.facts())
   }
 
-  /** Whether it serves as it should. */
+  /** Whether it does what it should: it serves, or finishes what it has. */
   get isWell (): boolean {
-    return this.#state === 'running'
+    return this.#state !== 'starting'
   }
 
   /** After a log rotation. A file that cannot be opened leaves the old one in use, and the log says so. */
