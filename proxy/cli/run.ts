@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { settleCollector } from '../lifecycle/collector.ts'
+import { predecessorOf } from '../lifecycle/handover.ts'
 import type { Proxy } from '../lifecycle/proxy.ts'
 import type { Command, Shell } from './command.ts'
 import { configFile, configOption } from './config-file.ts'
@@ -9,7 +10,7 @@ import { placeShower } from './places.ts'
 /** The parts are imported when they are needed: `sentinel version` and the help do not wait for a proxy to load. */
 export const run: Command = {
   name: 'run',
-  doc: 'Run the proxy in the foreground. SIGHUP reloads, SIGUSR1 reopens log files, SIGTERM and Ctrl-C stop it, SIGQUIT without waiting for open requests.',
+  doc: 'Run the proxy in the foreground. SIGHUP reloads, SIGUSR1 reopens log files, SIGUSR2 hands the sockets to a new process of the program on disk, SIGTERM and Ctrl-C stop it, SIGQUIT without waiting for open requests.',
   options: { config: configOption, quiet: { type: 'boolean', short: 'q', doc: 'No start screen.' } },
   async run (shell, options) {
     const file = configFile('run', shell, options)
@@ -33,9 +34,10 @@ export const run: Command = {
       log.flushSync()
       process.exit(2)
     })
-    const proxy = new Proxy({ file, env: shell.env, log })
+    const predecessor = predecessorOf(process.env)
+    const proxy = new Proxy({ file, env: shell.env, log, predecessor })
     try {
-      const stopped = stopSignal(proxy)
+      const stopped = stopSignal(proxy, shell.cwd)
       await proxy.start(config)
       started()
       if (options['quiet'] !== true) await sayStarted(shell, proxy, config, problems)
@@ -72,20 +74,24 @@ async function sayStarted (shell: Shell, proxy: Proxy, config: SentinelConfig, p
 }
 
 /** Resolves with the signal that asks for the end. A second one ends the process at once; SIGHUP and SIGUSR1 are served meanwhile. */
-function stopSignal (proxy: Proxy): Promise<NodeJS.Signals> {
+function stopSignal (proxy: Proxy, cwd: string): Promise<NodeJS.Signals> {
   process.on('SIGHUP', () => void proxy.reload())
   process.on('SIGUSR1', () => void proxy.reopenLogs())
   return new Promise((resolve) => {
     let asked = false
-    const ask = (signal: NodeJS.Signals): void => {
-      if (asked) process.exit(1)
+    const end = (signal: NodeJS.Signals): void => {
       asked = true
       resolve(signal)
     }
+    const ask = (signal: NodeJS.Signals): void => {
+      if (asked) process.exit(1)
+      end(signal)
+    }
+    // The log says why when it does not come to that.
+    process.on('SIGUSR2', (signal) => { proxy.upgrade(cwd).then(() => { end(signal) }, () => {}) })
     process.on('SIGQUIT', (signal) => {
       void proxy.stop(true)
-      asked = true
-      resolve(signal)
+      end(signal)
     })
     process.on('SIGTERM', ask)
     process.on('SIGINT', ask)
