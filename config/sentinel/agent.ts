@@ -7,7 +7,7 @@ import { anyText, bool, integer, oneOf, path, ref, text, words } from '../schema
 import { connections, eventTimeouts, healthCheck, pool, pooled, retry } from './agent-calls.ts'
 import { olderRestart, restart } from './agent-process.ts'
 import { chosenTransport, olderTransports, transports } from './agent-transport.ts'
-import { circuitBreaker } from './circuit-breaker.ts'
+import { agentCircuitBreaker } from './circuit-breaker.ts'
 import { failureMode } from './failure-mode.ts'
 import { token } from './types.ts'
 import { withWasmAgents } from './wasm-agent.ts'
@@ -62,9 +62,9 @@ const fields = {
   restart,
   connectTimeout: setting(wait, '5s', 'Time for connecting, with the TLS handshake and the agent\'s description of itself.', { aliases: ['connect-timeout-ms'] }),
   pool,
-  circuitBreaker: notBuilt(circuitBreaker),
-  healthCheck: notBuilt(healthCheck),
-  retry: notBuilt(retry),
+  circuitBreaker: agentCircuitBreaker,
+  healthCheck,
+  retry,
   eventTimeouts: notBuilt(eventTimeouts),
   chunkTimeout: notBuilt(setting(wait, '5s', 'Time for the decision on one piece of a body.', { aliases: ['chunk-timeout-ms'] })),
   script: notBuilt(optional(path, 'Program text that a script agent runs.')),

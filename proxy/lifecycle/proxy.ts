@@ -13,6 +13,8 @@ import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import type { Predecessor, Secrets, Wants } from './handover.ts'
+import { HealthKeeper } from './health-keeper.ts'
+import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { LentEvidence } from './lent-evidence.ts'
 import type { PlacedSocket } from './placed-socket.ts'
@@ -22,6 +24,7 @@ import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import { startSuccessor, type Successor } from './successor.ts'
 import { statusOf } from './status.ts'
+import { upstreamSettings } from './upstream-settings.ts'
 import { readVersion } from './version.ts'
 
 export interface ProxyOptions {
@@ -45,6 +48,7 @@ interface Running {
   /** What `evidence` came to. */
   readonly records: LentEvidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
+  readonly plans: HealthPlans
 }
 
 /** The proxy: reads configurations, holds what there must be once, and has the data path serve. */
@@ -57,6 +61,7 @@ export class Proxy {
   readonly #sockets: SocketTable
   readonly #admin: AdminServer
   readonly #tickets: TicketSecret
+  readonly #health: HealthKeeper
   #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #running: Running | undefined
@@ -84,6 +89,7 @@ export class Proxy {
       ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
     }, inherited)
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
+    this.#health = new HealthKeeper({ log: this.#log, metrics: this.#metrics, tell: (orders) => this.#path?.health(orders) })
     this.#metrics.onScrape((table) => {
       const evidence = this.#running?.records?.stats()
       if (evidence === undefined) return
@@ -104,6 +110,7 @@ export class Proxy {
       this.#running = running
       take()
       await path.commit()
+      this.#health.use(this.#running.plans)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
       this.#options.predecessor?.ready((file, entry) => { if (this.#running?.config.evidence?.file === file) this.#running.records?.add(entry) })
@@ -133,8 +140,13 @@ export class Proxy {
     return statusOf({
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
       lastError: this.#lastError, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
-      programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(),
+      programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(), health: this.#health.state(),
     })
+  }
+
+  /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False: there is none. */
+  drain (upstream: string, target: string, on: boolean): boolean {
+    return this.#health.drain(upstream, target, on)
   }
 
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted. */
@@ -251,6 +263,8 @@ export class Proxy {
     return {
       retired: (generation) => this.#letGo(generation),
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
+      heard: (evidence) => this.#health.heard(evidence),
+      heardAt: (evidence) => this.#health.heardAt(evidence),
     }
   }
 
@@ -262,6 +276,7 @@ export class Proxy {
     await this.#path!.commit()
     this.#running = running
     take()
+    this.#health.use(running.plans)
     this.#log.setLevel(logLevel(config))
     this.#log.setFormat(config.observability.logging.format)
     return running
@@ -278,11 +293,13 @@ export class Proxy {
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const records = await evidence?.value
+      const plans = this.#plansOf(config)
       admin = await this.#admin.prepare(config.observability.metrics)
       const { sockets, take } = bound = await this.#sockets.prepare(config)
-      const running: Running = { generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets }
+      const running: Running = { generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, plans }
       this.#held.set(generation, running)
-      await this.#path!.prepare(await loadOf(running, this.#running !== undefined || this.#options.predecessor !== undefined))
+      const strict = this.#running !== undefined || this.#options.predecessor !== undefined
+      await this.#path!.prepare({ ...await loadOf(running, strict), health: this.#health.orders() })
       return {
         running,
         take: () => {
@@ -298,6 +315,11 @@ export class Proxy {
       await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
     }
+  }
+
+  #plansOf (config: SentinelConfig): HealthPlans {
+    const around = { env: this.#options.env, cookieSecret: this.#cookieSecret, drainMs: config.system.gracefulShutdownTimeout }
+    return healthPlans(config, (upstream) => upstreamSettings(upstream, config, around))
   }
 
   #leaseProgram (agent: AgentConfig, drainMs: number): Lease<AgentProgram> {
@@ -350,12 +372,13 @@ export class Proxy {
     this.#successor?.leave()
     await this.#admin.close()
     this.#tickets.close()
+    this.#health.close()
     this.#metrics.close()
     rmSync(this.#agentSockets, { recursive: true, force: true })
   }
 }
 
-async function loadOf ({ generation, config, programs, records, sockets }: Running, strict: boolean): Promise<Load> {
+async function loadOf ({ generation, config, programs, records, sockets }: Running, strict: boolean): Promise<Omit<Load, 'health'>> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
   return { generation, config, agents, sockets, evidence: records !== undefined, strict }
 }

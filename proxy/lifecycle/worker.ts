@@ -1,13 +1,18 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { recordsOf } from '../evidence/evidence.ts'
+import { Admission, type AdmissionSettings } from '../state/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { HealthOrders } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
 import { agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
+import { HealthFollower } from './health-follower.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
+import { admissionSettings, memoryLimit } from './admission-settings.ts'
+import { MemoryWatch } from './memory-watch.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
@@ -47,10 +52,12 @@ export class Worker implements DataPath {
   readonly #log: Log
   readonly #leases = new Leases()
   readonly #listeners: ListenerTable
+  readonly #follower: HealthFollower
   #running: Running | undefined
   #prepared: Prepared | undefined
   readonly #retiring = new Set<Promise<void>>()
-  #inFlight = 0
+  readonly #memory: MemoryWatch
+  readonly #admission: Admission
   #closed: Promise<void> | undefined
   /** Whoever waits for open exchanges waits no longer. */
   readonly #late = new AbortController()
@@ -59,9 +66,15 @@ export class Worker implements DataPath {
     const { log, metrics, ticketSecret } = options
     this.#options = options
     this.#log = log
+    this.#follower = new HealthFollower(options.main)
     this.#listeners = new ListenerTable({ log, metrics, ticketSecret, snapshot: () => this.#running!.snapshot })
+    this.#memory = new MemoryWatch(log)
+    this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined })
     metrics.onScrape((table) => {
-      table.activeRequests.cell().set(this.#inFlight)
+      table.activeRequests.cell().set(this.#admission.inFlight)
+      table.queuedRequests.cell().set(this.#admission.queued)
+      table.inFlightLimit.cell().set(this.#admission.limit)
+      table.memoryLimited.cell().set(this.#memory.refusal === undefined ? 0 : 1)
       if (this.#running !== undefined) tellTargets(table, this.#running.snapshot.upstreams)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
     })
@@ -70,6 +83,7 @@ export class Worker implements DataPath {
   async prepare (load: Load): Promise<void> {
     const old = this.#running
     const next = await this.#build(load)
+    this.#follower.obey(load.health)
     try {
       await this.#settleAgents(next, old, load.strict)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
@@ -92,8 +106,15 @@ export class Worker implements DataPath {
     const old = this.#running
     this.#running = next
     next.snapshot.takeOver()
+    this.#memory.limit = memoryLimit(next.config.limits)
+    this.#admission.configure(this.#admissionFor(next.config))
+    this.#follower.follow(next.config, next.snapshot.upstreams)
     listeners.commit()
     if (old !== undefined) this.#retire(old, AbortSignal.any([AbortSignal.timeout(next.config.system.gracefulShutdownTimeout), this.#late.signal]))
+  }
+
+  #admissionFor ({ limits }: SentinelConfig): AdmissionSettings {
+    return admissionSettings(limits, () => this.#memory.refusal, this.#admission.settings.limit)
   }
 
   async abort (): Promise<void> {
@@ -120,6 +141,10 @@ export class Worker implements DataPath {
     this.#listeners.renewTickets(secret)
   }
 
+  health (orders: HealthOrders): void {
+    this.#follower.obey(orders)
+  }
+
   agentStarted ({ id, socket }: AgentPlace): void {
     for (const running of [this.#running, this.#prepared?.next]) {
       const agent = running?.agents.get(id)?.value
@@ -142,8 +167,10 @@ export class Worker implements DataPath {
     await this.abort()
     await this.#listeners.close(this.#late.signal)
     await Promise.all(this.#retiring)
+    this.#follower.close()
     if (this.#running !== undefined) release(this.#running)
     await this.#leases.settled()
+    this.#memory.limit = Infinity
   }
 
   /** Agents and pools that only the old configuration has stay until its last exchange is over. */
@@ -171,10 +198,10 @@ export class Worker implements DataPath {
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
-        admit: (max) => this.#inFlight < max && ++this.#inFlight > 0,
-        release: () => { this.#inFlight-- },
+        admission: this.#admission,
         observe: instruments.observe,
         observeLate: instruments.observeLate,
+        gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,
         drainMs,

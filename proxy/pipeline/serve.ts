@@ -14,18 +14,20 @@ export interface Site {
   /** Canonical names (see `canonicalName`) of fields that only the proxy or an agent may set; asked anew for each exchange. */
   readonly guardedHeaders: () => ReadonlySet<string>
   readonly match: (x: Exchange) => Route | undefined
-  /** Takes a place among the requests in flight; false when there is none left. */
-  readonly admit: () => boolean
-  readonly release: () => void
+  /** Takes a place among the requests in flight, and waits for one where some may. Throws, or rejects with, a `Fault` when there is none. */
+  readonly admit: (x: Exchange) => Promise<void> | undefined
+  readonly release: (x: Exchange) => void
   /** Log, metrics, evidence. Must not throw. */
   readonly observe: (x: Exchange) => void
 }
 
 /** The life of one request, top to bottom. */
 export async function serve (x: Exchange, site: Site, client: Client): Promise<void> {
-  const admitted = site.admit()
+  let admitted = false
   try {
-    if (!admitted) throw new Fault('OVERLOADED')
+    const place = site.admit(x)
+    if (place !== undefined) await place
+    admitted = true
     prepareHead(x, site)
 
     const route = x.route = site.match(x)
@@ -47,7 +49,7 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
     x.requestBody?.cancel()
     x.upgrade?.input.cancel()
     x.durationMs = performance.now() - x.startedMs
-    if (admitted) site.release()
+    if (admitted) site.release(x)
     tellFilters(x)
     site.observe(x)
   }
@@ -100,8 +102,8 @@ function answerTo (error: unknown, x: Exchange): Reply | undefined {
     error.reply.headers.set('X-Request-Id', x.id)
     return error.reply
   }
-  const { code, row } = x.fault!
-  return row.status === 0 ? undefined : faultAnswer(x, code)
+  const { code, row, retryAfterMs } = x.fault!
+  return row.status === 0 ? undefined : faultAnswer(x, code, retryAfterMs)
 }
 
 /**
