@@ -86,7 +86,8 @@ upstreams {
 agents { ${scriptedAgent('greeter', `timeout "10s"; config { greeting "hello ${i}" }`)} }
 limits { max-header-count ${100 + i % 5} }
 observability { metrics { address "127.0.0.1:0" }; access-log { enabled #false }; logging { level "${i % 2 === 0 ? 'info' : 'debug'}" } }`
-  const sentinel = await startSentinel(t, kdl(0))
+  // V8 lets garbage lie as long as there is room for it: where there is little, what grows is what is kept.
+  const sentinel = await startSentinel(t, kdl(0), { env: { NODE_OPTIONS: '--max-old-space-size=64' } })
   const port = sentinel.port()
 
   const closed: string[] = []
@@ -144,5 +145,5 @@ observability { metrics { address "127.0.0.1:0" }; access-log { enabled #false }
   while (received.some((count, i) => count <= before[i]!)) await wait(10)
   // From the third sample on everything has been used; what a reload kept would be there fifty times over.
   const early = Math.max(...memory.slice(1, 4))
-  assert.ok(memory.at(-1)! - early < 40, `memory grew: ${memory.map(Math.round).join(' ')} MiB`)
+  assert.ok(memory.at(-1)! - early < 25, `memory grew: ${memory.map(Math.round).join(' ')} MiB`)
 })
