@@ -13,9 +13,15 @@ export interface RestartNeed {
   readonly reload: 'refused' | 'ignored'
 }
 
+/** Read when the program starts, and not again. */
+const ofTheStart = [
+  ['daemon', 'daemon'], ['pidFile', 'pid-file'], ['user', 'user'], ['group', 'group'], ['workingDirectory', 'working-directory'], ['controlSocket', 'control-socket'],
+] as const
+
 /** What of `next` a proxy that runs on `old` can take over only by starting anew. Everybody who wants to know before a reload asks this. */
-export function needsRestart (_old: SentinelConfig, _next: SentinelConfig): RestartNeed[] {
-  return []
+export function needsRestart (old: SentinelConfig, next: SentinelConfig): RestartNeed[] {
+  const changed = ofTheStart.filter(([key]) => old.system[key] !== next.system[key]).map(([, name]) => name)
+  return changed.length === 0 ? [] : [{ what: 'the system', why: `system { ${changed.join(', ')} } changed: it counts from the next start`, reload: 'ignored' }]
 }
 
 /** What a reload does to agents: nothing of it needs the operator. */

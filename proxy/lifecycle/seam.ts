@@ -64,6 +64,15 @@ export interface PathFacts {
   /** Open connections by the id of the listener. */
   readonly connections: ReadonlyMap<string, number>
   readonly agents: ReadonlyMap<string, AgentFacts>
+  /** Targets by the id of their upstream. */
+  readonly upstreams: ReadonlyMap<string, readonly TargetFacts[]>
+}
+
+export interface TargetFacts {
+  readonly name: string
+  /** Exchanges that it has now, tunnels among them. */
+  readonly exchanges: number
+  readonly connections: number
 }
 
 export interface AgentFacts {

@@ -72,7 +72,7 @@ function outcome (child: ChildProcess, release: SuccessorSettings['release'], re
     child.on('message', (message: ToPredecessor) => {
       if (message.kind === 'ready') done(undefined)
       else if (message.kind === 'failed') why = message.why
-      else void give(message.wants)
+      else if (message.kind === 'release') void give(message.wants)
     })
   })
 }
