@@ -6,7 +6,7 @@ import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Pr
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/index.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
-import { openEvidence, type Evidence } from '../evidence/evidence.ts'
+import { openEvidence } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
@@ -14,15 +14,18 @@ import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
+import type { Predecessor, Secrets, Wants } from './handover.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
+import { LentEvidence } from './lent-evidence.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
 import type { DataPath, Load, MainSide } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
+import { startSuccessor, type Successor } from './successor.ts'
 import { statusOf } from './status.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import { upstreamSettings } from './upstream-settings.ts'
@@ -30,6 +33,8 @@ import { readVersion } from './version.ts'
 
 export interface ProxyOptions {
   readonly file: string
+  /** The process that handed this one its sockets. */
+  readonly predecessor?: Predecessor | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: RootLog
   /** Descriptors of sockets that somebody else has bound, by `socketKey`. */
@@ -49,9 +54,9 @@ interface Running {
   readonly version: string
   readonly loadedAt: Date
   readonly programs: ReadonlyMap<string, Lease<AgentProgram>>
-  readonly evidence: Lease<Promise<Evidence>> | undefined
+  readonly evidence: Lease<Promise<LentEvidence>> | undefined
   /** What `evidence` came to. */
-  readonly records: Evidence | undefined
+  readonly records: LentEvidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
   readonly discoveries: ReadonlyArray<Lease<unknown>>
   readonly plans: HealthPlans
@@ -69,7 +74,7 @@ export class Proxy {
   readonly #tickets: TicketSecret
   readonly #discoveries: Discoveries
   readonly #health: HealthKeeper
-  readonly #cookieSecret = randomBytes(32).toString('base64')
+  #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #running: Running | undefined
   /** Configurations that something of the data path may still use, by their generation; the running one and one that is made ready among them. */
@@ -80,6 +85,8 @@ export class Proxy {
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
   #stopped: Promise<void> | undefined
+  /** Serves in the place of this process. */
+  #successor: Successor | undefined
   /** Nothing is waited for any more. */
   readonly #hurry = new AbortController()
 
@@ -87,11 +94,12 @@ export class Proxy {
     this.#options = options
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
-    this.#sockets = new SocketTable(this.#log, () => this.#path, options.inherited)
+    const inherited = options.predecessor?.descriptors ?? options.inherited
+    this.#sockets = new SocketTable(this.#log, () => this.#path, inherited)
     this.#admin = new AdminServer({
       metrics: this.#metrics, status: () => this.status(), log: this.#log.child({ component: 'admin' }),
       ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
-    })
+    }, inherited)
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
     this.#discoveries = new Discoveries({
       leases: this.#leases, log: this.#log, metrics: this.#metrics, env: options.env, tell: (key, targets) => this.#discovered(key, targets),
@@ -111,6 +119,7 @@ export class Proxy {
   async start (config: SentinelConfig, loaded?: Loaded): Promise<void> {
     try {
       this.#log.setLevel(logLevel(config))
+      await this.#followOn(config)
       const path = this.#path = await this.#openPath()
       const { running, take } = await this.#prepare(config, loaded === undefined ? undefined : { ...loaded, config })
       this.#running = running
@@ -120,10 +129,22 @@ export class Proxy {
       this.#judge(running, () => true)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
+      this.#options.predecessor?.ready((file, entry) => { if (this.#running?.config.evidence?.file === file) this.#running.records?.add(entry) })
+      if (this.#options.predecessor !== undefined) this.#sockets.own()
     } catch (error) {
-      await this.#closeAll(2_000)
+      await this.#closeAll(2_000, this.#options.predecessor !== undefined)
+      await this.#options.predecessor?.failed(error instanceof Error ? error.message : String(error))
       throw error
     }
+  }
+
+  /** The process before this one lets go of what only one can have. */
+  async #followOn ({ evidence, agents }: SentinelConfig): Promise<void> {
+    const agentSockets = agents.flatMap(({ transport }) => transport.kind === 'unix' && transport.path !== undefined ? [transport.path] : [])
+    const secrets = await this.#options.predecessor?.release({ evidence: evidence?.file, agentSockets })
+    if (secrets === undefined) return
+    this.#cookieSecret = secrets.cookies
+    this.#tickets.inherit(Buffer.from(secrets.tickets, 'base64'))
   }
 
   get metricsAddress (): string | undefined {
@@ -187,6 +208,52 @@ export class Proxy {
     return this.#state !== 'starting'
   }
 
+  /**
+   * Starts the program that is on disk now and hands it the sockets; when it serves, this process is to `stop`. Rejects, with a sentence for the
+   * operator, when it does not come to that: everything is as before.
+   */
+  upgrade (cwd: string): Promise<{ readonly pid: number }> {
+    const over = this.#reloading.then(() => this.#upgrade(cwd))
+    this.#reloading = over.then(() => {}, () => {})
+    return over
+  }
+
+  async #upgrade (cwd: string): Promise<{ readonly pid: number }> {
+    const running = this.#running
+    if (this.#state !== 'running' || running === undefined) throw new Error('the proxy is starting or stopping')
+    const undo: Array<() => void | Promise<void>> = []
+    try {
+      const successor = await startSuccessor({
+        cwd, env: this.#options.env, readyMs: running.config.system.upgradeTimeout,
+        descriptors: [...this.#sockets.descriptors(), ...this.#admin.descriptors()],
+        release: (wants) => this.#release(running, wants, undo),
+      })
+      this.#successor = successor
+      const file = running.config.evidence?.file
+      if (file !== undefined) running.records?.giveTo((entry) => successor.send({ kind: 'evidence', file, entry }))
+      this.#log.info(`process ${successor.pid} serves from now on`, { event: 'upgraded', successor: successor.pid })
+      return { pid: successor.pid }
+    } catch (error) {
+      for (const step of undo.toReversed()) await step()
+      const why = error instanceof Error ? error.message : String(error)
+      this.#metrics.upgradeFailed()
+      this.#log.error(`the new process did not come to serve, this one goes on: ${why}`, { event: 'upgrade-failed', code: 'UPGRADE_FAILED' })
+      throw new Error(`the new process did not come to serve, the old one goes on: ${why}`, { cause: error })
+    }
+  }
+
+  async #release ({ config, records, programs }: Running, wants: Wants, undo: Array<() => void | Promise<void>>): Promise<Secrets> {
+    for (const { value: { placed } } of programs.values()) {
+      if (placed === undefined || !wants.agentSockets.includes(placed.path) || !placed.stepAside()) continue
+      undo.push(() => placed.stepBack())
+    }
+    if (records !== undefined && config.evidence?.file === wants.evidence) {
+      undo.push(() => records.takeBack().catch((error: unknown) => this.#log.error('the evidence file cannot be opened again', { event: 'evidence-lost', error })))
+      await records.lend()
+    }
+    return { tickets: this.#tickets.current.toString('base64'), cookies: this.#cookieSecret }
+  }
+
   /** After a log rotation. A file that cannot be opened leaves the old one in use, and the log says so. */
   async reopenLogs (): Promise<void> {
     if (this.#state !== 'running') return
@@ -213,8 +280,8 @@ export class Proxy {
     const { signal } = this.#hurry
     const hurried = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }) })
     if (!signal.aborted) await Promise.race([this.#reloading, hurried]) // What it opens must be known to be closed.
-    if (shutdownDelay > 0 && !signal.aborted) await sleep(shutdownDelay, undefined, { signal }).catch(() => {})
-    const closed = this.#closeAll(signal.aborted ? 0 : gracefulShutdownTimeout)
+    if (shutdownDelay > 0 && !signal.aborted && this.#successor === undefined) await sleep(shutdownDelay, undefined, { signal }).catch(() => {})
+    const closed = this.#closeAll(signal.aborted ? 0 : gracefulShutdownTimeout, this.#successor !== undefined)
     void hurried.then(() => this.#path?.close(0))
     await closed
   }
@@ -258,7 +325,7 @@ export class Proxy {
   async #prepare (config: SentinelConfig, loaded: LoadedWhole | undefined): Promise<{ readonly running: Running, readonly take: () => void }> {
     const generation = ++this.#generations
     const programs = new Map<string, Lease<AgentProgram>>()
-    let evidence: Lease<Promise<Evidence>> | undefined
+    let evidence: Lease<Promise<LentEvidence>> | undefined
     let admin: PreparedAdmin | undefined
     let bound: PreparedSockets | undefined
     let discoveries: Running['discoveries'] = []
@@ -275,7 +342,8 @@ export class Proxy {
         generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries, plans,
       }
       this.#held.set(generation, running)
-      await this.#path!.prepare({ ...await loadOf(running), health: this.#health.orders(), discovered: this.#discoveries.found() })
+      const strict = this.#running !== undefined || this.#options.predecessor !== undefined
+      await this.#path!.prepare({ ...await loadOf(running, strict), health: this.#health.orders(), discovered: this.#discoveries.found() })
       return {
         running,
         take: () => {
@@ -340,10 +408,12 @@ export class Proxy {
     return placed?.stepAside() === true ? placed : undefined
   }
 
-  #leaseEvidence (settings: EvidenceConfig): Lease<Promise<Evidence>> {
+  #leaseEvidence (settings: EvidenceConfig): Lease<Promise<LentEvidence>> {
+    const { file, maxQueue } = settings
+    const log = this.#log.child({ component: 'evidence' })
     return this.#leases.use(
       canonicalKey('evidence', settings),
-      () => openEvidence({ file: settings.file, maxQueue: settings.maxQueue, log: this.#log.child({ component: 'evidence' }), version: readVersion() }),
+      () => LentEvidence.open(() => openEvidence({ file, maxQueue, log, version: readVersion() }), maxQueue),
       (opening) => opening.then((evidence) => evidence.close(), () => {}), // It was never open: whoever opened it was told why.
     )
   }
@@ -356,11 +426,13 @@ export class Proxy {
     for (const lease of held?.discoveries ?? []) lease.release()
   }
 
-  async #closeAll (graceMs: number): Promise<void> {
-    this.#sockets.close()
+  /** `servesOn`: another process accepts from the same sockets. */
+  async #closeAll (graceMs: number, servesOn = false): Promise<void> {
+    this.#sockets.close(servesOn)
     await this.#path?.close(graceMs)
     for (const generation of this.#held.keys()) this.#letGo(generation)
     await this.#leases.settled()
+    this.#successor?.leave()
     await this.#admin.close()
     this.#tickets.close()
     this.#health.close()
@@ -369,9 +441,9 @@ export class Proxy {
   }
 }
 
-async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Omit<Load, 'health' | 'discovered'>> {
+async function loadOf ({ generation, config, programs, records, sockets }: Running, strict: boolean): Promise<Omit<Load, 'health' | 'discovered'>> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
-  return { generation, config, agents, sockets, evidence: records !== undefined }
+  return { generation, config, agents, sockets, evidence: records !== undefined, strict }
 }
 
 function logLevel ({ observability: { logging: { level } } }: SentinelConfig): 'debug' | 'info' | 'warn' | 'error' {

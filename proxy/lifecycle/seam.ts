@@ -27,6 +27,8 @@ export interface Load {
   readonly agents: readonly AgentPlace[]
   /** By the id of the listener. Bound, and perhaps listened on by nobody. */
   readonly sockets: ReadonlyMap<string, HeldSocket>
+  /** Another configuration serves, and goes on when an agent is missing or refuses; without one, its failure mode is better than nothing. */
+  readonly strict: boolean
   /** Whether decisions are recorded. */
   readonly evidence: boolean
   /** Targets that were found, by the key of the discovery. */

@@ -63,6 +63,11 @@ export class SocketTable {
     return [...this.#held].map(([key, { handle }]) => [key, handle.fd])
   }
 
+  /** The process that had them before is about to end. */
+  own (): void {
+    for (const socket of this.#held.values()) socket.own()
+  }
+
   /** `servesOn`: another process accepts from the same sockets. */
   close (servesOn = false): void {
     for (const socket of this.#held.values()) socket.close(servesOn)

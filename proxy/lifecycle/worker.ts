@@ -89,7 +89,7 @@ export class Worker implements DataPath {
     const next = await this.#build(load)
     this.#follower.obey(load.health)
     try {
-      await this.#settleAgents(next, old)
+      await this.#settleAgents(next, old, load.strict)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
       this.#prepared = { next, agents, listeners: await this.#listeners.prepare(load.config, load.sockets) }
       for (const [key, targets] of this.#building) next.snapshot.discovered(key, targets)
@@ -238,12 +238,12 @@ export class Worker implements DataPath {
   }
 
   /** Waits for agents that are new. At a start one that is missing or refuses runs into its failure mode; a reload fails with it. */
-  async #settleAgents (next: Running, old: Running | undefined): Promise<void> {
+  async #settleAgents (next: Running, old: Running | undefined, strict: boolean): Promise<void> {
     const fresh = [...next.agents].map(([id, { value }]) => ({ id, runtime: value })).filter(({ id, runtime }) => old?.agents.get(id)?.value !== runtime)
     await Promise.all(fresh.map(({ runtime }) => runtime.settled(agentStartMs)))
     const refusals = reportRefusals(next.config, fresh.map(({ runtime }) => runtime))
     for (const problem of refusals) this.#log.error(problem.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent: problem.agent })
-    if (old === undefined) return
+    if (!strict) return
     const [first] = refusals
     if (first !== undefined) throw new LoadError(first.text)
     const missing = fresh.find(({ runtime }) => runtime.managed && runtime.client.state !== 'ready')

@@ -113,9 +113,9 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   const service = new Service({ ...around, succeeds: false, stop: () => Promise.resolve() })
   const proxy = new Proxy({ ...around, bound: service.bound, read: service.read })
   await proxy.start(watched, loaded)
-  service.serving(proxy, { ...loaded, config: watched })
+  await service.serving(proxy, { ...loaded, config: watched })
   proxy.status()
-  service.stopping()
+  service.stopping(false)
   await proxy.stop()
   await service.close()
   return { unread: unread(), reads: reads(), loaded }
