@@ -51,7 +51,7 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
   const { Proxy } = await import('../lifecycle/proxy.ts')
   const { Service } = await import('../lifecycle/service.ts')
   const { StartError } = await import('../lifecycle/start-error.ts')
-  const { AccountError, sayFailed } = await import('../service/index.ts')
+  const { AccountError, sayFailed, takeGivenSockets } = await import('../service/index.ts')
   const { createLog } = await import('../observe/log.ts')
   const { level, format } = config.observability.logging
   const log = createLog({ level: level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level, format })
@@ -64,6 +64,7 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
   const end = endAsked(() => { void serving?.stop(true) })
   let serving: Proxy | undefined
   const predecessor = predecessorOf(process.env)
+  const { givenToListeners } = await import('../lifecycle/given-listeners.ts')
   const env = { ...shell.env }
   const upgrade = async (): Promise<UpgradeOutcome> => {
     if (serving === undefined) throw new Error('the proxy is starting')
@@ -75,7 +76,8 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
   try {
     if (config.system.workingDirectory !== undefined) process.chdir(config.system.workingDirectory)
     service.check(config)
-    const proxy = serving = new Proxy({ file, env, log, predecessor, bound: service.bound, read: service.read })
+    const inherited = givenToListeners(config, takeGivenSockets(env), log)
+    const proxy = serving = new Proxy({ file, env, log, inherited, predecessor, bound: service.bound, read: service.read })
     serveSignals(proxy, service, end)
     // The log says why when it does not come to that.
     process.on('SIGUSR2', () => { upgrade().catch(() => {}) })

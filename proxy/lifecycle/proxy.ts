@@ -13,7 +13,7 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
-import type { Predecessor, Secrets, Wants } from './handover.ts'
+import type { Legacy, Predecessor, Wants } from './handover.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
@@ -112,7 +112,7 @@ export class Proxy {
   async start (config: SentinelConfig, loaded?: Loaded): Promise<void> {
     try {
       this.#log.setLevel(logLevel(config))
-      await this.#followOn(config)
+      const legacy = await this.#followOn(config)
       const path = this.#path = await this.#openPath()
       const { running, take } = await this.#prepare(config, loaded === undefined ? undefined : { ...loaded, config })
       this.#running = running
@@ -122,7 +122,7 @@ export class Proxy {
       this.#metrics.configReloaded(true)
       this.#state = 'running'
       this.#options.predecessor?.ready((file, entry) => { if (this.#running?.config.evidence?.file === file) this.#running.records?.add(entry) })
-      if (this.#options.predecessor !== undefined) this.#sockets.own()
+      if (legacy !== undefined) this.#sockets.own(legacy.files)
     } catch (error) {
       await this.#closeAll(2_000, this.#options.predecessor !== undefined)
       await this.#options.predecessor?.failed(error instanceof Error ? error.message : String(error))
@@ -131,12 +131,13 @@ export class Proxy {
   }
 
   /** The process before this one lets go of what only one can have. */
-  async #followOn ({ evidence, agents }: SentinelConfig): Promise<void> {
+  async #followOn ({ evidence, agents }: SentinelConfig): Promise<Legacy | undefined> {
     const agentSockets = agents.flatMap(({ transport }) => transport.kind === 'unix' && transport.path !== undefined ? [transport.path] : [])
-    const secrets = await this.#options.predecessor?.release({ evidence: evidence?.file, agentSockets })
-    if (secrets === undefined) return
-    this.#cookieSecret = secrets.cookies
-    this.#tickets.inherit(Buffer.from(secrets.tickets, 'base64'))
+    const legacy = await this.#options.predecessor?.release({ evidence: evidence?.file, agentSockets })
+    if (legacy === undefined) return undefined
+    this.#cookieSecret = legacy.cookieSecret
+    this.#tickets.inherit(Buffer.from(legacy.ticketSecret, 'base64'))
+    return legacy
   }
 
   get metricsAddress (): string | undefined {
@@ -233,7 +234,7 @@ export class Proxy {
     }
   }
 
-  async #release ({ config, records, programs }: Running, wants: Wants, undo: Array<() => void | Promise<void>>): Promise<Secrets> {
+  async #release ({ config, records, programs }: Running, wants: Wants, undo: Array<() => void | Promise<void>>): Promise<Legacy> {
     for (const { value: { placed } } of programs.values()) {
       if (placed === undefined || !wants.agentSockets.includes(placed.path) || !placed.stepAside()) continue
       undo.push(() => placed.stepBack())
@@ -242,7 +243,7 @@ export class Proxy {
       undo.push(() => records.takeBack().catch((error: unknown) => this.#log.error('the evidence file cannot be opened again', { event: 'evidence-lost', error })))
       await records.lend()
     }
-    return { tickets: this.#tickets.current.toString('base64'), cookies: this.#cookieSecret }
+    return { ticketSecret: this.#tickets.current.toString('base64'), cookieSecret: this.#cookieSecret, files: this.#sockets.files }
   }
 
   /** After a log rotation. A file that cannot be opened leaves the old one in use, and the log says so. */

@@ -3,6 +3,7 @@ import type { Body } from '../pipeline/body.ts'
 import type { EndListener, EndSignal } from '../pipeline/end-signal.ts'
 import type { Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
+import { statusBehindGrpc } from '../pipeline/grpc.ts'
 import { passInterim } from '../pipeline/interim.ts'
 import { trailersOf } from '../pipeline/trailers.ts'
 import { acceptOf, keyOf } from '../websocket/handshake.ts'
@@ -198,7 +199,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     const isTunnel = x.upgrade !== undefined && status < 300
     const hasBody = x.request.method !== 'HEAD' && status !== 204 && status !== 304
     if (ended && hasBody && length > 0 && !isTunnel) return this.#malformed(`no body where ${length} bytes were announced`)
-    this.#watcher.answered(status, x.upstreamMs)
+    this.#watcher.answered(ended ? statusBehindGrpc(status, headers) : status, x.upstreamMs)
     if (isTunnel) return this.#becomeTunnel(head, ended)
     this.#head = head
     this.#hasBody = hasBody
@@ -268,7 +269,9 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     this.#leave(false)
     const instead = this.#instead
     const fault = error instanceof Fault ? error : undefined
-    if (instead !== undefined) this.#watcher.failed(fault, performance.now() - this.#startedMs)
+    // A connection that was closed at the moment of its next use says nothing about the target.
+    const stale = fault?.code === 'UPSTREAM_RESET' && this.onUsedConnection && !this.answered
+    if (instead !== undefined) this.#watcher.failed(stale ? undefined : fault, performance.now() - this.#startedMs)
     else if (this.#head !== undefined && fault !== undefined) this.#watcher.broke(this.#head.status, fault)
     this.#watcher.over(false)
     // Not at once: the connection is in the middle of telling that it is gone.
