@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
+import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/index.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
@@ -13,7 +13,8 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
-import type { Legacy, Predecessor, Wants } from './handover.ts'
+import { Discoveries, discoveryKey } from './discoveries.ts'
+import type { Legacy, Predecessor } from './handover.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
@@ -24,8 +25,10 @@ import type { DataPath, Load, MainSide } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
-import { startSuccessor, type Successor } from './successor.ts'
+import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
+import type { TargetSettings } from '../upstreams/index.ts'
+import { handOver } from './upgrade.ts'
 import { upstreamSettings } from './upstream-settings.ts'
 import { readVersion } from './version.ts'
 
@@ -56,6 +59,7 @@ interface Running {
   /** What `evidence` came to. */
   readonly records: LentEvidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
+  readonly discoveries: ReadonlyArray<Lease<unknown>>
   readonly plans: HealthPlans
 }
 
@@ -69,6 +73,7 @@ export class Proxy {
   readonly #sockets: SocketTable
   readonly #admin: AdminServer
   readonly #tickets: TicketSecret
+  readonly #discoveries: Discoveries
   readonly #health: HealthKeeper
   #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
@@ -97,6 +102,9 @@ export class Proxy {
       ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
     }, inherited)
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
+    this.#discoveries = new Discoveries({
+      leases: this.#leases, log: this.#log, metrics: this.#metrics, env: options.env, tell: (key, targets) => this.#discovered(key, targets),
+    })
     this.#health = new HealthKeeper({ log: this.#log, metrics: this.#metrics, tell: (orders) => this.#path?.health(orders) })
     this.#metrics.onScrape((table) => {
       const evidence = this.#running?.records?.stats()
@@ -118,7 +126,8 @@ export class Proxy {
       this.#running = running
       take()
       await path.commit()
-      this.#health.use(this.#running.plans)
+      this.#health.use(running.plans)
+      this.#judge(running, () => true)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
       this.#options.predecessor?.ready((file, entry) => { if (this.#running?.config.evidence?.file === file) this.#running.records?.add(entry) })
@@ -150,6 +159,7 @@ export class Proxy {
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
       lastReload: this.#lastReload, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
       programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(), health: this.#health.state(),
+      discovery: (upstream) => this.#discoveries.stateOf(upstream),
     })
   }
 
@@ -195,9 +205,9 @@ export class Proxy {
     return planReload(this.#options.file, old.loaded, { ...next, config: next.config }, this.#path!.facts())
   }
 
-  /** Whether it serves as it should. */
+  /** Whether it does what it should: it serves, or finishes what it has. */
   get isWell (): boolean {
-    return this.#state === 'running'
+    return this.#state !== 'starting'
   }
 
   /**
@@ -213,37 +223,18 @@ export class Proxy {
   async #upgrade (cwd: string): Promise<{ readonly pid: number }> {
     const running = this.#running
     if (this.#state !== 'running' || running === undefined) throw new Error('the proxy is starting or stopping')
-    const undo: Array<() => void | Promise<void>> = []
+    const { config, programs, records } = running
     try {
-      const successor = await startSuccessor({
-        cwd, env: this.#options.env, readyMs: running.config.system.upgradeTimeout,
+      const successor = this.#successor = await handOver({
+        cwd, env: this.#options.env, log: this.#log, config, programs, records,
         descriptors: [...this.#sockets.descriptors(), ...this.#admin.descriptors()],
-        release: (wants) => this.#release(running, wants, undo),
+        legacy: { ticketSecret: this.#tickets.current.toString('base64'), cookieSecret: this.#cookieSecret, files: this.#sockets.files },
       })
-      this.#successor = successor
-      const file = running.config.evidence?.file
-      if (file !== undefined) running.records?.giveTo((entry) => successor.send({ kind: 'evidence', file, entry }))
-      this.#log.info(`process ${successor.pid} serves from now on`, { event: 'upgraded', successor: successor.pid })
       return { pid: successor.pid }
     } catch (error) {
-      for (const step of undo.toReversed()) await step()
-      const why = error instanceof Error ? error.message : String(error)
       this.#metrics.upgradeFailed()
-      this.#log.error(`the new process did not come to serve, this one goes on: ${why}`, { event: 'upgrade-failed', code: 'UPGRADE_FAILED' })
-      throw new Error(`the new process did not come to serve, the old one goes on: ${why}`, { cause: error })
+      throw error
     }
-  }
-
-  async #release ({ config, records, programs }: Running, wants: Wants, undo: Array<() => void | Promise<void>>): Promise<Legacy> {
-    for (const { value: { placed } } of programs.values()) {
-      if (placed === undefined || !wants.agentSockets.includes(placed.path) || !placed.stepAside()) continue
-      undo.push(() => placed.stepBack())
-    }
-    if (records !== undefined && config.evidence?.file === wants.evidence) {
-      undo.push(() => records.takeBack().catch((error: unknown) => this.#log.error('the evidence file cannot be opened again', { event: 'evidence-lost', error })))
-      await records.lend()
-    }
-    return { ticketSecret: this.#tickets.current.toString('base64'), cookieSecret: this.#cookieSecret, files: this.#sockets.files }
   }
 
   /** After a log rotation. A file that cannot be opened leaves the old one in use, and the log says so. */
@@ -307,6 +298,7 @@ export class Proxy {
     this.#running = running
     take()
     this.#health.use(running.plans)
+    this.#judge(running, () => true)
     this.#log.setLevel(logLevel(config))
     this.#log.setFormat(config.observability.logging.format)
     return running
@@ -319,18 +311,22 @@ export class Proxy {
     let evidence: Lease<Promise<LentEvidence>> | undefined
     let admin: PreparedAdmin | undefined
     let bound: PreparedSockets | undefined
+    let discoveries: Running['discoveries'] = []
     try {
       const { sockets, take } = bound = await this.#sockets.prepare(config)
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const records = await evidence?.value
+      discoveries = await this.#discoveries.use(config.upstreams)
       const plans = this.#plansOf(config)
       admin = await this.#admin.prepare(config.observability.metrics)
-      const running: Running = { generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, plans }
+      const running: Running = {
+        generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries, plans,
+      }
       this.#held.set(generation, running)
       const strict = this.#running !== undefined || this.#options.predecessor !== undefined
-      await this.#path!.prepare({ ...await loadOf(running, strict), health: this.#health.orders() })
+      await this.#path!.prepare({ ...await loadOf(running, strict), health: this.#health.orders(), discovered: this.#discoveries.found() })
       return {
         running,
         take: () => {
@@ -342,6 +338,7 @@ export class Proxy {
       this.#held.delete(generation)
       for (const lease of programs.values()) lease.release()
       evidence?.release()
+      for (const lease of discoveries) lease.release()
       await admin?.discard()
       await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
@@ -350,7 +347,24 @@ export class Proxy {
 
   #plansOf (config: SentinelConfig): HealthPlans {
     const around = { env: this.#options.env, cookieSecret: this.#cookieSecret, drainMs: config.system.gracefulShutdownTimeout }
-    return healthPlans(config, (upstream) => upstreamSettings(upstream, config, around))
+    return healthPlans(config, (upstream) => {
+      const { connecting, changeable } = upstreamSettings(upstream, config, around)
+      return { connecting, changeable: { targets: [...changeable.targets, ...this.#discoveries.targetsOf(upstream)] } }
+    })
+  }
+
+  /** Those who ask targets first: what is judged of a target reaches nobody who does not have it. */
+  #discovered (key: string, targets: readonly TargetSettings[]): void {
+    this.#path?.discovered(key, targets)
+    const running = this.#running
+    if (running !== undefined && this.#state !== 'starting') this.#judge(running, (upstream) => discoveryKey(upstream) === key)
+  }
+
+  /** Has the targets judged that were found by now. */
+  #judge ({ config }: Running, which: (upstream: UpstreamConfig) => boolean): void {
+    const concerned = config.upstreams.filter((upstream) => upstream.discovery !== undefined && which(upstream))
+    if (concerned.length === 0) return
+    for (const { upstream, targets } of this.#plansOf({ ...config, upstreams: concerned }).plans) this.#health.retarget(upstream, targets)
   }
 
   #leaseProgram (agent: AgentConfig, drainMs: number): Lease<AgentProgram> {
@@ -392,6 +406,7 @@ export class Proxy {
     this.#held.delete(generation)
     for (const lease of held?.programs.values() ?? []) lease.release()
     held?.evidence?.release()
+    for (const lease of held?.discoveries ?? []) lease.release()
   }
 
   /** `servesOn`: another process accepts from the same sockets. */
@@ -409,7 +424,7 @@ export class Proxy {
   }
 }
 
-async function loadOf ({ generation, config, programs, records, sockets }: Running, strict: boolean): Promise<Omit<Load, 'health'>> {
+async function loadOf ({ generation, config, programs, records, sockets }: Running, strict: boolean): Promise<Omit<Load, 'health' | 'discovered'>> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
   return { generation, config, agents, sockets, evidence: records !== undefined, strict }
 }

@@ -1,5 +1,6 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Entry } from '../evidence/chain.ts'
+import type { TargetSettings } from '../upstreams/index.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { Evidence, GateEvidence, HealthOrders } from '../upstreams/index.ts'
 
@@ -30,6 +31,8 @@ export interface Load {
   readonly strict: boolean
   /** Whether decisions are recorded. */
   readonly evidence: boolean
+  /** Targets that were found, by the key of the discovery. */
+  readonly discovered: ReadonlyMap<string, readonly TargetSettings[]>
   /** What is known of targets by now. */
   readonly health: HealthOrders
 }
@@ -52,6 +55,8 @@ export interface DataPath {
   renewTickets (secret: Buffer): void
   /** The program of an agent was started: it is worth to connect at once. */
   agentStarted (place: AgentPlace): void
+  /** The targets that a discovery found have become others. */
+  discovered (key: string, targets: readonly TargetSettings[]): void
   /** Something was found out about targets. */
   health (orders: HealthOrders): void
   facts (): PathFacts

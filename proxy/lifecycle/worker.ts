@@ -9,6 +9,7 @@ import { agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
 import { HealthFollower } from './health-follower.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
+import type { TargetSettings } from '../upstreams/index.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
@@ -61,6 +62,8 @@ export class Worker implements DataPath {
   #closed: Promise<void> | undefined
   /** Whoever waits for open exchanges waits no longer. */
   readonly #late = new AbortController()
+  /** What is found while a configuration is made ready. */
+  #building: Map<string, readonly TargetSettings[]> | undefined = undefined
 
   constructor (options: WorkerOptions) {
     const { log, metrics, ticketSecret } = options
@@ -82,12 +85,14 @@ export class Worker implements DataPath {
 
   async prepare (load: Load): Promise<void> {
     const old = this.#running
+    this.#building = new Map()
     const next = await this.#build(load)
     this.#follower.obey(load.health)
     try {
       await this.#settleAgents(next, old, load.strict)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
       this.#prepared = { next, agents, listeners: await this.#listeners.prepare(load.config, load.sockets) }
+      for (const [key, targets] of this.#building) next.snapshot.discovered(key, targets)
     } catch (error) {
       release(next)
       throw error
@@ -152,6 +157,12 @@ export class Worker implements DataPath {
     }
   }
 
+  discovered (key: string, targets: readonly TargetSettings[]): void {
+    this.#running?.snapshot.discovered(key, targets)
+    this.#prepared?.next.snapshot.discovered(key, targets)
+    this.#building?.set(key, targets)
+  }
+
   facts (): PathFacts {
     const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
@@ -185,7 +196,7 @@ export class Worker implements DataPath {
     this.#retiring.add(retiring)
   }
 
-  async #build ({ generation, config, agents: places, evidence }: Load): Promise<Running> {
+  async #build ({ generation, config, agents: places, evidence, discovered }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
@@ -205,6 +216,7 @@ export class Worker implements DataPath {
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,
+        discovered,
         drainMs,
       })
       return { generation, config, agents, instruments, snapshot }
