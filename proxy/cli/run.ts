@@ -63,8 +63,8 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
   })
   const end = endAsked(() => { void serving?.stop(true) })
   let serving: Proxy | undefined
-  const { givenToListeners } = await import('../lifecycle/given-listeners.ts')
   const predecessor = predecessorOf(process.env)
+  const { givenToListeners } = await import('../lifecycle/given-listeners.ts')
   const env = { ...shell.env }
   const upgrade = async (): Promise<UpgradeOutcome> => {
     if (serving === undefined) throw new Error('the proxy is starting')
@@ -77,7 +77,7 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
     if (config.system.workingDirectory !== undefined) process.chdir(config.system.workingDirectory)
     service.check(config)
     const inherited = givenToListeners(config, takeGivenSockets(env), log)
-    const proxy = serving = new Proxy({ file, env, log, predecessor, inherited, bound: service.bound, read: service.read })
+    const proxy = serving = new Proxy({ file, env, log, inherited, predecessor, bound: service.bound, read: service.read })
     serveSignals(proxy, service, end)
     // The log says why when it does not come to that.
     process.on('SIGUSR2', () => { upgrade().catch(() => {}) })

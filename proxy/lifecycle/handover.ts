@@ -15,10 +15,12 @@ export interface Wants {
   readonly agentSockets: readonly string[]
 }
 
-/** What must be the same for clients, whichever process they meet. */
-export interface Secrets {
-  readonly tickets: string
-  readonly cookies: string
+/** What must be the same for clients, whichever process they meet, and what is to be done at the end. */
+export interface Legacy {
+  readonly ticketSecret: string
+  readonly cookieSecret: string
+  /** Unix sockets whose files are to be removed, by the names of their descriptors: those of a service manager stay. */
+  readonly files: readonly string[]
 }
 
 export type ToPredecessor =
@@ -27,7 +29,7 @@ export type ToPredecessor =
   | { readonly kind: 'failed', readonly why: string }
 
 export type ToSuccessor =
-  | { readonly kind: 'released', readonly secrets: Secrets }
+  | { readonly kind: 'released', readonly legacy: Legacy }
   /** A record of an exchange that is still finished there. */
   | { readonly kind: 'evidence', readonly file: string, readonly entry: Entry }
 
@@ -36,7 +38,7 @@ export interface Predecessor {
   /** Descriptors by name. */
   readonly descriptors: ReadonlyMap<string, number>
   /** It lets go of what is wanted. Resolves when it has, also when it is gone. */
-  release (wants: Wants): Promise<Secrets | undefined>
+  release (wants: Wants): Promise<Legacy | undefined>
   /** This process serves: the other one finishes what it has, and ends. */
   ready (evidence: (file: string, entry: Entry) => void): void
   /** The other one goes on as if nothing had been. */
@@ -58,12 +60,12 @@ export function predecessorOf (env: NodeJS.ProcessEnv, channel: Channel = proces
   return {
     descriptors,
     release: (wants) => new Promise((resolve) => {
-      const done = (secrets?: Secrets): void => {
+      const done = (legacy?: Legacy): void => {
         channel.off('message', hear)
         channel.off('disconnect', done)
-        resolve(secrets)
+        resolve(legacy)
       }
-      const hear = (message: ToSuccessor): void => { if (message.kind === 'released') done(message.secrets) }
+      const hear = (message: ToSuccessor): void => { if (message.kind === 'released') done(message.legacy) }
       channel.on('message', hear)
       channel.once('disconnect', () => done())
       void send({ kind: 'release', wants })

@@ -14,7 +14,7 @@ import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
-import type { Predecessor, Secrets, Wants } from './handover.ts'
+import type { Legacy, Predecessor } from './handover.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
@@ -25,9 +25,10 @@ import type { DataPath, Load, MainSide } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
-import { startSuccessor, type Successor } from './successor.ts'
+import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
+import { handOver } from './upgrade.ts'
 import { upstreamSettings } from './upstream-settings.ts'
 import { readVersion } from './version.ts'
 
@@ -119,7 +120,7 @@ export class Proxy {
   async start (config: SentinelConfig, loaded?: Loaded): Promise<void> {
     try {
       this.#log.setLevel(logLevel(config))
-      await this.#followOn(config)
+      const legacy = await this.#followOn(config)
       const path = this.#path = await this.#openPath()
       const { running, take } = await this.#prepare(config, loaded === undefined ? undefined : { ...loaded, config })
       this.#running = running
@@ -130,7 +131,7 @@ export class Proxy {
       this.#metrics.configReloaded(true)
       this.#state = 'running'
       this.#options.predecessor?.ready((file, entry) => { if (this.#running?.config.evidence?.file === file) this.#running.records?.add(entry) })
-      if (this.#options.predecessor !== undefined) this.#sockets.own()
+      if (legacy !== undefined) this.#sockets.own(legacy.files)
     } catch (error) {
       await this.#closeAll(2_000, this.#options.predecessor !== undefined)
       await this.#options.predecessor?.failed(error instanceof Error ? error.message : String(error))
@@ -139,12 +140,13 @@ export class Proxy {
   }
 
   /** The process before this one lets go of what only one can have. */
-  async #followOn ({ evidence, agents }: SentinelConfig): Promise<void> {
+  async #followOn ({ evidence, agents }: SentinelConfig): Promise<Legacy | undefined> {
     const agentSockets = agents.flatMap(({ transport }) => transport.kind === 'unix' && transport.path !== undefined ? [transport.path] : [])
-    const secrets = await this.#options.predecessor?.release({ evidence: evidence?.file, agentSockets })
-    if (secrets === undefined) return
-    this.#cookieSecret = secrets.cookies
-    this.#tickets.inherit(Buffer.from(secrets.tickets, 'base64'))
+    const legacy = await this.#options.predecessor?.release({ evidence: evidence?.file, agentSockets })
+    if (legacy === undefined) return undefined
+    this.#cookieSecret = legacy.cookieSecret
+    this.#tickets.inherit(Buffer.from(legacy.ticketSecret, 'base64'))
+    return legacy
   }
 
   get metricsAddress (): string | undefined {
@@ -221,37 +223,18 @@ export class Proxy {
   async #upgrade (cwd: string): Promise<{ readonly pid: number }> {
     const running = this.#running
     if (this.#state !== 'running' || running === undefined) throw new Error('the proxy is starting or stopping')
-    const undo: Array<() => void | Promise<void>> = []
+    const { config, programs, records } = running
     try {
-      const successor = await startSuccessor({
-        cwd, env: this.#options.env, readyMs: running.config.system.upgradeTimeout,
+      const successor = this.#successor = await handOver({
+        cwd, env: this.#options.env, log: this.#log, config, programs, records,
         descriptors: [...this.#sockets.descriptors(), ...this.#admin.descriptors()],
-        release: (wants) => this.#release(running, wants, undo),
+        legacy: { ticketSecret: this.#tickets.current.toString('base64'), cookieSecret: this.#cookieSecret, files: this.#sockets.files },
       })
-      this.#successor = successor
-      const file = running.config.evidence?.file
-      if (file !== undefined) running.records?.giveTo((entry) => successor.send({ kind: 'evidence', file, entry }))
-      this.#log.info(`process ${successor.pid} serves from now on`, { event: 'upgraded', successor: successor.pid })
       return { pid: successor.pid }
     } catch (error) {
-      for (const step of undo.toReversed()) await step()
-      const why = error instanceof Error ? error.message : String(error)
       this.#metrics.upgradeFailed()
-      this.#log.error(`the new process did not come to serve, this one goes on: ${why}`, { event: 'upgrade-failed', code: 'UPGRADE_FAILED' })
-      throw new Error(`the new process did not come to serve, the old one goes on: ${why}`, { cause: error })
+      throw error
     }
-  }
-
-  async #release ({ config, records, programs }: Running, wants: Wants, undo: Array<() => void | Promise<void>>): Promise<Secrets> {
-    for (const { value: { placed } } of programs.values()) {
-      if (placed === undefined || !wants.agentSockets.includes(placed.path) || !placed.stepAside()) continue
-      undo.push(() => placed.stepBack())
-    }
-    if (records !== undefined && config.evidence?.file === wants.evidence) {
-      undo.push(() => records.takeBack().catch((error: unknown) => this.#log.error('the evidence file cannot be opened again', { event: 'evidence-lost', error })))
-      await records.lend()
-    }
-    return { tickets: this.#tickets.current.toString('base64'), cookies: this.#cookieSecret }
   }
 
   /** After a log rotation. A file that cannot be opened leaves the old one in use, and the log says so. */

@@ -92,8 +92,8 @@ export class Service {
     return outcome
   }
 
-  /** Nothing is reloaded any more. `sentinel status` still tells how it goes. When another process serves, nothing stops for the service manager. */
-  stopping (handedOver: boolean): void {
+  /** Nothing is reloaded any more. `sentinel status` still tells how it goes. With a successor, it is that one whom the service manager listens to. */
+  stopping (handedOver = false): void {
     this.#watch.close()
     if (handedOver) clearInterval(this.#watchdog)
     else this.#notifier.stopping()

@@ -63,9 +63,14 @@ export class SocketTable {
     return [...this.#held].map(([key, { handle }]) => [key, handle.fd])
   }
 
-  /** The process that had them before is about to end. */
-  own (): void {
-    for (const socket of this.#held.values()) socket.own()
+  /** Whose file this process removes at the end. */
+  get files (): string[] {
+    return [...this.#held].filter(([, { isOwner }]) => isOwner).map(([key]) => key)
+  }
+
+  /** The process that did so before is about to end. */
+  own (keys: readonly string[]): void {
+    for (const key of keys) this.#held.get(key)?.own()
   }
 
   /** `servesOn`: another process accepts from the same sockets. */

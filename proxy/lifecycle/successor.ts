@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
-import { handoverVariable, type Secrets, type ToPredecessor, type ToSuccessor, type Wants } from './handover.ts'
+import { handoverVariable, type Legacy, type ToPredecessor, type ToSuccessor, type Wants } from './handover.ts'
 
 export interface SuccessorSettings {
   /** Folder this process was started in: what its command line names is relative to that. */
@@ -8,7 +8,7 @@ export interface SuccessorSettings {
   /** Listening sockets by name. */
   readonly descriptors: ReadonlyArray<readonly [name: string, descriptor: number]>
   /** Lets go of what the successor wants, until it is `ready` or is not to be. */
-  readonly release: (wants: Wants) => Promise<Secrets>
+  readonly release: (wants: Wants) => Promise<Legacy>
   /** It must serve by then. */
   readonly readyMs: number
 }
@@ -62,7 +62,7 @@ function outcome (child: ChildProcess, release: SuccessorSettings['release'], re
     }
     const give = async (wants: Wants): Promise<void> => {
       try {
-        say(child, { kind: 'released', secrets: await release(wants) })
+        say(child, { kind: 'released', legacy: await release(wants) })
       } catch (error) {
         done(error instanceof Error ? error.message : String(error))
       }

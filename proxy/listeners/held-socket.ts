@@ -62,8 +62,13 @@ export class HeldSocket {
   static adopt (descriptor: number, binding: Binding): HeldSocket {
     const { unix } = binding
     const where = `descriptor ${descriptor}`
-    const handle = valid(createHandle(null, null, null, descriptor, 0), where)
+    const handle = valid(createHandle(null, null, -1, descriptor, 0), where)
     return new HeldSocket(handle, unix === undefined ? nameOf(handle, where) : `unix:${unix.path}`, binding)
+  }
+
+  /** Of a Unix socket: its file goes when it is closed. */
+  get isOwner (): boolean {
+    return this.#file !== undefined
   }
 
   /** The file of a Unix socket is the business of this process from now on. */

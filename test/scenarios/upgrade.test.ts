@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { Agent, request as httpRequest, type RequestOptions } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -176,4 +177,35 @@ test('a new process that fails, or is not ready in time, changes nothing', async
   process.kill(pid, 'SIGTERM')
   await until(() => !isRunning(pid), 'the successor ends')
   assert.equal((await runSentinel(['evidence', 'verify', join(sentinel.folder, 'evidence.jsonl')])).code, 0)
+})
+
+test('sentinel upgrade waits until the new process serves, and is told by its exit code and in words when it does not', async (t) => {
+  const runtime = mkdtempSync(join(tmpdir(), 'sentinel-runtime-'))
+  t.after(() => rmSync(runtime, { recursive: true, force: true }))
+  const env = { RUNTIME_DIRECTORY: runtime }
+  const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
+  const pidFile = join(runtime, 'pid')
+  const kdl = siteWith(upstream.port, '', [], `system { pid-file ${JSON.stringify(pidFile)} }`)
+  const sentinel = await startSentinel(t, kdl, { env })
+  const command = (name: string): ReturnType<typeof runSentinel> => runSentinel([name, '-c', sentinel.file], { env })
+  writeFileSync(sentinel.file, `${kdl}\nnonsense`)
+  const failed = await command('upgrade')
+  assert.equal(failed.code, 2)
+  assert.match(failed.stderr, /the new process did not come to serve, the old one goes on: it ended with exit code 1/)
+  assert.equal((await command('status')).code, 0, 'commands still reach the old process')
+  assert.equal(Number(readFileSync(pidFile, 'utf8')), sentinel.pid)
+
+  writeFileSync(sentinel.file, kdl)
+  const exited = once(sentinel.process, 'exit')
+  const done = await command('upgrade')
+  assert.equal(done.code, 0, done.stderr)
+  const pid = Number(/process (\d+) serves now/.exec(done.stdout)?.[1])
+  t.after(() => { if (isRunning(pid)) process.kill(pid, 'SIGKILL') })
+  assert.deepEqual(await exited, [0, null])
+  assert.equal(Number(readFileSync(pidFile, 'utf8')), pid)
+  assert.equal((await request(sentinel.port(), '/')).text, 'ok')
+  assert.match((await command('status')).stdout, new RegExp(String(pid)))
+  assert.equal((await command('stop')).code, 0)
+  await until(() => !isRunning(pid), 'the successor ends')
+  assert.equal(existsSync(pidFile), false)
 })
