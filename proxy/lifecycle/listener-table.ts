@@ -3,6 +3,7 @@ import type { ListenerConfig, SentinelConfig } from '../../config/sentinel/index
 import { createListener, Door, type HandshakeOutcome, type HeldSocket, type Listener } from '../listeners/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { Shares } from '../pipeline/shares.ts'
 import { serve } from '../pipeline/serve.ts'
 import { Certificates, type PreparedTls } from './certificates.ts'
 import { listenerLog } from './listener-log.ts'
@@ -15,6 +16,9 @@ export interface ListenerSurroundings {
   readonly metrics: Metrics
   /** What tickets of TLS sessions are sealed with. */
   readonly ticketSecret: Buffer
+  readonly shares: Shares
+  /** Other processes accept from the same sockets: limits of one listener are shared with them. */
+  readonly others: boolean
   /** What runs now. */
   readonly snapshot: () => Snapshot
 }
@@ -31,14 +35,15 @@ export interface ListenerChange {
 export class ListenerTable {
   readonly #around: ListenerSurroundings
   readonly #listeners = new Map<string, Listener>()
-  readonly #door = new Door({ maxConnections: Infinity, maxConnectionsPerClient: Infinity })
+  readonly #door: Door
   readonly #certificates: Certificates
   /** Have left the configuration, and finish what they have. */
   readonly #closing = new Set<Promise<void>>()
 
   constructor (around: ListenerSurroundings) {
-    const { log, metrics, ticketSecret } = around
+    const { log, metrics, ticketSecret, shares } = around
     this.#around = around
+    this.#door = new Door({ maxConnections: Infinity, maxConnectionsPerClient: Infinity }, shares)
     this.#certificates = new Certificates({ log, metrics, ticketSecret })
     metrics.onScrape((table) => {
       for (const listener of this.#listeners.values()) table.openConnections.cell(listener.id).set(listener.connections)
@@ -88,18 +93,20 @@ export class ListenerTable {
   }
 
   async #open (config: ListenerConfig, first: Snapshot, socket: HeldSocket): Promise<void> {
-    const { metrics } = this.#around
+    const { metrics, others } = this.#around
+    const settings = boundSettings(config, first.config)
+    const together = others ? settings : undefined
     const say = listenerLog(this.#around.log.child({ component: 'listener', listener: config.id }))
     let site = first.siteOf(config.id)! // The configuration that opens a listener has it.
     const tls = await this.#certificates.prepare(config)
-    const listener = createListener({ ...boundSettings(config, first.config), ...tls === undefined ? {} : { tls: tls.settings } }, {
+    const listener = createListener({ ...settings, ...tls === undefined ? {} : { tls: tls.settings } }, {
       serve: (x, client) => {
         // A request whose head was half there when its listener left the configuration is served as it was meant to be.
         site = this.#around.snapshot().siteOf(config.id) ?? site
         return serve(x, site, client)
       },
       // Who speaks for many clients takes no client's share.
-      enter: (client) => this.#door.enter(client === unixPeer || site.isTrusted(client) ? undefined : client),
+      enter: (client) => this.#door.enter(client === unixPeer || site.isTrusted(client) ? undefined : client, together),
       log: (event) => {
         metrics.table.listenerFaults.cell(config.id, event.code).add()
         say(event)

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { loadConfig, type AgentConfig, type EvidenceConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
 import { createAdmin, type Admin } from '../admin/admin.ts'
 import type { StatusJson } from '../admin/status.ts'
-import { TicketSecret } from '../certificates/index.ts'
+import { TicketSecret } from '../certificates/ticket-secret.ts'
 import { openEvidence, type Evidence } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
@@ -35,6 +36,9 @@ export interface ProxyOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: RootLog
 }
+
+/** How long a start or a reload waits for agents that have just been started. */
+const agentStartMs = 10_000
 
 /** What main has of one configuration. */
 interface Running {
@@ -89,7 +93,7 @@ export class Proxy {
   async start (config: SentinelConfig): Promise<void> {
     try {
       this.#log.setLevel(logLevel(config))
-      const path = this.#path = await this.#openPath()
+      const path = this.#path = await this.#openPath(config)
       this.#running = await this.#prepare(config)
       await this.#openAdmin(config)
       await path.commit()
@@ -148,15 +152,18 @@ export class Proxy {
   }
 
   /** The parts are imported when they are needed: a main that has others serve does without them. */
-  async #openPath (): Promise<DataPath> {
-    const { Worker } = await import('./worker.ts')
-    return new Worker({ main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current })
+  async #openPath ({ system: { workerThreads } }: SentinelConfig): Promise<DataPath> {
+    const workers = workerThreads === 0 ? availableParallelism() : workerThreads
+    const common = { main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current }
+    if (workers > 1) return new (await import('./workers/pool.ts')).WorkerPool({ ...common, workers })
+    return new (await import('./worker.ts')).Worker(common)
   }
 
   #mainSide (): MainSide {
     return {
       retired: (generation) => this.#letGo(generation),
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
+      evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
     }
   }
 
@@ -221,12 +228,18 @@ export class Proxy {
   async #openAdmin ({ observability: { metrics } }: SentinelConfig): Promise<void> {
     if (!metrics.enabled) return
     const admin = createAdmin({
-      host: metrics.address.host, port: metrics.address.port, path: metrics.path, metrics: this.#metrics,
-      status: () => this.status(), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
+      host: metrics.address.host, port: metrics.address.port, path: metrics.path,
+      metrics: { contentType: this.#metrics.contentType, render: () => this.#fresh(() => this.#metrics.render()) }, status: () => this.#fresh(() => this.status()), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
     })
     const { host, port } = await admin.listen()
     this.#admin = admin
     this.metricsAddress = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  }
+
+  /** What is told of the data path is of this moment. */
+  async #fresh<T> (tell: () => T): Promise<T> {
+    await this.#path?.refresh()
+    return tell()
   }
 
   #letGo (generation: number): void {
@@ -250,7 +263,7 @@ export class Proxy {
 
 async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Load> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
-  return { generation, config, agents, sockets, evidence: records !== undefined }
+  return { generation, config, agents, sockets, evidence: records !== undefined, agentStartMs }
 }
 
 function logLevel ({ observability: { logging: { level } } }: SentinelConfig): 'debug' | 'info' | 'warn' | 'error' {

@@ -27,6 +27,8 @@ export interface Load {
   readonly sockets: ReadonlyMap<string, HeldSocket>
   /** Whether decisions are recorded. */
   readonly evidence: boolean
+  /** How long agents that are new are waited for. */
+  readonly agentStartMs: number
 }
 
 /** What main asks of the data path. */
@@ -43,7 +45,10 @@ export interface DataPath {
   renewTickets (secret: Buffer): void
   /** The program of an agent was started: it is worth to connect at once. */
   agentStarted (place: AgentPlace): void
+  /** What is known of it; some time may have passed since. */
   facts (): PathFacts
+  /** Resolves when `facts` and metrics are of this moment, or soon after: a busy worker is not waited for. */
+  refresh (): Promise<void>
   /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. */
   close (graceMs: number): Promise<void>
 }
@@ -67,6 +72,8 @@ export interface MainSide {
   retired (generation: number): void
   /** A record for the evidence file of this configuration. */
   evidence (generation: number, entry: Entry): void
+  /** Records were lost on their way. */
+  evidenceLost (generation: number, count: number): void
 }
 
 /** Something that keeps a configuration from being taken over; the message is for the operator. */

@@ -3,6 +3,7 @@ import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, Upstream
 import { peerMatcher } from '../../config/schema/index.ts'
 import { agentFilter } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
+import type { MaybePromise } from '../pipeline/body.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
@@ -19,7 +20,8 @@ import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntrie
 export interface Surroundings {
   readonly leases: Leases
   readonly agents: ReadonlyMap<string, AgentRuntime>
-  readonly admit: (maxInFlight: number) => boolean
+  /** @param max Of all processes together. @param maxHere Of this one. */
+  readonly admit: (max: number, maxHere: number) => MaybePromise<boolean>
   readonly release: () => void
   readonly observe: Site['observe']
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
@@ -59,13 +61,14 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
-    const maxInFlight = Math.min(config.limits.maxInFlightRequests, config.limits.maxInFlightRequestsPerWorker ?? Infinity)
+    const { maxInFlightRequests, maxInFlightRequestsPerWorker = Infinity } = config.limits
+    const admit = (): MaybePromise<boolean> => around.admit(maxInFlightRequests, maxInFlightRequestsPerWorker)
     const guardedHeaders = guardedBy(config.agents, around.agents)
     const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
       isTrusted: peerMatcher(listener.trustedProxies),
       guardedHeaders,
       match: matchOf(listener, router, named.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners)),
-      admit: () => around.admit(maxInFlight) && users.enter(),
+      admit: () => users.enter(admit()),
       release: () => {
         users.leave()
         around.release()
@@ -100,14 +103,18 @@ function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>
 function countUsers () {
   let users = 0
   let empty = (): void => {}
+  const leave = (): void => { if (--users === 0) empty() }
   return {
-    enter (): boolean {
+    /** Whoever waits to be admitted uses it already. */
+    enter (admitted: MaybePromise<boolean>): MaybePromise<boolean> {
+      if (admitted === false) return false
       users++
-      return true
+      return admitted === true ? true : admitted.then((got) => {
+        if (!got) leave()
+        return got
+      })
     },
-    leave (): void {
-      if (--users === 0) empty()
-    },
+    leave,
     emptied (deadline: AbortSignal): Promise<void> {
       if (users === 0 || deadline.aborted) return Promise.resolve()
       return new Promise((resolve) => {

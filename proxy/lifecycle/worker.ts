@@ -2,6 +2,8 @@ import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { recordsOf } from '../evidence/evidence.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { MaybePromise } from '../pipeline/body.ts'
+import { OwnShares, type Share, type Shares } from '../pipeline/shares.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
 import { agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
@@ -17,10 +19,11 @@ export interface WorkerOptions {
   readonly metrics: Metrics
   /** What tickets of TLS sessions are sealed with. */
   readonly ticketSecret: Buffer
+  /** Places under limits; those of this process alone when it is the only one. */
+  readonly shares?: Shares
+  /** Other processes accept from the same sockets. */
+  readonly others?: boolean
 }
-
-/** How long a start or a reload waits for agents that have just been started. */
-const agentStartMs = 10_000
 
 /** Everything that came of one configuration. */
 interface Running {
@@ -47,12 +50,14 @@ export class Worker implements DataPath {
   #prepared: Prepared | undefined
   readonly #retiring = new Set<Promise<void>>()
   #inFlight = 0
+  readonly #requests: Share
 
   constructor (options: WorkerOptions) {
-    const { log, metrics, ticketSecret } = options
+    const { log, metrics, ticketSecret, shares = new OwnShares(), others = false } = options
     this.#options = options
     this.#log = log
-    this.#listeners = new ListenerTable({ log, metrics, ticketSecret, snapshot: () => this.#running!.snapshot })
+    this.#requests = shares.named('requests')
+    this.#listeners = new ListenerTable({ log, metrics, ticketSecret, shares, others, snapshot: () => this.#running!.snapshot })
     metrics.onScrape((table) => {
       table.activeRequests.cell().set(this.#inFlight)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
@@ -63,7 +68,7 @@ export class Worker implements DataPath {
     const old = this.#running
     const next = await this.#build(load)
     try {
-      await this.#settleAgents(next, old)
+      await this.#settleAgents(next, old, load.agentStartMs)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
       this.#prepared = { next, agents, listeners: await this.#listeners.prepare(load.config, next.snapshot, load.sockets) }
     } catch (error) {
@@ -115,6 +120,8 @@ export class Worker implements DataPath {
     return { connections: this.#listeners.connections, agents: new Map(agents) }
   }
 
+  async refresh (): Promise<void> {}
+
   async close (graceMs: number): Promise<void> {
     await this.abort()
     await this.#listeners.close(AbortSignal.timeout(graceMs))
@@ -134,6 +141,14 @@ export class Worker implements DataPath {
     this.#retiring.add(retiring)
   }
 
+  #admit (max: number, maxHere: number): MaybePromise<boolean> {
+    if (this.#inFlight >= maxHere) return false
+    const admitted = this.#requests.take(max)
+    if (admitted === true) return ++this.#inFlight > 0
+    if (admitted === false) return false
+    return admitted.then((got) => got && ++this.#inFlight > 0)
+  }
+
   async #build ({ generation, config, agents: places, evidence }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
     const agents = new Map<string, Lease<AgentRuntime>>()
@@ -148,8 +163,11 @@ export class Worker implements DataPath {
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
-        admit: (max) => this.#inFlight < max && ++this.#inFlight > 0,
-        release: () => { this.#inFlight-- },
+        admit: (max, maxHere) => this.#admit(max, maxHere),
+        release: () => {
+          this.#inFlight--
+          this.#requests.give()
+        },
         observe: instruments.observe,
         observeLate: instruments.observeLate,
         drainMs,
@@ -173,9 +191,9 @@ export class Worker implements DataPath {
   }
 
   /** Waits for agents that are new. At a start one that is missing or refuses runs into its failure mode; a reload fails with it. */
-  async #settleAgents (next: Running, old: Running | undefined): Promise<void> {
+  async #settleAgents (next: Running, old: Running | undefined, waitMs: number): Promise<void> {
     const fresh = [...next.agents].map(([id, { value }]) => ({ id, runtime: value })).filter(({ id, runtime }) => old?.agents.get(id)?.value !== runtime)
-    await Promise.all(fresh.map(({ runtime }) => runtime.settled(agentStartMs)))
+    await Promise.all(fresh.map(({ runtime }) => runtime.settled(waitMs)))
     const refusals = reportRefusals(next.config, fresh.map(({ runtime }) => runtime))
     for (const problem of refusals) this.#log.error(problem.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent: problem.agent })
     if (old === undefined) return

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
+import type { Place } from './door.ts'
 import { HeldSocket, listenOn } from './held-socket.ts'
 import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
 import { LogLimit } from './log-limit.ts'
@@ -108,25 +109,36 @@ class BoundListener implements Listener {
     introduction.begin(socket, (wrong) => {
       this.#early.delete(socket)
       if (wrong === undefined) {
-        // TLS takes what is in the socket by itself.
-        this.#letIn(socket)
-        return void (this.#tls === undefined && socket.resume())
+        return this.#letIn(socket, true)
       }
       if (!this.#closing) this.#log('BAD_REQUEST', `PROXY header: ${wrong}`, socket)
       socket.destroy()
     })
   }
 
-  #letIn (socket: Socket): void {
+  /** @param paused Something was read of it, and there may be more. */
+  #letIn (socket: Socket, paused = false): void {
     const place = this.#hooks.enter?.(addressOf(socket))
+    if (!(place instanceof Promise)) return this.#placed(socket, place, paused)
+    socket.on('error', ignore)
+    void place.then((placed) => {
+      socket.off('error', ignore)
+      if (!this.#closing && !socket.destroyed) return this.#placed(socket, placed, paused)
+      if (typeof placed !== 'string') placed.leave()
+      socket.destroy()
+    })
+  }
+
+  #placed (socket: Socket, place: Place | 'total' | 'client' | undefined, paused: boolean): void {
     if (typeof place === 'string') {
       if (place === 'client') this.#log('CLIENT_BUSY', 'more connections of one client than allowed', socket)
       else this.#log('OVERLOADED', 'more connections of all listeners than allowed', socket)
       return void socket.destroy()
     }
     if (place !== undefined) socket.on('close', () => place.leave())
-    if (this.#tls === undefined) this.#talk(socket)
-    else this.#tls.accept(socket)
+    if (this.#tls !== undefined) return this.#tls.accept(socket) // Takes what is in the socket by itself.
+    this.#talk(socket)
+    if (paused) socket.resume()
   }
 
   #createTls (tls: TlsSettings): TlsServer {
@@ -162,3 +174,6 @@ class BoundListener implements Listener {
     this.#hooks.log?.({ listener: this.id, code, detail, peer: socket === undefined ? '' : addressOf(socket) })
   }
 }
+
+/** 'close' follows. */
+function ignore (): void {}

@@ -1,4 +1,4 @@
-import { watched, type Body } from './body.ts'
+import { watched, type Body, type MaybePromise } from './body.ts'
 import { answerOf, lastReply } from './chain.ts'
 import type { Client, Exchange, Reply, Route, Upgrade } from './exchange.ts'
 import { faultAnswer } from './fault-reply.ts'
@@ -15,7 +15,7 @@ export interface Site {
   readonly guardedHeaders: () => ReadonlySet<string>
   readonly match: (x: Exchange) => Route | undefined
   /** Takes a place among the requests in flight; false when there is none left. */
-  readonly admit: () => boolean
+  readonly admit: () => MaybePromise<boolean>
   readonly release: () => void
   /** Log, metrics, evidence. Must not throw. */
   readonly observe: (x: Exchange) => void
@@ -23,7 +23,8 @@ export interface Site {
 
 /** The life of one request, top to bottom. */
 export async function serve (x: Exchange, site: Site, client: Client): Promise<void> {
-  const admitted = site.admit()
+  const admission = site.admit()
+  const admitted = admission instanceof Promise ? await admission : admission
   try {
     if (!admitted) throw new Fault('OVERLOADED')
     prepareHead(x, site)

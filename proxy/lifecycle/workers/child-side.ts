@@ -1,0 +1,141 @@
+import { HeldSocket, type SocketHandle } from '../../listeners/index.ts'
+import { CountReader } from '../../observe/gather.ts'
+import type { RootLog } from '../../observe/log.ts'
+import type { Metrics } from '../../observe/metrics.ts'
+import type { Load } from '../seam.ts'
+import { Worker } from '../worker.ts'
+import { fromPlain } from './config-transfer.ts'
+import { EvidenceOutbox } from './evidence-outbox.ts'
+import { plainFacts } from './facts.ts'
+import { LentShares } from './lent-shares.ts'
+import type { Introduction, PlainLoad, Question, ToMain, ToWorker } from './messages.ts'
+
+export interface ChildOptions {
+  readonly introduction: Introduction
+  readonly log: RootLog
+  readonly metrics: Metrics
+  /** Everything stands: memory for loading is needed no more. */
+  readonly settled: () => void
+  /** `sent` when it has left this process. */
+  readonly send: (message: ToMain, sent?: () => void) => boolean
+  readonly leave: () => Promise<void>
+}
+
+/** What a worker has counted is with main so soon. */
+const tellEveryMs = 250
+
+/** The data path in a process of its own, behind the channel. */
+export class ChildSide {
+  readonly #options: ChildOptions
+  readonly #worker: Worker
+  readonly #shares: LentShares
+  readonly #counts: CountReader
+  readonly #evidence: EvidenceOutbox
+  readonly #sockets = new Map<number, HeldSocket>()
+  #graceMs = 0
+  #preparedLevel: Parameters<RootLog['setLevel']>[0] = 'info'
+  #preparedGraceMs = 0
+  #leaving = false
+
+  constructor (options: ChildOptions) {
+    const { introduction: { workers, ticketSecret }, log, metrics, send } = options
+    this.#options = options
+    this.#counts = new CountReader(metrics.table)
+    this.#evidence = new EvidenceOutbox((message, sent) => send(message, sent))
+    this.#shares = new LentShares({
+      want: (share, count, limit) => send({ from: 'want', share, count, limit }),
+      owe: (share, count) => send({ from: 'owe', share, count }),
+      giveBack: (share, count) => send({ from: 'giveBack', share, count }),
+    }, workers)
+    this.#worker = new Worker({
+      log, metrics, ticketSecret: Buffer.from(ticketSecret), shares: this.#shares, others: true,
+      main: {
+        retired: (generation) => send({ from: 'retired', generation }),
+        evidence: (generation, entry) => this.#evidence.add(generation, entry),
+        evidenceLost: (generation, count) => this.#evidence.lost(generation, count),
+      },
+    })
+    setInterval(() => this.#tell(false), tellEveryMs).unref()
+  }
+
+  take (message: Exclude<ToWorker, { to: 'begin' }>, handle: unknown): void {
+    switch (message.to) {
+      case 'socket':
+        return void this.#sockets.set(message.socket, new HeldSocket(handle as SocketHandle, message.address)) // Sent together.
+      case 'renewTickets':
+        return this.#worker.renewTickets(Buffer.from(message.secret))
+      case 'agentStarted':
+        return this.#worker.agentStarted(message.place)
+      case 'lent':
+        return this.#shares.lent(message.share, message.count)
+      case 'answer':
+        return void this.#answer(message.id, message.question)
+    }
+  }
+
+  /** Main is gone. What is open may end, and nobody else comes in. */
+  async orphaned (): Promise<void> {
+    if (this.#leaving) return
+    this.#leaving = true
+    this.#options.log.error('main is gone: finishing open requests', { event: 'orphaned', code: 'INTERNAL' })
+    await this.#worker.close(this.#graceMs)
+    await this.#options.leave()
+  }
+
+  async #answer (id: number, question: Question): Promise<void> {
+    const { send } = this.#options
+    try {
+      await this.#do(question)
+      send({ from: 'done', id }, question.ask === 'close' ? () => void this.#options.leave() : undefined)
+    } catch (error) {
+      send({ from: 'done', id, error: error instanceof Error ? error.message : String(error) })
+    }
+  }
+
+  async #do (question: Question): Promise<void> {
+    switch (question.ask) {
+      case 'prepare':
+        return this.#prepare(question.load)
+      case 'commit':
+        await this.#worker.commit()
+        this.#graceMs = this.#preparedGraceMs
+        this.#options.log.setLevel(this.#preparedLevel)
+        return this.#options.settled()
+      case 'abort':
+        return this.#worker.abort()
+      case 'reopenLogs':
+        return this.#worker.reopenLogs()
+      case 'close':
+        this.#leaving = true
+        await this.#worker.close(question.graceMs)
+        this.#evidence.flush()
+        return this.#tell(true)
+      case 'ping':
+        return
+      case 'tell':
+        return this.#tell(true)
+      case 'recall': {
+        const count = this.#shares.recall(question.share)
+        if (count > 0) this.#options.send({ from: 'giveBack', share: question.share, count })
+      }
+    }
+  }
+
+  async #prepare ({ generation, config: plain, agents, sockets, evidence, agentStartMs }: PlainLoad): Promise<void> {
+    const config = fromPlain(plain)
+    const { level } = config.observability.logging
+    this.#preparedLevel = level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level
+    this.#preparedGraceMs = config.system.gracefulShutdownTimeout
+    const load: Load = {
+      generation, config, agents, evidence, agentStartMs,
+      sockets: new Map(sockets.map(([listener, socket]) => [listener, this.#sockets.get(socket)!])), // They have come before this.
+    }
+    await this.#worker.prepare(load)
+  }
+
+  #tell (told: boolean): void {
+    const { metrics, send } = this.#options
+    metrics.refresh(told)
+    send({ from: 'counts', counts: this.#counts.take(), facts: plainFacts(this.#worker.facts()) })
+  }
+}

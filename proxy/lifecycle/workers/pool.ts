@@ -1,0 +1,203 @@
+import type { Log } from '../../observe/log.ts'
+import { openLineSink, type LineSink } from '../../observe/line-sink.ts'
+import { Gathered } from '../../observe/gather.ts'
+import type { Metrics } from '../../observe/metrics.ts'
+import type { AgentPlace, DataPath, Load, MainSide, PathFacts } from '../seam.ts'
+import { toPlain, type PlainConfig } from './config-transfer.ts'
+import { gatherFacts } from './facts.ts'
+import { Ledger, type Borrower } from './ledger.ts'
+import type { PlainFacts, ToMain } from './messages.ts'
+import type { WorkerProcess } from './worker-process.ts'
+import { WorkerSlot } from './worker-slot.ts'
+
+export interface PoolOptions {
+  readonly workers: number
+  readonly main: MainSide
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly ticketSecret: Buffer
+}
+
+/** A worker that is busy for longer is told of as it was. */
+const refreshMs = 50
+const recallMs = 250
+const stdoutBytes = 4 * 1024 * 1024
+
+/** The data path as several processes. */
+export class WorkerPool implements DataPath {
+  readonly #options: PoolOptions
+  readonly #slots: readonly WorkerSlot[]
+  readonly #ledger = new Ledger<SlotBorrower>()
+  readonly #gathered = new Gathered()
+  readonly #facts = new Map<number, PlainFacts>()
+  readonly #stdout: LineSink
+  #ticketSecret: Buffer
+  /** What runs. */
+  #load: Load | undefined
+  #prepared: { readonly load: Load, readonly slots: readonly WorkerSlot[] } | undefined
+  /** Sent to each worker: made once. */
+  #plain: { readonly of: Load['config'], readonly plain: PlainConfig } | undefined
+
+  constructor (options: PoolOptions) {
+    const { workers, log, metrics, ticketSecret } = options
+    this.#options = options
+    this.#ticketSecret = ticketSecret
+    // Whole lines of several writers would be mixed in a pipe: one process writes them all.
+    this.#stdout = openLineSink({
+      to: 'stdout', maxBufferBytes: stdoutBytes,
+      onTrouble: (trouble) => log.error('the access log loses lines', { component: 'access-log', ...trouble }),
+    })
+    metrics.join(this.#gathered)
+    metrics.onScrape((table) => table.workers.cell().set(this.#slots.filter(({ serving }) => serving).length))
+    this.#slots = Array.from({ length: workers }, (_, i) => this.#slot(i + 1))
+    for (const slot of this.#slots) slot.start()
+  }
+
+  async prepare (load: Load): Promise<void> {
+    // Those that are being replaced take over by themselves what the others run then.
+    const slots = this.#load === undefined ? this.#slots : this.#slots.filter(({ serving }) => serving)
+    const outcomes = await Promise.allSettled(slots.map((slot) => slot.prepare(load)))
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (failed !== undefined) {
+      await this.#abort(load, slots)
+      throw failed.reason
+    }
+    this.#prepared = { load, slots }
+  }
+
+  async commit (): Promise<void> {
+    const { load, slots } = this.#prepared!
+    this.#prepared = undefined
+    const old = this.#load
+    this.#load = load
+    await Promise.all(this.#slots.map(async (slot) => {
+      if (!slots.includes(slot)) return slot.catchUp()
+      return slot.commit(load)
+    }))
+    if (old !== undefined) this.#tellRetired([old.generation])
+  }
+
+  async abort (): Promise<void> {
+    const prepared = this.#prepared
+    this.#prepared = undefined
+    if (prepared !== undefined) await this.#abort(prepared.load, prepared.slots)
+  }
+
+  async reopenLogs (): Promise<void> {
+    await Promise.all(this.#slots.map((slot) => slot.ask({ ask: 'reopenLogs' })))
+  }
+
+  renewTickets (secret: Buffer): void {
+    this.#ticketSecret = secret
+    for (const slot of this.#slots) slot.tell({ to: 'renewTickets', secret })
+  }
+
+  agentStarted (place: AgentPlace): void {
+    for (const slot of this.#slots) slot.tell({ to: 'agentStarted', place })
+  }
+
+  facts (): PathFacts {
+    return gatherFacts([...this.#facts.values()])
+  }
+
+  async refresh (): Promise<void> {
+    const all = Promise.all(this.#slots.filter(({ serving }) => serving).map((slot) => slot.ask({ ask: 'tell' })))
+    await within(refreshMs, all)
+  }
+
+  async close (graceMs: number): Promise<void> {
+    await Promise.all(this.#slots.map((slot) => this.#load === undefined ? slot.stop(0) : slot.stop(graceMs)))
+    await this.#stdout.close()
+  }
+
+  #slot (number: number): WorkerSlot {
+    const { workers, log, metrics } = this.#options
+    let borrower = new SlotBorrower(() => slot)
+    const slot: WorkerSlot = new WorkerSlot(() => ({ number, workers, ticketSecret: this.#ticketSecret }), log, {
+      wanted: () => this.#load,
+      send: (process, load) => this.#send(process, load),
+      output: (lines) => void this.#stdout.write(lines),
+      message: (message) => this.#take(slot, borrower, message),
+      gone: (reason, generations) => {
+        this.#facts.delete(number)
+        this.#gathered.forget(number)
+        borrower.ended = true
+        this.#ledger.forget(borrower)
+        borrower = new SlotBorrower(() => slot)
+        metrics.table.workerRestarts.cell(reason).add()
+        this.#tellRetired(generations)
+      },
+    })
+    return slot
+  }
+
+  #take (slot: WorkerSlot, borrower: SlotBorrower, message: Exclude<ToMain, { from: 'done' | 'loaded' }>): void {
+    const { main } = this.#options
+    switch (message.from) {
+      case 'retired':
+        slot.retired(message.generation)
+        return this.#tellRetired([message.generation])
+      case 'evidence':
+        for (const entry of message.entries) main.evidence(message.generation, entry)
+        if (message.dropped > 0) main.evidenceLost(message.generation, message.dropped)
+        return
+      case 'counts':
+        this.#gathered.add(slot.number, message.counts)
+        this.#facts.set(slot.number, message.facts)
+        return
+      case 'want':
+        return void this.#lend(slot, borrower, message)
+      case 'owe':
+        return this.#ledger.owe(borrower, message.share, message.count)
+      case 'giveBack':
+        return this.#ledger.giveBack(borrower, message.share, message.count)
+    }
+  }
+
+  async #lend (slot: WorkerSlot, borrower: SlotBorrower, { share, count, limit }: Extract<ToMain, { from: 'want' }>): Promise<void> {
+    const lent = await this.#ledger.borrow(borrower, share, count, limit)
+    if (!borrower.ended) slot.tell({ to: 'lent', share, count: lent })
+  }
+
+  /** Sockets first: what names them comes behind. */
+  async #send (process: WorkerProcess, { generation, config, agents, sockets, evidence, agentStartMs }: Load): Promise<void> {
+    if (this.#plain?.of !== config) this.#plain = { of: config, plain: toPlain(config) }
+    const { plain } = this.#plain
+    const numbers = await Promise.all([...sockets].map(async ([listener, socket]) => [listener, await process.give(socket)] as const))
+    await process.ask({ ask: 'prepare', load: { generation, config: plain, agents, sockets: numbers, evidence, agentStartMs } })
+  }
+
+  async #abort (load: Load, slots: readonly WorkerSlot[]): Promise<void> {
+    await Promise.all(slots.map((slot) => slot.abort(load.generation)))
+  }
+
+  /** Of these generations, those that no worker uses any more. */
+  #tellRetired (generations: Iterable<number>): void {
+    for (const generation of generations) {
+      const runs = generation === this.#load?.generation || generation === this.#prepared?.load.generation
+      if (!runs && this.#slots.every((slot) => !slot.uses(generation))) this.#options.main.retired(generation)
+    }
+  }
+}
+
+/** One process of a slot, as somebody who borrows. */
+class SlotBorrower implements Borrower {
+  ended = false
+  readonly #slot: () => WorkerSlot
+
+  constructor (slot: () => WorkerSlot) {
+    this.#slot = slot
+  }
+
+  /** One that does not answer in time keeps what it has for now. */
+  async recall (share: string): Promise<void> {
+    await within(recallMs, this.#slot().ask({ ask: 'recall', share }))
+  }
+}
+
+/** When it has come, or the time is over. */
+async function within (ms: number, coming: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((resolve) => { timer = setTimeout(resolve, ms) })
+  await Promise.race([coming, late]).finally(() => clearTimeout(timer))
+}
