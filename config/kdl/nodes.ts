@@ -11,9 +11,14 @@ export interface KdlEntry {
   readonly tag?: string
   /** What stood in the file where some of the value came from the environment or another file: shown instead of the value. */
   readonly written?: string
+  /** Facts about requests that it names, such as `client.ip`; each stands in the value between `variableMarks`. */
+  readonly variables?: readonly string[]
   /** A problem of it was reported already: nobody should look at the value. */
   readonly unusable?: true
 }
+
+/** Begin and end of a variable inside a value: characters that no setting may have. */
+export const variableMarks = ['\u0001', '\u0002'] as const
 
 export interface KdlProp extends KdlEntry {
   readonly name: string

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { KdlEntry, KdlNode, KdlProp } from './nodes.ts'
+import { variableMarks } from './nodes.ts'
 import type { Position, Problem, Severity } from './position.ts'
 import { nearest } from './nearest.ts'
 
@@ -24,7 +25,13 @@ export function filesFrom (folder: string, written: string): string {
     inner?.startsWith('file:') === true && close !== '' ? `\${file:${resolve(folder, inner.slice(5))}}` : whole)
 }
 
-/** Replaces `${NAME}`, `${NAME:-default}` and `${file:/path}` in all string values. `$${` stands for a plain `${`. Names of nodes and properties stay. */
+/** A fact about a request: no name of the environment has a dot. */
+const variable = /^[a-z]+(?:\.[A-Za-z0-9_-]+)+$/
+
+/**
+ * Replaces `${NAME}`, `${NAME:-default}` and `${file:/path}` in all string values. `$${` stands for a plain `${`. Names of nodes and properties stay.
+ * `${client.ip}` and its like have a value for each request: they are marked, and settings that take them know what they mean.
+ */
 export function substitute (nodes: readonly KdlNode[], options: SubstituteOptions): KdlNode[] {
   return nodes.map(node => ({
     ...node,
@@ -39,12 +46,17 @@ function replaced<T extends KdlEntry> (entry: T, options: SubstituteOptions): T 
   const written = entry.value
   let outside = false
   let unknown = false
+  const variables: string[] = []
   const value = written.replace(reference, (whole, inner: string | undefined, close: string) => {
     if (inner === undefined) return '${'
     if (close === '') {
       report(options, 'error', entry.at, "'${' is never closed", "a '}' is missing; write $${ for a plain ${")
       unknown = true
       return whole
+    }
+    if (variable.test(inner)) {
+      variables.push(inner)
+      return `${variableMarks[0]}${inner}${variableMarks[1]}`
     }
     outside = true
     const found = lookUp(inner, entry.at, options)
@@ -53,6 +65,7 @@ function replaced<T extends KdlEntry> (entry: T, options: SubstituteOptions): T 
     return found ?? ''
   })
   if (unknown) return { ...entry, value, written, unusable: true }
+  if (variables.length > 0) return { ...entry, value, written, variables }
   return outside ? { ...entry, value, written } : { ...entry, value }
 }
 

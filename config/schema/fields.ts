@@ -4,7 +4,7 @@ import type { JsonObject } from '../kdl/json.ts'
 import type { Position } from '../kdl/position.ts'
 import type { Field, FieldOptions, NotBuiltField, Place } from './field.ts'
 import { unreadable } from './field.ts'
-import { noteSpelling, onlyArguments, readDefault, readValue, refuseAnnotation, single } from './read-value.ts'
+import { noteSpelling, onlyArguments, readDefault, readValue, refuseAnnotation, refuseVariables, single } from './read-value.ts'
 import type { ValueType } from './value.ts'
 
 export interface SettingOptions extends FieldOptions {
@@ -140,6 +140,7 @@ export function json (doc: string, options: FieldOptions = {}): Field<FreeBlock 
       noteSpelling(node, place)
       refuseAnnotation(node, place)
       for (const arg of node.args) place.report.error('CONFIG_EXTRA', `'${place.name}' takes a block, no values`, arg.at)
+      refuseVariables(node, place)
       const value = jsonOf(node.children ?? [], node.props)
       return { json: value, positionOf: path => positionIn(node, path) }
     },

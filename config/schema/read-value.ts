@@ -21,6 +21,7 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
     place.report.unreadable(type.refersTo ?? [])
     return undefined
   }
+  if (type.takesVariables !== true && isVariable(entry, place)) return undefined
   const outside = entry.written !== undefined
   // JSON has no positions in a file; its texts may have come from the environment on the way here.
   const secret = outside || options.secret === true
@@ -35,6 +36,20 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
   }
   if (type.refersTo !== undefined && typeof entry.value === 'string') place.report.refer(type.refersTo, entry, entry.value, place, type.exports === true)
   return result.value
+}
+
+/** Reports a value for each request where only one for all of them makes sense. */
+function isVariable (entry: KdlEntry, place: Place): boolean {
+  const [first] = entry.variables ?? []
+  if (first === undefined) return false
+  place.report.error('CONFIG_ENVIRONMENT', `'${place.name}' takes no facts about requests: \${${first}} has no value here`, entry.at, 'write $${ for a plain ${')
+  return true
+}
+
+/** Of a block of free settings: they are somebody's who never sees a request being made. */
+export function refuseVariables (node: KdlNode, place: Place): void {
+  for (const entry of [...node.args, ...node.props]) isVariable(entry, { ...place, name: node.name })
+  for (const child of node.children ?? []) refuseVariables(child, place)
 }
 
 /** As the type reads it, and as the unit in the name it was given under says. */

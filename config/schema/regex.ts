@@ -30,6 +30,15 @@ export const regex: ValueType<Pattern> = {
   },
 }
 
+/** The same, for texts that it describes from their beginning to their end. */
+export const wholeRegex: ValueType<Pattern> = {
+  ...regex,
+  parse (raw, context) {
+    const read = regex.parse(raw, context)
+    return 'wrong' in read ? read : { ...read, value: compile(`^(?:${read.value.source})$`) }
+  },
+}
+
 export function compile (source: string): Pattern {
   // RE2 falls back to nothing and warns about nothing: "u" is its only mode, given so that it does not have to say so.
   const compiled = new RE2(source, 'u')

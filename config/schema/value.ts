@@ -52,6 +52,8 @@ export interface ValueType<T> {
   readonly exports?: boolean
   /** Numbers with a unit: a setting of this type may have spellings such as `timeout-ms`. */
   readonly quantity?: 'time' | 'size'
+  /** Knows what to do with `${client.ip}` and its like. */
+  readonly takesVariables?: true
   parse (raw: KdlValue, context: ValueContext): Fit<T> | Mismatch
   /** For words: the spelling that the reference shows, of a word that is spelled in another way. */
   canonical? (raw: string): string | undefined

@@ -3,6 +3,7 @@ import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import type { ValueType } from '../schema/value.ts'
 import { unfit } from '../schema/value.ts'
+import { wholeRegex } from '../schema/regex.ts'
 import { bool } from '../schema/values.ts'
 import { method, token } from './types.ts'
 
@@ -26,10 +27,12 @@ const origin: ValueType<string> = {
 
 export const corsFilter = {
   allowedOrigins: list(origin, ['*'], 'Sites whose scripts may read answers.', { commas: true, aliases: ['allow-origins'] }),
+  allowedOriginRegex: list(wholeRegex, [], 'More of them, by expressions that match the whole origin.', { aliases: ['allow-origin-regex'] }),
   allowedMethods: list(method, ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], 'Methods they may use.', { commas: true, aliases: ['allow-methods'] }),
   allowedHeaders: list(token, [], 'Header fields they may send; those that a browser asks for without it.', { commas: true, aliases: ['allow-headers'] }),
   exposedHeaders: list(token, [], 'Header fields of answers they may read.', { commas: true, aliases: ['expose-headers'] }),
   allowCredentials: setting(bool, false, 'Whether their requests may carry cookies and credentials.'),
+  allowPrivateNetwork: setting(bool, false, 'Whether public sites may reach this one in a local network (Private Network Access).'),
   maxAge: setting(durationWithin('0s', '1d'), '1d', 'How long a browser may remember all this.', { bareUnitMs: 1000, aliases: ['max-age-secs'] }),
 }
 

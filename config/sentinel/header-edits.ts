@@ -5,6 +5,8 @@ import type { OlderForm } from '../schema/field.ts'
 import { list, map } from '../schema/fields.ts'
 import type { ValueType } from '../schema/value.ts'
 import { anyText } from '../schema/values.ts'
+import type { Template } from './template.ts'
+import { template } from './template.ts'
 import { token } from './types.ts'
 
 /** RFC 9110, 5.5: no control characters, so that one field cannot become two. */
@@ -19,8 +21,8 @@ export const fieldValue: ValueType<string> = {
 
 export const headerEdits = {
   rename: map(token, 'Fields to rename: `Old "New"`.'),
-  set: map(fieldValue, 'Fields to set, in place of what was there.'),
-  add: map(fieldValue, 'Fields to add to what is there.'),
+  set: map(template, 'Fields to set, in place of what was there. Values may name facts: `"${client.ip}"`.'),
+  add: map(template, 'Fields to add to what is there; with facts as well.'),
   remove: list(token, [], 'Fields to take away.'),
 }
 
@@ -44,10 +46,15 @@ type EditsHere = Pick<Here<typeof headerEdits>, 'scope' | 'report' | 'where' | '
 
 interface Edits {
   readonly rename: Readonly<Record<string, string>>
-  readonly set: Readonly<Record<string, string>>
-  readonly add: Readonly<Record<string, string>>
+  readonly set: Readonly<Record<string, Template>>
+  readonly add: Readonly<Record<string, Template>>
   readonly remove: readonly string[]
 }
+
+/** What belongs to the connection and to framing (RFC 9110 sections 7.6.1 and 8.6), which no filter may speak about. */
+const ofTheProxy: ReadonlySet<string> = new Set([
+  'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings', 'content-length', 'expect',
+])
 
 /** Names that are none, and edits that a later one undoes: the order is rename, set, add, remove. */
 export function checkEdits<E extends Edits> (edits: E, here: EditsHere): E {
@@ -58,6 +65,12 @@ export function checkEdits<E extends Edits> (edits: E, here: EditsHere): E {
         here.report.error('CONFIG_TYPE', `'${kind}' of ${here.scope} must name header fields, found "${name.slice(0, 60)}"`, placeOf(here, kind, name), 'a name has letters, digits and -_.!#$%&\'*+^`|~')
       }
     }
+  }
+  const named = [...(['set', 'add'] as const).flatMap(kind => Object.keys(edits[kind]).map(name => ({ kind, name, written: name }))),
+    ...Object.entries(edits.rename).map(([name, to]) => ({ kind: 'rename' as const, name: to, written: name }))]
+  for (const { kind, name, written } of named) {
+    if (!ofTheProxy.has(name.toLowerCase().replaceAll('_', '-'))) continue
+    here.report.error('CONFIG_CONTRADICTION', `${here.scope} writes ${name}, which belongs to the connection: the proxy writes it itself`, placeOf(here, kind, written))
   }
   const gone = new Set(edits.remove.map(name => name.toLowerCase()))
   for (const kind of ['set', 'add'] as const) {

@@ -1,18 +1,19 @@
 import { block } from '../schema/blocks.ts'
-import { notBuilt, optional, setting } from '../schema/fields.ts'
+import type { Infer } from '../schema/field.ts'
+import { optional, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import type { ValueType } from '../schema/value.ts'
-import { bool, oneOf, textLike, words } from '../schema/values.ts'
+import { bool, integer, oneOf, textLike, words } from '../schema/values.ts'
 import { token, urlPath } from './types.ts'
 
-const built = ['round-robin', 'weighted'] as const
-const later = [
-  'least-connections', 'weighted-least-connections', 'random', 'power-of-two-choices', 'ip-hash', 'consistent-hash', 'maglev', 'peak-ewma', 'adaptive',
+const policies = [
+  'round-robin', 'weighted', 'least-connections', 'weighted-least-connections', 'random', 'power-of-two-choices', 'ip-hash', 'consistent-hash', 'maglev', 'peak-ewma', 'adaptive',
   'least-tokens-queued', 'locality-aware', 'deterministic-subset', 'sticky',
 ] as const
 
-type Policy = typeof built[number] | typeof later[number]
+type Policy = typeof policies[number]
+type First = Exclude<Policy, 'sticky'>
 
 const also: Readonly<Partial<Record<Policy, readonly string[]>>> = {
   'round-robin': ['roundrobin', 'rr'],
@@ -29,51 +30,38 @@ const also: Readonly<Partial<Record<Policy, readonly string[]>>> = {
   sticky: ['sticky-session', 'stickysession'],
 }
 
-const known = words<Policy>([...built, ...later], { also })
+const policy = words<Policy>(policies, { also })
 
-function isBuilt (word: Policy): word is typeof built[number] {
-  return built.some(one => one === word)
-}
-
-/** Every word is read, because some settings of the block belong to words that do not act yet. */
-const policy: ValueType<Policy> = {
-  ...known,
-  expected: `one of ${built.join(', ')}`,
-  words: built,
-  notBuiltWords: later,
-  parse (raw, context) {
-    const found = known.parse(raw, context)
-    return 'wrong' in found || isBuilt(found.value) ? found : { ...found, notBuilt: "'round-robin' is used instead" }
-  },
-}
+const firsts = words<First>(policies.filter(word => word !== 'sticky'), { also })
 
 /** How the first target of a session is picked. */
-const first: ValueType<Policy> = {
-  ...known,
+const first: ValueType<First> = {
+  ...firsts,
   expected: 'a policy other than sticky',
   parse (raw, context) {
-    const found = known.parse(raw, context)
-    return 'value' in found && found.value === 'sticky' ? { wrong: 'a session cannot begin with a session' } : found
+    const found = policy.parse(raw, context)
+    return 'value' in found && found.value === 'sticky' ? { wrong: 'a session cannot begin with a session' } : firsts.parse(raw, context)
   },
 }
 
 const hashKey = textLike('client-ip, path, header:Name, cookie:Name or query:Name', /^(?:client[-_]ip|ip|path|(?:header|cookie|query):[!#$%&'*+.^_`|~0-9A-Za-z-]+)$/, '"client-ip", "header:X-Tenant"')
 
 const hashes: readonly Policy[] = ['ip-hash', 'consistent-hash', 'maglev']
-const cookieSettings = ['cookieName', 'cookieTtl', 'cookiePath', 'cookieSecure', 'cookieSameSite', 'fallback'] as const
+const cookieSettings = ['cookieName', 'cookieTtl', 'cookiePath', 'cookieSecure', 'cookieSameSite', 'cookieSecret', 'fallback'] as const
 
-/** Said once, of the word that chooses. */
-const quiet = { quiet: true }
+const secret = textLike('a text of 16 characters or more', /^[^]{16,}$/, '"${file:/run/secrets/sticky}"')
 
 const fields = {
-  policy: setting(policy, 'round-robin', 'How a target is picked. Both count weights.', { aliases: ['algorithm', 'type'] }),
-  key: notBuilt(optional(hashKey, 'What a hash is taken of: the client\'s address without it.', { aliases: ['hash-key', 'hash-on'] }), quiet),
-  cookieName: notBuilt(setting(token, 'SERVERID', 'Sticky sessions: name of the cookie that remembers the target.'), quiet),
-  cookieTtl: notBuilt(setting(durationWithin('1s'), '1h', 'Sticky sessions: how long the cookie lasts.', { bareUnitMs: 1000, aliases: ['cookie-ttl-secs'] }), quiet),
-  cookiePath: notBuilt(setting(urlPath, '/', 'Sticky sessions: path the cookie is for.'), quiet),
-  cookieSecure: notBuilt(setting(bool, true, 'Sticky sessions: whether the cookie is sent over TLS only.'), quiet),
-  cookieSameSite: notBuilt(setting(oneOf('lax', 'strict', 'none'), 'lax', 'Sticky sessions: whether other sites\' requests carry the cookie.'), quiet),
-  fallback: notBuilt(setting(first, 'round-robin', 'Sticky sessions: how the first target is picked.'), quiet),
+  policy: setting(policy, 'round-robin', 'How a target is picked. All but `least-connections` count weights.', { aliases: ['algorithm', 'type'] }),
+  key: optional(hashKey, 'What a hash is taken of: the client\'s address (of IPv6 its /64) without it, and where a request has no such thing.', { aliases: ['hash-key', 'hash-on'] }),
+  subsetSize: setting(integer(1, 1_000_000), 10, 'Deterministic subset: how many of the targets this proxy keeps to.'),
+  cookieName: setting(token, 'SERVERID', 'Sticky sessions: name of the cookie that remembers the target.'),
+  cookieTtl: setting(durationWithin('1s'), '1h', 'Sticky sessions: how long the cookie lasts. It is renewed when half of that is over.', { bareUnitMs: 1000, aliases: ['cookie-ttl-secs'] }),
+  cookiePath: setting(urlPath, '/', 'Sticky sessions: path the cookie is for.'),
+  cookieSecure: setting(bool, true, 'Sticky sessions: whether the cookie is sent over TLS only.'),
+  cookieSameSite: setting(oneOf('lax', 'strict', 'none'), 'lax', 'Sticky sessions: whether other sites\' requests carry the cookie.'),
+  cookieSecret: optional(secret, 'Sticky sessions: what cookies are signed with. Proxies with the same one understand each other\'s cookies; without it a secret is made at start, and sessions end with the process.', { secret: true }),
+  fallback: setting(first, 'round-robin', 'Sticky sessions: how the first target is picked.'),
 }
 
 export const loadBalancing = block(fields, 'How a target is picked.', {
@@ -85,18 +73,25 @@ export const loadBalancing = block(fields, 'How a target is picked.', {
     fallback "least-connections"
 }`,
   build (value, here) {
-    checkSettings(value.policy, here)
-    return isBuilt(value.policy) ? value.policy : 'round-robin'
+    checkSettings(value, here)
+    return value
   },
 })
 
-function checkSettings (asked: Policy, here: Here<typeof fields>): void {
+function checkSettings ({ policy: asked, fallback, cookieSecure, cookieSameSite }: Infer<typeof fields>, here: Here<typeof fields>): void {
   if (!here.clean) return
   const cookie = cookieSettings.find(name => here.given(name))
   if (cookie !== undefined && asked !== 'sticky') {
     here.report.error('CONFIG_CONTRADICTION', `${here.scope} has settings of sticky sessions, but the policy is ${asked}`, here.where(cookie), 'write load-balancing "sticky" { … }')
   }
-  if (here.given('key') && !hashes.includes(asked)) {
-    here.report.error('CONFIG_CONTRADICTION', `${here.scope} has a key, but the policy is ${asked}, which takes no hash`, here.where('key'), 'write load-balancing "consistent-hash" { … }')
+  const acts = asked === 'sticky' ? fallback : asked
+  if (here.given('key') && !hashes.includes(acts)) {
+    here.report.error('CONFIG_CONTRADICTION', `${here.scope} has a key, but the policy is ${acts}, which takes no hash`, here.where('key'), 'write load-balancing "consistent-hash" { … }')
+  }
+  if (here.given('subsetSize') && acts !== 'deterministic-subset') {
+    here.report.error('CONFIG_CONTRADICTION', `${here.scope} has the size of a subset, but the policy is ${acts}`, here.where('subsetSize'), 'write load-balancing "deterministic-subset" { … }')
+  }
+  if (asked === 'sticky' && cookieSameSite === 'none' && !cookieSecure) {
+    here.report.error('CONFIG_CONTRADICTION', `${here.scope} has a cookie for other sites that is not secure: browsers refuse it`, here.where('cookieSameSite'), 'write cookie-secure #true')
   }
 }

@@ -19,8 +19,8 @@ const rateLimitFields = {
   backend: setting(words(['local', 'redis', 'memcached'], { also: { redis: ['distributed'], memcached: ['memcache'] } }), 'local', 'Where the counts are kept.'),
 }
 
-const keepOut = ['ipAccessControl', 'geoAccessControl', 'requireHeaders'] as const
-const spelled = { ipAccessControl: 'ip-access-control', geoAccessControl: 'geo-access-control', requireHeaders: 'require-headers' } as const
+const keepOut = ['geoAccessControl'] as const
+const spelled = { geoAccessControl: 'geo-access-control' } as const
 
 const country = textLike('a country of two letters', /^[A-Za-z]{2}$/, '"DE" "FR"')
 const verdict = words(['allow', 'block'], { also: { block: ['deny'] } })
@@ -40,8 +40,8 @@ const fields = {
   failureMode: notBuilt(optional(failureMode, 'What a failing agent means on this route, in place of the agents\' own.', { aliases: ['fail-mode'] })),
   bufferRequests: notBuilt(setting(bool, false, 'Take in the whole request before it goes on.')),
   bufferResponses: notBuilt(setting(bool, false, 'Take in the whole answer before it goes on.')),
-  requestHeaders: notBuilt(requestHeaders),
-  responseHeaders: notBuilt(responseHeaders),
+  requestHeaders,
+  responseHeaders,
   rateLimit: notBuilt(optionalBlock(rateLimitFields, 'Requests in a time; more get 429.', {
     older: { key: keyInTwo },
     example: `rate-limit {
@@ -56,11 +56,11 @@ const fields = {
     read: optional(wait, 'Longest wait for more of the answer.', { aliases: ['read-secs'], bareUnitMs: 1000 }),
     write: optional(wait, 'Longest wait for the target to take more.', { aliases: ['write-secs'], bareUnitMs: 1000 }),
   }, 'Deadlines towards the upstream, in place of its own.', { example: 'timeouts { request "30s" }' })),
-  rewritePath: notBuilt(optional(urlPath, 'Path that the upstream is asked for.')),
+  rewritePath: optional(urlPath, 'Path that the upstream is asked for, in place of the client\'s.'),
   agents: list(ref('agent'), [], 'Older place of the route\'s `agents`.'),
-  requireHeaders: notBuilt(list(token, [], 'Header fields that a request must have.'), quiet),
-  ipAccessControl: notBuilt(optionalBlock({
-    defaultAction: setting(verdict, 'allow', 'What happens to the others.'),
+  requireHeaders: list(token, [], 'Header fields that a request must have; others get 400.'),
+  ipAccessControl: optionalBlock({
+    defaultAction: optional(verdict, 'What happens to those that no list names: block where there is an `allow`, else allow.'),
     allow: list(ipRange, [], 'Who may come in.'),
     block: list(ipRange, [], 'Who may not.', { aliases: ['deny'] }),
   }, 'Addresses that may come in.', {
@@ -68,7 +68,13 @@ const fields = {
     default-action "block"
     allow "10.0.0.0/8"
 }`,
-  }), quiet),
+    build (value, here) {
+      if (here.clean && value.defaultAction === 'block' && value.allow.length === 0) {
+        here.report.warning('CONFIG_NO_EFFECT', `${here.scope} lets in nobody`, here.at, 'write allow "10.0.0.0/8"')
+      }
+      return { ...value, defaultAction: value.defaultAction ?? (value.allow.length > 0 ? 'block' as const : 'allow' as const) }
+    },
+  }),
   geoAccessControl: notBuilt(optionalBlock({
     database: required(existingFile, 'Database of countries.', { aliases: ['database-path'] }),
     action: setting(verdict, 'block', 'What happens to the others.'),

@@ -21,11 +21,11 @@ import { staticFiles } from './static-files.ts'
 import { urlPath } from './types.ts'
 import { websocket } from './websocket.ts'
 
-/** Settings that make a route answer without an upstream. None of them is built. */
+/** Settings that make a route answer without an upstream. */
 const services = {
   staticFiles: notBuilt(staticFiles),
   builtinHandler: notBuilt(optional(oneOf('status', 'health', 'metrics', 'not-found', 'config', 'upstreams', 'cache-purge', 'cache-stats'), 'Serve a page of the proxy itself.', { mistaken: ['builtin'] })),
-  respond: notBuilt(respond),
+  respond,
 }
 
 const serviceNames = ['staticFiles', 'builtinHandler', 'respond'] as const satisfies readonly (keyof typeof services)[]
@@ -63,7 +63,7 @@ const fields = {
   errorPages: notBuilt(errorPages),
   circuitBreaker: notBuilt(circuitBreaker),
   wasmAgents: notBuilt(list(text, [], 'Agents that run inside of the proxy.')),
-  stripPrefix: notBuilt(optional(urlPath, 'Beginning of the path that the upstream does not get.')),
+  stripPrefix: optional(urlPath, 'Beginning of the path that the upstream does not get.'),
 }
 
 const intoMatches: OlderForm = { doc: 'conditions go into matches { … }', into: inside('matches') }
@@ -119,6 +119,13 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       maxBodySize: rules.maxBodySize,
       inlineFilters: filters.inline,
       websocket: value.websocket,
+      respond: value.respond,
+      stripPrefix: value.stripPrefix,
+      rewritePath: rules.rewritePath,
+      requestHeaders: rules.requestHeaders,
+      responseHeaders: rules.responseHeaders,
+      requireHeaders: rules.requireHeaders,
+      ipAccessControl: rules.ipAccessControl,
       /** What should answer is not built, so that requests have to be refused; or it could not be read, as the name of an upstream from an unset variable. */
       serviceNotBuilt: checkService(serviceType, here) || rules.refusesAll || !here.clean ||
         (value.upstream === undefined && here.given('upstream')),
@@ -151,7 +158,7 @@ function checkService (word: 'web' | 'api' | 'inference' | 'static' | 'builtin' 
   } else if (word !== undefined && first !== undefined) {
     here.report.error('CONFIG_CONTRADICTION', `${here.scope} is of type '${word}', but has '${spelled[first]}'`, here.where('serviceType'), 'leave out service-type')
   }
-  return first !== undefined || word === 'static' || word === 'builtin' || (!here.given('upstream') && choosesByModel(here))
+  return (first !== undefined && first !== 'respond') || word === 'static' || word === 'builtin' || (!here.given('upstream') && choosesByModel(here))
 }
 
 const spelled = { staticFiles: 'static-files', builtinHandler: 'builtin-handler', respond: 'respond' } as const

@@ -5,7 +5,7 @@ import { inert, notBuilt, optional, setting } from '../schema/fields.ts'
 import { duration, durationWithin } from '../schema/quantities.ts'
 import type { ValueType } from '../schema/value.ts'
 import { unfit } from '../schema/value.ts'
-import { bool, existingFolder, integer, path, textLike, words } from '../schema/values.ts'
+import { bool, existingFolder, integer, path, text, textLike, words } from '../schema/values.ts'
 import { level } from './logs.ts'
 
 /** Only 1.0 exists. A later minor version may know settings that this program does not: it loads, with a warning. */
@@ -32,6 +32,8 @@ const fields = {
   gracefulShutdownTimeout: setting(durationWithin('0s'), '30s', 'How long open requests may go on after a stop was asked for.', { aliases: ['graceful-shutdown-timeout-secs'], bareUnitMs: 1000 }),
   logLevel: optional(level, 'Older place of `observability { logging { level } }`, which counts when both are there.'),
   maxConnections: optional(integer(1, 10_000_000), 'Connections of all listeners together; more are closed as soon as they are accepted. `limits { max-total-connections }` limits those of each.'),
+  zone: optional(text, 'Where this proxy runs, for locality-aware balancing; the environment variable SENTINEL_ZONE without it.'),
+  instanceId: optional(text, 'What tells this proxy from others of the same configuration: which targets it keeps to follows from it (`load-balancing "deterministic-subset"`). Without it the environment variable SENTINEL_INSTANCE_ID, or the name of the machine.'),
   daemon: notBuilt(setting(bool, false, 'Go to the background.')),
   pidFile: notBuilt(optional(path, 'File for the process id.')),
   user: notBuilt(optional(account, 'User to become after the sockets are bound.')),

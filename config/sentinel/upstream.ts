@@ -25,10 +25,10 @@ const targets = blocks({
   address: required(targetAddress, 'Host and port, or a Unix socket.'),
   weight: setting(integer(0, 1_000_000), 1, 'Its share of the requests; 0 = none.'),
   maxRequests: optional(integer(1, 1_000_000), 'Requests at a time; more go to other targets, or get 503. Without it there is no such limit.'),
-  zone: notBuilt(optional(text, 'Where it runs, for locality-aware balancing.')),
-  priority: notBuilt(setting(integer(0, 1000), 0, 'Targets with a higher number are used only when all with a lower one fail.')),
-  backup: notBuilt(flag('Use it only when the others fail.')),
-  metadata: notBuilt(map(fact, 'Facts about it, for balancing.', { example: 'metadata { zone "eu-1"; version "v2" }' })),
+  zone: optional(text, 'Where it runs, for locality-aware balancing; `zone` of its metadata without it.'),
+  priority: setting(integer(0, 1000), 0, 'Targets with a higher number are used only when all with a lower one fail.'),
+  backup: flag('Use it only when the others fail, whatever their priority.'),
+  metadata: map(fact, 'Facts about it.', { example: 'metadata { zone "eu-1"; version "v2" }' }),
 }, 'A server.', { name: 'target', args: ['address'], within: ['targets'], mistaken: ['server'], example: 'target "10.0.0.1:8080" weight=3' })
 
 /** Seconds, where old files write a number without a unit. */
@@ -40,7 +40,9 @@ const fields = {
   address: optional(targetAddress, 'A single target, in place of `target`.'),
   loadBalancing,
   connectionPool: block({
-    maxConnections: optional(integer(1, 1_000_000), 'Connections to each target at a time; more requests wait for one, no longer than for connecting. Without it there is no such limit: a slow client takes nobody else\'s place.'),
+    maxConnections: optional(integer(1, 1_000_000), 'Connections to each target at a time; more requests wait for one. Without it there is no such limit: a slow client takes nobody else\'s place.'),
+    maxPending: setting(integer(0, 1_000_000), 1_000, 'Requests that may wait for a connection to each target; more get 503. Those that wait for connections being made do not count.', { aliases: ['max-pending-requests', 'max-queue'] }),
+    pendingTimeout: optional(wait, 'Longest such wait; without it as long as connecting may take.', { ...inSeconds, aliases: ['queue-timeout'] }),
     idleTimeout: setting(wait, '60s', 'How long an unused connection is kept.', { ...inSeconds, aliases: ['idle-timeout-secs'] }),
     maxIdle: optional(integer(0, 1_000_000), 'Unused connections kept to each target; without it `limits { max-idle-connections-per-upstream }` counts for all of them together.', { aliases: ['max-idle-connections'] }),
     maxLifetime: optional(wait, 'Age at which a connection is closed, once its request is over; without it there is none.', { ...inSeconds, aliases: ['max-lifetime-secs'] }),
@@ -57,15 +59,19 @@ const fields = {
   circuitBreaker: notBuilt(circuitBreaker),
   httpVersion,
   discovery: notBuilt(discovery),
-  slowStart: notBuilt(optionalBlock({
+  slowStart: optionalBlock({
     enabled: setting(bool, true, 'Whether new targets start slowly.'),
-    duration: setting(wait, '30s', 'Time until a new target has its whole share.', { ...inSeconds, aliases: ['duration-secs', 'duration-ms'] }),
-  }, 'Give a new target its share step by step.', { example: 'slow-start { duration "60s" }' })),
-  connectionDraining: notBuilt(optionalBlock({
-    enabled: setting(bool, true, 'Whether a removed target may finish.'),
+    duration: setting(wait, '30s', 'Time until such a target has its whole share.', { ...inSeconds, aliases: ['duration-secs', 'duration-ms'] }),
+  }, 'Give a target that is new in the list, or well again, its share step by step.', { example: 'slow-start { duration "60s" }' }),
+  connectionDraining: optionalBlock({
+    enabled: setting(bool, true, 'Whether a removed target may finish; `#false`: its requests are cut at once.'),
     timeout: setting(wait, '30s', 'Longest wait for its open requests.', { ...inSeconds, aliases: ['timeout-secs', 'timeout-ms'] }),
-  }, 'Let a removed target finish its requests.', { example: 'connection-draining { timeout "30s" }' })),
+  }, 'How long a removed target may finish its requests; without it as long as a stopping proxy waits (`graceful-shutdown-timeout`).', { example: 'connection-draining { timeout "30s" }' }),
 }
+
+/** What is said of a target that has no block. */
+const noFacts: Readonly<Record<string, string>> = {}
+const alone = { weight: 1, maxRequests: undefined, zone: undefined, priority: 0, backup: false, metadata: noFacts }
 
 function intoTimeouts (name: string) {
   return (node: KdlNode): KdlNode[] => [{ name: 'timeouts', at: node.at, args: [], props: [], children: [{ ...node, name }] }]
@@ -93,7 +99,7 @@ export const upstreams = named('upstream', fields, 'A group of servers that answ
     if (only !== undefined && several.length > 0) {
       here.report.error('CONFIG_CONTRADICTION', `${here.scope} has both 'address' and 'target'`, here.where('address'), 'write every server as a target')
     }
-    const targets = several.length > 0 || only === undefined ? several : [{ address: only, weight: 1, maxRequests: undefined, at: here.where('address') }]
+    const targets = several.length > 0 || only === undefined ? several : [{ address: only, ...alone, at: here.where('address') }]
     if (value.proxyProtocol !== undefined && here.given('httpVersion') && value.httpVersion.maxVersion > 1) {
       here.report.error('CONFIG_CONTRADICTION', `${here.scope} speaks HTTP/2, where one connection carries many clients, and states one client on each`, here.where('proxyProtocol'), 'write http-version { max-version 1 }')
     }

@@ -14,7 +14,7 @@ export interface StatusJson {
     readonly last_error?: string
   }
   readonly listeners: readonly { readonly id: string, readonly address: string, readonly protocol: string, readonly connections: number }[]
-  readonly routes: readonly { readonly id: string, readonly upstream: string | null, readonly agents: readonly string[] }[]
+  readonly routes: readonly { readonly id: string, readonly upstream: string | null, readonly responds: number | null, readonly agents: readonly string[] }[]
   readonly upstreams: readonly { readonly id: string, readonly targets: readonly string[] }[]
   readonly agents: readonly {
     readonly id: string

@@ -72,7 +72,7 @@ function triedLines ({ tried }: Explanation, cwd: string, paint: Paint): string[
   return more === 0 ? lines : [paint.dim(`… ${more} before them do not take it either (--json lists all)`), ...lines]
 }
 
-function chainLines ({ chain, idleFilters }: Explanation, paint: Paint): string[] {
+function chainLines ({ chain, filters, idleFilters }: Explanation, paint: Paint): string[] {
   const rows = chain.map((step) => [
     step.agent, typeOf(step), step.mode, `fails ${step.failureMode}`, duration(step.timeoutMs),
     step.events === null ? 'whatever it asks for' : step.events.join(' '),
@@ -84,8 +84,9 @@ function chainLines ({ chain, idleFilters }: Explanation, paint: Paint): string[
       if ((column === 2 && mode !== 'enforce') || (column === 3 && failureMode === 'open')) return paint.warn(cell)
       return column === 1 ? paint.dim(cell) : cell
     }),
+    ...filters.map(({ id, type }) => `${paint.bold(id)}  ${paint.dim(type)}`),
     ...idleFilters.map((id) => paint.warn(`filter '${id}' is accepted, but not in effect yet`)),
-    ...chain.length + idleFilters.length === 0 ? [paint.dim('nobody')] : [],
+    ...chain.length + filters.length + idleFilters.length === 0 ? [paint.dim('nobody')] : [],
   ]
 }
 
@@ -111,7 +112,8 @@ function headerLines ({ headers }: Explanation, paint: Paint): string[] {
   ]
 }
 
-function upstreamLines ({ upstream, otherUpstreams }: Explanation, paint: Paint): string[] {
+function upstreamLines ({ upstream, otherUpstreams, responds }: Explanation, paint: Paint): string[] {
+  if (responds !== null) return [`${paint.bold(String(responds))}  a fixed answer`]
   if (upstream === null) return [`${paint.bad('501')}  what should answer is not built in this version`]
   const rows = upstream.targets.map(({ address, weight }) => [address === upstream.firstTarget ? '→' : ' ', address, weight === 1 ? '' : `weight ${weight}`])
   return [

@@ -25,7 +25,7 @@ export const explain: Command = {
     const { withhold } = await import('./withheld.ts')
     const facts = explanationOf({
       method, url, headers: valuesOf(options, 'header'), clientIp: valuesOf(options, 'client-ip')[0], listener: valuesOf(options, 'listener')[0],
-    }, usable.config)
+    }, usable.config, shell.env)
     if (typeof facts === 'string') {
       shell.err(`sentinel explain: ${facts}.\n`)
       return 2

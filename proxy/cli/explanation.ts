@@ -1,10 +1,12 @@
 import type { ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { httpsPort, redirectFor } from '../lifecycle/redirect-https.ts'
-import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from '../lifecycle/route-plan.ts'
+import { isInEffect } from '../lifecycle/route-filters.ts'
+import { defaultRouteOf, filterSettings, maxBodyBytes, planOf, receptionOf, routerEntries, stepsOf, type OwnFilterConfig } from '../lifecycle/route-plan.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Finding } from '../routing/finding.ts'
 import { compileRouter } from '../routing/router.ts'
-import { balancers, type BalancerName, type Candidate } from '../upstreams/index.ts'
+import { changeable } from '../lifecycle/upstream-settings.ts'
+import { firstTarget } from '../upstreams/index.ts'
 import { readAsked, type Asked, type ReadRequest } from './explained-request.ts'
 import type { ShownCertificate } from './shown-certificate.ts'
 
@@ -35,10 +37,14 @@ export interface Explanation {
   /** `byDefault`: no route takes it by its conditions, and it is the listener's default route. */
   readonly route: { readonly id: string, readonly priority: number, readonly place: Place, readonly byDefault: boolean } | null
   readonly chain: readonly ChainStep[]
+  /** What the proxy does itself on the way, in order, apart from asking agents. */
+  readonly filters: ReadonlyArray<{ readonly id: string, readonly type: string }>
   /** Filters of the route that do nothing in this version. */
   readonly idleFilters: readonly string[]
   readonly limits: { readonly bodyBytes: number | null, readonly headerBytes: number, readonly headerCount: number, readonly requestTimeoutMs: number } | null
   readonly upstream: UpstreamPart | null
+  /** Status that the route itself answers with, in place of an upstream. */
+  readonly responds: number | null
   /** Upstreams that an agent may choose instead. */
   readonly otherUpstreams: readonly string[]
   /** What the proxy changes in the header before it goes on; agents may change more. */
@@ -62,20 +68,22 @@ interface UpstreamPart {
   readonly id: string
   readonly balancing: string
   readonly targets: ReadonlyArray<{ readonly address: string, readonly weight: number }>
-  /** What a balancer that has seen no request yet picks. */
+  /** What a balancer that has seen no request yet picks, when nothing is left to chance. */
   readonly firstTarget: string | null
   readonly tls: boolean
   readonly connectTimeoutMs: number
   readonly readTimeoutMs: number
 }
 
+type Env = Readonly<Record<string, string | undefined>>
+
 /** A text instead: the question itself is wrong. */
-export function explanationOf (asked: Asked, config: SentinelConfig): Explanation | string {
+export function explanationOf (asked: Asked, config: SentinelConfig, env: Env): Explanation | string {
   const read = readAsked(asked, config)
   if (typeof read === 'string') return read
   const { listener, exchange } = read
   const where = { id: listener.id, protocol: listener.protocol, address: listener.address.text, note: read.note ?? null }
-  const nothing = { route: null, chain: [], idleFilters: [], limits: null, upstream: null, otherUpstreams: [], headers: null }
+  const nothing = { route: null, chain: [], filters: [], idleFilters: [], limits: null, upstream: null, responds: null, otherUpstreams: [], headers: null }
   if ('status' in exchange) {
     return { ...nothing, request: null, listener: where, tried: [], refused: { status: exchange.status, why: exchange.detail } }
   }
@@ -92,9 +100,10 @@ export function explanationOf (asked: Asked, config: SentinelConfig): Explanatio
     request: seen, listener: where, tried, refused: null,
     route: { id: route.id, priority: route.priority, place: placeOf(route), byDefault: matched === undefined },
     chain: chainOf(route, config),
-    idleFilters: route.filters.filter((id) => config.filters.some((filter) => filter.id === id && filter.type !== 'agent')),
+    ...ownFiltersOf(route, config),
     limits: limitsOf(route, read, config),
-    upstream: upstreamOf(route, config),
+    upstream: upstreamOf(route, config, exchange, env),
+    responds: route.respond?.status ?? null,
     otherUpstreams: route.otherUpstreams,
     headers: headerChanges(read.sent, exchange),
   }
@@ -134,6 +143,14 @@ export function chainOf (route: RouteConfig, config: SentinelConfig): ChainStep[
   })
 }
 
+function ownFiltersOf (route: RouteConfig, config: SentinelConfig): Pick<Explanation, 'filters' | 'idleFilters'> {
+  const own = planOf(route, config).filter((step): step is OwnFilterConfig => !('agent' in step))
+  return {
+    filters: own.filter((filter) => isInEffect(filter)).map(({ id, type }) => ({ id, type })),
+    idleFilters: own.filter((filter) => !isInEffect(filter)).map(({ id }) => id),
+  }
+}
+
 function limitsOf (route: RouteConfig, { listener }: ReadRequest, config: SentinelConfig): Explanation['limits'] {
   const bytes = maxBodyBytes(route, config)
   return {
@@ -142,23 +159,16 @@ function limitsOf (route: RouteConfig, { listener }: ReadRequest, config: Sentin
   }
 }
 
-function upstreamOf (route: RouteConfig, { upstreams }: SentinelConfig): UpstreamPart | null {
-  const upstream = upstreams.find(({ id }) => id === route.upstream)
+function upstreamOf (route: RouteConfig, config: SentinelConfig, x: Exchange, env: Env): UpstreamPart | null {
+  const upstream = config.upstreams.find(({ id }) => id === route.upstream)
   if (upstream === undefined) return null
   const { targets, loadBalancing, tls, timeouts } = upstream
-  const first = firstOf(targets.map(({ address, weight }) => ({ name: address.text, weight, inFlight: 0 })), loadBalancing)
+  const first = firstTarget(upstream.id, changeable(upstream, config, { env, cookieSecret: '', drainMs: 0 }), x)
   return {
-    id: upstream.id, balancing: loadBalancing, targets: targets.map(({ address, weight }) => ({ address: address.text, weight })),
-    firstTarget: first?.name ?? null,
+    id: upstream.id, balancing: loadBalancing.policy, targets: targets.map(({ address, weight }) => ({ address: address.text, weight })),
+    firstTarget: first === undefined ? null : targets[first]!.address.text,
     tls: tls !== undefined, connectTimeoutMs: timeouts.connect, readTimeoutMs: timeouts.read,
   }
-}
-
-/** Of a proxy that has just begun. */
-function firstOf (targets: readonly Candidate[], loadBalancing: BalancerName): Candidate | undefined {
-  const balancer = balancers[loadBalancing]({ random: () => 0, nowMs: () => 0 })
-  balancer.use(targets)
-  return balancer.next({ skip: undefined })
 }
 
 function headerChanges (sent: readonly string[], { request }: Exchange): Explanation['headers'] {

@@ -27,6 +27,8 @@ const files: readonly (readonly [string, string])[] = [
 
 const environment: readonly (readonly [string, string])[] = [
   ['NO_COLOR', 'No colours, also on a terminal.'],
+  ['SENTINEL_ZONE', 'Where this proxy runs, for locality-aware balancing, where the configuration does not say it.'],
+  ['SENTINEL_INSTANCE_ID', 'What tells this proxy from others of the same configuration, where the configuration does not say it.'],
   ['any other', 'A configuration can take values from the environment: "${NAME}", or "${NAME:-default}". They are never printed.'],
 ]
 

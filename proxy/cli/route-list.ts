@@ -14,8 +14,10 @@ export interface ListedRoute {
   /** All must hold; none: it takes every request. */
   readonly conditions: ReadonlyArray<{ readonly matcher: string, readonly wanted: string }>
   readonly chain: readonly ChainStep[]
-  /** `null`: what should answer is not built. */
+  /** `null`: a fixed answer, or what should answer is not built. */
   readonly upstream: string | null
+  /** Status of the fixed answer. */
+  readonly responds: number | null
   readonly place: Place
 }
 
@@ -27,6 +29,7 @@ export function routeList (config: SentinelConfig): ListedRoute[] {
     conditions: compileMatches(route.matches).map((matcher) => ({ matcher: matcher.name, wanted: wantedBy(matcher) })),
     chain: chainOf(route, config),
     upstream: route.upstream ?? null,
+    responds: route.respond?.status ?? null,
     place: placeOf(route),
   }))
 }
@@ -34,10 +37,10 @@ export function routeList (config: SentinelConfig): ListedRoute[] {
 export function routesScreen (list: readonly ListedRoute[], cwd: string, colour: boolean): string {
   const paint = painter(colour)
   if (list.length === 0) return 'there is no route\n'
-  const rows = list.map(({ id, priority, conditions, chain, upstream, place }, i) => [
+  const rows = list.map(({ id, priority, conditions, chain, upstream, responds, place }, i) => [
     String(i + 1).padStart(String(list.length).length), id, String(priority).padStart(4),
     conditions.length === 0 ? 'everything' : conditions.map(({ matcher, wanted }) => `${matcher} ${wanted}`).join(', '),
-    [...chain.map(({ agent }) => agent), upstream ?? '(not built)'].join(' → '), placeText(place, cwd),
+    [...chain.map(({ agent }) => agent), upstream ?? responds ?? '(not built)'].join(' → '), placeText(place, cwd),
   ])
   const head = ['', 'route', 'prio', 'takes', 'goes through → to', 'place']
   return columns([head, ...rows], (cell, column, row) =>

@@ -1,4 +1,4 @@
-import { unixPeer } from '../../config/schema/index.ts'
+import { unixPeer } from '../../config/schema/address.ts'
 import type { ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { createListener, Door, type HandshakeOutcome, type HeldSocket, type Listener } from '../listeners/index.ts'
 import type { Log } from '../observe/log.ts'

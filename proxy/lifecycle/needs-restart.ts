@@ -1,5 +1,5 @@
 import type { AgentConfig, ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
-import { builtInAgents } from '../../config/sentinel/index.ts'
+import { builtInAgents } from '../../config/sentinel/built-in-agents.ts'
 import type { Binding, ListenerSettings } from '../listeners/index.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { canonicalKey } from './leases.ts'

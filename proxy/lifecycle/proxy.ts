@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -62,6 +62,7 @@ export class Proxy {
   readonly #agentSockets = makeSocketFolder()
   readonly #sockets = new SocketTable()
   readonly #tickets: TicketSecret
+  readonly #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #admin: Admin | undefined
   #running: Running | undefined
@@ -154,9 +155,11 @@ export class Proxy {
   /** The parts are imported when they are needed: a main that has others serve does without them. */
   async #openPath ({ system: { workerThreads } }: SentinelConfig): Promise<DataPath> {
     const workers = workerThreads === 0 ? availableParallelism() : workerThreads
-    const common = { main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current }
+    const common = {
+      main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret,
+    }
     if (workers > 1) return new (await import('./workers/pool.ts')).WorkerPool({ ...common, workers })
-    return new (await import('./worker.ts')).Worker(common)
+    return new (await import('./worker.ts')).Worker({ ...common, env: this.#options.env })
   }
 
   #mainSide (): MainSide {

@@ -28,8 +28,11 @@ export interface Step {
   readonly by: 'guard' | 'filter' | 'agent'
 }
 
-/** Whom a route asks, in order: agents that guard everything, then what its filters name, then its own agents. */
-export function stepsOf (route: RouteConfig, config: SentinelConfig): Step[] {
+/** A filter that the proxy does itself. */
+export type OwnFilterConfig = Exclude<SentinelConfig['filters'][number], AgentFilterConfig>
+
+/** What a route's exchanges pass, in order: agents that guard everything, then what its filters name, then its own agents. */
+export function planOf (route: RouteConfig, config: SentinelConfig): Array<Step | OwnFilterConfig> {
   return [
     ...config.guardAgents.flatMap((id) => stepsNamed(id, 'guard', config)),
     ...route.filters.flatMap((id) => stepsNamed(id, 'filter', config)),
@@ -37,12 +40,17 @@ export function stepsOf (route: RouteConfig, config: SentinelConfig): Step[] {
   ]
 }
 
-/** A route names filters, which name agents, or agents directly. */
-function stepsNamed (id: string, by: Step['by'], { filters, agents }: SentinelConfig): Step[] {
+/** Whom of them a route asks. */
+export function stepsOf (route: RouteConfig, config: SentinelConfig): Step[] {
+  return planOf(route, config).filter((step): step is Step => 'agent' in step)
+}
+
+/** A route names filters, which may name agents, or agents directly. */
+function stepsNamed (id: string, by: Step['by'], { filters, agents }: SentinelConfig): Array<Step | OwnFilterConfig> {
   const filter = filters.find((candidate) => candidate.id === id)
   const agentOf = (name: string): AgentConfig => agents.find((agent) => agent.id === name)! // References were checked at load.
   if (filter === undefined) return [{ agent: agentOf(id), override: undefined, by }]
-  return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter, by })) : []
+  return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter, by })) : [filter]
 }
 
 export function filterSettings ({ agent, override }: Step) {

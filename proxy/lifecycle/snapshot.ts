@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
-import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
-import { peerMatcher } from '../../config/schema/index.ts'
+import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import { peerMatcher } from '../../config/schema/address.ts'
 import { agentFilter } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import type { MaybePromise } from '../pipeline/body.ts'
@@ -8,13 +7,16 @@ import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
-import { createUpstream, type Upstream, type UpstreamSettings } from '../upstreams/index.ts'
+import { fixedAnswer } from '../services/index.ts'
+import { createTargetStore, createUpstream, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
+import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
-import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, routerEntries, stepsOf } from './route-plan.ts'
+import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
+import { upstreamSettings, type UpstreamParts } from './upstream-settings.ts'
 
 /** What a snapshot takes from the process around it. */
 export interface Surroundings {
@@ -25,6 +27,9 @@ export interface Surroundings {
   readonly release: () => void
   readonly observe: Site['observe']
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
+  readonly cookieSecret: string
   /** How long a pool that nobody needs any more may finish its exchanges. */
   readonly drainMs: number
 }
@@ -36,6 +41,9 @@ export interface Snapshot {
   readonly siteOf: (listener: string) => Site | undefined
   /** Who has a tunnel on a route, for those that have some. */
   readonly tunnels: ReadonlyMap<string, Places>
+  readonly upstreams: ReadonlyMap<string, Upstream>
+  /** It is the configuration in use from here on: targets that others have as well do as this one says. */
+  readonly takeOver: () => void
   /** Resolves when no exchange uses this snapshot any more, or when the deadline aborts. */
   readonly emptied: (deadline: AbortSignal) => Promise<void>
   /** Lets go of pools that no newer snapshot holds. */
@@ -45,11 +53,9 @@ export interface Snapshot {
 export function buildSnapshot (config: SentinelConfig, around: Surroundings): Snapshot {
   const held: Array<() => void> = []
   try {
-    const responders = new Map(config.upstreams.map((upstream) => {
-      const settings = upstreamSettings(upstream, config)
-      const lease = around.leases.use(canonicalKey('upstream', settings), () => createUpstream(settings), (value) => value.close(AbortSignal.timeout(around.drainMs)))
-      held.push(() => lease.release())
-      return [upstream.id, lease.value] as const
+    const upstreams = new Map(config.upstreams.map((upstream): [string, Upstream] => {
+      const parts = upstreamSettings(upstream, config, around)
+      return [upstream.id, leaseUpstream(parts, around, held)]
     }))
     const lend = <T>(key: string, make: () => T): T => {
       const lease = around.leases.use(key, make, () => Promise.resolve())
@@ -57,7 +63,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       return lease.value
     }
     const tunnels = new Map<string, Places>()
-    const entries = routerEntries(config, (route) => compileRoute(route, config, responders, { ...around, lend, tunnels }))
+    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, tunnels }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
@@ -80,12 +86,25 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       siteOf: (listener) => sites.get(listener),
       tunnels,
       emptied: users.emptied,
+      upstreams,
+      takeOver: () => { for (const { set } of upstreams.values()) set.takeOver() },
       retire: () => { for (const release of held) release() },
     }
   } catch (error) {
     for (const release of held) release()
     throw error
   }
+}
+
+/** Targets are shared with every configuration that connects to them in the same way; where all is the same, so is the upstream. */
+function leaseUpstream ({ connecting, changeable }: UpstreamParts, { leases, drainMs }: Surroundings, held: Array<() => void>): Upstream {
+  const targets = canonicalKey('targets', connecting)
+  const store = leases.use(targets, () => createTargetStore(connecting), () => Promise.resolve())
+  held.push(() => store.release())
+  const make = (): Upstream => createUpstream({ ...connecting, ...changeable }, store.value)
+  const upstream = leases.use(canonicalKey(targets, changeable), make, (value) => value.close(AbortSignal.timeout(drainMs)))
+  held.push(() => upstream.release())
+  return upstream.value
 }
 
 function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>, otherwise: Route | undefined, port: number): Site['match'] {
@@ -133,24 +152,31 @@ interface RouteSurroundings extends Surroundings {
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
   const upstreamOf = (id: string): Responder | undefined => upstreams.get(id)?.forRoute({})
-  const agents: Filter[] = stepsOf(route, config).map((step) => agentFilter(around.agents.get(step.agent.id)!.client, {
+  const askAgent = (step: Step): Filter => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreamOf),
     recordLate: around.observeLate,
-  }))
+  })
   const webSocket = webSocketSettings(route)
   const { maxConnectionsPerRoute: max } = config.limits
   return {
     name: route.id,
     filters: [
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces()), max)],
+      ...rulesBefore(route),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
-      ...agents,
+      ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route)),
+      ...rulesAfter(route),
     ],
     upgrades: webSocket !== undefined,
-    responder: route.upstream === undefined ? notBuilt(route.id) : upstreamOf(route.upstream)!, // References were checked at load.
+    responder: responderOf(route, upstreamOf),
     maxBodyBytes: maxBodyBytes(route, config),
   }
+}
+
+function responderOf ({ id, upstream, respond }: RouteConfig, upstreamOf: (id: string) => Responder | undefined): Responder {
+  if (respond !== undefined) return fixedAnswer(respond)
+  return upstream === undefined ? notBuilt(id) : upstreamOf(upstream)! // References were checked at load.
 }
 
 function tunnelFilter (route: string, settings: WebSocketSettings, { lend, tunnels }: RouteSurroundings): Filter {
@@ -200,45 +226,4 @@ function guardedBy (agents: readonly AgentConfig[], runtimes: Surroundings['agen
 
 function notBuilt (route: string): Responder {
   return { name: '', respond: () => Promise.reject(new Fault('NOT_BUILT', `route ${route}`)) }
-}
-
-/** Without TLS there is no handshake in which a target could choose; behind a PROXY header each connection is its client's. */
-function http2Of ({ httpVersion, tls, proxyProtocol }: UpstreamConfig): Pick<UpstreamSettings, 'http2'> {
-  const { minVersion, maxVersion, h2PingInterval: pingIntervalMs, maxH2Streams: maxStreams } = httpVersion
-  if (proxyProtocol !== undefined || maxVersion === 1 || tls === undefined && minVersion === 1) return {}
-  return { http2: { when: minVersion === 2 ? 'always' : 'chosen', maxStreams, pingIntervalMs } }
-}
-
-function upstreamSettings (upstream: UpstreamConfig, { limits }: SentinelConfig): UpstreamSettings {
-  const { tls, timeouts, connectionPool, proxyProtocol } = upstream
-  return {
-    id: upstream.id,
-    targets: upstream.targets.map(({ address: { host, port, path }, weight, maxRequests }) => ({
-      host, port, weight, ...path === undefined ? {} : { path }, ...maxRequests === undefined ? {} : { maxRequests },
-    })),
-    balance: upstream.loadBalancing,
-    connectTimeoutMs: timeouts.connect,
-    readTimeoutMs: timeouts.read,
-    writeTimeoutMs: timeouts.write,
-    poolMaxConnections: connectionPool.maxConnections ?? Infinity,
-    poolIdleMs: connectionPool.idleTimeout,
-    ...idleLimit(connectionPool.maxIdle, limits.maxIdleConnectionsPerUpstream),
-    ...connectionPool.maxLifetime === undefined ? {} : { poolMaxAgeMs: connectionPool.maxLifetime },
-    ...proxyProtocol === undefined ? {} : { proxyProtocol },
-    ...http2Of(upstream),
-    ...tls === undefined ? {} : {
-      tls: {
-        insecureSkipVerify: tls.insecureSkipVerify,
-        ...tls.sni === undefined ? {} : { sni: tls.sni },
-        ...tls.caCert === undefined ? {} : { ca: readFileSync(tls.caCert, 'utf8') },
-        ...tls.clientCert === undefined ? {} : { cert: readFileSync(tls.clientCert, 'utf8') },
-        ...tls.clientKey === undefined ? {} : { key: readFileSync(tls.clientKey, 'utf8') },
-      },
-    },
-  }
-}
-
-function idleLimit (ofTarget: number | undefined, ofUpstream: number | undefined): Pick<UpstreamSettings, 'poolMaxIdle' | 'poolMaxIdleTotal'> {
-  if (ofTarget !== undefined) return { poolMaxIdle: ofTarget }
-  return ofUpstream === undefined ? {} : { poolMaxIdleTotal: ofUpstream }
 }

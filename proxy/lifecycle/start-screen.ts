@@ -18,7 +18,7 @@ export function startScreen (status: StatusJson, extra: Extra): string {
   const rows: Array<readonly [label: string, lines: readonly string[]]> = [
     ['config', [`${status.config.file}  (version ${status.config.version})`]],
     ['listeners', listeners.map((l) => `${l.id.padEnd(widest(listeners))}  ${placeOf(l)}`)],
-    ['routes', routes.map((r) => `${r.id.padEnd(widest(routes))}  ${[...r.agents, r.upstream ?? '(not built)'].join(' → ')}`)],
+    ['routes', routes.map((r) => `${r.id.padEnd(widest(routes))}  ${[...r.agents, r.upstream ?? r.responds ?? '(not built)'].join(' → ')}`)],
     ['agents', agents.map((a) => `${a.id.padEnd(widest(agents))}  ${agentLine(a)}`)],
     ['metrics', [extra.metrics === undefined ? 'off' : `http://${extra.metrics}/metrics`]],
     ['evidence', [evidence === undefined ? 'off' : evidence.file]],

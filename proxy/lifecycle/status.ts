@@ -36,8 +36,8 @@ export function statusOf (facts: StatusFacts): StatusJson {
     listeners: config.listeners.map(({ id, protocol }) => ({
       id, address: facts.sockets.get(id)?.address ?? '', connections: path.connections.get(id) ?? 0, protocol,
     })),
-    routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, filters, agents }) => ({
-      id, upstream: upstream ?? null, agents: [...config.guardAgents, ...filters, ...agents],
+    routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, respond, filters, agents }) => ({
+      id, upstream: upstream ?? null, responds: respond?.status ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),
     upstreams: config.upstreams.map(({ id, targets }) => ({ id, targets: targets.map(({ address }) => address.text) })),
     agents: config.agents.map((agent) => {

@@ -23,6 +23,9 @@ export interface WorkerOptions {
   readonly shares?: Shares
   /** Other processes accept from the same sockets. */
   readonly others?: boolean
+  /** What cookies of sticky sessions are signed with where the configuration names no secret. */
+  readonly cookieSecret: string
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
 /** Everything that came of one configuration. */
@@ -88,6 +91,7 @@ export class Worker implements DataPath {
     // From here on new exchanges see the new configuration; nothing below can fail.
     const old = this.#running
     this.#running = next
+    next.snapshot.takeOver()
     listeners.commit()
     if (old !== undefined) this.#retire(old, AbortSignal.timeout(next.config.system.gracefulShutdownTimeout))
   }
@@ -155,7 +159,7 @@ export class Worker implements DataPath {
     let instruments: Instruments | undefined
     try {
       for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs))
-      const { log, metrics, main } = this.#options
+      const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
         leases: this.#leases, log, metrics,
         ...evidence ? { evidence: recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) } : {},
@@ -170,6 +174,8 @@ export class Worker implements DataPath {
         },
         observe: instruments.observe,
         observeLate: instruments.observeLate,
+        env,
+        cookieSecret,
         drainMs,
       })
       return { generation, config, agents, instruments, snapshot }

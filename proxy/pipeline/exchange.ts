@@ -167,6 +167,8 @@ export class Exchange {
   /** Facts attached by filters and agents, for later ones and the log. */
   attributes: Map<string, string> | undefined = undefined
   decisions: DecisionRecord[] | undefined = undefined
+  /** What it will cost a language model, as far as somebody guessed; 0 = nobody did. */
+  tokens = 0
   upstream = ''
   target = ''
   tries = 0

@@ -24,10 +24,12 @@ export interface AttemptSettings {
   readonly writeTimeoutMs: number
 }
 
-/** Who is told how a try goes. Without `answered` it is the caller who learns why it failed. */
+/** Who is told how a try goes: either `answered` or `failed`, and `over` in the end. Milliseconds count from the beginning of the try. */
 export interface Watcher {
-  /** The head of an answer is there, `ms` after the try began. */
+  /** The head of an answer is there. */
   answered (status: number, ms: number): void
+  /** There will be none. Without a fault the try was given up for a reason that says nothing about the target. */
+  failed (fault: Fault | undefined, ms: number): void
   /** An answer that had begun will not be whole. */
   broke (status: number, fault: Fault): void
   /** It is a tunnel from here on. */
@@ -277,9 +279,11 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     this.#finish()
     this.#upload?.stop()
     this.#link.destroy()
-    if (this.#status > 0 && error instanceof Fault) this.#watcher.broke(this.#status, error)
-    this.#watcher.over(false)
     const instead = this.#instead
+    const fault = error instanceof Fault ? error : undefined
+    if (instead !== undefined) this.#watcher.failed(fault, performance.now() - this.#startedMs)
+    else if (this.#status > 0 && fault !== undefined) this.#watcher.broke(this.#status, fault)
+    this.#watcher.over(false)
     // Not at once: the connection is in the middle of telling that it is gone.
     if (instead !== undefined) this.#resolve?.(Promise.resolve(error).then(instead))
     this.#resolve = this.#instead = undefined

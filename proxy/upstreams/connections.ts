@@ -12,8 +12,9 @@ export interface ConnectionSettings {
   readonly port: number
   /** A Unix socket in place of host and port. */
   readonly path?: string | undefined
-  /** Longest wait for a free connection. */
   readonly connectTimeoutMs: number
+  /** Longest wait for a free connection. */
+  readonly waitTimeoutMs: number
   /** Open connections to this target, busy ones included. */
   readonly maxConnections: number
   /** An unused connection is closed after this long, or earlier when the target says so. */
@@ -63,6 +64,7 @@ export class Connections implements LinkHome, SharedHome {
   /** Have left the pool, and still have to know the time. */
   readonly #tunnels = new Set<Place>()
   readonly #waiters: Waiters
+  #draining: Promise<void> | undefined = undefined
   #drained: (() => void) | undefined = undefined
   #clock: NodeJS.Timeout | undefined = undefined
 
@@ -72,7 +74,7 @@ export class Connections implements LinkHome, SharedHome {
     this.idleMs = settings.idleMs
     this.maxAgeMs = settings.maxAgeMs
     this.sharing = sharing ?? notShared
-    this.#waiters = new Waiters(settings.connectTimeoutMs)
+    this.#waiters = new Waiters(settings.waitTimeoutMs)
     this.#version = new ChosenVersion(sharing === undefined ? 'http/1.1' : sharing.mayChoose ? 'unknown' : 'h2')
     this.#expected = this.sharing.maxStreams
     this.#dial = dialTo(settings)
@@ -189,11 +191,17 @@ export class Connections implements LinkHome, SharedHome {
 
   /** Resolves when the last exchange is over and the last connection closed. */
   drain (): Promise<void> {
-    return new Promise((resolve) => {
+    return this.#draining ??= new Promise((resolve) => {
       this.#drained = resolve
       this.closeIdle()
       this.#whenEmpty()
     })
+  }
+
+  /** As `drain`, until `aborted` resolves: what is open then is cut. */
+  async close (aborted: Promise<void>, cut: Fault): Promise<void> {
+    await Promise.race([this.drain(), aborted])
+    this.destroy(cut)
   }
 
   destroy (error: Fault): void {

@@ -250,9 +250,11 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     if (this.#over) return
     this.#finish()
     this.#leave(false)
-    if (this.#head !== undefined && error instanceof Fault) this.#watcher.broke(this.#head.status, error)
-    this.#watcher.over(false)
     const instead = this.#instead
+    const fault = error instanceof Fault ? error : undefined
+    if (instead !== undefined) this.#watcher.failed(fault, performance.now() - this.#startedMs)
+    else if (this.#head !== undefined && fault !== undefined) this.#watcher.broke(this.#head.status, fault)
+    this.#watcher.over(false)
     // Not at once: the connection is in the middle of telling that it is gone.
     if (instead !== undefined) this.#resolve?.(Promise.resolve(error).then(instead))
     this.#resolve = this.#instead = undefined

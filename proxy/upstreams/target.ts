@@ -2,6 +2,7 @@ import type { Fault } from '../pipeline/faults.ts'
 import type { Watcher } from './attempt.ts'
 import type { Candidate } from './balancers/index.ts'
 import type { Connections } from './connections.ts'
+import type { Standing } from './eligible.ts'
 
 export interface TargetSettings {
   /** Name or address; IPv6 without brackets. */
@@ -13,6 +14,14 @@ export interface TargetSettings {
   readonly maxRequests?: number
   /** Share of the exchanges; 0 = none. */
   readonly weight: number
+  /** Where it runs; default: nobody said. */
+  readonly zone?: string
+  /** Those of the lowest number are asked as long as one of them is well. Default 0. */
+  readonly priority?: number
+  /** Only asked when none of the others is well. */
+  readonly backup?: boolean
+  /** Facts about it. */
+  readonly metadata?: Readonly<Record<string, string>>
 }
 
 /** Reasons why a target must not be asked, each a bit of its standing. */
@@ -35,7 +44,7 @@ export type StandingBit = keyof typeof standingBits
 export interface Outcome {
   /** Of the answer; 0 when there was none. */
   readonly status: number
-  /** Until the head of the answer was there; 0 when there was none. */
+  /** Until the head of the answer was there, or the try failed. */
   readonly ms: number
   /** Why there was no answer, or only half of one. With neither answer nor fault the try was given up, which says nothing about the target. */
   readonly fault: Fault | undefined
@@ -53,39 +62,63 @@ export function nameOf ({ host, port, path }: TargetSettings): string {
 }
 
 /** One server of an upstream. It is the same one as long as its name is in the list. */
-export class Target implements Candidate, Watcher {
+export class Target implements Candidate, Standing, Watcher {
   readonly name: string
   readonly connections: Connections
   settings: TargetSettings
   weight: number
+  warmth = 1
   /** Exchanges that it has now, tunnels among them. */
   inFlight = 0
+  queuedTokens = 0
   tunnels = 0
+  /** Exchanges that it was asked for, since it is there. */
+  picks = 0
   /** Bits of `standingBits`; 0 = well. Changed by its set. */
   standing = 0
   /** Exchanges that it may have at a time, tunnels aside. */
   limit: number
-  readonly bornMs: number
-  readonly #home: TargetHome
+  /** When its slow start began; -Infinity: it has its whole share. */
+  bornMs: number
+  #home: TargetHome | undefined = undefined
 
-  constructor (settings: TargetSettings, connections: Connections, home: TargetHome, nowMs: number) {
+  constructor (settings: TargetSettings, connections: Connections, bornMs: number) {
     this.name = nameOf(settings)
     this.connections = connections
     this.settings = settings
     this.weight = settings.weight
     this.limit = settings.maxRequests ?? Infinity
-    this.bornMs = nowMs
-    this.#home = home
+    this.bornMs = bornMs
+  }
+
+  get zone (): string {
+    return this.settings.zone ?? ''
+  }
+
+  get priority (): number {
+    return this.settings.priority ?? 0
+  }
+
+  get backup (): boolean {
+    return this.settings.backup ?? false
   }
 
   get isFull (): boolean {
     return this.limit !== Infinity && this.inFlight - this.tunnels >= this.limit
   }
 
-  configure (settings: TargetSettings): void {
+  /** `home`: who is told how its tries end. */
+  configure (settings: TargetSettings, home: TargetHome): void {
+    this.#home = home
     this.settings = settings
-    this.weight = settings.weight
     this.limit = settings.maxRequests ?? Infinity
+    this.warm(this.warmth)
+  }
+
+  /** Gives it this part of its share. */
+  warm (warmth: number): void {
+    this.warmth = warmth
+    this.weight = this.settings.weight * warmth
   }
 
   /** No more than so many exchanges at a time, until it is said anew: Infinity for as many as the settings say. */
@@ -93,19 +126,24 @@ export class Target implements Candidate, Watcher {
     this.limit = Math.min(exchanges, this.settings.maxRequests ?? Infinity)
   }
 
+  /** An exchange is its own from here on, until `over`. */
+  begin (): void {
+    this.inFlight++
+    this.picks++
+  }
+
   // As the watcher of tries.
 
   answered (status: number, ms: number): void {
-    if (this.#home.listened) this.#home.report(this, { status, ms, fault: undefined })
+    if (this.#home?.listened === true) this.#home.report(this, { status, ms, fault: undefined })
   }
 
-  /** The same, `error` being whatever kept it from answering. */
-  failed (fault: Fault | undefined): void {
-    if (this.#home.listened) this.#home.report(this, { status: 0, ms: 0, fault })
+  failed (fault: Fault | undefined, ms: number): void {
+    if (this.#home?.listened === true) this.#home.report(this, { status: 0, ms, fault })
   }
 
   broke (status: number, fault: Fault): void {
-    if (this.#home.listened) this.#home.report(this, { status, ms: 0, fault })
+    if (this.#home?.listened === true) this.#home.report(this, { status, ms: 0, fault })
   }
 
   tunnelled (): void {
@@ -115,5 +153,38 @@ export class Target implements Candidate, Watcher {
   over (tunnel: boolean): void {
     this.inFlight--
     if (tunnel) this.tunnels--
+  }
+}
+
+/** Watches a try for a target whose queue is counted in tokens. */
+export class TokenWatcher implements Watcher {
+  readonly #target: Target
+  readonly #tokens: number
+
+  constructor (target: Target, tokens: number) {
+    this.#target = target
+    this.#tokens = tokens
+    target.queuedTokens += tokens
+  }
+
+  answered (status: number, ms: number): void {
+    this.#target.answered(status, ms)
+  }
+
+  failed (fault: Fault | undefined, ms: number): void {
+    this.#target.failed(fault, ms)
+  }
+
+  broke (status: number, fault: Fault): void {
+    this.#target.broke(status, fault)
+  }
+
+  tunnelled (): void {
+    this.#target.tunnelled()
+  }
+
+  over (tunnel: boolean): void {
+    this.#target.queuedTokens -= this.#tokens
+    this.#target.over(tunnel)
   }
 }

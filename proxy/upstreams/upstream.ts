@@ -1,8 +1,9 @@
 import type { Exchange, Reply, Responder } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
-import { Attempt, type AttemptSettings } from './attempt.ts'
-import { balancers, type Ask, type BalancerName } from './balancers/index.ts'
-import { Connections, type IdleCount } from './connections.ts'
+import { Attempt, type AttemptSettings, type Watcher } from './attempt.ts'
+import { balancingOf, tokensOf, type Balancing, type BalancingSettings } from './balancing.ts'
+import type { Ask } from './balancers/index.ts'
+import { connectWith } from './connect-targets.ts'
 import { Link } from './link.ts'
 import type { UpstreamTls } from './dial.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
@@ -10,16 +11,27 @@ import { keyOf, newKey, webSocketVersion } from '../websocket/handshake.ts'
 import { proxyHeader, type ProxyProtocolVersion } from './proxy-header.ts'
 import { requestFields } from './request-fields.ts'
 import { requestHead } from './request-head.ts'
-import type { SharingSettings } from './shared-link.ts'
 import { StreamAttempt } from './stream-attempt.ts'
-import type { Target, TargetSettings } from './target.ts'
+import type { Sessions } from './sessions.ts'
+import { TokenWatcher, type Target, type TargetSettings } from './target.ts'
 import { TargetSet } from './target-set.ts'
+import { TargetStore } from './target-store.ts'
 import type { Need, Place } from './waiters.ts'
 
-export interface UpstreamSettings {
-  readonly id: string
+/** What may differ between configurations that share their targets. */
+export interface ChangeableSettings extends BalancingSettings {
   readonly targets: readonly TargetSettings[]
-  readonly balance: BalancerName
+  /** Time until a target that is new, or well again, has its whole share; default 0: it has it at once. */
+  readonly slowStartMs?: number
+  /** How long a target that is in the list no longer may finish its exchanges; default: as long as they take. */
+  readonly drainMs?: number
+  /** When less of the weight of all targets is well, those who are not are asked too; default 0: never. */
+  readonly panicShare?: number
+}
+
+/** What connections depend on. Configurations that agree in it share their targets. */
+export interface ConnectingSettings {
+  readonly id: string
   readonly connectTimeoutMs: number
   /** Longest wait for the response head after the request, and for each piece of the response body. */
   readonly readTimeoutMs: number
@@ -37,11 +49,15 @@ export interface UpstreamSettings {
   readonly proxyProtocol?: ProxyProtocolVersion
   /** Exchanges that wait for a connection to one target; more are refused with UPSTREAM_BUSY. Default 1000. */
   readonly poolMaxWaiting?: number
+  /** Longest such wait; default: as long as connecting may take. */
+  readonly poolWaitTimeoutMs?: number
   /** Present: the targets speak TLS. */
   readonly tls?: UpstreamTls
   /** Present: HTTP/2 is spoken to targets. Not together with `proxyProtocol`, which states one client for each connection. */
   readonly http2?: Http2Settings
 }
+
+export type UpstreamSettings = ConnectingSettings & ChangeableSettings
 
 export interface Http2Settings {
   /** "chosen": by the targets in the TLS handshake, HTTP/1.1 being the alternative. "always": also without TLS, and nothing else. */
@@ -71,6 +87,10 @@ export interface TargetState {
   readonly connections: number
   readonly waiting: number
   readonly inFlight: number
+  /** Exchanges that it was picked for. */
+  readonly picks: number
+  /** Share of the exchanges, as it is now. */
+  readonly weight: number
   /** Bits of `standingBits`; 0 = well. */
   readonly standing: number
 }
@@ -82,12 +102,20 @@ interface Asking extends Ask<Target> {
   need: Need
   /** Targets that are not asked again. */
   skip: Set<Target> | undefined
+  wanted: Target | undefined
   /** Why the last one did not take it. */
   last: Fault | undefined
 }
 
-export function createUpstream (settings: UpstreamSettings): Upstream {
-  return new TargetGroup(settings)
+const nowMs = (): number => performance.now()
+
+/** @param store Targets that other configurations of the same upstream have as well, made from the same settings of connections. */
+export function createUpstream (settings: UpstreamSettings, store = createTargetStore(settings)): Upstream {
+  return new TargetGroup(settings, store)
+}
+
+export function createTargetStore (settings: ConnectingSettings): TargetStore {
+  return new TargetStore(connectWith(settings), nowMs)
 }
 
 /** Methods that may be sent twice (RFC 9110 section 9.2.2). */
@@ -98,8 +126,9 @@ class TargetGroup implements Upstream {
   readonly set: TargetSet
   readonly #attempt: AttemptSettings
   readonly #proxyProtocol: ProxyProtocolVersion | undefined
+  readonly #balancing: Balancing
 
-  constructor (settings: UpstreamSettings) {
+  constructor (settings: UpstreamSettings, store: TargetStore) {
     this.name = settings.id
     this.#attempt = {
       secure: settings.tls !== undefined,
@@ -108,18 +137,14 @@ class TargetGroup implements Upstream {
       writeTimeoutMs: settings.writeTimeoutMs,
     }
     this.#proxyProtocol = settings.proxyProtocol
-    const nowMs = (): number => performance.now()
-    this.set = new TargetSet({
-      targets: settings.targets,
-      balancer: balancers[settings.balance]({ random: Math.random, nowMs }),
-      connect: connectWith(settings),
-      nowMs,
-    })
+    this.#balancing = balancingOf(this.name, settings)
+    const { targets, slowStartMs = 0, drainMs = Infinity, panicShare = 0 } = settings
+    this.set = new TargetSet({ targets, store, slowStartMs, drainMs, panicShare, nowMs, balancer: () => this.#balancing.make() })
   }
 
   get targets (): readonly TargetState[] {
-    return this.set.targets.map(({ name, connections, inFlight, standing }) => (
-      { name, connections: connections.size, waiting: connections.waiting, inFlight, standing }
+    return this.set.targets.map(({ name, connections, inFlight, picks, weight, standing }) => (
+      { name, connections: connections.size, waiting: connections.waiting, inFlight, picks, weight, standing }
     ))
   }
 
@@ -132,17 +157,30 @@ class TargetGroup implements Upstream {
     if (!isServed(x.request)) return Promise.reject(new Fault('BAD_REQUEST', 'no upstream serves this request target'))
     if (x.upgrade !== undefined) prepareHandshake(x.request.headers)
     const greeting = this.#proxyProtocol === undefined ? '' : proxyHeader(this.#proxyProtocol, x)
-    return this.#ask({ x, greeting, need: x.upgrade === undefined ? 'exchange' : 'tunnel', skip: undefined, last: undefined })
+    const { keyOf, sessions } = this.#balancing
+    const need = x.upgrade === undefined ? 'exchange' : 'tunnel'
+    const asking: Asking = { x, greeting, need, key: keyOf?.(x), skip: undefined, wanted: undefined, last: undefined }
+    return sessions === undefined ? this.#ask(asking) : this.#askInSession(asking, sessions)
+  }
+
+  /** The client is told whom its session is with, when that is somebody else than before, or when it would forget soon. */
+  async #askInSession (asking: Asking, sessions: Sessions): Promise<Reply> {
+    const { x } = asking
+    const session = sessions.of(x, this.set.targets)
+    asking.wanted = session?.target
+    const reply = await this.#ask(asking)
+    if (session?.fresh !== true || session.target.name !== x.target) reply.headers.append('Set-Cookie', sessions.cookieFor(x.target))
+    return reply
   }
 
   /** Asks targets in turn until one takes the request. Only a request of which nothing has left is offered to another one. */
   #ask (asking: Asking): Promise<Reply> {
     const { x } = asking
     const target = this.#choose(asking)
-    if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target of weight above 0'))
+    if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target is well and has a weight above 0'))
     x.target = target.name
     x.tries++
-    target.inFlight++
+    target.begin()
     const taken = target.connections.take(x.ending, asking.greeting, asking.need)
     if (!(taken instanceof Promise)) return this.#askOn(asking, target, taken)
     return taken.then((place) => this.#askOn(asking, target, place), (error: unknown) => this.#notAsked(asking, target, error))
@@ -171,13 +209,14 @@ class TargetGroup implements Upstream {
 
   /** No try was begun that could tell its end. */
   #notAsked (asking: Asking, target: Target, thrown: unknown): Promise<Reply> {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+    target.failed(error instanceof Fault ? error : undefined, 0)
     target.over(false)
-    return this.#askAgain(asking, target, thrown instanceof Error ? thrown : new Error(String(thrown)), undefined)
+    return this.#askAgain(asking, target, error, undefined)
   }
 
   #askAgain (asking: Asking, target: Target, error: Error, attempt: Attempt | StreamAttempt | undefined): Promise<Reply> {
     const { x } = asking
-    target.failed(error instanceof Fault ? error : undefined)
     if (!(error instanceof Fault) || x.tries > this.set.targets.length || !mayRetry(error, attempt, x)) return Promise.reject(error)
     asking.last = error
     if (attempt?.refused === true) asking.need = error.code === 'UPSTREAM_HTTP_VERSION' ? 'http/1.1' : asking.need
@@ -188,8 +227,16 @@ class TargetGroup implements Upstream {
   }
 
   #attemptOn (x: Exchange, place: Place, target: Target): Attempt | StreamAttempt {
-    if (place instanceof Link) return new Attempt(x, place, requestHead(x), this.#attempt, target)
-    return new StreamAttempt(x, place, requestFields(x, this.#attempt.secure ? 'https' : 'http'), this.#attempt, target)
+    if (place instanceof Link) {
+      const head = requestHead(x)
+      return new Attempt(x, place, head, this.#attempt, this.#watcher(x, target))
+    }
+    const fields = requestFields(x, this.#attempt.secure ? 'https' : 'http')
+    return new StreamAttempt(x, place, fields, this.#attempt, this.#watcher(x, target))
+  }
+
+  #watcher (x: Exchange, target: Target): Watcher {
+    return this.#balancing.countsTokens ? new TokenWatcher(target, tokensOf(x)) : target
   }
 
   close (deadline: AbortSignal): Promise<void> {
@@ -197,29 +244,8 @@ class TargetGroup implements Upstream {
       if (deadline.aborted) resolve()
       else deadline.addEventListener('abort', () => resolve(), { once: true })
     })
-    return this.set.close(aborted, new Fault('SHUTTING_DOWN', `upstream ${this.name} was closed`))
+    return this.set.close({ until: aborted, cut: new Fault('SHUTTING_DOWN', `upstream ${this.name} was closed`) })
   }
-}
-
-/** How each target of the upstream gets its connections. */
-function connectWith (settings: UpstreamSettings): (target: TargetSettings) => Connections {
-  const tickMs = tickOf(settings)
-  const allIdle: IdleCount = { max: settings.poolMaxIdleTotal ?? Infinity, now: 0 }
-  return ({ host, port, path }) => new Connections({
-    host,
-    port,
-    path,
-    maxIdle: settings.poolMaxIdle ?? Infinity,
-    allIdle,
-    maxAgeMs: settings.poolMaxAgeMs ?? Infinity,
-    connectTimeoutMs: settings.connectTimeoutMs,
-    maxConnections: settings.poolMaxConnections,
-    idleMs: settings.poolIdleMs,
-    maxWaiting: settings.poolMaxWaiting ?? 1_000,
-    tls: settings.tls,
-    sharing: sharingOf(settings),
-    tickMs,
-  })
 }
 
 /** The asterisk asks about the server as a whole (RFC 9112 section 3.2.4). */
@@ -231,21 +257,6 @@ function isServed ({ method, upstreamPath }: Exchange['request']): boolean {
 function prepareHandshake (headers: HeaderList): void {
   if (keyOf(headers) === undefined) headers.set('Sec-WebSocket-Key', newKey())
   headers.set('Sec-WebSocket-Version', webSocketVersion)
-}
-
-/** Often enough that no time-out is late by more than an eighth of it or a quarter of a second. */
-function tickOf ({ connectTimeoutMs, readTimeoutMs, writeTimeoutMs, poolIdleMs, http2 }: UpstreamSettings): number {
-  const pingMs = http2 === undefined || http2.pingIntervalMs === 0 ? Infinity : http2.pingIntervalMs
-  return Math.max(10, Math.min(250, Math.min(connectTimeoutMs, readTimeoutMs, writeTimeoutMs, poolIdleMs, pingMs) / 8))
-}
-
-function sharingOf ({ http2, tls, connectTimeoutMs, readTimeoutMs, writeTimeoutMs }: UpstreamSettings): SharingSettings | undefined {
-  if (http2 === undefined) return undefined
-  const { when, maxStreams, pingIntervalMs } = http2
-  return {
-    mayChoose: when === 'chosen', secure: tls !== undefined, maxStreams,
-    pingIntervalMs: pingIntervalMs === 0 ? Infinity : pingIntervalMs, connectTimeoutMs, readTimeoutMs, writeTimeoutMs,
-  }
 }
 
 /**

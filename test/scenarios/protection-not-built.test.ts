@@ -11,9 +11,9 @@ include "closed.kdl"
 routes { route "rest" { matches { path-prefix "/" }; upstream "app" } }
 upstreams { upstream "app" { target "127.0.0.1:${upstream.port}" } }
 observability { metrics { enabled #false } }
-`, { files: { 'closed.kdl': '\nroutes { route "office" { matches { path-prefix "/office" }; upstream "app"; policies { ip-access-control { allow "127.0.0.1" } } } }\n' } })
+`, { files: { 'closed.kdl': '\nroutes { route "office" { matches { path-prefix "/office" }; upstream "app"; policies { geo-access-control { database "country.mmdb"; allow-countries "DE" } } } }\n', 'country.mmdb': 'none' } })
   assert.equal((await running.get('/office/x')).status, 501)
   assert.equal((await running.get('/')).status, 200)
-  assert.match(running.screen(), /closed\.kdl:2: 'ip-access-control' .* requests of this route are refused with 501/)
+  assert.match(running.screen(), /closed\.kdl:2: 'geo-access-control' .* requests of this route are refused with 501/)
   assert.match(running.screen(), /office +\(not built\)/)
 })

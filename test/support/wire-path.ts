@@ -104,7 +104,7 @@ const listenerSettings: ListenerSettings = {
 }
 const small = [Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')]
 const attemptSettings = { secure: false, connectTimeoutMs: 60_000, readTimeoutMs: 60_000, writeTimeoutMs: 60_000, onInterim: undefined }
-const nobody = { answered: () => { /* not asked */ }, broke: () => { /* not asked */ }, tunnelled: () => { /* not asked */ }, over: () => { /* not asked */ } }
+const nobody = { answered: () => { /* not asked */ }, failed: () => { /* not asked */ }, broke: () => { /* not asked */ }, tunnelled: () => { /* not asked */ }, over: () => { /* not asked */ } }
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
 /** Sends the pieces, waits until nothing moves any more, then ends the client's connection. */

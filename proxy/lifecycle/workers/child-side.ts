@@ -14,6 +14,7 @@ export interface ChildOptions {
   readonly introduction: Introduction
   readonly log: RootLog
   readonly metrics: Metrics
+  readonly env: Readonly<Record<string, string | undefined>>
   /** Everything stands: memory for loading is needed no more. */
   readonly settled: () => void
   /** `sent` when it has left this process. */
@@ -38,7 +39,7 @@ export class ChildSide {
   #leaving = false
 
   constructor (options: ChildOptions) {
-    const { introduction: { workers, ticketSecret }, log, metrics, send } = options
+    const { env, introduction: { workers, ticketSecret, cookieSecret }, log, metrics, send } = options
     this.#options = options
     this.#counts = new CountReader(metrics.table)
     this.#evidence = new EvidenceOutbox((message, sent) => send(message, sent))
@@ -48,7 +49,7 @@ export class ChildSide {
       giveBack: (share, count) => send({ from: 'giveBack', share, count }),
     }, workers)
     this.#worker = new Worker({
-      log, metrics, ticketSecret: Buffer.from(ticketSecret), shares: this.#shares, others: true,
+      log, metrics, ticketSecret: Buffer.from(ticketSecret), cookieSecret, env, shares: this.#shares, others: true,
       main: {
         retired: (generation) => send({ from: 'retired', generation }),
         evidence: (generation, entry) => this.#evidence.add(generation, entry),

@@ -25,7 +25,7 @@ process.on('message', (message: ToWorker, handle: unknown) => {
   if (message.to !== 'begin') return side?.take(message, handle)
   process.title = `sentinel: worker ${message.introduction.number}`
   side = new ChildSide({
-    introduction: message.introduction, log, settled,
+    introduction: message.introduction, log, settled, env: process.env,
     metrics: createMetrics({ version: readVersion() }),
     send: (answer, sent) => process.send?.(answer, undefined, {}, sent) === true,
     leave: async () => {

@@ -1,4 +1,5 @@
-import { compile, type FreeBlock, type JsonValue, type Pattern } from '../../../config/schema/plain.ts'
+import type { FreeBlock, JsonValue } from '../../../config/schema/index.ts'
+import { compile, type Pattern } from '../../../config/schema/regex.ts'
 import type { Position, SentinelConfig } from '../../../config/sentinel/index.ts'
 
 /**

@@ -18,6 +18,7 @@ export interface Introduction {
   readonly number: number
   readonly workers: number
   readonly ticketSecret: Uint8Array
+  readonly cookieSecret: string
 }
 
 /** Main asks, the worker answers with `done`. */

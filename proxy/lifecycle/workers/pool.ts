@@ -16,6 +16,7 @@ export interface PoolOptions {
   readonly log: Log
   readonly metrics: Metrics
   readonly ticketSecret: Buffer
+  readonly cookieSecret: string
 }
 
 /** A worker that is busy for longer is told of as it was. */
@@ -111,9 +112,9 @@ export class WorkerPool implements DataPath {
   }
 
   #slot (number: number): WorkerSlot {
-    const { workers, log, metrics } = this.#options
+    const { workers, log, metrics, cookieSecret } = this.#options
     let borrower = new SlotBorrower(() => slot)
-    const slot: WorkerSlot = new WorkerSlot(() => ({ number, workers, ticketSecret: this.#ticketSecret }), log, {
+    const slot: WorkerSlot = new WorkerSlot(() => ({ number, workers, ticketSecret: this.#ticketSecret, cookieSecret }), log, {
       wanted: () => this.#load,
       send: (process, load) => this.#send(process, load),
       output: (lines) => void this.#stdout.write(lines),

@@ -1,10 +1,10 @@
-import type { Ask, Balancer, Candidate } from './balancer.ts'
+import { sharing, type Ask, type Balancer, type Candidate } from './balancer.ts'
 
 /**
  * Smooth weighted round robin: weights 5, 1, 1 give a a b a c a a rather than a a a a a b c, so that no target gets a burst.
  *
  * Each turn every candidate gains its weight; the richest is chosen and pays what all of them gained. Equal weights make it plain
- * round robin. Weight 0 is never chosen.
+ * round robin.
  */
 export function smoothWeighted<C extends Candidate> (): Balancer<C> {
   let candidates: readonly C[] = []
@@ -12,22 +12,23 @@ export function smoothWeighted<C extends Candidate> (): Balancer<C> {
   let credit: number[] = []
   return {
     use (next) {
+      const before = new Map(candidates.map((one, i) => [one, credit[i]!]))
+      candidates = sharing(next)
+      weights = candidates.map(({ weight }) => weight)
       // Who stays keeps its turn: otherwise each change would begin with the first one again.
-      credit = next.map((one) => credit[candidates.indexOf(one)] ?? 0)
-      weights = next.map(({ weight }) => weight)
-      candidates = next
+      credit = candidates.map((one) => before.get(one) ?? 0)
     },
     next ({ skip }: Ask<C>) {
-      let chosen: number | undefined
+      let chosen = -1
       let gained = 0
       for (let i = 0; i < weights.length; i++) {
+        if (skip !== undefined && skip.has(candidates[i]!)) continue
         const weight = weights[i]!
-        if (weight <= 0 || skip?.has(candidates[i]!) === true) continue
         gained += weight
         credit[i]! += weight
-        if (chosen === undefined || credit[i]! > credit[chosen]!) chosen = i
+        if (chosen === -1 || credit[i]! > credit[chosen]!) chosen = i
       }
-      if (chosen === undefined) return undefined
+      if (chosen === -1) return undefined
       credit[chosen]! -= gained
       return candidates[chosen]
     },

@@ -36,7 +36,7 @@ describe('loading a configuration', () => {
     assert.deepEqual(routes[0]?.matches, { path: [], pathPrefix: ['/'], pathRegex: [], host: [], hostRegex: [], method: [], header: [], queryParam: [] })
     assert.deepEqual([routes[0]?.priority, routes[0]?.upstream, routes[0]?.maxBodySize], [50, 'app', undefined])
     assert.deepEqual(upstreams[0]?.targets.map(({ address, weight }) => [address.text, weight]), [['127.0.0.1:3000', 1]])
-    assert.deepEqual(upstreams[0]?.connectionPool, { maxConnections: undefined, idleTimeout: 60_000, maxIdle: undefined, maxLifetime: undefined })
+    assert.deepEqual(upstreams[0]?.connectionPool, { maxConnections: undefined, idleTimeout: 60_000, maxIdle: undefined, maxLifetime: undefined, maxPending: 1_000, pendingTimeout: undefined })
     assert.deepEqual(upstreams[0]?.timeouts, { connect: 10_000, read: 30_000, write: 30_000 })
     assert.deepEqual(limits, {
       maxHeaderSize: 8192, maxHeaderCount: 100, maxBodySize: 10_485_760, maxInFlightRequests: 10_000, maxTotalConnections: 10_000,
@@ -48,7 +48,7 @@ describe('loading a configuration', () => {
       accessLog: { enabled: true, file: 'stdout', format: 'json' },
       metrics: { enabled: true, address: { host: '127.0.0.1', port: 9090, text: '127.0.0.1:9090' }, path: '/metrics' },
     })
-    assert.deepEqual([system, evidence], [{ workerThreads: 1, gracefulShutdownTimeout: 30_000, maxConnections: undefined }, undefined])
+    assert.deepEqual([system, evidence], [{ workerThreads: 1, gracefulShutdownTimeout: 30_000, maxConnections: undefined, zone: undefined, instanceId: undefined }, undefined])
   })
 
   test('every spelling of a target means the same', () => {

@@ -99,14 +99,17 @@ describe('upstreams', () => {
       'ip_hash', 'ip-hash', 'iphash', 'consistent_hash', 'consistent-hash', 'consistenthash', 'power_of_two_choices', 'power-of-two-choices', 'p2c', 'adaptive',
       'least_tokens_queued', 'leasttokensqueued', 'least_tokens', 'maglev', 'locality_aware', 'localityaware', 'locality', 'peak_ewma', 'peakewma', 'ewma',
       'deterministic_subset', 'subset', 'subsetting', 'weighted_least_connections', 'weighted_least_conn', 'wlc', 'sticky', 'sticky_session', 'stickysession']
-    for (const word of known) {
-      const { loadBalancing: acts } = read({ loadBalancing }, `load-balancing "${word}"`)
-      assert.equal(acts, word.startsWith('weighted') && !word.includes('least') ? 'weighted' : 'round-robin', word)
-    }
+    const acts = known.map((word) => read({ loadBalancing }, `load-balancing "${word}"`).loadBalancing.policy)
+    assert.equal(new Set(acts).size, 15)
+    for (const [i, word] of known.entries()) assert.equal(acts[i] === 'round-robin', word.startsWith('round'), word)
     read({ loadBalancing }, 'load-balancing "sticky" { cookie-name "S"; cookie-ttl 3600; cookie-path "/"; cookie-secure #true; cookie-same-site "Lax"; fallback "ip_hash" }')
     read({ loadBalancing }, 'load-balancer "sticky" { cookie-ttl "1d"; fallback "least_connections" }')
     for (const key of ['client-ip', 'path', 'header:X-Tenant', 'cookie:sid', 'query:user']) read({ loadBalancing }, `load-balancing "consistent_hash" { key "${key}" }`)
-    assert.equal(mistakes({ loadBalancing }, 'load-balancing "random" { key "path" }').length, 1)
+    read({ loadBalancing }, 'load-balancing "sticky" { key "header:X-Tenant"; fallback "maglev"; cookie-secret "sixteen letters!" }')
+    for (const wrong of [
+      '"random" { key "path" }', '"sticky" { key "path" }', '"round_robin" { subset-size 3 }', '"maglev" { cookie-secret "sixteen letters!" }', '"sticky" { cookie-secret "short" }',
+      '"sticky" { cookie-same-site "none"; cookie-secure #false }',
+    ]) assert.equal(mistakes({ loadBalancing }, `load-balancing ${wrong}`).length, 1, wrong)
   })
 
   test('times of an upstream stand together, wherever they were written', () => {

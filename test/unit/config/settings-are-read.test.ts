@@ -31,15 +31,31 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step"; agents "direct"; policies { max-body-size "1MiB" }; service-type "web"
+    upstream "app"; other-upstreams "tls"; filters "step" "edit" "small" "sites" "inside"; agents "direct"; service-type "web"; strip-prefix "/app"
+    policies {
+      max-body-size "1MiB"; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8" }
+      request-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
+      response-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
+    }
     websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
   }
+  route "fixed" { matches { path "/fixed" }; respond 200 "ok" { headers { a "b" } } }
+  route "moved" { matches { path "/moved" }; filters "moved" }
 }
 upstreams {
-  upstream "app" { target "127.0.0.1:9" weight=2; load-balancing "weighted" }
+  upstream "app" { target "127.0.0.1:9" weight=2 zone="a" priority=1 backup=#true { metadata { version "2" } }; load-balancing "weighted"; slow-start { duration "1s" }; connection-draining { timeout "1s" } }
   upstream "tls" { target "127.0.0.1:9"; tls { sni "a.test"; ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; insecure-skip-verify #false } }
 }
 namespace "tenant" { }
+filters {
+  filter "edit" { type "headers"; phase "both"; rename { a "b" }; set { c "d" }; add { e "f" }; remove "g"
+    request { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }; response { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" } }
+  filter "small" { type "compress"; algorithms "br"; level 4; min-size "1KiB"; content-types "text/html" }
+  filter "sites" { type "cors"; allowed-origins "https://a.test"; allowed-origin-regex "b"; allowed-methods "GET"; allowed-headers "x"; exposed-headers "y"
+    allow-credentials #true; allow-private-network #true; max-age "1h" }
+  filter "moved" { type "redirect"; status-code 301; scheme "https"; port 8443; hostname "b.test"; replace-full-path "/" }
+  filter "inside" { type "url-rewrite"; hostname "c.test"; replace-prefix-match "/" }
+}
 filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor" } }
 agents {
   agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "buffer"; response-body-mode "stream"; config { a 1 } }

@@ -1,0 +1,6 @@
+export { addressFilter, requireHeadersFilter } from './access.ts'
+export { compressFilter } from './compress.ts'
+export { corsFilter } from './cors.ts'
+export { headersFilter } from './headers.ts'
+export { urlRewriteFilter } from './path.ts'
+export { redirectFilter } from './redirect.ts'

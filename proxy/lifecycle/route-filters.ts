@@ -1,0 +1,52 @@
+import type { RouteConfig } from '../../config/sentinel/index.ts'
+import { addressFilter, compressFilter, corsFilter, headersFilter, redirectFilter, requireHeadersFilter, urlRewriteFilter } from '../filters/index.ts'
+import { readPath } from '../pipeline/path.ts'
+import type { Filter } from '../pipeline/exchange.ts'
+import type { OwnFilterConfig } from './route-plan.ts'
+
+/** Whether a filter does anything in this version. */
+export function isInEffect (filter: OwnFilterConfig): boolean {
+  return !notYet.has(filter.type)
+}
+
+const notYet: ReadonlySet<string> = new Set<OwnFilterConfig['type']>(['rate-limit', 'timeout', 'log', 'geo'])
+
+/** A filter of the proxy's own, as the route that names it needs it. Those that are not in effect yet make none. */
+export function ownFilter (filter: OwnFilterConfig, route: RouteConfig): Filter[] {
+  const { pathPrefix: prefixes } = route.matches
+  switch (filter.type) {
+    case 'headers': return [headersFilter(sidesOf(filter))]
+    case 'compress': return [compressFilter(filter)]
+    case 'cors': return [corsFilter(filter)]
+    case 'redirect': return [redirectFilter({ ...filter, prefixes })]
+    case 'url-rewrite': return [urlRewriteFilter({ ...filter, prefixes })]
+    default: return []
+  }
+}
+
+type HeadersConfig = Extract<OwnFilterConfig, { readonly type: 'headers' }>
+
+function sidesOf ({ phase, request, response, ...both }: HeadersConfig): Parameters<typeof headersFilter>[0] {
+  return {
+    request: [...phase === 'response' ? [] : [both], request],
+    response: [...phase === 'request' ? [] : [both], response],
+  }
+}
+
+/** What a route's own policies say before anybody else is asked; of answers they have the last word. */
+export function rulesBefore ({ ipAccessControl, requireHeaders, responseHeaders }: RouteConfig): Filter[] {
+  return [
+    ...responseHeaders === undefined ? [] : [headersFilter({ request: [], response: [responseHeaders] })],
+    ...ipAccessControl === undefined ? [] : [addressFilter(ipAccessControl)],
+    ...requireHeaders.length === 0 ? [] : [requireHeadersFilter(requireHeaders)],
+  ]
+}
+
+/** What they say of the request that goes to the upstream: filters and agents have judged the client's own by then. */
+export function rulesAfter ({ stripPrefix, rewritePath, requestHeaders }: RouteConfig): Filter[] {
+  return [
+    ...stripPrefix === undefined ? [] : [urlRewriteFilter({ replacePrefixMatch: '/', prefixes: [readPath(stripPrefix).path] })],
+    ...rewritePath === undefined ? [] : [urlRewriteFilter({ replaceFullPath: rewritePath, prefixes: [] })],
+    ...requestHeaders === undefined ? [] : [headersFilter({ request: [requestHeaders], response: [] })],
+  ]
+}

@@ -1,0 +1,92 @@
+import { createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import type { SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { BalancingSettings, ChangeableSettings, ConnectingSettings, TargetSettings } from '../upstreams/index.ts'
+import type { Surroundings } from './snapshot.ts'
+
+export interface UpstreamParts {
+  readonly connecting: ConnectingSettings
+  readonly changeable: ChangeableSettings
+}
+
+type Around = Pick<Surroundings, 'env' | 'cookieSecret' | 'drainMs'>
+
+export function upstreamSettings (upstream: UpstreamConfig, config: SentinelConfig, around: Around): UpstreamParts {
+  const { tls, timeouts, connectionPool, proxyProtocol } = upstream
+  return {
+    connecting: {
+      id: upstream.id,
+      connectTimeoutMs: timeouts.connect,
+      readTimeoutMs: timeouts.read,
+      writeTimeoutMs: timeouts.write,
+      poolMaxConnections: connectionPool.maxConnections ?? Infinity,
+      poolMaxWaiting: connectionPool.maxPending,
+      ...connectionPool.pendingTimeout === undefined ? {} : { poolWaitTimeoutMs: connectionPool.pendingTimeout },
+      poolIdleMs: connectionPool.idleTimeout,
+      ...idleLimit(connectionPool.maxIdle, config.limits.maxIdleConnectionsPerUpstream),
+      ...connectionPool.maxLifetime === undefined ? {} : { poolMaxAgeMs: connectionPool.maxLifetime },
+      ...proxyProtocol === undefined ? {} : { proxyProtocol },
+      ...http2Of(upstream),
+      ...tls === undefined ? {} : { tls: tlsOf(tls) },
+    },
+    changeable: changeable(upstream, config, around),
+  }
+}
+
+export function changeable (upstream: UpstreamConfig, config: SentinelConfig, around: Around): ChangeableSettings {
+  const { slowStart, connectionDraining: draining } = upstream
+  return {
+    ...balancingOf(upstream, config, around),
+    targets: upstream.targets.map(targetOf),
+    slowStartMs: slowStart?.enabled === true ? slowStart.duration : 0,
+    drainMs: draining === undefined ? around.drainMs : draining.enabled ? draining.timeout : 0,
+  }
+}
+
+function targetOf (target: UpstreamConfig['targets'][number]): TargetSettings {
+  const { address: { host, port, path }, weight, maxRequests, priority, backup, metadata, zone = metadata['zone'] } = target
+  return {
+    host, port, weight, priority, backup, metadata,
+    ...path === undefined ? {} : { path }, ...maxRequests === undefined ? {} : { maxRequests }, ...zone === undefined ? {} : { zone },
+  }
+}
+
+function balancingOf ({ id, loadBalancing }: UpstreamConfig, { system }: SentinelConfig, { env, cookieSecret }: Around): BalancingSettings {
+  const { policy, key, subsetSize, cookieName, cookieTtl, cookiePath, cookieSecure, cookieSameSite, cookieSecret: secret, fallback } = loadBalancing
+  return {
+    balance: policy,
+    ...key === undefined ? {} : { hashKey: key },
+    subsetSize,
+    zone: system.zone ?? env['SENTINEL_ZONE'] ?? '',
+    instance: system.instanceId ?? env['SENTINEL_INSTANCE_ID'] ?? hostname(),
+    ...policy !== 'sticky' ? {} : {
+      sticky: {
+        cookieName, path: cookiePath, ttlMs: cookieTtl, secure: cookieSecure, sameSite: cookieSameSite, fallback,
+        secret: secret ?? createHmac('sha256', cookieSecret).update(id).digest('base64'),
+      },
+    },
+  }
+}
+
+function tlsOf ({ insecureSkipVerify, sni, caCert, clientCert, clientKey }: NonNullable<UpstreamConfig['tls']>): NonNullable<ConnectingSettings['tls']> {
+  return {
+    insecureSkipVerify,
+    ...sni === undefined ? {} : { sni },
+    ...caCert === undefined ? {} : { ca: readFileSync(caCert, 'utf8') },
+    ...clientCert === undefined ? {} : { cert: readFileSync(clientCert, 'utf8') },
+    ...clientKey === undefined ? {} : { key: readFileSync(clientKey, 'utf8') },
+  }
+}
+
+/** Without TLS there is no handshake in which a target could choose; behind a PROXY header each connection is its client's. */
+function http2Of ({ httpVersion, tls, proxyProtocol }: UpstreamConfig): Pick<ConnectingSettings, 'http2'> {
+  const { minVersion, maxVersion, h2PingInterval: pingIntervalMs, maxH2Streams: maxStreams } = httpVersion
+  if (proxyProtocol !== undefined || maxVersion === 1 || tls === undefined && minVersion === 1) return {}
+  return { http2: { when: minVersion === 2 ? 'always' : 'chosen', maxStreams, pingIntervalMs } }
+}
+
+function idleLimit (ofTarget: number | undefined, ofUpstream: number | undefined): Pick<ConnectingSettings, 'poolMaxIdle' | 'poolMaxIdleTotal'> {
+  if (ofTarget !== undefined) return { poolMaxIdle: ofTarget }
+  return ofUpstream === undefined ? {} : { poolMaxIdleTotal: ofUpstream }
+}

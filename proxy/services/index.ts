@@ -1,0 +1,1 @@
+export { fixedAnswer } from './respond.ts'
