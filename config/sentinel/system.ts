@@ -28,7 +28,7 @@ export const schemaVersion: ValueType<string> = {
 const account = textLike('the name of an account', /^[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$/, '"sentinel"')
 
 const fields = {
-  workerThreads: setting(integer(0, 1024), 1, 'Processes that serve requests; 0 = one for each processor core. For now one process serves all, whatever stands here.', { aliases: ['workers', 'worker-processes'] }),
+  workerThreads: setting(integer(0, 1024), 1, 'Processes that serve requests, side by side on the same sockets; 0 = one for each processor core, 1 = the process that was started does everything itself. Limits count for all of them together.', { aliases: ['workers', 'worker-processes'] }),
   gracefulShutdownTimeout: setting(durationWithin('0s'), '30s', 'How long open requests may go on after a stop was asked for.', { aliases: ['graceful-shutdown-timeout-secs'], bareUnitMs: 1000 }),
   logLevel: optional(level, 'Older place of `observability { logging { level } }`, which counts when both are there.'),
   maxConnections: optional(integer(1, 10_000_000), 'Connections of all listeners together; more are closed as soon as they are accepted. `limits { max-total-connections }` limits those of each.'),
@@ -51,12 +51,6 @@ export const system = block(fields, 'The program as a whole.', {
     worker-threads 1
     graceful-shutdown-timeout "20s"
 }`,
-  build (value, here) {
-    if (value.workerThreads !== 1) {
-      here.report.warning('CONFIG_NOT_BUILT', `worker-threads ${value.workerThreads} is accepted, but not in effect yet`, here.where('workerThreads'), 'one process serves all requests')
-    }
-    return value
-  },
 })
 
 /** `listen "0.0.0.0:8080"` in `system`, perhaps with a `tls` block of its own. */

@@ -46,8 +46,14 @@ function sharedSockets (old: SentinelConfig, next: SentinelConfig, { runsAgent }
 
 /** Read when the program starts, and not again. */
 function readOnce (old: SentinelConfig, next: SentinelConfig): RestartNeed[] {
-  if (old.observability.logging.format === next.observability.logging.format) return []
-  return [{ what: 'the log', why: 'the format of observability { logging } changed: it counts from the next start', reload: 'ignored' }]
+  const needs: RestartNeed[] = []
+  if (old.observability.logging.format !== next.observability.logging.format) {
+    needs.push({ what: 'the log', why: 'the format of observability { logging } changed: it counts from the next start', reload: 'ignored' })
+  }
+  if (old.system.workerThreads !== next.system.workerThreads) {
+    needs.push({ what: 'the number of processes', why: 'worker-threads changed: it counts from the next start', reload: 'ignored' })
+  }
+  return needs
 }
 
 /** What a reload does to agents: nothing of it needs the operator. */

@@ -230,9 +230,12 @@ export class Proxy {
 
   async #openAdmin ({ observability: { metrics } }: SentinelConfig): Promise<void> {
     if (!metrics.enabled) return
+    const { contentType } = this.#metrics
     const admin = createAdmin({
       host: metrics.address.host, port: metrics.address.port, path: metrics.path,
-      metrics: { contentType: this.#metrics.contentType, render: () => this.#fresh(() => this.#metrics.render()) }, status: () => this.#fresh(() => this.status()), ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
+      metrics: { contentType, render: () => this.#fresh(() => this.#metrics.render()) },
+      status: () => this.#fresh(() => this.status()),
+      ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
     })
     const { host, port } = await admin.listen()
     this.#admin = admin

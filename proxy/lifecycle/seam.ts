@@ -58,6 +58,16 @@ export interface PathFacts {
   /** Open connections by the id of the listener. */
   readonly connections: ReadonlyMap<string, number>
   readonly agents: ReadonlyMap<string, AgentFacts>
+  /** Where processes of their own serve. */
+  readonly workers?: readonly WorkerFacts[]
+}
+
+export interface WorkerFacts {
+  readonly number: number
+  /** `null` while there is none. */
+  readonly pid: number | null
+  readonly state: 'starting' | 'serving'
+  readonly connections: number
 }
 
 export interface AgentFacts {

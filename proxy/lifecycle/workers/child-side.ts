@@ -17,8 +17,8 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Everything stands: memory for loading is needed no more. */
   readonly settled: () => void
-  /** `sent` when it has left this process. */
-  readonly send: (message: ToMain, sent?: () => void) => boolean
+  /** Calls `sent` when it has left this process, or never will. */
+  readonly send: (message: ToMain, sent?: () => void) => void
   readonly leave: () => Promise<void>
 }
 

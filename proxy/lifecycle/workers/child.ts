@@ -27,7 +27,11 @@ process.on('message', (message: ToWorker, handle: unknown) => {
   side = new ChildSide({
     introduction: message.introduction, log, settled, env: process.env,
     metrics: createMetrics({ version: readVersion() }),
-    send: (answer, sent) => process.send?.(answer, undefined, {}, sent) === true,
+    send: (answer, sent = ignore) => {
+      // Without a function for it, a channel that is gone would end the process.
+      if (process.connected) process.send?.(answer, undefined, {}, sent)
+      else sent()
+    },
     leave: async () => {
       await log.close()
       process.exit(0)
@@ -39,3 +43,5 @@ process.on('disconnect', () => {
   void side.orphaned()
 })
 process.send?.({ from: 'loaded' })
+
+function ignore (): void {}

@@ -20,7 +20,7 @@ export interface PoolOptions {
 }
 
 /** A worker that is busy for longer is told of as it was. */
-const refreshMs = 50
+const refreshMs = 40
 const recallMs = 250
 const stdoutBytes = 4 * 1024 * 1024
 
@@ -98,7 +98,11 @@ export class WorkerPool implements DataPath {
   }
 
   facts (): PathFacts {
-    return gatherFacts([...this.#facts.values()])
+    const workers = this.#slots.map(({ number, pid = null, serving }) => ({
+      number, pid, state: serving ? 'serving' as const : 'starting' as const,
+      connections: (this.#facts.get(number)?.connections ?? []).reduce((sum, [, count]) => sum + count, 0),
+    }))
+    return { ...gatherFacts([...this.#facts.values()]), workers }
   }
 
   async refresh (): Promise<void> {
