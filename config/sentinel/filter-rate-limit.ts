@@ -1,20 +1,24 @@
 import type { KdlNode } from '../kdl/nodes.ts'
 import { block } from '../schema/blocks.ts'
 import type { OlderForm, OlderForms } from '../schema/field.ts'
-import { optional, setting } from '../schema/fields.ts'
+import { notBuilt, optional, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import { bool, integer, text, words } from '../schema/values.ts'
 import { rateKey } from './rate-key.ts'
+import { rateStore } from './rate-store.ts'
+
+/** Said once, of the word that chooses. */
+const quiet = { quiet: true }
 
 const storeFields = {
-  type: setting(words(['local', 'redis', 'memcached'], { also: { local: ['memory'], memcached: ['memcache'] } }), 'local', 'Where counts are kept: in this process, or where several proxies share them.'),
-  url: optional(text, 'Address of the store; without it redis://127.0.0.1:6379 or memcache://127.0.0.1:11211. Several of memcached have commas between them.', { secret: true }),
-  keyPrefix: setting(text, 'sentinel:ratelimit:', 'Beginning of every key in the store.', { aliases: ['prefix'] }),
-  poolSize: setting(integer(1, 1000), 10, 'Connections to the store.'),
-  timeout: setting(durationWithin('1ms', '1m'), '50ms', 'Time for an answer of the store.', { aliases: ['timeout-ms'] }),
-  fallbackLocal: setting(bool, true, 'Count in this process while the store does not answer; otherwise requests are refused.', { aliases: ['fallback'] }),
-  ttl: setting(durationWithin('1s'), '2s', 'memcached: how long a count is kept.', { bareUnitMs: 1000, aliases: ['ttl-secs'] }),
+  type: setting(rateStore, 'local', 'Where counts are kept: in this process, or where several proxies share them.'),
+  url: notBuilt(optional(text, 'Address of the store; without it redis://127.0.0.1:6379 or memcache://127.0.0.1:11211. Several of memcached have commas between them.', { secret: true }), quiet),
+  keyPrefix: notBuilt(setting(text, 'sentinel:ratelimit:', 'Beginning of every key in the store.', { aliases: ['prefix'] }), quiet),
+  poolSize: notBuilt(setting(integer(1, 1000), 10, 'Connections to the store.'), quiet),
+  timeout: notBuilt(setting(durationWithin('1ms', '1m'), '50ms', 'Time for an answer of the store.', { aliases: ['timeout-ms'] }), quiet),
+  fallbackLocal: notBuilt(setting(bool, true, 'Count in this process while the store does not answer; otherwise requests are refused.', { aliases: ['fallback'] }), quiet),
+  ttl: notBuilt(setting(durationWithin('1s'), '2s', 'memcached: how long a count is kept.', { bareUnitMs: 1000, aliases: ['ttl-secs'] }), quiet),
 }
 
 const schemes: Readonly<Record<string, RegExp>> = { redis: /^(?:rediss?|redis\+sentinel|unix):\/\//, memcached: /^memcached?:\/\// }
@@ -27,18 +31,19 @@ const backend = block(storeFields, 'Where counts are kept.', {
     fallback-local #true
 }`,
   build (value, here) {
-    if (here.clean) checkStore(value.type, value.url, here)
+    if (here.clean) checkStore(value.type, here)
     return value
   },
 })
 
-function checkStore (type: string, url: string | undefined, here: Here<typeof storeFields>): void {
+function checkStore (type: string, here: Here<typeof storeFields>): void {
+  const url = here.nodes('url')[0]?.args[0]?.value
   const strange = type !== 'local' ? undefined : (['url', 'keyPrefix', 'poolSize', 'timeout', 'fallbackLocal'] as const).find(name => here.given(name))
   if (strange !== undefined) {
     here.report.error('CONFIG_CONTRADICTION', `${here.scope} has settings of a store, but counts are kept in this process`, here.where(strange), 'write backend "redis" or backend "memcached"')
   }
   if (type !== 'memcached' && here.given('ttl')) here.report.error('CONFIG_CONTRADICTION', `'ttl' of ${here.scope} is of memcached, the backend is ${type}`, here.where('ttl'))
-  if (url !== undefined && schemes[type]?.test(url) === false) {
+  if (typeof url === 'string' && schemes[type]?.test(url) === false) {
     here.report.error('CONFIG_TYPE', `the 'url' of ${here.scope} does not begin with ${type === 'redis' ? 'redis:// or rediss://' : 'memcache://'}`, here.where('url'))
   }
 }

@@ -23,7 +23,7 @@ export const filters = namedVariants('filter', {
     redirect: redirectFilter,
     'url-rewrite': urlRewriteFilter,
   },
-  notBuilt: ['rate-limit', 'timeout', 'log', 'geo'],
+  notBuilt: ['timeout', 'log', 'geo'],
   also: { ratelimit: 'rate-limit', compression: 'compress', logging: 'log', header: 'headers', rewrite: 'url-rewrite' },
   older: { 'rate-limit': olderRateLimit, headers: olderHeaders },
   docs: {

@@ -7,6 +7,7 @@ import { bool, existingFile, ref, textLike, words } from '../schema/values.ts'
 import { failureMode } from './failure-mode.ts'
 import { requestHeaders, responseHeaders } from './header-edits.ts'
 import { keyInTwo, rateKey } from './rate-key.ts'
+import { rateStore } from './rate-store.ts'
 import { many } from './route-types.ts'
 import { token, urlPath } from './types.ts'
 
@@ -16,7 +17,7 @@ const rateLimitFields = {
   requestsPerSecond: required(many, 'Requests of a second.', { aliases: ['max-rps', 'rps'] }),
   burst: setting(many, 10, 'Requests that may come at once beyond that.'),
   key: setting(rateKey, 'client-ip', 'Whose requests are counted together.'),
-  backend: setting(words(['local', 'redis', 'memcached'], { also: { redis: ['distributed'], memcached: ['memcache'] } }), 'local', 'Where the counts are kept.'),
+  backend: setting(rateStore, 'local', 'Where the counts are kept.'),
 }
 
 const keepOut = ['geoAccessControl'] as const
@@ -35,27 +36,28 @@ const securityHeaders: OlderForm = {
 const quiet = { quiet: true }
 
 const fields = {
-  timeout: notBuilt(optional(wait, 'Time for the whole request.', { aliases: ['timeout-secs', 'timeout-ms'] })),
+  timeout: optional(wait, 'Time for the whole exchange; the same as `timeouts { request }`.', { aliases: ['timeout-secs', 'timeout-ms'] }),
   maxBodySize: optional(size, 'Largest request body; the limit of `limits` without it. 0 = no limit.', { aliases: ['max-body-size-bytes'] }),
   failureMode: notBuilt(optional(failureMode, 'What a failing agent means on this route, in place of the agents\' own.', { aliases: ['fail-mode'] })),
   bufferRequests: notBuilt(setting(bool, false, 'Take in the whole request before it goes on.')),
   bufferResponses: notBuilt(setting(bool, false, 'Take in the whole answer before it goes on.')),
   requestHeaders,
   responseHeaders,
-  rateLimit: notBuilt(optionalBlock(rateLimitFields, 'Requests in a time; more get 429.', {
+  rateLimit: optionalBlock(rateLimitFields, 'Requests in a time; more get 429.', {
     older: { key: keyInTwo },
     example: `rate-limit {
     requests-per-second 100
     burst 20
     key "client-ip"
 }`,
-  })),
-  timeouts: notBuilt(optionalBlock({
-    connect: optional(wait, 'Time for connecting.', { aliases: ['connect-secs'], bareUnitMs: 1000 }),
-    request: optional(wait, 'Time for the whole exchange.', { aliases: ['request-secs'], bareUnitMs: 1000 }),
+  }),
+  timeouts: optionalBlock({
+    connect: optional(wait, 'Time for connecting. For connections of HTTP/2, which routes share, that of the upstream counts.', { aliases: ['connect-secs'], bareUnitMs: 1000 }),
+    firstByte: optional(wait, 'Longest wait for the head of an answer; `read` without it.', { bareUnitMs: 1000 }),
+    request: optional(wait, 'Time for the whole exchange, from its first byte to its last, all tries together. It cuts streams as well, but no WebSocket.', { aliases: ['request-secs'], bareUnitMs: 1000 }),
     read: optional(wait, 'Longest wait for more of the answer.', { aliases: ['read-secs'], bareUnitMs: 1000 }),
     write: optional(wait, 'Longest wait for the target to take more.', { aliases: ['write-secs'], bareUnitMs: 1000 }),
-  }, 'Deadlines towards the upstream, in place of its own.', { example: 'timeouts { request "30s" }' })),
+  }, 'Deadlines towards the upstream, in place of its own.', { example: 'timeouts { request "30s" }' }),
   rewritePath: optional(urlPath, 'Path that the upstream is asked for, in place of the client\'s.'),
   agents: list(ref('agent'), [], 'Older place of the route\'s `agents`.'),
   requireHeaders: list(token, [], 'Header fields that a request must have; others get 400.'),
@@ -86,7 +88,11 @@ const fields = {
     allow-countries "DE" "FR"
 }`,
   }), quiet),
-  globalRateLimit: notBuilt(optionalBlock(rateLimitFields, 'Requests in a time, for all clients together.', { older: { key: keyInTwo }, example: 'global-rate-limit { requests-per-second 5000 }' })),
+  globalRateLimit: optionalBlock(rateLimitFields, 'Requests in a time, for all clients together; more get 429.', {
+    older: { key: keyInTwo },
+    example: 'global-rate-limit { requests-per-second 5000 }',
+    build: (value, here) => here.given('key') ? value : { ...value, key: [] },
+  }),
 }
 
 export const policies = block(fields, 'Rules for the route\'s requests.', {
@@ -96,8 +102,13 @@ export const policies = block(fields, 'Rules for the route\'s requests.', {
     for (const name of protections) {
       here.report.warning('CONFIG_NOT_BUILT', `'${spelled[name]}' of ${here.scope} is accepted, but not in effect yet: requests of this route are refused with 501`, here.where(name), 'letting in those who are to be kept out would be worse')
     }
+    if (value.timeout !== undefined && value.timeouts?.request !== undefined && value.timeout !== value.timeouts.request) {
+      here.report.error('CONFIG_CONTRADICTION', `'timeout' and 'timeouts { request }' of ${here.scope} say different things`, here.where('timeout'), 'they are the same: write one of them')
+    }
+    const none = { connect: undefined, firstByte: undefined, request: undefined, read: undefined, write: undefined }
+    const timeouts = value.timeout === undefined ? value.timeouts : { ...value.timeouts ?? none, request: value.timeout }
     /** Letting everybody in who was to be kept out would be worse than letting in nobody. */
-    return { ...value, refusesAll: protections.length > 0 }
+    return { ...value, timeouts, refusesAll: protections.length > 0 }
   },
   example: `policies {
     timeout "30s"

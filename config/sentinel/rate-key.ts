@@ -6,20 +6,20 @@ import { token } from './types.ts'
 
 /** What requests are counted by: each combination of these has a count of its own. */
 export interface RateKeyPart {
-  readonly kind: 'client-ip' | 'path' | 'route' | 'header' | 'cookie' | 'query' | 'jwt' | 'attribute'
+  readonly kind: 'client-ip' | 'path' | 'route' | 'host' | 'header' | 'cookie' | 'query' | 'jwt' | 'attribute'
   /** Of the header field, cookie, parameter, claim or attribute. */
   readonly name: string | undefined
 }
 
 const plainParts: Readonly<Record<string, readonly RateKeyPart['kind'][]>> = {
-  'client-ip': ['client-ip'], ip: ['client-ip'], client: ['client-ip'], 'remote-addr': ['client-ip'], 'ip-and-path': ['client-ip', 'path'], path: ['path'], route: ['route'], 'client-ip-and-path': ['client-ip', 'path'],
+  'client-ip': ['client-ip'], ip: ['client-ip'], client: ['client-ip'], 'remote-addr': ['client-ip'], 'ip-and-path': ['client-ip', 'path'], path: ['path'], route: ['route'], host: ['host'], 'client-ip-and-path': ['client-ip', 'path'],
 }
 
 const namedKinds = ['header', 'cookie', 'query', 'jwt', 'attribute'] as const
 
 export const rateKey: ValueType<readonly RateKeyPart[]> = {
   name: 'key',
-  expected: 'client-ip, path, route, or header:, cookie:, query:, jwt: or attribute: with a name; several with "+" between them',
+  expected: 'client-ip, path, route, host, or header:, cookie:, query:, jwt: or attribute: with a name; several with "+" between them',
   example: '"client-ip", "header:X-Api-Key", "route+client-ip"',
   json: { type: 'string' },
   parse (raw, context) {
@@ -39,7 +39,7 @@ export const rateKey: ValueType<readonly RateKeyPart[]> = {
 }
 
 function guess (written: string): Mismatch {
-  const near = nearest(written, ['client-ip', 'path', 'route', ...namedKinds])
+  const near = nearest(written, ['client-ip', 'path', 'route', 'host', ...namedKinds])
   return near === undefined ? unfit : { wrong: '', hint: `did you mean "${near}${namedKinds.some(kind => kind === near) ? ':Name' : ''}"?` }
 }
 

@@ -1,19 +1,21 @@
 import { block, optionalBlock } from '../schema/blocks.ts'
-import { notBuilt, optional, required, setting } from '../schema/fields.ts'
+import { optional, required, setting } from '../schema/fields.ts'
 import { integer } from '../schema/values.ts'
 import { rateKey } from './rate-key.ts'
 
 const requests = integer(1, 10_000_000)
 
-export const rateLimits = notBuilt(block({
+const global = optionalBlock({
+  maxRps: required(requests, 'Requests in a second.'),
+  burst: setting(requests, 10, 'How many more than that may come at once.'),
+  key: optional(rateKey, 'What is counted together; all requests without it.'),
+}, 'A limit over all routes.', { example: 'global {\n    max-rps 10000\n    burst 1000\n    key "client-ip"\n}' })
+
+export const rateLimits = block({
   defaultRps: optional(requests, 'Requests in a second on a route that has no limit of its own.'),
   defaultBurst: optional(requests, 'How many more than that may come at once.'),
   key: setting(rateKey, 'client-ip', 'What is counted together.'),
-  global: optionalBlock({
-    maxRps: required(requests, 'Requests in a second.'),
-    burst: setting(requests, 10, 'How many more than that may come at once.'),
-    key: setting(rateKey, 'client-ip', 'What is counted together.'),
-  }, 'A limit over all routes.', { example: 'global {\n    max-rps 10000\n    burst 1000\n    key "client-ip"\n}' }),
+  global,
 }, 'Requests in a time, for routes that say nothing themselves.', {
   build (value, here) {
     if (here.given('defaultBurst') && !here.given('defaultRps')) {
@@ -30,4 +32,4 @@ export const rateLimits = notBuilt(block({
         burst 1000
     }
 }`,
-}))
+})

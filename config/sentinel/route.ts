@@ -48,15 +48,15 @@ const fields = {
   ...services,
   inference: notBuilt(inference),
   fallback: notBuilt(fallback),
-  retryPolicy: notBuilt(retryPolicy),
+  retryPolicy,
   apiSchema: notBuilt(apiSchema),
   cache: notBuilt(routeCache),
   shadow: notBuilt(shadow),
-  hedge: notBuilt(optionalBlock({
+  hedge: optionalBlock({
     enabled: setting(bool, true, 'Whether it is done.'),
-    delay: setting(durationWithin('1ms'), '100ms', 'How long the first is waited for.', { aliases: ['delay-ms', 'after-ms'] }),
-    maxAttempts: setting(integer(2, 10), 2, 'Targets that are asked altogether.'),
-  }, 'Ask another target when the first is slow, and take the first answer.', { args: ['enabled'], example: 'hedge { delay "50ms" }' })),
+    delay: setting(durationWithin('1ms'), '100ms', 'How long the first is waited for.', { aliases: ['delay-ms', 'after-ms', 'after'] }),
+    maxAttempts: setting(integer(2, 10), 2, 'Targets that are asked at a time.'),
+  }, 'Ask another target when the first is slow, and take the first answer; the other request is cancelled at once. Only idempotent requests without a body, and within the budget of `retry-policy`.', { args: ['enabled'], example: 'hedge { delay "50ms" }' }),
   websocket,
   websocketInspection: notBuilt(setting(bool, false, 'Let agents see WebSocket frames.')),
   wafEnabled: notBuilt(setting(bool, false, 'Ask the firewall on this route.')),
@@ -117,6 +117,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       filters: filters.names,
       agents: rules.agents.length === 0 ? value.agents : [...value.agents, ...rules.agents],
       maxBodySize: rules.maxBodySize,
+      retryPolicy: value.retryPolicy, hedge: value.hedge, timeouts: rules.timeouts,
       inlineFilters: filters.inline,
       websocket: value.websocket,
       respond: value.respond,
@@ -126,6 +127,8 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       responseHeaders: rules.responseHeaders,
       requireHeaders: rules.requireHeaders,
       ipAccessControl: rules.ipAccessControl,
+      rateLimit: rules.rateLimit,
+      globalRateLimit: rules.globalRateLimit,
       /** What should answer is not built, so that requests have to be refused; or it could not be read, as the name of an upstream from an unset variable. */
       serviceNotBuilt: checkService(serviceType, here) || rules.refusesAll || !here.clean ||
         (value.upstream === undefined && here.given('upstream')),

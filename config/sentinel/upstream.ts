@@ -49,9 +49,10 @@ const fields = {
   }, 'Connections that are kept.', { example: 'connection-pool { max-connections 100; idle-timeout "60s" }' }),
   timeouts: block({
     connect: setting(wait, '10s', 'Time for connecting, with the TLS handshake.', { ...inSeconds, aliases: ['connect-secs', 'connect-ms', 'connect-timeout-secs'] }),
+    firstByte: optional(wait, 'Longest wait for the head of an answer, once the request was sent; `read` without it.', inSeconds),
     read: setting(wait, '30s', 'Longest wait for the head of an answer, and for more of its body.', { ...inSeconds, aliases: ['read-secs', 'read-ms'] }),
     write: setting(wait, '30s', 'Longest wait for the target to take more of a request.', { ...inSeconds, aliases: ['write-secs', 'write-ms'] }),
-    request: notBuilt(setting(wait, '60s', 'Time for the whole exchange.', { ...inSeconds, aliases: ['request-secs', 'request-ms'] })),
+    request: optional(wait, 'Time for the whole exchange, from its first byte to its last, all tries together. It cuts streams as well, but no WebSocket; without it there is no such limit.', { ...inSeconds, aliases: ['request-secs', 'request-ms'] }),
   }, 'Deadlines towards the targets.', { example: 'timeouts { connect "5s"; read "30s" }' }),
   tls: upstreamTls,
   proxyProtocol: optional(words(['v1', 'v2'], { also: { v1: ['1'], v2: ['2'] } }), 'Tell the targets who the client is by a header of the PROXY protocol at the beginning of each connection (before TLS). A connection then belongs to one connection of a client: requests of others need others.'),

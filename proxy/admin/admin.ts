@@ -25,8 +25,14 @@ export interface AdminOptions {
 }
 
 export interface Admin {
-  /** Resolves with the bound address; rejects with an `AdminError` that names the setting to change. */
-  listen (): Promise<{ readonly host: string, readonly port: number }>
+  /** Resolves with the bound address; rejects with an `AdminError` that names the setting to change. `descriptor`: it is bound already. Again after `pause`. */
+  listen (descriptor?: number): Promise<{ readonly host: string, readonly port: number }>
+  /** For a process that is to serve the same address. */
+  readonly descriptor: number
+  /** Another place for the metrics. */
+  setPath (path: string): void
+  /** Nobody new is answered until it listens again. */
+  pause (): Promise<void>
   close (): Promise<void>
 }
 
@@ -51,7 +57,7 @@ const MAX_CONNECTIONS = 64
 
 /** The server of operators and machines that watch: metrics, health, readiness, status. It changes nothing and shows no secrets. */
 export function createAdmin (options: AdminOptions): Admin {
-  const pages = pagesOf(options)
+  let pages = pagesOf(options)
   const hostRule = { configured: [options.host, ...options.hosts ?? []], loopback: isLoopback(options.host) }
   const server = createServer({
     maxHeaderSize: 8 * 1024,
@@ -71,7 +77,10 @@ export function createAdmin (options: AdminOptions): Admin {
     else socket.destroy()
   })
   return {
-    listen: () => listen(server, options),
+    listen: (descriptor) => listen(server, options, descriptor),
+    get descriptor () { return (server as Server & { readonly _handle?: { readonly fd: number } | null })._handle?.fd ?? -1 },
+    setPath (path) { pages = pagesOf({ ...options, path }) },
+    async pause () { server.close() },
     close: () => close(server),
   }
 }
@@ -127,11 +136,11 @@ function send (request: IncomingMessage, response: ServerResponse, { status, typ
   response.end(request.method === 'HEAD' ? undefined : bytes)
 }
 
-function listen (server: Server, options: AdminOptions): Promise<{ host: string, port: number }> {
+function listen (server: Server, options: AdminOptions, descriptor: number | undefined): Promise<{ host: string, port: number }> {
   const { host, port, log } = options
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(addressError(error, host, port)))
-    server.listen({ host, port }, () => {
+    server.listen(descriptor === undefined ? { host, port } : { fd: descriptor }, () => {
       server.removeAllListeners('error')
       server.on('error', (error) => log.error('the admin server failed', { code: 'INTERNAL', error }))
       const bound = server.address()

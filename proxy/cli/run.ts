@@ -22,7 +22,8 @@ export const run: Command = {
       shell.err(`sentinel run: ${file} has errors; nothing was started.\n`)
       return 1
     }
-    const { Proxy, StartError } = await import('../lifecycle/proxy.ts')
+    const { Proxy } = await import('../lifecycle/proxy.ts')
+    const { StartError } = await import('../lifecycle/start-error.ts')
     const { createLog } = await import('../observe/log.ts')
     const { level, format } = config.observability.logging
     const log = createLog({ level: level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level, format })

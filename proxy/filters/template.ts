@@ -1,4 +1,5 @@
 import type { Template } from '../../config/sentinel/index.ts'
+import { cookieOf } from '../pipeline/cookies.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 
 /** The text of a template for one exchange; a fact that is missing is empty. */
@@ -45,7 +46,7 @@ const families: Readonly<Record<string, (name: string) => Text>> = {
     const lower = name.toLowerCase()
     return ({ request }) => request.headers.getAll(lower).join(', ')
   },
-  'request.cookie.': (name) => ({ request }) => cookieOf(request.headers.getAll('cookie'), name) ?? '',
+  'request.cookie.': (name) => ({ request }) => cookieOf(request.headers, name) ?? '',
   'request.query.': (name) => ({ request }) => new URLSearchParams(request.query).get(name) ?? '',
   'agent.': (name) => ({ attributes }) => attributes?.get(name) ?? '',
 }
@@ -68,14 +69,3 @@ function safely (fact: Text): Text {
 
 const unsafe = /[^\t\x20-\x7e\x80-\xff]/
 const unsafeAll = /[^\t\x20-\x7e\x80-\xff]/g
-
-/** RFC 6265 section 4.2.1; the first of several. */
-export function cookieOf (fields: readonly string[], name: string): string | undefined {
-  for (const field of fields) {
-    for (const pair of field.split(';')) {
-      const equals = pair.indexOf('=')
-      if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim()
-    }
-  }
-  return undefined
-}

@@ -92,8 +92,25 @@ export class HeadReader {
 }
 
 /** The stream that this one is said to depend on (RFC 9113 section 6.3). Nobody goes by it any more. */
-export function dependencyAt ({ bytes, start }: FrameReader): number {
+function dependencyAt ({ bytes, start }: FrameReader): number {
   return bytes.readUInt32BE(start) & 0x7fff_ffff
+}
+
+/** What is wrong with a PRIORITY frame. */
+export function priorityFault (frame: FrameReader): ConnectionError | undefined {
+  if (frame.length !== 5) return { code: errorCode.frameSizeError, detail: 'PRIORITY of a wrong size' }
+  return dependencyAt(frame) === frame.stream ? { code: errorCode.protocolError, detail: 'a stream that depends on itself' } : undefined
+}
+
+/** A head in front of the one that counts. */
+export function isInterim ([name, value]: readonly string[]): boolean {
+  return name === ':status' && value!.length === 3 && value!.startsWith('1')
+}
+
+/** Why a head behind a body is none that may stand there. */
+export function trailersProblem (block: DecodedBlock, ended: boolean): string | undefined {
+  return problemOf(block)?.detail ?? (ended ? undefined : 'a second head') ??
+    (block.fields.some((name, at) => at % 2 === 0 && name.startsWith(':')) ? 'a pseudo-field behind the body' : undefined)
 }
 
 /** What is in it that a request or answer may not have. */

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net'
 import { Budgets, type Budget } from './budget.ts'
 import type { SessionSettings, SessionUser, Source, StreamUser } from './contract.ts'
+import { Farewell } from './farewell.ts'
 import type { FrameReader } from './frame-reader.ts'
-import { dependencyAt, HeadReader, problemOf, type ConnectionError, type ReceivedHead } from './head-reader.ts'
+import { HeadReader, isInterim, priorityFault, problemOf, trailersProblem, type ConnectionError, type ReceivedHead } from './head-reader.ts'
 import type { DecodedBlock } from './hpack-decoder.ts'
 import { Intake, type IntakeUser } from './intake.ts'
 import { endSocket } from './linger.ts'
@@ -48,6 +49,7 @@ export class Session implements StreamHome, IntakeUser {
   #leaving = false
   #peerLeaving = false
   #over = false
+  #farewell: Farewell | undefined = undefined
 
   constructor (socket: Socket, settings: SessionSettings, user: SessionUser) {
     this.socket = socket
@@ -64,7 +66,7 @@ export class Session implements StreamHome, IntakeUser {
     this.#idleSinceMs = performance.now()
     this.put(opening(settings))
     socket.on('drain', () => this.#drained())
-    socket.on('end', () => this.#otherSideEnded())
+    socket.on('end', () => void (this.#places > 0 ? socket.destroy() : socket.end()))
     socket.on('error', () => { /* 'close' follows */ })
     socket.once('close', () => this.#closed())
   }
@@ -118,6 +120,11 @@ export class Session implements StreamHome, IntakeUser {
     this.#streams.set(stream.id, stream)
     stream.send(fields, source)
     return stream
+  }
+
+  /** As `drain`, and the other side is given the time to hear of it (server). */
+  sayFarewell (): void {
+    if (!this.#leaving && !this.#over) this.#farewell ??= new Farewell((frames) => this.put(frames), () => this.drain())
   }
 
   /** No further stream is opened by anybody; those that are open go on, and the connection ends with them. */
@@ -331,8 +338,7 @@ export class Session implements StreamHome, IntakeUser {
   #onAnswer (stream: Stream, ended: boolean, block: DecodedBlock): void {
     const problem = problemOf(block)
     if (problem !== undefined) return this.#streamError(stream.id, errorCode.protocolError, problem.detail)
-    const [name, value] = block.fields
-    const interim = name === ':status' && value!.length === 3 && value!.startsWith('1')
+    const interim = isInterim(block.fields)
     if (interim && ended) return this.#streamError(stream.id, errorCode.protocolError, 'an interim head that ends its stream')
     stream.headed = !interim
     const { user } = stream
@@ -342,8 +348,7 @@ export class Session implements StreamHome, IntakeUser {
 
   #onTrailers (stream: Stream, ended: boolean, block: DecodedBlock): void {
     if (stream.remoteEnded) return this.#onLate(stream.id, 'HEADERS')
-    const problem = problemOf(block)?.detail ?? (ended ? undefined : 'a second head') ??
-      (block.fields.some((name, at) => at % 2 === 0 && name.startsWith(':')) ? 'a pseudo-field behind the body' : undefined)
+    const problem = trailersProblem(block, ended)
     if (problem !== undefined) return this.#streamError(stream.id, errorCode.protocolError, problem)
     const { user } = stream
     stream.endRemote()
@@ -351,14 +356,13 @@ export class Session implements StreamHome, IntakeUser {
   }
 
   #onPriority (): void {
-    const { stream: id, length } = this.#reader
+    const { stream: id } = this.#reader
     if (id === 0) return this.fail(errorCode.protocolError, 'PRIORITY on stream 0')
     if (!this.#spend(this.#budgets.control, 1, 'PRIORITY frames')) return
-    if (length === 5 && dependencyAt(this.#reader) !== id) return
-    const [code, detail] = length === 5 ? [errorCode.protocolError, 'a stream that depends on itself'] : [errorCode.frameSizeError, 'PRIORITY of a wrong size']
+    const wrong = priorityFault(this.#reader)
     // A stream that is not open cannot be reset.
-    if (this.#streams.has(id)) this.#streamError(id, code, detail)
-    else this.fail(code, detail)
+    if (wrong !== undefined && this.#streams.has(id)) this.#streamError(id, wrong.code, wrong.detail)
+    else if (wrong !== undefined) this.fail(wrong.code, wrong.detail)
   }
 
   #onReset (): void {
@@ -403,8 +407,10 @@ export class Session implements StreamHome, IntakeUser {
     const { stream: id, flags, length, bytes, start, end } = this.#reader
     if (id !== 0) return this.fail(errorCode.protocolError, 'PING on a stream')
     if (length !== 8) return this.fail(errorCode.frameSizeError, 'PING of a wrong size')
-    if (!this.#spend(this.#budgets.control, 1, 'PING frames') || (flags & flag.ack) !== 0) return
-    this.put(frameHeader(8, frameType.ping, flag.ack, 0) + bytes.toString('latin1', start, end))
+    if (!this.#spend(this.#budgets.control, 1, 'PING frames')) return
+    const payload = bytes.toString('latin1', start, end)
+    if ((flags & flag.ack) !== 0) return this.#farewell?.answered(payload)
+    this.put(frameHeader(8, frameType.ping, flag.ack, 0) + payload)
   }
 
   #onGoAway (): void {
@@ -434,10 +440,7 @@ export class Session implements StreamHome, IntakeUser {
       return wrong === undefined ? undefined : this.fail(wrong.code, wrong.detail)
     }
     const stream = this.#streams.get(id)
-    if (stream === undefined) {
-      if (this.#isIdle(id)) this.fail(errorCode.protocolError, 'WINDOW_UPDATE on a stream that was never opened')
-      return
-    }
+    if (stream === undefined) return this.#isIdle(id) ? this.fail(errorCode.protocolError, 'WINDOW_UPDATE on a stream that was never opened') : undefined
     if (more === 0) return this.#streamError(id, errorCode.protocolError, 'WINDOW_UPDATE of nothing')
     stream.sendWindow += more
     if (stream.sendWindow > maxWindowBytes) return this.#streamError(id, errorCode.flowControlError, 'a window above 2^31-1')
@@ -474,6 +477,7 @@ export class Session implements StreamHome, IntakeUser {
 
   #breakAll (code: number, detail: string): void {
     this.#over = true
+    this.#farewell?.stop()
     this.#sender.stop()
     this.#intake.close()
     this.#heads.clear()
@@ -486,11 +490,6 @@ export class Session implements StreamHome, IntakeUser {
     this.#over = true
     this.#intake.close()
     endSocket(this.socket, false)
-  }
-
-  #otherSideEnded (): void {
-    if (this.#places > 0) this.socket.destroy()
-    else this.socket.end()
   }
 
   #closed (): void {

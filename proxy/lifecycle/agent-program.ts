@@ -4,6 +4,7 @@ import type { AgentTarget } from '../decisions/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { agentCommand, targetOf } from './agent-identity.ts'
+import { PlacedSocket } from './placed-socket.ts'
 import type { AgentPlace } from './seam.ts'
 import { superviseProgram, type Program } from './supervisor.ts'
 
@@ -23,11 +24,16 @@ export interface ProgramSurroundings {
 /** An agent as main knows it: where it is, and its program when it is ours to run. */
 export interface AgentProgram {
   readonly program: Program | undefined
+  /** The socket that the operator placed for it, when its program is ours to run. */
+  readonly placed: PlacedSocket | undefined
   /** Resolves when it is known who runs the agent. */
   place (): Promise<AgentPlace>
   /** SIGTERM, then SIGKILL when `deadline` fires. */
   stop (deadline: AbortSignal): Promise<void>
 }
+
+/** Programs of this process. */
+let made = 0
 
 /** Names an agent's program may need to run at all. Everything else of the proxy's environment stays with the proxy. */
 const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_ENV', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'] as const
@@ -40,6 +46,8 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
   const mayManage = agent.managed !== false && command !== undefined && (agent.transport.kind === 'unix' || agent.command.length > 0)
   const socket = agent.transport.kind === 'unix' ? agent.transport.path ?? around.newSocket() : undefined
 
+  const placedAt = agent.transport.kind === 'unix' ? agent.transport.path : undefined
+  const placedSocket = placedAt === undefined ? undefined : new PlacedSocket(placedAt, `${process.pid}-${++made}`)
   let program: Program | undefined
   let closed = false
   const begin = async (): Promise<void> => {
@@ -77,6 +85,7 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
 
   return {
     get program () { return program },
+    get placed () { return program === undefined ? undefined : placedSocket },
     async place () {
       await begun
       return { id: agent.id, socket, managed: program !== undefined }
@@ -84,7 +93,8 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
     async stop (deadline) {
       closed = true
       await begun
-      await program?.stop(deadline)
+      const end = async (): Promise<void> => program?.stop(deadline)
+      await (placedSocket === undefined ? end() : placedSocket.outlive(end))
     },
   }
 }

@@ -105,9 +105,14 @@ export class Certificates {
     for (const { listener, prepared } of this.#held.values()) if (prepared.config.sessionResumption) listener.renewTickets(secret)
   }
 
-  drop (id: string): void {
-    this.#held.get(id)?.watch?.close()
-    if (this.#held.delete(id)) this.#changed()
+  /** Other listeners have no certificates any more, or are gone. */
+  keepOnly (ids: ReadonlySet<string>): void {
+    const gone = [...this.#held.keys()].filter((id) => !ids.has(id))
+    for (const id of gone) {
+      this.#held.get(id)?.watch?.close()
+      this.#held.delete(id)
+    }
+    if (gone.length > 0) this.#changed()
   }
 
   close (): void {

@@ -1,13 +1,13 @@
 import { unixPeer } from '../../config/schema/address.ts'
 import type { ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
-import { createListener, Door, type HandshakeOutcome, type HeldSocket, type Listener } from '../listeners/index.ts'
+import { BoundSocket, checkTls, createListener, Door, type HandshakeOutcome, type HeldSocket, type Listener, type ListenerSettings } from '../listeners/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Shares } from '../pipeline/shares.ts'
-import { serve } from '../pipeline/serve.ts'
+import { serve, type Site } from '../pipeline/serve.ts'
 import { Certificates, type PreparedTls } from './certificates.ts'
 import { listenerLog } from './listener-log.ts'
-import { boundSettings } from './needs-restart.ts'
+import { listenerSettings, socketKey } from './listener-settings.ts'
 import { LoadError } from './seam.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -25,20 +25,38 @@ export interface ListenerSurroundings {
 
 /** What a configuration changes about the listeners, made ready. */
 export interface ListenerChange {
-  /** From now on. Cannot fail. */
+  /** From now on; the configuration is the running one. Cannot fail. */
   commit (): void
   /** Closes what was opened for it. */
   abort (): Promise<void>
 }
 
-/** The listeners of the data path, across configurations. */
+/** Read and checked, and in nobody's hands yet. */
+interface Prepared {
+  readonly key: string
+  readonly config: ListenerConfig
+  readonly settings: ListenerSettings
+  readonly tls: PreparedTls | undefined
+}
+
+interface Open {
+  readonly listener: Listener
+  readonly socket: BoundSocket
+  /** The last that was served, for a request whose head was half there when its listener left the configuration. */
+  site: Site
+  settings: ListenerSettings
+  say: ReturnType<typeof listenerLog>
+}
+
+/** The listeners of the data path, across configurations. They go by the socket that they serve: its settings may become any others, those of another listener among them. */
 export class ListenerTable {
   readonly #around: ListenerSurroundings
-  readonly #listeners = new Map<string, Listener>()
+  /** By `socketKey`. */
+  readonly #open = new Map<string, Open>()
   readonly #door: Door
   readonly #certificates: Certificates
-  /** Have left the configuration, and finish what they have. */
-  readonly #closing = new Set<Promise<void>>()
+  /** Nobody comes in any more; those that are there finish. */
+  readonly #leaving = new Map<Listener, Promise<void>>()
 
   constructor (around: ListenerSurroundings) {
     const { log, metrics, ticketSecret, shares } = around
@@ -46,26 +64,32 @@ export class ListenerTable {
     this.#door = new Door({ maxConnections: Infinity, maxConnectionsPerClient: Infinity }, shares)
     this.#certificates = new Certificates({ log, metrics, ticketSecret })
     metrics.onScrape((table) => {
-      for (const listener of this.#listeners.values()) table.openConnections.cell(listener.id).set(listener.connections)
+      table.openConnections.clear()
+      for (const [id, connections] of this.connections) table.openConnections.cell(id).set(connections)
     })
   }
 
   get connections (): ReadonlyMap<string, number> {
-    return new Map([...this.#listeners.values()].map(({ id, connections }) => [id, connections]))
+    const counts = new Map<string, number>()
+    for (const { id, connections } of this.all) counts.set(id, (counts.get(id) ?? 0) + connections)
+    return counts
   }
 
-  /** Reads certificates and opens the listeners that are new: they serve `snapshot` until it is the running one. Rejects, and has changed nothing, when it cannot be. */
-  async prepare (config: SentinelConfig, snapshot: Snapshot, sockets: ReadonlyMap<string, HeldSocket>): Promise<ListenerChange> {
-    const opened: string[] = []
-    const abort = async (): Promise<void> => { for (const id of opened) await this.#close(id, AbortSignal.abort()) }
+  /** Also those that nobody comes in through any more. */
+  get all (): Listener[] {
+    return [...[...this.#open.values()].map(({ listener }) => listener), ...this.#leaving.keys()]
+  }
+
+  /** Reads certificates and listens on the sockets that are new: who comes in waits. Rejects, and has changed nothing, when it cannot be. */
+  async prepare (config: SentinelConfig, sockets: ReadonlyMap<string, HeldSocket>): Promise<ListenerChange> {
+    const opened = new Map<string, BoundSocket>()
+    const abort = async (): Promise<void> => { for (const socket of opened.values()) void socket.close() }
     try {
-      const certificates = await Promise.all(config.listeners.map(async (listener) => [listener.id, await this.#certificates.prepare(listener)] as const))
-      for (const listener of config.listeners) {
-        if (this.#listeners.has(listener.id)) continue
-        await this.#open(listener, snapshot, sockets.get(listener.id)!)
-        opened.push(listener.id)
+      const prepared = await Promise.all(config.listeners.map((listener) => this.#prepare(listener, config)))
+      for (const { key, config: listener } of prepared) {
+        if (!this.#open.has(key)) opened.set(key, await listen(listener, sockets.get(listener.id)!))
       }
-      return { abort, commit: () => this.#commit(config, certificates.filter(([id]) => !opened.includes(id))) }
+      return { abort, commit: () => this.#commit(config, prepared, opened) }
     } catch (error) {
       await abort()
       throw error
@@ -76,69 +100,94 @@ export class ListenerTable {
     this.#certificates.renewTickets(secret)
   }
 
+  /** For another socket on the same port; `resume` if that comes to nothing. */
+  suspend (keys: readonly string[]): void {
+    for (const key of keys) this.#open.get(key)?.socket.suspend()
+  }
+
+  async resume (sockets: ReadonlyMap<string, HeldSocket>): Promise<void> {
+    for (const [key, socket] of sockets) await this.#open.get(key)?.socket.resume(socket)
+  }
+
   async close (deadline: AbortSignal): Promise<void> {
-    await Promise.all([...[...this.#listeners.keys()].map((id) => this.#close(id, deadline)), ...this.#closing])
+    for (const [key, { listener }] of this.#open) this.#letGo(key, listener, deadline)
+    const cut = (): void => { for (const listener of this.#leaving.keys()) void listener.close(deadline) }
+    if (deadline.aborted) cut()
+    else deadline.addEventListener('abort', cut, { once: true })
+    await Promise.all(this.#leaving.values())
+    deadline.removeEventListener('abort', cut)
     this.#certificates.close()
   }
 
-  #commit (config: SentinelConfig, certificates: ReadonlyArray<readonly [string, PreparedTls | undefined]>): void {
-    const { limits, system } = config
+  async #prepare (listener: ListenerConfig, config: SentinelConfig): Promise<Prepared> {
+    const tls = await this.#certificates.prepare(listener)
+    if (tls !== undefined) checkTls(listener.id, tls.settings)
+    const settings = { ...listenerSettings(listener, config), ...tls === undefined ? {} : { tls: tls.settings } }
+    return { key: socketKey(listener), config: listener, settings, tls }
+  }
+
+  #commit ({ limits, system }: SentinelConfig, prepared: readonly Prepared[], opened: ReadonlyMap<string, BoundSocket>): void {
     this.#door.limits = { maxConnections: system.maxConnections ?? Infinity, maxConnectionsPerClient: limits.maxConnectionsPerClient ?? Infinity }
-    for (const [id, prepared] of certificates) if (prepared !== undefined) this.#renewCertificates(id, prepared)
-    for (const id of this.#listeners.keys()) {
-      if (config.listeners.some((listener) => listener.id === id)) continue
-      const closing = this.#close(id, AbortSignal.timeout(system.gracefulShutdownTimeout)).finally(() => this.#closing.delete(closing))
-      this.#closing.add(closing)
+    this.#certificates.keepOnly(new Set(prepared.filter(({ tls }) => tls !== undefined).map(({ config }) => config.id)))
+    const deadline = AbortSignal.timeout(system.gracefulShutdownTimeout)
+    const keys = new Set(prepared.map(({ key }) => key))
+    for (const [key, { listener }] of this.#open) if (!keys.has(key)) this.#letGo(key, listener, deadline)
+    for (const { key, config: { id }, settings, tls } of prepared) {
+      const open = this.#open.get(key)
+      const listener = open === undefined ? this.#add(key, settings, opened.get(key)!) : this.#replace(open, settings)
+      if (tls !== undefined) this.#certificates.hold(id, tls, listener)
     }
   }
 
-  async #open (config: ListenerConfig, first: Snapshot, socket: HeldSocket): Promise<void> {
-    const { metrics, others } = this.#around
-    const settings = boundSettings(config, first.config)
-    const together = others ? settings : undefined
-    const say = listenerLog(this.#around.log.child({ component: 'listener', listener: config.id }))
-    let site = first.siteOf(config.id)! // The configuration that opens a listener has it.
-    const tls = await this.#certificates.prepare(config)
-    const listener = createListener({ ...settings, ...tls === undefined ? {} : { tls: tls.settings } }, {
+  #letGo (key: string, listener: Listener, deadline: AbortSignal): void {
+    this.#open.delete(key)
+    this.#leaving.set(listener, listener.close(deadline).finally(() => this.#leaving.delete(listener)))
+  }
+
+  #add (key: string, settings: ListenerSettings, socket: BoundSocket): Listener {
+    const { metrics, snapshot, others } = this.#around
+    const listener = createListener(settings, {
       serve: (x, client) => {
-        // A request whose head was half there when its listener left the configuration is served as it was meant to be.
-        site = this.#around.snapshot().siteOf(config.id) ?? site
-        return serve(x, site, client)
+        open.site = snapshot().siteOf(x.listener) ?? open.site
+        return serve(x, open.site, client)
       },
       // Who speaks for many clients takes no client's share.
-      enter: (client) => this.#door.enter(client === unixPeer || site.isTrusted(client) ? undefined : client, together),
-      log: (event) => {
-        metrics.table.listenerFaults.cell(config.id, event.code).add()
-        say(event)
+      enter: (client) => {
+        const together = others ? open.settings : undefined
+        return this.#door.enter(client === unixPeer || open.site.isTrusted(client) ? undefined : client, together)
       },
-      handshake: (outcome) => countHandshake(metrics, config.id, outcome),
+      log: (event) => {
+        metrics.table.listenerFaults.cell(event.listener, event.code).add()
+        open.say(event)
+      },
+      handshake: (outcome) => countHandshake(metrics, listener.id, outcome),
     })
-    try {
-      await listener.start(socket)
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
-      throw new LoadError(`listener '${config.id}' cannot listen on ${config.address.text}: ${why}`, error)
-    }
-    this.#listeners.set(config.id, listener)
-    if (tls !== undefined) this.#certificates.hold(config.id, tls, listener)
+    const site = snapshot().siteOf(settings.id)! // It is the running configuration's.
+    const open: Open = { listener, socket, settings, site, say: this.#logOf(settings.id) }
+    this.#open.set(key, open)
+    listener.serve(socket)
+    return listener
   }
 
-  async #close (id: string, deadline: AbortSignal): Promise<void> {
-    const open = this.#listeners.get(id)
-    this.#listeners.delete(id)
-    this.#certificates.drop(id)
-    await open?.close(deadline)
+  #replace (open: Open, settings: ListenerSettings): Listener {
+    if (open.listener.id !== settings.id) open.say = this.#logOf(settings.id)
+    open.site = this.#around.snapshot().siteOf(settings.id) ?? open.site
+    open.settings = settings
+    open.listener.replace(settings)
+    return open.listener
   }
 
-  #renewCertificates (id: string, prepared: PreparedTls): void {
-    const listener = this.#listeners.get(id)
-    if (listener === undefined) return
-    try {
-      listener.replaceTls(prepared.settings)
-      this.#certificates.hold(id, prepared, listener)
-    } catch (error) {
-      this.#certificates.kept(id, error)
-    }
+  #logOf (id: string): Open['say'] {
+    return listenerLog(this.#around.log.child({ component: 'listener', listener: id }))
+  }
+}
+
+async function listen ({ id, address, backlog }: ListenerConfig, socket: HeldSocket): Promise<BoundSocket> {
+  try {
+    return await BoundSocket.listen(socket, backlog)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new LoadError(`listener '${id}' cannot listen on ${address.text}: ${why}`, error)
   }
 }
 

@@ -3,33 +3,23 @@ import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { loadConfig, type AgentConfig, type EvidenceConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
-import { createAdmin, type Admin } from '../admin/admin.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/ticket-secret.ts'
 import { openEvidence, type Evidence } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
+import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
-import { needsRestart } from './needs-restart.ts'
+import type { PlacedSocket } from './placed-socket.ts'
 import type { DataPath, Load, MainSide } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
-import { SocketTable } from './socket-table.ts'
+import { SocketTable, type PreparedSockets } from './socket-table.ts'
+import { StartError } from './start-error.ts'
 import { statusOf } from './status.ts'
 import { readVersion } from './version.ts'
-
-/** Something that keeps the proxy from starting or from taking over a configuration; the message is for the operator. */
-export class StartError extends Error {
-  readonly problems: readonly Problem[]
-
-  constructor (message: string, problems: readonly Problem[] = [], cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
-    this.name = 'StartError'
-    this.problems = problems
-  }
-}
 
 export interface ProxyOptions {
   readonly file: string
@@ -60,11 +50,11 @@ export class Proxy {
   readonly #leases = new Leases()
   readonly #metrics: Metrics
   readonly #agentSockets = makeSocketFolder()
-  readonly #sockets = new SocketTable()
+  readonly #sockets: SocketTable
+  readonly #admin: AdminServer
   readonly #tickets: TicketSecret
   readonly #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
-  #admin: Admin | undefined
   #running: Running | undefined
   /** Configurations that something of the data path may still use, by their generation; the running one and one that is made ready among them. */
   readonly #held = new Map<number, Running>()
@@ -73,12 +63,17 @@ export class Proxy {
   #state: StatusJson['state'] = 'starting'
   #lastError: string | undefined
   #reloading: Promise<void> = Promise.resolve()
-  metricsAddress: string | undefined
 
   constructor (options: ProxyOptions) {
     this.#options = options
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
+    this.#sockets = new SocketTable(this.#log, () => this.#path)
+    this.#admin = new AdminServer({
+      metrics: { contentType: this.#metrics.contentType, render: () => this.#fresh(() => this.#metrics.render()) },
+      status: () => this.#fresh(() => this.status()),
+      ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
+    })
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
     this.#metrics.onScrape((table) => {
       const evidence = this.#running?.records?.stats()
@@ -95,8 +90,9 @@ export class Proxy {
     try {
       this.#log.setLevel(logLevel(config))
       const path = this.#path = await this.#openPath(config)
-      this.#running = await this.#prepare(config)
-      await this.#openAdmin(config)
+      const { running, take } = await this.#prepare(config)
+      this.#running = running
+      take()
       await path.commit()
       this.#metrics.configReloaded(true)
       this.#state = 'running'
@@ -104,6 +100,10 @@ export class Proxy {
       await this.#closeAll(2_000)
       throw error
     }
+  }
+
+  get metricsAddress (): string | undefined {
+    return this.#admin.address
   }
 
   status (): StatusJson {
@@ -120,7 +120,7 @@ export class Proxy {
     this.#reloading = this.#reloading.then(async () => {
       if (this.#state !== 'running') return this.#log.warn('not reloaded: the proxy is starting or stopping', { event: 'reload-ignored' })
       try {
-        const { version } = await this.#takeOver(this.#running!)
+        const { version } = await this.#takeOver()
         this.#lastError = undefined
         this.#metrics.configReloaded(true)
         this.#log.info('configuration taken over', { event: 'reloaded', config_version: version })
@@ -170,54 +170,74 @@ export class Proxy {
     }
   }
 
-  async #takeOver (old: Running): Promise<Running> {
+  async #takeOver (): Promise<Running> {
     const { config, problems } = await loadConfig(this.#options.file, { env: this.#options.env })
     if (config === undefined) throw new StartError(summary(problems), problems)
-    const facts = { runsAgent: (id: string) => old.programs.get(id)?.value.program !== undefined }
-    const [refused] = needsRestart(old.config, config, facts).filter(({ reload }) => reload === 'refused')
-    if (refused !== undefined) throw new StartError(refused.why)
-    const next = await this.#prepare(config)
-    await this.#path!.commit()
+    const { running, take } = await this.#prepare(config)
     // The data path lets go of the old one when its last exchange is over.
-    this.#running = next
-    this.#sockets.keep(config)
+    await this.#path!.commit()
+    this.#running = running
+    take()
     this.#log.setLevel(logLevel(config))
-    return next
+    this.#log.setFormat(config.observability.logging.format)
+    return running
   }
 
   /** Makes ready what the configuration asks for, on both sides of the seam. Rejects and holds nothing of it when it cannot be. */
-  async #prepare (config: SentinelConfig): Promise<Running> {
+  async #prepare (config: SentinelConfig): Promise<{ readonly running: Running, readonly take: () => void }> {
     const generation = ++this.#generations
     const programs = new Map<string, Lease<AgentProgram>>()
     let evidence: Lease<Promise<Evidence>> | undefined
+    let admin: PreparedAdmin | undefined
+    let bound: PreparedSockets | undefined
     try {
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
-      const running: Running = {
-        generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records: await evidence?.value,
-        sockets: await this.#sockets.bind(config),
-      }
+      const records = await evidence?.value
+      admin = await this.#admin.prepare(config.observability.metrics)
+      const { sockets, take } = bound = await this.#sockets.prepare(config)
+      const running: Running = { generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets }
       this.#held.set(generation, running)
       await this.#path!.prepare(await loadOf(running))
-      return running
+      return {
+        running,
+        take: () => {
+          admin?.take()
+          take()
+        },
+      }
     } catch (error) {
       this.#held.delete(generation)
       for (const lease of programs.values()) lease.release()
       evidence?.release()
-      if (this.#running !== undefined) this.#sockets.keep(this.#running.config)
+      await admin?.discard()
+      await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
     }
   }
 
   #leaseProgram (agent: AgentConfig, drainMs: number): Lease<AgentProgram> {
-    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => runAgent(agent, {
+    const key = canonicalKey('agent', agentIdentity(agent))
+    const before = this.#leases.has(key) ? undefined : this.#stepAside(agent)
+    return this.#leases.use(key, () => runAgent(agent, {
       newSocket: () => join(this.#agentSockets, `${++this.#agentSocketsMade}.sock`),
       cwd: dirname(this.#options.file),
       env: this.#options.env,
       log: this.#log,
       metrics: this.#metrics,
       started: (place) => this.#path?.agentStarted(place),
-    }), (program) => program.stop(AbortSignal.timeout(drainMs)))
+    }), async (program) => {
+      await program.stop(AbortSignal.timeout(drainMs))
+      before?.stepBack()
+    })
+  }
+
+  /** An agent that becomes another process, and keeps the socket that the operator placed for it. */
+  #stepAside ({ transport }: AgentConfig): PlacedSocket | undefined {
+    if (transport.kind !== 'unix' || transport.path === undefined) return undefined
+    const before = this.#running?.config.agents.find((one) => one.transport.kind === 'unix' && one.transport.path === transport.path)
+    const placed = before === undefined ? undefined : this.#running?.programs.get(before.id)?.value.placed
+    return placed?.stepAside() === true ? placed : undefined
   }
 
   #leaseEvidence (settings: EvidenceConfig): Lease<Promise<Evidence>> {
@@ -226,20 +246,6 @@ export class Proxy {
       () => openEvidence({ file: settings.file, maxQueue: settings.maxQueue, log: this.#log.child({ component: 'evidence' }), version: readVersion() }),
       (opening) => opening.then((evidence) => evidence.close(), () => {}), // It was never open: whoever opened it was told why.
     )
-  }
-
-  async #openAdmin ({ observability: { metrics } }: SentinelConfig): Promise<void> {
-    if (!metrics.enabled) return
-    const { contentType } = this.#metrics
-    const admin = createAdmin({
-      host: metrics.address.host, port: metrics.address.port, path: metrics.path,
-      metrics: { contentType, render: () => this.#fresh(() => this.#metrics.render()) },
-      status: () => this.#fresh(() => this.status()),
-      ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
-    })
-    const { host, port } = await admin.listen()
-    this.#admin = admin
-    this.metricsAddress = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
   }
 
   /** What is told of the data path is of this moment. */
@@ -256,11 +262,11 @@ export class Proxy {
   }
 
   async #closeAll (graceMs: number): Promise<void> {
-    await this.#path?.close(graceMs)
     this.#sockets.close()
+    await this.#path?.close(graceMs)
     for (const generation of this.#held.keys()) this.#letGo(generation)
     await this.#leases.settled()
-    await this.#admin?.close()
+    await this.#admin.close()
     this.#tickets.close()
     this.#metrics.close()
     rmSync(this.#agentSockets, { recursive: true, force: true })

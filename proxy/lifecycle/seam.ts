@@ -33,12 +33,16 @@ export interface Load {
 
 /** What main asks of the data path. */
 export interface DataPath {
-  /** Builds what a configuration asks for beside what runs, opens its new listeners, and waits for its agents. Rejects, and has changed nothing, when it cannot be. */
+  /** Builds what a configuration asks for beside what runs, listens on its new sockets, and waits for its agents. Rejects, and has changed nothing, when it cannot be. */
   prepare (load: Load): Promise<void>
   /** What was prepared is what runs from now on. What came before finishes its exchanges and is then `retired`. */
   commit (): Promise<void>
   /** What was prepared is let go of. */
   abort (): Promise<void>
+  /** Accepts nobody any more through the sockets of these keys (`socketKey`), to make room for others on the same ports. */
+  suspend (sockets: readonly string[]): Promise<void>
+  /** The same addresses, bound anew: nothing came of the others. */
+  resume (sockets: ReadonlyMap<string, HeldSocket>): Promise<void>
   /** Opens log files anew. Rejects when one cannot be opened: the old one stays in use. */
   reopenLogs (): Promise<void>
   /** What tickets of TLS sessions are sealed with from now on. */

@@ -8,13 +8,14 @@ import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { fixedAnswer } from '../services/index.ts'
-import { createTargetStore, createUpstream, type Upstream } from '../upstreams/index.ts'
+import { createTargetStore, createUpstream, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
+import { routePolicy } from './route-policy.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
 import { upstreamSettings, type UpstreamParts } from './upstream-settings.ts'
 
@@ -63,7 +64,8 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       return lease.value
     }
     const tunnels = new Map<string, Places>()
-    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, tunnels }))
+    const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
+    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, kept, tunnels }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
@@ -147,11 +149,13 @@ function countUsers () {
 interface RouteSurroundings extends Surroundings {
   /** Counts that outlive a reload, by their name. */
   readonly lend: <T>(key: string, make: () => T) => T
+  readonly kept: ReplayRoom
   readonly tunnels: Map<string, Places>
 }
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
-  const upstreamOf = (id: string): Responder | undefined => upstreams.get(id)?.forRoute({})
+  const policy = routePolicy(route, config.limits, around.kept)
+  const upstreamOf = (id: string): Responder | undefined => upstreams.get(id)?.forRoute(policy)
   const askAgent = (step: Step): Filter => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreamOf),
@@ -163,9 +167,9 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
     name: route.id,
     filters: [
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces()), max)],
-      ...rulesBefore(route),
+      ...rulesBefore(route, config, around.lend),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
-      ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route)),
+      ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route, around.lend)),
       ...rulesAfter(route),
     ],
     upgrades: webSocket !== undefined,

@@ -35,8 +35,10 @@ export function upstreamSettings (upstream: UpstreamConfig, config: SentinelConf
 }
 
 export function changeable (upstream: UpstreamConfig, config: SentinelConfig, around: Around): ChangeableSettings {
-  const { slowStart, connectionDraining: draining } = upstream
+  const { slowStart, connectionDraining: draining, timeouts: { firstByte, request } } = upstream
   return {
+    ...firstByte === undefined ? {} : { firstByteTimeoutMs: firstByte },
+    ...request === undefined ? {} : { requestTimeoutMs: request },
     ...balancingOf(upstream, config, around),
     targets: upstream.targets.map(targetOf),
     slowStartMs: slowStart?.enabled === true ? slowStart.duration : 0,

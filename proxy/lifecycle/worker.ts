@@ -12,6 +12,7 @@ import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
+import { tellTargets } from './target-metrics.ts'
 
 export interface WorkerOptions {
   readonly main: MainSide
@@ -63,6 +64,7 @@ export class Worker implements DataPath {
     this.#listeners = new ListenerTable({ log, metrics, ticketSecret, shares, others, snapshot: () => this.#running!.snapshot })
     metrics.onScrape((table) => {
       table.activeRequests.cell().set(this.#inFlight)
+      if (this.#running !== undefined) tellTargets(table, this.#running.snapshot.upstreams)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
     })
   }
@@ -73,7 +75,7 @@ export class Worker implements DataPath {
     try {
       await this.#settleAgents(next, old, load.agentStartMs)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
-      this.#prepared = { next, agents, listeners: await this.#listeners.prepare(load.config, next.snapshot, load.sockets) }
+      this.#prepared = { next, agents, listeners: await this.#listeners.prepare(load.config, load.sockets) }
     } catch (error) {
       release(next)
       throw error
@@ -102,6 +104,14 @@ export class Worker implements DataPath {
     this.#prepared = undefined
     await prepared.listeners.abort()
     release(prepared.next)
+  }
+
+  async suspend (sockets: readonly string[]): Promise<void> {
+    this.#listeners.suspend(sockets)
+  }
+
+  async resume (sockets: Load['sockets']): Promise<void> {
+    await this.#listeners.resume(sockets)
   }
 
   async reopenLogs (): Promise<void> {

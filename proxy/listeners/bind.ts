@@ -1,27 +1,47 @@
-import { chmodSync, chownSync, lstatSync, readFileSync, unlinkSync } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, readFileSync, renameSync, rmSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
+import { dirname, join } from 'node:path'
 import type { UnixSocketSettings } from './listener.ts'
 
-/** Nobody else can connect before owner and mode are what they should be: the file is made for the process alone. `bind` makes it; closing what it gives removes it. */
-export async function makeUnixSocket<T extends { close (): void }> ({ path, mode, owner, group }: UnixSocketSettings, bind: () => T): Promise<T> {
-  const uid = owner === undefined ? -1 : accountId(owner, '/etc/passwd')
-  const gid = group === undefined ? -1 : accountId(group, '/etc/group')
+/**
+ * The file is made under another name, for the process alone, and gets its own when owner and mode are what they should be. Node.js removes
+ * the file of a name that it has bound when that is closed: it must not be the one that a successor serves.
+ */
+export async function makeUnixSocket<T extends { close (): void }> (unix: UnixSocketSettings, bind: (path: string) => T): Promise<T> {
+  const { path } = unix
+  ownersOf(unix)
   await removeStale(path)
+  const early = join(dirname(path), `.${process.pid.toString(36)}`)
+  rmSync(early, { force: true }) // A process of the same number may have left it.
   const umask = process.umask(0o177)
   let bound: T
   try {
-    bound = bind()
+    bound = bind(early)
   } finally {
     process.umask(umask)
   }
   try {
-    if (uid !== -1 || gid !== -1) chownSync(path, uid, gid)
-    chmodSync(path, mode)
+    give(early, unix)
+    renameSync(early, path)
   } catch (error) {
     bound.close()
     throw error
   }
   return bound
+}
+
+/** Lets those use the file who may. Throws what the system says. */
+export function give (file: string, unix: UnixSocketSettings): void {
+  const { uid, gid } = ownersOf(unix)
+  if (uid !== -1 || gid !== -1) chownSync(file, uid, gid)
+  chmodSync(file, unix.mode)
+}
+
+function ownersOf ({ owner, group }: UnixSocketSettings): { readonly uid: number, readonly gid: number } {
+  return {
+    uid: owner === undefined ? -1 : accountId(owner, '/etc/passwd'),
+    gid: group === undefined ? -1 : accountId(group, '/etc/group'),
+  }
 }
 
 /** A number, or a name that the system's own files know. */

@@ -8,7 +8,7 @@ import { EndSignal } from '../pipeline/end-signal.ts'
 import type { Peer } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
-import type { ListenerSettings } from './listener.ts'
+import type { CurrentSettings, ListenerSettings } from './listener.ts'
 import { peerOf } from './peer.ts'
 import { Received } from './received.ts'
 import { closeSlowly, refusalBytes } from './refusal.ts'
@@ -49,8 +49,14 @@ const mostProbeMs = 10_000
 /** How long a tunnel may be silent before the system asks whether the client is still there. */
 const keepAliveMs = 60_000
 
-/** Tunnels that are cut have this long for their last words. */
+/** Tunnels and streams of events that are cut have this long for their last words. */
 const farewellMs = 250
+
+/**
+ * Who was heard so short a time ago may be sending the next request just now, and would see it fail when the connection closes: it is served,
+ * and told that it was the last.
+ */
+export const lastCallMs = 500
 
 /** Trailer fields are few: a large limit for heads is not meant for them. */
 const maxTrailerBytes = 64 * 1024
@@ -63,12 +69,15 @@ export class Connection implements ClientConnection {
   closing = false
   /** When the connection is given up if nothing happens, in milliseconds of `performance.now`; Infinity while an exchange is open. */
   deadline: number
-  readonly #settings: ListenerSettings
+  readonly #current: CurrentSettings
+  readonly #secure: boolean
   readonly #hooks: ConnectionHooks
   readonly #rest: Received
   /** The rest of the body of a request that was answered already, on its way to nobody. */
   #draining: RequestBody | undefined = undefined
   #served = 0
+  /** Whoever is half-way through a head is served, and no more. */
+  #leaving = false
   #stopped = false
   /** Nothing that still arrives counts: the connection is ending, or its framing is lost. */
   #deaf = false
@@ -78,18 +87,23 @@ export class Connection implements ClientConnection {
   #prober: NodeJS.Timeout | undefined = undefined
   #peer: Peer | undefined = undefined
 
-  constructor (socket: Socket, settings: ListenerSettings, hooks: ConnectionHooks) {
+  constructor (socket: Socket, current: CurrentSettings, hooks: ConnectionHooks) {
     this.socket = socket
-    this.#settings = settings
+    this.#current = current
+    this.#secure = socket instanceof TLSSocket
     this.#hooks = hooks
-    this.#rest = new Received(settings.maxHeaderBytes)
-    this.deadline = performance.now() + settings.requestTimeoutMs
+    this.#rest = new Received(current.settings.maxHeaderBytes)
+    this.deadline = performance.now() + current.settings.requestTimeoutMs
     socket.setNoDelay(true)
     socket.on('data', (bytes: Buffer) => this.#receive(bytes))
     socket.on('end', () => this.#ended())
     socket.on('timeout', destroy)
     socket.on('error', ignore)
     socket.on('close', () => this.#closed())
+  }
+
+  get #settings (): ListenerSettings {
+    return this.#current.settings
   }
 
   get peer (): Peer {
@@ -103,25 +117,38 @@ export class Connection implements ClientConnection {
 
   /** The deadline has passed. A browser opens connections in advance: it is not told about a request that it did not send. */
   expire (): void {
-    if (this.idle || this.closing) this.socket.destroy()
+    if (this.idle && this.#leaving) this.close()
+    else if (this.idle || this.closing) this.socket.destroy()
     else this.#refuse('CLIENT_TIMEOUT', `no whole head within ${this.#settings.requestTimeoutMs} ms`)
   }
 
   drain (): void {
-    if (this.idle) this.close()
-    else this.closing ||= this.open !== undefined
+    this.#leaving = true
+    if (!this.idle) this.closing ||= this.open !== undefined
+    else if (this.#quietMs() > lastCallMs) this.close()
+    else this.deadline = Math.min(this.deadline, performance.now() + lastCallMs)
   }
 
-  /** The time of the listener is over. What a tunnel is told passes on to both its ends; anything else is cut in the middle. */
+  /** How long nothing has been heard, of a connection without an exchange. */
+  #quietMs (): number {
+    const { requestTimeoutMs, keepaliveTimeoutMs } = this.#settings
+    return performance.now() - (this.deadline - (this.#served === 0 ? requestTimeoutMs : keepaliveTimeoutMs))
+  }
+
+  /**
+   * The time of the listener is over. What a tunnel is told passes on to both its ends, and a stream of events ends behind one of them; anything else
+   * is cut in the middle.
+   */
   cut (): void {
     const fault = new Fault('SHUTTING_DOWN', 'the listener is closed')
     const tunnel = this.open?.upgrade
-    if (tunnel?.switched !== true) {
+    const give = (): void => {
       this.#over(fault)
-      return void this.socket.destroy()
+      this.socket.destroy()
     }
-    tunnel.fail(fault)
-    const timer = setTimeout(() => this.socket.destroy(), farewellMs)
+    if (tunnel?.switched === true) tunnel.fail(fault)
+    else if (this.open?.writer.finishEvents() !== true) return give()
+    const timer = setTimeout(give, farewellMs)
     this.socket.once('close', () => clearTimeout(timer))
   }
 
@@ -187,6 +214,7 @@ export class Connection implements ClientConnection {
   #advance (): void {
     if (this.open !== undefined || this.closing) return
     const began = this.#rest.headBegan
+    this.#rest.maxHeadBytes = this.#settings.maxHeaderBytes
     const head = this.#rest.takeHead()
     if (typeof head === 'string') return this.#take(head)
     if (head !== undefined) return this.#refuse(head.code, head.detail)
@@ -205,9 +233,9 @@ export class Connection implements ClientConnection {
   }
 
   #serve ({ method, target, version }: RequestLine, fields: string[]): void {
-    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, maxHeaderNameBytes, maxHeaderValueBytes, tls } = this.#settings
+    const { bodyIdleTimeoutMs: idleMs, keepaliveMaxRequests = Infinity, maxHeaderCount, maxHeaderNameBytes, maxHeaderValueBytes } = this.#settings
     const received = readRequestHead({
-      method, target, version, fields, scheme: tls === undefined ? 'http' : 'https',
+      method, target, version, fields, scheme: this.#secure ? 'https' : 'http',
       maxFields: maxHeaderCount, maxNameBytes: maxHeaderNameBytes, maxValueBytes: maxHeaderValueBytes,
     })
     this.deadline = Infinity
@@ -222,7 +250,7 @@ export class Connection implements ClientConnection {
       requestBody: body,
       upgrade: upgrade === undefined ? undefined : { input: upgrade, key: webSocketKey! },
       idleMs,
-      isLast: () => !persistent || this.closing || this.#hooks.isClosing() || this.#served >= keepaliveMaxRequests,
+      isLast: () => !persistent || this.closing || this.#leaving || this.#hooks.isClosing() || this.#served >= keepaliveMaxRequests,
     })
     const open = { received, writer, body, upgrade, ending: new EndSignal() }
     this.open = open

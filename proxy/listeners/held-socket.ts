@@ -1,7 +1,8 @@
 import { getSystemErrorMap } from 'node:util'
 import * as net from 'node:net'
 import { isIPv6, type Server } from 'node:net'
-import { makeUnixSocket } from './bind.ts'
+import { give, makeUnixSocket } from './bind.ts'
+import { OwnFile } from './own-file.ts'
 import type { ListenerSettings } from './listener.ts'
 
 export type Binding = Pick<ListenerSettings, 'host' | 'port' | 'unix' | 'backlog' | 'ipv6Only' | 'reusePort'>
@@ -9,6 +10,7 @@ export type Binding = Pick<ListenerSettings, 'host' | 'port' | 'unix' | 'backlog
 /** What Node.js has of a socket. It goes through the channel to a child process as it is. */
 export interface SocketHandle {
   readonly fd: number
+  listen (backlog: number): number
   getsockname? (into: { address?: string, family?: string, port?: number }): number
   close (): void
 }
@@ -31,27 +33,54 @@ export class HeldSocket {
   /** `host:port` or `unix:/path`. */
   readonly address: string
   readonly handle: SocketHandle
+  /** Of the process whose business its file is. */
+  readonly #file: OwnFile | undefined
+  #binding: Binding | undefined
 
-  constructor (handle: SocketHandle, address: string) {
+  constructor (handle: SocketHandle, address: string, binding?: Binding) {
     this.handle = handle
     this.address = address
+    this.#binding = binding
+    this.#file = binding?.unix === undefined ? undefined : new OwnFile(binding.unix.path)
   }
 
   /** Rejects with the system's error. */
-  static async bind ({ host, port, unix, ipv6Only = false, reusePort = false }: Binding): Promise<HeldSocket> {
+  static async bind (binding: Binding): Promise<HeldSocket> {
+    const { host, port, unix, ipv6Only = false, reusePort = false } = binding
     if (unix !== undefined) {
-      const handle = await makeUnixSocket(unix, () => valid(createHandle(unix.path, -1, -1, undefined, 0), unix.path))
-      return new HeldSocket(handle, `unix:${unix.path}`)
+      const handle = await makeUnixSocket(unix, (path) => valid(createHandle(path, -1, -1, undefined, 0), path))
+      return new HeldSocket(handle, `unix:${unix.path}`, binding)
     }
     const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
     const flags = (isIPv6(host) && ipv6Only ? ipv6OnlyFlag : 0) | (reusePort ? reusePortFlag : 0)
     const handle = valid(createHandle(host, port, isIPv6(host) ? 6 : 4, undefined, flags), where)
-    return new HeldSocket(handle, nameOf(handle, where))
+    return new HeldSocket(handle, nameOf(handle, where), binding)
   }
 
-  /** Whoever listened goes on with the connections that it has. The file of a Unix socket goes. */
-  close (): void {
+  /** One that another process has bound, by its descriptor here. Throws the system's error. */
+  static adopt (descriptor: number, binding: Binding): HeldSocket {
+    const { unix } = binding
+    const where = `descriptor ${descriptor}`
+    const handle = valid(createHandle(null, -1, -1, descriptor, 0), where)
+    return new HeldSocket(handle, unix === undefined ? nameOf(handle, where) : `unix:${unix.path}`, binding)
+  }
+
+  /** Who may use the file of a Unix socket. Throws what the system says. */
+  adapt (binding: Binding): void {
+    const { unix } = binding
+    if (unix !== undefined && JSON.stringify(unix) !== JSON.stringify(this.#binding?.unix)) give(unix.path, unix)
+    this.#binding = binding
+  }
+
+  /** The same address, after it was closed. Rejects with the system's error. */
+  again (): Promise<HeldSocket> {
+    return HeldSocket.bind(this.#binding!)
+  }
+
+  /** Whoever listened goes on with the connections that it has. The file of a Unix socket goes, unless another process `servesOn`. */
+  close (servesOn = false): void {
     this.handle.close()
+    if (!servesOn) this.#file?.remove()
   }
 }
 

@@ -5,7 +5,7 @@ import { faultReply } from '../pipeline/fault-reply.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { Connection, type ConnectionHooks, type OpenExchange } from './connection.ts'
-import type { ListenerHooks, ListenerSettings } from './listener.ts'
+import type { CurrentSettings, ListenerHooks } from './listener.ts'
 import { newRequestId } from './request-id.ts'
 
 /** What a protocol needs of the listener around it. */
@@ -17,7 +17,7 @@ export interface SpeakerHooks extends Pick<ListenerHooks, 'serve'> {
 }
 
 /** Speaks HTTP/1.1 on connections: requests become exchanges, one after the other. */
-export function http1 (settings: ListenerSettings, hooks: SpeakerHooks): (socket: Socket) => ClientConnection {
+export function http1 (current: CurrentSettings, hooks: SpeakerHooks): (socket: Socket) => ClientConnection {
   const connectionHooks: ConnectionHooks = {
     serve: (connection, open) => void serveOpen(connection, open),
     refused: (connection, code, detail) => hooks.log(code, detail, connection.socket),
@@ -46,7 +46,7 @@ export function http1 (settings: ListenerSettings, hooks: SpeakerHooks): (socket
     const x = writer.exchange = new Exchange({
       id: newRequestId(),
       startedMs: performance.now(),
-      listener: settings.id,
+      listener: current.settings.id,
       peer: connection.peer,
       request: received.head,
       requestBody: body,
@@ -69,7 +69,7 @@ export function http1 (settings: ListenerSettings, hooks: SpeakerHooks): (socket
     }
   }
 
-  return (socket) => new Connection(socket, settings, connectionHooks)
+  return (socket) => new Connection(socket, current, connectionHooks)
 }
 
 /** One object for all: an exchange that is over needs no stack trace. */

@@ -4,7 +4,7 @@ import { errorCode, Session, type HeadProblem, type SessionUser, type Stream, ty
 import type { Peer } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
-import type { ListenerSettings } from './listener.ts'
+import type { CurrentSettings, ListenerSettings } from './listener.ts'
 import { peerOf } from './peer.ts'
 import { StreamBody } from './stream-body.ts'
 import { StreamExchange } from './stream-exchange.ts'
@@ -25,28 +25,34 @@ const connectionWindowBytes = 1024 * 1024
 
 const defaultMaxStreams = 100
 
-/** Tunnels that are cut have this long for their last words. */
+/** Tunnels and streams of events that are cut have this long for their last words. */
 const farewellMs = 250
 
 /** One connection of a client that speaks HTTP/2: an exchange for each of its streams. */
 export class Http2Connection implements ClientConnection, SessionUser {
   readonly socket: Socket
-  readonly #settings: ListenerSettings
+  readonly #current: CurrentSettings
   readonly #hooks: Http2Hooks
   readonly #session: Session
   readonly #open = new Set<StreamExchange>()
   #served = 0
   #peer: Peer | undefined = undefined
 
-  constructor (socket: Socket, settings: ListenerSettings, hooks: Http2Hooks) {
+  constructor (socket: Socket, current: CurrentSettings, hooks: Http2Hooks) {
+    const { settings } = current
     this.socket = socket
-    this.#settings = settings
+    this.#current = current
     this.#hooks = hooks
     this.#session = new Session(socket, {
       role: 'server', maxStreams: settings.maxConcurrentStreams ?? defaultMaxStreams, maxHeaderBytes: settings.maxHeaderBytes,
       maxHeaderCount: settings.maxHeaderCount, streamWindowBytes, connectionWindowBytes, extendedConnect: true, socketIdleMs: settings.bodyIdleTimeoutMs,
     }, this)
     if (!isGoodForHttp2(socket)) this.#session.close(errorCode.inadequateSecurity, 'a cipher that HTTP/2 forbids')
+  }
+
+  /** What was said in SETTINGS stays for as long as the connection does. */
+  get #settings (): ListenerSettings {
+    return this.#current.settings
   }
 
   get peer (): Peer {
@@ -92,15 +98,18 @@ export class Http2Connection implements ClientConnection, SessionUser {
   }
 
   drain (): void {
-    this.#session.drain()
+    this.#session.sayFarewell()
   }
 
-  /** The listener waits no longer. What tunnels are told passes on to both their ends. */
+  /** The listener waits no longer. What tunnels are told passes on to both their ends, and streams of events end behind one of them. */
   cut (): void {
     const fault = new Fault('SHUTTING_DOWN', 'the listener is closed')
-    const tunnels = [...this.#open].filter(({ isTunnel, began }) => isTunnel && began)
-    if (tunnels.length === 0) return this.#close(fault)
-    for (const { body } of tunnels) body?.fail(fault)
+    const hurried = [...this.#open].filter((open) => !open.finish(fault))
+    if (hurried.length === this.#open.size) return this.#close(fault)
+    for (const open of hurried) {
+      open.abort()
+      open.end(fault)
+    }
     const timer = setTimeout(() => this.#close(fault), farewellMs)
     this.socket.once('close', () => clearTimeout(timer))
   }
@@ -118,11 +127,11 @@ export class Http2Connection implements ClientConnection, SessionUser {
   // What the session tells.
 
   opened (stream: Stream, fields: string[], ended: boolean, problem: HeadProblem | undefined): StreamUser | undefined {
-    const { tls, maxHeaderCount, maxHeaderNameBytes: maxNameBytes, maxHeaderValueBytes: maxValueBytes, keepaliveMaxRequests = Infinity } = this.#settings
+    const { maxHeaderCount, maxHeaderNameBytes: maxNameBytes, maxHeaderValueBytes: maxValueBytes, keepaliveMaxRequests = Infinity } = this.#settings
     const limits = { maxNameBytes, maxValueBytes }
     this.#served++
     if (this.#served >= keepaliveMaxRequests) this.#session.drain()
-    const head = problem === undefined ? readStreamHead(fields, ended, tls === undefined ? 'http' : 'https', maxHeaderCount, limits) : refusalOf(problem)
+    const head = problem === undefined ? readStreamHead(fields, ended, this.socket instanceof TLSSocket ? 'https' : 'http', maxHeaderCount, limits) : refusalOf(problem)
     if ('malformed' in head) {
       stream.blame(errorCode.protocolError, head.malformed)
       stream.release()

@@ -5,14 +5,14 @@ import type { FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { SpeakerHooks } from './http1.ts'
 import { Http2Connection, type Http2Hooks } from './http2-connection.ts'
-import type { ListenerSettings } from './listener.ts'
+import type { CurrentSettings } from './listener.ts'
 import { LogLimit } from './log-limit.ts'
 import { newRequestId } from './request-id.ts'
 import type { StreamExchange } from './stream-exchange.ts'
 import type { StreamHead } from './stream-head.ts'
 
 /** Speaks HTTP/2 on connections: each stream becomes an exchange, all of them side by side. */
-export function http2 (settings: ListenerSettings, hooks: SpeakerHooks): (socket: Socket) => ClientConnection {
+export function http2 (current: CurrentSettings, hooks: SpeakerHooks): (socket: Socket) => ClientConnection {
   // A connection lives on after a fault of one stream: what it does wrong must not fill the disk.
   const limit = new LogLimit()
   const log: SpeakerHooks['log'] = (code, detail, socket) => {
@@ -31,7 +31,7 @@ export function http2 (settings: ListenerSettings, hooks: SpeakerHooks): (socket
       const x = open.exchange = new Exchange({
         id: newRequestId(),
         startedMs: performance.now(),
-        listener: settings.id,
+        listener: current.settings.id,
         peer: connection.peer,
         request: accepted.head,
         requestBody: protocol === undefined ? open.body : undefined,
@@ -63,5 +63,5 @@ export function http2 (settings: ListenerSettings, hooks: SpeakerHooks): (socket
     }
   }
 
-  return (socket) => new Http2Connection(socket, settings, connectionHooks)
+  return (socket) => new Http2Connection(socket, current, connectionHooks)
 }

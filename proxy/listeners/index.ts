@@ -1,5 +1,7 @@
+export { BoundSocket } from './bound-socket.ts'
 export { Door, type Place } from './door.ts'
 export { HeldSocket, type Binding, type SocketHandle } from './held-socket.ts'
 export { createListener } from './server.ts'
+export { checkTls } from './tls-settings.ts'
 export { findByName } from './sni-contexts.ts'
 export type { CertificatePair, HandshakeOutcome, Listener, ListenerEvent, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'

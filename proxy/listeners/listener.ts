@@ -2,8 +2,8 @@ import type { MaybePromise } from '../pipeline/body.ts'
 import type { PeerRange } from '../../config/schema/index.ts'
 import type { Client, Exchange } from '../pipeline/exchange.ts'
 import type { FaultCode } from '../pipeline/faults.ts'
+import type { BoundSocket } from './bound-socket.ts'
 import type { Place } from './door.ts'
-import type { HeldSocket } from './held-socket.ts'
 
 export interface ListenerSettings {
   readonly id: string
@@ -44,6 +44,11 @@ export interface ListenerSettings {
   readonly maxConnections: number
 }
 
+/** What counts now. Connections look here again at each request. */
+export interface CurrentSettings {
+  readonly settings: ListenerSettings
+}
+
 export interface UnixSocketSettings {
   readonly path: string
   /** Bits of `chmod`. */
@@ -74,7 +79,7 @@ export interface TlsSettings extends CertificatePair {
   readonly staple?: (certificate: Buffer) => Buffer | undefined
   /** Authorities that client certificates must come from, in PEM form; wanted for `clientAuth`. */
   readonly ca?: string | Buffer
-  /** required = no connection without a certificate of theirs, optional = one that is shown must be theirs. Cannot be replaced. */
+  /** required = no connection without a certificate of theirs, optional = one that is shown must be theirs. */
   readonly clientAuth?: 'off' | 'optional' | 'required'
   readonly minVersion?: '1.2' | '1.3'
   readonly maxVersion?: '1.2' | '1.3'
@@ -115,16 +120,25 @@ export interface ListenerEvent {
 }
 
 export interface Listener {
+  /** That of its settings. */
   readonly id: string
   /** `host:port` or `unix:/path` as bound; "" before `start`. */
   readonly address: string
   /** Connections that are open now. */
   readonly connections: number
-  /** Resolves when connections are accepted; rejects with the system's error when the address cannot be bound. `held`: the address, bound already. */
-  start (held?: HeldSocket): Promise<void>
-  /** Stops accepting at once, lets open exchanges end, and cuts those that are left when the deadline aborts. */
+  /** Binds the address, and serves it; rejects with the system's error when it cannot be had. */
+  start (): Promise<void>
+  /** Serves a socket that is bound already. */
+  serve (socket: BoundSocket): void
+  /** Stops accepting at once, lets open exchanges and handshakes end, and cuts those that are left when the deadline aborts. */
   close (deadline: AbortSignal): Promise<void>
-  /** For handshakes from now on, all but `clientAuth`. Throws, and changes nothing, when certificate and key are no pair. */
+  /**
+   * All settings but those of the binding. New connections are met by them, open ones at their next request. Where they change who may come in, and
+   * how (TLS or not, certificates of clients, PROXY headers), open connections end with what they are busy with. Throws, and changes nothing,
+   * when something of TLS does not fit.
+   */
+  replace (settings: ListenerSettings): void
+  /** For handshakes from now on. Throws, and changes nothing, when certificate and key are no pair. */
   replaceTls (tls: TlsSettings): void
   /** A new `ticketSecret`, and all else stays. */
   renewTickets (ticketSecret: Buffer): void

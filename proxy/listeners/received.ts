@@ -14,13 +14,14 @@ const nothing: Buffer = Buffer.alloc(0)
 
 /** What a client sent and no request has taken yet. Heads are found in it; what stands behind them stays. */
 export class Received {
-  readonly #maxHeadBytes: number
+  /** May change while some of a head is there. */
+  maxHeadBytes: number
   readonly #held = new HeldBytes()
   /** So much of it was looked through for the end of a head. */
   #searched = 0
 
   constructor (maxHeadBytes: number) {
-    this.#maxHeadBytes = maxHeadBytes
+    this.maxHeadBytes = maxHeadBytes
   }
 
   get length (): number {
@@ -57,7 +58,7 @@ export class Received {
     if (bytes.length <= start) return undefined
     const end = bytes.indexOf(headEnd, Math.max(start, this.#searched - 3), 'latin1')
     const next = end === -1 ? bytes.length : end + headEnd.length
-    if (next - start > this.#maxHeadBytes) return this.#tooLarge(start)
+    if (next - start > this.maxHeadBytes) return this.#tooLarge(start)
     if (end === -1) return this.#early(start)
     this.#become(next === bytes.length ? nothing : bytes.subarray(next))
     return bytes.toString('latin1', start, next)
@@ -69,7 +70,7 @@ export class Received {
   }
 
   #tooLarge (start: number): HeadFault {
-    const most = this.#maxHeadBytes
+    const most = this.maxHeadBytes
     const lineEnd = this.#held.bytes.indexOf(lf, start)
     if (lineEnd === -1 || lineEnd + 1 - start > most) return { code: 'URI_TOO_LONG', detail: `a request line of more than ${most} bytes` }
     return { code: 'HEAD_TOO_LARGE', detail: `more than ${most} bytes of head` }

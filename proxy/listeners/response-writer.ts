@@ -5,6 +5,7 @@ import type { Body, MaybePromise } from '../pipeline/body.ts'
 import type { Client, Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
+import { endable, EventStream } from './event-stream.ts'
 import type { RequestBody } from './request-body.ts'
 import { interimHead, responseHead, switchHead, type ResponseFraming } from './response-head.ts'
 import type { UpgradeInput } from './upgrade-input.ts'
@@ -53,7 +54,7 @@ export class ResponseWriter implements Client {
     if (this.began) throw new Fault('INTERNAL', 'a second answer for one request')
     if (reply.status === 101) return this.#tunnel(reply)
     if (reply.status < 200) throw new Fault('INTERNAL', `an interim answer of ${reply.status} in the place of an answer`)
-    const { body } = reply
+    const body = endable(reply)
     const head = this.#begin(reply)
     try {
       if (this.#framing === 'none' || body === undefined) {
@@ -75,6 +76,13 @@ export class ResponseWriter implements Client {
       this.abort()
       throw error
     }
+  }
+
+  /** Ends a stream of events behind the one that is passing. False for any other answer. */
+  finishEvents (): boolean {
+    if (!(this.#body instanceof EventStream)) return false
+    this.#body.finish()
+    return true
   }
 
   /** Nobody has to hear of it: a client that does not even read what it got gets no more of them. */

@@ -1,79 +1,86 @@
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { FaultCode } from '../pipeline/faults.ts'
+import { BoundSocket, type Taker } from './bound-socket.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { Place } from './door.ts'
-import { HeldSocket, listenOn } from './held-socket.ts'
-import type { Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
+import { HeldSocket } from './held-socket.ts'
+import type { CurrentSettings, Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
 import { LogLimit } from './log-limit.ts'
 import { addressOf, stateEnds, unixEnds } from './peer.ts'
 import { introduction, type Introduction } from './proxy-protocol.ts'
 import { offeredProtocols, speak } from './speak.ts'
 import { TlsServer } from './tls-server.ts'
 
+/** Whoever waits for the end need not wait longer than that for those who have nothing more to say. */
+const closingClockMs = 50
+
 /** A bound socket and everything that comes in through it. */
 export function createListener (settings: ListenerSettings, hooks: ListenerHooks): Listener {
-  return new BoundListener(settings, hooks)
+  return new OpenListener(settings, hooks)
 }
 
 /** A connection passes stages: accepted, introduced (where its sender speaks for somebody else), let in, secured (where there is TLS), spoken with. */
-class BoundListener implements Listener {
-  readonly id: string
-  address = ''
-  readonly #settings: ListenerSettings
+class OpenListener implements Listener, Taker, CurrentSettings {
+  settings: ListenerSettings
   readonly #hooks: ListenerHooks
-  readonly #server: Server
-  readonly #tls: TlsServer | undefined
+  #socket: BoundSocket | undefined = undefined
+  /** Bound by itself. */
+  #own: HeldSocket | undefined = undefined
+  #tls: TlsServer | undefined
+  /** Replaced while handshakes were going on. */
+  #formerTls: TlsServer[] = []
   readonly #open = new Set<ClientConnection>()
   /** Connections whose sender has not stated yet whom it speaks for. */
   readonly #early = new Set<Socket>()
-  readonly #introduction: Introduction | undefined
+  #introduction: Introduction | undefined
   readonly #speak: (socket: Socket) => ClientConnection
   #clock: NodeJS.Timeout | undefined = undefined
   #closing = false
 
   constructor (settings: ListenerSettings, hooks: ListenerHooks) {
-    this.id = settings.id
-    this.#settings = settings
+    this.settings = settings
     this.#hooks = hooks
-    this.#introduction = settings.proxyProtocol === undefined ? undefined : introduction(settings.proxyProtocol, settings.requestTimeoutMs)
-    this.#tls = settings.tls === undefined ? undefined : this.#createTls(settings.tls)
-    this.#speak = speak(settings, {
+    this.#introduction = introductionOf(settings)
+    this.#tls = settings.tls === undefined ? undefined : this.#createTls(settings, settings.tls)
+    this.#speak = speak(this, {
       serve: (x, client) => hooks.serve(x, client),
       log: (code, detail, socket) => this.#log(code, detail, socket),
       isClosing: () => this.#closing,
     })
-    // A client that ends its side first still gets what is on its way. Over TLS the end of one side is the end of both, and half-open sockets
-    // would stay for ever when a client leaves in the middle of the handshake.
-    this.#server = createServer({ noDelay: true, highWaterMark: 64 * 1024, allowHalfOpen: this.#tls === undefined })
-    this.#server.maxConnections = settings.maxConnections
-    this.#server.on('connection', (socket: Socket) => this.#accept(socket))
-    this.#server.on('drop', (drop?: { remoteAddress?: string }) => {
-      this.#log('OVERLOADED', `more than ${settings.maxConnections} connections, one dropped from ${drop?.remoteAddress ?? ''}`)
-    })
+  }
+
+  get id (): string {
+    return this.settings.id
+  }
+
+  get address (): string {
+    return this.#socket?.address ?? ''
   }
 
   get connections (): number {
     return this.#open.size
   }
 
-  async start (held?: HeldSocket): Promise<void> {
-    const { requestTimeoutMs, keepaliveTimeoutMs } = this.#settings
-    const interval = Math.min(1_000, Math.max(50, Math.min(requestTimeoutMs, keepaliveTimeoutMs) / 4))
-    const socket = held ?? await HeldSocket.bind(this.#settings)
-    await listenOn(this.#server, socket, this.#settings.backlog)
-    this.address = socket.address
-    this.#server.on('error', (error) => this.#log('INTERNAL', error.message))
-    this.#clock = setInterval(() => this.#expire(), interval).unref()
+  async start (): Promise<void> {
+    const own = this.#own = await HeldSocket.bind(this.settings)
+    this.serve(await BoundSocket.listen(own, this.settings.backlog))
+  }
+
+  serve (socket: BoundSocket): void {
+    this.#socket = socket
+    socket.limit(this.settings.maxConnections)
+    socket.serve(this)
+    this.#setClock()
   }
 
   async close (deadline: AbortSignal): Promise<void> {
     this.#closing = true
-    const closed = new Promise<void>((resolve) => { this.#server.close(() => resolve()) })
-    // They have asked for nothing yet.
-    for (const socket of this.#early) socket.destroy()
-    this.#tls?.close()
+    const closed = this.#socket?.close()
+    this.#own?.close()
     for (const connection of this.#open) connection.drain()
+    this.#setClock(closingClockMs)
     const cut = (): void => {
+      this.#turnAway()
       for (const connection of this.#open) {
         if (connection.cut === undefined) connection.socket.destroy()
         else connection.cut()
@@ -88,30 +95,59 @@ class BoundListener implements Listener {
     deadline.removeEventListener('abort', cut)
   }
 
+  replace (settings: ListenerSettings): void {
+    const old = this.settings
+    const tls = this.#nextTls(settings)
+    if (tls !== this.#tls && this.#tls !== undefined) this.#formerTls = [...this.#formerTls.filter(({ busy }) => busy), this.#tls]
+    this.settings = settings
+    this.#tls = tls
+    this.#socket?.queue(settings.backlog)
+    this.#introduction = introductionOf(settings)
+    this.#socket?.limit(settings.maxConnections)
+    if (this.#socket !== undefined) this.#setClock()
+    if (termsOf(old) === termsOf(settings)) return
+    this.#turnAway()
+    for (const connection of this.#open) connection.drain()
+  }
+
   replaceTls (tls: TlsSettings): void {
-    if (this.#tls === undefined) throw new Error(`listener ${this.id} has no TLS`)
-    this.#tls.replace(tls)
+    this.replace({ ...this.settings, tls })
   }
 
   renewTickets (ticketSecret: Buffer): void {
+    const { tls } = this.settings
+    if (tls === undefined) return
+    this.settings = { ...this.settings, tls: { ...tls, ticketSecret } }
     this.#tls?.renewTickets(ticketSecret)
   }
 
-  #accept (socket: Socket): void {
-    if (this.#settings.unix !== undefined) stateEnds(socket, unixEnds)
+  // What comes in through the socket.
+
+  take (socket: Socket): void {
+    // Over TLS the end of one side is the end of both, and half-open sockets would stay for ever when a client leaves in the middle of the handshake.
+    if (this.#tls !== undefined) socket.allowHalfOpen = false
+    if (this.settings.unix !== undefined) stateEnds(socket, unixEnds)
     if (this.#introduction?.concerns(socket) === true) this.#introduce(socket, this.#introduction)
     else this.#letIn(socket)
+  }
+
+  trouble (error: Error): void {
+    this.#log('INTERNAL', error.message)
+  }
+
+  dropped (peer: string): void {
+    this.#log('OVERLOADED', `more than ${this.settings.maxConnections} connections, one dropped from ${peer}`)
   }
 
   /** The sender has a place of its own only for as long as nobody knows whom it speaks for. */
   #introduce (socket: Socket, introduction: Introduction): void {
     this.#early.add(socket)
     introduction.begin(socket, (wrong) => {
-      this.#early.delete(socket)
+      const awaited = this.#early.delete(socket)
       if (wrong === undefined) {
         return this.#letIn(socket, true)
       }
-      if (!this.#closing) this.#log('BAD_REQUEST', `PROXY header: ${wrong}`, socket)
+      if (awaited) this.#log('BAD_REQUEST', `PROXY header: ${wrong}`, socket)
       socket.destroy()
     })
   }
@@ -121,11 +157,12 @@ class BoundListener implements Listener {
     const place = this.#hooks.enter?.(addressOf(socket))
     if (!(place instanceof Promise)) return this.#placed(socket, place, paused)
     socket.on('error', ignore)
+    this.#early.add(socket)
     void place.then((placed) => {
       socket.off('error', ignore)
-      if (!this.#closing && !socket.destroyed) return this.#placed(socket, placed, paused)
+      this.#early.delete(socket)
+      if (!socket.destroyed) return this.#placed(socket, placed, paused)
       if (typeof placed !== 'string') placed.leave()
-      socket.destroy()
     })
   }
 
@@ -141,10 +178,26 @@ class BoundListener implements Listener {
     if (paused) socket.resume()
   }
 
-  #createTls (tls: TlsSettings): TlsServer {
+  /** Those who have asked for nothing yet, and would come in on terms that do not count any more. */
+  #turnAway (): void {
+    const early = [...this.#early]
+    this.#early.clear()
+    for (const socket of early) socket.destroy()
+    this.#tls?.close()
+    for (const former of this.#formerTls) former.close()
+  }
+
+  /** What secures connections under the next settings. Throws, and changes nothing, when something does not fit. */
+  #nextTls (next: ListenerSettings): TlsServer | undefined {
+    if (next.tls === undefined) return undefined
+    if (this.#tls?.replace(next.id, next.tls, next.requestTimeoutMs) === true) return this.#tls
+    return this.#createTls(next, next.tls)
+  }
+
+  #createTls ({ id, requestTimeoutMs }: ListenerSettings, tls: TlsSettings): TlsServer {
     const limit = new LogLimit()
     return new TlsServer({
-      id: this.id, tls, requestTimeoutMs: this.#settings.requestTimeoutMs,
+      id, tls, requestTimeoutMs,
       alpn: offeredProtocols,
       secured: (socket, ms) => {
         this.#hooks.handshake?.({ ms, version: socket.getProtocol() ?? '', resumed: socket.isSessionReused() })
@@ -161,10 +214,19 @@ class BoundListener implements Listener {
   #talk (socket: Socket): void {
     const connection = this.#speak(socket)
     this.#open.add(connection)
+    // It was let in before, and secured a moment later.
+    if (this.#closing) connection.drain()
     socket.on('close', () => this.#open.delete(connection))
   }
 
   /** One clock for all connections: a timer for each would be set and cleared with every request. */
+  #setClock (atMostMs = 1_000): void {
+    const { requestTimeoutMs, keepaliveTimeoutMs } = this.settings
+    const interval = Math.min(atMostMs, Math.max(50, Math.min(requestTimeoutMs, keepaliveTimeoutMs) / 4))
+    clearInterval(this.#clock)
+    this.#clock = setInterval(() => this.#expire(), interval).unref()
+  }
+
   #expire (): void {
     const now = performance.now()
     for (const connection of this.#open) if (connection.deadline <= now) connection.expire()
@@ -177,3 +239,13 @@ class BoundListener implements Listener {
 
 /** 'close' follows. */
 function ignore (): void {}
+
+function introductionOf ({ proxyProtocol, requestTimeoutMs }: ListenerSettings): Introduction | undefined {
+  return proxyProtocol === undefined ? undefined : introduction(proxyProtocol, requestTimeoutMs)
+}
+
+/** On what terms clients come in. Who came in on others stays no longer than it must. */
+function termsOf ({ tls, proxyProtocol }: ListenerSettings): string {
+  const asked = tls === undefined ? 'plain' : [tls.clientAuth ?? 'off', tls.ca === undefined ? '' : Buffer.from(tls.ca).toString('base64')]
+  return JSON.stringify([asked, proxyProtocol?.required, proxyProtocol?.from.map(({ text }) => text)])
+}

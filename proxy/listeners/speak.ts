@@ -2,9 +2,10 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { preface } from '../http2/index.ts'
 import type { ClientConnection } from './client-connection.ts'
+import { lastCallMs } from './connection.ts'
 import { http1, type SpeakerHooks } from './http1.ts'
 import { http2 } from './http2.ts'
-import type { ListenerSettings } from './listener.ts'
+import type { CurrentSettings } from './listener.ts'
 
 type Speaker = (socket: Socket) => ClientConnection
 
@@ -12,12 +13,13 @@ type Speaker = (socket: Socket) => ClientConnection
 export const offeredProtocols = ['h2', 'http/1.1']
 
 /** Speaks what the client chose: in the handshake of TLS, or, where the listener allows it, by how it begins. */
-export function speak (settings: ListenerSettings, hooks: SpeakerHooks): Speaker {
-  const one = http1(settings, hooks)
-  const two = http2(settings, hooks)
+export function speak (current: CurrentSettings, hooks: SpeakerHooks): Speaker {
+  const one = http1(current, hooks)
+  const two = http2(current, hooks)
   return (socket) => {
     if (socket instanceof TLSSocket) return socket.alpnProtocol === 'h2' ? two(socket) : one(socket)
-    return settings.priorKnowledge === true ? new FirstWords(socket, settings.requestTimeoutMs, one, two) : one(socket)
+    const { priorKnowledge, requestTimeoutMs } = current.settings
+    return priorKnowledge === true ? new FirstWords(socket, requestTimeoutMs, one, two) : one(socket)
   }
 }
 
@@ -26,7 +28,8 @@ class FirstWords implements ClientConnection {
   readonly socket: Socket
   #talking: ClientConnection | undefined = undefined
   #heard: Buffer = Buffer.alloc(0)
-  readonly #deadline: number
+  #deadline: number
+  #leaving = false
   readonly #one: Speaker
   readonly #two: Speaker
 
@@ -51,7 +54,8 @@ class FirstWords implements ClientConnection {
   }
 
   drain (): void {
-    if (this.#talking === undefined) this.socket.destroy()
+    this.#leaving = true
+    if (this.#talking === undefined) this.#deadline = Math.min(this.#deadline, performance.now() + lastCallMs)
     else this.#talking.drain()
   }
 
@@ -67,6 +71,7 @@ class FirstWords implements ClientConnection {
     this.socket.off('data', this.#listen)
     this.socket.off('end', this.#ended)
     this.#talking = said === preface ? this.#two(this.socket) : this.#one(this.socket)
+    if (this.#leaving) this.#talking.drain()
     this.socket.unshift(this.#heard)
     this.#heard = Buffer.alloc(0)
   }

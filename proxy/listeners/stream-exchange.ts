@@ -4,6 +4,7 @@ import type { MaybePromise } from '../pipeline/body.ts'
 import type { Client, Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
+import { endable, EventStream } from './event-stream.ts'
 import { AnswerSource, answerFields, hasBody, interimFields } from './stream-answer.ts'
 import type { StreamBody } from './stream-body.ts'
 
@@ -20,6 +21,7 @@ export class StreamExchange implements StreamUser, Client {
   readonly #method: string
   #gone: Fault | undefined = undefined
   #reply: Reply | undefined = undefined
+  #events: EventStream | undefined = undefined
   #settle: { readonly resolve: () => void, readonly reject: (fault: unknown) => void } | undefined = undefined
 
   constructor (stream: Stream, method: string) {
@@ -103,8 +105,18 @@ export class StreamExchange implements StreamUser, Client {
     this.#reply = reply
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
-      this.stream.send(fields, new AnswerSource(reply.body!, this.exchange))
+      const body = endable(reply)!
+      if (body instanceof EventStream) this.#events = body
+      this.stream.send(fields, new AnswerSource(body, this.exchange))
     })
+  }
+
+  /** Ends what can be ended in good form. False when there is no such form. */
+  finish (fault: Fault): boolean {
+    if (this.isTunnel && this.began) this.body?.fail(fault)
+    else if (this.#events === undefined) return false
+    else this.#events.finish()
+    return true
   }
 
   interim (status: number, headers: HeaderList | undefined): void {

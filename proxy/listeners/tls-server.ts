@@ -62,13 +62,23 @@ export class TlsServer {
     for (const socket of this.#shaking.keys()) socket.destroy()
   }
 
-  /** For handshakes from now on, all but whether clients are asked. Throws, and changes nothing, when something does not fit. */
-  replace (tls: TlsSettings): void {
-    const next = { ...tls, clientAuth: this.#options.tls.clientAuth ?? 'off' }
-    clientCheck(next)
-    this.#server.setSecureContext(contextOptions(this.#options.id, next))
-    this.#tls = next
-    this.#contexts = new SniContexts(next, this.#contexts)
+  /** A handshake is going on. */
+  get busy (): boolean {
+    return this.#shaking.size > 0
+  }
+
+  /**
+   * For handshakes from now on. Throws, and changes nothing, when something does not fit. False for what Node.js keeps as long as a server lives:
+   * another has to be made.
+   */
+  replace (id: string, tls: TlsSettings, requestTimeoutMs: number): boolean {
+    const { id: ownId, tls: { clientAuth = 'off' }, requestTimeoutMs: ownMs } = this.#options
+    if (id !== ownId || requestTimeoutMs !== ownMs || (tls.clientAuth ?? 'off') !== clientAuth) return false
+    clientCheck(tls)
+    this.#server.setSecureContext(contextOptions(id, tls))
+    this.#tls = tls
+    this.#contexts = new SniContexts(tls, this.#contexts)
+    return true
   }
 
   /** Tickets are sealed with keys of this secret from now on. */

@@ -1,6 +1,6 @@
 import { constants, createHash, hkdfSync } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { TLSSocket, type SecureContextOptions, type TlsOptions } from 'node:tls'
+import { createSecureContext, TLSSocket, type SecureContextOptions, type TlsOptions } from 'node:tls'
 import type { CertificatePair, TlsSettings } from './listener.ts'
 
 /** All that are good today: an ephemeral key and authenticated encryption. The client's machine may be slow at AES: its order decides about ChaCha20. */
@@ -44,6 +44,12 @@ export function contextOptions (id: string, tls: TlsSettings): SecureContextOpti
     sessionTimeout: sessionSeconds,
     ...ticketKeys === undefined ? {} : { ticketKeys },
   }
+}
+
+/** Throws when a listener could not make handshakes with these. */
+export function checkTls (id: string, tls: TlsSettings): void {
+  clientCheck(tls)
+  createSecureContext(contextOptions(id, tls))
 }
 
 /** Certificate, key and the authorities of clients: what another name on the same port may have of its own. */

@@ -1,4 +1,4 @@
-import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
+import type { DecisionRecord, Exchange, TryRecord } from '../pipeline/exchange.ts'
 import { quote, quoted } from './quote.ts'
 import { redactQuery, redactUrl, scrubText } from './redact.ts'
 
@@ -26,6 +26,8 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
     `,"duration_ms":${millis(x.durationMs)},"route":${x.route === undefined ? 'null' : quoted(x.route.name)}`
   if (x.upstream !== '') {
     line += `,"upstream":${quoted(x.upstream)},"target":${quoted(x.target)},"tries":${x.tries},"upstream_ms":${millis(x.upstreamMs)}`
+    if (x.attempts !== undefined) line += attemptsPart(x.attempts)
+    if (x.notRetried !== undefined) line += `,"not_retried":"${x.notRetried}"`
   }
   if (fault !== undefined) {
     line += `,"fault":"${fault.code}"`
@@ -40,6 +42,19 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
   if (x.decisions !== undefined) line += agentsPart(x.decisions)
   if (attributes.length > 0 && x.attributes !== undefined) line += attributesPart(x.attributes, attributes)
   return `${line}}\n`
+}
+
+function attemptsPart (attempts: readonly TryRecord[]): string {
+  let part = ',"upstream_attempts":['
+  for (const [i, { target, hedge, status, fault, ms, reason }] of attempts.entries()) {
+    part += `${i === 0 ? '' : ','}{"target":${quoted(target)},"ms":${millis(ms)}`
+    if (status > 0) part += `,"status":${status}`
+    if (fault !== undefined) part += `,"fault":${quote(fault, 64)}`
+    if (hedge) part += ',"hedge":true'
+    if (reason !== undefined) part += `,"retried":${quote(reason, 64)}`
+    part += '}'
+  }
+  return `${part}]`
 }
 
 function agentsPart (decisions: readonly DecisionRecord[]): string {

@@ -18,14 +18,17 @@ const ofOneProcess: ReadonlySet<FamilyName> = new Set<FamilyName>([
 ])
 
 /** Gauges of which the largest counts; all others add up. */
-const largest: ReadonlySet<FamilyName> = new Set<FamilyName>(['agentState', 'eventLoopLag', 'tlsCertificates', 'tlsCertificateExpiry'])
+const largest: ReadonlySet<FamilyName> = new Set<FamilyName>([
+  'agentState', 'eventLoopLag', 'tlsCertificates', 'tlsCertificateExpiry', 'targetWeight', 'upstreamPanic',
+])
 
 const names = Object.keys(metricTable()) as FamilyName[] // The keys of the table, no more.
 
 /** Reads what a table has counted, each time since the last. */
 export class CountReader {
   readonly #table: MetricTable
-  readonly #told = new WeakMap<Cell | HistogramCell, Amount>()
+  /** By family and labels: some series are made anew whenever they are told. */
+  readonly #told = new Map<string, Amount>()
 
   constructor (table: MetricTable) {
     this.#table = table
@@ -42,24 +45,25 @@ export class CountReader {
           gauges.push([name, values, (cell as Cell).value]) // A gauge has cells of this kind.
           continue
         }
-        const amount = this.#since(cell)
+        const amount = this.#since(`${name} ${values.join('\0')}`, cell)
         if (amount !== undefined) counted.push([name, values, amount])
       }
     }
     return { counted, gauges }
   }
 
-  #since (cell: Cell | HistogramCell): Amount | undefined {
-    const before = this.#told.get(cell)
+  #since (series: string, cell: Cell | HistogramCell): Amount | undefined {
+    const before = this.#told.get(series)
     if (cell instanceof HistogramCell) {
       const now = { counts: [...cell.counts], sum: cell.sum, count: cell.count }
-      this.#told.set(cell, now)
+      this.#told.set(series, now)
       if (typeof before !== 'object') return now.count === 0 ? undefined : now
       if (before.count === now.count) return undefined
       return { counts: now.counts.map((count, i) => count - before.counts[i]!), sum: now.sum - before.sum, count: now.count - before.count }
     }
-    this.#told.set(cell, cell.value)
-    const more = cell.value - (typeof before === 'number' ? before : 0)
+    this.#told.set(series, cell.value)
+    // One that is smaller than before began anew.
+    const more = typeof before === 'number' && before <= cell.value ? cell.value - before : cell.value
     // A series that is there is told, even when nothing was counted in it yet.
     return more === 0 && before !== undefined ? undefined : more
   }

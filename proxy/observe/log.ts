@@ -27,6 +27,8 @@ export interface Log {
 export interface RootLog extends Log {
   /** Changes the level of this log and of all its children, for a reload. */
   setLevel (level: LogLevel): void
+  /** Likewise, for lines from now on. */
+  setFormat (format: LogOptions['format']): void
   /** A line that an agent's process wrote, with the agent's name. Bounded in length and rate. */
   mergeAgentLine (agentId: string, stream: AgentStream, line: string): void
   /** Writes what waits before it returns. For the end of a process; happens by itself on `exit`. */
@@ -49,9 +51,10 @@ export function createLog (options: LogOptions): RootLog {
   const to = options.to ?? 'stderr'
   const sink = openLineSink({ to, maxBufferBytes: MAX_BUFFER_BYTES, immediate: true })
   const terminal = to === 'stderr' && isatty(2)
-  const pretty = options.format === 'pretty' || (options.format === 'auto' && terminal)
+  const isPretty = (format: LogOptions['format']): boolean => format === 'pretty' || (format === 'auto' && terminal)
+  let pretty = isPretty(options.format)
   let saidLost = 0
-  const shape = pretty ? (line: string) => prettyLine(line, terminal) : (line: string) => line
+  const shape = (line: string): string => pretty ? prettyLine(line, terminal) : line
   const write = (line: string) => {
     const lost = sink.lostLines - saidLost
     // Nobody else can say it: it is told where the lines are missing, as soon as there is room again.
@@ -63,6 +66,7 @@ export function createLog (options: LogOptions): RootLog {
   return logTo({
     level: options.level,
     write,
+    setFormat (format) { pretty = isPretty(format) },
     flushSync,
     async close () {
       process.off('exit', flushSync)
@@ -75,6 +79,7 @@ export function createLog (options: LogOptions): RootLog {
 export function logTo (target: {
   level: LogLevel
   write: (line: string) => void
+  setFormat?: RootLog['setFormat']
   flushSync?: () => void
   close?: () => Promise<void>
 }): RootLog {
@@ -84,6 +89,7 @@ export function logTo (target: {
   const lines = agentLines(log)
   return Object.assign(log, {
     setLevel (level: LogLevel) { threshold.level = level },
+    setFormat (format: LogOptions['format']) { target.setFormat?.(format) },
     mergeAgentLine: lines.merge,
     flushSync () { target.flushSync?.() },
     async close () {

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
+import type { DecisionRecord, Exchange, TryRecord } from '../pipeline/exchange.ts'
 import type { Gathered } from './gather.ts'
 import { metricTable } from './metrics-table.ts'
 import type { MetricTable } from './metrics-table.ts'
@@ -118,9 +118,23 @@ function observeExchange (table: MetricTable, x: Exchange): void {
 
 function observeUpstream (table: MetricTable, route: string, x: Exchange): void {
   if (x.tries > 0) table.upstreamAttempts.cell(x.upstream, route).add(x.tries)
-  if (x.tries > 1) table.upstreamFailures.cell(x.upstream, route, 'retried').add(x.tries - 1)
+  if (x.attempts !== undefined) observeAttempts(table, route, x, x.attempts)
+  else if (x.tries > 1) table.upstreamFailures.cell(x.upstream, route, 'retried').add(x.tries - 1)
+  if (x.notRetried !== undefined) table.upstreamRetriesDenied.cell(x.upstream, route, x.notRetried).add()
   if (x.fault?.row.blame === 'upstream') table.upstreamFailures.cell(x.upstream, route, x.fault.code).add()
   if (x.upstreamMs > 0) table.upstreamDuration.cell(x.upstream).observe(x.upstreamMs / 1000)
+}
+
+function observeAttempts (table: MetricTable, route: string, x: Exchange, attempts: readonly TryRecord[]): void {
+  // The last one is what the exchange came to.
+  const last = attempts.at(-1)
+  for (const attempt of attempts) {
+    const { hedge, status, reason } = attempt
+    if (hedge) table.upstreamHedges.cell(x.upstream, route, attempt === last && status > 0 ? 'won' : 'lost').add()
+    if (reason === undefined) continue
+    table.upstreamRetries.cell(x.upstream, route, reason).add()
+    table.upstreamFailures.cell(x.upstream, route, 'retried').add()
+  }
 }
 
 function observeDecision (table: MetricTable, route: string, d: DecisionRecord): void {

@@ -102,6 +102,32 @@ export interface AuditFacts {
   readonly details: Readonly<Record<string, string>>
 }
 
+/** One try of an exchange that took several. */
+export interface TryRecord {
+  readonly target: string
+  /** It was made because another one took long. */
+  readonly hedge: boolean
+  /** Of its answer; 0 when there was none. */
+  readonly status: number
+  /** Why there was none; with neither, it was given up because another one answered. */
+  readonly fault: string | undefined
+  readonly ms: number
+  /** Why there was another one after it, as `retry-on` calls it, or the status. */
+  readonly reason: string | undefined
+}
+
+/** What a limit leaves a client, for its answer. */
+export interface Quota {
+  /** Which limit, as the operator named it. */
+  readonly name: string
+  /** Requests that may come at once when none came before, and those of them that are left. */
+  readonly limit: number
+  readonly remaining: number
+  /** Time in which so many may come again, and until so many may. */
+  readonly windowMs: number
+  readonly resetMs: number
+}
+
 /** One step of a route. Hooks are plain closures; a missing one costs nothing. */
 export interface Filter {
   readonly name: string
@@ -167,11 +193,17 @@ export class Exchange {
   /** Facts attached by filters and agents, for later ones and the log. */
   attributes: Map<string, string> | undefined = undefined
   decisions: DecisionRecord[] | undefined = undefined
+  /** Of the limit that leaves the least of those that it passed. */
+  quota: Quota | undefined = undefined
   /** What it will cost a language model, as far as somebody guessed; 0 = nobody did. */
   tokens = 0
   upstream = ''
   target = ''
   tries = 0
+  /** Each of them in order of their ends, where there were several and the route says something about that. */
+  attempts: TryRecord[] | undefined = undefined
+  /** What spoke against another try that the route's policy would have had: `body` = it is too large to be kept, `budget`, `time` = of the whole exchange. */
+  notRetried: 'body' | 'budget' | 'time' | undefined = undefined
   /** Milliseconds from the send to the upstream's response head; 0 without one. */
   upstreamMs = 0
   requestBytes = 0

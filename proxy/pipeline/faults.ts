@@ -19,6 +19,7 @@ export const faults = {
   HEADER_MISSING: { status: 400, blame: 'client', retry: 'never', doc: 'A header field that must be there is missing.' },
   UPGRADE_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'This route does not switch to another protocol.' },
   WEBSOCKET_VERSION: { status: 426, blame: 'client', retry: 'never', doc: 'This server speaks version 13 of the WebSocket protocol.' },
+  RATE_LIMITED: { status: 429, blame: 'client', retry: 'never', doc: 'Too many requests came in a short time.' },
   CLIENT_TUNNELS_FULL: { status: 429, blame: 'client', retry: 'never', doc: 'Too many WebSockets of this client are open.' },
   MESSAGE_REFUSED: { status: 0, blame: 'client', retry: 'never', doc: 'A WebSocket message broke the rules of the protocol or was too long.' },
   METHOD_REFUSED: { status: 501, blame: 'client', retry: 'never', doc: 'This method is not served here.' },

@@ -1,6 +1,6 @@
 import { Malformed } from '../http1/fields.ts'
 import type { Body } from '../pipeline/body.ts'
-import type { EndListener } from '../pipeline/end-signal.ts'
+import type { EndListener, EndSignal } from '../pipeline/end-signal.ts'
 import type { Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
@@ -15,13 +15,20 @@ import { acceptOf, keyOf, lists } from '../websocket/handshake.ts'
 import { Tunnel } from './tunnel.ts'
 import { Upload, type UploadEvents } from './upload.ts'
 
-export interface AttemptSettings {
-  readonly secure: boolean
+export interface Timeouts {
   readonly connectTimeoutMs: number
-  /** Longest wait for the head once the request is out, and for each piece of the body. */
+  /** Longest wait for the head of the answer once the request is out. */
+  readonly firstByteTimeoutMs: number
+  /** Longest wait for each piece of its body. */
   readonly readTimeoutMs: number
   /** Longest wait for the target to take a piece of the request body. */
   readonly writeTimeoutMs: number
+  /** From the head of the request to the end of the answer; Infinity: no such limit. */
+  readonly requestTimeoutMs: number
+}
+
+export interface AttemptSettings extends Timeouts {
+  readonly secure: boolean
 }
 
 /** Who is told how a try goes: either `answered` or `failed`, and `over` in the end. Milliseconds count from the beginning of the try. */
@@ -41,12 +48,20 @@ export interface Watcher {
 /** How long a target may think about an expectation: not all of them know what it is (RFC 9110 section 10.1.1). */
 export const continueMs = 1_000
 
+/** What the clock watches: what it is when time is up, and which setting says so. */
+export const timeoutOf = {
+  'connecting': { code: 'UPSTREAM_CONNECT', setting: 'connectTimeoutMs' },
+  'waiting for the response head': { code: 'UPSTREAM_TIMEOUT', setting: 'firstByteTimeoutMs' },
+  'waiting for a piece of the body': { code: 'UPSTREAM_TIMEOUT', setting: 'readTimeoutMs' },
+} as const
+
 /** One exchange with one target, from the events of a connection to a `Reply`. */
 export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, EndListener {
   /** The request, or part of it, may have reached the target. */
   begun = false
   /** It may be sent again whatever it is: a target that speaks HTTP/1.1 has no way to say so. */
   readonly refused = false
+  readonly unprocessed = false
   /** A byte of an answer came back. */
   answered = false
   readonly #x: Exchange
@@ -54,6 +69,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   readonly #head: string
   readonly #settings: AttemptSettings
   readonly #watcher: Watcher
+  readonly #ending: EndSignal
   readonly #reader: AnswerReader
   readonly #startedMs = performance.now()
   #resolve: ((reply: Reply | Promise<Reply>) => void) | undefined = undefined
@@ -62,9 +78,11 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   #body: ResponseBody | undefined = undefined
   #tunnel: Tunnel | undefined = undefined
   /** What the clock watches, and until when. */
-  #watched: 'connecting' | 'waiting for the response head' | 'waiting for a piece of the body' = 'connecting'
+  #watched: keyof typeof timeoutOf = 'connecting'
   #dueMs = Infinity
   #writeDueMs = Infinity
+  /** When all of it has to be over. */
+  #endDueMs: number
   /** When the bytes came that are being read, while the head is awaited; else 0. */
   #heardMs = 0
   /** When the body is sent although the target has not asked for it; Infinity when it is on its way, or not wanted. */
@@ -73,13 +91,15 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   #status = 0
   #over = false
 
-  /** `head`: of the request, as it goes out. */
-  constructor (x: Exchange, link: Link, head: string, settings: AttemptSettings, watcher: Watcher) {
+  /** `head`: of the request, as it goes out. `ending`: says when it is not wanted any more. */
+  constructor (x: Exchange, link: Link, head: string, settings: AttemptSettings, watcher: Watcher, ending = x.ending) {
     this.#x = x
     this.#link = link
     this.#head = head
     this.#settings = settings
     this.#watcher = watcher
+    this.#ending = ending
+    this.#endDueMs = x.startedMs + settings.requestTimeoutMs
     this.#reader = new AnswerReader(x.request.method, this)
   }
 
@@ -88,12 +108,17 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     return this.#link.served > 0
   }
 
+  /** Part of the request is still to come: what takes long may be the client. */
+  get uploading (): boolean {
+    return this.#upload?.complete === false
+  }
+
   /** @param instead What becomes of the exchange when no answer comes of this: it gives the answer of somebody else, or rejects. */
   run (instead: (error: Error) => Promise<Reply>): Promise<Reply> {
     return new Promise((resolve) => {
       this.#resolve = resolve
       this.#instead = instead
-      const { ending } = this.#x
+      const ending = this.#ending
       if (ending.reason !== undefined) return this.#fail(ending.reason)
       ending.listen(this)
       if (!this.#link.connected) this.#dueMs = this.#startedMs + this.#settings.connectTimeoutMs
@@ -147,12 +172,13 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   }
 
   tick (nowMs: number): void {
-    const { connectTimeoutMs, readTimeoutMs, writeTimeoutMs } = this.#settings
+    const { writeTimeoutMs, requestTimeoutMs } = this.#settings
+    if (nowMs >= this.#endDueMs) return this.#fail(new Fault('UPSTREAM_TIMEOUT', `the whole exchange took more than ${requestTimeoutMs} ms`))
     if (nowMs >= this.#continueDueMs) return this.#continue()
     if (nowMs >= this.#writeDueMs) return this.#fail(new Fault('UPSTREAM_TIMEOUT', `sending the request body took more than ${writeTimeoutMs} ms`))
     if (nowMs < this.#dueMs) return
-    const [code, ms] = this.#watched === 'connecting' ? ['UPSTREAM_CONNECT', connectTimeoutMs] as const : ['UPSTREAM_TIMEOUT', readTimeoutMs] as const
-    this.#fail(new Fault(code, `${this.#watched} took more than ${ms} ms`))
+    const { code, setting } = timeoutOf[this.#watched]
+    this.#fail(new Fault(code, `${this.#watched} took more than ${this.#settings[setting]} ms`))
   }
 
   // As the reader of the answer.
@@ -241,7 +267,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
 
   #watchForHead (nowMs: number): void {
     this.#watched = 'waiting for the response head'
-    this.#dueMs = nowMs + this.#settings.readTimeoutMs
+    this.#dueMs = nowMs + this.#settings.firstByteTimeoutMs
   }
 
   /** The answer is whole. `clean`: nothing came behind it. */
@@ -269,8 +295,8 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
 
   #finish (): void {
     this.#over = true
-    this.#dueMs = this.#writeDueMs = this.#continueDueMs = Infinity
-    this.#x.ending.ignore(this)
+    this.#dueMs = this.#writeDueMs = this.#endDueMs = this.#continueDueMs = Infinity
+    this.#ending.ignore(this)
   }
 
   /** Ends it with an error for whoever waits: the caller before the head, the reader of the body after it. */

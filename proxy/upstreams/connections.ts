@@ -30,8 +30,12 @@ export interface ConnectionSettings {
   readonly tls: UpstreamTls | undefined
   /** How HTTP/2 is spoken; `undefined`: it is not. */
   readonly sharing: SharingSettings | undefined
-  /** How often the connections look at the clock. */
-  readonly tickMs: number
+  readonly pace: Pace
+}
+
+/** How often connections look at the clock. Whoever has less time to wait makes it shorter. */
+export interface Pace {
+  tickMs: number
 }
 
 export interface IdleCount {
@@ -67,6 +71,7 @@ export class Connections implements LinkHome, SharedHome {
   #draining: Promise<void> | undefined = undefined
   #drained: (() => void) | undefined = undefined
   #clock: NodeJS.Timeout | undefined = undefined
+  #clockMs = 0
 
   constructor (settings: ConnectionSettings) {
     const { sharing } = settings
@@ -100,9 +105,10 @@ export class Connections implements LinkHome, SharedHome {
   /**
    * A place on a connection, or a promise of one. Rejects with UPSTREAM_BUSY when too many wait or none gets free in time.
    *
+   * @param endMs When the exchange has to be over.
    * @param greeting What the connection begins with ("" for nothing): one that began with something else is another client's.
    */
-  take (ending: EndSignal, greeting: string, need: Need): Place | Promise<Place> {
+  take (ending: EndSignal, greeting: string, need: Need, endMs: number): Place | Promise<Place> {
     const place = this.#place(greeting, need)
     if (place !== undefined) return place
     const never = this.#never(need)
@@ -111,7 +117,7 @@ export class Connections implements LinkHome, SharedHome {
     if (this.#waiters.size >= this.#settings.maxWaiting + this.#dialling * Math.max(this.#expected, this.#settings.maxConnections)) {
       return Promise.reject(new Fault('UPSTREAM_BUSY', `${this.#waiters.size} exchanges wait for a connection`))
     }
-    const waiting = this.#waiters.wait(ending, greeting, need)
+    const waiting = this.#waiters.wait(ending, greeting, need, endMs)
     this.#dialMore()
     return waiting
   }
@@ -343,7 +349,11 @@ export class Connections implements LinkHome, SharedHome {
   }
 
   #startClock (): void {
-    this.#clock ??= setInterval(() => this.#tick(), this.#settings.tickMs).unref()
+    const { tickMs } = this.#settings.pace
+    if (this.#clock !== undefined && this.#clockMs === tickMs) return
+    clearInterval(this.#clock)
+    this.#clockMs = tickMs
+    this.#clock = setInterval(() => this.#tick(), tickMs).unref()
   }
 
   /** One clock for all connections: a timer for each would be set and cleared with every request. */
@@ -351,7 +361,7 @@ export class Connections implements LinkHome, SharedHome {
     const nowMs = performance.now()
     for (const link of this.#all) link.tick(nowMs)
     for (const link of this.#tunnels) link.tick(nowMs)
-    if (this.#all.size + this.#tunnels.size > 0) return
+    if (this.#all.size + this.#tunnels.size > 0) return this.#startClock()
     clearInterval(this.#clock)
     this.#clock = undefined
   }

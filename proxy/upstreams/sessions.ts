@@ -23,12 +23,12 @@ export interface Session {
 }
 
 const idBytes = 8
-const minuteBytes = 4
+const secondBytes = 4
 const signatureBytes = 16
-const valueLength = Math.ceil((idBytes + minuteBytes + signatureBytes) * 4 / 3)
+const valueLength = Math.ceil((idBytes + secondBytes + signatureBytes) * 4 / 3)
 
 /**
- * Which target a client's session is with, told by a cookie: the target's id, the minute it was made, and a signature over both. An id is made from the target's
+ * Which target a client's session is with, told by a cookie: the target's id, the second it was made, and a signature over both. An id is made from the target's
  * name with the secret, so that it says nothing about the address to who has not the secret, and the same to all proxies that have it. A cookie is renewed
  * when half of its time is over.
  */
@@ -56,20 +56,20 @@ export class Sessions {
     const value = cookieOf(x.request.headers, this.#settings.cookieName)
     if (value === undefined || value.length !== valueLength) return undefined
     const bytes = Buffer.from(value, 'base64url')
-    if (bytes.length !== idBytes + minuteBytes + signatureBytes) return undefined
-    const said = bytes.subarray(0, idBytes + minuteBytes)
+    if (bytes.length !== idBytes + secondBytes + signatureBytes) return undefined
+    const said = bytes.subarray(0, idBytes + secondBytes)
     if (!timingSafeEqual(bytes.subarray(said.length), this.#signature(said))) return undefined
-    const ageMs = this.#nowMs() - bytes.readUInt32BE(idBytes) * 60_000
+    const ageMs = this.#nowMs() - bytes.readUInt32BE(idBytes) * 1_000
     const target = this.#targetOf(bytes.toString('latin1', 0, idBytes), targets)
-    if (target === undefined || ageMs > this.#settings.ttlMs + 60_000) return undefined
+    if (target === undefined || ageMs > this.#settings.ttlMs + 1_000) return undefined
     return { target, fresh: ageMs < this.#settings.ttlMs / 2 }
   }
 
   /** Field value of `Set-Cookie`. */
   cookieFor (target: string): string {
-    const said = Buffer.alloc(idBytes + minuteBytes)
+    const said = Buffer.alloc(idBytes + secondBytes)
     this.#idOf(target).copy(said)
-    said.writeUInt32BE(Math.floor(this.#nowMs() / 60_000), idBytes)
+    said.writeUInt32BE(Math.floor(this.#nowMs() / 1_000), idBytes)
     const value = Buffer.concat([said, this.#signature(said)]).toString('base64url')
     return `${this.#settings.cookieName}=${value}${this.#attributes}`
   }

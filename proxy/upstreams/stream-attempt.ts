@@ -1,6 +1,6 @@
 import { errorCode, type Broken, type Stream } from '../http2/index.ts'
 import type { Body } from '../pipeline/body.ts'
-import type { EndListener } from '../pipeline/end-signal.ts'
+import type { EndListener, EndSignal } from '../pipeline/end-signal.ts'
 import type { Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { passInterim } from '../pipeline/interim.ts'
@@ -8,7 +8,7 @@ import { trailersOf } from '../pipeline/trailers.ts'
 import { acceptOf, keyOf } from '../websocket/handshake.ts'
 import { readAnswerFields, type AnswerHead } from './answer-fields.ts'
 import { maxInterim } from './answer-reader.ts'
-import { continueMs, type AttemptSettings, type Watcher } from './attempt.ts'
+import { continueMs, timeoutOf, type AttemptSettings, type Watcher } from './attempt.ts'
 import { lengthOnly } from './response-body.ts'
 import { moreWindowBytes, widenedAfterBytes, type SharedLink, type SharedUser } from './shared-link.ts'
 import { streamFault } from './stream-fault.ts'
@@ -25,12 +25,15 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
   answered = false
   /** The target surely did nothing about it, and all of the request is still there: it may be sent again, whatever it is. */
   refused = false
+  /** The target surely did nothing about it; but part of it may be gone. */
+  unprocessed = false
   readonly onUsedConnection: boolean
   readonly #x: Exchange
   readonly #link: SharedLink
   readonly #fields: readonly string[]
   readonly #settings: AttemptSettings
   readonly #watcher: Watcher
+  readonly #ending: EndSignal
   readonly #source: StreamSource | undefined
   readonly #startedMs = performance.now()
   #stream: Stream | undefined = undefined
@@ -43,23 +46,32 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
   #taken = 0
   #interims = 0
   /** What the clock watches, and until when. */
-  #watched: 'response head' | 'piece of the body' = 'response head'
+  #watched: keyof typeof timeoutOf = 'waiting for the response head'
   #dueMs = Infinity
+  /** When all of it has to be over. */
+  #endDueMs: number
   /** When the body is sent although the target has not asked for it; Infinity when it is on its way, or not wanted. */
   #continueDueMs = Infinity
   #over = false
 
-  /** `fields`: of the request, as they go out. `link` has a place for it. */
-  constructor (x: Exchange, link: SharedLink, fields: readonly string[], settings: AttemptSettings, watcher: Watcher) {
+  /** `fields`: of the request, as they go out. `link` has a place for it. `ending`: says when it is not wanted any more. */
+  constructor (x: Exchange, link: SharedLink, fields: readonly string[], settings: AttemptSettings, watcher: Watcher, ending = x.ending) {
     this.#x = x
     this.#link = link
     this.#fields = fields
     this.#settings = settings
     this.#watcher = watcher
+    this.#ending = ending
+    this.#endDueMs = x.startedMs + settings.requestTimeoutMs
     this.onUsedConnection = link.served > 0
     const body = x.upgrade?.input ?? x.requestBody
     // Nothing of a tunnel comes before it was accepted.
     if (body !== undefined) this.#source = new StreamSource(body, x.upgrade !== undefined || body.expectsContinue === true)
+  }
+
+  /** Part of the request is still to come: what takes long may be the client. */
+  get uploading (): boolean {
+    return this.#stream?.localEnded === false
   }
 
   /** @param instead What becomes of the exchange when no answer comes of this: it gives the answer of somebody else, or rejects. */
@@ -67,17 +79,17 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     return new Promise((resolve) => {
       this.#resolve = resolve
       this.#instead = instead
-      const { ending, requestBody } = this.#x
+      const ending = this.#ending
       if (ending.reason !== undefined) {
         this.#link.giveBack()
         return this.#fail(ending.reason)
       }
       ending.listen(this)
-      if (requestBody?.expectsContinue === true) this.#continueDueMs = this.#startedMs + continueMs
+      if (this.#x.requestBody?.expectsContinue === true) this.#continueDueMs = this.#startedMs + continueMs
       if (this.#x.upgrade !== undefined) this.#watchForHead()
       const stream = this.#link.open(this, this.#fields, this.#source)
       if (stream === undefined) {
-        this.refused = true
+        this.refused = this.unprocessed = true
         return this.#fail(new Fault('UPSTREAM_RESET', 'the connection went away before the request was sent'))
       }
       this.#stream = stream
@@ -86,6 +98,8 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
   }
 
   onExchangeEnd (reason: Fault): void {
+    // Somebody else has looked at the clock.
+    if (reason.code === 'UPSTREAM_TIMEOUT') this.#link.doubt(this.#startedMs)
     this.#fail(reason)
   }
 
@@ -94,7 +108,8 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
   }
 
   tick (nowMs: number): void {
-    const { readTimeoutMs, writeTimeoutMs } = this.#settings
+    const { writeTimeoutMs, requestTimeoutMs } = this.#settings
+    if (nowMs >= this.#endDueMs) return this.#fail(new Fault('UPSTREAM_TIMEOUT', `the whole exchange took more than ${requestTimeoutMs} ms`))
     if (nowMs >= this.#continueDueMs) return this.#continue()
     // Once an answer has begun, the time of the target is its own.
     if (this.#resolve !== undefined && (this.#stream?.stalledSinceMs ?? Infinity) + writeTimeoutMs <= nowMs) {
@@ -102,7 +117,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     }
     if (nowMs < this.#dueMs) return
     this.#link.doubt(this.#startedMs)
-    this.#fail(new Fault('UPSTREAM_TIMEOUT', `waiting for the ${this.#watched} took more than ${readTimeoutMs} ms`))
+    this.#fail(new Fault('UPSTREAM_TIMEOUT', `${this.#watched} took more than ${this.#settings[timeoutOf[this.#watched].setting]} ms`))
   }
 
   // What the stream tells.
@@ -143,7 +158,8 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
 
   broken (reason: Broken): void {
     const mayRepeat = reason.unprocessed || this.#link.mayChoose && reason.by === 'peer' && reason.code === errorCode.http11Required
-    this.refused = mayRepeat && !this.answered && this.#source?.touched !== true
+    this.unprocessed = mayRepeat && !this.answered
+    this.refused = this.unprocessed && this.#source?.touched !== true
     this.#fail(this.#link.reason ?? streamFault(reason))
   }
 
@@ -155,7 +171,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
   }
 
   awaited (): void {
-    this.#watched = 'piece of the body'
+    this.#watched = 'waiting for a piece of the body'
     this.#dueMs = performance.now() + this.#settings.readTimeoutMs
   }
 
@@ -171,7 +187,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
   }
 
   #watchForHead (): void {
-    this.#dueMs = performance.now() + this.#settings.readTimeoutMs
+    this.#dueMs = performance.now() + this.#settings.firstByteTimeoutMs
   }
 
   #begin (head: AnswerHead, ended: boolean): void {
@@ -236,8 +252,8 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
 
   #finish (): void {
     this.#over = true
-    this.#dueMs = this.#continueDueMs = Infinity
-    this.#x.ending.ignore(this)
+    this.#dueMs = this.#endDueMs = this.#continueDueMs = Infinity
+    this.#ending.ignore(this)
   }
 
   #leave (whole: boolean): void {

@@ -1,5 +1,7 @@
 import { Fault } from '../pipeline/faults.ts'
-import type { Connections } from './connections.ts'
+import type { Connections, Pace } from './connections.ts'
+import { RetryBudgets } from './retry/budget.ts'
+import { Refusals } from './retry/refusals.ts'
 import { nameOf, standingBits, Target, type TargetSettings } from './target.ts'
 
 /** Until when a target may finish its exchanges, and why those that are open then are cut. */
@@ -24,11 +26,15 @@ export class TargetStore {
   readonly #nowMs: () => number
   readonly #held = new Map<string, Held>()
   readonly #leaving = new Map<Target, Promise<void>>()
+  readonly pace: Pace
+  readonly budgets = new RetryBudgets()
+  readonly refusals = new Refusals()
   /** The set whose word counts: that of the newest configuration in use. */
   owner: object | undefined = undefined
 
-  constructor (connect: (settings: TargetSettings) => Connections, nowMs: () => number) {
+  constructor (connect: (settings: TargetSettings) => Connections, nowMs: () => number, pace: Pace = { tickMs: 250 }) {
     this.#connect = connect
+    this.pace = pace
     this.#nowMs = nowMs
   }
 

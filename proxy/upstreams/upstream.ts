@@ -1,9 +1,10 @@
 import type { Exchange, Reply, Responder } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
-import { Attempt, type AttemptSettings, type Watcher } from './attempt.ts'
+import type { EndSignal } from '../pipeline/end-signal.ts'
+import { Attempt, type AttemptSettings, type Timeouts, type Watcher } from './attempt.ts'
 import { balancingOf, tokensOf, type Balancing, type BalancingSettings } from './balancing.ts'
 import type { Ask } from './balancers/index.ts'
-import { connectWith } from './connect-targets.ts'
+import { connectWith, paceOf, quicken } from './connect-targets.ts'
 import { Link } from './link.ts'
 import type { UpstreamTls } from './dial.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
@@ -11,8 +12,11 @@ import { keyOf, newKey, webSocketVersion } from '../websocket/handshake.ts'
 import { proxyHeader, type ProxyProtocolVersion } from './proxy-header.ts'
 import { requestFields } from './request-fields.ts'
 import { requestHead } from './request-head.ts'
+import { idempotent, type TriesPolicy } from './retry/policy.ts'
+import { Retrying, type Tries } from './retry/retrying.ts'
+import type { Trial } from './retry/trial.ts'
 import { StreamAttempt } from './stream-attempt.ts'
-import type { Sessions } from './sessions.ts'
+import type { Session } from './sessions.ts'
 import { TokenWatcher, type Target, type TargetSettings } from './target.ts'
 import { TargetSet } from './target-set.ts'
 import { TargetStore } from './target-store.ts'
@@ -27,13 +31,17 @@ export interface ChangeableSettings extends BalancingSettings {
   readonly drainMs?: number
   /** When less of the weight of all targets is well, those who are not are asked too; default 0: never. */
   readonly panicShare?: number
+  /** Longest wait for the response head after the request; default: as long as for each piece of the body. */
+  readonly firstByteTimeoutMs?: number
+  /** From the head of the request to the end of the answer; default: there is no such limit. */
+  readonly requestTimeoutMs?: number
 }
 
 /** What connections depend on. Configurations that agree in it share their targets. */
 export interface ConnectingSettings {
   readonly id: string
   readonly connectTimeoutMs: number
-  /** Longest wait for the response head after the request, and for each piece of the response body. */
+  /** Longest wait for each piece of the response body. */
   readonly readTimeoutMs: number
   /** Longest wait for a target to take a piece of the request body. */
   readonly writeTimeoutMs: number
@@ -69,7 +77,12 @@ export interface Http2Settings {
 }
 
 /** What a route says of the way of its exchanges through an upstream; bound once, when the configuration is loaded. */
-export type RoutePolicy = Readonly<Record<string, never>>
+export interface RoutePolicy {
+  /** In place of the upstream's. */
+  readonly timeouts?: Partial<Timeouts>
+  /** What is tried more than once, and how often. */
+  readonly tries?: TriesPolicy
+}
 
 export interface Upstream extends Responder {
   /** Its targets as they are now, and where their list and their standing change. */
@@ -96,13 +109,14 @@ export interface TargetState {
 }
 
 /** What is known of one request on its way from target to target. */
-interface Asking extends Ask<Target> {
+export interface Asking extends Ask<Target> {
   readonly x: Exchange
+  readonly settings: AttemptSettings
   readonly greeting: string
   need: Need
   /** Targets that are not asked again. */
   skip: Set<Target> | undefined
-  wanted: Target | undefined
+  readonly session: Session | undefined
   /** Why the last one did not take it. */
   last: Fault | undefined
 }
@@ -115,27 +129,32 @@ export function createUpstream (settings: UpstreamSettings, store = createTarget
 }
 
 export function createTargetStore (settings: ConnectingSettings): TargetStore {
-  return new TargetStore(connectWith(settings), nowMs)
+  const pace = paceOf(settings)
+  return new TargetStore(connectWith(settings, pace), nowMs, pace)
 }
 
-/** Methods that may be sent twice (RFC 9110 section 9.2.2). */
-const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
-
-class TargetGroup implements Upstream {
+class TargetGroup implements Upstream, Tries {
   readonly name: string
   readonly set: TargetSet
+  readonly refusals: TargetStore['refusals']
+  readonly #store: TargetStore
   readonly #attempt: AttemptSettings
   readonly #proxyProtocol: ProxyProtocolVersion | undefined
   readonly #balancing: Balancing
 
   constructor (settings: UpstreamSettings, store: TargetStore) {
     this.name = settings.id
+    this.refusals = store.refusals
+    this.#store = store
     this.#attempt = {
       secure: settings.tls !== undefined,
       connectTimeoutMs: settings.connectTimeoutMs,
+      firstByteTimeoutMs: settings.firstByteTimeoutMs ?? settings.readTimeoutMs,
       readTimeoutMs: settings.readTimeoutMs,
       writeTimeoutMs: settings.writeTimeoutMs,
+      requestTimeoutMs: settings.requestTimeoutMs ?? Infinity,
     }
+    quicken(store.pace, this.#attempt)
     this.#proxyProtocol = settings.proxyProtocol
     this.#balancing = balancingOf(this.name, settings)
     const { targets, slowStartMs = 0, drainMs = Infinity, panicShare = 0 } = settings
@@ -148,45 +167,58 @@ class TargetGroup implements Upstream {
     ))
   }
 
-  forRoute (_policy: RoutePolicy): Responder {
-    return this
+  forRoute ({ timeouts, tries }: RoutePolicy): Responder {
+    if (timeouts === undefined && tries === undefined) return this
+    const settings = timeouts === undefined ? this.#attempt : routeTimeouts(this.#attempt, timeouts)
+    quicken(this.#store.pace, settings)
+    if (tries === undefined) return { name: this.name, respond: (x) => this.respondWith(x, settings) }
+    return new Retrying(this, settings, tries, this.#store.budgets.of(tries.budget))
   }
 
   respond (x: Exchange): Promise<Reply> {
+    return this.respondWith(x, this.#attempt)
+  }
+
+  respondWith (x: Exchange, settings: AttemptSettings): Promise<Reply> {
+    const asking = this.asking(x, settings)
+    if (asking instanceof Fault) return Promise.reject(asking)
+    const reply = this.#ask(asking)
+    return this.#balancing.sessions === undefined ? reply : reply.then((given) => this.inSession(asking, given))
+  }
+
+  asking (x: Exchange, settings: AttemptSettings): Asking | Fault {
     x.upstream = this.name
-    if (!isServed(x.request)) return Promise.reject(new Fault('BAD_REQUEST', 'no upstream serves this request target'))
+    if (!isServed(x.request)) return new Fault('BAD_REQUEST', 'no upstream serves this request target')
     if (x.upgrade !== undefined) prepareHandshake(x.request.headers)
     const greeting = this.#proxyProtocol === undefined ? '' : proxyHeader(this.#proxyProtocol, x)
     const { keyOf, sessions } = this.#balancing
     const need = x.upgrade === undefined ? 'exchange' : 'tunnel'
-    const asking: Asking = { x, greeting, need, key: keyOf?.(x), skip: undefined, wanted: undefined, last: undefined }
-    return sessions === undefined ? this.#ask(asking) : this.#askInSession(asking, sessions)
+    const session = sessions?.of(x, this.set.targets)
+    return { x, settings, greeting, need, key: keyOf?.(x), session, wanted: session?.target, skip: undefined, last: undefined }
   }
 
   /** The client is told whom its session is with, when that is somebody else than before, or when it would forget soon. */
-  async #askInSession (asking: Asking, sessions: Sessions): Promise<Reply> {
-    const { x } = asking
-    const session = sessions.of(x, this.set.targets)
-    asking.wanted = session?.target
-    const reply = await this.#ask(asking)
-    if (session?.fresh !== true || session.target.name !== x.target) reply.headers.append('Set-Cookie', sessions.cookieFor(x.target))
+  inSession ({ x, session }: Asking, reply: Reply): Reply {
+    const { sessions } = this.#balancing
+    if (sessions === undefined || session?.fresh === true && session.target.name === x.target) return reply
+    reply.headers.append('Set-Cookie', sessions.cookieFor(x.target))
     return reply
   }
 
   /** Asks targets in turn until one takes the request. Only a request of which nothing has left is offered to another one. */
   #ask (asking: Asking): Promise<Reply> {
     const { x } = asking
-    const target = this.#choose(asking)
+    const target = this.choose(asking)
     if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target is well and has a weight above 0'))
     x.target = target.name
     x.tries++
     target.begin()
-    const taken = target.connections.take(x.ending, asking.greeting, asking.need)
+    const taken = target.connections.take(x.ending, asking.greeting, asking.need, endMsOf(asking))
     if (!(taken instanceof Promise)) return this.#askOn(asking, target, taken)
     return taken.then((place) => this.#askOn(asking, target, place), (error: unknown) => this.#notAsked(asking, target, error))
   }
 
-  #choose (asking: Asking): Target | undefined {
+  choose (asking: Asking): Target | undefined {
     for (;;) {
       const target = this.set.pick(asking)
       if (target === undefined || !target.isFull) return target
@@ -199,7 +231,7 @@ class TargetGroup implements Upstream {
   #askOn (asking: Asking, target: Target, place: Place): Promise<Reply> {
     let attempt: Attempt | StreamAttempt
     try {
-      attempt = this.#attemptOn(asking.x, place, target)
+      attempt = this.#attemptOn(asking, place, target, asking.x.ending, undefined)
     } catch (error) {
       place.giveBack()
       return this.#notAsked(asking, target, error)
@@ -226,17 +258,47 @@ class TargetGroup implements Upstream {
     return this.#ask(asking)
   }
 
-  #attemptOn (x: Exchange, place: Place, target: Target): Attempt | StreamAttempt {
-    if (place instanceof Link) {
-      const head = requestHead(x)
-      return new Attempt(x, place, head, this.#attempt, this.#watcher(x, target))
+  /** One try that may be one of several. What it comes to is for others to judge. */
+  async put (asking: Asking, trial: Trial): Promise<Reply> {
+    const { x } = asking
+    const { target, ending } = trial
+    x.target = target.name
+    x.tries++
+    target.begin()
+    try {
+      const place = await target.connections.take(ending, asking.greeting, asking.need, endMsOf(asking))
+      // Another one may have been begun meanwhile.
+      x.target = target.name
+      trial.attempt = this.#attemptHere(asking, place, trial)
+    } catch (error) {
+      target.failed(error instanceof Fault ? error : undefined, 0)
+      target.over(false)
+      throw error
     }
-    const fields = requestFields(x, this.#attempt.secure ? 'https' : 'http')
-    return new StreamAttempt(x, place, fields, this.#attempt, this.#watcher(x, target))
+    return trial.attempt.run((error) => Promise.reject(error))
   }
 
-  #watcher (x: Exchange, target: Target): Watcher {
-    return this.#balancing.countsTokens ? new TokenWatcher(target, tokensOf(x)) : target
+  #attemptHere (asking: Asking, place: Place, trial: Trial): Attempt | StreamAttempt {
+    try {
+      return this.#attemptOn(asking, place, trial.target, trial.ending, trial)
+    } catch (error) {
+      place.giveBack()
+      throw error
+    }
+  }
+
+  #attemptOn ({ x, settings }: Asking, place: Place, target: Target, ending: EndSignal, trial: Trial | undefined): Attempt | StreamAttempt {
+    if (place instanceof Link) {
+      const head = requestHead(x)
+      return new Attempt(x, place, head, settings, this.#watcher(x, target, trial), ending)
+    }
+    const fields = requestFields(x, settings.secure ? 'https' : 'http')
+    return new StreamAttempt(x, place, fields, settings, this.#watcher(x, target, trial), ending)
+  }
+
+  #watcher (x: Exchange, target: Target, trial: Trial | undefined): Watcher {
+    const own = this.#balancing.countsTokens ? new TokenWatcher(target, tokensOf(x)) : target
+    return trial === undefined ? own : trial.watchedBy(own)
   }
 
   close (deadline: AbortSignal): Promise<void> {
@@ -257,6 +319,17 @@ function isServed ({ method, upstreamPath }: Exchange['request']): boolean {
 function prepareHandshake (headers: HeaderList): void {
   if (keyOf(headers) === undefined) headers.set('Sec-WebSocket-Key', newKey())
   headers.set('Sec-WebSocket-Version', webSocketVersion)
+}
+
+/** When the exchange has to be over. */
+function endMsOf ({ x, settings }: Asking): number {
+  return x.startedMs + settings.requestTimeoutMs
+}
+
+/** A route that says how long the head of an answer may take says so with `read` as well, as upstreams do. */
+function routeTimeouts (upstream: AttemptSettings, route: Partial<Timeouts>): AttemptSettings {
+  const firstByte = route.firstByteTimeoutMs ?? route.readTimeoutMs
+  return { ...upstream, ...route, ...firstByte === undefined ? {} : { firstByteTimeoutMs: firstByte } }
 }
 
 /**

@@ -39,8 +39,8 @@ export class Waiters {
     return this.#all.values()
   }
 
-  /** Rejects with UPSTREAM_BUSY when nothing gets free in time. */
-  wait (ending: EndSignal, greeting: string, need: Need): Promise<Place> {
+  /** Rejects with UPSTREAM_BUSY when nothing gets free in time, and with UPSTREAM_TIMEOUT at `endMs`. */
+  wait (ending: EndSignal, greeting: string, need: Need, endMs: number): Promise<Place> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         this.#all.delete(waiter)
@@ -54,7 +54,11 @@ export class Waiters {
         reject: (error) => { settle(); reject(error) },
         onExchangeEnd: (reason) => waiter.reject(reason),
       }
-      const timer = setTimeout(() => waiter.reject(new Fault('UPSTREAM_BUSY', `no connection got free in ${this.#timeoutMs} ms`)), this.#timeoutMs)
+      const leftMs = endMs === Infinity ? Infinity : Math.max(0, endMs - performance.now())
+      const fault = leftMs > this.#timeoutMs
+        ? () => new Fault('UPSTREAM_BUSY', `no connection got free in ${this.#timeoutMs} ms`)
+        : () => new Fault('UPSTREAM_TIMEOUT', 'no connection got free in the time of the whole exchange')
+      const timer = setTimeout(() => waiter.reject(fault()), Math.min(this.#timeoutMs, leftMs))
       this.#all.add(waiter)
       ending.listen(waiter)
     })

@@ -4,6 +4,12 @@ export interface Violation {
   readonly detail: string
 }
 
+/** Where in what was scanned it was found: `held` are the octets of the frame's head in front of that. */
+export interface Found extends Violation {
+  readonly at: number
+  readonly held: Buffer
+}
+
 export interface ScanRules {
   /** Frames of clients are masked, those of servers are not (RFC 6455 section 5.1). */
   readonly masked: boolean
@@ -44,7 +50,7 @@ export class FrameScanner {
   }
 
   /** Reads on from `at`, adds what may pass to `out`, and gives where it stopped: at the end, or behind the next frame. */
-  scan (chunk: Buffer, at: number, out: Buffer[], oneFrame: boolean): number | Violation {
+  scan (chunk: Buffer, at: number, out: Buffer[], oneFrame: boolean): number | Found {
     const from = at
     while (at < chunk.length && !this.closed) {
       if (this.#left === 0) {
@@ -54,7 +60,7 @@ export class FrameScanner {
         const wrong = this.#whole() ? this.#judge() : undefined
         if (wrong !== undefined || !this.#whole()) {
           pass(chunk, from, start, out)
-          return wrong ?? at
+          return wrong === undefined ? at : { ...wrong, at, held: Buffer.from(this.#head.subarray(0, this.#have)) }
         }
         // A head of which a part was held back: it stands at the beginning of what is read now.
         if (before > 0) out.push(Buffer.from(this.#head.subarray(0, before)))

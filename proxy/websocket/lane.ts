@@ -33,6 +33,8 @@ export class Lane implements Body {
   readonly #events: LaneEvents
   /** `undefined`: bytes pass unread, and nothing is put between them. */
   #scanner: FrameScanner | undefined
+  /** Frames are read for the sake of last words alone: what is none passes as it is. */
+  readonly #lenient: boolean
   #ready: Buffer[] = []
   #due: Insertion[] = []
   #last: { readonly frame: Buffer | undefined } | undefined = undefined
@@ -43,9 +45,10 @@ export class Lane implements Body {
   #ended = false
   #error: Error | undefined = undefined
 
-  constructor (source: Body, events: LaneEvents, scanner?: FrameScanner) {
+  constructor (source: Body, events: LaneEvents, lenient: boolean, scanner?: FrameScanner) {
     this.#source = source
     this.#events = events
+    this.#lenient = lenient
     this.#scanner = scanner
   }
 
@@ -130,6 +133,7 @@ export class Lane implements Body {
     for (let at = 0; at < chunk.length;) {
       const end = scanner.scan(chunk, at, this.#ready, this.#due.length > 0 || this.#last !== undefined)
       if (typeof end !== 'number') {
+        if (this.#lenient) return this.#unread(end.held, chunk.subarray(end.at))
         this.#sourceOver = true
         return this.#events.violated(this, end)
       }
@@ -138,6 +142,13 @@ export class Lane implements Body {
       this.#insert()
     }
     if (scanner.closed && !wasClosed) this.#events.ended(this)
+  }
+
+  /** These are no frames: nobody can tell where one would end. */
+  #unread (...pieces: readonly Buffer[]): void {
+    this.#scanner = undefined
+    this.#ready.push(...pieces.filter(({ length }) => length > 0))
+    if (this.#last !== undefined) this.#end()
   }
 
   /** What is due goes out where a frame has just ended. */

@@ -32,6 +32,8 @@ const partingMs = 10_000
 export class Watch implements LaneEvents {
   readonly #x: Exchange
   readonly #settings: WatchSettings
+  /** Nobody asked for what passes to be looked at. */
+  readonly #lenient: boolean
   readonly #client: Side
   #server: Side | undefined = undefined
   #pingDueMs = Infinity
@@ -41,20 +43,19 @@ export class Watch implements LaneEvents {
   constructor (x: Exchange, upgrade: Upgrade, settings: WatchSettings) {
     this.#x = x
     this.#settings = settings
-    this.#client = sideOf('client', new Lane(upgrade.input, this))
+    this.#lenient = settings.pingIntervalMs === undefined && settings.maxMessageBytes === Infinity
+    this.#client = sideOf('client', new Lane(upgrade.input, this, this.#lenient))
     upgrade.input = this.#client.lane
   }
 
   /** The tunnel is there. Gives what the upstream says in place of `body`. `extended`: an extension was agreed on. */
   begin (body: Body, extended: boolean): Body {
     const { pingIntervalMs, maxMessageBytes } = this.#settings
-    const readsFrames = pingIntervalMs !== undefined || maxMessageBytes !== Infinity
-    const scanner = (masked: boolean): FrameScanner | undefined => readsFrames ? new FrameScanner({ masked, extended, maxMessageBytes }) : undefined
+    const scanner = (masked: boolean): FrameScanner => new FrameScanner({ masked, extended, maxMessageBytes })
     const now = performance.now()
-    const ofClient = scanner(true)
-    if (ofClient !== undefined) this.#client.lane.follow(ofClient)
+    this.#client.lane.follow(scanner(true))
     this.#client.heardMs = now
-    this.#server = sideOf('upstream', new Lane(body, this, scanner(false)))
+    this.#server = sideOf('upstream', new Lane(body, this, this.#lenient, scanner(false)))
     if (pingIntervalMs !== undefined) this.#pingDueMs = now + pingIntervalMs
     this.#arm(now)
     return this.#server.lane

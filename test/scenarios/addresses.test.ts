@@ -5,7 +5,6 @@ import { networkInterfaces } from 'node:os'
 import { test, type TestContext } from 'node:test'
 import { checkText } from '../../config/sentinel/index.ts'
 import { canReusePort } from '../../config/sentinel/listener-socket.ts'
-import { needsRestart } from '../../proxy/lifecycle/needs-restart.ts'
 import { plainAddress } from '../../proxy/listeners/peer.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { startSentinel } from '../support/sentinel.ts'
@@ -116,20 +115,4 @@ async function madeWhileStopped (t: TestContext, listener: string): Promise<numb
 test('backlog says how many connections may wait to be accepted', async (t) => {
   assert.ok(await madeWhileStopped(t, 'backlog 1') <= 3)
   assert.equal(await madeWhileStopped(t, ''), 10)
-})
-
-test('a reload takes over none of what a socket is bound with', () => {
-  const configOf = (listener: string) => {
-    const { config } = checkText(file(`listener "web" { address "[::1]:80"; ${listener} }`, '127.0.0.1:9'), 'sentinel.kdl', { env: {} })
-    assert.ok(config)
-    return config
-  }
-  const before = configOf('')
-  for (const change of ['backlog 5', 'ipv6-only #true', 'proxy-protocol { from "10.0.0.0/8" }']) {
-    assert.deepEqual(needsRestart(before, configOf(change)).map(({ what, reload }) => [what, reload]), [['listener \'web\'', 'refused']], change)
-  }
-  const believing = configOf('proxy-protocol { from "10.0.0.0/8" }')
-  assert.deepEqual(needsRestart(believing, configOf('proxy-protocol { from "10.0.0.0/8" "unix:" }')).length, 1)
-  assert.deepEqual(needsRestart(believing, configOf('proxy-protocol { required #true; from "10.0.0.0/8" }')), [])
-  assert.deepEqual(needsRestart(before, configOf('trusted-proxies "10.0.0.0/8"')), [])
 })

@@ -210,23 +210,31 @@ test('a body that nobody wants is answered while it comes, and the stream ended 
   assert.equal(await client.status(3), 200)
 })
 
-test('a listener that closes lets open streams end, and opens no others', async (t) => {
+test('a listener that closes serves streams that were on their way, lets open ones end, and opens no others', async (t) => {
   let answer: (() => void) | undefined
-  const upstream = await httpUpstream(t, (_, response) => { answer = () => response.end('late') })
+  const upstream = await httpUpstream(t, (request, response) => {
+    if (request.url === '/crossing') return void response.end('served')
+    answer = () => response.end('late')
+  })
   const { port, listener } = await started(t, { targets: [upstream.port] })
   const client = await h2Client(t, port)
   client.send(headers(1, get('/')))
   while (answer === undefined) await new Promise((resolve) => { setTimeout(resolve, 5) })
   const closed = listener.close(new AbortController().signal)
-  const goAway = await client.until('GOAWAY', ({ type }) => type === types.goAway)
-  assert.deepEqual([goAway.payload.readUInt32BE(0), goAway.payload.readUInt32BE(4)], [1, 0])
-  // They have crossed GOAWAY, which says that nobody looks at them.
-  client.send(headers(3, post('/'), false), data(3, 'body'), frame(types.window, 0, 3, u32(1)), headers(3, ['x-t', '1']), headers(5, get('/')), frame(types.reset, 0, 5, u32(8)))
+  const first = await client.until('GOAWAY', ({ type }) => type === types.goAway)
+  assert.deepEqual([first.payload.readUInt32BE(0), first.payload.readUInt32BE(4)], [2 ** 31 - 1, 0], 'which stream is the last is not said yet')
+  const question = await client.until('PING', ({ type, flags }) => type === types.ping && flags === 0)
+  client.send(headers(3, get('/crossing')), frame(types.ping, 1, 0, question.payload))
+  assert.equal(await client.status(3), 200)
+  const second = await client.until('another GOAWAY', (one) => one.type === types.goAway && one !== first)
+  assert.deepEqual([second.payload.readUInt32BE(0), second.payload.readUInt32BE(4)], [3, 0])
+  // They have crossed the second GOAWAY, which says that nobody looks at them.
+  client.send(headers(5, post('/'), false), data(5, 'body'), frame(types.window, 0, 5, u32(1)), headers(5, ['x-t', '1']), headers(7, get('/')), frame(types.reset, 0, 7, u32(8)))
   await client.ping()
   answer()
   assert.equal(await client.status(1), 200)
   await closed
-  assert.ok(!client.frames.some(({ stream }) => stream > 1))
+  assert.ok(!client.frames.some(({ stream }) => stream > 3))
 })
 
 test('a connection is ended after as many requests as it may have', async (t) => {

@@ -1,14 +1,16 @@
+import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { createListener, type Listener, type ListenerEvent, type ListenerSettings } from '../../proxy/listeners/index.ts'
 import type { Exchange, Filter } from '../../proxy/pipeline/exchange.ts'
 import { readPath } from '../../proxy/pipeline/path.ts'
 import { serve, type Site } from '../../proxy/pipeline/serve.ts'
-import { createUpstream, type TargetSettings, type Upstream, type UpstreamSettings } from '../../proxy/upstreams/index.ts'
+import { createUpstream, type RoutePolicy, type TargetSettings, type Upstream, type UpstreamSettings } from '../../proxy/upstreams/index.ts'
 
 export interface ProxyGiven {
   readonly targets: readonly (number | TargetSettings)[]
   readonly listener?: Partial<ListenerSettings>
   readonly upstream?: Partial<UpstreamSettings>
+  readonly policy?: RoutePolicy
   readonly filters?: readonly Filter[]
   readonly maxBodyBytes?: number
   readonly upgrades?: boolean
@@ -35,7 +37,7 @@ export async function startProxy (t: TestContext | undefined, given: ProxyGiven)
   const events: ListenerEvent[] = []
   const waiting: Array<() => void> = []
   const route = {
-    name: 'all', filters: given.filters ?? [], responder: upstream,
+    name: 'all', filters: given.filters ?? [], responder: upstream.forRoute(given.policy ?? {}),
     maxBodyBytes: given.maxBodyBytes ?? Infinity,
     upgrades: given.upgrades ?? false,
   }
@@ -61,7 +63,11 @@ export async function startProxy (t: TestContext | undefined, given: ProxyGiven)
   t?.after(async () => {
     await listener.close(AbortSignal.abort())
     await upstream.close(AbortSignal.abort())
+    // Whatever happened to exchanges: none is counted for ever.
+    for (const deadline = performance.now() + 2_000; busy() && performance.now() < deadline;) await new Promise((resolve) => { setTimeout(resolve, 5) })
+    assert.deepEqual(upstream.set.targets.filter(({ inFlight, tunnels }) => inFlight !== 0 || tunnels !== 0).map(({ inFlight, tunnels }) => ({ inFlight, tunnels })), [])
   })
+  const busy = (): boolean => upstream.set.targets.some(({ inFlight, tunnels }) => inFlight !== 0 || tunnels !== 0)
   const exchange = (n: number): Promise<Exchange> => new Promise((resolve) => {
     const check = (): void => {
       const x = done[n - 1]

@@ -103,7 +103,7 @@ const listenerSettings: ListenerSettings = {
   id: 'main', host: '', port: 0, requestTimeoutMs: 60_000, bodyIdleTimeoutMs: 60_000, keepaliveTimeoutMs: 60_000, maxHeaderBytes: 16 * 1024, maxHeaderCount: 100, maxConnections: 1,
 }
 const small = [Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')]
-const attemptSettings = { secure: false, connectTimeoutMs: 60_000, readTimeoutMs: 60_000, writeTimeoutMs: 60_000, onInterim: undefined }
+const attemptSettings = { secure: false, connectTimeoutMs: 60_000, firstByteTimeoutMs: 60_000, readTimeoutMs: 60_000, writeTimeoutMs: 60_000, requestTimeoutMs: Infinity }
 const nobody = { answered: () => { /* not asked */ }, failed: () => { /* not asked */ }, broke: () => { /* not asked */ }, tunnelled: () => { /* not asked */ }, over: () => { /* not asked */ } }
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
@@ -163,7 +163,7 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
   }
   const client = new Wire()
   client.onWrite = () => { moved++ }
-  http1({ ...listenerSettings, ...settings }, {
+  http1({ settings: { ...listenerSettings, ...settings } }, {
     serve: (x, to) => { moved++; return serve(x, site, to) }, log: (code) => { faults.push(code) }, isClosing: () => false,
   })(client.socket())
   for (const piece of pieces) client.arrive(piece)

@@ -104,6 +104,10 @@ export class ChildSide {
         return this.#options.settled()
       case 'abort':
         return this.#worker.abort()
+      case 'suspend':
+        return this.#worker.suspend(question.sockets)
+      case 'resume':
+        return this.#worker.resume(this.#named(question.sockets))
       case 'reopenLogs':
         return this.#worker.reopenLogs()
       case 'close':
@@ -129,9 +133,14 @@ export class ChildSide {
     this.#preparedGraceMs = config.system.gracefulShutdownTimeout
     const load: Load = {
       generation, config, agents, evidence, agentStartMs,
-      sockets: new Map(sockets.map(([listener, socket]) => [listener, this.#sockets.get(socket)!])), // They have come before this.
+      sockets: this.#named(sockets),
     }
     await this.#worker.prepare(load)
+  }
+
+  /** They have come before what names them. */
+  #named (sockets: ReadonlyArray<readonly [string, number]>): Map<string, HeldSocket> {
+    return new Map(sockets.map(([name, socket]) => [name, this.#sockets.get(socket)!]))
   }
 
   #tell (told: boolean): void {

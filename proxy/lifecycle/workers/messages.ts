@@ -26,6 +26,9 @@ export type Question =
   | { readonly ask: 'prepare', readonly load: PlainLoad }
   | { readonly ask: 'commit' }
   | { readonly ask: 'abort' }
+  | { readonly ask: 'suspend', readonly sockets: readonly string[] }
+  /** By `socketKey`, with the number under which it went ahead. */
+  | { readonly ask: 'resume', readonly sockets: ReadonlyArray<readonly [key: string, socket: number]> }
   | { readonly ask: 'reopenLogs' }
   | { readonly ask: 'close', readonly graceMs: number }
   /** Whether it still turns. */

@@ -2,6 +2,8 @@ import type { Log } from '../../observe/log.ts'
 import { openLineSink, type LineSink } from '../../observe/line-sink.ts'
 import { Gathered } from '../../observe/gather.ts'
 import type { Metrics } from '../../observe/metrics.ts'
+import type { HeldSocket } from '../../listeners/index.ts'
+import { socketKey } from '../listener-settings.ts'
 import type { AgentPlace, DataPath, Load, MainSide, PathFacts } from '../seam.ts'
 import { toPlain, type PlainConfig } from './config-transfer.ts'
 import { gatherFacts } from './facts.ts'
@@ -82,6 +84,19 @@ export class WorkerPool implements DataPath {
     const prepared = this.#prepared
     this.#prepared = undefined
     if (prepared !== undefined) await this.#abort(prepared.load, prepared.slots)
+  }
+
+  async suspend (keys: readonly string[]): Promise<void> {
+    await Promise.all(this.#slots.map((slot) => slot.ask({ ask: 'suspend', sockets: keys })))
+  }
+
+  async resume (sockets: ReadonlyMap<string, HeldSocket>): Promise<void> {
+    const load = this.#load
+    if (load === undefined) return
+    // Those that are started from now on get the new ones as well.
+    const current = load.config.listeners.map((listener) => [listener.id, sockets.get(socketKey(listener)) ?? load.sockets.get(listener.id)!] as const)
+    this.#load = { ...load, sockets: new Map(current) }
+    await Promise.all(this.#slots.map((slot) => slot.resume(sockets)))
   }
 
   async reopenLogs (): Promise<void> {
@@ -168,8 +183,7 @@ export class WorkerPool implements DataPath {
   async #send (process: WorkerProcess, { generation, config, agents, sockets, evidence, agentStartMs }: Load): Promise<void> {
     if (this.#plain?.of !== config) this.#plain = { of: config, plain: toPlain(config) }
     const { plain } = this.#plain
-    const numbers = await Promise.all([...sockets].map(async ([listener, socket]) => [listener, await process.give(socket)] as const))
-    await process.ask({ ask: 'prepare', load: { generation, config: plain, agents, sockets: numbers, evidence, agentStartMs } })
+    await process.ask({ ask: 'prepare', load: { generation, config: plain, agents, sockets: await process.giveAll(sockets), evidence, agentStartMs } })
   }
 
   async #abort (load: Load, slots: readonly WorkerSlot[]): Promise<void> {

@@ -81,9 +81,14 @@ export class WorkerProcess {
     if (!this.#ended && this.#child.connected) this.#child.send(message, ignore)
   }
 
-  /** Number of the socket in this process. It goes there once. */
-  async give (socket: HeldSocket): Promise<number> {
+  /** Sends sockets ahead of what names them, by the number that each has there. */
+  async giveAll (sockets: ReadonlyMap<string, HeldSocket>): Promise<Array<readonly [name: string, socket: number]>> {
     await this.#loaded
+    return [...sockets].map(([name, socket]) => [name, this.#give(socket)] as const)
+  }
+
+  /** It goes there once. */
+  #give (socket: HeldSocket): number {
     const known = this.#sockets.get(socket)
     if (known !== undefined) return known
     const number = this.#sockets.size + 1

@@ -1,3 +1,4 @@
+import type { HeldSocket } from '../../listeners/index.ts'
 import type { Log } from '../../observe/log.ts'
 import type { Load } from '../seam.ts'
 import type { Introduction, Question, ToMain, ToWorker } from './messages.ts'
@@ -105,6 +106,12 @@ export class WorkerSlot {
       if (process.ended) return
       throw error
     }
+  }
+
+  async resume (sockets: ReadonlyMap<string, HeldSocket>): Promise<void> {
+    const process = this.#process
+    if (process === undefined) return
+    await this.ask({ ask: 'resume', sockets: await process.giveAll(sockets) })
   }
 
   tell (message: ToWorker): void {

@@ -24,15 +24,20 @@ export function peakEwma<C extends Candidate> ({ random, nowMs }: BalancerSettin
   const latencies = new WeakMap<C, Latency>()
   /** Of everybody: what is taken for the latency of who has not answered yet. */
   let usualMs = 0
+  let usualWeight = 1
   let askedMs = 0
   const faded = ({ ms, atMs }: Latency): number => ms * Math.exp((atMs - askedMs) / memoryMs)
   const costOf = (one: C): number => {
     const latency = latencies.get(one)
-    // With one more than it has: two idle ones are told apart by latency.
-    return (latency === undefined ? usualMs : faded(latency)) * (one.inFlight + 1) / one.weight
+    // A millisecond and an exchange more: who has nothing, or was not heard of for long, is told apart by the other of the two.
+    return ((latency === undefined ? usualMs : faded(latency)) + 1) * (one.inFlight * usualWeight / one.weight + 1)
   }
   return {
-    use: (next) => draw.use(next, next.map(({ weight }) => weight)),
+    use (next) {
+      const weights = next.map(({ weight }) => weight)
+      draw.use(next, weights)
+      usualWeight = weights.reduce((sum, weight) => sum + weight, 0) / Math.max(1, weights.length)
+    },
     next ({ skip }) {
       askedMs = nowMs()
       return betterOfTwo(draw, skip, costOf)

@@ -58,10 +58,11 @@ A reload takes over all of it at once.
 `)
 })
 
-test('what needs a restart is said in the words that a reload would use', () => {
-  const printed = printDiff(difference(old, old.replace('127.0.0.1:80"', '127.0.0.1:81"')), false)
-  assert.match(printed, /A reload would refuse all of it, and keep the old configuration:\n {2}the settings of listener 'web' changed: that needs a restart\n$/)
-  assert.match(printDiff(difference(old, `${old}observability { logging { format "json" } }`), false), /A reload would change nothing:\n {2}the format of/)
+test('what needs a restart is said below the changes', () => {
+  const found = difference(old, old.replace('127.0.0.1:80"', '127.0.0.1:81"'))
+  const need = { what: 'the user', why: 'the user changed: that needs a restart' }
+  assert.match(printDiff({ ...found, restart: [{ ...need, reload: 'refused' }] }, false), /A reload would refuse all of it, and keep the old configuration:\n {2}the user changed: that needs a restart\n$/)
+  assert.match(printDiff({ ...found, restart: [{ ...need, reload: 'ignored' }] }, false), /A reload would change nothing:\n {2}the user/)
 })
 
 test('signs, places and the verdict have colours where they are wanted', () => {

@@ -37,11 +37,11 @@ describe('loading a configuration', () => {
     assert.deepEqual([routes[0]?.priority, routes[0]?.upstream, routes[0]?.maxBodySize], [50, 'app', undefined])
     assert.deepEqual(upstreams[0]?.targets.map(({ address, weight }) => [address.text, weight]), [['127.0.0.1:3000', 1]])
     assert.deepEqual(upstreams[0]?.connectionPool, { maxConnections: undefined, idleTimeout: 60_000, maxIdle: undefined, maxLifetime: undefined, maxPending: 1_000, pendingTimeout: undefined })
-    assert.deepEqual(upstreams[0]?.timeouts, { connect: 10_000, read: 30_000, write: 30_000 })
+    assert.deepEqual(upstreams[0]?.timeouts, { connect: 10_000, firstByte: undefined, read: 30_000, write: 30_000, request: undefined })
     assert.deepEqual(limits, {
       maxHeaderSize: 8192, maxHeaderCount: 100, maxBodySize: 10_485_760, maxInFlightRequests: 10_000, maxTotalConnections: 10_000,
-      maxHeaderNameSize: 256, maxHeaderValueSize: undefined, maxBodyInspection: undefined, maxConnectionsPerClient: undefined, maxConnectionsPerRoute: undefined,
-      maxIdleConnectionsPerUpstream: undefined, maxInFlightRequestsPerWorker: undefined, maxAgentQueueDepth: 100, maxAgentBody: 1_048_576, maxAgentResponse: undefined,
+      maxHeaderNameSize: 256, maxHeaderValueSize: undefined, maxBodyBuffer: 1_048_576, maxBodyBufferTotal: 67_108_864, maxBodyInspection: undefined, maxConnectionsPerClient: undefined, maxConnectionsPerRoute: undefined,
+      maxIdleConnectionsPerUpstream: undefined, maxInFlightRequestsPerWorker: undefined, maxRequestsPerSecondGlobal: undefined, maxRequestsPerSecondPerClient: undefined, maxRequestsPerSecondPerRoute: undefined, maxAgentQueueDepth: 100, maxAgentBody: 1_048_576, maxAgentResponse: undefined,
     })
     assert.deepEqual(observability, {
       logging: { level: 'info', format: 'auto' },

@@ -15,40 +15,14 @@ ${parts.more ?? ''}`, '/etc/sentinel.kdl', { env: {}, textOnly: true })
   return loaded.config
 }
 
-function needs (old: Parameters<typeof config>[0], next: Parameters<typeof config>[0], managed?: boolean): string[] {
-  return needsRestart(config(old), config(next), managed === undefined ? {} : { runsAgent: () => managed }).map(({ what, reload }) => `${what} ${reload}`)
-}
-
-test('an open listener keeps its settings; it may come, go, and get another certificate', () => {
-  const listener = 'listener "web" { address "127.0.0.1:80" }'
-  assert.deepEqual(needs({}, {}), [])
-  assert.deepEqual(needs({}, { listener: `${listener}; listener "two" { address "127.0.0.1:81" }` }), [])
-  assert.deepEqual(needs({ listener: `${listener}; listener "two" { address "127.0.0.1:81" }` }, {}), [])
-  assert.deepEqual(needs({}, { listener: 'listener "web" { address "127.0.0.1:81" }' }), ["listener 'web' refused"])
-  assert.deepEqual(needs({}, { listener: 'listener "web" { address "127.0.0.1:80"; keepalive-timeout "1s" }' }), ["listener 'web' refused"])
-  assert.deepEqual(needs({}, { more: 'limits { max-header-count 9 }' }), ["listener 'web' refused"])
-  const tls = (name: string): string => `listener "web" { address "127.0.0.1:80"; tls { cert-file "${name}.pem"; key-file "${name}.key" } }`
-  assert.deepEqual(needs({ listener: tls('a') }, { listener: tls('b') }), [])
-  assert.deepEqual(needs({}, { listener: tls('a') }), ["listener 'web' refused"])
-})
-
-test('the metrics keep their address, however it is written', () => {
-  assert.deepEqual(needs({ observability: 'metrics { address "0.0.0.0:9100" }' }, { observability: 'metrics { address ":9100" }' }), [])
-  assert.deepEqual(needs({}, { observability: 'metrics { path "/m" }' }), ['the metrics refused'])
-})
-
-test('an agent of ours that becomes another process needs another socket', () => {
+test('a reload takes over everything: listeners, addresses, metrics, agents and the log', () => {
   const agent = (settings: string): { agents: string } => ({ agents: `agent "a" { ${settings} }` })
-  const before = agent('command "x"; unix-socket "/run/a.sock"')
-  assert.deepEqual(needs(before, agent('command "y"; unix-socket "/run/a.sock"')), ["agent 'a' refused"])
-  assert.deepEqual(needs(before, agent('command "y"; unix-socket "/run/a.sock"'), false), [], 'somebody else serves the socket')
-  assert.deepEqual(needs(before, agent('command "y"; unix-socket "/run/b.sock"')), [])
-  assert.deepEqual(needs(before, agent('command "x"; unix-socket "/run/a.sock"; timeout "9s"; config { b 1 }')), [])
-  assert.deepEqual(needs(agent('unix-socket "/run/a.sock"; managed #false'), agent('unix-socket "/run/a.sock"; managed #false; connections 2')), [])
-})
-
-test('what is read only at the start is taken over at the next one, and hinders nothing', () => {
-  assert.deepEqual(needs({}, { observability: 'logging { format "json" }' }), ['the log ignored'])
+  const tls = 'listener "web" { address "127.0.0.1:80"; tls { cert-file "a.pem"; key-file "a.key" } }'
+  for (const [old, next] of [
+    [{}, { listener: 'listener "web" { address "127.0.0.1:81"; keepalive-timeout "1s" }' }], [{}, { listener: tls }], [{}, { more: 'limits { max-header-count 9 }' }],
+    [{}, { observability: 'metrics { path "/m"; address "127.0.0.1:1" }; logging { format "json" }' }],
+    [agent('command "x"; unix-socket "/run/a.sock"'), agent('command "y"; unix-socket "/run/a.sock"')],
+  ] as const) assert.deepEqual(needsRestart(config(old), config(next)), [])
 })
 
 test('what happens to agents is told: a new process, a new connection, or a new configuration', () => {

@@ -26,6 +26,18 @@ test('a line tells who asked for what and what they got', () => {
   })
 })
 
+test('where one try was not enough, a line lists them all, and what spoke against another one', () => {
+  const x = exchangeOf()
+  x.attempts = [
+    { target: 'a:1', hedge: false, status: 0, fault: 'UPSTREAM_RESET', ms: 1.5, reason: 'reset' },
+    { target: 'b:1', hedge: true, status: 503, fault: undefined, ms: 2, reason: undefined },
+  ]
+  Object.assign(x, { upstream: 'shop', tries: 2, notRetried: 'budget' })
+  const line = read(jsonLine(x, noon, []))
+  assert.deepEqual(line['upstream_attempts'], [{ target: 'a:1', ms: 1.5, fault: 'UPSTREAM_RESET', retried: 'reset' }, { target: 'b:1', ms: 2, status: 503, hedge: true }])
+  assert.equal(line['not_retried'], 'budget')
+})
+
 test('a line names each agent with its verdict, its time, its rules, and what failed', () => {
   const x = decided('/', decisionOf({ verdict: 'allow', status: 0, audit: undefined }),
     decisionOf({ agent: 'pii', verdict: 'failed', status: 0, audit: undefined, fault: new Fault('AGENT_TIMEOUT'), failureMode: 'open' }),

@@ -41,6 +41,21 @@ test('an exchange is counted once, by route, method and status, with its time an
   assert.equal(value('sentinel_upstream_duration_seconds_count{upstream="shop"}'), 1)
 })
 
+test('further tries are counted by their reason, hedges by who won, and what was not tried again by what spoke against it', (t) => {
+  const { metrics, value } = start(t)
+  const x = exchangeOf()
+  const attempt = { target: 'a:1', hedge: false, status: 0, fault: undefined, ms: 1, reason: undefined }
+  x.attempts = [{ ...attempt, status: 503, reason: '503' }, { ...attempt, hedge: true, status: 503 }, attempt, { ...attempt, hedge: true, status: 200 }]
+  Object.assign(x, { upstream: 'shop', tries: 4, notRetried: 'budget' })
+  metrics.observeExchange(x)
+  assert.equal(value('sentinel_upstream_attempts_total{upstream="shop",route="(none)"}'), 4)
+  assert.equal(value('sentinel_upstream_retries_total{upstream="shop",route="(none)",reason="503"}'), 1)
+  assert.equal(value('sentinel_upstream_failures_total{upstream="shop",route="(none)",reason="retried"}'), 1)
+  assert.equal(value('sentinel_upstream_hedges_total{upstream="shop",route="(none)",result="won"}'), 1)
+  assert.equal(value('sentinel_upstream_hedges_total{upstream="shop",route="(none)",result="lost"}'), 1)
+  assert.equal(value('sentinel_upstream_retries_denied_total{upstream="shop",route="(none)",reason="budget"}'), 1)
+})
+
 test('decisions, agent failures and faults are counted', (t) => {
   const { metrics, value } = start(t)
   const x = decided('/', decisionOf(), decisionOf({ agent: 'pii', verdict: 'failed', applied: false, status: 0, fault: new Fault('AGENT_TIMEOUT'), failureMode: 'open' }))

@@ -1,0 +1,2 @@
+export { LocalRates } from './rates.ts'
+export type { Rates, RateSettings, RateVerdict } from './rates.ts'

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { createTargetStore, createUpstream, standingBits, type TargetSettings, type Upstream, type UpstreamSettings } from '../../../proxy/upstreams/index.ts'
+
+const connecting = { id: 'app', connectTimeoutMs: 1_000, readTimeoutMs: 1_000, writeTimeoutMs: 1_000, poolMaxConnections: 10, poolIdleMs: 1_000 }
+const to = (name: string, more: Partial<TargetSettings> = {}): TargetSettings => ({ host: name, port: 80, weight: 1, ...more })
+
+function upstreamOf (targets: readonly TargetSettings[], more: Partial<UpstreamSettings> = {}, store = createTargetStore(connecting)): Upstream {
+  return createUpstream({ ...connecting, balance: 'round-robin', targets, ...more }, store)
+}
+
+const nobody = { skip: undefined, key: undefined, wanted: undefined }
+
+/** Hosts in the order they are picked. */
+function picks ({ set }: Upstream, count: number): string {
+  return Array.from({ length: count }, () => set.pick(nobody)?.settings.host ?? '-').join('')
+}
+
+describe('the targets of an upstream', () => {
+  test('are picked as long as nothing speaks against them', () => {
+    const upstream = upstreamOf([to('a'), to('b'), to('c')])
+    assert.equal(picks(upstream, 6), 'abcabc')
+    assert.equal(upstream.set.mark('b:80', 'down', true), true)
+    assert.equal(upstream.set.mark('b:80', 'ejected', true), true)
+    assert.equal(upstream.set.mark('x:80', 'down', true), false)
+    assert.ok(!picks(upstream, 6).includes('b'))
+    upstream.set.mark('b:80', 'down', false)
+    assert.ok(!picks(upstream, 6).includes('b'))
+    upstream.set.mark('b:80', 'ejected', false)
+    assert.ok(picks(upstream, 3).includes('b'))
+  })
+
+  test('tell of a change of their standing, once', () => {
+    const { set } = upstreamOf([to('a'), to('b')])
+    const heard: string[] = []
+    set.onStanding((target, before) => heard.push(`${target.name} ${before} ${target.standing}`))
+    for (const on of [true, true, false, false]) set.mark('a:80', 'drained', on)
+    assert.deepEqual(heard, [`a:80 0 ${standingBits.drained}`, `a:80 ${standingBits.drained} 0`])
+  })
+
+  test('tell how tries ended, and only when somebody listens', () => {
+    const { set } = upstreamOf([to('a')])
+    const [a] = set.targets
+    a!.answered(200, 5)
+    const heard: unknown[] = []
+    set.onOutcome((target, { status, ms }) => heard.push([target.name, status, ms]))
+    a!.answered(503, 7)
+    assert.deepEqual(heard, [['a:80', 503, 7]])
+  })
+
+  test('of one name are one, with both shares', () => {
+    const upstream = upstreamOf([to('a'), to('b'), to('a', { weight: 2 })])
+    assert.deepEqual(upstream.targets.map(({ name, weight }) => [name, weight]), [['a:80', 3], ['b:80', 1]])
+  })
+
+  test('are replaced while they run: who stays is the same, with its standing', () => {
+    const upstream = upstreamOf([to('a'), to('b')])
+    upstream.set.mark('b:80', 'down', true)
+    const [, b] = upstream.set.targets
+    upstream.set.replace([to('b', { weight: 3 }), to('c')])
+    assert.equal(upstream.set.get('b:80'), b)
+    assert.equal(b!.standing, standingBits.down)
+    assert.equal(picks(upstream, 2), 'cc')
+    upstream.set.mark('b:80', 'down', false)
+    assert.equal([...picks(upstream, 40)].filter((host) => host === 'b').length, 30)
+    upstream.set.replace([])
+    assert.equal(picks(upstream, 1), '-')
+  })
+
+  test('of the first tier are picked, then those behind it, and the first again when it is well', () => {
+    const upstream = upstreamOf([to('a'), to('b', { priority: 1 }), to('z', { backup: true })])
+    assert.equal(picks(upstream, 3), 'aaa')
+    upstream.set.mark('a:80', 'down', true)
+    assert.equal(picks(upstream, 3), 'bbb')
+    upstream.set.mark('b:80', 'open', true)
+    assert.equal(picks(upstream, 3), 'zzz')
+    upstream.set.mark('a:80', 'down', false)
+    assert.equal(picks(upstream, 3), 'aaa')
+  })
+
+  test('behind the first tier are picked for an exchange that the first has failed', () => {
+    const { set } = upstreamOf([to('a'), to('z', { backup: true })])
+    assert.equal(set.pick({ ...nobody, skip: new Set([set.get('a:80')!]) })?.name, 'z:80')
+    assert.equal(set.pick({ ...nobody, skip: new Set(set.targets) }), undefined)
+  })
+
+  test('are all picked in a panic, and it is told', () => {
+    const upstream = upstreamOf([to('a'), to('b'), to('c')], { panicShare: 0.5 })
+    upstream.set.mark('a:80', 'down', true)
+    assert.equal(upstream.set.panic, false)
+    upstream.set.mark('b:80', 'down', true)
+    assert.equal(upstream.set.panic, true)
+    assert.equal(new Set(picks(upstream, 3)).size, 3)
+  })
+})
+
+describe('a target that is new or well again', () => {
+  const shareOf = (upstream: Upstream, host: string): number => [...picks(upstream, 1_000)].filter((one) => one === host).length / 1_000
+
+  test('starts slowly beside others, not when all are new', async () => {
+    const upstream = upstreamOf([to('a'), to('b')], { slowStartMs: 400 })
+    assert.equal(shareOf(upstream, 'a'), 0.5)
+    upstream.set.replace([to('a'), to('b'), to('c')])
+    assert.ok(Math.abs(shareOf(upstream, 'c') - 0.1 / 2.1) < 0.01)
+    const grown: number[] = []
+    while ((grown.at(-1) ?? 0) < 0.33) {
+      grown.push(shareOf(upstream, 'c'))
+      await new Promise((resolve) => { setTimeout(resolve, 40) })
+    }
+    assert.deepEqual(grown, grown.toSorted((a, b) => a - b))
+    assert.ok(new Set(grown).size >= 3, String(grown))
+    upstream.set.mark('a:80', 'ejected', true)
+    upstream.set.mark('a:80', 'ejected', false)
+    assert.ok(shareOf(upstream, 'a') < 0.1)
+    await upstream.close(AbortSignal.abort())
+  })
+
+  test('gets fewer connections than its number of free ones would give it', async () => {
+    const upstream = upstreamOf([to('a'), to('b')], { slowStartMs: 60_000, balance: 'least-connections' })
+    upstream.set.replace([to('a'), to('b'), to('c')])
+    for (const target of upstream.set.targets) target.inFlight = target.name === 'c:80' ? 1 : 5
+    assert.ok(!picks(upstream, 10).includes('c'))
+    await upstream.close(AbortSignal.abort())
+  })
+})
+
+describe('targets that several configurations have', () => {
+  test('are the same for both: what is marked, counted and learned lives on', () => {
+    const store = createTargetStore(connecting)
+    const old = upstreamOf([to('a'), to('b')], {}, store)
+    old.set.mark('a:80', 'drained', true)
+    old.set.get('b:80')!.begin()
+    const next = upstreamOf([to('a', { weight: 5 }), to('b'), to('c')], { balance: 'least-connections' }, store)
+    next.set.takeOver()
+    assert.equal(next.set.get('b:80'), old.set.get('b:80'))
+    assert.ok(!picks(next, 4).includes('a'))
+    assert.deepEqual(next.targets.map(({ inFlight }) => inFlight), [0, 1, 0])
+  })
+
+  test('do as the one in use says: the next one says nothing before it takes over, or when it never does', async () => {
+    const store = createTargetStore(connecting)
+    const old = upstreamOf([to('a', { weight: 2 }), to('b')], {}, store)
+    const next = upstreamOf([to('a', { weight: 7 }), to('c')], { slowStartMs: 60_000 }, store)
+    assert.deepEqual(old.targets.map(({ weight }) => weight), [2, 1])
+    await next.close(AbortSignal.abort())
+    assert.equal(picks(old, 3), 'aba')
+    const heard: string[] = []
+    old.set.onOutcome(({ name }) => heard.push(name))
+    old.set.get('a:80')!.answered(200, 1)
+    assert.deepEqual(heard, ['a:80'])
+  })
+
+  test('of the old one are there for its exchanges after the next took over', () => {
+    const store = createTargetStore(connecting)
+    const old = upstreamOf([to('a'), to('b')], {}, store)
+    upstreamOf([to('c')], { drainMs: 60_000 }, store).set.takeOver()
+    assert.equal(picks(old, 2), 'ab')
+  })
+
+  test('start slowly when the next configuration brings them, and keep their age in the one after', async () => {
+    const store = createTargetStore(connecting)
+    upstreamOf([to('a')], {}, store)
+    const second = upstreamOf([to('a'), to('b')], { slowStartMs: 60_000 }, store)
+    second.set.takeOver()
+    const third = upstreamOf([to('a'), to('b', { weight: 2 })], { slowStartMs: 60_000 }, store)
+    third.set.takeOver()
+    const [a, b] = third.targets.map(({ weight }) => weight) as [number, number]
+    assert.equal(a, 1)
+    assert.ok(Math.abs(b - 0.2) < 0.02, String(b))
+    await Promise.all([second, third].map((one) => one.close(AbortSignal.abort())))
+  })
+})
