@@ -20,6 +20,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   checkReachable(config.routes, report)
   checkSockets(config, report)
   checkWaf(waf, report)
+  checkSessions(config, report)
   const referred = report.referred('agent')
   const guards = config.agents.filter(agent => !referred.has(agent.id))
   for (const agent of guards) {
@@ -38,6 +39,17 @@ function limited (agent: ConfigTable['agents'][number], limits: ConfigTable['lim
     maxResponseBodySize: agent.maxResponseBodySize ?? body,
     maxQueuedCalls: agent.maxQueuedCalls ?? limits.maxAgentQueueDepth,
     maxMessageSize: limits.maxAgentResponse,
+  }
+}
+
+/** A browser has one cookie of a name: where a client meets both upstreams on one host, each forgets what the other was told. */
+function checkSessions ({ upstreams }: Config, report: Report): void {
+  const seen = new Map<string, string>()
+  for (const { id, at, loadBalancing: { policy, cookieName, cookiePath } } of upstreams) {
+    if (policy !== 'sticky') continue
+    const other = seen.get(`${cookieName} ${cookiePath}`)
+    if (other === undefined) seen.set(`${cookieName} ${cookiePath}`, id)
+    else report.warning('CONFIG_CONTRADICTION', `upstreams '${other}' and '${id}' keep their sessions in one cookie, ${cookieName}`, at, 'give each a cookie-name of its own, unless no host leads to both')
   }
 }
 

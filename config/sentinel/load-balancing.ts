@@ -5,7 +5,7 @@ import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import type { ValueType } from '../schema/value.ts'
 import { bool, integer, oneOf, textLike, words } from '../schema/values.ts'
-import { token, urlPath } from './types.ts'
+import { token } from './types.ts'
 
 const policies = [
   'round-robin', 'weighted', 'least-connections', 'weighted-least-connections', 'random', 'power-of-two-choices', 'ip-hash', 'consistent-hash', 'maglev', 'peak-ewma', 'adaptive',
@@ -49,6 +49,9 @@ const hashKey = textLike('client-ip, path, header:Name, cookie:Name or query:Nam
 const hashes: readonly Policy[] = ['ip-hash', 'consistent-hash', 'maglev']
 const cookieSettings = ['cookieName', 'cookieTtl', 'cookiePath', 'cookieSecure', 'cookieSameSite', 'cookieSecret', 'fallback'] as const
 
+/** Of letters that mean nothing in a cookie (RFC 6265 section 4.1.1). */
+const cookiePath = textLike('a path that begins with "/", without ";"', /^\/[!-:<>@-~]*$/, '"/shop"')
+
 const secret = textLike('a text of 16 characters or more', /^[^]{16,}$/, '"${file:/run/secrets/sticky}"')
 
 const fields = {
@@ -57,7 +60,7 @@ const fields = {
   subsetSize: setting(integer(1, 1_000_000), 10, 'Deterministic subset: how many of the targets this proxy keeps to.'),
   cookieName: setting(token, 'SERVERID', 'Sticky sessions: name of the cookie that remembers the target.'),
   cookieTtl: setting(durationWithin('1s'), '1h', 'Sticky sessions: how long the cookie lasts. It is renewed when half of that is over.', { bareUnitMs: 1000, aliases: ['cookie-ttl-secs'] }),
-  cookiePath: setting(urlPath, '/', 'Sticky sessions: path the cookie is for.'),
+  cookiePath: setting(cookiePath, '/', 'Sticky sessions: path the cookie is for.'),
   cookieSecure: setting(bool, true, 'Sticky sessions: whether the cookie is sent over TLS only.'),
   cookieSameSite: setting(oneOf('lax', 'strict', 'none'), 'lax', 'Sticky sessions: whether other sites\' requests carry the cookie.'),
   cookieSecret: optional(secret, 'Sticky sessions: what cookies are signed with. Proxies with the same one understand each other\'s cookies; without it a secret is made at start, and sessions end with the process.', { secret: true }),

@@ -25,7 +25,7 @@ const targets = blocks({
   address: required(targetAddress, 'Host and port, or a Unix socket.'),
   weight: setting(integer(0, 1_000_000), 1, 'Its share of the requests; 0 = none.'),
   maxRequests: optional(integer(1, 1_000_000), 'Requests at a time; more go to other targets, or get 503. Without it there is no such limit.'),
-  zone: optional(text, 'Where it runs, for locality-aware balancing; `zone` of its metadata without it.'),
+  zone: optional(text, 'Where it runs; `zone` of its metadata without it. With locality-aware balancing targets of the proxy\'s own zone get everything while 70 % of its weight is well; below that the rest spills over to other zones.'),
   priority: setting(integer(0, 1000), 0, 'Targets with a higher number are used only when all with a lower one fail.'),
   backup: flag('Use it only when the others fail, whatever their priority.'),
   metadata: map(fact, 'Facts about it.', { example: 'metadata { zone "eu-1"; version "v2" }' }),

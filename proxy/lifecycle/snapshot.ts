@@ -2,12 +2,12 @@ import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '.
 import { peerMatcher } from '../../config/schema/address.ts'
 import { agentFilter } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
-import type { MaybePromise } from '../pipeline/body.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { fixedAnswer } from '../services/index.ts'
+import type { Admission } from '../state/index.ts'
 import { createTargetStore, createUpstream, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
@@ -23,9 +23,7 @@ import { upstreamSettings, type UpstreamParts } from './upstream-settings.ts'
 export interface Surroundings {
   readonly leases: Leases
   readonly agents: ReadonlyMap<string, AgentRuntime>
-  /** @param max Of all processes together. @param maxHere Of this one. */
-  readonly admit: (max: number, maxHere: number) => MaybePromise<boolean>
-  readonly release: () => void
+  readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly observe: Site['observe']
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
   readonly env: Readonly<Record<string, string | undefined>>
@@ -69,18 +67,12 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
-    const { maxInFlightRequests, maxInFlightRequestsPerWorker = Infinity } = config.limits
-    const admit = (): MaybePromise<boolean> => around.admit(maxInFlightRequests, maxInFlightRequestsPerWorker)
     const guardedHeaders = guardedBy(config.agents, around.agents)
     const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
       isTrusted: peerMatcher(listener.trustedProxies),
       guardedHeaders,
       match: matchOf(listener, router, named.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners)),
-      admit: () => users.enter(admit()),
-      release: () => {
-        users.leave()
-        around.release()
-      },
+      ...admissionOf(around.admission, users),
       observe: around.observe,
     }]))
     return {
@@ -120,22 +112,45 @@ function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>
   }
 }
 
+/** An exchange uses the snapshot while it waits as well: what it is going to need must be there then. */
+function admissionOf (admission: Surroundings['admission'], users: Users): Pick<Site, 'admit' | 'release'> {
+  return {
+    admit (x) {
+      users.enter()
+      try {
+        const place = admission.enter(x.ending)
+        return place?.catch((error: unknown) => {
+          users.leave()
+          throw error
+        })
+      } catch (error) {
+        users.leave()
+        throw error
+      }
+    },
+    release (x) {
+      users.leave()
+      admission.release(x.upstreamMs)
+    },
+  }
+}
+
+interface Users {
+  enter (): void
+  leave (): void
+}
+
 /** How many exchanges use a snapshot, so that what it holds is not taken from under them. */
 function countUsers () {
   let users = 0
   let empty = (): void => {}
-  const leave = (): void => { if (--users === 0) empty() }
   return {
-    /** Whoever waits to be admitted uses it already. */
-    enter (admitted: MaybePromise<boolean>): MaybePromise<boolean> {
-      if (admitted === false) return false
+    enter (): void {
       users++
-      return admitted === true ? true : admitted.then((got) => {
-        if (!got) leave()
-        return got
-      })
     },
-    leave,
+    leave (): void {
+      if (--users === 0) empty()
+    },
     emptied (deadline: AbortSignal): Promise<void> {
       if (users === 0 || deadline.aborted) return Promise.resolve()
       return new Promise((resolve) => {

@@ -1,15 +1,17 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { recordsOf } from '../evidence/evidence.ts'
+import { Admission, type AdmissionSettings, type Places } from '../state/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { MaybePromise } from '../pipeline/body.ts'
-import { OwnShares, type Share, type Shares } from '../pipeline/shares.ts'
+import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
 import { agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
+import { admissionSettings, memoryLimit } from './admission-settings.ts'
+import { MemoryWatch } from './memory-watch.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
@@ -20,13 +22,18 @@ export interface WorkerOptions {
   readonly metrics: Metrics
   /** What tickets of TLS sessions are sealed with. */
   readonly ticketSecret: Buffer
-  /** Places under limits; those of this process alone when it is the only one. */
-  readonly shares?: Shares
-  /** Other processes accept from the same sockets. */
-  readonly others?: boolean
   /** What cookies of sticky sessions are signed with where the configuration names no secret. */
   readonly cookieSecret: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Where other processes serve as well: limits that are theirs and this one's. */
+  readonly together?: Together
+}
+
+/** Limits of several processes that accept from the same sockets. */
+export interface Together {
+  readonly shares: Shares
+  /** For requests in flight. */
+  readonly places: Places
 }
 
 /** Everything that came of one configuration. */
@@ -53,17 +60,23 @@ export class Worker implements DataPath {
   #running: Running | undefined
   #prepared: Prepared | undefined
   readonly #retiring = new Set<Promise<void>>()
-  #inFlight = 0
-  readonly #requests: Share
+  readonly #memory: MemoryWatch
+  readonly #admission: Admission
 
   constructor (options: WorkerOptions) {
-    const { log, metrics, ticketSecret, shares = new OwnShares(), others = false } = options
+    const { log, metrics, ticketSecret, together } = options
     this.#options = options
     this.#log = log
-    this.#requests = shares.named('requests')
-    this.#listeners = new ListenerTable({ log, metrics, ticketSecret, shares, others, snapshot: () => this.#running!.snapshot })
+    this.#listeners = new ListenerTable({
+      log, metrics, ticketSecret, shares: together?.shares ?? new OwnShares(), others: together !== undefined, snapshot: () => this.#running!.snapshot,
+    })
+    this.#memory = new MemoryWatch(log)
+    this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined }, together?.places)
     metrics.onScrape((table) => {
-      table.activeRequests.cell().set(this.#inFlight)
+      table.activeRequests.cell().set(this.#admission.inFlight)
+      table.queuedRequests.cell().set(this.#admission.queued)
+      table.inFlightLimit.cell().set(this.#admission.limit)
+      table.memoryLimited.cell().set(this.#memory.refusal === undefined ? 0 : 1)
       if (this.#running !== undefined) tellTargets(table, this.#running.snapshot.upstreams)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
     })
@@ -94,8 +107,15 @@ export class Worker implements DataPath {
     const old = this.#running
     this.#running = next
     next.snapshot.takeOver()
+    this.#memory.limit = memoryLimit(next.config.limits)
+    this.#options.together?.places.limitTo(next.config.limits.maxInFlightRequests)
+    this.#admission.configure(this.#admissionFor(next.config))
     listeners.commit()
     if (old !== undefined) this.#retire(old, AbortSignal.timeout(next.config.system.gracefulShutdownTimeout))
+  }
+
+  #admissionFor ({ limits }: SentinelConfig): AdmissionSettings {
+    return admissionSettings(limits, () => this.#memory.refusal, this.#admission.settings.limit)
   }
 
   async abort (): Promise<void> {
@@ -142,6 +162,7 @@ export class Worker implements DataPath {
     await Promise.all(this.#retiring)
     if (this.#running !== undefined) release(this.#running)
     await this.#leases.settled()
+    this.#memory.limit = Infinity
   }
 
   /** Agents and pools that only the old configuration has stay until its last exchange is over. */
@@ -153,14 +174,6 @@ export class Worker implements DataPath {
       this.#options.main.retired(old.generation)
     })
     this.#retiring.add(retiring)
-  }
-
-  #admit (max: number, maxHere: number): MaybePromise<boolean> {
-    if (this.#inFlight >= maxHere) return false
-    const admitted = this.#requests.take(max)
-    if (admitted === true) return ++this.#inFlight > 0
-    if (admitted === false) return false
-    return admitted.then((got) => got && ++this.#inFlight > 0)
   }
 
   async #build ({ generation, config, agents: places, evidence }: Load): Promise<Running> {
@@ -177,11 +190,7 @@ export class Worker implements DataPath {
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
-        admit: (max, maxHere) => this.#admit(max, maxHere),
-        release: () => {
-          this.#inFlight--
-          this.#requests.give()
-        },
+        admission: this.#admission,
         observe: instruments.observe,
         observeLate: instruments.observeLate,
         env,

@@ -19,7 +19,7 @@ const ofOneProcess: ReadonlySet<FamilyName> = new Set<FamilyName>([
 
 /** Gauges of which the largest counts; all others add up. */
 const largest: ReadonlySet<FamilyName> = new Set<FamilyName>([
-  'agentState', 'eventLoopLag', 'tlsCertificates', 'tlsCertificateExpiry', 'targetWeight', 'upstreamPanic',
+  'agentState', 'eventLoopLag', 'tlsCertificates', 'tlsCertificateExpiry', 'targetWeight', 'upstreamPanic', 'inFlightLimit', 'memoryLimited',
 ])
 
 const names = Object.keys(metricTable()) as FamilyName[] // The keys of the table, no more.

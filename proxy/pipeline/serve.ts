@@ -1,4 +1,4 @@
-import { watched, type Body, type MaybePromise } from './body.ts'
+import { watched, type Body } from './body.ts'
 import { answerOf, lastReply } from './chain.ts'
 import type { Client, Exchange, Reply, Route, Upgrade } from './exchange.ts'
 import { faultAnswer } from './fault-reply.ts'
@@ -14,19 +14,20 @@ export interface Site {
   /** Canonical names (see `canonicalName`) of fields that only the proxy or an agent may set; asked anew for each exchange. */
   readonly guardedHeaders: () => ReadonlySet<string>
   readonly match: (x: Exchange) => Route | undefined
-  /** Takes a place among the requests in flight; false when there is none left. */
-  readonly admit: () => MaybePromise<boolean>
-  readonly release: () => void
+  /** Takes a place among the requests in flight, and waits for one where some may. Throws, or rejects with, a `Fault` when there is none. */
+  readonly admit: (x: Exchange) => Promise<void> | undefined
+  readonly release: (x: Exchange) => void
   /** Log, metrics, evidence. Must not throw. */
   readonly observe: (x: Exchange) => void
 }
 
 /** The life of one request, top to bottom. */
 export async function serve (x: Exchange, site: Site, client: Client): Promise<void> {
-  const admission = site.admit()
-  const admitted = admission instanceof Promise ? await admission : admission
+  let admitted = false
   try {
-    if (!admitted) throw new Fault('OVERLOADED')
+    const place = site.admit(x)
+    if (place !== undefined) await place
+    admitted = true
     prepareHead(x, site)
 
     const route = x.route = site.match(x)
@@ -48,7 +49,7 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
     x.requestBody?.cancel()
     x.upgrade?.input.cancel()
     x.durationMs = performance.now() - x.startedMs
-    if (admitted) site.release()
+    if (admitted) site.release(x)
     tellFilters(x)
     site.observe(x)
   }

@@ -95,13 +95,6 @@ export class Connections implements LinkHome, SharedHome {
     return this.#waiters.size
   }
 
-  /** Exchanges that have a connection, or wait for one. */
-  get busy (): number {
-    let busy = this.#all.size - this.#shared.size - this.#idle.length + this.#waiters.size
-    for (const link of this.#shared) busy += link.exchanges
-    return busy
-  }
-
   /**
    * A place on a connection, or a promise of one. Rejects with UPSTREAM_BUSY when too many wait or none gets free in time.
    *

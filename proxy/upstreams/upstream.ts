@@ -259,32 +259,28 @@ class TargetGroup implements Upstream, Tries {
   }
 
   /** One try that may be one of several. What it comes to is for others to judge. */
-  async put (asking: Asking, trial: Trial): Promise<Reply> {
+  put (asking: Asking, trial: Trial): Promise<Reply> {
     const { x } = asking
-    const { target, ending } = trial
+    const { target } = trial
     x.target = target.name
     x.tries++
     target.begin()
-    try {
-      const place = await target.connections.take(ending, asking.greeting, asking.need, endMsOf(asking))
-      // Another one may have been begun meanwhile.
-      x.target = target.name
-      trial.attempt = this.#attemptHere(asking, place, trial)
-    } catch (error) {
-      target.failed(error instanceof Fault ? error : undefined, 0)
-      target.over(false)
-      throw error
-    }
-    return trial.attempt.run((error) => Promise.reject(error))
+    const taken = target.connections.take(trial.ending, asking.greeting, asking.need, endMsOf(asking))
+    if (!(taken instanceof Promise)) return this.#putOn(asking, trial, taken)
+    return taken.then((place) => this.#putOn(asking, trial, place), (error: unknown) => neverBegun(target, error))
   }
 
-  #attemptHere (asking: Asking, place: Place, trial: Trial): Attempt | StreamAttempt {
+  #putOn (asking: Asking, trial: Trial, place: Place): Promise<Reply> {
+    const { target, ending } = trial
+    // Another try may have been begun meanwhile.
+    asking.x.target = target.name
     try {
-      return this.#attemptOn(asking, place, trial.target, trial.ending, trial)
+      trial.attempt = this.#attemptOn(asking, place, target, ending, trial)
     } catch (error) {
       place.giveBack()
-      throw error
+      return neverBegun(target, error)
     }
+    return trial.attempt.run(rejected)
   }
 
   #attemptOn ({ x, settings }: Asking, place: Place, target: Target, ending: EndSignal, trial: Trial | undefined): Attempt | StreamAttempt {
@@ -319,6 +315,16 @@ function isServed ({ method, upstreamPath }: Exchange['request']): boolean {
 function prepareHandshake (headers: HeaderList): void {
   if (keyOf(headers) === undefined) headers.set('Sec-WebSocket-Key', newKey())
   headers.set('Sec-WebSocket-Version', webSocketVersion)
+}
+
+function neverBegun (target: Target, error: unknown): Promise<never> {
+  target.failed(error instanceof Fault ? error : undefined, 0)
+  target.over(false)
+  return rejected(error instanceof Error ? error : new Error(String(error)))
+}
+
+function rejected (error: Error): Promise<never> {
+  return Promise.reject(error)
 }
 
 /** When the exchange has to be over. */

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { makeCertificate } from '../support/certificates.ts'
 import { request } from '../support/request.ts'
+import { createUpstream } from '../../proxy/upstreams/index.ts'
 import { runSentinel, startSentinel } from '../support/sentinel.ts'
 import { httpUpstream } from '../support/upstream.ts'
 
@@ -91,6 +92,24 @@ test('explain shows the upstream, whether it speaks TLS, and the target that the
   assert.equal(upstream?.['tls'], true)
   assert.equal(upstream?.['firstTarget'], '127.0.0.1:9002')
   assert.equal(limits['bodyBytes'], 1024 * 1024)
+})
+
+test('explain shows the target that a hash of this very request leads to, and none where it is left to chance', async (t) => {
+  const first = async (balancing: string, tenant: string, env: Record<string, string> = {}): Promise<unknown> => {
+    const text = shop.replace('tls { sni "backend.test" } }', `target "127.0.0.1:9004" { zone "eu-2" }; load-balancing ${balancing} }`)
+    const { stdout } = await runSentinel(['explain', 'POST', '/api', '-H', `X-Tenant: ${tenant}`, '--json'], { cwd: folder(t, text), env })
+    return (JSON.parse(stdout) as Explained).upstream?.['firstTarget']
+  }
+  const upstream = createUpstream({
+    id: 'backend', balance: 'consistent-hash', connectTimeoutMs: 1, readTimeoutMs: 1, writeTimeoutMs: 1, poolMaxConnections: 1, poolIdleMs: 1,
+    targets: [{ host: '127.0.0.1', port: 9001, weight: 1 }, { host: '127.0.0.1', port: 9002, weight: 3 }, { host: '127.0.0.1', port: 9004, weight: 1 }],
+  })
+  for (const tenant of ['a', 'b', 'c', 'd']) {
+    const target = upstream.set.pick({ key: tenant, skip: undefined, wanted: undefined })
+    assert.equal(await first('"consistent-hash" { key "header:X-Tenant" }', tenant), target?.name)
+  }
+  assert.equal(await first('"random"', 'a'), null)
+  assert.equal(await first('"locality-aware"', 'a', { SENTINEL_ZONE: 'eu-2' }), '127.0.0.1:9004')
 })
 
 test('explain reads the path as the proxy does, and says when it is judged as another one', async (t) => {

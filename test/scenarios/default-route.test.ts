@@ -31,13 +31,3 @@ test('explain knows listeners that ask no route', async (t) => {
   const redirecting = folderWith(t, { 'sentinel.kdl': site(9, 'redirect-https #true') })
   assert.match((await runSentinel(['explain', 'GET', 'http://a.test/x?y=1'], { cwd: redirecting })).stdout, /301 {2}listener 'web' sends clients to https:\/\/a\.test\/x\?y=1/)
 })
-
-test('a route that keeps people out with something that is not built lets nobody in', async (t) => {
-  for (const policy of ['ip-access-control { default-action "block"; allow "10.0.0.0/8" }', 'require-headers "X-Client"']) {
-    const upstream = await startRecordingUpstream(t)
-    const sentinel = await startSentinel(t, site(upstream.port).replace('path-prefix "/api" };', `path-prefix "/api" }; policies { ${policy} };`))
-    assert.equal((await request(sentinel.port(), '/api/x')).status, 501)
-    assert.equal((await request(sentinel.port(), '/elsewhere')).status, 200)
-    assert.equal(upstream.heads(), 1)
-  }
-})

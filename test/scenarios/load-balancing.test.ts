@@ -7,6 +7,7 @@ import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
 import { startSentinel } from '../support/sentinel.ts'
 import { deadPort } from '../support/upstream.ts'
+import { closed, echoOf, echoServer, webSocketClient } from '../support/websocket.ts'
 
 /** A server for each name, which answers with it; to `/hold` only when it is told to. */
 async function fleet (t: TestContext, names: string): Promise<{ readonly ports: readonly number[], readonly held: Map<string, Array<() => void>> }> {
@@ -72,15 +73,20 @@ for (const word of ['least-connections', 'weighted-least-connections', 'power-of
   })
 }
 
-test('least connections: an open WebSocket is an exchange like others', async (t) => {
-  const { ports } = await fleet(t, 'b')
-  const socket = await startRecordingUpstream(t)
-  const proxy = await startProxy(t, { targets: [socket.port, ...ports], upstream: { balance: 'least-connections' } })
-  proxy.upstream.set.targets[0]!.begin()
-  proxy.upstream.set.targets[0]!.tunnelled()
-  assert.equal(await answers(proxy.port, 5), 'bbbbb')
-  proxy.upstream.set.targets[0]!.over(true)
-  assert.deepEqual(proxy.upstream.targets.map(({ inFlight }) => inFlight), [0, 0])
+test('least connections: an open WebSocket is an exchange like others, until it is closed', async (t) => {
+  const servers = await Promise.all([echoServer(t), echoServer(t)])
+  const proxy = await startProxy(t, { targets: servers.map(({ port }) => port), upgrades: true, upstream: { balance: 'least-connections' } })
+  const counts = (): number[] => proxy.upstream.targets.map(({ inFlight }) => inFlight)
+  const first = await webSocketClient(t, proxy.port)
+  const [busy, idle] = counts()[0] === 1 ? [0, 1] : [1, 0]
+  const others = [await webSocketClient(t, proxy.port)]
+  assert.deepEqual(counts(), [1, 1])
+  first.close()
+  await closed(first)
+  await until(() => counts()[busy] === 0)
+  for (let i = 0; i < 3; i++) others.push(await webSocketClient(t, proxy.port))
+  assert.deepEqual([counts()[busy], counts()[idle]], [2, 2])
+  assert.equal(await echoOf(others[0]!, 'still there'), 'still there')
 })
 
 test('least tokens queued: long requests wait where less is waiting', async (t) => {

@@ -107,9 +107,9 @@ test('a target that comes back before its time to finish is over keeps its conne
   const open = [sentinel.get('/hold'), sentinel.get('/hold')]
   await until(() => a.holding() === 1 && b.holding() === 1)
   const [socket] = a.sockets
-  await reload(sentinel, `${to(b)}; connection-draining { timeout "400ms" }`)
-  await reload(sentinel, `${to(a)}; ${to(b)}; connection-draining { timeout "400ms" }`)
-  await new Promise((resolve) => { setTimeout(resolve, 600) })
+  await reload(sentinel, `${to(b)}; connection-draining { timeout "2s" }`)
+  await reload(sentinel, `${to(a)}; ${to(b)}; connection-draining { timeout "2s" }`)
+  await new Promise((resolve) => { setTimeout(resolve, 2_200) })
   for (const one of [a, b]) one.letGo()
   assert.deepEqual((await Promise.all(open)).map(({ status }) => status), [200, 200])
   assert.ok(a.sockets.has(socket!))
@@ -156,7 +156,7 @@ test('a failing reload leaves shares and connections as they were', async (t) =>
 
 test('slow-start: a target that a reload brings gets a small share at first, and all of it in the end', async (t) => {
   const [a, b] = [await server(t, 'a'), await server(t, 'b')]
-  const slowly = 'slow-start { duration "1500ms" }'
+  const slowly = 'slow-start { duration "60s" }'
   const sentinel = await startSentinel(t, site(`${to(a)}; ${slowly}`))
   await sentinel.get('/')
   await reload(sentinel, `${to(a)}; ${to(b)}; ${slowly}`)
@@ -165,6 +165,7 @@ test('slow-start: a target that a reload brings gets a small share at first, and
   const seen = b.served()
   for (let i = 0; i < 10; i++) await sentinel.get('/')
   assert.ok(b.served() - seen < 5, `${b.served() - seen} of 10`)
+  await reload(sentinel, `${to(a)}; ${to(b)}; slow-start { duration "1s" }`)
   while (await weight() < 1) await new Promise((resolve) => { setTimeout(resolve, 50) })
   const all = b.served()
   for (let i = 0; i < 10; i++) await sentinel.get('/')

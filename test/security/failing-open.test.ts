@@ -57,7 +57,7 @@ async function serveWith (filters: readonly Filter[], respond: (x: Exchange) => 
   const counts = { inFlight: 0, observed: 0, sent: [] as number[], aborted: false }
   const route: Route = { name: 'r', filters, responder: { name: 'app', respond }, maxBodyBytes: Infinity }
   await serve(x, {
-    isTrusted: () => false, guardedHeaders: () => new Set(), match: () => route, admit: () => ++counts.inFlight > 0, release: () => { counts.inFlight-- }, observe: () => { counts.observed++ },
+    isTrusted: () => false, guardedHeaders: () => new Set(), match: () => route, admit: () => { counts.inFlight++; return undefined }, release: () => { counts.inFlight-- }, observe: () => { counts.observed++ },
   }, { began: false, abort: () => { counts.aborted = true }, send: async (reply) => { counts.sent.push(reply.status) } })
   return { x, counts }
 }

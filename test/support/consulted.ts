@@ -95,7 +95,7 @@ export async function through (filters: readonly Filter[], asked: Asked = {}): P
     isTrusted: () => false,
     guardedHeaders: () => new Set(),
     match: () => ({ name: 'r', filters, responder, maxBodyBytes: Infinity }),
-    admit: () => true,
+    admit: () => undefined,
     release () {},
     observe () {},
   }, client)

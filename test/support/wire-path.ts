@@ -157,7 +157,7 @@ export async function pass ({ pieces, answer = () => small, answerEnds = false, 
       Object.assign(x.request, readPath(x.request.rawPath))
       return route
     },
-    admit: () => true,
+    admit: () => undefined,
     release: () => { /* nothing is counted */ },
     observe: (x) => { if (x.fault !== undefined) faults.push(x.fault.code) },
   }

@@ -7,7 +7,8 @@ import { Worker } from '../worker.ts'
 import { fromPlain } from './config-transfer.ts'
 import { EvidenceOutbox } from './evidence-outbox.ts'
 import { plainFacts } from './facts.ts'
-import { LentShares } from './lent-shares.ts'
+import { LentPlaces } from './lent-places.ts'
+import { LentShares, type Lender } from './lent-shares.ts'
 import type { Introduction, PlainLoad, Question, ToMain, ToWorker } from './messages.ts'
 
 export interface ChildOptions {
@@ -43,13 +44,16 @@ export class ChildSide {
     this.#options = options
     this.#counts = new CountReader(metrics.table)
     this.#evidence = new EvidenceOutbox((message, sent) => send(message, sent))
-    this.#shares = new LentShares({
+    const lender: Lender = {
       want: (share, count, limit) => send({ from: 'want', share, count, limit }),
       owe: (share, count) => send({ from: 'owe', share, count }),
       giveBack: (share, count) => send({ from: 'giveBack', share, count }),
-    }, workers)
+    }
+    const places = new LentPlaces('requests', lender, workers)
+    this.#shares = new LentShares(lender, workers)
+    this.#shares.add('requests', places)
     this.#worker = new Worker({
-      log, metrics, ticketSecret: Buffer.from(ticketSecret), cookieSecret, env, shares: this.#shares, others: true,
+      log, metrics, ticketSecret: Buffer.from(ticketSecret), cookieSecret, env, together: { shares: this.#shares, places },
       main: {
         retired: (generation) => send({ from: 'retired', generation }),
         evidence: (generation, entry) => this.#evidence.add(generation, entry),

@@ -8,6 +8,15 @@ export interface Lender {
   owe (share: string, count: number): void
 }
 
+/** What main lends some of. */
+export interface Lendable {
+  /** The answer to a `want`; 0 when there is nothing. */
+  lent (count: number): void
+  /** What is not used, and is no longer here. */
+  recall (): number
+  isUnused (): boolean
+}
+
 /** After a refusal nobody is asked again for so long: at the limit, each request would ask main in vain. */
 const refusedMs = 20
 /** As many may wait for an answer of main; more are refused at once. */
@@ -20,6 +29,7 @@ export class LentShares implements Shares {
   readonly #lender: Lender
   readonly #workers: number
   readonly #open = new Map<string, LentShare>()
+  readonly #others = new Map<string, Lendable>()
   readonly #kept = new Set<string>()
 
   constructor (lender: Lender, workers: number) {
@@ -41,19 +51,24 @@ export class LentShares implements Shares {
     return share
   }
 
+  /** One that is asked for in another way. */
+  add (name: string, lendable: Lendable): void {
+    this.#others.set(name, lendable)
+  }
+
   lent (name: string, count: number): void {
-    const share = this.#open.get(name)
+    const share = this.#others.get(name) ?? this.#open.get(name)
     if (share === undefined) this.#lender.giveBack(name, count)
     else share.lent(count)
   }
 
   /** What is not used, and is now given back. */
   recall (name: string): number {
-    return this.#open.get(name)?.recall() ?? 0
+    return (this.#others.get(name) ?? this.#open.get(name))?.recall() ?? 0
   }
 }
 
-class LentShare implements Share {
+class LentShare implements Share, Lendable {
   readonly #name: string
   readonly #lender: Lender
   readonly #workers: number

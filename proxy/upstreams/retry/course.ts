@@ -15,7 +15,8 @@ export class Course {
   tries = 1
   /** Repetitions that HTTP itself asks for. */
   repeated = 0
-  readonly asked = new Set<Target>()
+  /** All that were asked, where it is more than one. */
+  asked: Set<Target> | undefined = undefined
   last: Target | undefined = undefined
   /** Whom to ask next, when that is decided. */
   next: Target | undefined = undefined

@@ -1,6 +1,6 @@
 import type { Ended, Trial } from './trial.ts'
 
-interface Running {
+export interface Running {
   readonly trial: Trial
   readonly ended: Promise<Ended>
 }

@@ -9,7 +9,7 @@ import type { RetryBudget } from './budget.ts'
 import { Course } from './course.ts'
 import { discard } from './discard.ts'
 import { idempotent, mayAskSameTarget, reasonOfFault, reasonOfReply, type TriesPolicy } from './policy.ts'
-import { firstGood } from './hedging.ts'
+import { firstGood, type Running } from './hedging.ts'
 import type { Refusals } from './refusals.ts'
 import { Replay } from './replay.ts'
 import { Trial, type Ended } from './trial.ts'
@@ -35,6 +35,11 @@ const mostRepeated = 2
 /** Of a try of which nothing was sent. */
 const saysUnreachable: ReadonlySet<FaultCode> = new Set(['UPSTREAM_CONNECT', 'UPSTREAM_TLS', 'UPSTREAM_TIMEOUT'])
 
+/** One that goes the way of its exchange, one that can be given up, and one beside another. */
+const plain = { onItsOwn: false, hedge: false }
+const apart = { onItsOwn: true, hedge: false }
+const beside = { onItsOwn: true, hedge: true }
+
 /** An upstream as a route with a policy of its own sees it: what fails is tried again, within bounds. */
 export class Retrying implements Responder {
   readonly name: string
@@ -42,6 +47,7 @@ export class Retrying implements Responder {
   readonly #settings: AttemptSettings
   readonly #policy: TriesPolicy
   readonly #budget: RetryBudget
+  readonly #hasClock: boolean
 
   constructor (upstream: Tries, settings: AttemptSettings, policy: TriesPolicy, budget: RetryBudget) {
     this.name = upstream.name
@@ -49,29 +55,46 @@ export class Retrying implements Responder {
     this.#settings = settings
     this.#policy = policy
     this.#budget = budget
+    this.#hasClock = policy.retry.attemptTimeoutMs !== Infinity
   }
 
   respond (x: Exchange): Promise<Reply> {
     // A handshake is cheap, and what it leads to cannot be said twice.
-    return x.upgrade === undefined ? this.#respond(x) : this.#upstream.respondWith(x, this.#settings)
+    if (x.upgrade !== undefined) return this.#upstream.respondWith(x, this.#settings)
+    const asking = this.#upstream.asking(x, this.#settings)
+    if (asking instanceof Fault) return Promise.reject(asking)
+    const nowMs = performance.now()
+    this.#budget.deposit(nowMs)
+    const course = new Course(x, asking, this.#kept(x))
+    const reply = this.#once(course, nowMs).then((ended) => {
+      const waitMs = this.#waitBeforeNext(course, ended)
+      return waitMs === undefined ? this.#result(course, ended) : this.#goOn(course, waitMs)
+    })
+    return course.replay === undefined ? reply : reply.finally(() => course.replay?.settle())
   }
 
-  async #respond (x: Exchange): Promise<Reply> {
-    const asking = this.#upstream.asking(x, this.#settings)
-    if (asking instanceof Fault) throw asking
-    this.#budget.deposit(performance.now())
-    const course = new Course(x, asking, this.#kept(x))
-    try {
-      for (;;) {
-        const ended = await this.#once(course)
-        const waitMs = this.#waitBeforeNext(course, ended)
-        if (waitMs === undefined) return this.#upstream.inSession(asking, result(course, ended))
-        if (waitMs > 0) await pause(waitMs, x.ending)
-        course.rewind()
-      }
-    } finally {
-      course.replay?.settle()
+  /** The first try was not enough. */
+  async #goOn (course: Course, firstWaitMs: number): Promise<Reply> {
+    let waitMs: number | undefined = firstWaitMs
+    for (;;) {
+      if (waitMs > 0) await pause(waitMs, course.x.ending)
+      course.rewind()
+      const ended = await this.#once(course, performance.now())
+      waitMs = this.#waitBeforeNext(course, ended)
+      if (waitMs === undefined) return this.#result(course, ended)
     }
+  }
+
+  /** The last try is what the exchange comes to. */
+  #result (course: Course, ended: Ended): Reply {
+    const { x, asking } = course
+    const { trial, reply, error } = ended
+    // Several may have written theirs.
+    x.target = trial.target.name
+    if (x.attempts !== undefined) course.record(ended, undefined)
+    if (reply === undefined) throw error!
+    if (trial.ms > 0) x.upstreamMs = trial.ms
+    return this.#upstream.inSession(asking, reply)
   }
 
   /** Its body, kept beside its way when it may have to be sent again. */
@@ -85,20 +108,21 @@ export class Retrying implements Responder {
   }
 
   /** Asks one target, or several at a time where the policy says so. */
-  #once (course: Course): Promise<Ended> {
+  #once (course: Course, nowMs: number): Promise<Ended> {
     const { x, asking } = course
     const { hedge, retry } = this.#policy
     const target = course.next ?? this.#another(course)
     course.next = undefined
     if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target may be asked'))
-    if (hedge === undefined || x.requestBody !== undefined || !idempotent.has(x.request.method)) return this.#try(course, target, false).ended
+    if (hedge === undefined || x.requestBody !== undefined || !idempotent.has(x.request.method)) return this.#try(course, target, nowMs).ended
     return firstGood({
       delayMs: hedge.delayMs,
       atOnce: hedge.maxAttempts,
-      first: () => this.#try(course, target, false),
+      first: () => this.#try(course, target, nowMs, apart),
       further: () => {
-        const other = this.#fresh(course, performance.now())
-        return other !== undefined && this.#budget.withdraw(performance.now()) ? this.#try(course, other, true) : undefined
+        const hereMs = performance.now()
+        const other = this.#fresh(course, hereMs)
+        return other !== undefined && this.#budget.withdraw(hereMs) ? this.#try(course, other, hereMs, beside) : undefined
       },
       isGood: ({ reply }) => reply !== undefined && reasonOfReply(retry, reply) === undefined,
       dropped: (ended) => {
@@ -108,10 +132,10 @@ export class Retrying implements Responder {
     })
   }
 
-  #try (course: Course, target: Target, hedge: boolean): { readonly trial: Trial, readonly ended: Promise<Ended> } {
-    const trial = new Trial(course.x, target, performance.now(), hedge)
-    trial.endIn(this.#policy.retry.attemptTimeoutMs)
-    course.asked.add(target)
+  #try (course: Course, target: Target, nowMs: number, kind = course.replay === undefined && !this.#hasClock ? plain : apart): Running {
+    const trial = new Trial(course.x, target, nowMs, kind)
+    if (this.#hasClock) trial.endIn(this.#policy.retry.attemptTimeoutMs)
+    if (course.last !== undefined) (course.asked ??= new Set([course.last])).add(target)
     course.last = target
     const ended = this.#upstream.put(course.asking, trial).then((reply) => ({ trial, reply, error: undefined }), (thrown: unknown) => {
       trial.detach()
@@ -207,9 +231,9 @@ export class Retrying implements Responder {
   }
 
   /** One that was not asked yet, and was not unreachable a moment ago. */
-  #fresh ({ asking, asked }: Course, nowMs: number): Target | undefined {
+  #fresh ({ asking, asked, last }: Course, nowMs: number): Target | undefined {
     const { set, refusals } = this.#upstream
-    asking.skip = new Set(set.targets.filter((target) => asked.has(target) || refusals.has(target, nowMs)))
+    asking.skip = new Set(set.targets.filter((target) => target === last || asked?.has(target) === true || refusals.has(target, nowMs)))
     return this.#upstream.choose(asking)
   }
 
@@ -217,23 +241,11 @@ export class Retrying implements Responder {
   #another (course: Course): Target | undefined {
     const { asking, asked, last } = course
     if (last === undefined) return this.#upstream.choose(asking)
-    for (const skip of [asked, new Set([last]), undefined]) {
+    for (const skip of [asked ?? [last], [last], undefined]) {
       asking.skip = skip === undefined ? undefined : new Set(skip)
       const target = this.#upstream.choose(asking)
       if (target !== undefined) return target
     }
     return undefined
   }
-}
-
-/** The last try is what the exchange comes to. */
-function result (course: Course, ended: Ended): Reply {
-  const { x } = course
-  const { trial, reply, error } = ended
-  // Several may have written theirs.
-  x.target = trial.target.name
-  if (x.attempts !== undefined) course.record(ended, undefined)
-  if (reply === undefined) throw error!
-  x.upstreamMs = trial.ms
-  return reply
 }

@@ -12,28 +12,35 @@ export interface Ended {
   readonly error: Error | undefined
 }
 
-/** One of several tries of an exchange: it can be given up while the exchange goes on. */
+/** One of several tries of an exchange. One that is on its own can be given up while the exchange goes on, and has a clock. */
 export class Trial implements EndListener, Watcher {
-  readonly ending = new EndSignal()
   readonly target: Target
   /** It was made because another one took long, not because another one failed. */
   readonly hedge: boolean
   readonly startedMs: number
   /** Once there is a connection for it. */
   attempt: Attempt | StreamAttempt | undefined = undefined
-  /** Until the head of the answer. */
+  /** Until the head of the answer; 0 when nobody but the exchange was told. */
   ms = 0
-  #watcher: Watcher
   readonly #x: Exchange
+  readonly #own: EndSignal | undefined
+  #watcher: Watcher
   #timer: NodeJS.Timeout | undefined = undefined
 
-  constructor (x: Exchange, target: Target, startedMs: number, hedge: boolean) {
+  constructor (x: Exchange, target: Target, startedMs: number, { onItsOwn, hedge }: { readonly onItsOwn: boolean, readonly hedge: boolean }) {
     this.#x = x
     this.target = this.#watcher = target
     this.startedMs = startedMs
     this.hedge = hedge
+    this.#own = onItsOwn ? new EndSignal() : undefined
+    if (!onItsOwn) return
     if (x.ending.reason === undefined) x.ending.listen(this)
-    else this.ending.end(x.ending.reason)
+    else this.#own?.end(x.ending.reason)
+  }
+
+  /** Says when its answer is not wanted any more. */
+  get ending (): EndSignal {
+    return this.#own ?? this.#x.ending
   }
 
   /** It is over when no answer has begun by then; a client that takes long to say its request is not counted against the target. */
@@ -41,24 +48,25 @@ export class Trial implements EndListener, Watcher {
     if (ms === Infinity) return
     this.#timer = setTimeout(() => {
       if (this.attempt?.uploading === true) this.endIn(ms)
-      else this.ending.end(new Fault('UPSTREAM_TIMEOUT', `this try took more than ${ms} ms`))
+      else this.#own?.end(new Fault('UPSTREAM_TIMEOUT', `this try took more than ${ms} ms`))
     }, ms)
   }
 
   onExchangeEnd (reason: Fault): void {
-    this.ending.end(reason)
+    this.#own?.end(reason)
   }
 
   /** Its answer is not wanted any more. */
   giveUp (): void {
     this.detach()
-    this.ending.end(notWanted)
+    this.#own?.end(notWanted)
   }
 
   /** What is left of it has nothing to do with the exchange. */
   detach (): void {
     clearTimeout(this.#timer)
-    this.#x.ending.ignore(this)
+    const listener = this.#own === undefined ? this.attempt : this
+    if (listener !== undefined) this.#x.ending.ignore(listener)
   }
 
   /** The target has certainly done nothing about the request. */
@@ -68,9 +76,9 @@ export class Trial implements EndListener, Watcher {
 
   // As the watcher of what it is, and hands on.
 
-  watchedBy (watcher: Watcher): this {
+  watchedBy (watcher: Watcher): Watcher {
     this.#watcher = watcher
-    return this
+    return this.#own === undefined ? watcher : this
   }
 
   answered (status: number, ms: number): void {

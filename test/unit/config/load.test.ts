@@ -41,7 +41,7 @@ describe('loading a configuration', () => {
     assert.deepEqual(limits, {
       maxHeaderSize: 8192, maxHeaderCount: 100, maxBodySize: 10_485_760, maxInFlightRequests: 10_000, maxTotalConnections: 10_000,
       maxHeaderNameSize: 256, maxHeaderValueSize: undefined, maxBodyBuffer: 1_048_576, maxBodyBufferTotal: 67_108_864, maxBodyInspection: undefined, maxConnectionsPerClient: undefined, maxConnectionsPerRoute: undefined,
-      maxIdleConnectionsPerUpstream: undefined, maxInFlightRequestsPerWorker: undefined, maxRequestsPerSecondGlobal: undefined, maxRequestsPerSecondPerClient: undefined, maxRequestsPerSecondPerRoute: undefined, maxAgentQueueDepth: 100, maxAgentBody: 1_048_576, maxAgentResponse: undefined,
+      maxIdleConnectionsPerUpstream: undefined, maxInFlightRequestsPerWorker: undefined, maxQueuedRequests: 1_000, queueTimeout: 1_000, adaptiveConcurrency: undefined, maxMemory: undefined, maxMemoryPercent: undefined, maxRequestsPerSecondGlobal: undefined, maxRequestsPerSecondPerClient: undefined, maxRequestsPerSecondPerRoute: undefined, maxAgentQueueDepth: 100, maxAgentBody: 1_048_576, maxAgentResponse: undefined,
     })
     assert.deepEqual(observability, {
       logging: { level: 'info', format: 'auto' },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createTargetStore, createUpstream, standingBits, type TargetSettings, type Upstream, type UpstreamSettings } from '../../../proxy/upstreams/index.ts'
+import { randomFrom } from '../../support/chance.ts'
 
 const connecting = { id: 'app', connectTimeoutMs: 1_000, readTimeoutMs: 1_000, writeTimeoutMs: 1_000, poolMaxConnections: 10, poolIdleMs: 1_000 }
 const to = (name: string, more: Partial<TargetSettings> = {}): TargetSettings => ({ host: name, port: 80, weight: 1, ...more })
@@ -103,12 +104,12 @@ describe('a target that is new or well again', () => {
     upstream.set.replace([to('a'), to('b'), to('c')])
     assert.ok(Math.abs(shareOf(upstream, 'c') - 0.1 / 2.1) < 0.01)
     const grown: number[] = []
-    while ((grown.at(-1) ?? 0) < 0.33) {
-      grown.push(shareOf(upstream, 'c'))
+    while ((grown.at(-1) ?? 0) < 1) {
+      grown.push(upstream.targets[2]!.weight)
       await new Promise((resolve) => { setTimeout(resolve, 40) })
     }
     assert.deepEqual(grown, grown.toSorted((a, b) => a - b))
-    assert.ok(new Set(grown).size >= 3, String(grown))
+    assert.ok(Math.abs(shareOf(upstream, 'c') - 1 / 3) < 0.01)
     upstream.set.mark('a:80', 'ejected', true)
     upstream.set.mark('a:80', 'ejected', false)
     assert.ok(shareOf(upstream, 'a') < 0.1)
@@ -125,6 +126,34 @@ describe('a target that is new or well again', () => {
 })
 
 describe('targets that several configurations have', () => {
+  test('whatever configurations come, fail, take over and go: nobody is picked who should not be, nobody is left behind', async () => {
+    const chance = randomFrom(7)
+    for (let round = 0; round < 20; round++) {
+      const store = createTargetStore(connecting)
+      const list = (): TargetSettings[] => ['a', 'b', 'c', 'd', 'e'].filter(() => chance(2) === 0).map((host) => (
+        to(host, { weight: chance(3), priority: chance(2), backup: chance(4) === 0 })
+      ))
+      const make = (): Upstream => upstreamOf(list(), { drainMs: [0, 60_000, Infinity][chance(3)]!, slowStartMs: [0, 60_000][chance(2)]! }, store)
+      const open = [make()]
+      let used = open[0]!
+      for (let turn = 0; turn < 60; turn++) {
+        const any = open[chance(open.length)]!
+        if (chance(4) === 0) open.push(make())
+        if (chance(4) === 0) (used = any).set.takeOver()
+        if (chance(4) === 0 && any !== used) await open.splice(open.indexOf(any), 1)[0]!.close(AbortSignal.abort())
+        if (chance(4) === 0) used.set.replace(list())
+        used.set.mark(`${'abcde'[chance(5)]!}:80`, (['down', 'ejected', 'drained', 'open'] as const)[chance(4)]!, chance(2) === 0)
+        const picked = used.set.pick(nobody)
+        const may = used.set.targets.filter(({ standing, settings: { weight } }) => standing === 0 && weight > 0)
+        if (picked === undefined) assert.equal(may.length, 0)
+        else assert.ok(may.includes(picked), picked.name)
+      }
+      for (const one of open.splice(0)) if (one !== used) await one.close(AbortSignal.abort())
+      await used.close(AbortSignal.abort())
+      assert.ok(store.isEmpty)
+    }
+  })
+
   test('are the same for both: what is marked, counted and learned lives on', () => {
     const store = createTargetStore(connecting)
     const old = upstreamOf([to('a'), to('b')], {}, store)
