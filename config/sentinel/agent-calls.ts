@@ -22,13 +22,13 @@ export const healthCheck = optionalBlock({
   timeout: setting(wait, '5s', 'Time for an answer.', { aliases: ['timeout-ms', 'timeout-secs'] }),
   healthyThreshold: setting(integer(1, 1000), 2, 'Good answers in a row after which it is well.'),
   unhealthyThreshold: setting(integer(1, 1000), 3, 'Failures in a row after which it is not.'),
-}, 'Ask the agent whether it is well.', { example: 'health-check { interval "5s"; unhealthy-threshold 3 }' })
+}, 'Ask the agent again and again whether it is well (`grpc.health.v1`), and nothing else while it is not. What it says of its own accord, and whether it gives signs of life, counts in any case.', { example: 'health-check { interval "5s"; unhealthy-threshold 3 }' })
 
 export const retry = optionalBlock({
   maxAttempts: setting(integer(1, 100), 3, 'Attempts, with the first.', { aliases: ['max-retries', 'attempts'] }),
   backoff: setting(wait, '100ms', 'Wait before the second attempt; it doubles from then on.', { aliases: ['backoff-ms', 'backoff-base-ms', 'initial-backoff-ms'] }),
   maxBackoff: setting(wait, '2s', 'Longest wait.', { aliases: ['max-backoff-ms', 'backoff-max-ms'] }),
-}, 'Ask again when asking fails.', { example: 'retry { max-attempts 2 }' })
+}, 'Ask again while the agent is not there: a question about the head of a request or of an answer, within the time for one decision. Without it such a question is put once more at most, over another connection.', { example: 'retry { max-attempts 2 }' })
 
 /** Old files write milliseconds without a unit here. */
 const inMs = { bareUnitMs: 1 }

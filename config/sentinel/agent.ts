@@ -8,7 +8,7 @@ import { connections, eventTimeouts, healthCheck, pool, pooled, retry } from './
 import { olderRestart, restart } from './agent-process.ts'
 import { chosenTransport, olderTransports, transports } from './agent-transport.ts'
 import { builtInAgents } from './built-in-agents.ts'
-import { circuitBreaker } from './circuit-breaker.ts'
+import { agentCircuitBreaker } from './circuit-breaker.ts'
 import { failureMode } from './failure-mode.ts'
 import { token } from './types.ts'
 import { withWasmAgents } from './wasm-agent.ts'
@@ -63,9 +63,9 @@ const fields = {
   restart,
   connectTimeout: setting(wait, '5s', 'Time for connecting, with the TLS handshake and the agent\'s description of itself.', { aliases: ['connect-timeout-ms'] }),
   pool,
-  circuitBreaker: notBuilt(circuitBreaker),
-  healthCheck: notBuilt(healthCheck),
-  retry: notBuilt(retry),
+  circuitBreaker: agentCircuitBreaker,
+  healthCheck,
+  retry,
   eventTimeouts: notBuilt(eventTimeouts),
   chunkTimeout: notBuilt(setting(wait, '5s', 'Time for the decision on one piece of a body.', { aliases: ['chunk-timeout-ms'] })),
   script: notBuilt(optional(path, 'Program text that a script agent runs.')),

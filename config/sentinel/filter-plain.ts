@@ -27,8 +27,8 @@ const wait = durationWithin('1ms')
 const inSeconds = { bareUnitMs: 1000 }
 
 export const timeoutFilter = {
-  requestTimeout: optional(wait, 'Time for the whole request.', { ...inSeconds, aliases: ['request-timeout-secs', 'request-timeout-ms'] }),
-  upstreamTimeout: optional(wait, 'Longest wait for the upstream\'s answer.', { ...inSeconds, aliases: ['upstream-timeout-secs', 'upstream-timeout-ms'] }),
+  requestTimeout: optional(wait, 'Time for the whole exchange, as `policies { timeouts { request } }`.', { ...inSeconds, aliases: ['request-timeout-secs', 'request-timeout-ms'] }),
+  upstreamTimeout: optional(wait, 'Longest wait for the upstream\'s answer, and for more of it.', { ...inSeconds, aliases: ['upstream-timeout-secs', 'upstream-timeout-ms'] }),
   connectTimeout: optional(wait, 'Time for connecting to the upstream.', { ...inSeconds, aliases: ['connect-timeout-secs', 'connect-timeout-ms'] }),
 }
 

@@ -23,7 +23,7 @@ export const filters = namedVariants('filter', {
     redirect: redirectFilter,
     'url-rewrite': urlRewriteFilter,
   },
-  notBuilt: ['timeout', 'log', 'geo'],
+  notBuilt: ['log', 'geo'],
   also: { ratelimit: 'rate-limit', compression: 'compress', logging: 'log', header: 'headers', rewrite: 'url-rewrite' },
   older: { 'rate-limit': olderRateLimit, headers: olderHeaders },
   docs: {
@@ -32,7 +32,7 @@ export const filters = namedVariants('filter', {
     headers: 'Changes header fields of requests and answers.',
     compress: 'Packs answers for clients that can unpack them.',
     cors: 'Tells browsers which other sites may use this one, and answers their preflight requests.',
-    timeout: 'Other deadlines for the routes that name it.',
+    timeout: 'Other deadlines towards the upstream for the routes that name it, whatever its place; those in the route\'s own `policies` come before them.',
     log: 'Writes requests and answers into the log.',
     geo: 'Lets in, keeps out or marks requests by the country of the client.',
     redirect: 'Answers with the address of another place.',

@@ -4,10 +4,11 @@ import { settingName } from '../schema/field.ts'
 import { list, optional, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
+import { regex } from '../schema/regex.ts'
 import { anyText, integer, oneOf, text } from '../schema/values.ts'
 import { readiness } from './inference-readiness.ts'
 import { statusRange } from './status-range.ts'
-import { host, urlPath } from './types.ts'
+import { host, method, urlPath } from './types.ts'
 
 const wait = durationWithin('1ms')
 const inSeconds = { bareUnitMs: 1000 }
@@ -18,22 +19,25 @@ type Kind = 'http' | 'tcp' | 'grpc' | 'inference'
 const fields = {
   type: optional(oneOf('http', 'tcp', 'grpc', 'inference'), 'What is tried: a request, a connection, gRPC\'s health service or a model server. Without it the settings tell: http when there is a `path`, tcp when there is nothing of the kind.'),
   path: optional(urlPath, 'http: path that is asked for; /health without it.'),
+  method: setting(method, 'GET', 'http: method of the request.'),
   expectedStatus: list(statusRange, ['2xx'], 'http: codes that mean well.', { commas: true }),
   host: optional(host, 'http: host that is asked for; that of the target without it.'),
+  expectedBody: optional(regex, 'http: what has to be found in the answer, as a regular expression; its first 64 KiB are looked at.'),
   service: optional(anyText, 'grpc: service whose health is asked for; the whole server\'s without it.'),
   endpoint: optional(urlPath, 'inference: path of the list of models; /v1/models without it.'),
   expectedModels: list(text, [], 'inference: models that must be in the list.'),
   readiness,
+  port: optional(integer(1, 65_535), 'Port that is checked, in place of the target\'s own.'),
   interval: setting(wait, '10s', 'Time between two checks.', { ...inSeconds, aliases: ['interval-secs', 'interval-ms'] }),
-  timeout: setting(wait, '5s', 'Time for one check.', { ...inSeconds, aliases: ['timeout-secs', 'timeout-ms'] }),
-  healthyThreshold: setting(inARow, 2, 'Good checks in a row after which a target gets requests again.'),
+  timeout: setting(wait, '5s', 'Time for one check, until the last byte of its answer.', { ...inSeconds, aliases: ['timeout-secs', 'timeout-ms'] }),
+  healthyThreshold: setting(inARow, 2, 'Good checks in a row after which a target gets requests again. The very first check decides alone; before it, a target gets requests.'),
   unhealthyThreshold: setting(inARow, 3, 'Failed checks in a row after which it gets none.'),
 }
 
 type Name = keyof typeof fields
 
 const ofKind: Readonly<Record<Kind, readonly Name[]>> = {
-  http: ['path', 'expectedStatus', 'host'],
+  http: ['path', 'method', 'expectedStatus', 'host', 'expectedBody'],
   tcp: [],
   grpc: ['service'],
   inference: ['endpoint', 'expectedModels', 'readiness'],

@@ -1,5 +1,5 @@
 import { optionalBlock } from '../schema/blocks.ts'
-import { list, optional, required, setting } from '../schema/fields.ts'
+import { list, notBuilt, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import { integer, numberBetween, oneOf, text } from '../schema/values.ts'
 import { token, urlPath } from './types.ts'
@@ -29,7 +29,7 @@ const queueDepth = optionalBlock({
   header: optional(token, 'Field of the answer\'s header that tells how many requests wait.'),
   bodyField: optional(text, 'Member of the JSON answer that tells it.'),
   endpoint: optional(urlPath, 'Path that is asked, where it is not that of the check.'),
-  degradedThreshold: required(integer(1, 1_000_000), 'Waiting requests from which the target gets less.'),
+  degradedThreshold: required(integer(1, 1_000_000), 'Waiting requests from which the target gets half its share.'),
   unhealthyThreshold: required(integer(1, 1_000_000), 'Waiting requests from which it gets none.'),
   timeout,
 }, 'Look at how many requests wait.', {
@@ -46,12 +46,20 @@ const queueDepth = optionalBlock({
 })
 
 const warmthDetection = optionalBlock({
-  sampleSize: setting(integer(1, 10_000), 10, 'Answers that the usual time is taken from.'),
+  sampleSize: setting(integer(1, 10_000), 10, 'Completions of `inference-probe` that the usual time is taken from (its median).'),
   coldThresholdMultiplier: setting(numberBetween(1, 1000), 3, 'How many times the usual time means cold.'),
-  idleColdTimeout: setting(wait, '5m', 'Time without requests after which a target counts as cold.', { ...inSeconds, aliases: ['idle-cold-timeout-secs'] }),
-  coldAction: setting(oneOf('log-only', 'mark-degraded', 'mark-unhealthy'), 'log-only', 'What being cold means.'),
-}, 'Notice targets that have not loaded their model.', { example: 'warmth-detection { cold-action "mark-degraded" }' })
+  idleColdTimeout: notBuilt(setting(wait, '5m', 'Time without requests after which a target counts as cold.', { ...inSeconds, aliases: ['idle-cold-timeout-secs'] })),
+  coldAction: setting(oneOf('log-only', 'mark-degraded', 'mark-unhealthy'), 'log-only', 'What being cold means: nothing but a line in the log, half its share, or a failed check.'),
+}, 'Notice targets that have not loaded their model, by how long the completion of `inference-probe` takes.', { example: 'warmth-detection { cold-action "mark-degraded" }' })
 
 /** Questions to a model server that go further than whether it answers. */
-export const readiness = optionalBlock({ inferenceProbe, modelStatus, queueDepth, warmthDetection }, 'Whether a model server is ready to answer, not only there.', { example: 'readiness { inference-probe { model "gpt-4" } }' })
+export const readiness = optionalBlock({ inferenceProbe, modelStatus, queueDepth, warmthDetection }, 'Whether a model server is ready to answer, not only there.', {
+  example: 'readiness { inference-probe { model "gpt-4" } }',
+  build (value, here) {
+    if (value.warmthDetection !== undefined && value.inferenceProbe === undefined && here.clean) {
+      here.report.warning('CONFIG_NO_EFFECT', `'warmth-detection' of ${here.scope} goes by the completions of 'inference-probe', and there is none`, here.where('warmthDetection'), 'write inference-probe { model "…" }')
+    }
+    return value
+  },
+})
 

@@ -6,7 +6,7 @@ import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import { bool, integer, oneOf, ref, text } from '../schema/values.ts'
 import { apiSchema } from './api-schema.ts'
-import { circuitBreaker } from './circuit-breaker.ts'
+import { routeCircuitBreaker } from './circuit-breaker.ts'
 import { errorPages, respond } from './error-pages.ts'
 import { fallback } from './fallback.ts'
 import { inference } from './inference.ts'
@@ -61,7 +61,7 @@ const fields = {
   websocketInspection: notBuilt(setting(bool, false, 'Let agents see WebSocket frames.')),
   wafEnabled: notBuilt(setting(bool, false, 'Ask the firewall on this route.')),
   errorPages: notBuilt(errorPages),
-  circuitBreaker: notBuilt(circuitBreaker),
+  circuitBreaker: routeCircuitBreaker,
   wasmAgents: notBuilt(list(text, [], 'Agents that run inside of the proxy.')),
   stripPrefix: optional(urlPath, 'Beginning of the path that the upstream does not get.'),
 }
@@ -120,6 +120,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       retryPolicy: value.retryPolicy, hedge: value.hedge, timeouts: rules.timeouts,
       inlineFilters: filters.inline,
       websocket: value.websocket,
+      circuitBreaker: value.circuitBreaker,
       respond: value.respond,
       stripPrefix: value.stripPrefix,
       rewritePath: rules.rewritePath,

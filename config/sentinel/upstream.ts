@@ -6,12 +6,14 @@ import { map, notBuilt, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { ValueType } from '../schema/value.ts'
 import { anyText, bool, integer, text, words } from '../schema/values.ts'
-import { circuitBreaker } from './circuit-breaker.ts'
+import { upstreamCircuitBreaker } from './circuit-breaker.ts'
 import { discovery } from './discovery.ts'
 import { flag } from './flag.ts'
 import { healthCheck } from './health-check.ts'
 import { httpVersion } from './http-version.ts'
 import { loadBalancing } from './load-balancing.ts'
+import { outlierDetection } from './outlier-detection.ts'
+import { percentage } from './types.ts'
 import { upstreamTls } from './upstream-tls.ts'
 
 /** Facts about a target may be numbers and switches as well. */
@@ -56,8 +58,10 @@ const fields = {
   }, 'Deadlines towards the targets.', { example: 'timeouts { connect "5s"; read "30s" }' }),
   tls: upstreamTls,
   proxyProtocol: optional(words(['v1', 'v2'], { also: { v1: ['1'], v2: ['2'] } }), 'Tell the targets who the client is by a header of the PROXY protocol at the beginning of each connection (before TLS). A connection then belongs to one connection of a client: requests of others need others.'),
-  healthCheck: notBuilt(healthCheck),
-  circuitBreaker: notBuilt(circuitBreaker),
+  healthCheck,
+  circuitBreaker: upstreamCircuitBreaker,
+  outlierDetection,
+  panicThreshold: setting(percentage, 0, 'When less of the weight of all targets than this, in percent, is well by checks and outlier detection, all are asked: so many cannot be ill at a time. 0 = never; then requests get 503 when nobody is well.'),
   httpVersion,
   discovery: notBuilt(discovery),
   slowStart: optionalBlock({

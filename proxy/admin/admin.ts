@@ -21,6 +21,8 @@ export interface AdminOptions {
   readonly status: () => MaybePromise<StatusJson>
   /** Whether traffic may be sent here: false while starting, draining, or when a listener is missing. */
   readonly ready: () => boolean
+  /** It is the way to the end: those who ask whether it is ready are told. */
+  readonly draining?: () => boolean
   readonly log: AdminLog
 }
 
@@ -92,7 +94,7 @@ type Page = () => MaybePromise<Answer>
 function pagesOf (options: AdminOptions): ReadonlyMap<string, Page> {
   return new Map<string, Page>([
     ['/health', () => text(200, 'ok')],
-    ['/ready', () => options.ready() ? text(200, 'ready') : text(503, 'not ready')],
+    ['/ready', () => options.ready() ? text(200, 'ready') : text(503, options.draining?.() === true ? 'draining' : 'not ready')],
     ['/status', async () => ({ status: 200, type: 'application/json', body: `${JSON.stringify(await options.status(), null, 2)}\n` })],
     [options.path ?? '/metrics', async () => ({ status: 200, type: options.metrics.contentType, body: await options.metrics.render() })],
   ])

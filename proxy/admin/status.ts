@@ -17,7 +17,7 @@ export interface StatusJson {
   /** Processes that serve; absent where one process does everything. */
   readonly workers?: readonly { readonly number: number, readonly pid: number | null, readonly state: 'starting' | 'serving', readonly connections: number }[]
   readonly routes: readonly { readonly id: string, readonly upstream: string | null, readonly responds: number | null, readonly agents: readonly string[] }[]
-  readonly upstreams: readonly { readonly id: string, readonly targets: readonly string[] }[]
+  readonly upstreams: readonly { readonly id: string, readonly targets: readonly TargetJson[] }[]
   readonly agents: readonly {
     readonly id: string
     readonly state: string
@@ -37,4 +37,22 @@ export interface StatusJson {
     /** Hash of the newest record. */
     readonly head: string
   }
+}
+
+export interface TargetJson {
+  readonly name: string
+  /** Whether it is asked. */
+  readonly up: boolean
+  /** Why it is not: "down" (checks), "ejected" (outlier detection), "open" (circuit breaker), "drained" (the operator). */
+  readonly reasons: readonly string[]
+  /** ISO time of the last change, or since when it is known. */
+  readonly since: string
+  /** What the last change was about. */
+  readonly why?: string
+  /** State of its circuit breaker, when it has one. */
+  readonly breaker?: string
+  /** What checks say; absent when there are none, or none was made. */
+  readonly healthy?: boolean
+  /** It gets half its share. */
+  readonly degraded?: boolean
 }

@@ -9,7 +9,7 @@ import { placeShower } from './places.ts'
 /** The parts are imported when they are needed: `sentinel version` and the help do not wait for a proxy to load. */
 export const run: Command = {
   name: 'run',
-  doc: 'Run the proxy in the foreground. SIGHUP reloads, SIGUSR1 reopens log files, SIGTERM and Ctrl-C stop it.',
+  doc: 'Run the proxy in the foreground. SIGHUP reloads, SIGUSR1 reopens log files, SIGTERM and Ctrl-C stop it, SIGQUIT without waiting for open requests.',
   options: { config: configOption, quiet: { type: 'boolean', short: 'q', doc: 'No start screen.' } },
   async run (shell, options) {
     const file = configFile('run', shell, options)
@@ -42,8 +42,8 @@ export const run: Command = {
       const listeners = proxy.status().listeners.map(({ id, address }) => ({ id, address }))
       log.info('serving', { event: 'ready', listeners, metrics: proxy.metricsAddress ?? null, pid: process.pid })
       const signal = await stopped
-      log.info(`${signal}: finishing open requests`, { event: 'stopping' })
-      await proxy.stop()
+      log.info(signal === 'SIGQUIT' ? `${signal}: cutting off open requests` : `${signal}: finishing open requests`, { event: 'stopping' })
+      await proxy.stop(signal === 'SIGQUIT')
       log.info('stopped', { event: 'stopped' })
       return 0
     } catch (error) {
@@ -82,6 +82,11 @@ function stopSignal (proxy: Proxy): Promise<NodeJS.Signals> {
       asked = true
       resolve(signal)
     }
+    process.on('SIGQUIT', (signal) => {
+      void proxy.stop(true)
+      asked = true
+      resolve(signal)
+    })
     process.on('SIGTERM', ask)
     process.on('SIGINT', ask)
   })

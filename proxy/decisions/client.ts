@@ -1,6 +1,7 @@
 import type { ConfigProblem, DescribeResponse } from '../../proto/codec/index.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import { Admission } from './admission.ts'
+import { AgentBreaker } from './agent-breaker.ts'
 import { AgentConnection } from './connection.ts'
 import { reconnectPauseMs } from './reconnect.ts'
 import { withDefaults, type AgentConfiguration, type AgentOptions, type AgentState, type ProtocolFault, type Settings } from './settings.ts'
@@ -70,6 +71,7 @@ class Client implements AgentClient, Switchboard {
   readonly id: string
   readonly settings: Settings
   readonly admission: Admission
+  readonly breaker: AgentBreaker | undefined
   describe: DescribeResponse | undefined
   configVersion = ''
   readonly counters: AgentCounters = { calls: 0, failures: {}, protocolFaults: {}, bytesSent: 0, bytesReceived: 0, reconnects: 0 }
@@ -100,6 +102,7 @@ class Client implements AgentClient, Switchboard {
     }
     this.settings = { ...settings, onProtocolFault }
     this.admission = new Admission(settings.maxConcurrentCalls, settings.maxQueuedCalls)
+    this.breaker = settings.breaker === undefined ? undefined : new AgentBreaker(settings.id, settings.breaker, settings.onBreaker)
     this.#configuration = settings.config
     if (settings.onState !== undefined) this.#listeners.add(settings.onState)
     this.#slots = Array.from({ length: settings.connections }, () => ({ connection: undefined, timer: undefined, awaySinceMs: performance.now() }))

@@ -5,6 +5,7 @@ import {
 import { Fault } from '../pipeline/faults.ts'
 import { badReply, gone, openStream, type GrpcStream } from './grpc-stream.ts'
 import { configureAgent, describeAgent, Incompatible } from './handshake.ts'
+import { pollHealth } from './health-poll.ts'
 import { watchHealth } from './health-watch.ts'
 import { keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
@@ -51,6 +52,9 @@ export class AgentConnection {
   readonly #outbox: Outbox
   #stream: GrpcStream | undefined
   #serving = true
+  /** Why it is not well, by the checks that were asked for; `undefined`: it is. */
+  #unwell: string | undefined
+  #stopPolling = (): void => {}
   /** The handshake is over. */
   #met = false
   #lastExchange = 0
@@ -131,6 +135,7 @@ export class AgentConnection {
     this.why = fault.detail ?? fault.code
     clearTimeout(this.#connectTimer)
     this.#watch.stop()
+    this.#stopPolling()
     this.#outbox.close()
     this.#stream?.destroy(fault)
     this.#session.destroy()
@@ -154,6 +159,7 @@ export class AgentConnection {
     try {
       this.describe = await describeAgent(this.#session, this.#settings)
       watchHealth(this.#session, agentService.name, (serving) => this.#hearHealth(serving))
+      this.#pollHealth()
       const problems = await configureAgent(this.#session, configuration, false, this.#settings)
       if (problems.length > 0) this.#refuse(problems)
       else this.#accept(configuration)
@@ -188,13 +194,23 @@ export class AgentConnection {
 
   /** In use again, unless the agent itself says that it takes nothing. */
   #resume (): void {
-    if (this.#serving) this.#become('ready')
-    else this.#become('not-serving', 'it says of itself that it is not serving')
+    if (!this.#serving) this.#become('not-serving', 'it says of itself that it is not serving')
+    else if (this.#unwell !== undefined) this.#become('not-serving', this.#unwell)
+    else this.#become('ready')
   }
 
   #hearHealth (serving: boolean): void {
     this.#serving = serving
     if (this.state === 'ready' || this.state === 'not-serving') this.#resume()
+  }
+
+  #pollHealth (): void {
+    const { healthPoll } = this.#settings
+    if (healthPoll === undefined) return
+    this.#stopPolling = pollHealth(this.#session, agentService.name, healthPoll, (well, why) => {
+      this.#unwell = well ? undefined : why
+      if (this.state === 'ready' || this.state === 'not-serving') this.#resume()
+    })
   }
 
   #receive (message: Buffer): void {

@@ -8,6 +8,7 @@ import { requestEvent, responseEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { FlowingBody, withTrailersAsked } from './flowing-body.ts'
 import { neverWhole, planFor, type FilterSettings, type Plan } from './plan.ts'
+import { awaitAgent, type RetrySettings } from './retry.ts'
 import { shadowFilter } from './shadow.ts'
 import { inspectWhole, wholeRequest, wholeResponse } from './whole-body.ts'
 
@@ -20,7 +21,9 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
   return {
     name: agentId,
     async onRequest (x) {
-      const c = begin(x, client, settings, planOf)
+      const { retry } = client.settings
+      const mayWait = retry !== undefined && client.state !== 'ready'
+      const c = begin(x, client, mayWait ? await laterSettings(client, settings, retry) : settings, planOf)
       if (c === undefined) return undefined
       open.set(x, c)
       return await consultRequest(c)
@@ -40,6 +43,12 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
       open.delete(x)
     },
   }
+}
+
+/** What is left of the time for a decision, once an agent that was not there was waited for. */
+async function laterSettings (client: AgentClient, settings: FilterSettings, retry: RetrySettings): Promise<FilterSettings> {
+  const waitedMs = await awaitAgent(client, retry, settings.timeoutMs)
+  return { ...settings, timeoutMs: Math.max(1, settings.timeoutMs - waitedMs) }
 }
 
 /** The plan of a description is made once, not for every exchange. */

@@ -1,4 +1,7 @@
 import type { EventKind } from '../../proto/codec/index.ts'
+import type { BreakerSettings, BreakerState } from '../pipeline/breaker.ts'
+import type { HealthPollSettings } from './health-poll.ts'
+import type { RetrySettings } from './retry.ts'
 
 /** Where an agent is reached. */
 export type AgentTarget =
@@ -64,13 +67,22 @@ export interface AgentOptions {
   readonly pingTimeoutMs?: number
   /** Largest message taken from the agent (16 MiB). */
   readonly maxMessageBytes?: number
+  /** A question about a head is put again while nobody was there to answer it. */
+  readonly retry?: RetrySettings | undefined
+  /** It is asked again and again whether it is well. */
+  readonly healthPoll?: HealthPollSettings | undefined
+  /** It is left alone when it keeps failing. */
+  readonly breaker?: BreakerSettings | undefined
+  readonly onBreaker?: (state: BreakerState) => void
   readonly onState?: (state: AgentState, why: string | undefined) => void
   readonly onProtocolFault?: (kind: ProtocolFault, detail: string) => void
   /** Each answered or failed call: milliseconds, and "ok" or the fault's code. For histograms. */
   readonly observe?: (durationMs: number, outcome: string) => void
 }
 
-export type Settings = Required<Omit<AgentOptions, 'events' | 'onState'>> & Pick<AgentOptions, 'events' | 'onState'>
+type Optional = 'events' | 'retry' | 'onState' | 'breaker' | 'healthPoll'
+
+export type Settings = Required<Omit<AgentOptions, Optional>> & Pick<AgentOptions, Optional>
 
 export function withDefaults (options: AgentOptions): Settings {
   return {
@@ -86,6 +98,7 @@ export function withDefaults (options: AgentOptions): Settings {
     maxMessageBytes: 16 * 1024 * 1024,
     onProtocolFault () {},
     observe () {},
+    onBreaker () {},
     ...options,
   }
 }

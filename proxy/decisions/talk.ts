@@ -1,15 +1,18 @@
 import type { CancelReason, Complete, Event, EventOneOf, Reply } from '../../proto/codec/index.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { Admission } from './admission.ts'
+import type { AgentBreaker } from './agent-breaker.ts'
 import type { AgentConnection, Line } from './connection.ts'
 import { badReply } from './grpc-stream.ts'
 import { Question, type Answer, type Terms } from './question.ts'
+import { retryPauseMs } from './retry.ts'
 import type { Settings } from './settings.ts'
 
 /** What talks of one client share. */
 export interface Switchboard {
   readonly settings: Settings
   readonly admission: Admission
+  readonly breaker: AgentBreaker | undefined
   /** A ready connection that is not `except`; throws the fault that says why there is none. */
   pick (except?: AgentConnection): AgentConnection
   count (durationMs: number, fault: Fault | undefined): void
@@ -22,6 +25,8 @@ const repeatable = new Set<Event['kind']>(['request_headers', 'response_headers'
 export const agentDone = new Fault('INTERNAL', 'the agent is done with this exchange')
 const complete = new Fault('INTERNAL', 'the exchange is complete')
 
+const busy = new Fault('AGENT_QUEUE_FULL')
+
 /** One exchange as one agent hears of it. The first event is that of the request's head. */
 export class Talk implements Line {
   readonly #board: Switchboard
@@ -33,7 +38,8 @@ export class Talk implements Line {
   #questions = new Map<number, Question>()
   #expired: Set<number> | undefined
   #bodyShown = false
-  #moved = false
+  /** How often it was put on another connection, or on the same one anew. */
+  #moves = 0
   #over: Fault | undefined
   /** Bytes of a streamed body that the agent is ready to have unanswered, beyond the usual window. */
   credit = 0
@@ -68,18 +74,24 @@ export class Talk implements Line {
    * unless each piece is a question of its own (`takesChunk`); only the last piece is answered then.
    */
   async put (event: EventOneOf, terms: Terms, takesChunk: boolean): Promise<{ readonly answer: Promise<Answer> }> {
-    const { admission } = this.#board
+    const { admission, breaker } = this.#board
+    breaker?.enter()
     const startMs = performance.now()
     const done = (fault: Fault | undefined): void => {
       admission.leave()
-      this.#board.count(performance.now() - startMs, fault)
+      const ms = performance.now() - startMs
+      breaker?.leave(ms, fault)
+      this.#board.count(ms, fault)
     }
     try {
       const turn = admission.enter(startMs + terms.timeoutMs)
       if (turn !== undefined) await turn
     } catch (error) {
       const fault = Fault.from(error)
-      this.#board.count(performance.now() - startMs, fault)
+      const ms = performance.now() - startMs
+      // It waited for a place, not for the agent.
+      breaker?.leave(ms, busy)
+      this.#board.count(ms, fault)
       throw fault
     }
     try {
@@ -151,13 +163,35 @@ export class Talk implements Line {
     if (this.#mayMove()) {
       try {
         this.#connection = this.#board.pick(lost)
+        this.#moves++
         return this.#repeat()
       } catch {
         // Nobody else is there: the fault of the connection says more than that.
+        if (this.#repeatLater(fault)) return
       }
     }
     this.#over ??= fault
     this.#rejectAll(fault)
+  }
+
+  /** The agent may be back before the deadline, where the configuration allows as many attempts. */
+  #repeatLater (fault: Fault): boolean {
+    const { retry } = this.#board.settings
+    if (retry === undefined || this.#moves + 1 >= retry.maxAttempts) return false
+    this.#moves++
+    setTimeout(() => {
+      // The question may have run into its deadline, or its client may have left.
+      if (this.#over !== undefined || this.#questions.size === 0) return
+      try {
+        this.#connection = this.#board.pick()
+        this.#repeat()
+      } catch {
+        if (this.#repeatLater(fault)) return
+        this.#over ??= fault
+        this.#rejectAll(fault)
+      }
+    }, retryPauseMs(this.#moves, retry))
+    return true
   }
 
   #question (event: EventOneOf, startMs: number, terms: Terms, takesChunk: boolean): Question {
@@ -232,15 +266,16 @@ export class Talk implements Line {
     if (this.#over !== undefined && this.#questions.size === 0) this.#connection.lines.delete(this.#exchange)
   }
 
-  /** One head event is open, nothing of a body was shown, and it did not move before. */
+  /** One head event is open, nothing of a body was shown, and it did not move before, or may more often. */
   #mayMove (): boolean {
-    if (this.#over !== undefined || this.#moved || this.#bodyShown || this.#opening === undefined || this.#questions.size !== 1) return false
+    const attempts = this.#board.settings.retry?.maxAttempts ?? 0
+    if (this.#moves > 0 && this.#moves + 1 >= attempts) return false
+    if (this.#over !== undefined || this.#bodyShown || this.#opening === undefined || this.#questions.size !== 1) return false
     for (const question of this.#questions.values()) if (!repeatable.has(question.event.kind)) return false
     return true
   }
 
   #repeat (): void {
-    this.#moved = true
     this.#sequence = 0
     this.#exchange = this.#connection.open(this)
     const [question] = this.#questions.values()

@@ -9,7 +9,9 @@ import { packageFile } from './package-file.ts'
 export function agentIdentity (agent: AgentConfig): unknown {
   const { id, type, transport, managed, command, env, events, connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, maxMessageSize, restart } = agent
   const files = fingerprint(transport)
-  return { id, type, transport, files, managed, command, env, events, connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, maxMessageSize, restart }
+  const { circuitBreaker, healthCheck, retry } = agent
+  const calls = { connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, maxMessageSize, circuitBreaker, healthCheck, retry }
+  return { id, type, transport, files, managed, command, env, events, ...calls, restart }
 }
 
 /** Of what the certificates' files hold: renewed ones make another agent, which is connected to anew. Those of a text that is only compared need not be there. */

@@ -1,8 +1,9 @@
 import type { AgentConfig } from '../../config/sentinel/index.ts'
-import { connectAgent, type AgentClient } from '../decisions/index.ts'
+import { connectAgent, type AgentClient, type AgentOptions } from '../decisions/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { agentConfiguration, targetOf } from './agent-identity.ts'
+import { breakerOf, breakerValues } from './health-plans.ts'
 import type { AgentPlace } from './seam.ts'
 
 export interface AgentSurroundings {
@@ -41,6 +42,11 @@ export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, 
     maxConcurrentCalls: agent.maxConcurrentCalls,
     maxQueuedCalls: agent.maxQueuedCalls,
     ...agent.maxMessageSize === undefined ? {} : { maxMessageBytes: agent.maxMessageSize },
+    ...whenAway(agent),
+    onBreaker: (state) => {
+      metrics.table.agentBreakerState.cell(agent.id).set(breakerValues[state])
+      own[state === 'open' ? 'warn' : 'info'](`circuit breaker: ${state}`, { event: `breaker-${state}` })
+    },
     onState: (state, why) => {
       metrics.agentState(agent.id, state)
       // A program that is just being started is not missed yet.
@@ -63,5 +69,18 @@ export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, 
       await client.drain(deadline)
       await client.close()
     },
+  }
+}
+
+/** What the configuration says of an agent that is away, not well, or keeps failing. */
+function whenAway ({ retry, healthCheck: check, circuitBreaker }: AgentConfig): Pick<AgentOptions, 'retry' | 'healthPoll' | 'breaker'> {
+  return {
+    ...retry === undefined ? {} : { retry: { maxAttempts: retry.maxAttempts, backoffMs: retry.backoff, maxBackoffMs: retry.maxBackoff } },
+    ...check?.enabled !== true ? {} : {
+      healthPoll: {
+        intervalMs: check.interval, timeoutMs: check.timeout, healthyThreshold: check.healthyThreshold, unhealthyThreshold: check.unhealthyThreshold,
+      },
+    },
+    ...circuitBreaker === undefined ? {} : { breaker: breakerOf(circuitBreaker) },
   }
 }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig, type AgentConfig, type EvidenceConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/ticket-secret.ts'
@@ -12,6 +13,8 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
+import { HealthKeeper } from './health-keeper.ts'
+import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import type { DataPath, Load, MainSide } from './seam.ts'
@@ -19,6 +22,7 @@ import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import { statusOf } from './status.ts'
+import { upstreamSettings } from './upstream-settings.ts'
 import { readVersion } from './version.ts'
 
 export interface ProxyOptions {
@@ -41,6 +45,7 @@ interface Running {
   /** What `evidence` came to. */
   readonly records: Evidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
+  readonly plans: HealthPlans
 }
 
 /** The proxy: reads configurations, holds what there must be once, and has the data path serve. */
@@ -53,6 +58,7 @@ export class Proxy {
   readonly #sockets: SocketTable
   readonly #admin: AdminServer
   readonly #tickets: TicketSecret
+  readonly #health: HealthKeeper
   readonly #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #running: Running | undefined
@@ -63,6 +69,9 @@ export class Proxy {
   #state: StatusJson['state'] = 'starting'
   #lastError: string | undefined
   #reloading: Promise<void> = Promise.resolve()
+  #stopped: Promise<void> | undefined
+  /** Nothing is waited for any more. */
+  readonly #hurry = new AbortController()
 
   constructor (options: ProxyOptions) {
     this.#options = options
@@ -71,10 +80,11 @@ export class Proxy {
     this.#sockets = new SocketTable(this.#log, () => this.#path)
     this.#admin = new AdminServer({
       metrics: { contentType: this.#metrics.contentType, render: () => this.#fresh(() => this.#metrics.render()) },
-      status: () => this.#fresh(() => this.status()),
-      ready: () => this.#state === 'running', log: this.#log.child({ component: 'admin' }),
+      status: () => this.#fresh(() => this.status()), log: this.#log.child({ component: 'admin' }),
+      ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
     })
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
+    this.#health = new HealthKeeper({ log: this.#log, metrics: this.#metrics, tell: (orders) => this.#path?.health(orders) })
     this.#metrics.onScrape((table) => {
       const evidence = this.#running?.records?.stats()
       if (evidence === undefined) return
@@ -94,6 +104,7 @@ export class Proxy {
       this.#running = running
       take()
       await path.commit()
+      this.#health.use(this.#running.plans)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
     } catch (error) {
@@ -111,8 +122,13 @@ export class Proxy {
     return statusOf({
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
       lastError: this.#lastError, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
-      programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(),
+      programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(), health: this.#health.state(),
     })
+  }
+
+  /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False: there is none. */
+  drain (upstream: string, target: string, on: boolean): boolean {
+    return this.#health.drain(upstream, target, on)
   }
 
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted. */
@@ -144,12 +160,25 @@ export class Proxy {
     }
   }
 
-  /** Stops accepting, lets open exchanges end within the configured time, stops agents, removes sockets. */
-  async stop (): Promise<void> {
-    if (this.#state === 'draining') return
+  /**
+   * Says that it is not ready any more and waits for balancers to notice, stops accepting, lets open exchanges end within the configured time, stops
+   * agents, removes sockets. With `now` nothing is waited for, not even by a stop that is going on.
+   */
+  stop (now = false): Promise<void> {
+    if (now) this.#hurry.abort()
+    return this.#stopped ??= this.#stop()
+  }
+
+  async #stop (): Promise<void> {
     this.#state = 'draining'
-    await this.#reloading // What it opens must be known to be closed.
-    await this.#closeAll(this.#running?.config.system.gracefulShutdownTimeout ?? 0)
+    const { shutdownDelay = 0, gracefulShutdownTimeout = 0 } = this.#running?.config.system ?? {}
+    const { signal } = this.#hurry
+    const hurried = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }) })
+    if (!signal.aborted) await Promise.race([this.#reloading, hurried]) // What it opens must be known to be closed.
+    if (shutdownDelay > 0 && !signal.aborted) await sleep(shutdownDelay, undefined, { signal }).catch(() => {})
+    const closed = this.#closeAll(signal.aborted ? 0 : gracefulShutdownTimeout)
+    void hurried.then(() => this.#path?.close(0))
+    await closed
   }
 
   /** The parts are imported when they are needed: a main that has others serve does without them. */
@@ -158,7 +187,7 @@ export class Proxy {
     const common = {
       main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret,
     }
-    if (workers > 1) return new (await import('./workers/pool.ts')).WorkerPool({ ...common, workers })
+    if (workers > 1) return new (await import('./workers/pool.ts')).WorkerPool({ ...common, workers, orders: () => this.#health.orders() })
     return new (await import('./worker.ts')).Worker({ ...common, env: this.#options.env })
   }
 
@@ -167,6 +196,8 @@ export class Proxy {
       retired: (generation) => this.#letGo(generation),
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
+      heard: (evidence) => this.#health.heard(evidence),
+      heardAt: (evidence) => this.#health.heardAt(evidence),
     }
   }
 
@@ -178,6 +209,7 @@ export class Proxy {
     await this.#path!.commit()
     this.#running = running
     take()
+    this.#health.use(running.plans)
     this.#log.setLevel(logLevel(config))
     this.#log.setFormat(config.observability.logging.format)
     return running
@@ -194,11 +226,12 @@ export class Proxy {
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const records = await evidence?.value
+      const plans = this.#plansOf(config)
       admin = await this.#admin.prepare(config.observability.metrics)
       const { sockets, take } = bound = await this.#sockets.prepare(config)
-      const running: Running = { generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets }
+      const running: Running = { generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, plans }
       this.#held.set(generation, running)
-      await this.#path!.prepare(await loadOf(running))
+      await this.#path!.prepare({ ...await loadOf(running), health: this.#health.orders() })
       return {
         running,
         take: () => {
@@ -216,6 +249,11 @@ export class Proxy {
     }
   }
 
+  #plansOf (config: SentinelConfig): HealthPlans {
+    const around = { env: this.#options.env, cookieSecret: this.#cookieSecret, drainMs: config.system.gracefulShutdownTimeout }
+    return healthPlans(config, (upstream) => upstreamSettings(upstream, config, around))
+  }
+
   #leaseProgram (agent: AgentConfig, drainMs: number): Lease<AgentProgram> {
     const key = canonicalKey('agent', agentIdentity(agent))
     const before = this.#leases.has(key) ? undefined : this.#stepAside(agent)
@@ -227,7 +265,7 @@ export class Proxy {
       metrics: this.#metrics,
       started: (place) => this.#path?.agentStarted(place),
     }), async (program) => {
-      await program.stop(AbortSignal.timeout(drainMs))
+      await program.stop(AbortSignal.any([AbortSignal.timeout(drainMs), this.#hurry.signal]))
       before?.stepBack()
     })
   }
@@ -268,12 +306,13 @@ export class Proxy {
     await this.#leases.settled()
     await this.#admin.close()
     this.#tickets.close()
+    this.#health.close()
     this.#metrics.close()
     rmSync(this.#agentSockets, { recursive: true, force: true })
   }
 }
 
-async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Load> {
+async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Omit<Load, 'health'>> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
   return { generation, config, agents, sockets, evidence: records !== undefined, agentStartMs }
 }

@@ -1,5 +1,6 @@
 import type { RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import type { BudgetSettings, HedgePolicy, ReplayRoom, RetryPolicy, RetryReason, RoutePolicy, Timeouts } from '../upstreams/index.ts'
+import { planOf } from './route-plan.ts'
 
 const defaultBudget: BudgetSettings = { percent: 20, minPerSecond: 10 }
 
@@ -10,26 +11,35 @@ const withoutRetries: RetryPolicy = {
 }
 
 /** What a route says of the way of its exchanges to its upstream. `room`: what is kept of bodies, of all routes together. */
-export function routePolicy (route: RouteConfig, { maxBodyBuffer, maxBodyBufferTotal }: SentinelConfig['limits'], room: ReplayRoom): RoutePolicy {
-  const { retryPolicy, timeouts } = route
+export function routePolicy (route: RouteConfig, config: SentinelConfig, room: ReplayRoom): RoutePolicy {
+  const { retryPolicy } = route
+  const { maxBodyBuffer, maxBodyBufferTotal } = config.limits
   const hedge = hedgeOf(route)
+  const timeouts = timeoutsOf(route, config)
   const tries = retryPolicy === undefined && hedge === undefined ? undefined : {
     retry: retryPolicy === undefined ? withoutRetries : retryOf(retryPolicy),
     hedge,
     budget: retryPolicy?.budget ?? defaultBudget,
     replay: { maxBytes: maxBodyBuffer, maxBytesOfAll: maxBodyBufferTotal, room },
   }
-  return { ...timeouts === undefined ? {} : { timeouts: timeoutsOf(timeouts) }, ...tries === undefined ? {} : { tries } }
+  return { ...timeouts === undefined ? {} : { timeouts }, ...tries === undefined ? {} : { tries } }
 }
 
-function timeoutsOf ({ connect, firstByte, read, write, request }: NonNullable<RouteConfig['timeouts']>): Partial<Timeouts> {
-  return {
-    ...connect === undefined ? {} : { connectTimeoutMs: connect },
-    ...firstByte === undefined ? {} : { firstByteTimeoutMs: firstByte },
-    ...read === undefined ? {} : { readTimeoutMs: read },
-    ...write === undefined ? {} : { writeTimeoutMs: write },
-    ...request === undefined ? {} : { requestTimeoutMs: request },
+/** What the route itself says comes before what its filters say, and later ones before earlier ones. */
+function timeoutsOf (route: RouteConfig, config: SentinelConfig): Partial<Timeouts> | undefined {
+  const said = planOf(route, config).flatMap((step) => 'agent' in step || step.type !== 'timeout' ? [] : [step])
+    .map(({ connectTimeout: connectTimeoutMs, upstreamTimeout: readTimeoutMs, requestTimeout: requestTimeoutMs }) => (
+      written({ connectTimeoutMs, readTimeoutMs, requestTimeoutMs })
+    ))
+  if (route.timeouts !== undefined) {
+    const { connect, firstByte, read, write, request } = route.timeouts
+    said.push(written({ connectTimeoutMs: connect, firstByteTimeoutMs: firstByte, readTimeoutMs: read, writeTimeoutMs: write, requestTimeoutMs: request }))
   }
+  return said.length === 0 ? undefined : Object.assign({}, ...said)
+}
+
+function written (timeouts: { readonly [K in keyof Timeouts]?: number | undefined }): Partial<Timeouts> {
+  return Object.fromEntries(Object.entries(timeouts).filter(([, ms]) => ms !== undefined))
 }
 
 function hedgeOf ({ hedge }: RouteConfig): HedgePolicy | undefined {

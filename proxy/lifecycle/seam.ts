@@ -1,6 +1,7 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Entry } from '../evidence/chain.ts'
 import type { HeldSocket } from '../listeners/index.ts'
+import type { Evidence, GateEvidence, HealthOrders } from '../upstreams/index.ts'
 
 /**
  * The seam between main and the data path. Main reads the configuration, owns the listening sockets, the programs of agents and all that must be
@@ -29,6 +30,8 @@ export interface Load {
   readonly evidence: boolean
   /** How long agents that are new are waited for. */
   readonly agentStartMs: number
+  /** What is known of targets by now. */
+  readonly health: HealthOrders
 }
 
 /** What main asks of the data path. */
@@ -49,11 +52,13 @@ export interface DataPath {
   renewTickets (secret: Buffer): void
   /** The program of an agent was started: it is worth to connect at once. */
   agentStarted (place: AgentPlace): void
+  /** Something was found out about targets. */
+  health (orders: HealthOrders): void
   /** What is known of it; some time may have passed since. */
   facts (): PathFacts
   /** Resolves when `facts` and metrics are of this moment, or soon after: a busy worker is not waited for. */
   refresh (): Promise<void>
-  /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. */
+  /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. Again, when it is to be over sooner. */
   close (graceMs: number): Promise<void>
 }
 
@@ -88,6 +93,9 @@ export interface MainSide {
   evidence (generation: number, entry: Entry): void
   /** Records were lost on their way. */
   evidenceLost (generation: number, count: number): void
+  /** How tries at targets ended, and exchanges behind gates. */
+  heard (evidence: Evidence): void
+  heardAt (evidence: GateEvidence): void
 }
 
 /** Something that keeps a configuration from being taken over; the message is for the operator. */

@@ -8,9 +8,10 @@ import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { fixedAnswer } from '../services/index.ts'
 import type { Admission } from '../state/index.ts'
-import { createTargetStore, createUpstream, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
+import { behind, createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
+import { gatesOf } from './health-plans.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
@@ -26,6 +27,7 @@ export interface Surroundings {
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly observe: Site['observe']
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
+  readonly gate: (settings: GateSettings) => Gate
   readonly env: Readonly<Record<string, string | undefined>>
   /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
   readonly cookieSecret: string
@@ -92,13 +94,18 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
 
 /** Targets are shared with every configuration that connects to them in the same way; where all is the same, so is the upstream. */
 function leaseUpstream ({ connecting, changeable }: UpstreamParts, { leases, drainMs }: Surroundings, held: Array<() => void>): Upstream {
-  const targets = canonicalKey('targets', connecting)
-  const store = leases.use(targets, () => createTargetStore(connecting), () => Promise.resolve())
+  const store = leases.use(canonicalKey('targets', sharedBy(connecting)), () => createTargetStore(connecting), () => Promise.resolve())
   held.push(() => store.release())
   const make = (): Upstream => createUpstream({ ...connecting, ...changeable }, store.value)
-  const upstream = leases.use(canonicalKey(targets, changeable), make, (value) => value.close(AbortSignal.timeout(drainMs)))
+  const upstream = leases.use(canonicalKey('upstream', { connecting, changeable }), make, (value) => value.close(AbortSignal.timeout(drainMs)))
   held.push(() => upstream.release())
   return upstream.value
+}
+
+/** Connections of HTTP/1.1 have no time-outs of their own: exchanges bring theirs. */
+function sharedBy (connecting: ConnectingSettings): Partial<ConnectingSettings> {
+  const { readTimeoutMs: _read, writeTimeoutMs: _write, ...lasting } = connecting
+  return connecting.http2 === undefined ? lasting : connecting
 }
 
 function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>, otherwise: Route | undefined, port: number): Site['match'] {
@@ -169,8 +176,12 @@ interface RouteSurroundings extends Surroundings {
 }
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
-  const policy = routePolicy(route, config.limits, around.kept)
-  const upstreamOf = (id: string): Responder | undefined => upstreams.get(id)?.forRoute(policy)
+  const policy = routePolicy(route, config, around.kept)
+  const upstreamOf = (id: string): Responder | undefined => {
+    const gates = gatesOf(route, config.upstreams.find((upstream) => upstream.id === id)!) // References were checked at load.
+    const way = upstreams.get(id)?.forRoute(policy)
+    return way === undefined || gates.length === 0 ? way : behind(gates.map(around.gate), way)
+  }
   const askAgent = (step: Step): Filter => agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreamOf),

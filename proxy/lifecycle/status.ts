@@ -1,7 +1,8 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
-import type { StatusJson } from '../admin/status.ts'
+import type { StatusJson, TargetJson } from '../admin/status.ts'
 import type { EvidenceStats } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
+import type { TargetHealth } from '../upstreams/index.ts'
 import type { PathFacts } from './seam.ts'
 import type { Program } from './supervisor.ts'
 
@@ -19,6 +20,7 @@ export interface StatusFacts {
   /** Of agents that main runs. */
   readonly programs: ReadonlyMap<string, Program | undefined>
   readonly evidence: EvidenceStats | undefined
+  readonly health: ReadonlyMap<string, readonly TargetHealth[]>
 }
 
 /** Names and states for `/status` and the start screen. */
@@ -40,7 +42,7 @@ export function statusOf (facts: StatusFacts): StatusJson {
     routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, respond, filters, agents }) => ({
       id, upstream: upstream ?? null, responds: respond?.status ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),
-    upstreams: config.upstreams.map(({ id, targets }) => ({ id, targets: targets.map(({ address }) => address.text) })),
+    upstreams: config.upstreams.map(({ id }) => ({ id, targets: (facts.health.get(id) ?? []).map(targetOf) })),
     agents: config.agents.map((agent) => {
       const { state = 'closed', problem } = path.agents.get(agent.id) ?? {}
       const program = programs.get(agent.id)
@@ -53,5 +55,12 @@ export function statusOf (facts: StatusFacts): StatusJson {
     ...evidence === undefined || config.evidence === undefined ? {} : {
       evidence: { file: config.evidence.file, records: evidence.records, dropped: evidence.dropped, failing: evidence.failing, head: evidence.head.hash },
     },
+  }
+}
+
+function targetOf ({ name, reasons, breaker, healthy, degraded, why, since }: TargetHealth): TargetJson {
+  return {
+    name, up: reasons.length === 0, reasons, since: since.toISOString(),
+    ...why === '' ? {} : { why }, ...breaker === undefined ? {} : { breaker }, ...healthy === undefined ? {} : { healthy }, ...degraded ? { degraded } : {},
   }
 }

@@ -41,6 +41,7 @@ export function changeable (upstream: UpstreamConfig, config: SentinelConfig, ar
     ...request === undefined ? {} : { requestTimeoutMs: request },
     ...balancingOf(upstream, config, around),
     targets: upstream.targets.map(targetOf),
+    panicShare: upstream.panicThreshold / 100,
     slowStartMs: slowStart?.enabled === true ? slowStart.duration : 0,
     drainMs: draining === undefined ? around.drainMs : draining.enabled ? draining.timeout : 0,
   }

@@ -4,9 +4,11 @@ import { Admission, type AdmissionSettings, type Places } from '../state/index.t
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
+import type { HealthOrders } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
 import { agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
+import { HealthFollower } from './health-follower.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
@@ -57,16 +59,21 @@ export class Worker implements DataPath {
   readonly #log: Log
   readonly #leases = new Leases()
   readonly #listeners: ListenerTable
+  readonly #follower: HealthFollower
   #running: Running | undefined
   #prepared: Prepared | undefined
   readonly #retiring = new Set<Promise<void>>()
   readonly #memory: MemoryWatch
   readonly #admission: Admission
+  #closed: Promise<void> | undefined
+  /** Whoever waits for open exchanges waits no longer. */
+  readonly #late = new AbortController()
 
   constructor (options: WorkerOptions) {
     const { log, metrics, ticketSecret, together } = options
     this.#options = options
     this.#log = log
+    this.#follower = new HealthFollower(options.main)
     this.#listeners = new ListenerTable({
       log, metrics, ticketSecret, shares: together?.shares ?? new OwnShares(), others: together !== undefined, snapshot: () => this.#running!.snapshot,
     })
@@ -85,6 +92,7 @@ export class Worker implements DataPath {
   async prepare (load: Load): Promise<void> {
     const old = this.#running
     const next = await this.#build(load)
+    this.#follower.obey(load.health)
     try {
       await this.#settleAgents(next, old, load.agentStartMs)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
@@ -110,8 +118,9 @@ export class Worker implements DataPath {
     this.#memory.limit = memoryLimit(next.config.limits)
     this.#options.together?.places.limitTo(next.config.limits.maxInFlightRequests)
     this.#admission.configure(this.#admissionFor(next.config))
+    this.#follower.follow(next.config, next.snapshot.upstreams)
     listeners.commit()
-    if (old !== undefined) this.#retire(old, AbortSignal.timeout(next.config.system.gracefulShutdownTimeout))
+    if (old !== undefined) this.#retire(old, AbortSignal.any([AbortSignal.timeout(next.config.system.gracefulShutdownTimeout), this.#late.signal]))
   }
 
   #admissionFor ({ limits }: SentinelConfig): AdmissionSettings {
@@ -142,6 +151,10 @@ export class Worker implements DataPath {
     this.#listeners.renewTickets(secret)
   }
 
+  health (orders: HealthOrders): void {
+    this.#follower.obey(orders)
+  }
+
   agentStarted ({ id, socket }: AgentPlace): void {
     for (const running of [this.#running, this.#prepared?.next]) {
       const agent = running?.agents.get(id)?.value
@@ -157,9 +170,16 @@ export class Worker implements DataPath {
   async refresh (): Promise<void> {}
 
   async close (graceMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#late.abort(), graceMs)
+    await (this.#closed ??= this.#close())
+    clearTimeout(timer)
+  }
+
+  async #close (): Promise<void> {
     await this.abort()
-    await this.#listeners.close(AbortSignal.timeout(graceMs))
+    await this.#listeners.close(this.#late.signal)
     await Promise.all(this.#retiring)
+    this.#follower.close()
     if (this.#running !== undefined) release(this.#running)
     await this.#leases.settled()
     this.#memory.limit = Infinity
@@ -193,6 +213,7 @@ export class Worker implements DataPath {
         admission: this.#admission,
         observe: instruments.observe,
         observeLate: instruments.observeLate,
+        gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,
         drainMs,

@@ -50,6 +50,14 @@ export function metricTable () {
     upstreamDuration: distribution('sentinel_upstream_duration_seconds', ['upstream'], latencyBuckets,
       'From sending the request to the head of the upstream\'s response.'),
 
+    targetUp: gauge('sentinel_upstream_target_up', ['upstream', 'target'],
+      '1 while the target may be asked, 0 while something speaks against it: a check, an ejection, an open circuit breaker, or the operator.'),
+    targetEjections: counter('sentinel_upstream_target_ejections_total', ['upstream', 'target'], 'Targets taken out by outlier detection.'),
+    breakerState: gauge('sentinel_circuit_breaker_state', ['scope', 'name', 'target'],
+      'Of each circuit breaker: 0 closed, 1 half open, 2 open. Scope "target" (of the upstream of that name), "upstream" or "route".'),
+    breakerOpenings: counter('sentinel_circuit_breaker_openings_total', ['scope', 'name', 'target'], 'How often a circuit breaker opened.'),
+    healthChecks: counter('sentinel_health_checks_total', ['upstream', 'target', 'result'], 'Checks of targets: "success" or "failure".'),
+    healthCheckDuration: distribution('sentinel_health_check_duration_seconds', ['upstream'], latencyBuckets, 'How long checks of targets took.'),
     targetPicks: counter('sentinel_upstream_target_picks_total', ['upstream', 'target'], 'Times that the target was picked for a request, repeated ones included.'),
     targetInFlight: gauge('sentinel_upstream_target_in_flight', ['upstream', 'target'], 'Exchanges that the target has now, open tunnels among them.'),
     targetConnections: gauge('sentinel_upstream_target_connections', ['upstream', 'target'], 'Connections to the target, those being opened among them.'),
@@ -63,6 +71,7 @@ export function metricTable () {
       'Questions without a decision, and whether the exchange went on (open) or not (closed).'),
     agentBlocks: counter('sentinel_blocked_requests_total', ['agent', 'verdict', 'route'], 'Exchanges that an agent\'s applied decision answered instead of the upstream.'),
     agentState: gauge('sentinel_agent_state', ['agent', 'state'], '1 for the state the agent is in, 0 for those it was in before.'),
+    agentBreakerState: gauge('sentinel_agent_circuit_breaker_state', ['agent'], 'Of an agent that has one and needed it: 0 closed, 1 half open, 2 open.'),
     agentRestarts: counter('sentinel_agent_restarts_total', ['agent'], 'Starts of a managed agent after its first.'),
     agentProtocolFaults: counter('sentinel_agent_protocol_faults_total', ['agent', 'kind'], 'Replies of an agent that break the protocol, by kind.'),
 

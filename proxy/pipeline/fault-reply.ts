@@ -13,8 +13,8 @@ const sentences = {
 } as const
 
 /** The answer for a fault, as the client of an exchange reads it. */
-export function faultAnswer (x: Exchange, code: FaultCode): Reply {
-  return isGrpc(x) ? grpcFaultReply(code, sentenceFor(code), x.id) : faultReply(code, x.id, x.request.headers.get('accept'))
+export function faultAnswer (x: Exchange, code: FaultCode, retryAfterMs?: number): Reply {
+  return isGrpc(x) ? grpcFaultReply(code, sentenceFor(code), x.id) : faultReply(code, x.id, x.request.headers.get('accept'), retryAfterMs)
 }
 
 function sentenceFor (code: FaultCode): string {
@@ -26,7 +26,7 @@ function sentenceFor (code: FaultCode): string {
  * The answer for a fault: problem details (RFC 9457), or a small page for browsers. It says that it comes from Sentinel and
  * gives the request id; code and detail stay in the log unless the client itself is to blame.
  */
-export function faultReply (code: FaultCode, requestId: string, accept = ''): Reply {
+export function faultReply (code: FaultCode, requestId: string, accept = '', retryAfterMs = 1_000): Reply {
   const { status } = faults[code]
   const detail = sentenceFor(code)
   const title = STATUS_CODES[status] ?? 'Error'
@@ -39,7 +39,7 @@ export function faultReply (code: FaultCode, requestId: string, accept = ''): Re
     'Cache-Control': 'no-store',
     'X-Request-Id': requestId,
   })
-  if (status === 503) headers.append('Retry-After', '1')
+  if (status === 503) headers.append('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1_000))))
   // RFC 9110 section 15.5.22 and RFC 6455 section 4.4; listeners of other protocols leave `Upgrade` out.
   if (status === 426) {
     headers.append('Upgrade', 'websocket')

@@ -32,6 +32,7 @@ export const faults = {
   CLIENT_GONE: { status: 0, blame: 'client', retry: 'never', doc: 'The client closed the connection before the answer was complete.' },
 
   NO_TARGET: { status: 503, blame: 'upstream', retry: 'never', doc: 'No target of the upstream can be used.' },
+  BREAKER_OPEN: { status: 503, blame: 'upstream', retry: 'never', doc: 'What would answer failed too often and is left alone for a while.' },
   UPSTREAM_CONNECT: { status: 502, blame: 'upstream', retry: 'unsent', doc: 'No connection to the upstream could be made.' },
   UPSTREAM_TLS: { status: 502, blame: 'upstream', retry: 'unsent', doc: 'The TLS handshake with the upstream failed.' },
   UPSTREAM_HTTP_VERSION: { status: 502, blame: 'upstream', retry: 'unsent', doc: 'The upstream does not speak the HTTP version that it should.' },
@@ -43,6 +44,7 @@ export const faults = {
   AGENT_NOT_CONNECTED: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route is not connected.' },
   AGENT_NOT_CONFIGURED: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route refused its configuration.' },
   AGENT_QUEUE_FULL: { status: 503, blame: 'agent', retry: 'never', doc: 'Too many calls wait for an agent of this route.' },
+  AGENT_BREAKER_OPEN: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route failed too often and is left alone for a while.' },
   AGENT_TIMEOUT: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route did not decide in time.' },
   AGENT_STREAM_RESET: { status: 503, blame: 'agent', retry: 'never', doc: 'The connection to an agent of this route broke.' },
   AGENT_BAD_REPLY: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route answered something that is not valid.' },
@@ -65,6 +67,8 @@ export type FaultCode = keyof typeof faults
 export class Fault extends Error {
   readonly code: FaultCode
   readonly detail: string | undefined
+  /** When asking again may help, where that is known. */
+  retryAfterMs: number | undefined = undefined
 
   constructor (code: FaultCode, detail?: string, cause?: unknown) {
     super(detail === undefined ? code : `${code}: ${detail}`, cause === undefined ? undefined : { cause })

@@ -102,8 +102,8 @@ function answerTo (error: unknown, x: Exchange): Reply | undefined {
     error.reply.headers.set('X-Request-Id', x.id)
     return error.reply
   }
-  const { code, row } = x.fault!
-  return row.status === 0 ? undefined : faultAnswer(x, code)
+  const { code, row, retryAfterMs } = x.fault!
+  return row.status === 0 ? undefined : faultAnswer(x, code, retryAfterMs)
 }
 
 /**

@@ -26,8 +26,8 @@ export interface Eligible<T> {
   readonly panic: boolean
 }
 
-/** What the operator said counts in a panic as well. */
-const operators = standingBits.drained | standingBits.leaving
+/** What the operator said counts in a panic as well, and so does what the exchanges themselves have shown. */
+const certain = standingBits.drained | standingBits.leaving | standingBits.open
 
 /**
  * Who may be asked. The first tier is the first one of which enough is well (more than nothing, and at least `panicShare` of its weight); the others are behind
@@ -47,7 +47,7 @@ export function eligible<T extends Standing> (targets: readonly T[], panicShare:
 function tiersOf<T extends Standing> (targets: readonly T[]): Array<Tier<T>> {
   const byPriority = new Map<number, T[]>()
   for (const target of targets) {
-    if (target.weight <= 0 || (target.standing & operators) !== 0) continue
+    if (target.weight <= 0 || (target.standing & certain) !== 0) continue
     const priority = target.backup ? Infinity : target.priority
     const tier = byPriority.get(priority)
     if (tier === undefined) byPriority.set(priority, [target])

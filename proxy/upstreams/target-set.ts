@@ -1,3 +1,5 @@
+import { Fault } from '../pipeline/faults.ts'
+import { breakerFault } from '../pipeline/breaker.ts'
 import type { Ask, Balancer } from './balancers/index.ts'
 import { eligible } from './eligible.ts'
 import { warmingStepMs, warmthAt } from './slow-start.ts'
@@ -101,6 +103,22 @@ export class TargetSet implements TargetHome {
     for (const listener of this.#standingListeners) listener(target, before)
     this.#decide()
     return true
+  }
+
+  /** Gives a target only a part of its weight; 1 = all of it. */
+  share (name: string, share: number): void {
+    const target = this.get(name)
+    if (target === undefined || target.share === share) return
+    target.share = share
+    this.#decide()
+  }
+
+  /** Why nobody could be asked, for an exchange that asked nobody. */
+  whyNobody (): Fault {
+    const { nowMs } = this.#settings
+    const open = this.#targets.filter(({ standing, settings }) => (standing & standingBits.open) !== 0 && settings.weight > 0)
+    if (open.length > 0) return breakerFault(`${open.map(({ name }) => name).join(', ')}: too many failures`, Math.min(...open.map(({ retryAtMs }) => retryAtMs)) - nowMs())
+    return new Fault('NO_TARGET', 'no target is well and has a weight above 0')
   }
 
   /** The one place that learns how each try ended. */

@@ -1,8 +1,9 @@
-import type { Fault } from '../pipeline/faults.ts'
+import { Fault } from '../pipeline/faults.ts'
 import type { Watcher } from './attempt.ts'
 import type { Candidate } from './balancers/index.ts'
 import type { Connections } from './connections.ts'
 import type { Standing } from './eligible.ts'
+import { Probation } from '../pipeline/probation.ts'
 
 export interface TargetSettings {
   /** Name or address; IPv6 without brackets. */
@@ -48,6 +49,8 @@ export interface Outcome {
   readonly ms: number
   /** Why there was no answer, or only half of one. With neither answer nor fault the try was given up, which says nothing about the target. */
   readonly fault: Fault | undefined
+  /** It was let through to find out whether the target is well again. */
+  readonly probe: boolean
 }
 
 /** Who has targets. */
@@ -68,6 +71,8 @@ export class Target implements Candidate, Standing, Watcher {
   settings: TargetSettings
   weight: number
   warmth = 1
+  /** Part of its weight that it gets; less than 1 while it is at the edge of what it can do. */
+  share = 1
   /** Exchanges that it has now, tunnels among them. */
   inFlight = 0
   queuedTokens = 0
@@ -80,6 +85,9 @@ export class Target implements Candidate, Standing, Watcher {
   limit: number
   /** When its slow start began; -Infinity: it has its whole share. */
   bornMs: number
+  /** When it may be asked again, while it may not. */
+  retryAtMs = 0
+  #probation: Probation | undefined = undefined
   #home: TargetHome | undefined = undefined
 
   constructor (settings: TargetSettings, connections: Connections, bornMs: number) {
@@ -104,7 +112,7 @@ export class Target implements Candidate, Standing, Watcher {
   }
 
   get isFull (): boolean {
-    return this.limit !== Infinity && this.inFlight - this.tunnels >= this.limit
+    return this.#probation?.isFull === true || this.limit !== Infinity && this.inFlight - this.tunnels >= this.limit
   }
 
   /** `home`: who is told how its tries end. */
@@ -118,7 +126,7 @@ export class Target implements Candidate, Standing, Watcher {
   /** Gives it this part of its share. */
   warm (warmth: number): void {
     this.warmth = warmth
-    this.weight = this.settings.weight * warmth
+    this.weight = this.settings.weight * warmth * this.share
   }
 
   /** No more than so many exchanges at a time, until it is said anew: Infinity for as many as the settings say. */
@@ -126,24 +134,37 @@ export class Target implements Candidate, Standing, Watcher {
     this.limit = Math.min(exchanges, this.settings.maxRequests ?? Infinity)
   }
 
+  /** Nobody knows whether it is well again: it gets so many tries at a time. `undefined`: it is known. */
+  putOnProbation (places: number | undefined): void {
+    if (places !== this.#probation?.places) this.#probation = places === undefined ? undefined : new Probation(places)
+  }
+
+  whyFull (): Fault {
+    if (this.#probation?.isFull === true) return new Fault('BREAKER_OPEN', `${this.name} is being tried again`)
+    return new Fault('UPSTREAM_BUSY', `${this.name} has ${this.limit} requests`)
+  }
+
   /** An exchange is its own from here on, until `over`. */
   begin (): void {
     this.inFlight++
     this.picks++
+    this.#probation?.begin()
   }
 
   // As the watcher of tries.
 
   answered (status: number, ms: number): void {
-    if (this.#home?.listened === true) this.#home.report(this, { status, ms, fault: undefined })
+    const probe = this.#probation?.end(ms) === true
+    if (this.#home?.listened === true) this.#home.report(this, { status, ms, fault: undefined, probe })
   }
 
   failed (fault: Fault | undefined, ms: number): void {
-    if (this.#home?.listened === true) this.#home.report(this, { status: 0, ms, fault })
+    const probe = this.#probation?.end(ms) === true
+    if (this.#home?.listened === true) this.#home.report(this, { status: 0, ms, fault, probe })
   }
 
   broke (status: number, fault: Fault): void {
-    if (this.#home?.listened === true) this.#home.report(this, { status, ms: 0, fault })
+    if (this.#home?.listened === true) this.#home.report(this, { status, ms: 0, fault, probe: false })
   }
 
   tunnelled (): void {

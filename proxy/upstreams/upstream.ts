@@ -209,7 +209,7 @@ class TargetGroup implements Upstream, Tries {
   #ask (asking: Asking): Promise<Reply> {
     const { x } = asking
     const target = this.choose(asking)
-    if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target is well and has a weight above 0'))
+    if (target === undefined) return Promise.reject(asking.last ?? this.set.whyNobody())
     x.target = target.name
     x.tries++
     target.begin()
@@ -222,7 +222,7 @@ class TargetGroup implements Upstream, Tries {
     for (;;) {
       const target = this.set.pick(asking)
       if (target === undefined || !target.isFull) return target
-      asking.last = new Fault('UPSTREAM_BUSY', `${target.name} has ${target.limit} requests`)
+      asking.last = target.whyFull()
       ;(asking.skip ??= new Set()).add(target)
     }
   }

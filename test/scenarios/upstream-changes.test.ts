@@ -55,6 +55,7 @@ test('connections of targets that stay live on through reloads that change other
   for (const changed of [
     `${to(a)}; ${to(b)}`, `${to(a, 'weight=3')}; ${to(b)}`, `${to(a)}; ${to(b)}; ${to(c)}`, `${to(a)}; ${to(c)}; load-balancing "random"`,
     `${to(a)}; ${to(b)}; load-balancing "sticky"; slow-start { duration "1s" }`, `${to(b, 'backup=#true')}; ${to(a, 'zone="x"')}`,
+    `${to(a)}; ${to(b)}; timeouts { read "40s"; write "40s" }`,
   ]) {
     await reload(sentinel, changed)
     for (let i = 0; i < 4; i++) assert.equal((await sentinel.get('/')).status, 200)

@@ -23,6 +23,8 @@ export interface Script {
   configure?: (request: ConfigureRequest) => ConfigureResponse
   /** Called for every event; allows what awaits an answer when absent. */
   onEvent?: (event: Event, wire: Wire) => void
+  /** What it answers to Health/Check; undefined: nothing. Without this it has no such service. */
+  check?: () => 'serving' | 'not_serving' | undefined
   /** In place of a proper Process stream. */
   onProcess?: (stream: ServerHttp2Stream, session: Http2Session) => void
 }
@@ -74,6 +76,14 @@ export async function rawAgent (t: TestContext, script: Script = {}): Promise<Ra
     stream.respond(headers)
     stream.write(frame(health))
   }
+  const check = (stream: ServerHttp2Stream): void => {
+    if (agent.script.check === undefined) return stream.respond({ ...headers, 'grpc-status': '12' }, { endStream: true })
+    const status = agent.script.check()
+    if (status === undefined) return
+    stream.respond(headers, { waitForTrailers: true })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+    stream.end(frame(encodeHealthCheckResponse({ status })))
+  }
   const agent: RawAgent = {
     path,
     events: [],
@@ -102,7 +112,8 @@ export async function rawAgent (t: TestContext, script: Script = {}): Promise<Ra
       server.on('stream', (stream, headers) => {
         stream.on('error', () => {})
         const { session } = stream
-        if (headers[':path'] === healthService.watch) watch(stream)
+        if (headers[':path'] === healthService.check) check(stream)
+        else if (headers[':path'] === healthService.watch) watch(stream)
         else if (headers[':path'] !== agentService.process) unary(agent, stream, headers[':path'] ?? '')
         else if (agent.script.onProcess !== undefined) agent.script.onProcess(stream, session!) // A stream that was just opened has one.
         else process(agent, stream, session!, note)

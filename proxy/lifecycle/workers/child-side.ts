@@ -4,6 +4,7 @@ import type { RootLog } from '../../observe/log.ts'
 import type { Metrics } from '../../observe/metrics.ts'
 import type { Load } from '../seam.ts'
 import { Worker } from '../worker.ts'
+import { HeardOutbox } from './heard-outbox.ts'
 import { fromPlain } from './config-transfer.ts'
 import { EvidenceOutbox } from './evidence-outbox.ts'
 import { plainFacts } from './facts.ts'
@@ -33,6 +34,7 @@ export class ChildSide {
   readonly #shares: LentShares
   readonly #counts: CountReader
   readonly #evidence: EvidenceOutbox
+  readonly #heard: HeardOutbox
   readonly #sockets = new Map<number, HeldSocket>()
   #graceMs = 0
   #preparedLevel: Parameters<RootLog['setLevel']>[0] = 'info'
@@ -44,6 +46,7 @@ export class ChildSide {
     this.#options = options
     this.#counts = new CountReader(metrics.table)
     this.#evidence = new EvidenceOutbox((message, sent) => send(message, sent))
+    this.#heard = new HeardOutbox((message) => send(message))
     const lender: Lender = {
       want: (share, count, limit) => send({ from: 'want', share, count, limit }),
       owe: (share, count) => send({ from: 'owe', share, count }),
@@ -58,6 +61,8 @@ export class ChildSide {
         retired: (generation) => send({ from: 'retired', generation }),
         evidence: (generation, entry) => this.#evidence.add(generation, entry),
         evidenceLost: (generation, count) => this.#evidence.lost(generation, count),
+        heard: (tries) => this.#heard.add(tries),
+        heardAt: (gate) => this.#heard.addGate(gate),
       },
     })
     setInterval(() => this.#tell(false), tellEveryMs).unref()
@@ -71,6 +76,8 @@ export class ChildSide {
         return this.#worker.renewTickets(Buffer.from(message.secret))
       case 'agentStarted':
         return this.#worker.agentStarted(message.place)
+      case 'health':
+        return this.#worker.health(message.orders)
       case 'lent':
         return this.#shares.lent(message.share, message.count)
       case 'answer':
@@ -118,6 +125,7 @@ export class ChildSide {
         this.#leaving = true
         await this.#worker.close(question.graceMs)
         this.#evidence.flush()
+        this.#heard.flush()
         return this.#tell(true)
       case 'ping':
         return
@@ -130,13 +138,13 @@ export class ChildSide {
     }
   }
 
-  async #prepare ({ generation, config: plain, agents, sockets, evidence, agentStartMs }: PlainLoad): Promise<void> {
+  async #prepare ({ generation, config: plain, agents, sockets, evidence, health, agentStartMs }: PlainLoad): Promise<void> {
     const config = fromPlain(plain)
     const { level } = config.observability.logging
     this.#preparedLevel = level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level
     this.#preparedGraceMs = config.system.gracefulShutdownTimeout
     const load: Load = {
-      generation, config, agents, evidence, agentStartMs,
+      generation, config, agents, evidence, health, agentStartMs,
       sockets: this.#named(sockets),
     }
     await this.#worker.prepare(load)

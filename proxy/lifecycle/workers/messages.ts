@@ -1,5 +1,6 @@
 import type { Entry } from '../../evidence/chain.ts'
 import type { Counts } from '../../observe/gather.ts'
+import type { Evidence, GateEvidence, HealthOrders } from '../../upstreams/index.ts'
 import type { AgentFacts, AgentPlace } from '../seam.ts'
 import type { PlainConfig } from './config-transfer.ts'
 
@@ -10,6 +11,7 @@ export interface PlainLoad {
   readonly agents: readonly AgentPlace[]
   readonly sockets: ReadonlyArray<readonly [listener: string, socket: number]>
   readonly evidence: boolean
+  readonly health: HealthOrders
   readonly agentStartMs: number
 }
 
@@ -43,6 +45,7 @@ export type ToWorker =
   /** Comes with the handle. */
   | { readonly to: 'socket', readonly socket: number, readonly address: string }
   | { readonly to: 'renewTickets', readonly secret: Uint8Array }
+  | { readonly to: 'health', readonly orders: HealthOrders }
   | { readonly to: 'agentStarted', readonly place: AgentPlace }
   | { readonly to: 'lent', readonly share: string, readonly count: number }
   | { readonly to: 'answer', readonly id: number, readonly question: Question }
@@ -58,6 +61,7 @@ export type ToMain =
   | { readonly from: 'done', readonly id: number, readonly error?: string }
   | { readonly from: 'retired', readonly generation: number }
   | { readonly from: 'evidence', readonly generation: number, readonly entries: readonly Entry[], readonly dropped: number }
+  | { readonly from: 'heard', readonly tries: readonly Evidence[], readonly gates: readonly GateEvidence[] }
   | { readonly from: 'counts', readonly counts: Counts, readonly facts: PlainFacts }
   /** Asks for more of a limit. `lent` answers, with 0 when there is nothing. */
   | { readonly from: 'want', readonly share: string, readonly count: number, readonly limit: number }

@@ -4,6 +4,8 @@ import { Gathered } from '../../observe/gather.ts'
 import type { Metrics } from '../../observe/metrics.ts'
 import type { HeldSocket } from '../../listeners/index.ts'
 import { socketKey } from '../listener-settings.ts'
+import type { HealthOrders } from '../../upstreams/index.ts'
+import { partOf } from '../../upstreams/health/evidence.ts'
 import type { AgentPlace, DataPath, Load, MainSide, PathFacts } from '../seam.ts'
 import { toPlain, type PlainConfig } from './config-transfer.ts'
 import { gatherFacts } from './facts.ts'
@@ -19,11 +21,15 @@ export interface PoolOptions {
   readonly metrics: Metrics
   readonly ticketSecret: Buffer
   readonly cookieSecret: string
+  /** What is known of targets now. */
+  readonly orders: () => HealthOrders
 }
 
 /** A worker that is busy for longer is told of as it was. */
 const refreshMs = 40
 const recallMs = 250
+/** A reload waits so long for workers that are being started when it comes. */
+const startMs = 2_000
 const stdoutBytes = 4 * 1024 * 1024
 
 /** The data path as several processes. */
@@ -73,10 +79,9 @@ export class WorkerPool implements DataPath {
     this.#prepared = undefined
     const old = this.#load
     this.#load = load
-    await Promise.all(this.#slots.map(async (slot) => {
-      if (!slots.includes(slot)) return slot.catchUp()
-      return slot.commit(load)
-    }))
+    const others = this.#slots.filter((slot) => !slots.includes(slot)).map((slot) => slot.catchUp())
+    await Promise.all(slots.map((slot) => slot.commit(load)))
+    await within(startMs, Promise.all(others))
     if (old !== undefined) this.#tellRetired([old.generation])
   }
 
@@ -112,6 +117,10 @@ export class WorkerPool implements DataPath {
     for (const slot of this.#slots) slot.tell({ to: 'agentStarted', place })
   }
 
+  health (orders: HealthOrders): void {
+    for (const slot of this.#slots) slot.tell({ to: 'health', orders: this.#partOf(orders, slot.number) })
+  }
+
   facts (): PathFacts {
     const workers = this.#slots.map(({ number, pid = null, serving }) => ({
       number, pid, state: serving ? 'serving' as const : 'starting' as const,
@@ -135,9 +144,10 @@ export class WorkerPool implements DataPath {
     let borrower = new SlotBorrower(() => slot)
     const slot: WorkerSlot = new WorkerSlot(() => ({ number, workers, ticketSecret: this.#ticketSecret, cookieSecret }), log, {
       wanted: () => this.#load,
-      send: (process, load) => this.#send(process, load),
+      send: (process, load) => this.#send(process, load, number),
       output: (lines) => void this.#stdout.write(lines),
       message: (message) => this.#take(slot, borrower, message),
+      unused: (generation) => this.#tellRetired([generation]),
       gone: (reason, generations) => {
         this.#facts.delete(number)
         this.#gathered.forget(number)
@@ -161,6 +171,10 @@ export class WorkerPool implements DataPath {
         for (const entry of message.entries) main.evidence(message.generation, entry)
         if (message.dropped > 0) main.evidenceLost(message.generation, message.dropped)
         return
+      case 'heard':
+        for (const evidence of message.tries) main.heard(evidence)
+        for (const evidence of message.gates) main.heardAt(evidence)
+        return
       case 'counts':
         this.#gathered.add(slot.number, message.counts)
         this.#facts.set(slot.number, message.facts)
@@ -180,10 +194,17 @@ export class WorkerPool implements DataPath {
   }
 
   /** Sockets first: what names them comes behind. */
-  async #send (process: WorkerProcess, { generation, config, agents, sockets, evidence, agentStartMs }: Load): Promise<void> {
+  async #send (process: WorkerProcess, load: Load, worker: number): Promise<void> {
+    const { generation, config, agents, sockets, evidence, agentStartMs } = load
     if (this.#plain?.of !== config) this.#plain = { of: config, plain: toPlain(config) }
     const { plain } = this.#plain
-    await process.ask({ ask: 'prepare', load: { generation, config: plain, agents, sockets: await process.giveAll(sockets), evidence, agentStartMs } })
+    const numbers = await process.giveAll(sockets)
+    const health = this.#partOf(this.#options.orders(), worker)
+    await process.ask({ ask: 'prepare', load: { generation, config: plain, agents, sockets: numbers, evidence, health, agentStartMs } })
+  }
+
+  #partOf (orders: HealthOrders, worker: number): HealthOrders {
+    return partOf(orders, worker - 1, this.#options.workers)
   }
 
   async #abort (load: Load, slots: readonly WorkerSlot[]): Promise<void> {

@@ -13,6 +13,8 @@ export interface SlotHooks {
   readonly send: (process: WorkerProcess, load: Load) => Promise<void>
   readonly message: (message: Exclude<ToMain, { from: 'done' | 'loaded' }>) => void
   readonly output: (lines: string) => void
+  /** Nothing of it came to be here. */
+  readonly unused: (generation: number) => void
   /** The process is gone, with all that it held. */
   readonly gone: (reason: DeathReason, generations: ReadonlySet<number>) => void
 }
@@ -22,6 +24,9 @@ export type DeathReason = 'ended' | 'silent'
 /** Between two pings, and how long an answer may take. A worker that is only busy turns many times in this. */
 const pingEveryMs = 1_000
 const silentMs = 5_000
+
+/** A worker that was told to end has so much longer than its exchanges. */
+const slowEndMs = 2_000
 
 /** One of the workers: a process, and another in its place when it ends. */
 export class WorkerSlot {
@@ -36,11 +41,11 @@ export class WorkerSlot {
   #running = 0
   /** Has prepared for something, and waits for the word. */
   #prepared: WorkerProcess | undefined
-  #catching = false
+  #catching: Promise<void> | undefined
   #state: RespawnState = neverDied
   #timer: NodeJS.Timeout | undefined
   #pings: NodeJS.Timeout | undefined
-  #stopping = false
+  #stopping: Promise<void> | undefined
   #onGone: (() => void) | undefined
 
   constructor (introduction: () => Introduction, log: Log, hooks: SlotHooks) {
@@ -91,9 +96,13 @@ export class WorkerSlot {
     this.#generations.delete(generation)
   }
 
-  /** Goes on to what is wanted now, unless it is on the way already. */
-  catchUp (): void {
-    if (this.#process !== undefined && !this.#catching) void this.#catchUp(this.#process)
+  /** Goes on to what is wanted now, unless it is on the way already. Resolves when it is there, or gone. */
+  catchUp (): Promise<void> {
+    const process = this.#process
+    if (process === undefined) return Promise.resolve()
+    if (this.#catching !== undefined) return this.#catching
+    const catching = this.#catchUp(process).finally(() => { if (this.#catching === catching) this.#catching = undefined })
+    return this.#catching = catching
   }
 
   /** What is asked of a process that is gone has happened. */
@@ -126,17 +135,16 @@ export class WorkerSlot {
     return this.#generations.has(generation)
   }
 
-  /** Finishes what is open for at most `graceMs`; then the process ends, one way or the other. */
+  /** Finishes what is open for at most `graceMs`; then the process ends, one way or the other. Again, when it is to be over sooner. */
   async stop (graceMs: number): Promise<void> {
-    this.#stopping = true
     clearTimeout(this.#timer)
     clearInterval(this.#pings)
     const process = this.#process
-    if (process === undefined) return
-    const gone = new Promise<void>((resolve) => { this.#onGone = resolve })
-    const late = setTimeout(() => process.kill(), graceMs + 2_000)
+    if (process === undefined) return void (this.#stopping = Promise.resolve())
+    this.#stopping ??= new Promise((resolve) => { this.#onGone = resolve })
+    const late = setTimeout(() => process.kill(), graceMs + slowEndMs)
     void process.ask({ ask: 'close', graceMs }).catch(() => {}) // It ended instead.
-    await gone
+    await this.#stopping
     clearTimeout(late)
   }
 
@@ -157,17 +165,23 @@ export class WorkerSlot {
       }, silentMs)
       process.ask({ ask: 'ping' }).finally(() => clearTimeout(late)).catch(() => {}) // Its end tells.
     }, pingEveryMs)
-    if (this.#hooks.wanted() !== undefined) this.catchUp()
+    if (this.#hooks.wanted() !== undefined) void this.catchUp()
   }
 
   /** A process that was started in place of another takes over what the others run, and what they changed to meanwhile. */
   async #catchUp (process: WorkerProcess): Promise<void> {
     const startedMs = performance.now()
-    this.#catching = true
     try {
       for (let load = this.#hooks.wanted()!; this.#running !== load.generation; load = this.#hooks.wanted()!) {
         this.#generations.add(load.generation)
         await this.#hooks.send(process, { ...load, agentStartMs: 500 })
+        // What was replaced meanwhile is not served for a moment.
+        if (this.#hooks.wanted() !== load) {
+          await process.ask({ ask: 'abort' })
+          this.#generations.delete(load.generation)
+          this.#hooks.unused(load.generation)
+          continue
+        }
         await process.ask({ ask: 'commit' })
         if (process.ended) return
         this.#running = load.generation
@@ -177,8 +191,6 @@ export class WorkerSlot {
       if (process.ended) return
       this.#log.error('the worker could not take over what the others run', { event: 'worker-failed', code: 'INTERNAL', error })
       process.kill()
-    } finally {
-      if (process === this.#process) this.#catching = false
     }
   }
 
@@ -187,11 +199,11 @@ export class WorkerSlot {
     const generations = this.#generations
     this.#process = undefined
     this.#prepared = undefined
-    this.#catching = false
+    this.#catching = undefined
     this.#generations = new Set()
     this.#running = 0
     this.#hooks.gone(reason, generations)
-    if (this.#stopping) return this.#onGone?.()
+    if (this.#stopping !== undefined) return this.#onGone?.()
     this.#state = afterDeath(this.#state, livedMs, Math.random())
     const { pauseMs, inARow } = this.#state
     const why = reason === 'silent' ? `did not answer for ${silentMs} ms and was killed` : `ended${error === undefined ? '' : `: ${error}`}`

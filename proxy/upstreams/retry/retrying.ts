@@ -113,7 +113,7 @@ export class Retrying implements Responder {
     const { hedge, retry } = this.#policy
     const target = course.next ?? this.#another(course)
     course.next = undefined
-    if (target === undefined) return Promise.reject(asking.last ?? new Fault('NO_TARGET', 'no target may be asked'))
+    if (target === undefined) return Promise.reject(asking.last ?? this.#upstream.set.whyNobody())
     if (hedge === undefined || x.requestBody !== undefined || !idempotent.has(x.request.method)) return this.#try(course, target, nowMs).ended
     return firstGood({
       delayMs: hedge.delayMs,

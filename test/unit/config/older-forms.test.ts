@@ -5,7 +5,7 @@ import { parseKdl } from '../../../config/kdl/parse.ts'
 import type { Fields, Infer } from '../../../config/schema/field.ts'
 import { readFields } from '../../../config/schema/read.ts'
 import { Report } from '../../../config/schema/report.ts'
-import { circuitBreaker } from '../../../config/sentinel/circuit-breaker.ts'
+import { agentCircuitBreaker } from '../../../config/sentinel/circuit-breaker.ts'
 import { discovery } from '../../../config/sentinel/discovery.ts'
 import { country } from '../../../config/sentinel/filter-geo.ts'
 import { olderRateLimit, rateLimitFilter } from '../../../config/sentinel/filter-rate-limit.ts'
@@ -83,14 +83,14 @@ describe('upstreams', () => {
       queue-depth { header "x-queue"; degraded-threshold 5; unhealthy-threshold 10; timeout-secs 5 }
       warmth-detection { sample-size 10; cold-threshold-multiplier 2.5; idle-cold-timeout-secs 300; cold-action "mark_degraded" }
     } } }`)
-    assert.deepEqual([found?.readiness?.inferenceProbe?.maxLatency, found?.readiness?.warmthDetection?.idleColdTimeout, found?.expectedModels], [500, 300_000, ['a', 'b']])
+    assert.deepEqual([found?.readiness?.inferenceProbe?.maxLatency, found?.readiness?.warmthDetection?.coldThresholdMultiplier, found?.expectedModels], [500, 2.5, ['a', 'b']])
   })
 
   test('a circuit breaker takes its time under every name, and nothing else', () => {
-    alike({ circuitBreaker }, ['circuit-breaker { timeout "30s" }', 'circuit-breaker { timeout-seconds 30 }', 'circuit-breaker { timeout-secs 30 }', 'circuit-breaker { timeout 30 }',
+    alike({ circuitBreaker: agentCircuitBreaker }, ['circuit-breaker { timeout "30s" }', 'circuit-breaker { timeout-seconds 30 }', 'circuit-breaker { timeout-secs 30 }', 'circuit-breaker { timeout 30 }',
       'circuit-breaker { recovery-timeout-secs 30 }', 'circuit-breaker { reset-timeout-seconds 30 }', 'circuit-breaker {}'])
     for (const wrong of ['timeout-sekonds 30', 'reticulate 1', 'failure-threshold 0', 'success-threshold 99999999999', 'half-open-max-requests "1"', 'failure-threshold']) {
-      assert.equal(mistakes({ circuitBreaker }, `circuit-breaker { ${wrong} }`).length, 1, wrong)
+      assert.equal(mistakes({ circuitBreaker: agentCircuitBreaker }, `circuit-breaker { ${wrong} }`).length, 1, wrong)
     }
   })
 

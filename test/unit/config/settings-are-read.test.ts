@@ -31,7 +31,7 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step" "rate" "edit" "small" "sites" "inside"; agents "direct"; service-type "web"; strip-prefix "/app"
+    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
     policies {
       max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8" }
       rate-limit { requests-per-second 5; burst 2; key "host"; backend "local" }; global-rate-limit { requests-per-second 5; burst 2; key "route"; backend "local" }
@@ -46,13 +46,20 @@ routes {
   route "moved" { matches { path "/moved" }; filters "moved" }
 }
 upstreams {
-  upstream "app" { target "127.0.0.1:9" weight=2 zone="a" priority=1 backup=#true { metadata { version "2" } }; load-balancing "weighted"; slow-start { duration "1s" }; connection-draining { timeout "1s" } }
+  upstream "app" { target "127.0.0.1:9" weight=2 zone="a" priority=1 backup=#true { metadata { version "2" } }; load-balancing "weighted"; slow-start { duration "1s" }; connection-draining { timeout "1s" }
+    panic-threshold 30; health-check { type "http"; path "/"; method "HEAD"; expected-status 200; host "a.test"; expected-body "ok"; port 9; interval "1s"; timeout "1s"; healthy-threshold 1; unhealthy-threshold 1 }
+    circuit-breaker { failure-threshold 5; failure-status 503; scope "target" }; outlier-detection { error-rate 50; max-latency "1s"; latency-factor 3 } }
+  upstream "rpc" { target "127.0.0.1:9"; health-check { type "grpc"; service "a.B" }; circuit-breaker { scope "upstream" } }
+  upstream "model" { target "127.0.0.1:9"; health-check { type "inference"; endpoint "/v1/models"; expected-models "a"; readiness {
+    inference-probe { model "a"; max-latency "1s" }; model-status { models "a" }; warmth-detection { cold-action "mark-degraded" }
+    queue-depth { header "x-queue"; endpoint "/stats"; degraded-threshold 5; unhealthy-threshold 10 } } } }
   upstream "tls" { target "127.0.0.1:9"; tls { sni "a.test"; ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; insecure-skip-verify #false } }
 }
 namespace "tenant" { }
 rate-limits { default-rps 100; default-burst 20; key "client-ip"; global { max-rps 1000; burst 10; key "client-ip" } }
 limits { adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
 filters {
+  filter "patient" { type "timeout"; request-timeout "1m"; upstream-timeout "1s"; connect-timeout "1s" }
   filter "edit" { type "headers"; phase "both"; rename { a "b" }; set { c "d" }; add { e "f" }; remove "g"
     request { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }; response { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" } }
   filter "rate" { type "rate-limit"; max-rps 5; burst 2; key "path"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "local" }
@@ -65,7 +72,7 @@ filters {
 filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor" } }
 agents {
   agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "buffer"; response-body-mode "stream"; config { a 1 } }
-  agent "direct" { grpc "127.0.0.1:9"; managed #false; pool { connections 1; connect-timeout "1s" } }
+  agent "direct" { grpc "127.0.0.1:9"; managed #false; circuit-breaker { failure-threshold 3 }; health-check { interval "1s" }; retry { max-attempts 2 }; pool { connections 1; connect-timeout "1s" } }
   agent "secure" { grpc "https://127.0.0.1:9" { ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; server-name "a.test" }; managed #false }
 }
 waf {

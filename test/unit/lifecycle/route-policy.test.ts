@@ -5,15 +5,20 @@ import { routePolicy } from '../../../proxy/lifecycle/route-policy.ts'
 import type { RoutePolicy } from '../../../proxy/upstreams/index.ts'
 
 const room = { used: 0 }
+const filters = `filters {
+  filter "patient" { type "timeout"; connect-timeout "1s"; upstream-timeout "2m"; request-timeout "5m" }
+  filter "hasty" { type "timeout"; upstream-timeout "1s" }
+}`
 
 /** What a route with these settings wants, and what is said about them. */
 function policyOf (content: string, limits = ''): RoutePolicy & { readonly problems: readonly string[] } {
   const { config, problems } = checkText(`listeners { listener "a" { address "127.0.0.1:1" } }
     routes { route "r" { matches { path-prefix "/" }; upstream "u"; ${content} } }
     upstreams { upstream "u" { target "127.0.0.1:2" } }
+    ${content.includes('filters') ? filters : ''}
     limits { ${limits} }`, 'sentinel.kdl', { env: {} })
   assert.ok(config, problems.map(({ message }) => message).join('\n'))
-  return { ...routePolicy(config.routes[0]!, config.limits, room), problems: problems.map(({ message }) => message) }
+  return { ...routePolicy(config.routes[0]!, config, room), problems: problems.map(({ message }) => message) }
 }
 
 const retryOf = (content: string) => policyOf(`retry-policy { ${content} }`).tries!.retry
@@ -78,6 +83,13 @@ describe('time-outs', () => {
       connectTimeoutMs: 1_000, firstByteTimeoutMs: 2_000, readTimeoutMs: 3_000, writeTimeoutMs: 4_000, requestTimeoutMs: 5_000,
     })
     assert.deepEqual(policyOf('policies { timeouts { read 7 } }').timeouts, { readTimeoutMs: 7_000 })
+  })
+
+  test('filters say some, later ones more than earlier ones, and the route itself most of all', () => {
+    assert.deepEqual(policyOf('filters "patient"').timeouts, { connectTimeoutMs: 1_000, readTimeoutMs: 120_000, requestTimeoutMs: 300_000 })
+    assert.equal(policyOf('filters "patient" "hasty"').timeouts?.readTimeoutMs, 1_000)
+    const both = policyOf('filters "patient"; policies { timeouts { request "7s" } }').timeouts
+    assert.deepEqual(both, { connectTimeoutMs: 1_000, readTimeoutMs: 120_000, requestTimeoutMs: 7_000 })
   })
 
   test('policies { timeout } is that of the whole exchange, and may not say something else than it', () => {

@@ -40,11 +40,11 @@ describe('who may be asked', () => {
     assert.equal(tiersOf([one('a', { weight: 3 }), one('b', { standing: down })], 0.5), 'ab'.slice(0, 1))
   })
 
-  test('where no tier is well enough everybody of the first is asked, but for those that the operator took out', () => {
+  test('where no tier is well enough everybody of the first is asked, but for those that the operator took out, and those whose circuit breaker is open', () => {
     const few = [one('a'), one('b', { standing: down }), one('c', { standing: ejected }), one('d', { standing: down | drained })]
     assert.equal(tiersOf(few, 0.5), 'abc!')
     assert.equal(tiersOf(few), 'a')
-    assert.equal(tiersOf([one('a', { standing: down }), one('b', { standing: open })], 0.1), 'ab!')
+    assert.equal(tiersOf([one('a', { standing: down }), one('b', { standing: open })], 0.1), 'a!')
     assert.equal(tiersOf([one('a', { standing: drained })], 0.5), '')
   })
 })

@@ -110,6 +110,7 @@ describe('a target that is new or well again', () => {
     }
     assert.deepEqual(grown, grown.toSorted((a, b) => a - b))
     assert.ok(Math.abs(shareOf(upstream, 'c') - 1 / 3) < 0.01)
+    assert.ok(new Set(grown).size >= 3, String(grown))
     upstream.set.mark('a:80', 'ejected', true)
     upstream.set.mark('a:80', 'ejected', false)
     assert.ok(shareOf(upstream, 'a') < 0.1)

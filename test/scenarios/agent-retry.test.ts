@@ -1,0 +1,54 @@
+// An agent that is away for a moment: asked again within the time for one decision, where the configuration says so.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { retryPauseMs } from '../../proxy/decisions/retry.ts'
+import { consult, ready, settings } from '../support/consulted.ts'
+import { rawAgent } from '../support/raw-agent.ts'
+
+const retry = { maxAttempts: 20, backoffMs: 20, maxBackoffMs: 40 }
+const patient = { ...settings, timeoutMs: 2_000, maxTimeoutMs: 2_000 }
+
+describe('a question that nobody is there to answer', () => {
+  test('waits for an agent that is being started', async (t) => {
+    const agent = await rawAgent(t)
+    const client = await ready(t, agent.path, { retry, reconnectMaxMs: 50 })
+    await agent.kill()
+    while (client.state === 'ready') await new Promise((resolve) => { setTimeout(resolve, 5) })
+    setTimeout(() => void agent.start(), 200)
+    assert.equal((await consult(client, {}, patient)).status, 200)
+  })
+
+  test('is put again to an agent that was killed while it thought about it', async (t) => {
+    const agent = await rawAgent(t, { onEvent: () => { /* it thinks */ } })
+    const client = await ready(t, agent.path, { retry, reconnectMaxMs: 50 })
+    const answer = consult(client, {}, patient)
+    await agent.seen(({ kind }) => kind === 'request_headers')
+    agent.script = {}
+    await agent.kill()
+    setTimeout(() => void agent.start(), 200)
+    assert.equal((await answer).status, 200)
+    assert.equal(agent.events.filter(({ kind }) => kind === 'request_headers').length, 2)
+  })
+
+  test('fails when its attempts, or the time for one decision, are over', async (t) => {
+    const agent = await rawAgent(t)
+    for (const [few, timeoutMs, mostMs] of [[{ ...retry, maxAttempts: 3 }, 5_000, 1_000], [{ ...retry, maxAttempts: 1_000 }, 200, 1_000]] as const) {
+      await agent.kill()
+      await agent.start()
+      const client = await ready(t, agent.path, { retry: few })
+      await agent.kill()
+      while (client.state === 'ready') await new Promise((resolve) => { setTimeout(resolve, 5) })
+      const startedMs = performance.now()
+      const { status, x } = await consult(client, {}, { ...settings, timeoutMs, maxTimeoutMs: timeoutMs })
+      assert.deepEqual([status, x.fault?.code], [503, 'AGENT_NOT_CONNECTED'])
+      assert.ok(performance.now() - startedMs < mostMs)
+      await agent.start()
+    }
+  })
+})
+
+test('pauses double up to the longest, less up to a half by chance', () => {
+  const pauses = (random: number): number[] => [1, 2, 3, 4].map((attempts) => retryPauseMs(attempts, { maxAttempts: 9, backoffMs: 100, maxBackoffMs: 500 }, () => random))
+  assert.deepEqual(pauses(0), [100, 200, 400, 500])
+  assert.deepEqual(pauses(1), [50, 100, 200, 250])
+})
