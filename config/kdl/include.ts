@@ -17,6 +17,8 @@ export interface Sources {
   readonly texts: Map<string, string>
   /** Absolute paths of the files that were read, the first one left out. */
   readonly files: string[]
+  /** Absolute paths of the folders that patterns looked in: a file that appears there may be meant. */
+  readonly folders: string[]
   /** Something that may be meant could not be read: what seems to be missing is perhaps there. */
   readonly incomplete: boolean
 }
@@ -32,6 +34,7 @@ interface Reading extends IncludeOptions {
   readonly problems: Problem[]
   readonly texts: Map<string, string>
   readonly files: string[]
+  readonly folders: Set<string>
   /** By real path: how the file is called and where it was included. */
   readonly seen: Map<string, { readonly file: string, readonly at: Position }>
   length: number
@@ -41,9 +44,9 @@ interface Reading extends IncludeOptions {
 /** Reads a text and all files it includes. Relative patterns start at the folder of the file they stand in. Problems are never thrown. */
 export function readSources (text: string, file: string, options: IncludeOptions): Sources {
   const seen = new Map([[identity(resolve(file)), { file, at: wholeFile(file) }]])
-  const reading: Reading = { ...options, problems: [], texts: new Map(), files: [], seen, length: 0, incomplete: false }
+  const reading: Reading = { ...options, problems: [], texts: new Map(), files: [], folders: new Set(), seen, length: 0, incomplete: false }
   const nodes = readOne(text, file, reading, [])
-  return { nodes, problems: reading.problems, texts: reading.texts, files: reading.files, incomplete: reading.incomplete }
+  return { nodes, problems: reading.problems, texts: reading.texts, files: reading.files, folders: [...reading.folders], incomplete: reading.incomplete }
 }
 
 function readOne (text: string, file: string, reading: Reading, around: readonly string[]): KdlNode[] {
@@ -80,6 +83,7 @@ function matching (entry: KdlEntry, pattern: string, reading: Reading): string[]
   const folder = dirname(resolve(entry.at.file))
   if (!isDynamicPattern(pattern)) return [resolve(folder, pattern)]
   try {
+    for (const around of foldersOf(pattern, folder)) reading.folders.add(around)
     const found = globSync(pattern, { cwd: folder, absolute: true, onlyFiles: true, expandDirectories: false, deep: 32 }).toSorted()
     if (found.length === 0) say(reading, 'warning', 'CONFIG_INCLUDE', `no file matches ${shown(entry)}`, entry.at, `looked in ${folder}`)
     return found
@@ -87,6 +91,15 @@ function matching (entry: KdlEntry, pattern: string, reading: Reading): string[]
     say(reading, 'error', 'CONFIG_INCLUDE', `the pattern ${shown(entry)} cannot be used`, entry.at, error instanceof Error ? error.message : '')
     return []
   }
+}
+
+/** The folder before the first part of a pattern that stands for several, and those that the parts after it stand for. */
+function foldersOf (pattern: string, folder: string): string[] {
+  const parts = dirname(pattern).split('/')
+  const first = parts.findIndex(part => isDynamicPattern(part))
+  if (first < 0) return [resolve(folder, dirname(pattern))]
+  const inner = globSync(parts.join('/'), { cwd: folder, absolute: true, onlyDirectories: true, expandDirectories: false, deep: 32 })
+  return [resolve(folder, parts.slice(0, first).join('/') || (pattern.startsWith('/') ? '/' : '.')), ...inner.slice(0, mostFiles)]
 }
 
 function readIncluded (path: string, entry: KdlEntry, reading: Reading, around: readonly string[]): KdlNode[] {

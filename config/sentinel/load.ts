@@ -22,6 +22,8 @@ export interface Loaded {
   readonly problems: Problem[]
   /** Absolute paths of the files that were read. */
   readonly files: string[]
+  /** Absolute paths of folders in which a new file would be read, too. */
+  readonly folders: readonly string[]
   /** Texts by file name, for `printProblems`. */
   readonly sources: ReadonlyMap<string, string>
   /** Values that came from the environment or from files: nothing may print them. */
@@ -32,7 +34,9 @@ export interface Loaded {
   readonly absenceCounts: Report['absenceCounts']
 }
 
-const nothing: Loaded = { config: undefined, problems: [], files: [], sources: new Map(), secrets: new Set(), nodes: [], absenceCounts: () => false }
+const nothing: Loaded = {
+  config: undefined, problems: [], files: [], folders: [], sources: new Map(), secrets: new Set(), nodes: [], absenceCounts: () => false,
+}
 
 /** Reads and checks a configuration with everything it includes. Never throws for what is in it. Positions carry `file` as it was given. */
 export async function loadConfig (file: string, options: LoadOptions): Promise<Loaded> {
@@ -50,7 +54,7 @@ export function checkText (text: string, file: string, options: LoadOptions): Lo
   const secrets = new Set<string>()
   if (/^\s*\{/.test(text)) return { ...nothing, problems: [looksLikeJson(file)], sources: new Map([[file, text]]) }
   const textOnly = options.textOnly === true
-  const { nodes, problems: found, texts: sources, files, incomplete } = readSources(text, file, { env: options.env, textOnly, secrets })
+  const { nodes, problems: found, texts: sources, files, folders, incomplete } = readSources(text, file, { env: options.env, textOnly, secrets })
   const report = new Report(table)
   const read = readFields(table, nodes, report, file, { textOnly, older: olderBlocks })
   report.resolveReferences()
@@ -58,7 +62,7 @@ export function checkText (text: string, file: string, options: LoadOptions): Lo
   const order = [...sources.keys()]
   const problems = inOrder(presentable(found, report.problems, { incomplete, secrets }), order)
   const refused = problems.some(problem => problem.severity === 'error')
-  return { config: refused ? undefined : config, problems, files, sources, secrets, nodes, absenceCounts: report.absenceCounts }
+  return { config: refused ? undefined : config, problems, files, folders, sources, secrets, nodes, absenceCounts: report.absenceCounts }
 }
 
 function looksLikeJson (file: string): Problem {

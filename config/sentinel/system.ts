@@ -25,6 +25,15 @@ export const schemaVersion: ValueType<string> = {
   },
 }
 
+/** A path, or that there is none. */
+const socketOrNone: ValueType<string | false> = {
+  name: 'path',
+  expected: 'a path or #false',
+  example: '"/run/sentinel/control.sock", #false',
+  json: { anyOf: [{ type: 'string', minLength: 1 }, { const: false }] },
+  parse: (raw, context) => raw === false ? { value: false } : path.parse(raw, context),
+}
+
 const account = textLike('the name of an account', /^[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$/, '"sentinel"')
 
 const fields = {
@@ -35,13 +44,14 @@ const fields = {
   maxConnections: optional(integer(1, 10_000_000), 'Connections of all listeners together; more are closed as soon as they are accepted. `limits { max-total-connections }` limits those of each.'),
   zone: optional(text, 'Where this proxy runs, for locality-aware balancing; the environment variable SENTINEL_ZONE without it.'),
   instanceId: optional(text, 'What tells this proxy from others of the same configuration: which targets it keeps to follows from it (`load-balancing "deterministic-subset"`). Without it the environment variable SENTINEL_INSTANCE_ID, or the name of the machine.'),
-  daemon: notBuilt(setting(bool, false, 'Go to the background.')),
-  pidFile: notBuilt(optional(path, 'File for the process id.')),
-  user: notBuilt(optional(account, 'User to become after the sockets are bound.')),
-  group: notBuilt(optional(account, 'Group to become after the sockets are bound.')),
-  workingDirectory: notBuilt(optional(existingFolder, 'Folder to change to at start.')),
+  daemon: setting(bool, false, 'Go to the background: `sentinel run` ends when the proxy there serves, or with its exit code when it does not come to that. Its log goes on only into a file that standard error was sent to.'),
+  pidFile: optional(path, 'File for the process id, from when requests are served until the end. One that names a living Sentinel keeps another from starting.'),
+  user: optional(account, 'User to become once the sockets are bound, for which the program must be started as root. Log files are given to it; keys, agents and all else are read and run as this user.'),
+  group: optional(account, 'Group to become along with `user`; the user\'s own without it.'),
+  workingDirectory: optional(existingFolder, 'Folder to change to at start. Paths in the configuration do not depend on it.'),
+  controlSocket: optional(socketOrNone, 'Where `sentinel reload`, `status`, `drain`, `stop` and `upgrade` find the running proxy. Without it a socket in a private folder, named after the configuration; #false: there is none.'),
   traceIdFormat: notBuilt(setting(words(['tinyflake', 'uuid'], { also: { uuid: ['uuid4', 'uuidv4'] } }), 'tinyflake', 'Form of request ids: 11 letters and digits, or a UUID.')),
-  autoReload: notBuilt(setting(bool, false, 'Reload when a file of the configuration changes.')),
+  autoReload: setting(bool, false, 'Reload when a file of the configuration changes, appears or goes, certificates among them.'),
   routeCacheSize: notBuilt(setting(integer(1, 10_000_000), 1_000, 'Results of route matching that are remembered.')),
   connectionTimeout: inert(duration, 'Older place of a listener\'s `request-timeout`.', 'each listener has a request-timeout of its own', { aliases: ['connection-timeout-secs', 'connection-timeout-ms'] }),
 }
@@ -52,6 +62,12 @@ export const system = block(fields, 'The program as a whole.', {
     worker-threads 1
     graceful-shutdown-timeout "20s"
 }`,
+  build (value, here) {
+    if (here.clean && value.group !== undefined && value.user === undefined) {
+      here.report.error('CONFIG_CONTRADICTION', 'system has a group but no user: the program would keep the rights of root', here.where('group'), 'write user "…" as well')
+    }
+    return value
+  },
 })
 
 /** `listen "0.0.0.0:8080"` in `system`, perhaps with a `tls` block of its own. */

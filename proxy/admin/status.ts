@@ -2,6 +2,7 @@
 export interface StatusJson {
   readonly version: string
   readonly node: string
+  readonly pid: number
   readonly uptime_s: number
   readonly state: 'starting' | 'running' | 'draining'
   readonly config: {
@@ -10,6 +11,8 @@ export interface StatusJson {
     readonly version: string
     /** ISO time. */
     readonly loaded_at: string
+    /** Absent until there was one. */
+    readonly last_reload?: { readonly at: string, readonly ok: boolean, readonly error?: string }
     /** Why the last reload changed nothing; absent when it worked. */
     readonly last_error?: string
   }
@@ -45,6 +48,9 @@ export interface TargetJson {
   readonly up: boolean
   /** Why it is not: "down" (checks), "ejected" (outlier detection), "open" (circuit breaker), "drained" (the operator). */
   readonly reasons: readonly string[]
+  /** That it has now, streams and tunnels among them. */
+  readonly exchanges: number
+  readonly connections: number
   /** ISO time of the last change, or since when it is known. */
   readonly since: string
   /** What the last change was about. */

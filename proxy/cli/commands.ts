@@ -5,18 +5,24 @@ import { completion } from './completion.ts'
 import { configDump, configReference, configSchema } from './config-commands.ts'
 import { diff } from './diff.ts'
 import type { Command, CommandOption, Shell } from './command.ts'
+import { drain } from './drain.ts'
 import { evidenceVerify } from './evidence-verify.ts'
 import { explain } from './explain.ts'
 import { fmt } from './fmt.ts'
 import { lsp } from './lsp.ts'
 import { man } from './man.ts'
+import { reload } from './reload.ts'
 import { routes } from './routes.ts'
 import { run } from './run.ts'
+import { status } from './status.ts'
+import { stop } from './stop.ts'
+import { undrain } from './undrain.ts'
+import { upgrade } from './upgrade.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
-  run, check, fmt, explain, routes, diff, configDump, configReference, configSchema, evidenceVerify, lsp,
+  run, reload, status, drain, undrain, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference, configSchema, evidenceVerify, lsp,
   completion(() => commands), man(() => commands), version,
 ]
 

@@ -118,8 +118,15 @@ function upstreamLines ({ upstream, otherUpstreams, responds }: Explanation, pai
   const rows = upstream.targets.map(({ address, weight }) => [address === upstream.firstTarget ? '→' : ' ', address, weight === 1 ? '' : `weight ${weight}`])
   return [
     `${paint.bold(upstream.id)}  ${upstream.tls ? 'TLS' : 'without TLS'}, ${upstream.balancing}, ${duration(upstream.connectTimeoutMs)} to connect, ` +
-      `${duration(upstream.readTimeoutMs)} to answer`,
+      `${duration(upstream.readTimeoutMs)} to answer${upstream.requestTimeoutMs === null ? '' : `, ${duration(upstream.requestTimeoutMs)} in all`}`,
     ...columns(rows, (cell, column) => column === 0 ? paint.good(cell) : cell),
+    ...upstream.tries === null ? [] : [triesLine(upstream.tries)],
     ...otherUpstreams.length === 0 ? [] : [paint.dim(`an agent may choose ${otherUpstreams.join(', ')} instead`)],
   ]
+}
+
+function triesLine ({ most, after, hedgeMs }: NonNullable<NonNullable<Explanation['upstream']>['tries']>): string {
+  const shown = after.length > 8 ? [...after.slice(0, 8), '…'] : after
+  const hedged = hedgeMs === null ? '' : `; another target is asked as well after ${duration(hedgeMs)}`
+  return `${most === 1 ? 'one try' : `up to ${most} tries, after ${shown.join(', ')}`}${hedged}`
 }

@@ -6,7 +6,8 @@ import type { Exchange } from '../pipeline/exchange.ts'
 import type { Finding } from '../routing/finding.ts'
 import { compileRouter } from '../routing/router.ts'
 import { changeable } from '../lifecycle/upstream-settings.ts'
-import { firstTarget } from '../upstreams/index.ts'
+import { routePolicy } from '../lifecycle/route-policy.ts'
+import { firstTarget, idempotent, type TriesPolicy } from '../upstreams/index.ts'
 import { readAsked, type Asked, type ReadRequest } from './explained-request.ts'
 import type { ShownCertificate } from './shown-certificate.ts'
 
@@ -72,7 +73,12 @@ interface UpstreamPart {
   readonly firstTarget: string | null
   readonly tls: boolean
   readonly connectTimeoutMs: number
+  /** Until the head of the answer. */
   readonly readTimeoutMs: number
+  /** Of the whole exchange. */
+  readonly requestTimeoutMs: number | null
+  /** How often it is tried, where the route says something about that, and what makes it so; `hedgeMs`: after which another target is asked as well. */
+  readonly tries: { readonly most: number, readonly after: readonly string[], readonly hedgeMs: number | null } | null
 }
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -163,11 +169,25 @@ function upstreamOf (route: RouteConfig, config: SentinelConfig, x: Exchange, en
   const upstream = config.upstreams.find(({ id }) => id === route.upstream)
   if (upstream === undefined) return null
   const { targets, loadBalancing, tls, timeouts } = upstream
+  const { timeouts: own = {}, tries } = routePolicy(route, config, { used: 0 })
   const first = firstTarget(upstream.id, changeable(upstream, config, { env, cookieSecret: '', drainMs: 0 }), x)
   return {
     id: upstream.id, balancing: loadBalancing.policy, targets: targets.map(({ address, weight }) => ({ address: address.text, weight })),
     firstTarget: first === undefined ? null : targets[first]!.address.text,
-    tls: tls !== undefined, connectTimeoutMs: timeouts.connect, readTimeoutMs: timeouts.read,
+    tls: tls !== undefined, connectTimeoutMs: own.connectTimeoutMs ?? timeouts.connect,
+    readTimeoutMs: own.firstByteTimeoutMs ?? own.readTimeoutMs ?? timeouts.firstByte ?? timeouts.read,
+    requestTimeoutMs: own.requestTimeoutMs ?? timeouts.request ?? null,
+    tries: tries === undefined ? null : triesOf(tries, x, targets.length),
+  }
+}
+
+function triesOf ({ retry, hedge }: TriesPolicy, { request: { method } }: Exchange, targets: number): UpstreamPart['tries'] {
+  const { maxAttempts: most = targets, on, statuses, nonIdempotent } = retry
+  const again = nonIdempotent || idempotent.has(method)
+  return {
+    most,
+    after: again ? [...on, ...[...statuses].map(String)] : ['connect-failure'],
+    hedgeMs: hedge !== undefined && idempotent.has(method) ? hedge.delayMs : null,
   }
 }
 

@@ -1,7 +1,8 @@
 import { dirname } from 'node:path'
-import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import type { Loaded, SentinelConfig } from '../../config/sentinel/index.ts'
 import { settleCollector } from '../lifecycle/collector.ts'
 import type { Proxy } from '../lifecycle/proxy.ts'
+import type { Service } from '../lifecycle/service.ts'
 import type { Command, Shell } from './command.ts'
 import { configFile, configOption } from './config-file.ts'
 import { placeShower } from './places.ts'
@@ -16,44 +17,79 @@ export const run: Command = {
     if (file === undefined) return 1
     const started = settleCollector()
     const { loadConfig, printProblems } = await import('../../config/sentinel/index.ts')
-    const { config, problems, sources } = await loadConfig(file, { env: shell.env })
+    const loaded = await loadConfig(file, { env: shell.env })
+    const { config, problems, sources } = loaded
     if (config === undefined) {
       shell.err(printProblems(problems, sources, { colour: shell.colour }))
       shell.err(`sentinel run: ${file} has errors; nothing was started.\n`)
       return 1
     }
-    const { Proxy } = await import('../lifecycle/proxy.ts')
-    const { StartError } = await import('../lifecycle/start-error.ts')
-    const { createLog } = await import('../observe/log.ts')
-    const { level, format } = config.observability.logging
-    const log = createLog({ level: level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level, format })
-    process.on('uncaughtException', (error) => {
-      // Nobody knows what state the data path is in: end at once. Agents see their input close, and a service manager starts anew.
-      log.error('a bug ended the proxy', { event: 'crashed', code: 'INTERNAL', error })
-      log.flushSync()
-      process.exit(2)
-    })
-    const proxy = new Proxy({ file, env: shell.env, log })
-    try {
-      const stopped = stopSignal(proxy)
-      await proxy.start(config)
-      started()
-      if (options['quiet'] !== true) await sayStarted(shell, proxy, config, problems)
-      const listeners = proxy.status().listeners.map(({ id, address }) => ({ id, address }))
-      log.info('serving', { event: 'ready', listeners, metrics: proxy.metricsAddress ?? null, pid: process.pid })
-      const signal = await stopped
-      log.info(signal === 'SIGQUIT' ? `${signal}: cutting off open requests` : `${signal}: finishing open requests`, { event: 'stopping' })
-      await proxy.stop(signal === 'SIGQUIT')
-      log.info('stopped', { event: 'stopped' })
-      return 0
-    } catch (error) {
-      if (!(error instanceof Error)) throw error
-      log.error(error.message, { event: 'start-failed', code: 'START_FAILED', ...error instanceof StartError ? {} : { error } })
-      return 2
-    } finally {
-      await log.close()
-    }
+    const { goToBackground, isInBackground } = await import('../service/index.ts')
+    if (config.system.daemon && !isInBackground(shell.env)) return sayWent(shell, await goToBackground(process.argv.slice(1), shell.env))
+    return serveUntilStopped(shell, { file, loaded: { ...loaded, config }, quiet: options['quiet'] === true, started })
   },
+}
+
+function sayWent (shell: Shell, { code, pid, why }: { readonly code: number, readonly pid: number | undefined, readonly why: string | undefined }): number {
+  if (pid !== undefined) shell.out(`Sentinel serves in the background, as process ${pid}.\n`)
+  else shell.err(`sentinel run: the process in the background ended with ${code}${why === undefined ? '' : `: ${why}`}\n`)
+  return code
+}
+
+interface Told {
+  readonly file: string
+  readonly loaded: Loaded & { readonly config: SentinelConfig }
+  readonly quiet: boolean
+  /** Called once everything stands. */
+  readonly started: () => void
+}
+
+async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }: Told): Promise<number> {
+  const { config, problems } = loaded
+  const { Proxy } = await import('../lifecycle/proxy.ts')
+  const { Service } = await import('../lifecycle/service.ts')
+  const { StartError } = await import('../lifecycle/start-error.ts')
+  const { AccountError, sayFailed } = await import('../service/index.ts')
+  const { createLog } = await import('../observe/log.ts')
+  const { level, format } = config.observability.logging
+  const log = createLog({ level: level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level, format })
+  process.on('uncaughtException', (error) => {
+    // Nobody knows what state the data path is in: end at once. Agents see their input close, and a service manager starts anew.
+    log.error('a bug ended the proxy', { event: 'crashed', code: 'INTERNAL', error })
+    log.flushSync()
+    process.exit(2)
+  })
+  const end = endAsked(() => { void serving?.stop(true) })
+  let serving: Proxy | undefined
+  const env = { ...shell.env }
+  const service = new Service({ file, env, log, succeeds: env['SENTINEL_SUCCEEDS'] !== undefined, stop: end.stop })
+  try {
+    if (config.system.workingDirectory !== undefined) process.chdir(config.system.workingDirectory)
+    service.check(config)
+    const proxy = serving = new Proxy({ file, env, log, bound: service.bound, read: service.read })
+    serveSignals(proxy, service, end)
+    await proxy.start(config, loaded)
+    started()
+    if (!quiet) await sayStarted(shell, proxy, config, problems)
+    const listeners = proxy.status().listeners.map(({ id, address }) => ({ id, address }))
+    log.info('serving', { event: 'ready', listeners, metrics: proxy.metricsAddress ?? null, pid: process.pid })
+    service.serving(proxy, loaded)
+    const { why, now } = await end.asked
+    log.info(`${why}: ${now ? 'cutting off open requests' : 'finishing open requests'}`, { event: 'stopping' })
+    service.stopping()
+    await proxy.stop(now)
+    log.info('stopped', { event: 'stopped' })
+    return 0
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    sayFailed(error.message)
+    log.error(error.message, { event: 'start-failed', code: 'START_FAILED', ...error instanceof StartError || error instanceof AccountError ? {} : { error } })
+    return 2
+  } finally {
+    end.over()
+    await service.close()
+    await log.close()
+  }
 }
 
 interface Note {
@@ -71,23 +107,44 @@ async function sayStarted (shell: Shell, proxy: Proxy, config: SentinelConfig, p
   shell.out(startScreen(status, { config, pid: process.pid, metrics: proxy.metricsAddress, notes }))
 }
 
-/** Resolves with the signal that asks for the end. A second one ends the process at once; SIGHUP and SIGUSR1 are served meanwhile. */
-function stopSignal (proxy: Proxy): Promise<NodeJS.Signals> {
-  process.on('SIGHUP', () => void proxy.reload())
+interface End {
+  /** Resolves when somebody wants the end. */
+  readonly asked: Promise<{ readonly why: string, readonly now: boolean }>
+  /** Asks for it, and resolves when it has come. */
+  readonly stop: (now: boolean) => Promise<void>
+  readonly signal: (signal: NodeJS.Signals) => void
+  readonly over: () => void
+}
+
+/** A second signal that does not say how ends the process at once; `hurry` makes one that is asked to end now not wait for anybody. */
+function endAsked (hurry: () => void): End {
+  let ask!: (end: { why: string, now: boolean }) => void
+  let over!: () => void
+  let isAsked = false
+  const asked = new Promise<{ why: string, now: boolean }>((resolve) => { ask = resolve })
+  const ended = new Promise<void>((resolve) => { over = resolve })
+  const want = (why: string, now: boolean): void => {
+    if (now && isAsked) hurry()
+    isAsked = true
+    ask({ why, now })
+  }
+  return {
+    asked,
+    stop (now) {
+      want('sentinel stop', now)
+      return ended
+    },
+    signal (signal) {
+      if (isAsked && signal !== 'SIGQUIT') process.exit(1)
+      want(signal, signal === 'SIGQUIT')
+    },
+    over,
+  }
+}
+
+/** SIGHUP and SIGUSR1 are served meanwhile. */
+function serveSignals (proxy: Proxy, service: Service, end: End): void {
+  process.on('SIGHUP', () => void service.reload())
   process.on('SIGUSR1', () => void proxy.reopenLogs())
-  return new Promise((resolve) => {
-    let asked = false
-    const ask = (signal: NodeJS.Signals): void => {
-      if (asked) process.exit(1)
-      asked = true
-      resolve(signal)
-    }
-    process.on('SIGQUIT', (signal) => {
-      void proxy.stop(true)
-      asked = true
-      resolve(signal)
-    })
-    process.on('SIGTERM', ask)
-    process.on('SIGINT', ask)
-  })
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) process.on(signal, end.signal)
 }

@@ -13,10 +13,16 @@ export interface RestartNeed {
   readonly reload: 'refused' | 'ignored'
 }
 
+/** Read when the program starts, and not again. */
+const ofTheStart = [
+  ['daemon', 'daemon'], ['pidFile', 'pid-file'], ['user', 'user'], ['group', 'group'], ['workingDirectory', 'working-directory'], ['controlSocket', 'control-socket'],
+  ['workerThreads', 'worker-threads'],
+] as const
+
 /** What of `next` a proxy that runs on `old` can take over only by starting anew. Everybody who wants to know before a reload asks this. */
 export function needsRestart (old: SentinelConfig, next: SentinelConfig): RestartNeed[] {
-  if (old.system.workerThreads === next.system.workerThreads) return []
-  return [{ what: 'the number of processes', why: 'worker-threads changed: it counts from the next start', reload: 'ignored' }]
+  const changed = ofTheStart.filter(([key]) => old.system[key] !== next.system[key]).map(([, name]) => name)
+  return changed.length === 0 ? [] : [{ what: 'the system', why: `system { ${changed.join(', ')} } changed: it counts from the next start`, reload: 'ignored' }]
 }
 
 /** What a reload does to agents: nothing of it needs the operator. */

@@ -3,9 +3,10 @@ import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig, type AgentConfig, type EvidenceConfig, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
+import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/ticket-secret.ts'
+import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
 import { openEvidence, type Evidence } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
@@ -17,6 +18,7 @@ import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import type { PlacedSocket } from './placed-socket.ts'
+import { planReload, type LoadedWhole } from './reload-plan.ts'
 import type { DataPath, Load, MainSide } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
@@ -29,6 +31,12 @@ export interface ProxyOptions {
   readonly file: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: RootLog
+  /** Descriptors of sockets that somebody else has bound, by `socketKey`. */
+  readonly inherited?: ReadonlyMap<string, number>
+  /** The sockets of the first configuration are bound, and nothing else has been opened or started: the time to become another user. */
+  readonly bound?: (config: SentinelConfig, ownFolder: string) => Promise<void>
+  /** A reload has read this, and is about to try it. */
+  readonly read?: (loaded: Loaded) => void
 }
 
 /** How long a start or a reload waits for agents that have just been started. */
@@ -38,6 +46,8 @@ const agentStartMs = 10_000
 interface Running {
   readonly generation: number
   readonly config: SentinelConfig
+  /** What the file said, for those who compare. */
+  readonly loaded: LoadedWhole | undefined
   readonly version: string
   readonly loadedAt: Date
   readonly programs: ReadonlyMap<string, Lease<AgentProgram>>
@@ -67,8 +77,8 @@ export class Proxy {
   #generations = 0
   #agentSocketsMade = 0
   #state: StatusJson['state'] = 'starting'
-  #lastError: string | undefined
-  #reloading: Promise<void> = Promise.resolve()
+  #lastReload: StatusJson['config']['last_reload']
+  #reloading: Promise<unknown> = Promise.resolve()
   #stopped: Promise<void> | undefined
   /** Nothing is waited for any more. */
   readonly #hurry = new AbortController()
@@ -77,7 +87,7 @@ export class Proxy {
     this.#options = options
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
-    this.#sockets = new SocketTable(this.#log, () => this.#path)
+    this.#sockets = new SocketTable(this.#log, () => this.#path, options.inherited)
     this.#admin = new AdminServer({
       metrics: { contentType: this.#metrics.contentType, render: () => this.#fresh(() => this.#metrics.render()) },
       status: () => this.#fresh(() => this.status()), log: this.#log.child({ component: 'admin' }),
@@ -96,11 +106,11 @@ export class Proxy {
   }
 
   /** Makes ready what the first configuration asks for, and has it served. Rejects with a `StartError` and leaves nothing open. */
-  async start (config: SentinelConfig): Promise<void> {
+  async start (config: SentinelConfig, loaded?: Loaded): Promise<void> {
     try {
       this.#log.setLevel(logLevel(config))
       const path = this.#path = await this.#openPath(config)
-      const { running, take } = await this.#prepare(config)
+      const { running, take } = await this.#prepare(config, loaded === undefined ? undefined : { ...loaded, config })
       this.#running = running
       take()
       await path.commit()
@@ -121,7 +131,7 @@ export class Proxy {
     const running = this.#running! // Asked from `start` on.
     return statusOf({
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
-      lastError: this.#lastError, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
+      lastReload: this.#lastReload, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
       programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(), health: this.#health.state(),
     })
   }
@@ -131,22 +141,46 @@ export class Proxy {
     return this.#health.drain(upstream, target, on)
   }
 
-  /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted. */
-  reload (): Promise<void> {
-    this.#reloading = this.#reloading.then(async () => {
-      if (this.#state !== 'running') return this.#log.warn('not reloaded: the proxy is starting or stopping', { event: 'reload-ignored' })
-      try {
-        const { version } = await this.#takeOver()
-        this.#lastError = undefined
-        this.#metrics.configReloaded(true)
-        this.#log.info('configuration taken over', { event: 'reloaded', config_version: version })
-      } catch (error) {
-        this.#lastError = error instanceof Error ? error.message : String(error)
-        this.#metrics.configReloaded(false)
-        this.#log.error(`the configuration was not taken over, the old one stays: ${this.#lastError}`, { event: 'reload-failed', code: 'RELOAD_FAILED' })
-      }
-    })
-    return this.#reloading
+  /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
+  reload (): Promise<ReloadOutcome> {
+    const over = this.#reloading.then(() => this.#reload())
+    this.#reloading = over
+    return over
+  }
+
+  async #reload (): Promise<ReloadOutcome> {
+    if (this.#state !== 'running') {
+      this.#log.warn('not reloaded: the proxy is starting or stopping', { event: 'reload-ignored' })
+      return { ok: false, error: 'the proxy is starting or stopping', problems: [] }
+    }
+    const before = this.#running!
+    try {
+      const { version } = await this.#takeOver()
+      this.#lastReload = { at: new Date().toISOString(), ok: true }
+      this.#metrics.configReloaded(true)
+      this.#log.info('configuration taken over', { event: 'reloaded', config_version: version })
+      return { ok: true, version, changed: version !== before.version }
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.#lastReload = { at: new Date().toISOString(), ok: false, error: why }
+      this.#metrics.configReloaded(false)
+      this.#log.error(`the configuration was not taken over, the old one stays: ${why}`, { event: 'reload-failed', code: 'RELOAD_FAILED' })
+      return { ok: false, error: why, problems: error instanceof StartError ? error.problems : [] }
+    }
+  }
+
+  /** What a reload would do now. Reads the files and nothing else: agents are not asked. */
+  async plan (): Promise<PlanOutcome> {
+    const old = this.#running!
+    const next = await loadConfig(this.#options.file, { env: this.#options.env })
+    if (next.config === undefined) return { ok: false, error: summary(next.problems), problems: next.problems }
+    if (old.loaded === undefined) throw new Error('nobody kept what the running configuration said')
+    return planReload(this.#options.file, old.loaded, { ...next, config: next.config }, this.#path!.facts())
+  }
+
+  /** Whether it serves as it should. */
+  get isWell (): boolean {
+    return this.#state === 'running'
   }
 
   /** After a log rotation. A file that cannot be opened leaves the old one in use, and the log says so. */
@@ -202,9 +236,11 @@ export class Proxy {
   }
 
   async #takeOver (): Promise<Running> {
-    const { config, problems } = await loadConfig(this.#options.file, { env: this.#options.env })
+    const loaded = await loadConfig(this.#options.file, { env: this.#options.env })
+    this.#options.read?.(loaded)
+    const { config, problems } = loaded
     if (config === undefined) throw new StartError(summary(problems), problems)
-    const { running, take } = await this.#prepare(config)
+    const { running, take } = await this.#prepare(config, { ...loaded, config })
     // The data path lets go of the old one when its last exchange is over.
     await this.#path!.commit()
     this.#running = running
@@ -216,20 +252,21 @@ export class Proxy {
   }
 
   /** Makes ready what the configuration asks for, on both sides of the seam. Rejects and holds nothing of it when it cannot be. */
-  async #prepare (config: SentinelConfig): Promise<{ readonly running: Running, readonly take: () => void }> {
+  async #prepare (config: SentinelConfig, loaded: LoadedWhole | undefined): Promise<{ readonly running: Running, readonly take: () => void }> {
     const generation = ++this.#generations
     const programs = new Map<string, Lease<AgentProgram>>()
     let evidence: Lease<Promise<Evidence>> | undefined
     let admin: PreparedAdmin | undefined
     let bound: PreparedSockets | undefined
     try {
+      const { sockets, take } = bound = await this.#sockets.prepare(config)
+      if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const records = await evidence?.value
       const plans = this.#plansOf(config)
       admin = await this.#admin.prepare(config.observability.metrics)
-      const { sockets, take } = bound = await this.#sockets.prepare(config)
-      const running: Running = { generation, config, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, plans }
+      const running: Running = { generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, plans }
       this.#held.set(generation, running)
       await this.#path!.prepare({ ...await loadOf(running), health: this.#health.orders() })
       return {

@@ -67,6 +67,8 @@ export interface PathFacts {
   /** Open connections by the id of the listener. */
   readonly connections: ReadonlyMap<string, number>
   readonly agents: ReadonlyMap<string, AgentFacts>
+  /** Targets by the id of their upstream. */
+  readonly upstreams: ReadonlyMap<string, readonly TargetFacts[]>
   /** Where processes of their own serve. */
   readonly workers?: readonly WorkerFacts[]
 }
@@ -76,6 +78,13 @@ export interface WorkerFacts {
   /** `null` while there is none. */
   readonly pid: number | null
   readonly state: 'starting' | 'serving'
+  readonly connections: number
+}
+
+export interface TargetFacts {
+  readonly name: string
+  /** Exchanges that it has now, tunnels among them. */
+  readonly exchanges: number
   readonly connections: number
 }
 

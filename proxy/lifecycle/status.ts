@@ -3,7 +3,7 @@ import type { StatusJson, TargetJson } from '../admin/status.ts'
 import type { EvidenceStats } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { TargetHealth } from '../upstreams/index.ts'
-import type { PathFacts } from './seam.ts'
+import type { PathFacts, TargetFacts } from './seam.ts'
 import type { Program } from './supervisor.ts'
 
 export interface StatusFacts {
@@ -12,7 +12,7 @@ export interface StatusFacts {
   readonly file: string
   readonly configVersion: string
   readonly loadedAt: Date
-  readonly lastError: string | undefined
+  readonly lastReload: StatusJson['config']['last_reload']
   readonly config: SentinelConfig
   /** By the id of the listener. */
   readonly sockets: ReadonlyMap<string, HeldSocket>
@@ -25,15 +25,17 @@ export interface StatusFacts {
 
 /** Names and states for `/status` and the start screen. */
 export function statusOf (facts: StatusFacts): StatusJson {
-  const { config, lastError, evidence, path, programs } = facts
+  const { config, lastReload, evidence, path, programs } = facts
   return {
     version: facts.version,
+    pid: process.pid,
     node: process.versions.node,
     uptime_s: Math.round(process.uptime()),
     state: facts.state,
     config: {
       file: facts.file, version: facts.configVersion, loaded_at: facts.loadedAt.toISOString(),
-      ...lastError === undefined ? {} : { last_error: lastError },
+      ...lastReload === undefined ? {} : { last_reload: lastReload },
+      ...lastReload?.error === undefined ? {} : { last_error: lastReload.error },
     },
     listeners: config.listeners.map(({ id, protocol }) => ({
       id, address: facts.sockets.get(id)?.address ?? '', connections: path.connections.get(id) ?? 0, protocol,
@@ -42,7 +44,7 @@ export function statusOf (facts: StatusFacts): StatusJson {
     routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, respond, filters, agents }) => ({
       id, upstream: upstream ?? null, responds: respond?.status ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),
-    upstreams: config.upstreams.map(({ id }) => ({ id, targets: (facts.health.get(id) ?? []).map(targetOf) })),
+    upstreams: config.upstreams.map(({ id }) => ({ id, targets: (facts.health.get(id) ?? []).map((health) => targetOf(health, path.upstreams.get(id))) })),
     agents: config.agents.map((agent) => {
       const { state = 'closed', problem } = path.agents.get(agent.id) ?? {}
       const program = programs.get(agent.id)
@@ -58,9 +60,10 @@ export function statusOf (facts: StatusFacts): StatusJson {
   }
 }
 
-function targetOf ({ name, reasons, breaker, healthy, degraded, why, since }: TargetHealth): TargetJson {
+function targetOf ({ name, reasons, breaker, healthy, degraded, why, since }: TargetHealth, facts: readonly TargetFacts[] = []): TargetJson {
+  const { exchanges = 0, connections = 0 } = facts.find((one) => one.name === name) ?? {}
   return {
-    name, up: reasons.length === 0, reasons, since: since.toISOString(),
+    name, up: reasons.length === 0, reasons, exchanges, connections, since: since.toISOString(),
     ...why === '' ? {} : { why }, ...breaker === undefined ? {} : { breaker }, ...healthy === undefined ? {} : { healthy }, ...degraded ? { degraded } : {},
   }
 }

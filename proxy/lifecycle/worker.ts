@@ -4,7 +4,7 @@ import { Admission, type AdmissionSettings, type Places } from '../state/index.t
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
-import type { HealthOrders } from '../upstreams/index.ts'
+import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
 import { agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
@@ -14,7 +14,7 @@ import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
 import { MemoryWatch } from './memory-watch.ts'
-import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts } from './seam.ts'
+import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
 
@@ -164,7 +164,8 @@ export class Worker implements DataPath {
 
   facts (): PathFacts {
     const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
-    return { connections: this.#listeners.connections, agents: new Map(agents) }
+    const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
+    return { connections: this.#listeners.connections, agents: new Map(agents), upstreams: new Map(upstreams) }
   }
 
   async refresh (): Promise<void> {}
@@ -248,6 +249,10 @@ export class Worker implements DataPath {
     const missing = fresh.find(({ runtime }) => runtime.managed && runtime.client.state !== 'ready')
     if (missing !== undefined) throw new LoadError(`agent '${missing.id}' did not become ready: ${missing.runtime.client.state}`)
   }
+}
+
+function factsOf ({ name, inFlight, connections }: Target): TargetFacts {
+  return { name, exchanges: inFlight, connections: connections.size }
 }
 
 function release ({ snapshot, agents, instruments }: Running): void {

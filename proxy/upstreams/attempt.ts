@@ -307,7 +307,9 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     this.#link.destroy()
     const instead = this.#instead
     const fault = error instanceof Fault ? error : undefined
-    if (instead !== undefined) this.#watcher.failed(fault, performance.now() - this.#startedMs)
+    // A connection that was closed at the moment of its next use says nothing about the target.
+    const stale = fault?.code === 'UPSTREAM_RESET' && this.onUsedConnection && !this.answered
+    if (instead !== undefined) this.#watcher.failed(stale ? undefined : fault, performance.now() - this.#startedMs)
     else if (this.#status > 0 && fault !== undefined) this.#watcher.broke(this.#status, fault)
     this.#watcher.over(false)
     // Not at once: the connection is in the middle of telling that it is gone.

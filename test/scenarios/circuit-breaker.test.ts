@@ -1,10 +1,11 @@
 // What keeps failing is left alone, tried again by a few, and asked by all when those went well: a target, an upstream, or an upstream as one route sees it.
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import { request } from '../support/request.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
-import { deadPort, httpUpstream } from '../support/upstream.ts'
+import { deadPort, httpUpstream, rawUpstream } from '../support/upstream.ts'
 
 interface App {
   readonly port: number
@@ -132,6 +133,19 @@ describe('a circuit breaker of targets', () => {
     assert.deepEqual(new Set(await statuses(sentinel, 6)), new Set([500]))
     a.status = 429
     assert.deepEqual(await statuses(sentinel, 4), [429, 429, 429, 503])
+  })
+
+  test('takes no connection that its target closes at the moment of its next use for a failure of the target', async (t) => {
+    const served = new WeakSet<Socket>()
+    const upstream = await rawUpstream(t, ({ socket }) => {
+      if (served.has(socket)) return void socket.destroy()
+      served.add(socket)
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    })
+    const sentinel = await startSentinel(t, config([upstream.port], 'circuit-breaker { failure-threshold 1 }'))
+    assert.deepEqual(new Set(await statuses(sentinel, 8)), new Set([200]))
+    assert.ok(upstream.connections >= 8, 'each was used twice, and closed')
+    assert.ok(!sentinel.log.some((record) => record.event === 'breaker-open'))
   })
 
   test('stays open through a reload that is about something else', async (t) => {

@@ -281,3 +281,26 @@ test('a listener that speaks HTTP/2 without TLS is found by its port, and told o
   assert.match(await told('http://shop.test:8082/'), /comes in +two +http:\/\/127\.0\.0\.1:8082\n/)
   assert.match(await told('--listener', 'file', '/'), /comes in +file +http on unix:\/run\/s\.sock\n/)
 })
+
+test('explain says how long targets are waited for, and how often what is tried again, with what the route changes of that', async (t) => {
+  const site = `
+listeners { listener "web" { address "127.0.0.1:8080" } }
+routes {
+  route "patient" { matches { path "/patient" }; upstream "app"; policies { timeouts { first-byte "3s"; request "1m" } }
+    retry-policy { max-attempts 4; retryable-status-codes 503 }; hedge { delay "70ms" } }
+  route "plain" { matches { path "/plain" }; upstream "app" }
+}
+upstreams { upstream "app" { target "127.0.0.1:9001"; target "127.0.0.1:9002"; timeouts { connect "2s"; read "9s" } } }`
+  const cwd = folder(t, site)
+  const upstreamFor = async (...args: string[]): Promise<Record<string, unknown>> => {
+    const { stdout } = await runSentinel(['explain', ...args, '--json'], { cwd })
+    const { connectTimeoutMs, readTimeoutMs, requestTimeoutMs, tries } = (JSON.parse(stdout) as Explained).upstream ?? {}
+    return { connectTimeoutMs, readTimeoutMs, requestTimeoutMs, tries }
+  }
+  assert.deepEqual(await upstreamFor('GET', '/plain'), { connectTimeoutMs: 2_000, readTimeoutMs: 9_000, requestTimeoutMs: null, tries: null })
+  const times = { connectTimeoutMs: 2_000, readTimeoutMs: 3_000, requestTimeoutMs: 60_000 }
+  assert.deepEqual(await upstreamFor('GET', '/patient'), { ...times, tries: { most: 4, after: ['connect-failure', 'reset', '503'], hedgeMs: 70 } })
+  assert.deepEqual(await upstreamFor('POST', '/patient'), { ...times, tries: { most: 4, after: ['connect-failure'], hedgeMs: null } })
+  const { stdout } = await runSentinel(['explain', 'GET', '/patient'], { cwd })
+  assert.match(stdout, /up to 4 tries, after connect-failure, reset, 503; another target is asked as well after 70 ?ms/)
+})

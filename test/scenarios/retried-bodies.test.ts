@@ -1,6 +1,7 @@
 // A request body is kept beside its way, so that another target can be sent all of it; it flows as if nobody kept it.
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { startProxy, type TestProxy } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { request } from '../support/request.ts'
@@ -61,9 +62,8 @@ describe('a body that is small enough', () => {
     const second = await telling(t)
     const { port, done, kept } = await proxyTo(t, [first.port, second.port], { nonIdempotent: true })
     const client = await rawClient(t, port, `PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 90\r\n\r\n${'a'.repeat(40)}`)
-    await new Promise((resolve) => { setTimeout(resolve, 50) })
+    await eventually('the second target has the beginning', () => second.connections > 0 && kept() > 0)
     client.send('b'.repeat(30))
-    await new Promise((resolve) => { setTimeout(resolve, 50) })
     assert.deepEqual([done.length, kept()], [0, 90])
     client.send('c'.repeat(20))
     assert.equal((await client.answer()).body, `90 ${'a'.repeat(40)}${'b'.repeat(30)}${'c'.repeat(20)} `)
@@ -82,10 +82,10 @@ describe('a body that is small enough', () => {
 
   test('may take its client longer than one try may take', async (t) => {
     const only = await telling(t)
-    const { port, exchange } = await proxyTo(t, [only.port], { on: ['timeout'], attemptTimeoutMs: 100 })
+    const { port, exchange } = await proxyTo(t, [only.port], { on: ['timeout'], attemptTimeoutMs: 300 })
     const client = await rawClient(t, port, 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n')
     for (const piece of 'abcd') {
-      await new Promise((resolve) => { setTimeout(resolve, 90) })
+      await new Promise((resolve) => { setTimeout(resolve, 150) })
       client.send(piece)
     }
     assert.equal((await client.answer()).status, 200)
@@ -96,7 +96,7 @@ describe('a body that is small enough', () => {
     const slow = await httpUpstream(t, (incoming, response) => { void bytesOf(incoming).then(() => response.write('begun')) })
     const { port, kept, done } = await proxyTo(t, [slow.port])
     const client = await rawClient(t, port, `PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n${'a'.repeat(999)}`)
-    while (kept() === 0) await new Promise((resolve) => { setTimeout(resolve, 5) })
+    await eventually('something is kept', () => kept() > 0)
     client.send('b')
     await client.until('begun')
     assert.deepEqual([kept(), done.length], [0, 0])
@@ -106,7 +106,7 @@ describe('a body that is small enough', () => {
     const silent = await rawUpstream(t, () => { /* nothing */ })
     const { port, kept, exchange } = await proxyTo(t, [silent.port])
     const client = await rawClient(t, port, `PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n${'a'.repeat(999)}`)
-    while (kept() === 0) await new Promise((resolve) => { setTimeout(resolve, 5) })
+    await eventually('something is kept', () => kept() > 0)
     client.socket.destroy()
     await exchange(1)
     assert.equal(kept(), 0)
@@ -144,7 +144,7 @@ describe('a body that is too large to be kept', () => {
     })
     const { port } = await proxyTo(t, [upstream.port])
     const client = await rawClient(t, port, 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nbegin')
-    while (!heard.endsWith('begin')) await new Promise((resolve) => { setTimeout(resolve, 5) })
+    await eventually('it has the beginning', () => heard.endsWith('begin'))
     client.send('end')
     assert.equal((await client.answer()).status, 200)
   })

@@ -30,7 +30,7 @@ function drops (whole: number) {
   }
 }
 
-for (const [way, given] of ways({ firstByteTimeoutMs: 150 })) {
+for (const [way, given] of ways({ firstByteTimeoutMs: 300 })) {
   describe(`first-byte ${way}`, () => {
     test('ends the wait for the head of an answer, in both versions of HTTP', async (t) => {
       const silent = await rawUpstream(t, () => { /* nothing */ })
@@ -39,16 +39,16 @@ for (const [way, given] of ways({ firstByteTimeoutMs: 150 })) {
         const { port, exchange } = await startProxy(t, { targets: [target], ...given, upstream: { ...given.upstream, ...more } })
         const { status, ms } = await request(port, '/')
         assert.equal(status, 504)
-        assert.ok(ms >= 145 && ms < 3_000, `${ms} ms`)
+        assert.ok(ms >= 295 && ms < 5_000, `${ms} ms`)
         const { fault } = await exchange(1)
-        assert.deepEqual([fault?.code, fault?.detail], ['UPSTREAM_TIMEOUT', 'waiting for the response head took more than 150 ms'])
+        assert.deepEqual([fault?.code, fault?.detail], ['UPSTREAM_TIMEOUT', 'waiting for the response head took more than 300 ms'])
       }
     })
 
     test('says nothing about the pieces of the body', async (t) => {
       const slow = await httpUpstream(t, (_incoming, response) => {
         response.write('a')
-        setTimeout(() => response.end('b'), 500)
+        setTimeout(() => response.end('b'), 700)
       })
       const { port } = await startProxy(t, { targets: [slow.port], ...given })
       assert.equal((await request(port, '/')).text, 'ab')
@@ -117,17 +117,9 @@ for (const [way, given] of ways({ requestTimeoutMs: 300 })) {
     })
 
     test('leaves alone what is over before', async (t) => {
-      const { port } = await start(t, false, 1)
-      assert.equal((await request(port, '/')).text, 'drop')
-    })
-
-    test('ends the wait for a connection that gets free as well', async (t) => {
-      const slow = await httpUpstream(t, (_incoming, response) => { setTimeout(() => response.end('slow'), 250) })
-      const { port, exchange } = await startProxy(t, { targets: [slow.port], ...given, upstream: { ...given.upstream, poolMaxConnections: 1 } })
-      const clients = await Promise.all([1, 2, 3].map(() => request(port, '/')))
-      assert.deepEqual(clients.map(({ status }) => status).toSorted(), [200, 504, 504])
-      const faults = (await Promise.all([1, 2, 3].map(exchange))).map(({ fault }) => fault?.detail)
-      assert.ok(faults.includes('no connection got free in the time of the whole exchange'), faults.join())
+      const fast = await httpUpstream(t, (_incoming, response) => { response.end('fast') })
+      const { port } = await startProxy(t, { targets: [fast.port], ...given })
+      assert.equal((await request(port, '/')).text, 'fast')
     })
 
     test('cuts no tunnel', async (t) => {
@@ -146,10 +138,10 @@ for (const [way, given] of ways({ requestTimeoutMs: 300 })) {
 }
 
 test('without a time-out of the whole exchange, what flows flows', async (t) => {
-  const say = drops(20)
+  const say = drops(24)
   const upstream = await httpUpstream(t, (_incoming, response) => say(response))
-  const { port } = await startProxy(t, { targets: [upstream.port], upstream: { readTimeoutMs: 300 } })
-  assert.equal((await request(port, '/')).text, 'drop'.repeat(20))
+  const { port } = await startProxy(t, { targets: [upstream.port], upstream: { readTimeoutMs: 1_000 } })
+  assert.equal((await request(port, '/')).text, 'drop'.repeat(24))
 })
 
 test('a route with less patience than its upstream is not late: connections look at the clock as often as the most impatient needs', async (t) => {

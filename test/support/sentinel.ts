@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -57,6 +57,8 @@ export interface RunningSentinel {
 interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly timeoutMs?: number
+  /** Of the folder of the configuration, which others may not enter without it. */
+  readonly folderMode?: number
   /** Other files to put beside the configuration. */
   readonly files?: Readonly<Record<string, string>>
 }
@@ -64,6 +66,7 @@ interface StartOptions {
 /** Starts `sentinel run` on a configuration and resolves when it serves. It is stopped, and its folder removed, after the test. */
 export async function startSentinel (t: TestContext, kdl: string, options: StartOptions = {}): Promise<RunningSentinel> {
   const folder = mkdtempSync(join(tmpdir(), 'sentinel-test-'))
+  if (options.folderMode !== undefined) chmodSync(folder, options.folderMode)
   const file = join(folder, 'sentinel.kdl')
   writeFileSync(file, kdl)
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), text)

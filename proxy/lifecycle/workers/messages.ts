@@ -1,7 +1,7 @@
 import type { Entry } from '../../evidence/chain.ts'
 import type { Counts } from '../../observe/gather.ts'
 import type { Evidence, GateEvidence, HealthOrders } from '../../upstreams/index.ts'
-import type { AgentFacts, AgentPlace } from '../seam.ts'
+import type { AgentFacts, AgentPlace, TargetFacts } from '../seam.ts'
 import type { PlainConfig } from './config-transfer.ts'
 
 /** `Load`, as it is sent: sockets have gone ahead, and are named by number. */
@@ -53,6 +53,7 @@ export type ToWorker =
 export interface PlainFacts {
   readonly connections: ReadonlyArray<readonly [listener: string, count: number]>
   readonly agents: ReadonlyArray<readonly [agent: string, facts: AgentFacts]>
+  readonly upstreams: ReadonlyArray<readonly [upstream: string, targets: readonly TargetFacts[]]>
 }
 
 export type ToMain =

@@ -41,6 +41,8 @@ export class WorkerPool implements DataPath {
   readonly #facts = new Map<number, PlainFacts>()
   readonly #stdout: LineSink
   #ticketSecret: Buffer
+  /** Not before there is something to prepare: the process may become another user until then. */
+  #started = false
   /** What runs. */
   #load: Load | undefined
   #prepared: { readonly load: Load, readonly slots: readonly WorkerSlot[] } | undefined
@@ -59,11 +61,12 @@ export class WorkerPool implements DataPath {
     metrics.join(this.#gathered)
     metrics.onScrape((table) => table.workers.cell().set(this.#slots.filter(({ serving }) => serving).length))
     this.#slots = Array.from({ length: workers }, (_, i) => this.#slot(i + 1))
-    for (const slot of this.#slots) slot.start()
   }
 
   async prepare (load: Load): Promise<void> {
     // Those that are being replaced take over by themselves what the others run then.
+    if (!this.#started) for (const slot of this.#slots) slot.start()
+    this.#started = true
     const slots = this.#load === undefined ? this.#slots : this.#slots.filter(({ serving }) => serving)
     const outcomes = await Promise.allSettled(slots.map((slot) => slot.prepare(load)))
     const failed = outcomes.find((outcome) => outcome.status === 'rejected')

@@ -5,7 +5,7 @@
 
 const config = ['config', 'config/kdl', 'config/schema', 'config/sentinel', 'config/format']
 const proto = ['proto', 'proto/codec']
-const organs = ['listeners', 'certificates', 'routing', 'filters', 'services', 'upstreams', 'decisions', 'state', 'evidence', 'observe', 'admin']
+const organs = ['listeners', 'certificates', 'routing', 'filters', 'services', 'upstreams', 'decisions', 'state', 'evidence', 'observe', 'admin', 'control', 'service']
   .map((name) => `proxy/${name}`)
 const lifecycle = [...organs, 'proxy/http1', 'proxy/http2', 'proxy/websocket', 'proxy/pipeline', ...config, ...proto]
 
@@ -55,12 +55,12 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'fastest-levenshtein': ['config/kdl/nearest.ts'],
   'tinyglobby': ['config/kdl/include.ts'],
   // fault-reply.ts: for STATUS_CODES, a table of words; the types stay at the edges.
-  'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/pipeline/fault-reply.ts'],
+  'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/control', 'proxy/pipeline/fault-reply.ts'],
   'node:https': ['proxy/listeners', 'proxy/upstreams'],
   'node:http2': ['proxy/decisions', 'proxy/listeners', 'proxy/upstreams'],
   // Plain calls and interfaces between our modules; an emitter hides who hears what.
   'node:events': ['sdk/server', 'proxy/listeners', 'proxy/upstreams', 'proxy/decisions'],
-  'node:child_process': ['proxy/lifecycle', 'config/editor'],
+  'node:child_process': ['proxy/lifecycle', 'proxy/service', 'config/editor'],
   'node:vm': []
 }
 

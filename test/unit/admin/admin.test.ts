@@ -8,7 +8,7 @@ import { isHostAllowed } from '../../../proxy/admin/host-check.ts'
 import type { StatusJson } from '../../../proxy/admin/status.ts'
 
 const status: StatusJson = {
-  version: '1.2.3', node: 'v20', uptime_s: 1, state: 'running', config: { file: 'sentinel.kdl', version: 'abc', loaded_at: '2026-01-01T00:00:00Z' },
+  version: '1.2.3', node: 'v20', pid: 1, uptime_s: 1, state: 'running', config: { file: 'sentinel.kdl', version: 'abc', loaded_at: '2026-01-01T00:00:00Z' },
   listeners: [], routes: [], upstreams: [], agents: [],
 }
 

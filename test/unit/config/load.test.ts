@@ -48,7 +48,10 @@ describe('loading a configuration', () => {
       accessLog: { enabled: true, file: 'stdout', format: 'json' },
       metrics: { enabled: true, address: { host: '127.0.0.1', port: 9090, text: '127.0.0.1:9090' }, path: '/metrics' },
     })
-    assert.deepEqual([system, evidence], [{ workerThreads: 1, gracefulShutdownTimeout: 30_000, shutdownDelay: 0, maxConnections: undefined, zone: undefined, instanceId: undefined }, undefined])
+    assert.deepEqual([system, evidence], [{
+      workerThreads: 1, gracefulShutdownTimeout: 30_000, shutdownDelay: 0, maxConnections: undefined, zone: undefined, instanceId: undefined, autoReload: false,
+      daemon: false, pidFile: undefined, controlSocket: undefined, user: undefined, group: undefined, workingDirectory: undefined,
+    }, undefined])
   })
 
   test('every spelling of a target means the same', () => {

@@ -1,0 +1,70 @@
+import { request } from 'node:http'
+
+/** Nobody answers, or not in a way that can be understood; the message is for the operator. */
+export class ControlError extends Error {
+  readonly code: 'NOT_RUNNING' | 'NOT_ALLOWED' | 'BROKEN'
+
+  constructor (code: ControlError['code'], message: string) {
+    super(message)
+    this.name = 'ControlError'
+    this.code = code
+  }
+}
+
+export interface Asked {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly body?: object
+}
+
+export interface Answered {
+  readonly status: number
+  readonly body: unknown
+}
+
+/** Asks the first who answers. Rejects with a `ControlError`. A reload takes as long as it takes: there is no time-out. */
+export async function ask (sockets: readonly string[], asked: Asked): Promise<Answered> {
+  let last: Error | undefined
+  for (const path of sockets) {
+    try {
+      return await askOne(path, asked)
+    } catch (error) {
+      last = error instanceof Error ? error : new Error(String(error))
+      if (codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM') throw new ControlError('NOT_ALLOWED', `${path} is another user's: ask as that user, or as root`)
+      if (codeOf(error) !== 'ECONNREFUSED' && codeOf(error) !== 'ENOENT') break
+    }
+  }
+  if (last === undefined || codeOf(last) === 'ECONNREFUSED' || codeOf(last) === 'ENOENT') throw new ControlError('NOT_RUNNING', 'no Sentinel runs on this configuration, or none of this user')
+  throw new ControlError('BROKEN', `the running Sentinel did not answer to the end: ${last.message}`)
+}
+
+function askOne (socketPath: string, { method, path, body }: Asked): Promise<Answered> {
+  return new Promise((resolve, reject) => {
+    const text = body === undefined ? '' : JSON.stringify(body)
+    const headers = text === '' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
+    const sent = request({ socketPath, method, path, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () => {
+        const body = read(Buffer.concat(chunks).toString())
+        if (body === undefined) reject(new Error('its answer is not JSON'))
+        else resolve({ status: response.statusCode ?? 0, body })
+      })
+    })
+    sent.on('error', reject)
+    sent.end(text)
+  })
+}
+
+function read (text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function codeOf (error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}

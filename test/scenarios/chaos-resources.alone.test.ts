@@ -1,0 +1,78 @@
+// The machine runs out of something: disk, descriptors.
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { heldBy, leaksNothing, pause, recovers, startApplication, startLoad } from '../support/chaos.ts'
+import { startSentinel } from '../support/sentinel.ts'
+
+/** A file system of its own of one MiB; `undefined` where nobody may mount one. */
+function smallDisk (t: TestContext): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'sentinel-disk-'))
+  const mounted = process.getuid?.() === 0 && spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'sentinel-test', folder]).status === 0
+  t.after(() => {
+    if (mounted) execFileSync('umount', ['-l', folder])
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return mounted ? folder : undefined
+}
+
+test('a full disk costs lines of the log, no request, and the log goes on when there is room', async (t) => {
+  const disk = smallDisk(t)
+  if (disk === undefined) return t.skip('only root may mount a file system')
+  const application = await startApplication(t)
+  const log = join(disk, 'logs', 'access.log')
+  mkdirSync(join(disk, 'logs'))
+  const sentinel = await startSentinel(t, `listeners { listener "web" { address "127.0.0.1:0" } }
+routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
+upstreams { upstream "app" { target "127.0.0.1:${application.port}" } }
+observability { access-log { file "${log}" }; metrics { address "127.0.0.1:0" } }
+`)
+  await recovers(sentinel)
+  const before = heldBy(sentinel.pid)
+  writeFileSync(join(disk, 'ballast'), Buffer.alloc(900 * 1024))
+  const load = startLoad({ port: sentinel.port(), perSecond: 400 })
+  await sentinel.logged(({ component, msg }) => component === 'access-log' && /lose|full|space|ENOSPC/i.test(msg ?? ''))
+  rmSync(join(disk, 'ballast'))
+  const size = statSync(log).size
+  await pause(1_500)
+  const outcomes = await load.stop()
+  assert.deepEqual(outcomes.filter(({ status }) => status !== 200), [])
+  await pause(500)
+  assert.ok(statSync(log).size > size, 'lines are written again')
+  assert.doesNotThrow(() => readFileSync(log, 'utf8').trimEnd().split('\n').slice(1).forEach((line) => JSON.parse(line)), 'and none of them is half a line')
+  await leaksNothing(sentinel, before)
+})
+
+test('with no descriptors left connections wait or fail by name, and all is well when some are free again', async (t) => {
+  if (spawnSync('prlimit', ['--version']).status !== 0) return t.skip('prlimit is not there')
+  const application = await startApplication(t)
+  const sentinel = await startSentinel(t, `listeners { listener "web" { address "127.0.0.1:0"; keepalive-timeout "60s" } }
+routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
+upstreams { upstream "app" { target "127.0.0.1:${application.port}" } }
+observability { metrics { address "127.0.0.1:0" } }
+`)
+  await recovers(sentinel)
+  const before = heldBy(sentinel.pid)
+  execFileSync('prlimit', ['--pid', String(sentinel.pid), `--nofile=${before.descriptors + 30}`])
+  const idle: Socket[] = []
+  for (let i = 0; i < 60; i++) {
+    const socket = connect(sentinel.port(), '127.0.0.1')
+    socket.on('error', () => {})
+    idle.push(socket)
+  }
+  await pause(500)
+  const during = startLoad({ port: sentinel.port(), perSecond: 20, hangMs: 3_000 })
+  await pause(1_000)
+  for (const socket of idle) socket.destroy()
+  await during.stop()
+  assert.ok(await recovers(sentinel) < 3_000)
+  const after = startLoad({ port: sentinel.port(), perSecond: 50 })
+  await pause(1_000)
+  assert.deepEqual((await after.stop()).filter(({ status }) => status !== 200), [])
+  assert.equal(sentinel.process.exitCode, null)
+  await leaksNothing(sentinel, before)
+})
