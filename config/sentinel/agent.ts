@@ -7,6 +7,7 @@ import { anyText, bool, integer, oneOf, path, ref, text, words } from '../schema
 import { connections, eventTimeouts, healthCheck, pool, pooled, retry } from './agent-calls.ts'
 import { olderRestart, restart } from './agent-process.ts'
 import { chosenTransport, olderTransports, transports } from './agent-transport.ts'
+import { builtInAgents } from './built-in-agents.ts'
 import { agentCircuitBreaker } from './circuit-breaker.ts'
 import { failureMode } from './failure-mode.ts'
 import { token } from './types.ts'
@@ -79,9 +80,6 @@ const fields = {
     maxConcurrentStreams: inert(integer(1, 1_000_000), 'Streams of one connection.', 'all decisions go through one stream; see max-concurrent-calls'),
   }, 'Details of the connection that files of an earlier version have.', { example: 'http2 { keep-alive-interval "10s" }' }),
 }
-
-/** Agent types that come with the proxy. */
-export const builtInAgents: ReadonlySet<string> = new Set(['waf', 'denylist'])
 
 export const agents = withWasmAgents(named('agent', fields, 'Programs that decide.', {
   older: { ...olderTransports, ...olderRestart },

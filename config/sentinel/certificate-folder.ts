@@ -96,3 +96,14 @@ function stampOf (file: string): string {
   const { ino, size, mtimeMs, ctimeMs } = statSync(file)
   return `${ino}:${size}:${mtimeMs}:${ctimeMs}`
 }
+
+export const skipReasons = {
+  'no-certificate': 'there is no certificate in PEM form',
+  'no-key': 'there is no private key in PEM form, or it has a passphrase',
+  'wrong-key': 'the key does not belong to the certificate',
+  'too-weak': 'its key is too short, or its signature of an old kind',
+  'unreadable': 'it cannot be read',
+  'too-large': 'it is larger than any certificate',
+  'second-certificate': 'another file of that name holds the certificate',
+  'too-many': 'there are too many',
+} as const

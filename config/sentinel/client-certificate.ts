@@ -2,7 +2,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Position } from '../kdl/position.ts'
 import type { Report } from '../schema/report.ts'
-import { attempt, readByAnyone } from './certificate-pair.ts'
+import { readByAnyone } from './certificate-files.ts'
+import { attempt } from './certificate-pair.ts'
 
 /** Settings of a connection over TLS that name files; any block that has these may be checked. */
 export interface ClientFiles {

@@ -7,8 +7,9 @@ import { durationWithin } from '../schema/quantities.ts'
 import type { Report } from '../schema/report.ts'
 import { existingFolder, words } from '../schema/values.ts'
 import { acme } from './acme.ts'
-import { checkPair, namesOf, pairFields } from './certificate-pair.ts'
-import { lookIntoFolder } from './certificate-folder.ts'
+import { checkPair, pairFields } from './certificate-files.ts'
+import { namesOf } from './certificate-pair.ts'
+import { lookIntoFolder, skipReasons } from './certificate-folder.ts'
 import { assignNames, type Claimant, type Dispute } from './sni-claims.ts'
 import { host } from './types.ts'
 
@@ -135,14 +136,3 @@ function reportDispute ({ name, first, second, priority }: Dispute<PlacedClaiman
 const maxTold = 20
 
 const ofTheFile = 'one with hostnames'
-
-export const skipReasons = {
-  'no-certificate': 'there is no certificate in PEM form',
-  'no-key': 'there is no private key in PEM form, or it has a passphrase',
-  'wrong-key': 'the key does not belong to the certificate',
-  'too-weak': 'its key is too short, or its signature of an old kind',
-  'unreadable': 'it cannot be read',
-  'too-large': 'it is larger than any certificate',
-  'second-certificate': 'another file of that name holds the certificate',
-  'too-many': 'there are too many',
-} as const

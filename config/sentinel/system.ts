@@ -37,7 +37,7 @@ const socketOrNone: ValueType<string | false> = {
 const account = textLike('the name of an account', /^[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$/, '"sentinel"')
 
 const fields = {
-  workerThreads: setting(integer(0, 1024), 1, 'Processes that serve requests; 0 = one for each processor core. For now one process serves all, whatever stands here.', { aliases: ['workers', 'worker-processes'] }),
+  workerThreads: setting(integer(0, 1024), 1, 'Processes that serve requests, side by side on the same sockets; 0 = one for each processor core, 1 = the process that was started does everything itself. Limits count for all of them together.', { aliases: ['workers', 'worker-processes'] }),
   gracefulShutdownTimeout: setting(durationWithin('0s'), '30s', 'How long open requests may go on after a stop was asked for. Then streams of events end behind an event, WebSockets with 1001 (going away), and whatever is left is cut off.', { aliases: ['graceful-shutdown-timeout-secs'], bareUnitMs: 1000 }),
   shutdownDelay: setting(durationWithin('0s'), '0s', 'How long a stop goes on serving as before while `/ready` says that it is draining: the time load balancers need to send nobody here any more. It comes before `graceful-shutdown-timeout`.'),
   upgradeTimeout: setting(durationWithin('1s'), '30s', 'How long a new process may take until it serves, when it is to take over the sockets (`sentinel upgrade`, SIGUSR2). Otherwise it is ended, and the old one goes on.'),
@@ -66,9 +66,6 @@ export const system = block(fields, 'The program as a whole.', {
   build (value, here) {
     if (here.clean && value.group !== undefined && value.user === undefined) {
       here.report.error('CONFIG_CONTRADICTION', 'system has a group but no user: the program would keep the rights of root', here.where('group'), 'write user "…" as well')
-    }
-    if (value.workerThreads !== 1) {
-      here.report.warning('CONFIG_NOT_BUILT', `worker-threads ${value.workerThreads} is accepted, but not in effect yet`, here.where('workerThreads'), 'one process serves all requests')
     }
     return value
   },

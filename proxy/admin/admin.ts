@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { MaybePromise } from '../pipeline/body.ts'
 import { isHostAllowed, isLoopback } from './host-check.ts'
 import type { StatusJson } from './status.ts'
 
@@ -16,8 +17,8 @@ export interface AdminOptions {
   readonly path?: string
   /** Names, besides addresses and loopback names, under which it may be asked. */
   readonly hosts?: readonly string[]
-  readonly metrics: { render (): string, readonly contentType: string }
-  readonly status: () => StatusJson
+  readonly metrics: { render (): MaybePromise<string>, readonly contentType: string }
+  readonly status: () => MaybePromise<StatusJson>
   /** Whether traffic may be sent here: false while starting, draining, or when a listener is missing. */
   readonly ready: () => boolean
   /** It is the way to the end: those who ask whether it is ready are told. */
@@ -67,7 +68,9 @@ export function createAdmin (options: AdminOptions): Admin {
     keepAliveTimeout: 30_000,
     connectionsCheckingInterval: 2_000,
   }, (request, response) => {
-    send(request, response, isHostAllowed(request.headers.host, hostRule) ? answerTo(request, pages, options.log) : misdirected)
+    const answer = isHostAllowed(request.headers.host, hostRule) ? answerTo(request, pages, options.log) : misdirected
+    if (answer instanceof Promise) void answer.then((made) => send(request, response, made))
+    else send(request, response, answer)
   })
   server.maxConnections = MAX_CONNECTIONS
   server.maxRequestsPerSocket = 1_000
@@ -86,22 +89,28 @@ export function createAdmin (options: AdminOptions): Admin {
 
 const misdirected: Answer = text(421, 'This name is not served here: ask by address, or by the name in the configuration.')
 
-function pagesOf (options: AdminOptions): ReadonlyMap<string, () => Answer> {
-  return new Map<string, () => Answer>([
+type Page = () => MaybePromise<Answer>
+
+function pagesOf (options: AdminOptions): ReadonlyMap<string, Page> {
+  return new Map<string, Page>([
     ['/health', () => text(200, 'ok')],
     ['/ready', () => options.ready() ? text(200, 'ready') : text(503, options.draining?.() === true ? 'draining' : 'not ready')],
-    ['/status', () => ({ status: 200, type: 'application/json', body: `${JSON.stringify(options.status(), null, 2)}\n` })],
-    [options.path ?? '/metrics', () => ({ status: 200, type: options.metrics.contentType, body: options.metrics.render() })],
+    ['/status', async () => ({ status: 200, type: 'application/json', body: `${JSON.stringify(await options.status(), null, 2)}\n` })],
+    [options.path ?? '/metrics', async () => ({ status: 200, type: options.metrics.contentType, body: await options.metrics.render() })],
   ])
 }
 
-function answerTo (request: IncomingMessage, pages: ReadonlyMap<string, () => Answer>, log: AdminLog): Answer {
+function answerTo (request: IncomingMessage, pages: ReadonlyMap<string, Page>, log: AdminLog): MaybePromise<Answer> {
   const path = request.url?.split('?', 1)[0] ?? ''
   const page = pages.get(path)
   if (page === undefined) return text(404, `Nothing is here. There are: ${[...pages.keys()].join(' ')}`)
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'Only GET and HEAD are understood here.')
+  return madeBy(page, path, log)
+}
+
+async function madeBy (page: Page, path: string, log: AdminLog): Promise<Answer> {
   try {
-    return page()
+    return await page()
   } catch (error) {
     log.error('the admin page could not be made', { code: 'INTERNAL', path, error })
     return text(500, 'This page could not be made; the log says why.')

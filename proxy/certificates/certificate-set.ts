@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
-import { assignNames, type SkippedEntry, type SkipReason, type SniCertificate, type SniFolder } from '../../config/sentinel/index.ts'
+import type { SkippedEntry, SkipReason, SniCertificate, SniFolder } from '../../config/sentinel/index.ts'
+import { assignNames } from '../../config/sentinel/sni-claims.ts'
 import { FolderReader } from './folder-reader.ts'
 import { readCertificate, type ServerCertificate } from './server-certificate.ts'
 

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pairsAmong, type FolderPair, type SkippedEntry } from '../../config/sentinel/index.ts'
+import { pairsAmong, type FolderPair, type SkippedEntry } from '../../config/sentinel/certificate-folder.ts'
 import { readCertificate, type ServerCertificate } from './server-certificate.ts'
 
 interface Known {

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
-import { maxCertificateBytes, namesOf, pairOf, type CertificatePair, type SkipReason } from '../../config/sentinel/index.ts'
+import { maxCertificateBytes, type SkipReason } from '../../config/sentinel/certificate-folder.ts'
+import { namesOf, pairOf, type CertificatePair } from '../../config/sentinel/certificate-pair.ts'
 import type { Claimant } from '../../config/sentinel/index.ts'
 
 /** A certificate that clients may be shown, with the names that it is for. Never changed: a newer one takes its place. */

@@ -49,6 +49,8 @@ export interface EvidenceRecorder {
 export interface Evidence extends EvidenceRecorder {
   /** A record that another process made. Never throws, never waits. */
   add (entry: Entry): void
+  /** So many records were lost before they came here. */
+  lost (count: number): void
   stats (): EvidenceStats
   /** Writes what waits (for at most 5 s), says goodbye in the chain, lets go of the file. */
   close (): Promise<void>
@@ -93,6 +95,7 @@ function evidenceOver (writer: RecordWriter, deployment: string, log: EvidenceLo
   return {
     ...recordsOf(add, log, deployment),
     add,
+    lost: (count) => writer.lost(now(), count),
     stats: () => writer.stats(),
     close: () => writer.close(entry('close', { deployment })),
   }

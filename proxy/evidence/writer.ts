@@ -105,10 +105,17 @@ export class RecordWriter {
     if (!this.#busy && this.#retry === undefined) this.#turn ??= setImmediate(() => void this.#flush())
   }
 
-  #lose (time: string): void {
-    this.#dropped++
+  /** Records that never got here. */
+  lost (time: string, count: number): void {
+    this.#lose(time, count)
+  }
+
+  #lose (time: string, count = 1): void {
+    this.#dropped += count
+    const first = this.#loss === undefined
     this.#loss ??= { count: 0, since: time }
-    if (this.#loss.count++ === 0) {
+    this.#loss.count += count
+    if (first) {
       this.#options.log.error('evidence records are lost: too many wait to be written', { code: 'EVIDENCE_LOST', file: this.#options.file, waiting: this.#queue.length })
     }
   }

@@ -1,4 +1,4 @@
-import { ipMatcher, type IpRange } from '../../config/sentinel/index.ts'
+import { ipMatcher, type IpRange } from '../../config/schema/address.ts'
 import type { Filter } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 

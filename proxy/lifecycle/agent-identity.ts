@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { builtInAgents, type AgentConfig, type Transport } from '../../config/sentinel/index.ts'
+import { builtInAgents } from '../../config/sentinel/built-in-agents.ts'
+import type { AgentConfig, Transport } from '../../config/sentinel/index.ts'
 import type { AgentTarget } from '../decisions/index.ts'
 import { packageFile } from './package-file.ts'
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { skipReasons, type ListenerConfig, type TlsConfig } from '../../config/sentinel/index.ts'
+import { skipReasons } from '../../config/sentinel/certificate-folder.ts'
+import type { ListenerConfig, TlsConfig } from '../../config/sentinel/index.ts'
 import {
   combine, ExpiryNotices, FolderReader, isSameSet, readFixed, Stapler, titleOf, watchFolder,
   type CertificateSet, type FixedCertificates, type FolderWatch, type ServerCertificate,

@@ -34,6 +34,12 @@ export class LentEvidence {
     else this.#lost++
   }
 
+  /** So many were lost before they came here. */
+  lost (count: number): void {
+    if (this.#writer !== undefined) this.#writer.lost(count)
+    else this.#lost += count
+  }
+
   stats (): EvidenceStats {
     if (this.#writer !== undefined) return this.#writer.stats()
     return { ...this.#stats, queued: this.#waiting.length, dropped: this.#stats.dropped + this.#lost }

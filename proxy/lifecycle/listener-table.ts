@@ -1,8 +1,9 @@
-import { unixPeer } from '../../config/schema/index.ts'
+import { unixPeer } from '../../config/schema/address.ts'
 import type { ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { BoundSocket, checkTls, createListener, Door, type HandshakeOutcome, type HeldSocket, type Listener, type ListenerSettings } from '../listeners/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { Shares } from '../pipeline/shares.ts'
 import { serve, type Site } from '../pipeline/serve.ts'
 import { Certificates, type PreparedTls } from './certificates.ts'
 import { listenerLog } from './listener-log.ts'
@@ -15,6 +16,9 @@ export interface ListenerSurroundings {
   readonly metrics: Metrics
   /** What tickets of TLS sessions are sealed with. */
   readonly ticketSecret: Buffer
+  readonly shares: Shares
+  /** Other processes accept from the same sockets: limits of one listener are shared with them. */
+  readonly others: boolean
   /** What runs now. */
   readonly snapshot: () => Snapshot
 }
@@ -40,6 +44,7 @@ interface Open {
   readonly socket: BoundSocket
   /** The last that was served, for a request whose head was half there when its listener left the configuration. */
   site: Site
+  settings: ListenerSettings
   say: ReturnType<typeof listenerLog>
 }
 
@@ -48,14 +53,15 @@ export class ListenerTable {
   readonly #around: ListenerSurroundings
   /** By `socketKey`. */
   readonly #open = new Map<string, Open>()
-  readonly #door = new Door({ maxConnections: Infinity, maxConnectionsPerClient: Infinity })
+  readonly #door: Door
   readonly #certificates: Certificates
   /** Nobody comes in any more; those that are there finish. */
   readonly #leaving = new Map<Listener, Promise<void>>()
 
   constructor (around: ListenerSurroundings) {
-    const { log, metrics, ticketSecret } = around
+    const { log, metrics, ticketSecret, shares } = around
     this.#around = around
+    this.#door = new Door({ maxConnections: Infinity, maxConnectionsPerClient: Infinity }, shares)
     this.#certificates = new Certificates({ log, metrics, ticketSecret })
     metrics.onScrape((table) => {
       table.openConnections.clear()
@@ -139,21 +145,25 @@ export class ListenerTable {
   }
 
   #add (key: string, settings: ListenerSettings, socket: BoundSocket): Listener {
-    const { metrics, snapshot } = this.#around
+    const { metrics, snapshot, others } = this.#around
     const listener = createListener(settings, {
       serve: (x, client) => {
         open.site = snapshot().siteOf(x.listener) ?? open.site
         return serve(x, open.site, client)
       },
       // Who speaks for many clients takes no client's share.
-      enter: (client) => this.#door.enter(client === unixPeer || open.site.isTrusted(client) ? undefined : client),
+      enter: (client) => {
+        const together = others ? open.settings : undefined
+        return this.#door.enter(client === unixPeer || open.site.isTrusted(client) ? undefined : client, together)
+      },
       log: (event) => {
         metrics.table.listenerFaults.cell(event.listener, event.code).add()
         open.say(event)
       },
       handshake: (outcome) => countHandshake(metrics, listener.id, outcome),
     })
-    const open: Open = { listener, socket, site: snapshot().siteOf(settings.id)!, say: this.#logOf(settings.id) } // It is the running configuration's.
+    const site = snapshot().siteOf(settings.id)! // It is the running configuration's.
+    const open: Open = { listener, socket, settings, site, say: this.#logOf(settings.id) }
     this.#open.set(key, open)
     listener.serve(socket)
     return listener
@@ -162,6 +172,7 @@ export class ListenerTable {
   #replace (open: Open, settings: ListenerSettings): Listener {
     if (open.listener.id !== settings.id) open.say = this.#logOf(settings.id)
     open.site = this.#around.snapshot().siteOf(settings.id) ?? open.site
+    open.settings = settings
     open.listener.replace(settings)
     return open.listener
   }

@@ -1,5 +1,5 @@
 import type { AgentConfig, SentinelConfig } from '../../config/sentinel/index.ts'
-import { builtInAgents } from '../../config/sentinel/index.ts'
+import { builtInAgents } from '../../config/sentinel/built-in-agents.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { canonicalKey } from './leases.ts'
 
@@ -16,6 +16,7 @@ export interface RestartNeed {
 /** Read when the program starts, and not again. */
 const ofTheStart = [
   ['daemon', 'daemon'], ['pidFile', 'pid-file'], ['user', 'user'], ['group', 'group'], ['workingDirectory', 'working-directory'], ['controlSocket', 'control-socket'],
+  ['workerThreads', 'worker-threads'],
 ] as const
 
 /** What of `next` a proxy that runs on `old` can take over only by starting anew. Everybody who wants to know before a reload asks this. */

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
-import { TicketSecret } from '../certificates/index.ts'
+import { TicketSecret } from '../certificates/ticket-secret.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
 import { openEvidence } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
@@ -45,6 +46,9 @@ export interface ProxyOptions {
   /** A reload has read this, and is about to try it. */
   readonly read?: (loaded: Loaded) => void
 }
+
+/** How long a start or a reload waits for agents that have just been started. */
+const agentStartMs = 10_000
 
 /** What main has of one configuration. */
 interface Running {
@@ -98,7 +102,8 @@ export class Proxy {
     const inherited = options.predecessor?.descriptors ?? options.inherited
     this.#sockets = new SocketTable(this.#log, () => this.#path, inherited)
     this.#admin = new AdminServer({
-      metrics: this.#metrics, status: () => this.status(), log: this.#log.child({ component: 'admin' }),
+      metrics: { contentType: this.#metrics.contentType, render: () => this.#fresh(() => this.#metrics.render()) },
+      status: () => this.#fresh(() => this.status()), log: this.#log.child({ component: 'admin' }),
       ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
     }, inherited)
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
@@ -121,7 +126,7 @@ export class Proxy {
     try {
       this.#log.setLevel(logLevel(config))
       const legacy = await this.#followOn(config)
-      const path = this.#path = await this.#openPath()
+      const path = this.#path = await this.#openPath(config)
       const { running, take } = await this.#prepare(config, loaded === undefined ? undefined : { ...loaded, config })
       this.#running = running
       take()
@@ -270,18 +275,20 @@ export class Proxy {
   }
 
   /** The parts are imported when they are needed: a main that has others serve does without them. */
-  async #openPath (): Promise<DataPath> {
-    const { Worker } = await import('./worker.ts')
-    return new Worker({
-      main: this.#mainSide(), log: this.#log, metrics: this.#metrics, env: this.#options.env,
-      ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret,
-    })
+  async #openPath ({ system: { workerThreads } }: SentinelConfig): Promise<DataPath> {
+    const workers = workerThreads === 0 ? availableParallelism() : workerThreads
+    const common = {
+      main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret,
+    }
+    if (workers > 1) return new (await import('./workers/pool.ts')).WorkerPool({ ...common, workers, orders: () => this.#health.orders() })
+    return new (await import('./worker.ts')).Worker({ ...common, env: this.#options.env })
   }
 
   #mainSide (): MainSide {
     return {
       retired: (generation) => this.#letGo(generation),
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
+      evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
       heardAt: (evidence) => this.#health.heardAt(evidence),
     }
@@ -401,6 +408,12 @@ export class Proxy {
     )
   }
 
+  /** What is told of the data path is of this moment. */
+  async #fresh<T> (tell: () => T): Promise<T> {
+    await this.#path?.refresh()
+    return tell()
+  }
+
   #letGo (generation: number): void {
     const held = this.#held.get(generation)
     this.#held.delete(generation)
@@ -426,7 +439,7 @@ export class Proxy {
 
 async function loadOf ({ generation, config, programs, records, sockets }: Running, strict: boolean): Promise<Omit<Load, 'health' | 'discovered'>> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
-  return { generation, config, agents, sockets, evidence: records !== undefined, strict }
+  return { generation, config, agents, sockets, evidence: records !== undefined, agentStartMs, strict }
 }
 
 function logLevel ({ observability: { logging: { level } } }: SentinelConfig): 'debug' | 'info' | 'warn' | 'error' {

@@ -33,6 +33,8 @@ export interface Load {
   readonly evidence: boolean
   /** Targets that were found, by the key of the discovery. */
   readonly discovered: ReadonlyMap<string, readonly TargetSettings[]>
+  /** How long agents that are new are waited for. */
+  readonly agentStartMs: number
   /** What is known of targets by now. */
   readonly health: HealthOrders
 }
@@ -59,7 +61,10 @@ export interface DataPath {
   discovered (key: string, targets: readonly TargetSettings[]): void
   /** Something was found out about targets. */
   health (orders: HealthOrders): void
+  /** What is known of it; some time may have passed since. */
   facts (): PathFacts
+  /** Resolves when `facts` and metrics are of this moment, or soon after: a busy worker is not waited for. */
+  refresh (): Promise<void>
   /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. Again, when it is to be over sooner. */
   close (graceMs: number): Promise<void>
 }
@@ -71,6 +76,16 @@ export interface PathFacts {
   readonly agents: ReadonlyMap<string, AgentFacts>
   /** Targets by the id of their upstream. */
   readonly upstreams: ReadonlyMap<string, readonly TargetFacts[]>
+  /** Where processes of their own serve. */
+  readonly workers?: readonly WorkerFacts[]
+}
+
+export interface WorkerFacts {
+  readonly number: number
+  /** `null` while there is none. */
+  readonly pid: number | null
+  readonly state: 'starting' | 'serving'
+  readonly connections: number
 }
 
 export interface TargetFacts {
@@ -92,6 +107,8 @@ export interface MainSide {
   retired (generation: number): void
   /** A record for the evidence file of this configuration. */
   evidence (generation: number, entry: Entry): void
+  /** Records were lost on their way. */
+  evidenceLost (generation: number, count: number): void
   /** How tries at targets ended, and exchanges behind gates. */
   heard (evidence: Evidence): void
   heardAt (evidence: GateEvidence): void

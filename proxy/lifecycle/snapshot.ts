@@ -1,5 +1,5 @@
 import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
-import { peerMatcher } from '../../config/schema/index.ts'
+import { peerMatcher } from '../../config/schema/address.ts'
 import { agentFilter } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'

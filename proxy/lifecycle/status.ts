@@ -42,6 +42,7 @@ export function statusOf (facts: StatusFacts): StatusJson {
     listeners: config.listeners.map(({ id, protocol }) => ({
       id, address: facts.sockets.get(id)?.address ?? '', connections: path.connections.get(id) ?? 0, protocol,
     })),
+    ...path.workers === undefined ? {} : { workers: path.workers },
     routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, respond, filters, agents }) => ({
       id, upstream: upstream ?? null, responds: respond?.status ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),

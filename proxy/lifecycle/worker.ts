@@ -1,8 +1,9 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { recordsOf } from '../evidence/evidence.ts'
-import { Admission, type AdmissionSettings } from '../state/index.ts'
+import { Admission, type AdmissionSettings, type Places } from '../state/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
 import { agentIdentity } from './agent-identity.ts'
@@ -27,10 +28,16 @@ export interface WorkerOptions {
   /** What cookies of sticky sessions are signed with where the configuration names no secret. */
   readonly cookieSecret: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Where other processes serve as well: limits that are theirs and this one's. */
+  readonly together?: Together
 }
 
-/** How long a start or a reload waits for agents that have just been started. */
-const agentStartMs = 10_000
+/** Limits of several processes that accept from the same sockets. */
+export interface Together {
+  readonly shares: Shares
+  /** For requests in flight. */
+  readonly places: Places
+}
 
 /** Everything that came of one configuration. */
 interface Running {
@@ -66,13 +73,15 @@ export class Worker implements DataPath {
   #building: Map<string, readonly TargetSettings[]> | undefined = undefined
 
   constructor (options: WorkerOptions) {
-    const { log, metrics, ticketSecret } = options
+    const { log, metrics, ticketSecret, together } = options
     this.#options = options
     this.#log = log
     this.#follower = new HealthFollower(options.main)
-    this.#listeners = new ListenerTable({ log, metrics, ticketSecret, snapshot: () => this.#running!.snapshot })
+    this.#listeners = new ListenerTable({
+      log, metrics, ticketSecret, shares: together?.shares ?? new OwnShares(), others: together !== undefined, snapshot: () => this.#running!.snapshot,
+    })
     this.#memory = new MemoryWatch(log)
-    this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined })
+    this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined }, together?.places)
     metrics.onScrape((table) => {
       table.activeRequests.cell().set(this.#admission.inFlight)
       table.queuedRequests.cell().set(this.#admission.queued)
@@ -89,7 +98,7 @@ export class Worker implements DataPath {
     const next = await this.#build(load)
     this.#follower.obey(load.health)
     try {
-      await this.#settleAgents(next, old, load.strict)
+      await this.#settleAgents(next, old, load)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
       this.#prepared = { next, agents, listeners: await this.#listeners.prepare(load.config, load.sockets) }
       for (const [key, targets] of this.#building) next.snapshot.discovered(key, targets)
@@ -112,6 +121,7 @@ export class Worker implements DataPath {
     this.#running = next
     next.snapshot.takeOver()
     this.#memory.limit = memoryLimit(next.config.limits)
+    this.#options.together?.places.limitTo(next.config.limits.maxInFlightRequests)
     this.#admission.configure(this.#admissionFor(next.config))
     this.#follower.follow(next.config, next.snapshot.upstreams)
     listeners.commit()
@@ -168,6 +178,8 @@ export class Worker implements DataPath {
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
     return { connections: this.#listeners.connections, agents: new Map(agents), upstreams: new Map(upstreams) }
   }
+
+  async refresh (): Promise<void> {}
 
   async close (graceMs: number): Promise<void> {
     const timer = setTimeout(() => this.#late.abort(), graceMs)
@@ -238,9 +250,9 @@ export class Worker implements DataPath {
   }
 
   /** Waits for agents that are new. At a start one that is missing or refuses runs into its failure mode; a reload fails with it. */
-  async #settleAgents (next: Running, old: Running | undefined, strict: boolean): Promise<void> {
+  async #settleAgents (next: Running, old: Running | undefined, { agentStartMs: waitMs, strict }: Load): Promise<void> {
     const fresh = [...next.agents].map(([id, { value }]) => ({ id, runtime: value })).filter(({ id, runtime }) => old?.agents.get(id)?.value !== runtime)
-    await Promise.all(fresh.map(({ runtime }) => runtime.settled(agentStartMs)))
+    await Promise.all(fresh.map(({ runtime }) => runtime.settled(waitMs)))
     const refusals = reportRefusals(next.config, fresh.map(({ runtime }) => runtime))
     for (const problem of refusals) this.#log.error(problem.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent: problem.agent })
     if (!strict) return

@@ -1,4 +1,6 @@
+import type { MaybePromise } from '../pipeline/body.ts'
 import { clientKey } from '../pipeline/client-key.ts'
+import { OwnShares, type Share, type Shares } from '../pipeline/shares.ts'
 
 export interface DoorLimits {
   /** Connections of all listeners together. */
@@ -12,50 +14,55 @@ export interface Place {
   leave (): void
 }
 
-/** Counts connections and knows how many there may be. One for all listeners of a process. */
+export type Refusal = 'total' | 'client'
+
+/** A limit that a connection comes under. */
+interface Under {
+  readonly share: () => Share
+  readonly limit: number
+  readonly refusal: Refusal
+}
+
+/** Counts connections and knows how many there may be. One for all listeners of all processes that serve. */
 export class Door {
   /** May change while connections are open: it counts for the next one. */
   limits: DoorLimits
-  #open = 0
-  readonly #clients = new Map<string, number>()
+  readonly #shares: Shares
+  readonly #total: Share
 
-  constructor (limits: DoorLimits) {
+  constructor (limits: DoorLimits, shares: Shares = new OwnShares()) {
     this.limits = limits
+    this.#shares = shares
+    this.#total = shares.named('connections')
   }
 
-  /** `client`: its address; `undefined` for one that speaks for many. Gives a place, or the name of the limit that leaves none. */
-  enter (client: string | undefined): Place | 'total' | 'client' {
-    if (this.#open >= this.limits.maxConnections) return 'total'
-    const key = client === undefined ? undefined : clientKey(client)
-    if (key !== undefined) {
-      const count = this.#clients.get(key) ?? 0
-      if (count >= this.limits.maxConnectionsPerClient) return 'client'
-      this.#clients.set(key, count + 1)
-    }
-    this.#open++
-    return new Taken(this, key)
-  }
-
-  /** For `Place` alone. */
-  left (key: string | undefined): void {
-    this.#open--
-    if (key === undefined) return
-    const count = this.#clients.get(key) ?? 0
-    if (count > 1) this.#clients.set(key, count - 1)
-    else this.#clients.delete(key)
+  /**
+   * `client`: its address; `undefined` for one that speaks for many. `listener`: where it came in, when others accept from the same socket. Gives a
+   * place, or the name of the limit that leaves none; a promise where other processes have to be asked.
+   */
+  enter (client: string | undefined, listener?: { readonly id: string, readonly maxConnections: number }): MaybePromise<Place | Refusal> {
+    const { maxConnections, maxConnectionsPerClient } = this.limits
+    const under: Under[] = [{ share: () => this.#total, limit: maxConnections, refusal: 'total' }]
+    if (listener !== undefined) under.push({ share: () => this.#shares.passing(`listener ${listener.id}`), limit: listener.maxConnections, refusal: 'total' })
+    if (client !== undefined) under.push({ share: () => this.#shares.passing(`client ${clientKey(client)}`), limit: maxConnectionsPerClient, refusal: 'client' })
+    return take(under, [])
   }
 }
 
-class Taken implements Place {
-  readonly #door: Door
-  readonly #key: string | undefined
-
-  constructor (door: Door, key: string | undefined) {
-    this.#door = door
-    this.#key = key
+/** Takes a place under each limit. Where one is refused, those `taken` before it are given back. */
+function take (under: readonly Under[], taken: readonly Share[]): MaybePromise<Place | Refusal> {
+  const held = [...taken]
+  for (const { share: shareOf, limit, refusal } of under.slice(held.length)) {
+    const share = shareOf()
+    const got = share.take(limit)
+    if (got instanceof Promise) return got.then((gotIt) => gotIt ? take(under, [...held, share]) : refuse(held, refusal))
+    if (!got) return refuse(held, refusal)
+    held.push(share)
   }
+  return { leave: () => { for (const share of held) share.give() } }
+}
 
-  leave (): void {
-    this.#door.left(this.#key)
-  }
+function refuse (held: readonly Share[], refusal: Refusal): Refusal {
+  for (const share of held) share.give()
+  return refusal
 }

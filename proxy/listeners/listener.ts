@@ -95,7 +95,7 @@ export interface ListenerHooks {
   /** Looked up for each request: a reload puts another function in its place. */
   serve: (x: Exchange, client: Client) => MaybePromise<void>
   /** Asked for each connection once its client is known; without it all may come in. */
-  enter?: (client: string) => Place | 'total' | 'client'
+  enter?: (client: string) => MaybePromise<Place | 'total' | 'client'>
   /** Something that no exchange tells about: requests refused before there was one, failed handshakes, dropped connections. */
   log?: (event: ListenerEvent) => void
   /** A handshake is over. */

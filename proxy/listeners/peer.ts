@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { unixPeer } from '../../config/schema/index.ts'
+import { unixPeer } from '../../config/schema/address.ts'
 import type { Peer, TlsFacts } from '../pipeline/exchange.ts'
 
 /** The two ends of a connection, IPv6 without a zone: it means something on this machine only. */

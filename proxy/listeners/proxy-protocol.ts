@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { peerMatcher } from '../../config/schema/index.ts'
+import { peerMatcher } from '../../config/schema/address.ts'
 import type { ProxyProtocolSettings } from './listener.ts'
 import { addressOf, stateEnds } from './peer.ts'
 import { readProxyHeader } from './proxy-header.ts'

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { FaultCode } from '../pipeline/faults.ts'
 import { BoundSocket, type Taker } from './bound-socket.ts'
 import type { ClientConnection } from './client-connection.ts'
+import type { Place } from './door.ts'
 import { HeldSocket } from './held-socket.ts'
 import type { CurrentSettings, Listener, ListenerHooks, ListenerSettings, TlsSettings } from './listener.ts'
 import { LogLimit } from './log-limit.ts'
@@ -144,25 +145,37 @@ class OpenListener implements Listener, Taker, CurrentSettings {
     introduction.begin(socket, (wrong) => {
       const awaited = this.#early.delete(socket)
       if (wrong === undefined) {
-        // TLS takes what is in the socket by itself.
-        this.#letIn(socket)
-        return void (this.#tls === undefined && socket.resume())
+        return this.#letIn(socket, true)
       }
       if (awaited) this.#log('BAD_REQUEST', `PROXY header: ${wrong}`, socket)
       socket.destroy()
     })
   }
 
-  #letIn (socket: Socket): void {
+  /** @param paused Something was read of it, and there may be more. */
+  #letIn (socket: Socket, paused = false): void {
     const place = this.#hooks.enter?.(addressOf(socket))
+    if (!(place instanceof Promise)) return this.#placed(socket, place, paused)
+    socket.on('error', ignore)
+    this.#early.add(socket)
+    void place.then((placed) => {
+      socket.off('error', ignore)
+      this.#early.delete(socket)
+      if (!socket.destroyed) return this.#placed(socket, placed, paused)
+      if (typeof placed !== 'string') placed.leave()
+    })
+  }
+
+  #placed (socket: Socket, place: Place | 'total' | 'client' | undefined, paused: boolean): void {
     if (typeof place === 'string') {
       if (place === 'client') this.#log('CLIENT_BUSY', 'more connections of one client than allowed', socket)
       else this.#log('OVERLOADED', 'more connections of all listeners than allowed', socket)
       return void socket.destroy()
     }
     if (place !== undefined) socket.on('close', () => place.leave())
-    if (this.#tls === undefined) this.#talk(socket)
-    else this.#tls.accept(socket)
+    if (this.#tls !== undefined) return this.#tls.accept(socket) // Takes what is in the socket by itself.
+    this.#talk(socket)
+    if (paused) socket.resume()
   }
 
   /** Those who have asked for nothing yet, and would come in on terms that do not count any more. */
@@ -223,6 +236,9 @@ class OpenListener implements Listener, Taker, CurrentSettings {
     this.#hooks.log?.({ listener: this.id, code, detail, peer: socket === undefined ? '' : addressOf(socket) })
   }
 }
+
+/** 'close' follows. */
+function ignore (): void {}
 
 function introductionOf ({ proxyProtocol, requestTimeoutMs }: ListenerSettings): Introduction | undefined {
   return proxyProtocol === undefined ? undefined : introduction(proxyProtocol, requestTimeoutMs)

@@ -103,6 +103,8 @@ export function metricTable () {
     openConnections: gauge('sentinel_open_connections', ['listener'], 'Client connections open now.'),
     listenerFaults: counter('sentinel_listener_faults_total', ['listener', 'code'],
       'What listeners refused before there was an exchange, by fault code: connections over a limit, failed handshakes, requests that could not be read.'),
+    workers: gauge('sentinel_workers', [], 'Worker processes that serve now; 0 where one process does everything.'),
+    workerRestarts: counter('sentinel_worker_restarts_total', ['reason'], 'Worker processes that were replaced: "ended" by themselves or by a signal, "silent" when they did not answer.'),
     eventLoopLag: gauge('sentinel_event_loop_lag_seconds', ['stat'], 'Delay of the event loop since the last scrape: "mean", "p99", "max".'),
     seriesOverflow: counter('sentinel_metrics_overflow_total', ['metric'], 'Observations counted under "(other)" because a metric had too many series.'),
     up: gauge('sentinel_up', [], '1 while the proxy runs.'),

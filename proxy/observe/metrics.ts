@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { DecisionRecord, Exchange, TryRecord } from '../pipeline/exchange.ts'
+import type { Gathered } from './gather.ts'
 import { metricTable } from './metrics-table.ts'
 import type { MetricTable } from './metrics-table.ts'
 import { EXPOSITION_TYPE, OTHER, expose } from './registry.ts'
@@ -18,6 +19,10 @@ export interface Metrics {
   upgradeFailed (): void
   /** Asked right before each exposition, to set gauges and totals whose truth lives elsewhere (`table`). Returns how to stop. */
   onScrape (tell: (table: MetricTable) => void): () => void
+  /** What other processes count is told together with what this one does. */
+  join (gathered: Gathered): void
+  /** Brings everything in `table` up to date that is not counted as it happens. `told`: somebody reads it now, and the next time is about what comes after. */
+  refresh (told: boolean): void
   /** All series in Prometheus' text format. */
   render (): string
   readonly contentType: string
@@ -42,6 +47,16 @@ export function createMetrics (options: { version: string }): Metrics {
   const states = new Map<string, Set<string>>()
   const delay = monitorEventLoopDelay({ resolution: 20 })
   delay.enable()
+  let gathered: Gathered | undefined
+  const refresh = (told: boolean): void => {
+    tellProcess(table)
+    tellEventLoop(table, delay)
+    if (told) delay.reset()
+    for (const tell of tellers) tell(table)
+    for (const family of families) {
+      if (family.overflowed > 0) table.seriesOverflow.cell(family.declaration.name).set(family.overflowed)
+    }
+  }
   table.up.cell().set(1)
   table.buildInfo.cell(options.version, process.version).set(1)
   table.startTime.cell().set(Math.round(performance.timeOrigin) / 1000)
@@ -75,14 +90,11 @@ export function createMetrics (options: { version: string }): Metrics {
       tellers.add(tell)
       return () => tellers.delete(tell)
     },
+    join (others) { gathered = others },
+    refresh,
     render () {
-      tellProcess(table)
-      tellEventLoop(table, delay)
-      for (const tell of tellers) tell(table)
-      for (const family of families) {
-        if (family.overflowed > 0) table.seriesOverflow.cell(family.declaration.name).set(family.overflowed)
-      }
-      return expose(families)
+      refresh(true)
+      return expose(gathered === undefined ? families : gathered.withOwn(table))
     },
     close: () => void delay.disable(),
   }
@@ -153,5 +165,4 @@ function tellEventLoop (table: MetricTable, delay: ReturnType<typeof monitorEven
   table.eventLoopLag.cell('mean').set(any ? lag(delay.mean) : 0)
   table.eventLoopLag.cell('p99').set(any ? lag(delay.percentile(99)) : 0)
   table.eventLoopLag.cell('max').set(any ? lag(delay.max) : 0)
-  delay.reset()
 }

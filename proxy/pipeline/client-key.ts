@@ -1,4 +1,4 @@
-import { ipBytes } from '../../config/schema/index.ts'
+import { ipBytes } from '../../config/schema/address.ts'
 
 /** Whom a limit for each client counts: whoever has one IPv6 address has its /64. */
 export function clientKey (address: string): string {

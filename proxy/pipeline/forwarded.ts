@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { unixPeer } from '../../config/schema/index.ts'
+import { unixPeer } from '../../config/schema/address.ts'
 import { canonicalName, listItems, type HeaderList } from './headers.ts'
 import type { Exchange } from './exchange.ts'
 

@@ -1,4 +1,4 @@
-import { compileSet, type Pattern } from '../../config/schema/index.ts'
+import { compileSet, type Pattern } from '../../config/schema/regex.ts'
 import { paramsOf, type Matcher } from './match.ts'
 import { searchOnce, searchSieve, type Candidate, type Part, type Search, type Sieve } from './search.ts'
 

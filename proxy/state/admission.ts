@@ -15,6 +15,29 @@ export interface AdmissionSettings {
   readonly refusal: () => string | undefined
 }
 
+/** Places of a limit that several processes have together, as far as this one has some of them. */
+export interface Places {
+  /** May be in flight here at present. */
+  readonly most: number
+  /** Who uses them; `advance` is called when there are more, or no more are to be had. */
+  usedBy (user: PlacesUser): void
+  /** All processes together may have so many. */
+  limitTo (limit: number): void
+  taken (inFlight: number): void
+  left (inFlight: number): void
+  /** Asks for more. Whether an answer is awaited. */
+  want (): boolean
+}
+
+export interface PlacesUser {
+  readonly inFlight: number
+  readonly queued: number
+  advance (): void
+}
+
+/** As many may wait for the answer, where otherwise none may wait. */
+const mostAsking = 1024
+
 /** For as long as the queue has been standing, nobody waits for longer than this, or than two answers take: there is no burst to wait out. */
 const standingWaitMs = 10
 /** A queue that was never empty in this time is standing. */
@@ -43,9 +66,12 @@ export class Admission {
   /** What answers take at present. */
   #usualMs = 0
   #clock: NodeJS.Timeout | undefined = undefined
+  readonly #places: Places | undefined
 
-  constructor (settings: AdmissionSettings) {
+  constructor (settings: AdmissionSettings, places?: Places) {
     this.settings = settings
+    this.#places = places
+    places?.usedBy(this)
   }
 
   get inFlight (): number {
@@ -68,16 +94,25 @@ export class Admission {
     this.#advance()
   }
 
+  /** More places may be there, or none are to be had. */
+  advance (): void {
+    this.#advance()
+    const { maxQueued } = this.settings
+    if (this.#waiting > maxQueued && this.#places?.want() === false) this.#refuse(this.#waiting - maxQueued)
+  }
+
   /** Undefined: the request has a place, which `release` frees. A promise: it waits for one. A fault, thrown or rejected with: it gets none. */
   enter (ending: EndSignal): Promise<void> | undefined {
     const { maxQueued, refusal } = this.settings
     const why = refusal()
     if (why !== undefined) throw new Fault('OVERLOADED', why)
-    if (this.#waiting === 0 && this.#inFlight < this.limit) {
+    if (this.#waiting === 0 && this.#inFlight < this.#most) {
       this.#inFlight++
+      if (this.#places !== undefined) this.#places.taken(this.#inFlight)
       return undefined
     }
-    if (this.#waiting >= maxQueued) throw new Fault('OVERLOADED', `${this.#inFlight} requests are being served, ${this.#waiting} wait`)
+    const asking = this.#places?.want() === true
+    if (this.#waiting >= (asking ? Math.max(maxQueued, mostAsking) : maxQueued)) throw new Fault('OVERLOADED', `${this.#inFlight} requests are being served, ${this.#waiting} wait`)
     return this.#wait(ending)
   }
 
@@ -88,6 +123,22 @@ export class Admission {
     if (limit !== undefined) limit.sample(latencyMs, this.#inFlight, performance.now())
     this.#inFlight--
     if (this.#waiting > 0) this.#advance()
+    else if (this.#places !== undefined) this.#places.left(this.#inFlight)
+  }
+
+  get #most (): number {
+    return this.#places === undefined ? this.limit : Math.min(this.limit, this.#places.most)
+  }
+
+  /** The newest. */
+  #refuse (count: number): void {
+    for (let i = 0; i < count; i++) {
+      const waiter = this.#newest()
+      if (waiter === undefined) break
+      this.#waiting--
+      waiter.refuse(new Fault('OVERLOADED', `${this.#inFlight} requests are being served here, and no place is left`))
+    }
+    if (this.#waiting === 0) this.#empty()
   }
 
   #wait (ending: EndSignal): Promise<void> {
@@ -101,7 +152,7 @@ export class Admission {
 
   #advance (): void {
     const standing = performance.now() - this.#standingSinceMs > standingAfterMs
-    while (this.#waiting > 0 && this.#inFlight < this.limit) {
+    while (this.#waiting > 0 && this.#inFlight < this.#most) {
       const waiter = standing ? this.#newest() : this.#oldest()
       if (waiter === undefined) break
       this.#inFlight++
@@ -141,6 +192,7 @@ export class Admission {
   }
 
   #expire (): void {
+    this.#places?.want()
     const nowMs = performance.now()
     const { queueTimeoutMs } = this.settings
     const standing = nowMs - this.#standingSinceMs > standingAfterMs

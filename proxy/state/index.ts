@@ -1,6 +1,6 @@
 export { LocalRates } from './rates.ts'
 export type { Rates, RateSettings, RateVerdict } from './rates.ts'
 export { Admission } from './admission.ts'
-export type { AdmissionSettings } from './admission.ts'
+export type { AdmissionSettings, Places, PlacesUser } from './admission.ts'
 export { GradientLimit } from './concurrency-limit.ts'
 export type { ConcurrencyLimit, ConcurrencySettings } from './concurrency-limit.ts'

@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { responderOf } from '../../../config/sentinel/index.ts'
+import { responderOf } from '../../../config/sentinel/certificate-pair.ts'
 import { BadAnswer, readAnswer, type Answer } from './answer.ts'
 import { askResponder } from './fetch.ts'
 import { questionAbout, type Question } from './question.ts'

@@ -5,7 +5,7 @@ import { clientKey } from '../../../proxy/pipeline/client-key.ts'
 
 function entered (door: Door, client: string | undefined): { leave (): void } {
   const place = door.enter(client)
-  assert.ok(typeof place !== 'string', `refused: ${String(place)}`)
+  assert.ok(typeof place !== 'string' && !(place instanceof Promise), `refused: ${String(place)}`)
   return place
 }
 

@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, readFileSync, renameSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { makeAuthority } from '../support/authority.ts'
+import { folderWith } from '../support/folder.ts'
+import { request } from '../support/request.ts'
+import { scripted, scriptedAgent } from '../support/scripted-agent.ts'
+import { runSentinel, startSentinel, type RunningSentinel } from '../support/sentinel.ts'
+import { shake } from '../support/tls-client.ts'
+import { httpUpstream } from '../support/upstream.ts'
+import { eventually, isAlive, startTraffic, total, workersOf, type WorkerStatus } from '../support/workers.ts'
+
+function kdl (upstream: number, { system = '', listener = '', route = '', more = '', log = 'enabled #false' } = {}): string {
+  return `
+system { worker-threads 2; graceful-shutdown-timeout "2s"; ${system} }
+listeners { listener "web" { address "127.0.0.1:0"; ${listener} } }
+routes { route "all" { matches { path-prefix "/" }; upstream "app"; ${route} } }
+upstreams { upstream "app" { target "127.0.0.1:${upstream}" } }
+observability { metrics { address "127.0.0.1:0" }; access-log { ${log} } }
+${more}`
+}
+
+async function answering (t: TestContext, text = 'served', ms = 0) {
+  return httpUpstream(t, (_message, response) => { setTimeout(() => response.end(text), ms) })
+}
+
+/** Connections that stay open, and how many of them do. */
+async function opened (t: TestContext, port: number, count: number): Promise<{ readonly sockets: Socket[], readonly open: () => number }> {
+  const sockets = await Promise.all(Array.from({ length: count }, () => new Promise<Socket>((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(socket))
+    socket.on('error', () => { /* refused ones are reset */ })
+    t.after(() => socket.destroy())
+  })))
+  return { sockets, open: () => sockets.filter(({ destroyed, readyState }) => !destroyed && readyState === 'open').length }
+}
+
+/** A connection to each worker: the system gives a new one to whoever is first. */
+async function bothTakePart (sentinel: RunningSentinel, t: TestContext): Promise<readonly WorkerStatus[]> {
+  return eventually(async () => {
+    await opened(t, sentinel.port(), 8)
+    return workersOf(sentinel)
+  }, (all) => all.every(({ connections }) => connections > 0))
+}
+
+test('two workers serve on one port, as one program to those who look', async (t) => {
+  const upstream = await answering(t)
+  const sentinel = await startSentinel(t, kdl(upstream.port))
+  const workers = await bothTakePart(sentinel, t)
+  assert.equal(workers.length, 2)
+  assert.ok(workers.every(({ pid }) => isAlive(pid) && pid !== sentinel.pid))
+  assert.equal((await sentinel.get('/')).text, 'served')
+  assert.match(await sentinel.metrics(), /^sentinel_workers 2$/m)
+  const status = JSON.parse((await request(sentinel.metricsPort(), '/status')).text) as { listeners: Array<{ connections: number }> }
+  assert.equal(status.listeners[0]!.connections, (await workersOf(sentinel)).reduce((sum, { connections }) => sum + connections, 0))
+})
+
+test('a worker that is killed loses its open exchanges only; another takes its place in under a second, and no count is lost', async (t) => {
+  const upstream = await answering(t, 'served', 1)
+  const sentinel = await startSentinel(t, kdl(upstream.port))
+  const before = startTraffic(sentinel.port(), 16)
+  await eventually(() => before.statuses.length, (count) => count > 500)
+  await before.stop()
+  await eventually(async () => total(await sentinel.metrics(), 'sentinel_requests_total'), (count) => count === before.statuses.length)
+
+  const [first] = await bothTakePart(sentinel, t)
+  const killed = first!.pid
+  process.kill(killed, 'SIGKILL')
+  const started = performance.now()
+  const replaced = sentinel.logged(({ event }) => event === 'worker-replaced')
+  const empty = spawnSync(process.execPath, ['-e', '0']).status
+  const emptyMs = performance.now() - started
+  await replaced
+  const tookMs = performance.now() - started
+  assert.equal(empty, 0)
+  // A machine that is busy with other things needs longer for everything.
+  assert.ok(tookMs < Math.max(1_000, 6 * emptyMs), `${tookMs} ms, and an empty program takes ${emptyMs} ms`)
+  const after = startTraffic(sentinel.port(), 16)
+  await eventually(() => after.statuses.length, (count) => count > 500)
+  await after.stop()
+  assert.equal(after.cut, 0)
+  assert.deepEqual([...new Set([...before.statuses, ...after.statuses])], [200])
+  const metrics = await sentinel.metrics()
+  assert.equal(total(metrics, 'sentinel_requests_total'), before.statuses.length + after.statuses.length)
+  assert.equal(total(metrics, 'sentinel_request_duration_seconds_count'), before.statuses.length + after.statuses.length)
+  assert.equal(total(metrics, 'sentinel_worker_restarts_total', 'reason="ended"'), 1)
+  assert.ok((await workersOf(sentinel)).every(({ pid, state }) => pid !== killed && state === 'serving'))
+})
+
+test('under load, a worker that is killed cuts what it had open, and nothing else fails', async (t) => {
+  const clients = 16
+  const upstream = await answering(t, 'served', 2)
+  const sentinel = await startSentinel(t, kdl(upstream.port))
+  const traffic = startTraffic(sentinel.port(), clients)
+  for (let kill = 1; kill <= 3; kill++) {
+    const enough = traffic.statuses.length + 200
+    await eventually(() => traffic.statuses.length, (count) => count > enough)
+    const workers = await eventually(() => workersOf(sentinel), (all) => all.every(({ state }) => state === 'serving'))
+    process.kill(workers[kill % 2]!.pid, 'SIGKILL')
+    await eventually(() => sentinel.log.filter(({ event }) => event === 'worker-replaced').length, (count) => count === kill)
+  }
+  await traffic.stop()
+  assert.deepEqual([...new Set(traffic.statuses)], [200])
+  assert.ok(traffic.cut <= 3 * clients, `${traffic.cut} exchanges were cut`)
+})
+
+test('a worker that no longer answers is killed and replaced, and status does not wait for it', async (t) => {
+  const upstream = await answering(t)
+  const sentinel = await startSentinel(t, kdl(upstream.port))
+  const workers = await workersOf(sentinel)
+  for (const { pid } of workers) process.kill(pid, 'SIGSTOP')
+  const times: number[] = []
+  for (let i = 0; i < 5; i++) times.push((await request(sentinel.metricsPort(), '/status')).ms)
+  assert.ok(Math.min(...times) < 100, `status took ${times.map(Math.round).join(', ')} ms`)
+  for (const { number } of workers) await sentinel.logged(({ event, worker }) => event === 'worker-replaced' && worker === number)
+  assert.equal((await sentinel.get('/')).text, 'served')
+  assert.equal(total(await sentinel.metrics(), 'sentinel_worker_restarts_total', 'reason="silent"'), 2)
+})
+
+test('limits of connections hold for all workers together, and every place can be used', async (t) => {
+  const upstream = await answering(t)
+  for (const [what, given] of [
+    ['system max-connections', { system: 'max-connections 10' }],
+    ['max-total-connections of a listener', { more: 'limits { max-total-connections 10 }' }],
+    ['connections of one client', { more: 'limits { max-connections-per-client 10 }' }],
+  ] as const) {
+    const sentinel = await startSentinel(t, kdl(upstream.port, given))
+    const { sockets, open } = await opened(t, sentinel.port(), 40)
+    await eventually(open, (count) => count === 10, 3_000).catch((error: unknown) => assert.fail(`${what}: ${String(error)}`))
+    await delay(100)
+    assert.equal(open(), 10, what)
+    const left = sockets.filter(({ destroyed }) => !destroyed).slice(0, 4)
+    for (const socket of left) socket.destroy()
+    await eventually(async () => {
+      await opened(t, sentinel.port(), 4)
+      return (await workersOf(sentinel)).reduce((sum, { connections }) => sum + connections, 0)
+    }, (count) => count === 10)
+    await sentinel.stop()
+  }
+})
+
+test('requests in flight are limited for all workers together', async (t) => {
+  let now = 0
+  let most = 0
+  const upstream = await httpUpstream(t, (_message, response) => {
+    most = Math.max(most, ++now)
+    setTimeout(() => {
+      now--
+      response.end('served')
+    }, 30)
+  })
+  const sentinel = await startSentinel(t, kdl(upstream.port, { more: 'limits { max-in-flight-requests 6 }' }))
+  const traffic = startTraffic(sentinel.port(), 30)
+  await eventually(() => traffic.statuses.filter((status) => status === 200).length, (count) => count > 60)
+  await traffic.stop()
+  assert.deepEqual([...new Set(traffic.statuses)].sort(), [200, 503])
+  assert.ok(most <= 6, `${most} at a time`)
+})
+
+test('a reload reaches all workers, or none', async (t) => {
+  const one = await answering(t, 'one')
+  const two = await answering(t, 'two')
+  const sentinel = await startSentinel(t, kdl(one.port))
+  const texts = async (): Promise<string[]> => [...new Set(await Promise.all(Array.from({ length: 20 }, async () => (await sentinel.get('/')).text)))]
+  assert.deepEqual(await texts(), ['one'])
+  const traffic = startTraffic(sentinel.port(), 4)
+  for (let i = 0; i < 5; i++) {
+    assert.equal((await sentinel.reload(kdl(i % 2 === 0 ? two.port : one.port))).event, 'reloaded')
+    assert.deepEqual(await texts(), [i % 2 === 0 ? 'two' : 'one'])
+  }
+  const refused = await sentinel.reload(kdl(one.port, { log: 'file "/proc/no/such/place"' }))
+  assert.equal(refused.event, 'reload-failed')
+  assert.deepEqual(await texts(), ['two'])
+  const opensMore = kdl(one.port).replace('listeners {', 'listeners { listener "second" { address "127.0.0.1:0" };')
+  assert.equal((await sentinel.reload(opensMore)).event, 'reloaded')
+  const status = JSON.parse((await request(sentinel.metricsPort(), '/status')).text) as { listeners: Array<{ id: string, address: string }> }
+  const second = Number(status.listeners.find(({ id }) => id === 'second')!.address.split(':')[1])
+  assert.equal((await request(second, '/')).text, 'one')
+  // A worker that comes later serves what runs now, on all listeners.
+  for (const { pid } of await workersOf(sentinel)) process.kill(pid, 'SIGKILL')
+  assert.equal((await request(second, '/')).text, 'one', 'a client who connects meanwhile waits')
+  await traffic.stop()
+  assert.equal((await sentinel.reload(kdl(two.port))).event, 'reloaded')
+  await assert.rejects(request(second, '/'), /ECONNREFUSED/)
+})
+
+test('sessions of TLS are resumed by whichever worker a client meets', async (t) => {
+  const site = makeAuthority('sites').issue('site', 'DNS:site.test')
+  const folder = folderWith(t)
+  copyFileSync(site.cert, join(folder, 'site.pem'))
+  copyFileSync(site.key, join(folder, 'site.key'))
+  const upstream = await answering(t)
+  const sentinel = await startSentinel(t, kdl(upstream.port, { listener: `tls { cert-file "${folder}/site.pem"; key-file "${folder}/site.key" }` }))
+  const { session } = await shake(sentinel.port(), { maxVersion: 'TLSv1.2' })
+  // Those who have no worker of their own get one after the other: both are met.
+  const resumed = await Promise.all(Array.from({ length: 20 }, () => shake(sentinel.port(), { maxVersion: 'TLSv1.2', session })))
+  assert.deepEqual([...new Set(resumed.map((one) => one.resumed))], [true])
+  for (const { pid } of await workersOf(sentinel)) process.kill(pid, 'SIGKILL')
+  assert.equal((await shake(sentinel.port(), { maxVersion: 'TLSv1.2', session })).resumed, true, 'also by those that came later')
+})
+
+test('agents are one program for all workers, and what they decide becomes one chain of evidence', async (t) => {
+  const upstream = await answering(t)
+  const folder = folderWith(t)
+  const file = join(folder, 'evidence.jsonl')
+  const sentinel = await startSentinel(t, kdl(upstream.port, {
+    route: 'filters "judge"', more: `agents { ${scriptedAgent('judge')} }\nevidence { file "${file}" }`,
+  }))
+  const block = scripted({ request: { do: 'block', status: 403 } })
+  const statuses = await Promise.all(Array.from({ length: 40 }, async () => (await sentinel.get('/', { headers: block })).status))
+  assert.deepEqual([...new Set(statuses)], [403])
+  assert.equal(Object.keys(sentinel.agentPids()).length, 1)
+  await sentinel.stop()
+  const records = readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as { kind: string })
+  assert.equal(records.filter(({ kind }) => kind === 'decision').length, 40)
+  assert.equal((await runSentinel(['evidence', 'verify', file])).code, 0)
+})
+
+test('all workers write whole lines to one access log, and to the new one after a rotation', async (t) => {
+  const upstream = await answering(t)
+  const folder = folderWith(t)
+  const file = join(folder, 'access.log')
+  const sentinel = await startSentinel(t, kdl(upstream.port, { log: `file "${file}"` }))
+  const lines = (of: string): number => readFileSync(of, 'utf8').trimEnd().split('\n').filter((line) => (JSON.parse(line) as { status: number }).status === 200).length
+  await Promise.all(Array.from({ length: 50 }, () => sentinel.get('/')))
+  await eventually(() => lines(file), (count) => count === 50)
+  renameSync(file, `${file}.1`)
+  process.kill(sentinel.pid, 'SIGUSR1')
+  await sentinel.logged(({ event }) => event === 'logs-reopened')
+  await Promise.all(Array.from({ length: 50 }, () => sentinel.get('/')))
+  await eventually(() => lines(file), (count) => count === 50)
+  assert.equal(lines(`${file}.1`), 50)
+})
+
+test('lines for the standard output of all workers come whole', async (t) => {
+  const upstream = await answering(t)
+  const sentinel = await startSentinel(t, kdl(upstream.port, { log: 'file "stdout"' }))
+  await Promise.all(Array.from({ length: 60 }, (_, i) => sentinel.get(`/${'long'.repeat(500)}/${i}`)))
+  await eventually(() => sentinel.access.length, (count) => count === 60)
+})
+
+test('workers end when main was killed: open exchanges may finish, and the port is free', async (t) => {
+  const upstream = await answering(t, 'late', 500)
+  const sentinel = await startSentinel(t, kdl(upstream.port))
+  const workers = await workersOf(sentinel)
+  const late = sentinel.get('/')
+  await eventually(() => upstream.connections, (count) => count > 0)
+  process.kill(sentinel.pid, 'SIGKILL')
+  assert.equal((await late).text, 'late')
+  await eventually(() => workers.filter(({ pid }) => isAlive(pid)).length, (count) => count === 0, 5_000)
+  await assert.rejects(request(sentinel.port(), '/'), /ECONNREFUSED/)
+})
+
+test('SIGTERM lets all workers finish what is open', async (t) => {
+  const upstream = await answering(t, 'late', 400)
+  const sentinel = await startSentinel(t, kdl(upstream.port))
+  const late = Array.from({ length: 10 }, () => sentinel.get('/'))
+  await eventually(() => upstream.connections, (count) => count === 10)
+  assert.equal(await sentinel.stop(), 0)
+  assert.deepEqual([...new Set((await Promise.all(late)).map(({ text }) => text))], ['late'])
+})
