@@ -200,6 +200,9 @@ export class Worker implements DataPath {
   /** Agents and pools that only the old configuration has stay until its last exchange is over. */
   #retire (old: Running, deadline: AbortSignal): void {
     const retiring = old.snapshot.emptied(deadline).then(async () => {
+      // What goes on there has had its time.
+      const { config, snapshot } = this.#running ?? old
+      if (deadline.aborted && snapshot !== old.snapshot) this.#listeners.endOthers(new Set(config.routes.filter(({ enabled }) => enabled).map(({ id }) => id)))
       release(old)
       await this.#leases.settled()
       this.#retiring.delete(retiring)
