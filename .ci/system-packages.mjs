@@ -11,7 +11,9 @@ export const systemPackages = [
   { command: 'caddy', package: 'caddy', neededBy: ['bench'], forWhat: 'the comparison with Caddy' },
   { command: 'h2load', package: 'nghttp2-client', neededBy: ['bench', 'test'], forWhat: 'the load over HTTP/2' },
   { command: 'wrk', package: 'wrk', neededBy: ['bench'], forWhat: 'the load of the benchmark' },
-  { command: 'sslscan', package: 'sslscan', neededBy: ['test'], forWhat: 'the scan of TLS listeners' }
+  { command: 'sslscan', package: 'sslscan', neededBy: ['test'], forWhat: 'the scan of TLS listeners' },
+  { command: 'python3', package: 'python3', neededBy: ['test'], forWhat: 'what is tested as a service manager does it' },
+  { command: 'systemd-notify', package: 'systemd', neededBy: ['test'], forWhat: 'what is tested with the tools of systemd' }
 ]
 
 const updateTimeoutMs = 120_000

@@ -17,7 +17,7 @@ const counts = {
 
 /** What an answer says about who gave it. */
 const answers = {
-  failureStatus: list(statusRange, ['5xx'], 'Answers that count as failures, beside missing and broken ones.', { commas: true }),
+  failureStatus: list(statusRange, ['5xx'], 'Answers that count as failures, beside missing and broken ones. Calls of gRPC that end at once with UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL, UNKNOWN or DATA_LOSS count as 503, 504 and 500.', { commas: true }),
 }
 
 const example = `circuit-breaker {

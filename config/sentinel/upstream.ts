@@ -2,7 +2,7 @@ import type { KdlNode } from '../kdl/nodes.ts'
 import { targetAddress } from '../schema/address.ts'
 import { block, blocks, named, optionalBlock } from '../schema/blocks.ts'
 import type { OlderForms } from '../schema/field.ts'
-import { map, notBuilt, optional, required, setting } from '../schema/fields.ts'
+import { map, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { ValueType } from '../schema/value.ts'
 import { anyText, bool, integer, text, words } from '../schema/values.ts'
@@ -63,7 +63,7 @@ const fields = {
   outlierDetection,
   panicThreshold: setting(percentage, 0, 'When less of the weight of all targets than this, in percent, is well by checks and outlier detection, all are asked: so many cannot be ill at a time. 0 = never; then requests get 503 when nobody is well.'),
   httpVersion,
-  discovery: notBuilt(discovery),
+  discovery,
   slowStart: optionalBlock({
     enabled: setting(bool, true, 'Whether new targets start slowly.'),
     duration: setting(wait, '30s', 'Time until such a target has its whole share.', { ...inSeconds, aliases: ['duration-secs', 'duration-ms'] }),

@@ -20,7 +20,12 @@ export interface StatusJson {
   /** Processes that serve; absent where one process does everything. */
   readonly workers?: readonly { readonly number: number, readonly pid: number | null, readonly state: 'starting' | 'serving', readonly connections: number }[]
   readonly routes: readonly { readonly id: string, readonly upstream: string | null, readonly responds: number | null, readonly agents: readonly string[] }[]
-  readonly upstreams: readonly { readonly id: string, readonly targets: readonly TargetJson[] }[]
+  readonly upstreams: readonly {
+    readonly id: string
+    readonly targets: readonly TargetJson[]
+    /** How the question for more targets went last. */
+    readonly discovery?: { readonly kind: string, readonly state: string, readonly age_s: number | null, readonly problem?: string }
+  }[]
   readonly agents: readonly {
     readonly id: string
     readonly state: string

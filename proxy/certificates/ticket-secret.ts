@@ -17,6 +17,11 @@ export class TicketSecret {
     }, everyMs).unref()
   }
 
+  /** That of the process before this one: its clients come back. */
+  inherit (secret: Buffer): void {
+    this.#current = secret
+  }
+
   get current (): Buffer {
     return this.#current
   }

@@ -1,6 +1,8 @@
 import { dirname } from 'node:path'
 import type { Loaded, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { UpgradeOutcome } from '../control/index.ts'
 import { settleCollector } from '../lifecycle/collector.ts'
+import { predecessorOf } from '../lifecycle/handover.ts'
 import type { Proxy } from '../lifecycle/proxy.ts'
 import type { Service } from '../lifecycle/service.ts'
 import type { Command, Shell } from './command.ts'
@@ -10,7 +12,7 @@ import { placeShower } from './places.ts'
 /** The parts are imported when they are needed: `sentinel version` and the help do not wait for a proxy to load. */
 export const run: Command = {
   name: 'run',
-  doc: 'Run the proxy in the foreground. SIGHUP reloads, SIGUSR1 reopens log files, SIGTERM and Ctrl-C stop it, SIGQUIT without waiting for open requests.',
+  doc: 'Run the proxy in the foreground. SIGHUP reloads, SIGUSR1 reopens log files, SIGUSR2 hands the sockets to a new process of the program on disk, SIGTERM and Ctrl-C stop it, SIGQUIT without waiting for open requests.',
   options: { config: configOption, quiet: { type: 'boolean', short: 'q', doc: 'No start screen.' } },
   async run (shell, options) {
     const file = configFile('run', shell, options)
@@ -49,7 +51,7 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
   const { Proxy } = await import('../lifecycle/proxy.ts')
   const { Service } = await import('../lifecycle/service.ts')
   const { StartError } = await import('../lifecycle/start-error.ts')
-  const { AccountError, sayFailed } = await import('../service/index.ts')
+  const { AccountError, sayFailed, takeGivenSockets } = await import('../service/index.ts')
   const { createLog } = await import('../observe/log.ts')
   const { level, format } = config.observability.logging
   const log = createLog({ level: level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level, format })
@@ -61,22 +63,33 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
   })
   const end = endAsked(() => { void serving?.stop(true) })
   let serving: Proxy | undefined
+  const predecessor = predecessorOf(process.env)
+  const { givenToListeners } = await import('../lifecycle/given-listeners.ts')
   const env = { ...shell.env }
-  const service = new Service({ file, env, log, succeeds: env['SENTINEL_SUCCEEDS'] !== undefined, stop: end.stop })
+  const upgrade = async (): Promise<UpgradeOutcome> => {
+    if (serving === undefined) throw new Error('the proxy is starting')
+    const outcome = await serving.upgrade(shell.cwd)
+    end.handedOver(outcome.pid)
+    return outcome
+  }
+  const service = new Service({ file, env, log, succeeds: predecessor !== undefined, stop: end.stop, upgrade })
   try {
     if (config.system.workingDirectory !== undefined) process.chdir(config.system.workingDirectory)
     service.check(config)
-    const proxy = serving = new Proxy({ file, env, log, bound: service.bound, read: service.read })
+    const inherited = givenToListeners(config, takeGivenSockets(env), log)
+    const proxy = serving = new Proxy({ file, env, log, inherited, predecessor, bound: service.bound, read: service.read })
     serveSignals(proxy, service, end)
+    // The log says why when it does not come to that.
+    process.on('SIGUSR2', () => { upgrade().catch(() => {}) })
     await proxy.start(config, loaded)
     started()
     if (!quiet) await sayStarted(shell, proxy, config, problems)
     const listeners = proxy.status().listeners.map(({ id, address }) => ({ id, address }))
     log.info('serving', { event: 'ready', listeners, metrics: proxy.metricsAddress ?? null, pid: process.pid })
-    service.serving(proxy, loaded)
-    const { why, now } = await end.asked
+    await service.serving(proxy, loaded)
+    const { why, now, handedOver } = await end.asked
     log.info(`${why}: ${now ? 'cutting off open requests' : 'finishing open requests'}`, { event: 'stopping' })
-    service.stopping()
+    service.stopping(handedOver)
     await proxy.stop(now)
     log.info('stopped', { event: 'stopped' })
     return 0
@@ -107,26 +120,34 @@ async function sayStarted (shell: Shell, proxy: Proxy, config: SentinelConfig, p
   shell.out(startScreen(status, { config, pid: process.pid, metrics: proxy.metricsAddress, notes }))
 }
 
+interface Wish {
+  readonly why: string
+  readonly now: boolean
+  /** Another process serves. */
+  readonly handedOver: boolean
+}
+
 interface End {
   /** Resolves when somebody wants the end. */
-  readonly asked: Promise<{ readonly why: string, readonly now: boolean }>
+  readonly asked: Promise<Wish>
   /** Asks for it, and resolves when it has come. */
   readonly stop: (now: boolean) => Promise<void>
   readonly signal: (signal: NodeJS.Signals) => void
+  readonly handedOver: (successor: number) => void
   readonly over: () => void
 }
 
 /** A second signal that does not say how ends the process at once; `hurry` makes one that is asked to end now not wait for anybody. */
 function endAsked (hurry: () => void): End {
-  let ask!: (end: { why: string, now: boolean }) => void
+  let ask!: (wish: Wish) => void
   let over!: () => void
   let isAsked = false
-  const asked = new Promise<{ why: string, now: boolean }>((resolve) => { ask = resolve })
+  const asked = new Promise<Wish>((resolve) => { ask = resolve })
   const ended = new Promise<void>((resolve) => { over = resolve })
-  const want = (why: string, now: boolean): void => {
+  const want = (why: string, now: boolean, handedOver = false): void => {
     if (now && isAsked) hurry()
     isAsked = true
-    ask({ why, now })
+    ask({ why, now, handedOver })
   }
   return {
     asked,
@@ -138,6 +159,7 @@ function endAsked (hurry: () => void): End {
       if (isAsked && signal !== 'SIGQUIT') process.exit(1)
       want(signal, signal === 'SIGQUIT')
     },
+    handedOver: (successor) => want(`process ${successor} serves`, false, true),
     over,
   }
 }

@@ -56,8 +56,8 @@ export class AdminServer {
   }
 
   /** What a successor needs to serve the same address. */
-  descriptors (): Array<{ readonly key: string, readonly descriptor: number }> {
-    return this.#open === undefined ? [] : [{ key: this.#open.key, descriptor: this.#open.admin.descriptor }]
+  descriptors (): Array<readonly [key: string, descriptor: number]> {
+    return this.#open === undefined ? [] : [[this.#open.key, this.#open.admin.descriptor]]
   }
 
   async close (): Promise<void> {

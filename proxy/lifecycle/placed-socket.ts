@@ -5,19 +5,19 @@ import { existsSync, linkSync, renameSync, rmSync } from 'node:fs'
  * for that of the new one. Connections do not mind: they belong to what is behind the file.
  */
 export class PlacedSocket {
-  readonly #path: string
+  readonly path: string
   readonly #aside: string
   #isAside = false
 
   constructor (path: string, name: string) {
-    this.#path = path
+    this.path = path
     this.#aside = `${path}.${name}`
   }
 
   /** Makes room. False when that cannot be. */
   stepAside (): boolean {
     try {
-      renameSync(this.#path, this.#aside)
+      renameSync(this.path, this.#aside)
       return this.#isAside = true
     } catch {
       return false
@@ -29,7 +29,7 @@ export class PlacedSocket {
     if (!this.#isAside) return
     this.#isAside = false
     try {
-      renameSync(this.#aside, this.#path)
+      renameSync(this.#aside, this.path)
     } catch {
       // Its process has ended meanwhile: the one that is started next makes another.
     }
@@ -41,14 +41,14 @@ export class PlacedSocket {
     this.#isAside = false
     const kept = `${this.#aside}.kept`
     try {
-      linkSync(this.#path, kept)
+      linkSync(this.path, kept)
     } catch {
       // There is no successor.
     }
     await end()
     rmSync(this.#aside, { force: true })
     if (!existsSync(kept)) return
-    if (existsSync(this.#path)) rmSync(kept, { force: true })
-    else renameSync(kept, this.#path)
+    if (existsSync(this.path)) rmSync(kept, { force: true })
+    else renameSync(kept, this.path)
   }
 }

@@ -3,32 +3,40 @@ import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig } from '../../config/sentinel/index.ts'
+import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/ticket-secret.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
-import { openEvidence, type Evidence } from '../evidence/evidence.ts'
+import { openEvidence } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
+import { Discoveries, discoveryKey } from './discoveries.ts'
+import type { Legacy, Predecessor } from './handover.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
+import { LentEvidence } from './lent-evidence.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
 import type { DataPath, Load, MainSide } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
+import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
+import type { TargetSettings } from '../upstreams/index.ts'
+import { handOver } from './upgrade.ts'
 import { upstreamSettings } from './upstream-settings.ts'
 import { readVersion } from './version.ts'
 
 export interface ProxyOptions {
   readonly file: string
+  /** The process that handed this one its sockets. */
+  readonly predecessor?: Predecessor | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: RootLog
   /** Descriptors of sockets that somebody else has bound, by `socketKey`. */
@@ -51,10 +59,11 @@ interface Running {
   readonly version: string
   readonly loadedAt: Date
   readonly programs: ReadonlyMap<string, Lease<AgentProgram>>
-  readonly evidence: Lease<Promise<Evidence>> | undefined
+  readonly evidence: Lease<Promise<LentEvidence>> | undefined
   /** What `evidence` came to. */
-  readonly records: Evidence | undefined
+  readonly records: LentEvidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
+  readonly discoveries: ReadonlyArray<Lease<unknown>>
   readonly plans: HealthPlans
 }
 
@@ -68,8 +77,9 @@ export class Proxy {
   readonly #sockets: SocketTable
   readonly #admin: AdminServer
   readonly #tickets: TicketSecret
+  readonly #discoveries: Discoveries
   readonly #health: HealthKeeper
-  readonly #cookieSecret = randomBytes(32).toString('base64')
+  #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #running: Running | undefined
   /** Configurations that something of the data path may still use, by their generation; the running one and one that is made ready among them. */
@@ -80,6 +90,8 @@ export class Proxy {
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
   #stopped: Promise<void> | undefined
+  /** Serves in the place of this process. */
+  #successor: Successor | undefined
   /** Nothing is waited for any more. */
   readonly #hurry = new AbortController()
 
@@ -87,13 +99,17 @@ export class Proxy {
     this.#options = options
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
-    this.#sockets = new SocketTable(this.#log, () => this.#path, options.inherited)
+    const inherited = options.predecessor?.descriptors ?? options.inherited
+    this.#sockets = new SocketTable(this.#log, () => this.#path, inherited)
     this.#admin = new AdminServer({
       metrics: { contentType: this.#metrics.contentType, render: () => this.#fresh(() => this.#metrics.render()) },
       status: () => this.#fresh(() => this.status()), log: this.#log.child({ component: 'admin' }),
       ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
-    })
+    }, inherited)
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
+    this.#discoveries = new Discoveries({
+      leases: this.#leases, log: this.#log, metrics: this.#metrics, env: options.env, tell: (key, targets) => this.#discovered(key, targets),
+    })
     this.#health = new HealthKeeper({ log: this.#log, metrics: this.#metrics, tell: (orders) => this.#path?.health(orders) })
     this.#metrics.onScrape((table) => {
       const evidence = this.#running?.records?.stats()
@@ -109,18 +125,33 @@ export class Proxy {
   async start (config: SentinelConfig, loaded?: Loaded): Promise<void> {
     try {
       this.#log.setLevel(logLevel(config))
+      const legacy = await this.#followOn(config)
       const path = this.#path = await this.#openPath(config)
       const { running, take } = await this.#prepare(config, loaded === undefined ? undefined : { ...loaded, config })
       this.#running = running
       take()
       await path.commit()
-      this.#health.use(this.#running.plans)
+      this.#health.use(running.plans)
+      this.#judge(running, () => true)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
+      this.#options.predecessor?.ready((file, entry) => { if (this.#running?.config.evidence?.file === file) this.#running.records?.add(entry) })
+      if (legacy !== undefined) this.#sockets.own(legacy.files)
     } catch (error) {
-      await this.#closeAll(2_000)
+      await this.#closeAll(2_000, this.#options.predecessor !== undefined)
+      await this.#options.predecessor?.failed(error instanceof Error ? error.message : String(error))
       throw error
     }
+  }
+
+  /** The process before this one lets go of what only one can have. */
+  async #followOn ({ evidence, agents }: SentinelConfig): Promise<Legacy | undefined> {
+    const agentSockets = agents.flatMap(({ transport }) => transport.kind === 'unix' && transport.path !== undefined ? [transport.path] : [])
+    const legacy = await this.#options.predecessor?.release({ evidence: evidence?.file, agentSockets })
+    if (legacy === undefined) return undefined
+    this.#cookieSecret = legacy.cookieSecret
+    this.#tickets.inherit(Buffer.from(legacy.ticketSecret, 'base64'))
+    return legacy
   }
 
   get metricsAddress (): string | undefined {
@@ -133,6 +164,7 @@ export class Proxy {
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
       lastReload: this.#lastReload, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
       programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(), health: this.#health.state(),
+      discovery: (upstream) => this.#discoveries.stateOf(upstream),
     })
   }
 
@@ -178,9 +210,36 @@ export class Proxy {
     return planReload(this.#options.file, old.loaded, { ...next, config: next.config }, this.#path!.facts())
   }
 
-  /** Whether it serves as it should. */
+  /** Whether it does what it should: it serves, or finishes what it has. */
   get isWell (): boolean {
-    return this.#state === 'running'
+    return this.#state !== 'starting'
+  }
+
+  /**
+   * Starts the program that is on disk now and hands it the sockets; when it serves, this process is to `stop`. Rejects, with a sentence for the
+   * operator, when it does not come to that: everything is as before.
+   */
+  upgrade (cwd: string): Promise<{ readonly pid: number }> {
+    const over = this.#reloading.then(() => this.#upgrade(cwd))
+    this.#reloading = over.then(() => {}, () => {})
+    return over
+  }
+
+  async #upgrade (cwd: string): Promise<{ readonly pid: number }> {
+    const running = this.#running
+    if (this.#state !== 'running' || running === undefined) throw new Error('the proxy is starting or stopping')
+    const { config, programs, records } = running
+    try {
+      const successor = this.#successor = await handOver({
+        cwd, env: this.#options.env, log: this.#log, config, programs, records,
+        descriptors: [...this.#sockets.descriptors(), ...this.#admin.descriptors()],
+        legacy: { ticketSecret: this.#tickets.current.toString('base64'), cookieSecret: this.#cookieSecret, files: this.#sockets.files },
+      })
+      return { pid: successor.pid }
+    } catch (error) {
+      this.#metrics.upgradeFailed()
+      throw error
+    }
   }
 
   /** After a log rotation. A file that cannot be opened leaves the old one in use, and the log says so. */
@@ -209,8 +268,8 @@ export class Proxy {
     const { signal } = this.#hurry
     const hurried = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }) })
     if (!signal.aborted) await Promise.race([this.#reloading, hurried]) // What it opens must be known to be closed.
-    if (shutdownDelay > 0 && !signal.aborted) await sleep(shutdownDelay, undefined, { signal }).catch(() => {})
-    const closed = this.#closeAll(signal.aborted ? 0 : gracefulShutdownTimeout)
+    if (shutdownDelay > 0 && !signal.aborted && this.#successor === undefined) await sleep(shutdownDelay, undefined, { signal }).catch(() => {})
+    const closed = this.#closeAll(signal.aborted ? 0 : gracefulShutdownTimeout, this.#successor !== undefined)
     void hurried.then(() => this.#path?.close(0))
     await closed
   }
@@ -221,7 +280,7 @@ export class Proxy {
     const common = {
       main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret,
     }
-    if (workers > 1) return new (await import('./workers/pool.ts')).WorkerPool({ ...common, workers, orders: () => this.#health.orders() })
+    if (workers > 1) return new (await import('./workers/pool.ts')).WorkerPool({ ...common, workers, orders: () => this.#health.orders(), found: () => this.#discoveries.found() })
     return new (await import('./worker.ts')).Worker({ ...common, env: this.#options.env })
   }
 
@@ -246,6 +305,7 @@ export class Proxy {
     this.#running = running
     take()
     this.#health.use(running.plans)
+    this.#judge(running, () => true)
     this.#log.setLevel(logLevel(config))
     this.#log.setFormat(config.observability.logging.format)
     return running
@@ -255,20 +315,25 @@ export class Proxy {
   async #prepare (config: SentinelConfig, loaded: LoadedWhole | undefined): Promise<{ readonly running: Running, readonly take: () => void }> {
     const generation = ++this.#generations
     const programs = new Map<string, Lease<AgentProgram>>()
-    let evidence: Lease<Promise<Evidence>> | undefined
+    let evidence: Lease<Promise<LentEvidence>> | undefined
     let admin: PreparedAdmin | undefined
     let bound: PreparedSockets | undefined
+    let discoveries: Running['discoveries'] = []
     try {
       const { sockets, take } = bound = await this.#sockets.prepare(config)
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const records = await evidence?.value
+      discoveries = await this.#discoveries.use(config.upstreams)
       const plans = this.#plansOf(config)
       admin = await this.#admin.prepare(config.observability.metrics)
-      const running: Running = { generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, plans }
+      const running: Running = {
+        generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries, plans,
+      }
       this.#held.set(generation, running)
-      await this.#path!.prepare({ ...await loadOf(running), health: this.#health.orders() })
+      const strict = this.#running !== undefined || this.#options.predecessor !== undefined
+      await this.#path!.prepare({ ...await loadOf(running, strict), health: this.#health.orders(), discovered: this.#discoveries.found() })
       return {
         running,
         take: () => {
@@ -280,6 +345,7 @@ export class Proxy {
       this.#held.delete(generation)
       for (const lease of programs.values()) lease.release()
       evidence?.release()
+      for (const lease of discoveries) lease.release()
       await admin?.discard()
       await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
@@ -288,7 +354,24 @@ export class Proxy {
 
   #plansOf (config: SentinelConfig): HealthPlans {
     const around = { env: this.#options.env, cookieSecret: this.#cookieSecret, drainMs: config.system.gracefulShutdownTimeout }
-    return healthPlans(config, (upstream) => upstreamSettings(upstream, config, around))
+    return healthPlans(config, (upstream) => {
+      const { connecting, changeable } = upstreamSettings(upstream, config, around)
+      return { connecting, changeable: { targets: [...changeable.targets, ...this.#discoveries.targetsOf(upstream)] } }
+    })
+  }
+
+  /** Those who ask targets first: what is judged of a target reaches nobody who does not have it. */
+  #discovered (key: string, targets: readonly TargetSettings[]): void {
+    this.#path?.discovered(key, targets)
+    const running = this.#running
+    if (running !== undefined && this.#state !== 'starting') this.#judge(running, (upstream) => discoveryKey(upstream) === key)
+  }
+
+  /** Has the targets judged that were found by now. */
+  #judge ({ config }: Running, which: (upstream: UpstreamConfig) => boolean): void {
+    const concerned = config.upstreams.filter((upstream) => upstream.discovery !== undefined && which(upstream))
+    if (concerned.length === 0) return
+    for (const { upstream, targets } of this.#plansOf({ ...config, upstreams: concerned }).plans) this.#health.retarget(upstream, targets)
   }
 
   #leaseProgram (agent: AgentConfig, drainMs: number): Lease<AgentProgram> {
@@ -315,10 +398,12 @@ export class Proxy {
     return placed?.stepAside() === true ? placed : undefined
   }
 
-  #leaseEvidence (settings: EvidenceConfig): Lease<Promise<Evidence>> {
+  #leaseEvidence (settings: EvidenceConfig): Lease<Promise<LentEvidence>> {
+    const { file, maxQueue } = settings
+    const log = this.#log.child({ component: 'evidence' })
     return this.#leases.use(
       canonicalKey('evidence', settings),
-      () => openEvidence({ file: settings.file, maxQueue: settings.maxQueue, log: this.#log.child({ component: 'evidence' }), version: readVersion() }),
+      () => LentEvidence.open(() => openEvidence({ file, maxQueue, log, version: readVersion() }), maxQueue),
       (opening) => opening.then((evidence) => evidence.close(), () => {}), // It was never open: whoever opened it was told why.
     )
   }
@@ -334,13 +419,16 @@ export class Proxy {
     this.#held.delete(generation)
     for (const lease of held?.programs.values() ?? []) lease.release()
     held?.evidence?.release()
+    for (const lease of held?.discoveries ?? []) lease.release()
   }
 
-  async #closeAll (graceMs: number): Promise<void> {
-    this.#sockets.close()
+  /** `servesOn`: another process accepts from the same sockets. */
+  async #closeAll (graceMs: number, servesOn = false): Promise<void> {
+    this.#sockets.close(servesOn)
     await this.#path?.close(graceMs)
     for (const generation of this.#held.keys()) this.#letGo(generation)
     await this.#leases.settled()
+    this.#successor?.leave()
     await this.#admin.close()
     this.#tickets.close()
     this.#health.close()
@@ -349,9 +437,9 @@ export class Proxy {
   }
 }
 
-async function loadOf ({ generation, config, programs, records, sockets }: Running): Promise<Omit<Load, 'health'>> {
+async function loadOf ({ generation, config, programs, records, sockets }: Running, strict: boolean): Promise<Omit<Load, 'health' | 'discovered'>> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
-  return { generation, config, agents, sockets, evidence: records !== undefined, agentStartMs }
+  return { generation, config, agents, sockets, evidence: records !== undefined, strict, agentStartMs }
 }
 
 function logLevel ({ observability: { logging: { level } } }: SentinelConfig): 'debug' | 'info' | 'warn' | 'error' {

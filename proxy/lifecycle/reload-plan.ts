@@ -27,11 +27,14 @@ export function planReload (file: string, old: LoadedWhole, next: LoadedWhole, p
 function cutsOf (old: SentinelConfig, next: SentinelConfig, { connections, upstreams }: PathFacts): Cuts {
   const staying = new Set(next.listeners.map(socketKey))
   const targets = new Map(next.upstreams.map((upstream) => [upstream.id, new Set(upstream.targets.map(({ address }) => address.text))]))
+  // Who a discovery will find is not known before it was asked.
+  const found = new Set(next.upstreams.filter(({ discovery }) => discovery !== undefined).map(({ id }) => id))
   return {
     graceMs: next.system.gracefulShutdownTimeout,
     connections: old.listeners.filter((listener) => !staying.has(socketKey(listener))).map(({ id }) => ({ listener: id, open: connections.get(id) ?? 0 }))
       .filter(({ open }) => open > 0),
-    exchanges: [...upstreams].flatMap(([upstream, known]) => known.filter(({ name, exchanges }) => exchanges > 0 && targets.get(upstream)?.has(name) !== true)
-      .map(({ name, exchanges }) => ({ upstream, target: name, open: exchanges }))),
+    exchanges: [...upstreams].filter(([upstream]) => !found.has(upstream)).flatMap(([upstream, known]) =>
+      known.filter(({ name, exchanges }) => exchanges > 0 && targets.get(upstream)?.has(name) !== true)
+        .map(({ name, exchanges }) => ({ upstream, target: name, open: exchanges }))),
   }
 }

@@ -1,5 +1,6 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Entry } from '../evidence/chain.ts'
+import type { TargetSettings } from '../upstreams/index.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { Evidence, GateEvidence, HealthOrders } from '../upstreams/index.ts'
 
@@ -26,10 +27,14 @@ export interface Load {
   readonly agents: readonly AgentPlace[]
   /** By the id of the listener. Bound, and perhaps listened on by nobody. */
   readonly sockets: ReadonlyMap<string, HeldSocket>
+  /** Another configuration serves, and goes on when an agent is missing or refuses; without one, its failure mode is better than nothing. */
+  readonly strict: boolean
   /** Whether decisions are recorded. */
   readonly evidence: boolean
   /** How long agents that are new are waited for. */
   readonly agentStartMs: number
+  /** Targets that were found, by the key of the discovery. */
+  readonly discovered: ReadonlyMap<string, readonly TargetSettings[]>
   /** What is known of targets by now. */
   readonly health: HealthOrders
 }
@@ -52,6 +57,8 @@ export interface DataPath {
   renewTickets (secret: Buffer): void
   /** The program of an agent was started: it is worth to connect at once. */
   agentStarted (place: AgentPlace): void
+  /** The targets that a discovery found have become others. */
+  discovered (key: string, targets: readonly TargetSettings[]): void
   /** Something was found out about targets. */
   health (orders: HealthOrders): void
   /** What is known of it; some time may have passed since. */

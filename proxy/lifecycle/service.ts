@@ -4,6 +4,7 @@ import type { RootLog } from '../observe/log.ts'
 import { accountFor, become, giveFile, giveOwn, openNotifier, openPidFile, sayReady, watchdogMs, type Account, type PidFile } from '../service/index.ts'
 import { ConfigWatch } from './config-watch.ts'
 import type { Proxy } from './proxy.ts'
+import type { LoadedWhole } from './reload-plan.ts'
 
 export interface ServiceOptions {
   readonly file: string
@@ -25,6 +26,7 @@ export class Service {
   readonly #watch: ConfigWatch
   #proxy: Proxy | undefined
   #pidFile: PidFile | undefined
+  #account: Account | undefined
   #control: Control | undefined
   #watchdog: NodeJS.Timeout | undefined
 
@@ -47,7 +49,9 @@ export class Service {
     const { system: { pidFile } } = config
     const succeeds = this.#options.succeeds
     if (pidFile !== undefined) this.#pidFile = openPidFile(pidFile, { succeeds, ...account === undefined ? {} : { owner: account } })
-    await this.#openControl(config, account)
+    this.#account = account
+    // The process before this one keeps its place until this one serves: it may yet have to go on.
+    if (!succeeds) await this.#openControl(config)
     if (account === undefined) return
     if (process.getuid?.() === 0) {
       giveOwn(ownFolder, account)
@@ -64,8 +68,9 @@ export class Service {
   }
 
   /** The proxy serves: whoever waits for that hears of it. */
-  serving (proxy: Proxy, loaded: Loaded): void {
+  async serving (proxy: Proxy, loaded: LoadedWhole): Promise<void> {
     this.#proxy = proxy
+    if (this.#options.succeeds) await this.#openControl(loaded.config).catch((error: unknown) => this.#log.error('commands will not find this proxy', { event: 'control-off', error }))
     this.#pidFile?.write()
     this.#watch.follow(loaded)
     this.#notifier.ready(statusLine(proxy))
@@ -87,13 +92,14 @@ export class Service {
     return outcome
   }
 
-  /** Nothing is reloaded any more. `sentinel status` still tells how it goes. */
-  stopping (): void {
+  /** Nothing is reloaded any more. `sentinel status` still tells how it goes. With a successor, it is that one whom the service manager listens to. */
+  stopping (handedOver = false): void {
     this.#watch.close()
-    this.#notifier.stopping()
+    if (handedOver) clearInterval(this.#watchdog)
+    else this.#notifier.stopping()
   }
 
-  /** A successor has taken over: what goes by name is its own now. */
+  /** What goes by name is removed, unless a successor has it. */
   async close (): Promise<void> {
     clearInterval(this.#watchdog)
     this.#watch.close()
@@ -102,8 +108,9 @@ export class Service {
     await this.#notifier.close()
   }
 
-  async #openControl ({ system: { controlSocket } }: SentinelConfig, account: Account | undefined): Promise<void> {
+  async #openControl ({ system: { controlSocket } }: SentinelConfig): Promise<void> {
     if (controlSocket === false) return
+    const account = this.#account
     const { file, env, log, succeeds } = this.#options
     const own = log.child({ component: 'control' })
     const place = placeOrWhy(file, env, account)

@@ -8,9 +8,12 @@ import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { fixedAnswer } from '../services/index.ts'
 import type { Admission } from '../state/index.ts'
-import { behind, createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
+import {
+  behind, createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type TargetSettings, type Upstream,
+} from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
+import { discoveryKey } from './discoveries.ts'
 import { gatesOf } from './health-plans.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
@@ -31,6 +34,8 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
   readonly cookieSecret: string
+  /** Targets that were found by now, by the key of the discovery. */
+  readonly discovered: ReadonlyMap<string, readonly TargetSettings[]>
   /** How long a pool that nobody needs any more may finish its exchanges. */
   readonly drainMs: number
 }
@@ -43,6 +48,8 @@ export interface Snapshot {
   /** Who has a tunnel on a route, for those that have some. */
   readonly tunnels: ReadonlyMap<string, Places>
   readonly upstreams: ReadonlyMap<string, Upstream>
+  /** The targets that a discovery found have become others. */
+  readonly discovered: (key: string, targets: readonly TargetSettings[]) => void
   /** It is the configuration in use from here on: targets that others have as well do as this one says. */
   readonly takeOver: () => void
   /** Resolves when no exchange uses this snapshot any more, or when the deadline aborts. */
@@ -54,9 +61,13 @@ export interface Snapshot {
 export function buildSnapshot (config: SentinelConfig, around: Surroundings): Snapshot {
   const held: Array<() => void> = []
   try {
+    const replaced = new Map<string, (targets: readonly TargetSettings[]) => void>()
     const upstreams = new Map(config.upstreams.map((upstream): [string, Upstream] => {
       const parts = upstreamSettings(upstream, config, around)
-      return [upstream.id, leaseUpstream(parts, around, held)]
+      const key = discoveryKey(upstream)
+      const leased = leaseUpstream(parts, key, around, held)
+      if (key !== undefined) replaced.set(key, (targets) => leased.set.replace([...parts.changeable.targets, ...targets]))
+      return [upstream.id, leased]
     }))
     const lend = <T>(key: string, make: () => T): T => {
       const lease = around.leases.use(key, make, () => Promise.resolve())
@@ -83,6 +94,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       tunnels,
       emptied: users.emptied,
       upstreams,
+      discovered: (key, targets) => replaced.get(key)?.(targets),
       takeOver: () => { for (const { set } of upstreams.values()) set.takeOver() },
       retire: () => { for (const release of held) release() },
     }
@@ -93,11 +105,14 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
 }
 
 /** Targets are shared with every configuration that connects to them in the same way; where all is the same, so is the upstream. */
-function leaseUpstream ({ connecting, changeable }: UpstreamParts, { leases, drainMs }: Surroundings, held: Array<() => void>): Upstream {
+function leaseUpstream (parts: UpstreamParts, discovery: string | undefined, around: Surroundings, held: Array<() => void>): Upstream {
+  const { connecting, changeable } = parts
+  const { leases, drainMs, discovered } = around
   const store = leases.use(canonicalKey('targets', sharedBy(connecting)), () => createTargetStore(connecting), () => Promise.resolve())
   held.push(() => store.release())
-  const make = (): Upstream => createUpstream({ ...connecting, ...changeable }, store.value)
-  const upstream = leases.use(canonicalKey('upstream', { connecting, changeable }), make, (value) => value.close(AbortSignal.timeout(drainMs)))
+  const found = discovery === undefined ? [] : discovered.get(discovery) ?? []
+  const make = (): Upstream => createUpstream({ ...connecting, ...changeable, targets: [...changeable.targets, ...found] }, store.value)
+  const upstream = leases.use(canonicalKey('upstream', { connecting, changeable, discovery }), make, (value) => value.close(AbortSignal.timeout(drainMs)))
   held.push(() => upstream.release())
   return upstream.value
 }

@@ -63,6 +63,16 @@ export class SocketTable {
     return [...this.#held].map(([key, { handle }]) => [key, handle.fd])
   }
 
+  /** Whose file this process removes at the end. */
+  get files (): string[] {
+    return [...this.#held].filter(([, { isOwner }]) => isOwner).map(([key]) => key)
+  }
+
+  /** The process that did so before is about to end. */
+  own (keys: readonly string[]): void {
+    for (const key of keys) this.#held.get(key)?.own()
+  }
+
   /** `servesOn`: another process accepts from the same sockets. */
   close (servesOn = false): void {
     for (const socket of this.#held.values()) socket.close(servesOn)

@@ -19,6 +19,7 @@ export function startScreen (status: StatusJson, extra: Extra): string {
     ['config', [`${status.config.file}  (version ${status.config.version})`]],
     ['listeners', listeners.map((l) => `${l.id.padEnd(widest(listeners))}  ${placeOf(l)}`)],
     ['routes', routes.map((r) => `${r.id.padEnd(widest(routes))}  ${[...r.agents, r.upstream ?? r.responds ?? '(not built)'].join(' → ')}`)],
+    ['discovery', status.upstreams.flatMap((u) => u.discovery === undefined ? [] : [discoveryLine(u.id, u.targets.length, u.discovery)])],
     ['agents', agents.map((a) => `${a.id.padEnd(widest(agents))}  ${agentLine(a)}`)],
     ['metrics', [extra.metrics === undefined ? 'off' : `http://${extra.metrics}/metrics`]],
     ['evidence', [evidence === undefined ? 'off' : evidence.file]],
@@ -33,6 +34,11 @@ export function startScreen (status: StatusJson, extra: Extra): string {
 
 function widest (items: ReadonlyArray<{ readonly id: string }>): number {
   return Math.max(...items.map(({ id }) => id.length))
+}
+
+function discoveryLine (id: string, targets: number, { kind, state, problem }: NonNullable<StatusJson['upstreams'][number]['discovery']>): string {
+  const found = targets === 0 ? 'no targets yet: requests get 503' : `${targets} target${targets === 1 ? '' : 's'}`
+  return [id, kind, found, ...state === 'found' ? [] : [state], ...problem === undefined ? [] : [problem]].join('  ')
 }
 
 function agentLine (a: StatusJson['agents'][number]): string {

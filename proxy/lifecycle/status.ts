@@ -1,8 +1,9 @@
-import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import type { SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson, TargetJson } from '../admin/status.ts'
 import type { EvidenceStats } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { TargetHealth } from '../upstreams/index.ts'
+import type { DiscoveryStatus } from './discoveries.ts'
 import type { PathFacts, TargetFacts } from './seam.ts'
 import type { Program } from './supervisor.ts'
 
@@ -20,6 +21,7 @@ export interface StatusFacts {
   /** Of agents that main runs. */
   readonly programs: ReadonlyMap<string, Program | undefined>
   readonly evidence: EvidenceStats | undefined
+  readonly discovery: (upstream: UpstreamConfig) => DiscoveryStatus | undefined
   readonly health: ReadonlyMap<string, readonly TargetHealth[]>
 }
 
@@ -44,7 +46,11 @@ export function statusOf (facts: StatusFacts): StatusJson {
     routes: config.routes.filter(({ enabled }) => enabled).map(({ id, upstream, respond, filters, agents }) => ({
       id, upstream: upstream ?? null, responds: respond?.status ?? null, agents: [...config.guardAgents, ...filters, ...agents],
     })),
-    upstreams: config.upstreams.map(({ id }) => ({ id, targets: (facts.health.get(id) ?? []).map((health) => targetOf(health, path.upstreams.get(id))) })),
+    upstreams: config.upstreams.map((upstream) => ({
+      id: upstream.id,
+      targets: (facts.health.get(upstream.id) ?? []).map((health) => targetOf(health, path.upstreams.get(upstream.id))),
+      ...discoveryOf(facts.discovery(upstream)),
+    })),
     agents: config.agents.map((agent) => {
       const { state = 'closed', problem } = path.agents.get(agent.id) ?? {}
       const program = programs.get(agent.id)
@@ -58,6 +64,12 @@ export function statusOf (facts: StatusFacts): StatusJson {
       evidence: { file: config.evidence.file, records: evidence.records, dropped: evidence.dropped, failing: evidence.failing, head: evidence.head.hash },
     },
   }
+}
+
+function discoveryOf (found: DiscoveryStatus | undefined): Pick<StatusJson['upstreams'][number], 'discovery'> {
+  if (found === undefined) return {}
+  const { kind, state, ageMs, problem } = found
+  return { discovery: { kind, state, age_s: ageMs === undefined ? null : Math.round(ageMs / 1000), ...problem === undefined ? {} : { problem } } }
 }
 
 function targetOf ({ name, reasons, breaker, healthy, degraded, why, since }: TargetHealth, facts: readonly TargetFacts[] = []): TargetJson {

@@ -28,7 +28,7 @@ export function upstreamSettings (upstream: UpstreamConfig, config: SentinelConf
       ...connectionPool.maxLifetime === undefined ? {} : { poolMaxAgeMs: connectionPool.maxLifetime },
       ...proxyProtocol === undefined ? {} : { proxyProtocol },
       ...http2Of(upstream),
-      ...tls === undefined ? {} : { tls: tlsOf(tls) },
+      ...tls === undefined ? {} : { tls: tlsOf(tls, nameFound(upstream)) },
     },
     changeable: changeable(upstream, config, around),
   }
@@ -72,7 +72,13 @@ function balancingOf ({ id, loadBalancing }: UpstreamConfig, { system }: Sentine
   }
 }
 
-function tlsOf ({ insecureSkipVerify, sni, caCert, clientCert, clientKey }: NonNullable<UpstreamConfig['tls']>): NonNullable<ConnectingSettings['tls']> {
+/** Targets that were found by a name are who has that name; of SRV records, who has the domain that was asked for: what an answer says proves nothing. */
+function nameFound ({ discovery }: UpstreamConfig): string | undefined {
+  return discovery?.kind !== 'dns' ? undefined : discovery.isService ? discovery.hostname.split('.').slice(2).join('.') : discovery.hostname
+}
+
+function tlsOf (tls: NonNullable<UpstreamConfig['tls']>, found: string | undefined): NonNullable<ConnectingSettings['tls']> {
+  const { insecureSkipVerify, sni = found, caCert, clientCert, clientKey } = tls
   return {
     insecureSkipVerify,
     ...sni === undefined ? {} : { sni },

@@ -10,6 +10,7 @@ import { agentIdentity } from './agent-identity.ts'
 import { openAgent, type AgentRuntime } from './agent-runtime.ts'
 import { HealthFollower } from './health-follower.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
+import type { TargetSettings } from '../upstreams/index.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
@@ -68,6 +69,8 @@ export class Worker implements DataPath {
   #closed: Promise<void> | undefined
   /** Whoever waits for open exchanges waits no longer. */
   readonly #late = new AbortController()
+  /** What is found while a configuration is made ready. */
+  #building: Map<string, readonly TargetSettings[]> | undefined = undefined
 
   constructor (options: WorkerOptions) {
     const { log, metrics, ticketSecret, together } = options
@@ -91,12 +94,14 @@ export class Worker implements DataPath {
 
   async prepare (load: Load): Promise<void> {
     const old = this.#running
+    this.#building = new Map()
     const next = await this.#build(load)
     this.#follower.obey(load.health)
     try {
-      await this.#settleAgents(next, old, load.agentStartMs)
+      await this.#settleAgents(next, old, load)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
       this.#prepared = { next, agents, listeners: await this.#listeners.prepare(load.config, load.sockets) }
+      for (const [key, targets] of this.#building) next.snapshot.discovered(key, targets)
     } catch (error) {
       release(next)
       throw error
@@ -162,6 +167,12 @@ export class Worker implements DataPath {
     }
   }
 
+  discovered (key: string, targets: readonly TargetSettings[]): void {
+    this.#running?.snapshot.discovered(key, targets)
+    this.#prepared?.next.snapshot.discovered(key, targets)
+    this.#building?.set(key, targets)
+  }
+
   facts (): PathFacts {
     const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
@@ -197,7 +208,7 @@ export class Worker implements DataPath {
     this.#retiring.add(retiring)
   }
 
-  async #build ({ generation, config, agents: places, evidence }: Load): Promise<Running> {
+  async #build ({ generation, config, agents: places, evidence, discovered }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
@@ -217,6 +228,7 @@ export class Worker implements DataPath {
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,
+        discovered,
         drainMs,
       })
       return { generation, config, agents, instruments, snapshot }
@@ -238,12 +250,12 @@ export class Worker implements DataPath {
   }
 
   /** Waits for agents that are new. At a start one that is missing or refuses runs into its failure mode; a reload fails with it. */
-  async #settleAgents (next: Running, old: Running | undefined, waitMs: number): Promise<void> {
+  async #settleAgents (next: Running, old: Running | undefined, { strict, agentStartMs }: Load): Promise<void> {
     const fresh = [...next.agents].map(([id, { value }]) => ({ id, runtime: value })).filter(({ id, runtime }) => old?.agents.get(id)?.value !== runtime)
-    await Promise.all(fresh.map(({ runtime }) => runtime.settled(waitMs)))
+    await Promise.all(fresh.map(({ runtime }) => runtime.settled(agentStartMs)))
     const refusals = reportRefusals(next.config, fresh.map(({ runtime }) => runtime))
     for (const problem of refusals) this.#log.error(problem.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent: problem.agent })
-    if (old === undefined) return
+    if (!strict) return
     const [first] = refusals
     if (first !== undefined) throw new LoadError(first.text)
     const missing = fresh.find(({ runtime }) => runtime.managed && runtime.client.state !== 'ready')

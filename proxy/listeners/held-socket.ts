@@ -34,14 +34,13 @@ export class HeldSocket {
   readonly address: string
   readonly handle: SocketHandle
   /** Of the process whose business its file is. */
-  readonly #file: OwnFile | undefined
+  #file: OwnFile | undefined
   #binding: Binding | undefined
 
   constructor (handle: SocketHandle, address: string, binding?: Binding) {
     this.handle = handle
     this.address = address
     this.#binding = binding
-    this.#file = binding?.unix === undefined ? undefined : new OwnFile(binding.unix.path)
   }
 
   /** Rejects with the system's error. */
@@ -49,7 +48,9 @@ export class HeldSocket {
     const { host, port, unix, ipv6Only = false, reusePort = false } = binding
     if (unix !== undefined) {
       const handle = await makeUnixSocket(unix, (path) => valid(createHandle(path, -1, -1, undefined, 0), path))
-      return new HeldSocket(handle, `unix:${unix.path}`, binding)
+      const socket = new HeldSocket(handle, `unix:${unix.path}`, binding)
+      socket.own()
+      return socket
     }
     const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
     const flags = (isIPv6(host) && ipv6Only ? ipv6OnlyFlag : 0) | (reusePort ? reusePortFlag : 0)
@@ -57,12 +58,23 @@ export class HeldSocket {
     return new HeldSocket(handle, nameOf(handle, where), binding)
   }
 
-  /** One that another process has bound, by its descriptor here. Throws the system's error. */
+  /** One that another process has bound, by its descriptor here; whose the file of a Unix socket is does not change. Throws the system's error. */
   static adopt (descriptor: number, binding: Binding): HeldSocket {
     const { unix } = binding
     const where = `descriptor ${descriptor}`
-    const handle = valid(createHandle(null, -1, -1, descriptor, 0), where)
+    const handle = valid(createHandle(null, null, -1, descriptor, 0), where)
     return new HeldSocket(handle, unix === undefined ? nameOf(handle, where) : `unix:${unix.path}`, binding)
+  }
+
+  /** Of a Unix socket: its file goes when it is closed. */
+  get isOwner (): boolean {
+    return this.#file !== undefined
+  }
+
+  /** The file of a Unix socket is the business of this process from now on. */
+  own (): void {
+    const { unix } = this.#binding ?? {}
+    if (unix !== undefined) this.#file = new OwnFile(unix.path)
   }
 
   /** Who may use the file of a Unix socket. Throws what the system says. */

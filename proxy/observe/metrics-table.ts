@@ -65,6 +65,10 @@ export function metricTable () {
     targetWeight: gauge('sentinel_upstream_target_weight', ['upstream', 'target'], 'Share of the target as it is now: less than was configured while it starts slowly.'),
     upstreamPanic: gauge('sentinel_upstream_panic', ['upstream'], '1 while so few targets are well that those are asked too that are not.'),
 
+    discoveryTargets: gauge('sentinel_upstream_discovery_targets', ['upstream'], 'Targets that discovery found for the upstream.'),
+    discoveryRefreshes: counter('sentinel_upstream_discovery_refreshes_total', ['upstream', 'result'], 'Questions for the targets of an upstream: "success" or "failure".'),
+    discoveryAge: gauge('sentinel_upstream_discovery_age_seconds', ['upstream'], 'Time since the last answer that made sense; absent until there is one.'),
+
     agentCalls: counter('sentinel_agent_calls_total', ['agent', 'phase', 'verdict', 'mode'], 'Questions put to agents and what they decided; "failed" when they did not.'),
     agentLatency: distribution('sentinel_agent_latency_seconds', ['agent', 'phase'], agentBuckets, 'From asking an agent to applying its decision.'),
     agentFailures: counter('sentinel_agent_failures_total', ['agent', 'code', 'failure_mode'],
@@ -81,6 +85,7 @@ export function metricTable () {
     evidenceFailing: gauge('sentinel_evidence_failing', [], '1 while the evidence file cannot be written.'),
     accessLogLost: counter('sentinel_access_log_lost_total', [], 'Access log lines lost because the disk or the reader was too slow.'),
 
+    failedUpgrades: counter('sentinel_failed_upgrades_total', [], 'New processes of the program that did not come to serve: this one goes on.'),
     configReloads: counter('sentinel_config_reloads_total', ['result'], 'Reloads of the configuration: "success" or "failure".'),
     configReloadTime: gauge('sentinel_config_last_reload_success_timestamp_seconds', [], 'When the running configuration was put in place (Unix time).'),
 

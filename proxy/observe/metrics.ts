@@ -16,6 +16,7 @@ export interface Metrics {
   agentRestarted (agent: string): void
   agentProtocolFault (agent: string, kind: string): void
   configReloaded (success: boolean): void
+  upgradeFailed (): void
   /** Asked right before each exposition, to set gauges and totals whose truth lives elsewhere (`table`). Returns how to stop. */
   onScrape (tell: (table: MetricTable) => void): () => void
   /** What other processes count is told together with what this one does. */
@@ -78,6 +79,9 @@ export function createMetrics (options: { version: string }): Metrics {
     },
     agentRestarted: (agent) => table.agentRestarts.cell(agent).add(),
     agentProtocolFault: (agent, kind) => table.agentProtocolFaults.cell(agent, kind).add(),
+    upgradeFailed () {
+      table.failedUpgrades.cell().add()
+    },
     configReloaded (success) {
       table.configReloads.cell(success ? 'success' : 'failure').add()
       if (success) table.configReloadTime.cell().set(Date.now() / 1000)

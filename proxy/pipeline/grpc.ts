@@ -40,6 +40,14 @@ export function grpcStatusOf (code: FaultCode): number {
   return byFault[code] ?? byStatus[faults[code].status] ?? grpcStatus.INTERNAL
 }
 
+/** Codes with which a server says that it, and not its client, is to blame: DEADLINE_EXCEEDED, UNAVAILABLE, and UNKNOWN, INTERNAL, DATA_LOSS. */
+const serversFault: Readonly<Record<string, number>> = { 4: 504, 14: 503, 2: 500, 13: 500, 15: 500 }
+
+/** What an answer that is nothing but a status of gRPC says about the server, as HTTP would say it. */
+export function statusBehindGrpc (status: number, headers: HeaderList): number {
+  return status === 200 ? serversFault[headers.get('grpc-status') ?? ''] ?? status : status
+}
+
 /** Whether the client speaks gRPC. It does so in HTTP/2 only: elsewhere it could not read the answer (grpc-web is another protocol). */
 export function isGrpc ({ request }: Pick<Exchange, 'request'>): boolean {
   if (request.version !== '2') return false

@@ -1,5 +1,6 @@
 export { accountFor, AccountError, become, giveFile, giveOwn, type Account } from './account.ts'
 export { goToBackground, isInBackground, sayFailed, sayReady, type BackgroundOutcome } from './background.ts'
+export { boundAddress, type BoundAddress } from './bound-address.ts'
 export { takeGivenSockets, type GivenSocket } from './given-sockets.ts'
 export { openNotifier, watchdogMs, type Notifier } from './notify.ts'
 export { openPidFile, type PidFile } from './pid-file.ts'

@@ -3,6 +3,7 @@ import type { Body } from '../pipeline/body.ts'
 import type { EndListener, EndSignal } from '../pipeline/end-signal.ts'
 import type { Exchange, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
+import { statusBehindGrpc } from '../pipeline/grpc.ts'
 import { passInterim } from '../pipeline/interim.ts'
 import { trailersOf } from '../pipeline/trailers.ts'
 import { acceptOf, keyOf } from '../websocket/handshake.ts'
@@ -198,7 +199,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     const isTunnel = x.upgrade !== undefined && status < 300
     const hasBody = x.request.method !== 'HEAD' && status !== 204 && status !== 304
     if (ended && hasBody && length > 0 && !isTunnel) return this.#malformed(`no body where ${length} bytes were announced`)
-    this.#watcher.answered(status, x.upstreamMs)
+    this.#watcher.answered(ended ? statusBehindGrpc(status, headers) : status, x.upstreamMs)
     if (isTunnel) return this.#becomeTunnel(head, ended)
     this.#head = head
     this.#hasBody = hasBody

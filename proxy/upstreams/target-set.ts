@@ -118,6 +118,7 @@ export class TargetSet implements TargetHome {
     const { nowMs } = this.#settings
     const open = this.#targets.filter(({ standing, settings }) => (standing & standingBits.open) !== 0 && settings.weight > 0)
     if (open.length > 0) return breakerFault(`${open.map(({ name }) => name).join(', ')}: too many failures`, Math.min(...open.map(({ retryAtMs }) => retryAtMs)) - nowMs())
+    if (this.#targets.length === 0) return new Fault('NO_TARGET', 'there are no targets: none were found yet')
     return new Fault('NO_TARGET', 'no target is well and has a weight above 0')
   }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
+import { http2Upstream } from '../support/http2-upstream.ts'
 import { request } from '../support/request.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { deadPort, httpUpstream, rawUpstream } from '../support/upstream.ts'
@@ -133,6 +134,15 @@ describe('a circuit breaker of targets', () => {
     assert.deepEqual(new Set(await statuses(sentinel, 6)), new Set([500]))
     a.status = 429
     assert.deepEqual(await statuses(sentinel, 4), [429, 429, 429, 503])
+  })
+
+  test('hears calls of gRPC that end at once because the server failed, and not those whose client is to blame', async (t) => {
+    let code = 5
+    const upstream = await http2Upstream(t, (_, response) => response.stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': code }, { endStream: true }))
+    const sentinel = await startSentinel(t, config([upstream.port], `http-version { min-version 2 }; ${breaker('')}`))
+    assert.deepEqual(new Set(await statuses(sentinel, 6)), new Set([200]))
+    code = 14
+    assert.deepEqual(await statuses(sentinel, 4), [200, 200, 200, 503])
   })
 
   test('takes no connection that its target closes at the moment of its next use for a failure of the target', async (t) => {

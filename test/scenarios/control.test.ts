@@ -144,9 +144,10 @@ test('sentinel stop lets open requests finish and returns when the process is at
     const { sentinel, command } = await controlled(t, siteOf([upstream.port]))
     const asked = sentinel.get('/').then(({ text }) => text, () => 'cut')
     const answer = await eventually(() => answers.pop(), 'the request arrives')
-    const stopping = command('stop', ...now ? ['--now'] : [])
+    const stopping = command('stop')
     await sentinel.logged(({ event }) => event === 'stopping')
-    if (!now) answer()
+    if (now) assert.equal((await command('stop', '--now')).code, 0, 'also while it waits for open requests')
+    else answer()
     const stopped = await stopping
     assert.equal(stopped.code, 0, stopped.stderr)
     assert.equal(stopped.stdout, 'stopped\n')

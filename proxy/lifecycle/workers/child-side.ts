@@ -76,6 +76,8 @@ export class ChildSide {
         return this.#worker.renewTickets(Buffer.from(message.secret))
       case 'agentStarted':
         return this.#worker.agentStarted(message.place)
+      case 'discovered':
+        return this.#worker.discovered(message.key, message.targets)
       case 'health':
         return this.#worker.health(message.orders)
       case 'lent':
@@ -138,13 +140,13 @@ export class ChildSide {
     }
   }
 
-  async #prepare ({ generation, config: plain, agents, sockets, evidence, health, agentStartMs }: PlainLoad): Promise<void> {
+  async #prepare ({ generation, config: plain, agents, sockets, evidence, discovered, health, strict, agentStartMs }: PlainLoad): Promise<void> {
     const config = fromPlain(plain)
     const { level } = config.observability.logging
     this.#preparedLevel = level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level
     this.#preparedGraceMs = config.system.gracefulShutdownTimeout
     const load: Load = {
-      generation, config, agents, evidence, health, agentStartMs,
+      generation, config, agents, evidence, discovered, health, strict, agentStartMs,
       sockets: this.#named(sockets),
     }
     await this.#worker.prepare(load)

@@ -1,6 +1,6 @@
 import type { Entry } from '../../evidence/chain.ts'
 import type { Counts } from '../../observe/gather.ts'
-import type { Evidence, GateEvidence, HealthOrders } from '../../upstreams/index.ts'
+import type { Evidence, GateEvidence, HealthOrders, TargetSettings } from '../../upstreams/index.ts'
 import type { AgentFacts, AgentPlace, TargetFacts } from '../seam.ts'
 import type { PlainConfig } from './config-transfer.ts'
 
@@ -11,7 +11,9 @@ export interface PlainLoad {
   readonly agents: readonly AgentPlace[]
   readonly sockets: ReadonlyArray<readonly [listener: string, socket: number]>
   readonly evidence: boolean
+  readonly discovered: ReadonlyMap<string, readonly TargetSettings[]>
   readonly health: HealthOrders
+  readonly strict: boolean
   readonly agentStartMs: number
 }
 
@@ -45,6 +47,7 @@ export type ToWorker =
   /** Comes with the handle. */
   | { readonly to: 'socket', readonly socket: number, readonly address: string }
   | { readonly to: 'renewTickets', readonly secret: Uint8Array }
+  | { readonly to: 'discovered', readonly key: string, readonly targets: readonly TargetSettings[] }
   | { readonly to: 'health', readonly orders: HealthOrders }
   | { readonly to: 'agentStarted', readonly place: AgentPlace }
   | { readonly to: 'lent', readonly share: string, readonly count: number }

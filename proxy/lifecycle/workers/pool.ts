@@ -4,7 +4,7 @@ import { Gathered } from '../../observe/gather.ts'
 import type { Metrics } from '../../observe/metrics.ts'
 import type { HeldSocket } from '../../listeners/index.ts'
 import { socketKey } from '../listener-settings.ts'
-import type { HealthOrders } from '../../upstreams/index.ts'
+import type { HealthOrders, TargetSettings } from '../../upstreams/index.ts'
 import { partOf } from '../../upstreams/health/evidence.ts'
 import type { AgentPlace, DataPath, Load, MainSide, PathFacts } from '../seam.ts'
 import { toPlain, type PlainConfig } from './config-transfer.ts'
@@ -23,6 +23,8 @@ export interface PoolOptions {
   readonly cookieSecret: string
   /** What is known of targets now. */
   readonly orders: () => HealthOrders
+  /** Targets that were found by now, by the key of the discovery. */
+  readonly found: () => ReadonlyMap<string, readonly TargetSettings[]>
 }
 
 /** A worker that is busy for longer is told of as it was. */
@@ -120,6 +122,10 @@ export class WorkerPool implements DataPath {
     for (const slot of this.#slots) slot.tell({ to: 'agentStarted', place })
   }
 
+  discovered (key: string, targets: readonly TargetSettings[]): void {
+    for (const slot of this.#slots) slot.tell({ to: 'discovered', key, targets })
+  }
+
   health (orders: HealthOrders): void {
     for (const slot of this.#slots) slot.tell({ to: 'health', orders: this.#partOf(orders, slot.number) })
   }
@@ -198,12 +204,15 @@ export class WorkerPool implements DataPath {
 
   /** Sockets first: what names them comes behind. */
   async #send (process: WorkerProcess, load: Load, worker: number): Promise<void> {
-    const { generation, config, agents, sockets, evidence, agentStartMs } = load
+    const { generation, config, agents, sockets, evidence, strict, agentStartMs } = load
     if (this.#plain?.of !== config) this.#plain = { of: config, plain: toPlain(config) }
     const { plain } = this.#plain
     const numbers = await process.giveAll(sockets)
     const health = this.#partOf(this.#options.orders(), worker)
-    await process.ask({ ask: 'prepare', load: { generation, config: plain, agents, sockets: numbers, evidence, health, agentStartMs } })
+    const discovered = this.#options.found()
+    await process.ask({
+      ask: 'prepare', load: { generation, config: plain, agents, sockets: numbers, evidence, discovered, health, strict, agentStartMs },
+    })
   }
 
   #partOf (orders: HealthOrders, worker: number): HealthOrders {

@@ -49,7 +49,7 @@ describe('loading a configuration', () => {
       metrics: { enabled: true, address: { host: '127.0.0.1', port: 9090, text: '127.0.0.1:9090' }, path: '/metrics' },
     })
     assert.deepEqual([system, evidence], [{
-      workerThreads: 1, gracefulShutdownTimeout: 30_000, shutdownDelay: 0, maxConnections: undefined, zone: undefined, instanceId: undefined, autoReload: false,
+      workerThreads: 1, gracefulShutdownTimeout: 30_000, shutdownDelay: 0, upgradeTimeout: 30_000, maxConnections: undefined, zone: undefined, instanceId: undefined, autoReload: false,
       daemon: false, pidFile: undefined, controlSocket: undefined, user: undefined, group: undefined, workingDirectory: undefined,
     }, undefined])
   })

@@ -136,8 +136,12 @@ describe('upstreams', () => {
   test('targets are found by asking, in five ways', () => {
     for (const content of ['"dns" { hostname "a.internal"; port 80; refresh-interval 30 }', '"consul" { address "http://consul:8500"; service "api"; datacenter "eu"; only-passing #true; tag "v2"; refresh-interval "10s" }',
       '"kubernetes" { namespace "default"; service "api"; port-name "http"; refresh-interval 10; kubeconfig "~/.kube/config" }', '"file" { path "/etc/backends.txt"; watch-interval 5 }',
-      '"static" { backends "a:1" "b:2" }', 'kind="dns" hostname="a" port=80']) read({ discovery }, `discovery ${content}`)
-    for (const content of ['"dns" { hostname "a" }', '"consul" { service "api" }', '"file" { path "/x"; port 1 }', '"static"', '"etcd"', '"dns" { hostname "*.a"; port 1 }']) {
+      '"static" { backends "a:1" "b:2" }', 'kind="dns" hostname="a" port=80', '"docker" { service "web" }', '"docker" { address "unix:///run/docker.sock"; network "front" }',
+      '"dns" { hostname "_http._tcp.a.internal"; resolver "10.0.0.2" "[::1]:5353" }']) {
+      read({ discovery }, `discovery ${content}`)
+      assert.deepEqual(errorsIn(`${start}upstreams { upstream "app" { discovery ${content} } }`), [], content)
+    }
+    for (const content of ['"dns" { hostname "a" }', '"consul" { service "api" }', '"file" { path "/x"; port 1 }', '"static"', '"etcd"', '"dns" { hostname "*.a"; port 1 }', '"dns" { hostname "_a._tcp.b"; port 1 }', '"dns" { hostname "a"; port 1; resolver "ns1.example" }']) {
       assert.equal(mistakes({ discovery }, `discovery ${content}`).length, 1, content)
     }
   })

@@ -60,6 +60,12 @@ upstreams {
   upstream "model" { target "127.0.0.1:9"; health-check { type "inference"; endpoint "/v1/models"; expected-models "a"; readiness {
     inference-probe { model "a"; max-latency "1s" }; model-status { models "a" }; warmth-detection { cold-action "mark-degraded" }
     queue-depth { header "x-queue"; endpoint "/stats"; degraded-threshold 5; unhealthy-threshold 10 } } } }
+  upstream "found" { discovery "dns" { hostname "localhost"; port 9; resolver "127.0.0.1:9"; refresh-interval "1m"; timeout "1s"; allow-empty #true } }
+  upstream "listed" { discovery "static" { backends "127.0.0.1:9" } }
+  upstream "filed" { discovery "file" { path "${folder}/targets"; watch-interval "1m" } }
+  upstream "consul" { discovery "consul" { address "127.0.0.1:9"; service "a"; datacenter "b"; tag "c"; only-passing #false; token "d"; ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem" } }
+  upstream "docker" { discovery "docker" { address "127.0.0.1:9"; service "a"; network "b" } }
+  upstream "pods" { discovery "kubernetes" { namespace "a"; service "b"; port-name "c"; kubeconfig "${folder}/kubeconfig" } }
   upstream "tls" { target "127.0.0.1:9"; tls { sni "a.test"; ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; insecure-skip-verify #false } }
 }
 namespace "tenant" { }
@@ -107,9 +113,9 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   const service = new Service({ ...around, succeeds: false, stop: () => Promise.resolve() })
   const proxy = new Proxy({ ...around, bound: service.bound, read: service.read })
   await proxy.start(watched, loaded)
-  service.serving(proxy, { ...loaded, config: watched })
+  await service.serving(proxy, { ...loaded, config: watched })
   proxy.status()
-  service.stopping()
+  service.stopping(false)
   await proxy.stop()
   await service.close()
   return { unread: unread(), reads: reads(), loaded }

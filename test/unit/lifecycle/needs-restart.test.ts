@@ -15,6 +15,11 @@ ${parts.more ?? ''}`, '/etc/sentinel.kdl', { env: {}, textOnly: true })
   return loaded.config
 }
 
+test('what the program is told when it starts counts from the next start, and holds up nothing else', () => {
+  const [need, ...more] = needsRestart(config(), config({ more: 'system { pid-file "/run/x.pid"; auto-reload #true; worker-threads 1 }' }))
+  assert.deepEqual([need?.why, need?.reload, more], ['system { pid-file } changed: it counts from the next start', 'ignored', []])
+})
+
 test('a reload takes over everything: listeners, addresses, metrics, agents and the log', () => {
   const agent = (settings: string): { agents: string } => ({ agents: `agent "a" { ${settings} }` })
   const tls = 'listener "web" { address "127.0.0.1:80"; tls { cert-file "a.pem"; key-file "a.key" } }'

@@ -1,0 +1,83 @@
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import { handoverVariable, type Legacy, type ToPredecessor, type ToSuccessor, type Wants } from './handover.ts'
+
+export interface SuccessorSettings {
+  /** Folder this process was started in: what its command line names is relative to that. */
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Listening sockets by name. */
+  readonly descriptors: ReadonlyArray<readonly [name: string, descriptor: number]>
+  /** Lets go of what the successor wants, until it is `ready` or is not to be. */
+  readonly release: (wants: Wants) => Promise<Legacy>
+  /** It must serve by then. */
+  readonly readyMs: number
+}
+
+export interface Successor {
+  readonly pid: number
+  send (message: ToSuccessor): void
+  /** Nothing more is said. */
+  leave (): void
+}
+
+/** In front of the sockets: input, output, errors, and the channel. */
+const firstDescriptor = 4
+
+/** A killed process takes a moment until what it had started has noticed. */
+const afterKillMs = 1_000
+
+/** Starts the program that is on disk now, with the command line of this process, and resolves when it serves. Rejects, when it does not, with the reason; it is gone then. */
+export async function startSuccessor (settings: SuccessorSettings): Promise<Successor> {
+  const { cwd, env, descriptors, release, readyMs } = settings
+  const names = descriptors.map(([name], at) => [name, firstDescriptor + at])
+  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    cwd,
+    env: { ...env, [handoverVariable]: JSON.stringify(names) },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors.map(([, descriptor]) => descriptor)] as StdioOptions,
+    detached: true,
+  })
+  const killed = await outcome(child, release, readyMs)
+  if (killed === undefined) {
+    // It lives on when this one has ended.
+    child.unref()
+    return { pid: child.pid!, send: (message) => say(child, message), leave: () => { if (child.connected) child.disconnect() } }
+  }
+  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+    const gone = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await gone
+    await new Promise((resolve) => { setTimeout(resolve, afterKillMs) })
+  }
+  throw new Error(killed)
+}
+
+/** `undefined` when it serves; otherwise what is wrong. */
+function outcome (child: ChildProcess, release: SuccessorSettings['release'], readyMs: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let why: string | undefined
+    const timer = setTimeout(() => done(`it did not serve within ${readyMs / 1000} s`), readyMs)
+    const done = (wrong: string | undefined): void => {
+      clearTimeout(timer)
+      resolve(wrong)
+    }
+    const give = async (wants: Wants): Promise<void> => {
+      try {
+        say(child, { kind: 'released', legacy: await release(wants) })
+      } catch (error) {
+        done(error instanceof Error ? error.message : String(error))
+      }
+    }
+    child.on('error', (error) => done(`it could not be started: ${error.message}`))
+    child.once('exit', (code, signal) => done(why ?? `it ended with ${signal ?? `exit code ${code}`} before it served`))
+    child.on('message', (message: ToPredecessor) => {
+      if (message.kind === 'ready') done(undefined)
+      else if (message.kind === 'failed') why = message.why
+      else if (message.kind === 'release') void give(message.wants)
+    })
+  })
+}
+
+function say (child: ChildProcess, message: ToSuccessor): void {
+  // It may be gone: its exit tells.
+  if (child.connected) child.send(message, () => {})
+}

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { Agent, request as httpRequest, type RequestOptions } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { startRecordingUpstream } from '../support/recording-upstream.ts'
+import { request } from '../support/request.ts'
+import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
+import { runSentinel, startSentinel, type RunningSentinel } from '../support/sentinel.ts'
+import { echoServer, webSocketClient } from '../support/websocket.ts'
+
+const isRunning = (pid: number): boolean => {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+async function until (test: () => boolean, what: string, ms = 20_000): Promise<void> {
+  const deadline = performance.now() + ms
+  while (!test()) {
+    assert.ok(performance.now() < deadline, what)
+    await wait(10)
+  }
+}
+
+/** Has the process hand its sockets over, and gives the one that serves then; it is ended with the test. */
+async function upgraded (t: TestContext, sentinel: RunningSentinel): Promise<number> {
+  const seen = sentinel.log.length
+  sentinel.process.kill('SIGUSR2')
+  const record = await sentinel.logged((one) => (one.event === 'upgraded' || one.event === 'upgrade-failed') && sentinel.log.indexOf(one) >= seen)
+  assert.equal(record.event, 'upgraded', record.msg)
+  const pid = record['successor'] as number
+  t.after(async () => {
+    if (isRunning(pid)) process.kill(pid, 'SIGTERM')
+    await until(() => !isRunning(pid), 'the successor does not end')
+  })
+  return pid
+}
+
+/** Asks again and again, over new and over kept connections, until it is told to stop; gives what went wrong, and how many went well. */
+function traffic (targets: readonly RequestOptions[]) {
+  let running = true
+  let good = 0
+  const wrong: string[] = []
+  const agent = new Agent({ keepAlive: true })
+  const ask = (options: RequestOptions): Promise<void> => new Promise((resolve) => {
+    const sent = httpRequest({ path: '/', ...options }, (response) => {
+      response.resume()
+      response.on('end', () => {
+        if (response.statusCode === 200) good++
+        else wrong.push(`status ${response.statusCode}`)
+        resolve()
+      })
+      response.on('error', (error) => { wrong.push(error.message); resolve() })
+    })
+    sent.on('error', (error) => { wrong.push(`${error.message} (${sent.reusedSocket ? 'kept' : 'new'} connection)`); resolve() })
+    sent.end()
+  })
+  const loops = targets.flatMap((target) => [agent, false as const].map(async (by) => { while (running) await ask({ ...target, agent: by }) }))
+  return async () => {
+    running = false
+    await Promise.all(loops)
+    agent.destroy()
+    return { good, wrong }
+  }
+}
+
+test('a new process takes over the sockets under load: no request fails, open tunnels stay, and nothing is left behind', async (t) => {
+  const echo = await echoServer(t)
+  const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
+  const path = join('/tmp', `sentinel-upgrade-${process.pid}.sock`)
+  const sentinel = await startSentinel(t, `
+listeners { listener "web" { address "127.0.0.1:0" }; listener "local" { address "unix:${path}" } }
+routes {
+    route "chat" { matches { path "/" }; websocket #true; upstream "chat" }
+    route "all" { matches { path-prefix "/app" }; filters "first"; upstream "app" }
+}
+upstreams { upstream "app" { target "127.0.0.1:${upstream.port}" }; upstream "chat" { target "127.0.0.1:${echo.port}" } }
+agents { ${scriptedAgent('first', 'unix-socket "first.sock"')} }
+observability { metrics { address "127.0.0.1:0" } }
+evidence { file "evidence.jsonl" }`)
+  const port = sentinel.port('web')
+  const tunnel = await webSocketClient(t, port)
+  const inode = statSync(path).ino
+  const stop = traffic([{ port, host: '127.0.0.1', path: '/app' }, { socketPath: path, path: '/app' }])
+  await wait(300)
+  const exited = once(sentinel.process, 'exit')
+  const before = sentinel.pid
+  const first = sentinel.agentPids()['first']!
+  const pid = await upgraded(t, sentinel)
+  assert.notEqual(pid, before)
+  await wait(700)
+  const { good, wrong } = await stop()
+  assert.deepEqual(wrong, [], `${good} requests were answered`)
+  assert.ok(good > 20)
+  assert.equal(statSync(path).ino, inode, 'the same file')
+  tunnel.send('still there?')
+  const [said] = await once(tunnel, 'message') as [Buffer]
+  assert.equal(said.toString(), 'still there?')
+  assert.ok(isRunning(before), 'it waits for the tunnel')
+  tunnel.close()
+  assert.deepEqual(await exited, [0, null])
+  await until(() => !isRunning(first), 'the agent of the first process is gone')
+  assert.deepEqual(readdirSync(sentinel.folder).filter((name) => name.startsWith('first')), ['first.sock'])
+  assert.equal((await request(port, '/app', { headers: scripted({ request: { do: 'block', status: 410 } }) })).status, 410, 'the new agent is asked')
+  assert.equal((await request(sentinel.metricsPort(), '/ready')).status, 200, 'metrics are where they were')
+  const agent = sentinel.agentPids()['first']!
+  const inherited = readdirSync(`/proc/${agent}/fd`).map((fd) => { try { return readlinkSync(`/proc/${agent}/fd/${fd}`) } catch { return '' } })
+  const listening = new Set(readFileSync('/proc/net/tcp', 'utf8').split('\n').filter((line) => / 0A /.test(line) && line.includes(`:${port.toString(16).toUpperCase().padStart(4, '0')} `)).map((line) => `socket:[${line.trim().split(/\s+/)[9]}]`))
+  assert.equal(listening.size, 1)
+  assert.ok(!inherited.some((link) => listening.has(link)), 'an agent has no socket of clients')
+  process.kill(pid, 'SIGTERM')
+  await until(() => !isRunning(pid), 'the successor ends')
+  assert.equal(existsSync(path), false)
+  assert.equal((await runSentinel(['evidence', 'verify', join(sentinel.folder, 'evidence.jsonl')])).code, 0)
+})
+
+test('decisions about what the old process still finishes are in the same chain', async (t) => {
+  let finish: (() => void) | undefined
+  const upstream = await startRecordingUpstream(t, (received, response) => {
+    if (received.url === '/slow') finish = () => response.end('late')
+    else response.end('ok')
+  })
+  const kdl = siteWith(upstream.port, scriptedAgent('first'), ['first'], 'evidence { file "evidence.jsonl" }')
+  const sentinel = await startSentinel(t, kdl)
+  const pending = request(sentinel.port(), '/slow', { headers: scripted({ request: { do: 'flag' } }) })
+  await until(() => finish !== undefined, 'the request arrived')
+  const exited = once(sentinel.process, 'exit')
+  const pid = await upgraded(t, sentinel)
+  assert.equal((await request(sentinel.port(), '/', { headers: scripted({ request: { do: 'flag' } }) })).status, 200)
+  finish!()
+  assert.equal((await pending).text, 'late')
+  assert.deepEqual(await exited, [0, null])
+  process.kill(pid, 'SIGTERM')
+  await until(() => !isRunning(pid), 'the successor ends')
+  const file = join(sentinel.folder, 'evidence.jsonl')
+  assert.equal((await runSentinel(['evidence', 'verify', file])).code, 0)
+  const kinds = readFileSync(file, 'utf8').trim().split('\n').map((line) => (JSON.parse(line) as { kind: string }).kind)
+  assert.equal(kinds.filter((kind) => kind === 'decision').length, 2, kinds.join(' '))
+})
+
+test('a new process that fails, or is not ready in time, changes nothing', async (t) => {
+  const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
+  const path = join('/tmp', `sentinel-upgrade-failed-${process.pid}.sock`)
+  const kdl = (agents: string): string => siteWith(upstream.port, agents, [], 'evidence { file "evidence.jsonl" }\nsystem { upgrade-timeout "3s" }')
+    .replace('listeners {', `listeners { listener "local" { address "unix:${path}" };`)
+  const agent = scriptedAgent('first', 'unix-socket "first.sock"')
+  const sentinel = await startSentinel(t, kdl(agent))
+  const port = sentinel.port('web')
+  const cases = [
+    [`${kdl(agent)}\nnonsense`, /exit code 1/],
+    [kdl(agent).replace('"127.0.0.1:0" }', `"127.0.0.1:${upstream.port}" }`), /cannot listen on .*EADDRINUSE/],
+    [kdl(`${agent}\nagent "mute" { command "sleep" "60" }`), /did not serve within 3 s/],
+  ] as const
+  for (const [text, why] of cases) {
+    writeFileSync(sentinel.file, text)
+    const seen = sentinel.log.length
+    const stop = traffic([{ port, host: '127.0.0.1' }, { socketPath: path }])
+    sentinel.process.kill('SIGUSR2')
+    const record = await sentinel.logged((one) => one.event === 'upgrade-failed' && sentinel.log.indexOf(one) >= seen)
+    assert.deepEqual((await stop()).wrong, [])
+    assert.match(record.msg!, why)
+    assert.equal((await request(port, '/', { headers: scripted({ request: { do: 'block', status: 410 } }) })).status, 410)
+    assert.ok(existsSync(path))
+    assert.deepEqual(readdirSync(sentinel.folder).filter((name) => name.startsWith('first')), ['first.sock'])
+  }
+  assert.match(await sentinel.metrics(), /sentinel_failed_upgrades_total 3/)
+  writeFileSync(sentinel.file, kdl(agent))
+  const exited = once(sentinel.process, 'exit')
+  const pid = await upgraded(t, sentinel)
+  assert.deepEqual(await exited, [0, null])
+  process.kill(pid, 'SIGTERM')
+  await until(() => !isRunning(pid), 'the successor ends')
+  assert.equal((await runSentinel(['evidence', 'verify', join(sentinel.folder, 'evidence.jsonl')])).code, 0)
+})
+
+test('sentinel upgrade waits until the new process serves, and is told by its exit code and in words when it does not', async (t) => {
+  const runtime = mkdtempSync(join(tmpdir(), 'sentinel-runtime-'))
+  t.after(() => rmSync(runtime, { recursive: true, force: true }))
+  const env = { RUNTIME_DIRECTORY: runtime }
+  const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
+  const pidFile = join(runtime, 'pid')
+  const kdl = siteWith(upstream.port, '', [], `system { pid-file ${JSON.stringify(pidFile)} }`)
+  const sentinel = await startSentinel(t, kdl, { env })
+  const command = (name: string): ReturnType<typeof runSentinel> => runSentinel([name, '-c', sentinel.file], { env })
+  writeFileSync(sentinel.file, `${kdl}\nnonsense`)
+  const failed = await command('upgrade')
+  assert.equal(failed.code, 2)
+  assert.match(failed.stderr, /the new process did not come to serve, the old one goes on: it ended with exit code 1/)
+  assert.equal((await command('status')).code, 0, 'commands still reach the old process')
+  assert.equal(Number(readFileSync(pidFile, 'utf8')), sentinel.pid)
+
+  writeFileSync(sentinel.file, kdl)
+  const exited = once(sentinel.process, 'exit')
+  const done = await command('upgrade')
+  assert.equal(done.code, 0, done.stderr)
+  const pid = Number(/process (\d+) serves now/.exec(done.stdout)?.[1])
+  t.after(() => { if (isRunning(pid)) process.kill(pid, 'SIGKILL') })
+  assert.deepEqual(await exited, [0, null])
+  assert.equal(Number(readFileSync(pidFile, 'utf8')), pid)
+  assert.equal((await request(sentinel.port(), '/')).text, 'ok')
+  assert.match((await command('status')).stdout, new RegExp(String(pid)))
+  assert.equal((await command('stop')).code, 0)
+  await until(() => !isRunning(pid), 'the successor ends')
+  assert.equal(existsSync(pidFile), false)
+})
