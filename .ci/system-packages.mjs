@@ -13,6 +13,7 @@ export const systemPackages = [
   { command: 'wrk', package: 'wrk', neededBy: ['bench'], forWhat: 'the load of the benchmark' },
   { command: 'sslscan', package: 'sslscan', neededBy: ['test'], forWhat: 'the scan of TLS listeners' },
   { command: 'python3', package: 'python3', neededBy: ['test'], forWhat: 'what is tested as a service manager does it' },
+  { command: 'faketime', package: 'faketime', neededBy: ['test'], forWhat: 'what is tested while the clock jumps' },
   { command: 'systemd-notify', package: 'systemd', neededBy: ['test'], forWhat: 'what is tested with the tools of systemd' }
 ]
 

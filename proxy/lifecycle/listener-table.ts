@@ -100,6 +100,11 @@ export class ListenerTable {
     this.#certificates.renewTickets(secret)
   }
 
+  /** Ends open exchanges on routes that are gone. */
+  endOthers (routes: ReadonlySet<string>): void {
+    for (const listener of this.all) listener.end(({ route }) => route !== undefined && !routes.has(route.name))
+  }
+
   /** For another socket on the same port; `resume` if that comes to nothing. */
   suspend (keys: readonly string[]): void {
     for (const key of keys) this.#open.get(key)?.socket.suspend()

@@ -280,7 +280,7 @@ export class Proxy {
     const common = {
       main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret,
     }
-    if (workers > 1) return new (await import('./workers/pool.ts')).WorkerPool({ ...common, workers, orders: () => this.#health.orders(), found: () => this.#discoveries.found() })
+    if (workers > 1) return new (await import('./workers/pool.ts')).WorkerPool({ ...common, workers, orders: () => this.#health.orders() })
     return new (await import('./worker.ts')).Worker({ ...common, env: this.#options.env })
   }
 
@@ -439,7 +439,7 @@ export class Proxy {
 
 async function loadOf ({ generation, config, programs, records, sockets }: Running, strict: boolean): Promise<Omit<Load, 'health' | 'discovered'>> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
-  return { generation, config, agents, sockets, evidence: records !== undefined, strict, agentStartMs }
+  return { generation, config, agents, sockets, evidence: records !== undefined, agentStartMs, strict }
 }
 
 function logLevel ({ observability: { logging: { level } } }: SentinelConfig): 'debug' | 'info' | 'warn' | 'error' {

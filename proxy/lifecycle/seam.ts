@@ -31,10 +31,10 @@ export interface Load {
   readonly strict: boolean
   /** Whether decisions are recorded. */
   readonly evidence: boolean
-  /** How long agents that are new are waited for. */
-  readonly agentStartMs: number
   /** Targets that were found, by the key of the discovery. */
   readonly discovered: ReadonlyMap<string, readonly TargetSettings[]>
+  /** How long agents that are new are waited for. */
+  readonly agentStartMs: number
   /** What is known of targets by now. */
   readonly health: HealthOrders
 }

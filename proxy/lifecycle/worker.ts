@@ -200,6 +200,9 @@ export class Worker implements DataPath {
   /** Agents and pools that only the old configuration has stay until its last exchange is over. */
   #retire (old: Running, deadline: AbortSignal): void {
     const retiring = old.snapshot.emptied(deadline).then(async () => {
+      // What goes on there has had its time.
+      const { config, snapshot } = this.#running ?? old
+      if (deadline.aborted && snapshot !== old.snapshot) this.#listeners.endOthers(new Set(config.routes.filter(({ enabled }) => enabled).map(({ id }) => id)))
       release(old)
       await this.#leases.settled()
       this.#retiring.delete(retiring)
@@ -250,9 +253,9 @@ export class Worker implements DataPath {
   }
 
   /** Waits for agents that are new. At a start one that is missing or refuses runs into its failure mode; a reload fails with it. */
-  async #settleAgents (next: Running, old: Running | undefined, { strict, agentStartMs }: Load): Promise<void> {
+  async #settleAgents (next: Running, old: Running | undefined, { agentStartMs: waitMs, strict }: Load): Promise<void> {
     const fresh = [...next.agents].map(([id, { value }]) => ({ id, runtime: value })).filter(({ id, runtime }) => old?.agents.get(id)?.value !== runtime)
-    await Promise.all(fresh.map(({ runtime }) => runtime.settled(agentStartMs)))
+    await Promise.all(fresh.map(({ runtime }) => runtime.settled(waitMs)))
     const refusals = reportRefusals(next.config, fresh.map(({ runtime }) => runtime))
     for (const problem of refusals) this.#log.error(problem.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent: problem.agent })
     if (!strict) return

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { Exchange } from '../pipeline/exchange.ts'
 
 /** A connection of a client once its protocol is known: what the listener asks of it, whatever it speaks. */
 export interface ClientConnection {
@@ -9,6 +10,8 @@ export interface ClientConnection {
   expire (): void
   /** Ends as soon as what it is busy with is done; at once when it is with nothing. Further requests are not served. */
   drain (): void
+  /** Ends exchanges that go on where nothing is served any more, in good form where there is one. */
+  end? (which: (x: Exchange) => boolean): void
   /** The listener waits no longer: the connection is gone a moment later. Without it the socket is destroyed. */
   cut? (): void
 }

@@ -5,7 +5,7 @@ import { Malformed, readFields } from '../http1/fields.ts'
 import type { RequestLine } from '../http1/request-line.ts'
 import { readRequestLine } from '../http1/request-line.ts'
 import { EndSignal } from '../pipeline/end-signal.ts'
-import type { Peer } from '../pipeline/exchange.ts'
+import type { Exchange, Peer } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { CurrentSettings, ListenerSettings } from './listener.ts'
@@ -150,6 +150,13 @@ export class Connection implements ClientConnection {
     else if (this.open?.writer.finishEvents() !== true) return give()
     const timer = setTimeout(give, farewellMs)
     this.socket.once('close', () => clearTimeout(timer))
+  }
+
+  end (which: (x: Exchange) => boolean): void {
+    const x = this.open?.writer.exchange
+    if (x === undefined || !which(x)) return
+    this.closing = true
+    this.cut()
   }
 
   /** Ends the connection, so that the client gets to read what was sent. */

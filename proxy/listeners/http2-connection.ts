@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { errorCode, Session, type HeadProblem, type SessionUser, type Stream, type StreamUser } from '../http2/index.ts'
-import type { Peer } from '../pipeline/exchange.ts'
+import type { Exchange, Peer } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { CurrentSettings, ListenerSettings } from './listener.ts'
@@ -106,22 +106,31 @@ export class Http2Connection implements ClientConnection, SessionUser {
     const fault = new Fault('SHUTTING_DOWN', 'the listener is closed')
     const hurried = [...this.#open].filter((open) => !open.finish(fault))
     if (hurried.length === this.#open.size) return this.#close(fault)
-    for (const open of hurried) {
-      open.abort()
-      open.end(fault)
-    }
+    this.#abort(hurried, fault)
     const timer = setTimeout(() => this.#close(fault), farewellMs)
     this.socket.once('close', () => clearTimeout(timer))
   }
 
   /** An orderly end of the connection makes some clients take half an answer for the whole: each stream that is left is told. */
   #close (fault: Fault): void {
-    for (const open of this.#open) {
+    this.#abort(this.#open, fault)
+    this.#session.close(errorCode.noError, 'the listener is closed')
+    this.socket.destroy()
+  }
+
+  end (which: (x: Exchange) => boolean): void {
+    const fault = new Fault('SHUTTING_DOWN', 'its route is gone')
+    const ended = [...this.#open].filter(({ exchange }) => exchange !== undefined && which(exchange))
+    const polite = ended.filter((open) => open.finish(fault))
+    this.#abort(ended.filter((open) => !polite.includes(open)), fault)
+    if (polite.length > 0) setTimeout(() => this.#abort(polite.filter((open) => this.#open.has(open)), fault), farewellMs)
+  }
+
+  #abort (streams: Iterable<StreamExchange>, fault: Fault): void {
+    for (const open of streams) {
       open.abort()
       open.end(fault)
     }
-    this.#session.close(errorCode.noError, 'the listener is closed')
-    this.socket.destroy()
   }
 
   // What the session tells.

@@ -138,6 +138,8 @@ export interface Listener {
    * when something of TLS does not fit.
    */
   replace (settings: ListenerSettings): void
+  /** Ends open exchanges that go on where nothing is served any more. */
+  end (which: (x: Exchange) => boolean): void
   /** For handshakes from now on. Throws, and changes nothing, when certificate and key are no pair. */
   replaceTls (tls: TlsSettings): void
   /** A new `ticketSecret`, and all else stays. */

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { Exchange } from '../pipeline/exchange.ts'
 import type { FaultCode } from '../pipeline/faults.ts'
 import { BoundSocket, type Taker } from './bound-socket.ts'
 import type { ClientConnection } from './client-connection.ts'
@@ -108,6 +109,10 @@ class OpenListener implements Listener, Taker, CurrentSettings {
     if (termsOf(old) === termsOf(settings)) return
     this.#turnAway()
     for (const connection of this.#open) connection.drain()
+  }
+
+  end (which: (x: Exchange) => boolean): void {
+    for (const connection of this.#open) connection.end?.(which)
   }
 
   replaceTls (tls: TlsSettings): void {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import type { Exchange } from '../pipeline/exchange.ts'
 import { preface } from '../http2/index.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { lastCallMs } from './connection.ts'
@@ -57,6 +58,10 @@ class FirstWords implements ClientConnection {
     this.#leaving = true
     if (this.#talking === undefined) this.#deadline = Math.min(this.#deadline, performance.now() + lastCallMs)
     else this.#talking.drain()
+  }
+
+  end (which: (x: Exchange) => boolean): void {
+    this.#talking?.end?.(which)
   }
 
   cut (): void {

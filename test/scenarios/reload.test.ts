@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { test } from 'node:test'
 import { rawAgent } from '../support/raw-agent.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
@@ -174,4 +176,24 @@ test('an agent that refuses what it had accepted is told of in the log', async (
   assert.equal((await sentinel.reload(kdl('two'))).event, 'reloaded')
   const said = await sentinel.logged(({ event }) => event === 'agent-refused')
   assert.match(said.msg!, /sentinel\.kdl:\d+:\d+: agent 'liar' refuses its configuration \(word\): changed my mind/)
+})
+
+test('streams on a route that a reload removes may finish for as long as a stop would let them, and others go on', async (t) => {
+  const events = await startRecordingUpstream(t, (_, response) => { response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n') })
+  const kdl = (routes: string): string => siteWith(events.port, '', [], 'system { graceful-shutdown-timeout "1s" }')
+    .replace('routes {', `routes { ${routes}`)
+  const gone = 'route "gone" { matches { path-prefix "/gone" }; upstream "app" };'
+  const sentinel = await startSentinel(t, kdl(gone))
+  const open = async (path: string): Promise<IncomingMessage> => {
+    const [response] = await once(get({ port: sentinel.port(), host: '127.0.0.1', path, agent: false }), 'response') as [IncomingMessage]
+    t.after(() => response.destroy())
+    return response.on('error', () => { /* of the end of the test */ }).resume()
+  }
+  const [going, staying] = [await open('/gone'), await open('/stays')]
+  const startedMs = performance.now()
+  assert.equal((await sentinel.reload(kdl(''))).event, 'reloaded')
+  await once(going, 'end')
+  assert.ok(performance.now() - startedMs >= 900, 'it had its time')
+  await new Promise((resolve) => { setTimeout(resolve, 300) })
+  assert.equal(staying.complete, false)
 })

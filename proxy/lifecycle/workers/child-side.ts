@@ -76,10 +76,10 @@ export class ChildSide {
         return this.#worker.renewTickets(Buffer.from(message.secret))
       case 'agentStarted':
         return this.#worker.agentStarted(message.place)
-      case 'discovered':
-        return this.#worker.discovered(message.key, message.targets)
       case 'health':
         return this.#worker.health(message.orders)
+      case 'discovered':
+        return this.#worker.discovered(message.key, message.targets)
       case 'lent':
         return this.#shares.lent(message.share, message.count)
       case 'answer':
@@ -140,13 +140,13 @@ export class ChildSide {
     }
   }
 
-  async #prepare ({ generation, config: plain, agents, sockets, evidence, discovered, health, strict, agentStartMs }: PlainLoad): Promise<void> {
+  async #prepare ({ generation, config: plain, agents, sockets, evidence, health, discovered, agentStartMs, strict }: PlainLoad): Promise<void> {
     const config = fromPlain(plain)
     const { level } = config.observability.logging
     this.#preparedLevel = level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level
     this.#preparedGraceMs = config.system.gracefulShutdownTimeout
     const load: Load = {
-      generation, config, agents, evidence, discovered, health, strict, agentStartMs,
+      generation, config, agents, evidence, health, agentStartMs, strict, discovered: new Map(discovered),
       sockets: this.#named(sockets),
     }
     await this.#worker.prepare(load)

@@ -11,10 +11,10 @@ export interface PlainLoad {
   readonly agents: readonly AgentPlace[]
   readonly sockets: ReadonlyArray<readonly [listener: string, socket: number]>
   readonly evidence: boolean
-  readonly discovered: ReadonlyMap<string, readonly TargetSettings[]>
   readonly health: HealthOrders
-  readonly strict: boolean
+  readonly discovered: ReadonlyArray<readonly [key: string, targets: readonly TargetSettings[]]>
   readonly agentStartMs: number
+  readonly strict: boolean
 }
 
 /** What a worker is told first. */
@@ -47,8 +47,8 @@ export type ToWorker =
   /** Comes with the handle. */
   | { readonly to: 'socket', readonly socket: number, readonly address: string }
   | { readonly to: 'renewTickets', readonly secret: Uint8Array }
-  | { readonly to: 'discovered', readonly key: string, readonly targets: readonly TargetSettings[] }
   | { readonly to: 'health', readonly orders: HealthOrders }
+  | { readonly to: 'discovered', readonly key: string, readonly targets: readonly TargetSettings[] }
   | { readonly to: 'agentStarted', readonly place: AgentPlace }
   | { readonly to: 'lent', readonly share: string, readonly count: number }
   | { readonly to: 'answer', readonly id: number, readonly question: Question }

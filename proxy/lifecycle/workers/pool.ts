@@ -23,8 +23,6 @@ export interface PoolOptions {
   readonly cookieSecret: string
   /** What is known of targets now. */
   readonly orders: () => HealthOrders
-  /** Targets that were found by now, by the key of the discovery. */
-  readonly found: () => ReadonlyMap<string, readonly TargetSettings[]>
 }
 
 /** A worker that is busy for longer is told of as it was. */
@@ -45,6 +43,8 @@ export class WorkerPool implements DataPath {
   #ticketSecret: Buffer
   /** Not before there is something to prepare: the process may become another user until then. */
   #started = false
+  /** Found since what runs was made ready: those that are started from now on have to know. */
+  readonly #discovered = new Map<string, readonly TargetSettings[]>()
   /** What runs. */
   #load: Load | undefined
   #prepared: { readonly load: Load, readonly slots: readonly WorkerSlot[] } | undefined
@@ -122,12 +122,13 @@ export class WorkerPool implements DataPath {
     for (const slot of this.#slots) slot.tell({ to: 'agentStarted', place })
   }
 
-  discovered (key: string, targets: readonly TargetSettings[]): void {
-    for (const slot of this.#slots) slot.tell({ to: 'discovered', key, targets })
-  }
-
   health (orders: HealthOrders): void {
     for (const slot of this.#slots) slot.tell({ to: 'health', orders: this.#partOf(orders, slot.number) })
+  }
+
+  discovered (key: string, targets: readonly TargetSettings[]): void {
+    this.#discovered.set(key, targets)
+    for (const slot of this.#slots) slot.tell({ to: 'discovered', key, targets })
   }
 
   facts (): PathFacts {
@@ -204,15 +205,13 @@ export class WorkerPool implements DataPath {
 
   /** Sockets first: what names them comes behind. */
   async #send (process: WorkerProcess, load: Load, worker: number): Promise<void> {
-    const { generation, config, agents, sockets, evidence, strict, agentStartMs } = load
+    const { generation, config, agents, sockets, evidence, agentStartMs, strict } = load
     if (this.#plain?.of !== config) this.#plain = { of: config, plain: toPlain(config) }
     const { plain } = this.#plain
     const numbers = await process.giveAll(sockets)
     const health = this.#partOf(this.#options.orders(), worker)
-    const discovered = this.#options.found()
-    await process.ask({
-      ask: 'prepare', load: { generation, config: plain, agents, sockets: numbers, evidence, discovered, health, strict, agentStartMs },
-    })
+    const discovered = [...new Map([...load.discovered, ...this.#discovered])]
+    await process.ask({ ask: 'prepare', load: { generation, config: plain, agents, sockets: numbers, evidence, health, discovered, agentStartMs, strict } })
   }
 
   #partOf (orders: HealthOrders, worker: number): HealthOrders {

@@ -174,7 +174,7 @@ export class WorkerSlot {
     try {
       for (let load = this.#hooks.wanted()!; this.#running !== load.generation; load = this.#hooks.wanted()!) {
         this.#generations.add(load.generation)
-        await this.#hooks.send(process, { ...load, strict: false, agentStartMs: 500 })
+        await this.#hooks.send(process, { ...load, agentStartMs: 500, strict: false })
         // What was replaced meanwhile is not served for a moment.
         if (this.#hooks.wanted() !== load) {
           await process.ask({ ask: 'abort' })
