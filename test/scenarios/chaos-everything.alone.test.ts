@@ -34,6 +34,7 @@ observability { metrics { address "127.0.0.1:0" } }
   const below = randomFrom(seed + 1)
   const random = (): number => below(1_000_000) / 1_000_000
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!
+  let killed = 0
   const acts: ReadonlyArray<() => Promise<void>> = [
     async () => {
       const application = pick(applications)
@@ -50,7 +51,9 @@ observability { metrics { address "127.0.0.1:0" } }
     async () => { process.kill(sentinel.agentPids()['list']!, 'SIGKILL') },
     async () => {
       const all = await workers()
-      if (all.length > 0) process.kill(pick(all), 'SIGKILL')
+      if (all.length === 0) return
+      process.kill(pick(all), 'SIGKILL')
+      killed++
     },
   ]
   const endMs = performance.now() + seconds * 1000
@@ -63,7 +66,7 @@ observability { metrics { address "127.0.0.1:0" } }
   }
   const outcomes = await load.stop()
   const ms = await recovers(sentinel, '/recovered', 10_000)
-  await accountFor(sentinel, outcomes)
+  await accountFor(sentinel, outcomes, '/', killed * 10)
   const served = outcomes.filter(({ status }) => status === 200).length
   t.diagnostic(`${outcomes.length} requests, ${served} served, ${acted} acts, well again after ${Math.round(ms)} ms`)
   assert.ok(served > outcomes.length * 0.5, `${served} of ${outcomes.length} were served`)

@@ -99,17 +99,25 @@ function ask ({ agent, port, path, post, hangMs }: Asked): Promise<Omit<Outcome,
   })
 }
 
-/** Nothing is unaccounted for: no request hangs, and each one that was not served has a line in the log that says why. */
-export async function accountFor (sentinel: RunningSentinel, outcomes: readonly Outcome[], path = '/'): Promise<void> {
+/**
+ * Nothing is unaccounted for: no request hangs, and each one that was not served has a line in the log that says why.
+ *
+ * @param mayLose Lines that went with processes that were killed: the log gathers them for 20 ms.
+ */
+export async function accountFor (sentinel: RunningSentinel, outcomes: readonly Outcome[], path = '/', mayLose = 0): Promise<void> {
   const hanging = outcomes.filter(({ error }) => error === 'HANGS')
   assert.deepEqual(hanging.map(({ id }) => id), [], 'no request hangs')
   await sentinel.accessed((record) => record.path === `${path}${outcomes.at(-1)!.id}`)
   const lines = new Map(sentinel.access.map((record) => [record.path, record]))
+  let missing = 0
   for (const { id, status, error } of outcomes) {
     const line = lines.get(`${path}${id}`)
     // A connection that had ended when the request was sent: nobody saw it but its client.
     if (line === undefined && status === 0) continue
-    assert.ok(line !== undefined, `request ${id} (${status} ${error}) has no line in the log`)
+    if (line === undefined) {
+      assert.ok(++missing <= mayLose, `request ${id} (${status} ${error}) has no line in the log, and ${missing - 1} others have none`)
+      continue
+    }
     if (status !== 0) assert.equal(line.status, status, `request ${id}`)
     if (status >= 500 || status === 0) assert.ok(line.fault !== undefined && line.fault !== 'INTERNAL', `request ${id}: ${status} ${error}, fault ${line.fault}`)
   }
