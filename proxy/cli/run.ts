@@ -63,6 +63,7 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
   })
   const end = endAsked(() => { void serving?.stop(true) })
   let serving: Proxy | undefined
+  let serves = false
   const predecessor = predecessorOf(process.env)
   const { givenToListeners } = await import('../lifecycle/given-listeners.ts')
   const env = { ...shell.env }
@@ -82,6 +83,7 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
     // The log says why when it does not come to that.
     process.on('SIGUSR2', () => { upgrade().catch(() => {}) })
     await proxy.start(config, loaded)
+    serves = true
     started()
     if (!quiet) await sayStarted(shell, proxy, config, problems)
     const listeners = proxy.status().listeners.map(({ id, address }) => ({ id, address }))
@@ -94,6 +96,8 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
     log.info('stopped', { event: 'stopped' })
     return 0
   } catch (error) {
+    // Nobody would end what serves already.
+    if (serves) await serving?.stop(true)
     if (!(error instanceof Error)) throw error
     sayFailed(error.message)
     log.error(error.message, { event: 'start-failed', code: 'START_FAILED', ...error instanceof StartError || error instanceof AccountError ? {} : { error } })

@@ -38,7 +38,9 @@ export function openStream (session: ClientHttp2Session, path: string, maxMessag
   const finish = (fault: Fault, ok = false): void => {
     if (ended) return
     ended = true
-    if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL)
+    // A call that both sides have ended is over: servers count resets, and end connections that make many.
+    const over = ok && stream.writableEnded
+    if (!over && !stream.destroyed) stream.close(constants.NGHTTP2_CANCEL)
     hooks.onEnd(fault, ok)
   }
   stream.on('response', (headers) => {

@@ -26,6 +26,7 @@ export class Service {
   readonly #watch: ConfigWatch
   #proxy: Proxy | undefined
   #pidFile: PidFile | undefined
+  #handedOver = false
   #account: Account | undefined
   #control: Control | undefined
   #watchdog: NodeJS.Timeout | undefined
@@ -94,6 +95,7 @@ export class Service {
 
   /** Nothing is reloaded any more. `sentinel status` still tells how it goes. With a successor, it is that one whom the service manager listens to. */
   stopping (handedOver = false): void {
+    this.#handedOver = handedOver
     this.#watch.close()
     if (handedOver) clearInterval(this.#watchdog)
     else this.#notifier.stopping()
@@ -103,7 +105,7 @@ export class Service {
   async close (): Promise<void> {
     clearInterval(this.#watchdog)
     this.#watch.close()
-    this.#pidFile?.close()
+    this.#pidFile?.close(this.#handedOver)
     await this.#control?.close()
     await this.#notifier.close()
   }

@@ -4,8 +4,8 @@ import type { Account } from './account.ts'
 /** A file that says which process serves. Opened while there is still the right to, written once there is something to say. */
 export interface PidFile {
   write (): void
-  /** Removes it when it is still about this process; empties it where a file may no longer be removed. */
-  close (): void
+  /** Removes it when it is still about this process; empties it where a file may no longer be removed. `handedOver`: a successor is about to write it. */
+  close (handedOver?: boolean): void
 }
 
 /** Throws a sentence for the operator when it names another Sentinel that lives, or cannot be opened. `succeeds`: the process that it names hands over to this one. */
@@ -21,9 +21,9 @@ export function openPidFile (path: string, { owner, succeeds = false }: { readon
       writeSync(fd, `${process.pid}\n`, 0)
       written = true
     },
-    close () {
+    close (handedOver = false) {
       const now = readPid(path)
-      if (now === process.pid || !written && now === undefined) {
+      if (!handedOver && (now === process.pid || !written && now === undefined)) {
         try {
           unlinkSync(path)
         } catch {

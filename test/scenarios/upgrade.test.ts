@@ -202,7 +202,7 @@ test('sentinel upgrade waits until the new process serves, and is told by its ex
   const pid = Number(/process (\d+) serves now/.exec(done.stdout)?.[1])
   t.after(() => { if (isRunning(pid)) process.kill(pid, 'SIGKILL') })
   assert.deepEqual(await exited, [0, null])
-  assert.equal(Number(readFileSync(pidFile, 'utf8')), pid)
+  await until(() => Number(readFileSync(pidFile, 'utf8')) === pid, 'the file names the new process')
   assert.equal((await request(sentinel.port(), '/')).text, 'ok')
   assert.match((await command('status')).stdout, new RegExp(String(pid)))
   assert.equal((await command('stop')).code, 0)
