@@ -5,7 +5,7 @@ import { printableText } from './places.ts'
 /** One screen for people, in the order of what is looked at first. */
 export function printStatus (status: StatusJson, colour: boolean): string {
   const paint = painter(colour)
-  const { config, listeners, upstreams, agents } = status
+  const { config, listeners, upstreams, agents, workers = [] } = status
   const state = status.state === 'running' ? paint.good(status.state) : paint.warn(status.state)
   const out = [
     `Sentinel ${status.version} (node ${status.node}): ${state}, process ${status.pid}, up ${uptime(status.uptime_s)}`,
@@ -20,6 +20,7 @@ export function printStatus (status: StatusJson, colour: boolean): string {
     out.push('', paint.bold(title), ...lines.map((line) => `  ${line}`))
   }
   section('listeners', listeners.map(({ id, address, protocol, connections }) => [id, address, protocol, count(connections, 'connection')]))
+  section('workers', workers.map(({ number, pid, state: how, connections }) => [String(number), how, `process ${pid ?? '–'}`, count(connections, 'connection')]))
   section('upstreams', upstreams.flatMap(({ id, targets }) => targets.map(({ name, up, reasons, exchanges, connections }, index) =>
     [index === 0 ? id : '', name, up ? 'up' : reasons.join(', '), count(exchanges, 'exchange'), count(connections, 'connection')])), 2)
   section('agents', agents.map(({ id, state: how, managed, pid, restarts, problem }) =>

@@ -19,6 +19,8 @@ export interface Wants {
 export interface Legacy {
   readonly ticketSecret: string
   readonly cookieSecret: string
+  /** Targets that the operator took out. */
+  readonly drained: ReadonlyArray<readonly [upstream: string, target: string]>
   /** Unix sockets whose files are to be removed, by the names of their descriptors: those of a service manager stay. */
   readonly files: readonly string[]
 }

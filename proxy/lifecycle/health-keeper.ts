@@ -64,6 +64,12 @@ export class HealthKeeper implements Judge {
   }
 
   /** Takes a target out, or puts it back. False when there is no such target. */
+  /** What the operator took out. */
+  get drained (): Array<readonly [upstream: string, target: string]> {
+    return [...this.#health.state()].flatMap(([upstream, targets]) =>
+      targets.filter(({ reasons }) => reasons.includes('drained')).map(({ name }) => [upstream, name] as const))
+  }
+
   drain (upstream: string, target: string, on: boolean): boolean {
     return this.#health.drain(upstream, target, on)
   }

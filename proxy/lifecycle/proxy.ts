@@ -134,6 +134,7 @@ export class Proxy {
       take()
       await path.commit()
       this.#health.use(running.plans)
+      for (const [upstream, target] of legacy?.drained ?? []) this.#health.drain(upstream, target, true)
       this.#judge(running, () => true)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
@@ -235,7 +236,9 @@ export class Proxy {
       const successor = this.#successor = await handOver({
         cwd, env: this.#options.env, log: this.#log, config, programs, records,
         descriptors: [...this.#sockets.descriptors(), ...this.#admin.descriptors()],
-        legacy: { ticketSecret: this.#tickets.current.toString('base64'), cookieSecret: this.#cookieSecret, files: this.#sockets.files },
+        legacy: {
+          ticketSecret: this.#tickets.current.toString('base64'), cookieSecret: this.#cookieSecret, drained: this.#health.drained, files: this.#sockets.files,
+        },
       })
       return { pid: successor.pid }
     } catch (error) {

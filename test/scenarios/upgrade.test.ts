@@ -209,3 +209,16 @@ test('sentinel upgrade waits until the new process serves, and is told by its ex
   await until(() => !isRunning(pid), 'the successor ends')
   assert.equal(existsSync(pidFile), false)
 })
+
+test('what the operator took out stays out', async (t) => {
+  const [kept, drained] = [await startRecordingUpstream(t), await startRecordingUpstream(t)]
+  const sentinel = await startSentinel(t, `listeners { listener "web" { address "127.0.0.1:0" } }
+routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
+upstreams { upstream "app" { target "127.0.0.1:${kept.port}"; target "127.0.0.1:${drained.port}" } }
+observability { metrics { enabled #false } }
+`)
+  assert.equal((await runSentinel(['drain', 'app', `127.0.0.1:${drained.port}`, '-c', sentinel.file])).code, 0)
+  await upgraded(t, sentinel)
+  for (let i = 0; i < 6; i++) assert.equal((await sentinel.get('/')).status, 200)
+  assert.deepEqual([kept.heads(), drained.heads()], [6, 0])
+})

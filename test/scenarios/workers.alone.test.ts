@@ -262,3 +262,32 @@ test('SIGTERM lets all workers finish what is open', async (t) => {
   assert.equal(await sentinel.stop(), 0)
   assert.deepEqual([...new Set((await Promise.all(late)).map(({ text }) => text))], ['late'])
 })
+
+test('what is found out about a target counts for all workers: none asks one that is down or was taken out', async (t) => {
+  const well = await answering(t, 'well')
+  const other = await answering(t, 'other')
+  const sentinel = await startSentinel(t, kdl(well.port).replace(`target "127.0.0.1:${well.port}"`, `target "127.0.0.1:${well.port}"; target "127.0.0.1:${other.port}"`))
+  const answers = async (): Promise<string[]> => [...new Set(await Promise.all(Array.from({ length: 40 }, async () => (await sentinel.get('/')).text)))].sort()
+  assert.deepEqual(await answers(), ['other', 'well'])
+  assert.equal((await runSentinel(['drain', 'app', `127.0.0.1:${other.port}`, '-c', sentinel.file])).code, 0)
+  assert.deepEqual(await eventually(answers, (texts) => texts.length === 1), ['well'])
+  for (const { pid } of await workersOf(sentinel)) process.kill(pid, 'SIGKILL')
+  assert.deepEqual(await answers(), ['well'], 'also those that come later')
+})
+
+test('an upgrade hands the sockets of all workers to the next program, and no request fails', async (t) => {
+  const upstream = await answering(t, 'served', 5)
+  const sentinel = await startSentinel(t, kdl(upstream.port))
+  const workers = await workersOf(sentinel)
+  const traffic = startTraffic(sentinel.port(), 8)
+  await eventually(() => traffic.statuses.length, (count) => count > 50)
+  const upgraded = await runSentinel(['upgrade', '-c', sentinel.file])
+  assert.equal(upgraded.code, 0, upgraded.stderr)
+  const later = traffic.statuses.length
+  await eventually(() => traffic.statuses.length, (count) => count > later + 50)
+  await eventually(() => workers.filter(({ pid }) => isAlive(pid)).length, (count) => count === 0)
+  await traffic.stop()
+  assert.equal((await runSentinel(['stop', '-c', sentinel.file])).code, 0)
+  assert.equal(traffic.cut, 0)
+  assert.deepEqual([...new Set(traffic.statuses)], [200])
+})
