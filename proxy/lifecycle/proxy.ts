@@ -20,6 +20,7 @@ import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { LentEvidence } from './lent-evidence.ts'
+import { warnOfFewDescriptors } from './open-files.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
 import type { DataPath, Load, MainSide } from './seam.ts'
@@ -125,6 +126,7 @@ export class Proxy {
   async start (config: SentinelConfig, loaded?: Loaded): Promise<void> {
     try {
       this.#log.setLevel(logLevel(config))
+      warnOfFewDescriptors(config, this.#log)
       const legacy = await this.#followOn(config)
       const path = this.#path = await this.#openPath(config)
       const { running, take } = await this.#prepare(config, loaded === undefined ? undefined : { ...loaded, config })

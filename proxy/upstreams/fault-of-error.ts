@@ -3,8 +3,11 @@ import { Fault, type FaultCode } from '../pipeline/faults.ts'
 /** Errors of the system that say: nobody could be reached. */
 const unreachable: ReadonlySet<string> = new Set([
   'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EADDRNOTAVAIL',
-  'EMFILE', 'ENFILE', 'EACCES', 'EPERM', 'EINVAL',
+  'EACCES', 'EPERM', 'EINVAL',
 ])
+
+/** Errors that say: this process, or this machine, may open nothing more. No target has done anything. */
+const exhausted: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
 
 /** Errors of a connection that was in use. */
 const broken: ReadonlySet<string> = new Set([
@@ -15,6 +18,7 @@ const broken: ReadonlySet<string> = new Set([
 export function connectFault (error: unknown, secure: boolean): Fault {
   if (error instanceof Fault) return error
   const { code, message } = describe(error)
+  if (exhausted.has(code)) return new Fault('OVERLOADED', `no connection to the target can be opened here: ${message}`, error)
   // RFC 7301 section 3.2: none of the protocols that were offered is one of the target's.
   if (code.endsWith('NO_APPLICATION_PROTOCOL')) return new Fault('UPSTREAM_HTTP_VERSION', 'the target speaks no HTTP version that was offered', error)
   // Whatever else happens before a TLS connection is usable belongs to the handshake: bad certificate, plain HTTP, a hang-up.

@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { heldBy, leaksNothing, pause, recovers, startApplication, startLoad } from '../support/chaos.ts'
+import { accountFor, heldBy, leaksNothing, pause, recovers, startApplication, startLoad } from '../support/chaos.ts'
 import { startSentinel } from '../support/sentinel.ts'
 
 /** A file system of its own of one MiB; `undefined` where nobody may mount one. */
@@ -68,11 +68,23 @@ observability { metrics { address "127.0.0.1:0" } }
   const during = startLoad({ port: sentinel.port(), perSecond: 20, hangMs: 3_000 })
   await pause(1_000)
   for (const socket of idle) socket.destroy()
-  await during.stop()
+  const meanwhile = await during.stop()
   assert.ok(await recovers(sentinel) < 3_000)
   const after = startLoad({ port: sentinel.port(), perSecond: 50 })
   await pause(1_000)
-  assert.deepEqual((await after.stop()).filter(({ status }) => status !== 200), [])
+  const afterwards = await after.stop()
+  assert.deepEqual(afterwards.filter(({ status }) => status !== 200), [])
+  await accountFor(sentinel, [...meanwhile, ...afterwards])
   assert.equal(sentinel.process.exitCode, null)
   await leaksNothing(sentinel, before)
+})
+
+test('a limit of open files below the connections that may come is told at the start', async (t) => {
+  const sentinel = await startSentinel(t, `listeners { listener "web" { address "127.0.0.1:0" } }
+routes { route "all" { matches { path-prefix "/" }; respond 204 } }
+limits { max-total-connections 10000000 }
+`)
+  const { most, connections } = await sentinel.logged(({ event }) => event === 'few-descriptors')
+  assert.equal(connections, 10_000_000)
+  assert.ok(Number(most) < 10_000_000)
 })

@@ -13,6 +13,14 @@ test('what happens before a request is out tells connecting from the TLS handsha
   assert.equal(connectFault(withCode('ECONNRESET'), false).code, 'UPSTREAM_CONNECT')
 })
 
+test('what this machine has no more of is no fault of the target', () => {
+  for (const secure of [false, true]) {
+    const { code, row } = connectFault(withCode('EMFILE'), secure)
+    assert.equal(code, 'OVERLOADED')
+    assert.equal(row.blame, 'sentinel')
+  }
+})
+
 test('what happens later tells a broken connection from a bug', () => {
   for (const code of ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ERR_STREAM_WRITE_AFTER_END', 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC']) {
     assert.equal(exchangeFault(withCode(code)).code, 'UPSTREAM_RESET')
