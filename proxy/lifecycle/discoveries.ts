@@ -4,10 +4,12 @@ import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { MetricTable } from '../observe/metrics-table.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
-import { Discovery, sources, type DiscoveryEvent, type DiscoveryState, type Source } from '../upstreams/discovery/index.ts'
+import type { Discovery, DiscoveryEvent, DiscoveryState, Source } from '../upstreams/discovery/index.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 
 type DiscoveryConfig = NonNullable<UpstreamConfig['discovery']>
+/** Loaded only where somebody is asked. */
+type Parts = typeof import('../upstreams/discovery/index.ts')
 type Env = Readonly<Record<string, string | undefined>>
 
 export interface DiscoverySurroundings {
@@ -51,7 +53,9 @@ export class Discoveries {
 
   /** Asks for all upstreams, and resolves when there are first answers, or when that takes long. */
   async use (upstreams: readonly UpstreamConfig[]): Promise<ReadonlyArray<Lease<unknown>>> {
-    const leases = upstreams.flatMap(({ id, discovery }) => discovery === undefined ? [] : [this.#lease(id, discovery)])
+    if (upstreams.every(({ discovery }) => discovery === undefined)) return []
+    const parts = await import('../upstreams/discovery/index.ts')
+    const leases = upstreams.flatMap(({ id, discovery }) => discovery === undefined ? [] : [this.#lease(parts, id, discovery)])
     await settled(leases.map(({ value }) => value.discovery.first))
     return leases
   }
@@ -71,21 +75,21 @@ export class Discoveries {
     return running === undefined ? undefined : { ...running.discovery.state, kind: running.kind }
   }
 
-  #lease (id: string, config: DiscoveryConfig): Lease<Running> {
+  #lease (parts: Parts, id: string, config: DiscoveryConfig): Lease<Running> {
     const key = discoveryKey({ id, discovery: config })!
-    return this.#around.leases.use(key, () => this.#open(key, id, config), async (value) => {
+    return this.#around.leases.use(key, () => this.#open(parts, key, id, config), async (value) => {
       value.discovery.close()
       this.#running.delete(key)
     })
   }
 
-  #open (key: string, upstream: string, config: DiscoveryConfig): Running {
+  #open (parts: Parts, key: string, upstream: string, config: DiscoveryConfig): Running {
     const { log, metrics, env, tell } = this.#around
     const own = log.child({ component: 'discovery', upstream, kind: config.kind })
     const question = digest('question', { upstream, ...config, refreshInterval: undefined, timeout: undefined, allowEmpty: undefined, token: undefined })
     const before = [...this.#running.values()].find((one) => one.question === question)?.discovery.state.targets
     const { discoveryRefreshes } = metrics.table
-    const discovery = new Discovery(sourceOf(config, env), {
+    const discovery = new parts.Discovery(sourceOf(parts, config, env), {
       intervalMs: 'refreshInterval' in config ? config.refreshInterval : 86_400_000, allowEmpty: config.allowEmpty, ...before === undefined ? {} : { before },
     }, {
       found: (targets) => tell(key, targets),
@@ -119,7 +123,7 @@ async function settled (answers: ReadonlyArray<Promise<void>>): Promise<void> {
   clearTimeout(timer)
 }
 
-function sourceOf (config: DiscoveryConfig, env: Env): Source {
+function sourceOf ({ sources }: Parts, config: DiscoveryConfig, env: Env): Source {
   const timeoutMs = config.timeout
   switch (config.kind) {
     case 'static': return sources.static(config)

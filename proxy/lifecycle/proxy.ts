@@ -7,7 +7,6 @@ import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Pr
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/ticket-secret.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
-import { openEvidence } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
@@ -408,7 +407,10 @@ export class Proxy {
     const log = this.#log.child({ component: 'evidence' })
     return this.#leases.use(
       canonicalKey('evidence', settings),
-      () => LentEvidence.open(() => openEvidence({ file, maxQueue, log, version: readVersion() }), maxQueue),
+      () => LentEvidence.open(async () => {
+        const { openEvidence } = await import('../evidence/evidence.ts')
+        return openEvidence({ file, maxQueue, log, version: readVersion() })
+      }, maxQueue),
       (opening) => opening.then((evidence) => evidence.close(), () => {}), // It was never open: whoever opened it was told why.
     )
   }

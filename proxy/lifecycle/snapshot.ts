@@ -1,9 +1,10 @@
 import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/address.ts'
-import { agentFilter } from '../decisions/index.ts'
+import type { agentFilter } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
+import type { Shares } from '../pipeline/shares.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { fixedAnswer } from '../services/index.ts'
@@ -27,7 +28,10 @@ import { upstreamSettings, type UpstreamParts } from './upstream-settings.ts'
 export interface Surroundings {
   readonly leases: Leases
   readonly agents: ReadonlyMap<string, AgentRuntime>
+  /** There when there are agents. */
+  readonly askAgent: typeof agentFilter | undefined
   readonly admission: Pick<Admission, 'enter' | 'release'>
+  readonly shares: Shares
   readonly observe: Site['observe']
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
   readonly gate: (settings: GateSettings) => Gate
@@ -197,7 +201,7 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
     const way = upstreams.get(id)?.forRoute(policy)
     return way === undefined || gates.length === 0 ? way : behind(gates.map(around.gate), way)
   }
-  const askAgent = (step: Step): Filter => agentFilter(around.agents.get(step.agent.id)!.client, {
+  const askAgent = (step: Step): Filter => around.askAgent!(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
     chooseUpstream: choiceOf(route, upstreamOf),
     recordLate: around.observeLate,
@@ -207,7 +211,7 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
   return {
     name: route.id,
     filters: [
-      ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces()), max)],
+      ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
       ...rulesBefore(route, config, around.lend),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
       ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route, around.lend)),
@@ -224,8 +228,8 @@ function responderOf ({ id, upstream, respond }: RouteConfig, upstreamOf: (id: s
   return upstream === undefined ? notBuilt(id) : upstreamOf(upstream)! // References were checked at load.
 }
 
-function tunnelFilter (route: string, settings: WebSocketSettings, { lend, tunnels }: RouteSurroundings): Filter {
-  const places = lend(`tunnels ${route}`, () => new Places())
+function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels }: RouteSurroundings): Filter {
+  const places = lend(`tunnels ${route}`, () => new Places(shares, route))
   tunnels.set(route, places)
   return webSocketFilter(settings, places)
 }

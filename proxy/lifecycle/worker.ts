@@ -1,5 +1,4 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
-import { recordsOf } from '../evidence/evidence.ts'
 import { Admission, type AdmissionSettings, type Places } from '../state/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -7,7 +6,7 @@ import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
 import { agentIdentity } from './agent-identity.ts'
-import { openAgent, type AgentRuntime } from './agent-runtime.ts'
+import type { AgentRuntime } from './agent-runtime.ts'
 import { HealthFollower } from './health-follower.ts'
 import { openInstruments, type Instruments } from './instruments.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
@@ -18,6 +17,8 @@ import { MemoryWatch } from './memory-watch.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
+
+type AgentParts = typeof import('./agent-parts.ts')
 
 export interface WorkerOptions {
   readonly main: MainSide
@@ -66,6 +67,7 @@ export class Worker implements DataPath {
   readonly #retiring = new Set<Promise<void>>()
   readonly #memory: MemoryWatch
   readonly #admission: Admission
+  readonly #shares: Shares
   #closed: Promise<void> | undefined
   /** Whoever waits for open exchanges waits no longer. */
   readonly #late = new AbortController()
@@ -74,11 +76,12 @@ export class Worker implements DataPath {
 
   constructor (options: WorkerOptions) {
     const { log, metrics, ticketSecret, together } = options
+    this.#shares = together?.shares ?? new OwnShares()
     this.#options = options
     this.#log = log
     this.#follower = new HealthFollower(options.main)
     this.#listeners = new ListenerTable({
-      log, metrics, ticketSecret, shares: together?.shares ?? new OwnShares(), others: together !== undefined, snapshot: () => this.#running!.snapshot,
+      log, metrics, ticketSecret, shares: this.#shares, others: together !== undefined, snapshot: () => this.#running!.snapshot,
     })
     this.#memory = new MemoryWatch(log)
     this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined }, together?.places)
@@ -213,19 +216,23 @@ export class Worker implements DataPath {
 
   async #build ({ generation, config, agents: places, evidence, discovered }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
+    const records = evidence ? await import('../evidence/evidence.ts') : undefined
+    const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
     try {
-      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs))
+      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts!.openAgent))
       const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
         leases: this.#leases, log, metrics,
-        ...evidence ? { evidence: recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) } : {},
+        ...records === undefined ? {} : { evidence: records.recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) },
       })
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
+        askAgent: parts?.agentFilter,
         admission: this.#admission,
+        shares: this.#shares,
         observe: instruments.observe,
         observeLate: instruments.observeLate,
         gate: (settings) => this.#follower.gate(settings),
@@ -242,7 +249,7 @@ export class Worker implements DataPath {
     }
   }
 
-  #leaseAgent (agent: SentinelConfig['agents'][number], places: readonly AgentPlace[], drainMs: number): Lease<AgentRuntime> {
+  #leaseAgent (agent: SentinelConfig['agents'][number], places: readonly AgentPlace[], drainMs: number, openAgent: AgentParts['openAgent']): Lease<AgentRuntime> {
     const { log, metrics } = this.#options
     const place = places.find(({ id }) => id === agent.id)! // Main made one for each.
     return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, place, { log, metrics }), async (runtime) => {

@@ -1,13 +1,13 @@
 import type { Exchange, Filter } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { webSocketVersion } from './handshake.ts'
-import type { PlaceLimits, Places } from './places.ts'
+import type { PlaceLimits, Places, TunnelPlace } from './places.ts'
 import { Watch, type WatchSettings } from './watch.ts'
 
 export interface WebSocketSettings extends WatchSettings, PlaceLimits {}
 
 interface Open {
-  readonly address: string
+  readonly place: TunnelPlace
   readonly watch: Watch
 }
 
@@ -21,10 +21,10 @@ export function webSocketFilter (settings: WebSocketSettings, places: Places): F
       if (x.upgrade === undefined) return undefined
       const version = x.request.headers.get('sec-websocket-version')
       if (version !== webSocketVersion) throw new Fault('WEBSOCKET_VERSION', `version ${JSON.stringify(version?.slice(0, 40) ?? '')}`)
-      const address = x.clientIp
-      places.take(address, settings)
-      open.set(x, { address, watch: new Watch(x, x.upgrade, settings) })
-      return undefined
+      const { upgrade } = x
+      const enter = (place: TunnelPlace): undefined => { open.set(x, { place, watch: new Watch(x, upgrade, settings) }) }
+      const place = places.take(x.clientIp, settings)
+      return place instanceof Promise ? place.then(enter) : enter(place)
     },
     onResponse (x, reply) {
       if (reply.status === 101 && reply.body !== undefined) reply.body = open.get(x)?.watch.begin(reply.body, reply.headers.has('sec-websocket-extensions')) ?? reply.body
@@ -35,7 +35,7 @@ export function webSocketFilter (settings: WebSocketSettings, places: Places): F
       if (own === undefined) return
       open.delete(x)
       own.watch.stop()
-      places.giveBack(own.address)
+      own.place.giveBack()
     },
   }
 }

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { WebSocket } from 'ws'
 import { makeAuthority } from '../support/authority.ts'
 import { folderWith } from '../support/folder.ts'
 import { request } from '../support/request.ts'
@@ -12,6 +13,7 @@ import { scripted, scriptedAgent } from '../support/scripted-agent.ts'
 import { runSentinel, startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { shake } from '../support/tls-client.ts'
 import { httpUpstream } from '../support/upstream.ts'
+import { echoServer } from '../support/websocket.ts'
 import { eventually, isAlive, startTraffic, total, workersOf, type WorkerStatus } from '../support/workers.ts'
 
 function kdl (upstream: number, { system = '', listener = '', route = '', more = '', log = 'enabled #false' } = {}): string {
@@ -158,6 +160,25 @@ test('requests in flight are limited for all workers together', async (t) => {
   await traffic.stop()
   assert.deepEqual([...new Set(traffic.statuses)].sort(), [200, 503])
   assert.ok(most <= 6, `${most} at a time`)
+})
+
+test('WebSockets of a route are limited for all workers together, and every place can be used', async (t) => {
+  const upstream = await echoServer(t)
+  const sentinel = await startSentinel(t, kdl(upstream.port, { route: 'websocket { max-connections 4 }' }))
+  await bothTakePart(sentinel, t)
+  const open = (): Promise<WebSocket | undefined> => new Promise((resolve) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${sentinel.port()}/`)
+    socket.once('open', () => resolve(socket))
+    socket.once('error', () => resolve(undefined))
+    t.after(() => socket.terminate())
+  })
+  const sockets = (await Promise.all(Array.from({ length: 12 }, open))).filter((socket) => socket !== undefined)
+  assert.equal(sockets.length, 4)
+  assert.match(await sentinel.metrics(), /^sentinel_open_tunnels\{route="all"\} 4$/m)
+  for (const socket of sockets.slice(0, 2)) socket.terminate()
+  let more = 0
+  await eventually(async () => { more += await open() === undefined ? 0 : 1 }, () => more === 2)
+  assert.equal(await open(), undefined)
 })
 
 test('a reload reaches all workers, or none', async (t) => {
