@@ -97,5 +97,6 @@ function tell (headers: HeaderList, { name, limit, remaining, windowMs, resetMs 
 
 /** Whole ones, at least one: nobody is told to come back at once. */
 function seconds (ms: number): string {
-  return String(Math.max(1, Math.ceil(ms / 1000)))
+  // A sum of fractions may be a hair above what it should be.
+  return String(Math.max(1, Math.ceil(ms / 1000 - 1e-6)))
 }
