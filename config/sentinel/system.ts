@@ -37,7 +37,7 @@ const socketOrNone: ValueType<string | false> = {
 const account = textLike('the name of an account', /^[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$/, '"sentinel"')
 
 const fields = {
-  workerThreads: setting(integer(0, 1024), 1, 'Processes that serve requests, side by side on the same sockets; 0 = one for each processor core, 1 = the process that was started does everything itself. Limits of connections, requests in flight and WebSockets count for all of them together; rate limits and limits of targets for each.', { aliases: ['workers', 'worker-processes'] }),
+  workerThreads: setting(integer(0, 1024), 1, 'Processes that serve requests, side by side on the same sockets; 0 = one for each processor core, 1 = the process that was started does everything itself. Limits of connections, requests in flight and WebSockets count for all of them together, those of targets are shared out among them (no less than one for each), rate limits count for each.', { aliases: ['workers', 'worker-processes'] }),
   gracefulShutdownTimeout: setting(durationWithin('0s'), '30s', 'How long open requests may go on after a stop was asked for. Then streams of events end behind an event, WebSockets with 1001 (going away), and whatever is left is cut off.', { aliases: ['graceful-shutdown-timeout-secs'], bareUnitMs: 1000 }),
   shutdownDelay: setting(durationWithin('0s'), '0s', 'How long a stop goes on serving as before while `/ready` says that it is draining: the time load balancers need to send nobody here any more. It comes before `graceful-shutdown-timeout`.'),
   upgradeTimeout: setting(durationWithin('1s'), '30s', 'How long a new process may take until it serves, when it is to take over the sockets (`sentinel upgrade`, SIGUSR2). Otherwise it is ended, and the old one goes on.'),

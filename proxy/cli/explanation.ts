@@ -5,7 +5,7 @@ import { defaultRouteOf, filterSettings, maxBodyBytes, planOf, receptionOf, rout
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Finding } from '../routing/finding.ts'
 import { compileRouter } from '../routing/router.ts'
-import { changeable } from '../lifecycle/upstream-settings.ts'
+import { alone, changeable } from '../lifecycle/upstream-settings.ts'
 import { routePolicy } from '../lifecycle/route-policy.ts'
 import { firstTarget, idempotent, type TriesPolicy } from '../upstreams/index.ts'
 import { readAsked, type Asked, type ReadRequest } from './explained-request.ts'
@@ -170,7 +170,7 @@ function upstreamOf (route: RouteConfig, config: SentinelConfig, x: Exchange, en
   if (upstream === undefined) return null
   const { targets, loadBalancing, tls, timeouts } = upstream
   const { timeouts: own = {}, tries } = routePolicy(route, config, { used: 0 })
-  const first = firstTarget(upstream.id, changeable(upstream, config, { env, cookieSecret: '', drainMs: 0 }), x)
+  const first = firstTarget(upstream.id, changeable(upstream, config, { env, cookieSecret: '', drainMs: 0, among: alone }), x)
   return {
     id: upstream.id, balancing: loadBalancing.policy, targets: targets.map(({ address, weight }) => ({ address: address.text, weight })),
     firstTarget: first === undefined ? null : targets[first]!.address.text,

@@ -30,7 +30,7 @@ import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import { handOver } from './upgrade.ts'
-import { upstreamSettings } from './upstream-settings.ts'
+import { alone, upstreamSettings } from './upstream-settings.ts'
 import { readVersion } from './version.ts'
 
 export interface ProxyOptions {
@@ -357,7 +357,7 @@ export class Proxy {
   }
 
   #plansOf (config: SentinelConfig): HealthPlans {
-    const around = { env: this.#options.env, cookieSecret: this.#cookieSecret, drainMs: config.system.gracefulShutdownTimeout }
+    const around = { env: this.#options.env, cookieSecret: this.#cookieSecret, drainMs: config.system.gracefulShutdownTimeout, among: alone }
     return healthPlans(config, (upstream) => {
       const { connecting, changeable } = upstreamSettings(upstream, config, around)
       return { connecting, changeable: { targets: [...changeable.targets, ...this.#discoveries.targetsOf(upstream)] } }

@@ -22,7 +22,7 @@ import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
 import { routePolicy } from './route-policy.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
-import { upstreamSettings, type UpstreamParts } from './upstream-settings.ts'
+import { upstreamSettings, type Among, type UpstreamParts } from './upstream-settings.ts'
 
 /** What a snapshot takes from the process around it. */
 export interface Surroundings {
@@ -38,6 +38,7 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
   readonly cookieSecret: string
+  readonly among: Among
   /** Targets that were found by now, by the key of the discovery. */
   readonly discovered: ReadonlyMap<string, readonly TargetSettings[]>
   /** How long a pool that nobody needs any more may finish its exchanges. */

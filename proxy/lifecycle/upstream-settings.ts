@@ -10,7 +10,21 @@ export interface UpstreamParts {
   readonly changeable: ChangeableSettings
 }
 
-type Around = Pick<Surroundings, 'env' | 'cookieSecret' | 'drainMs'>
+type Around = Pick<Surroundings, 'env' | 'cookieSecret' | 'drainMs' | 'among'>
+
+/** Which of how many workers this is, from 1. */
+export interface Among {
+  readonly number: number
+  readonly workers: number
+}
+
+export const alone: Among = { number: 1, workers: 1 }
+
+/** What one worker may have of a limit on targets, so that all together have no more; no less than one, or it could ask nobody. */
+export function partOf (limit: number, { number, workers }: Among): number {
+  if (limit === Infinity) return limit
+  return Math.max(1, Math.floor(limit / workers) + (number <= limit % workers ? 1 : 0))
+}
 
 export function upstreamSettings (upstream: UpstreamConfig, config: SentinelConfig, around: Around): UpstreamParts {
   const { tls, timeouts, connectionPool, proxyProtocol } = upstream
@@ -20,7 +34,7 @@ export function upstreamSettings (upstream: UpstreamConfig, config: SentinelConf
       connectTimeoutMs: timeouts.connect,
       readTimeoutMs: timeouts.read,
       writeTimeoutMs: timeouts.write,
-      poolMaxConnections: connectionPool.maxConnections ?? Infinity,
+      poolMaxConnections: partOf(connectionPool.maxConnections ?? Infinity, around.among),
       poolMaxWaiting: connectionPool.maxPending,
       ...connectionPool.pendingTimeout === undefined ? {} : { poolWaitTimeoutMs: connectionPool.pendingTimeout },
       poolIdleMs: connectionPool.idleTimeout,
@@ -40,18 +54,20 @@ export function changeable (upstream: UpstreamConfig, config: SentinelConfig, ar
     ...firstByte === undefined ? {} : { firstByteTimeoutMs: firstByte },
     ...request === undefined ? {} : { requestTimeoutMs: request },
     ...balancingOf(upstream, config, around),
-    targets: upstream.targets.map(targetOf),
+    targets: upstream.targets.map((target) => targetOf(target, around.among)),
     panicShare: upstream.panicThreshold / 100,
     slowStartMs: slowStart?.enabled === true ? slowStart.duration : 0,
     drainMs: draining === undefined ? around.drainMs : draining.enabled ? draining.timeout : 0,
   }
 }
 
-function targetOf (target: UpstreamConfig['targets'][number]): TargetSettings {
+function targetOf (target: UpstreamConfig['targets'][number], among: Among): TargetSettings {
   const { address: { host, port, path }, weight, maxRequests, priority, backup, metadata, zone = metadata['zone'] } = target
   return {
     host, port, weight, priority, backup, metadata,
-    ...path === undefined ? {} : { path }, ...maxRequests === undefined ? {} : { maxRequests }, ...zone === undefined ? {} : { zone },
+    ...path === undefined ? {} : { path },
+    ...maxRequests === undefined ? {} : { maxRequests: partOf(maxRequests, among) },
+    ...zone === undefined ? {} : { zone },
   }
 }
 

@@ -2,6 +2,7 @@ import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { Admission, type AdmissionSettings, type Places } from '../state/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { alone, type Among } from './upstream-settings.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
@@ -28,6 +29,8 @@ export interface WorkerOptions {
   readonly ticketSecret: Buffer
   /** What cookies of sticky sessions are signed with where the configuration names no secret. */
   readonly cookieSecret: string
+  /** Where there are several. */
+  readonly among?: Among
   readonly env: Readonly<Record<string, string | undefined>>
   /** Where other processes serve as well: limits that are theirs and this one's. */
   readonly together?: Together
@@ -238,6 +241,7 @@ export class Worker implements DataPath {
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,
+        among: this.#options.among ?? alone,
         discovered,
         drainMs,
       })

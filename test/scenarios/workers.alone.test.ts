@@ -181,6 +181,23 @@ test('WebSockets of a route are limited for all workers together, and every plac
   assert.equal(await open(), undefined)
 })
 
+test('a target has no more requests than it may from all workers together', async (t) => {
+  let now = 0
+  let most = 0
+  const upstream = await httpUpstream(t, (_message, response) => {
+    most = Math.max(most, ++now)
+    setTimeout(() => {
+      now--
+      response.end('served')
+    }, 300)
+  })
+  const sentinel = await startSentinel(t, kdl(upstream.port).replace(`target "127.0.0.1:${upstream.port}"`, `target "127.0.0.1:${upstream.port}" max-requests=4`))
+  await bothTakePart(sentinel, t)
+  const answers = await Promise.all(Array.from({ length: 24 }, () => sentinel.get('/')))
+  assert.ok(most >= 2 && most <= 4, `${most} at a time`)
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200, 503]))
+})
+
 test('a reload reaches all workers, or none', async (t) => {
   const one = await answering(t, 'one')
   const two = await answering(t, 'two')

@@ -42,7 +42,7 @@ export class ChildSide {
   #leaving = false
 
   constructor (options: ChildOptions) {
-    const { env, introduction: { workers, ticketSecret, cookieSecret }, log, metrics, send } = options
+    const { env, introduction: { number, workers, ticketSecret, cookieSecret }, log, metrics, send } = options
     this.#options = options
     this.#counts = new CountReader(metrics.table)
     this.#evidence = new EvidenceOutbox((message, sent) => send(message, sent))
@@ -56,7 +56,7 @@ export class ChildSide {
     this.#shares = new LentShares(lender, workers)
     this.#shares.add('requests', places)
     this.#worker = new Worker({
-      log, metrics, ticketSecret: Buffer.from(ticketSecret), cookieSecret, env, together: { shares: this.#shares, places },
+      log, metrics, ticketSecret: Buffer.from(ticketSecret), cookieSecret, env, among: { number, workers }, together: { shares: this.#shares, places },
       main: {
         retired: (generation) => send({ from: 'retired', generation }),
         evidence: (generation, entry) => this.#evidence.add(generation, entry),
