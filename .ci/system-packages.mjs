@@ -14,6 +14,10 @@ export const systemPackages = [
   { command: 'sslscan', package: 'sslscan', neededBy: ['test'], forWhat: 'the scan of TLS listeners' },
   { command: 'python3', package: 'python3', neededBy: ['test'], forWhat: 'what is tested as a service manager does it' },
   { command: 'faketime', package: 'faketime', neededBy: ['test'], forWhat: 'what is tested while the clock jumps' },
+  { command: 'redis-server', package: 'redis-server', neededBy: ['test'], forWhat: 'what is tested against Redis' },
+  { command: 'memcached', package: 'memcached', neededBy: ['test'], forWhat: 'what is tested against memcached' },
+  { command: 'promtool', package: 'prometheus', neededBy: ['test'], forWhat: 'what is tested with the tools of Prometheus' },
+  { command: 'chromium', package: 'chromium', neededBy: ['test'], forWhat: 'what is tested in a browser' },
   { command: 'systemd-notify', package: 'systemd', neededBy: ['test'], forWhat: 'what is tested with the tools of systemd' }
 ]
 
