@@ -24,7 +24,8 @@ export interface InstrumentSurroundings {
 
 /** Opens the log that the configuration names. Throws when it cannot be opened, and then holds nothing. */
 export function openInstruments (config: SentinelConfig, { leases, log, metrics, evidence }: InstrumentSurroundings): Instruments {
-  const { accessLog } = config.observability
+  const { accessLog, metrics: { highCardinality } } = config.observability
+  const count = highCardinality ? metrics.observeClosely : metrics.observeExchange
   const held: Lease<AccessLog> | undefined = accessLog.enabled
     ? leases.use(canonicalKey('access-log', accessLog), () => openLog(accessLog, log), (value) => value.close())
     : undefined
@@ -32,7 +33,7 @@ export function openInstruments (config: SentinelConfig, { leases, log, metrics,
   return {
     observe (x) {
       access?.record(x)
-      metrics.observeExchange(x)
+      count(x)
       evidence?.record(x)
     },
     observeLate (x, decision) {

@@ -60,6 +60,15 @@ export interface Upgrade {
   input: Body
 }
 
+/** An exchange as part of a trace (W3C Trace Context); each field in lower-case hexadecimal. */
+export interface Trace {
+  readonly traceId: string
+  /** Of the proxy's own part. */
+  readonly spanId: string
+  /** Somebody collects it. */
+  readonly sampled: boolean
+}
+
 /** The listener's side of an exchange. */
 export interface Client {
   /** Head and body. Over (at once, or when the promise resolves) when the last byte was handed to the socket; fails with CLIENT_GONE or the body's own fault. */
@@ -193,6 +202,8 @@ export class Exchange {
   /** Facts attached by filters and agents, for later ones and the log. */
   attributes: Map<string, string> | undefined = undefined
   decisions: DecisionRecord[] | undefined = undefined
+  /** `undefined` where nothing is traced. */
+  trace: Trace | undefined = undefined
   /** Of the limit that leaves the least of those that it passed. */
   quota: Quota | undefined = undefined
   /** What it will cost a language model, as far as somebody guessed; 0 = nobody did. */

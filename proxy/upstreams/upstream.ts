@@ -98,6 +98,10 @@ export interface Upstream extends Responder {
 export interface TargetState {
   readonly name: string
   readonly connections: number
+  /** Of these, those that nobody uses. */
+  readonly idle: number
+  /** Begun since it is there. */
+  readonly opened: number
   readonly waiting: number
   readonly inFlight: number
   /** Exchanges that it was picked for. */
@@ -162,8 +166,8 @@ class TargetGroup implements Upstream, Tries {
   }
 
   get targets (): readonly TargetState[] {
-    return this.set.targets.map(({ name, connections, inFlight, picks, weight, standing }) => (
-      { name, connections: connections.size, waiting: connections.waiting, inFlight, picks, weight, standing }
+    return this.set.targets.map(({ name, connections: { size, idleSize, opened, waiting }, inFlight, picks, weight, standing }) => (
+      { name, connections: size, idle: idleSize, opened, waiting, inFlight, picks, weight, standing }
     ))
   }
 

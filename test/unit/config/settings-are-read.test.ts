@@ -93,7 +93,7 @@ waf {
   ruleset { paranoia-level 1; anomaly-threshold 5; exclusion { rule-ids "xss-active-tag"; scope "global" } }
   body-inspection { inspect-request-body #true; inspect-response-body #false; max-inspection-size "1MiB"; decompress #true }
 }
-observability { access-log { file "${folder}/access.log"; format "common" }; metrics { address "127.0.0.1:0" } }
+observability { access-log { file "${folder}/access.log"; format "common" }; metrics { address "127.0.0.1:0"; high-cardinality #true } }
 evidence { file "${folder}/evidence.jsonl" }
 `
 }
