@@ -71,9 +71,9 @@ export const observability = block(fields, 'What the program tells about its wor
     }
 }`,
   build (value, here) {
-    const { accessLog: { present: own, ...accessLogHere }, logging: { accessLog: inLogging, ...logging }, metrics } = value
+    const { accessLog: { present: own, ...accessLogHere }, logging: { accessLog: inLogging, ...logging }, metrics, tracing: traces } = value
     const { present: older, ...accessLogInLogging } = inLogging
     if (own && older) here.report.error('CONFIG_REPEATED', "'access-log' is given twice: in 'observability' and in 'logging'", here.where('accessLog'))
-    return { logging, accessLog: older && !own ? accessLogInLogging : accessLogHere, metrics }
+    return { logging, accessLog: older && !own ? accessLogInLogging : accessLogHere, metrics, tracing: traces }
   },
 })

@@ -89,6 +89,9 @@ export function metricTable () {
     evidenceFailing: gauge('sentinel_evidence_failing', [], '1 while the evidence file cannot be written.'),
     accessLogLost: counter('sentinel_access_log_lost_total', [], 'Access log lines lost because the disk or the reader was too slow.'),
 
+    traceSpans: counter('sentinel_trace_spans_total', ['result'],
+      'Spans of sampled requests: "sent" to the collector, "refused" by it, "left-out" because too many were waiting, "lost" because it could not be reached.'),
+
     failedUpgrades: counter('sentinel_failed_upgrades_total', [], 'New processes of the program that did not come to serve: this one goes on.'),
     configReloads: counter('sentinel_config_reloads_total', ['result'], 'Reloads of the configuration: "success" or "failure".'),
     configReloadTime: gauge('sentinel_config_last_reload_success_timestamp_seconds', [], 'When the running configuration was put in place (Unix time).'),

@@ -67,6 +67,30 @@ export interface Trace {
   readonly spanId: string
   /** Somebody collects it. */
   readonly sampled: boolean
+  /** What is written down of it; `undefined` when it is not sampled. */
+  readonly recording: Recording | undefined
+}
+
+/** Follows one exchange that is sampled. Nothing of it throws. */
+export interface Recording {
+  decided (record: DecisionRecord): void
+  /** A filter has been entered. Gives what to call when it is through. */
+  stepBegins (filter: string, phase: 'request' | 'response'): (outcome: 'passed' | 'answered' | Error) => void
+  /** A connection to the target is wanted. */
+  asks (target: string): void
+  /** There is one: what goes out next says which part of the trace it is. */
+  tryBegins (x: Exchange, target: string): TryRecording
+  /** There will be none. */
+  notAsked (target: string, error: unknown): void
+}
+
+/** How one try at a target goes: either `answered` or `failed`, and `over` in the end. */
+export interface TryRecording {
+  answered (status: number, ms: number): void
+  failed (fault: Fault | undefined, ms: number): void
+  broke (status: number, fault: Fault): void
+  tunnelled (): void
+  over (tunnel: boolean): void
 }
 
 /** The listener's side of an exchange. */
@@ -240,5 +264,6 @@ export class Exchange {
 
   recordDecision (record: DecisionRecord): void {
     (this.decisions ??= []).push(record)
+    this.trace?.recording?.decided(record)
   }
 }
