@@ -34,6 +34,8 @@ export interface Surroundings {
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly shares: Shares
   readonly observe: Site['observe']
+  /** There where requests are traced. */
+  readonly traces?: { readonly begin: (x: Exchange) => void, readonly step: (filter: Filter, name?: string) => Filter }
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
   readonly gate: (settings: GateSettings) => Gate
   /** The answers that all processes keep, for those who are asked about them. */
@@ -94,7 +96,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
       isTrusted: peerMatcher(listener.trustedProxies),
       guardedHeaders,
-      match: matchOf(listener, router, named.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners)),
+      match: traced(around.traces?.begin, matchOf(listener, router, named.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners))),
       ...admissionOf(around.admission, users),
       observe: around.observe,
     }]))
@@ -142,6 +144,14 @@ function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>
   return (x) => {
     const reception = receptionOf(listener, x)
     return reception === 'routes' ? routes(x) : reception === 'redirect' ? redirect : undefined
+  }
+}
+
+/** By then the head is what goes on, and nobody has been asked yet. */
+function traced (begin: ((x: Exchange) => void) | undefined, match: Site['match']): Site['match'] {
+  return begin === undefined ? match : (x) => {
+    begin(x)
+    return match(x)
   }
 }
 
@@ -214,15 +224,19 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
     recordLate: around.observeLate,
   })
   const webSocket = webSocketSettings(route)
+  // Agents are told apart by their questions.
+  const step = around.traces?.step ?? ((filter: Filter, _name?: string) => filter)
   const { maxConnectionsPerRoute: max } = config.limits
   return {
     name: route.id,
     filters: [
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
-      ...rulesBefore(route, config, around.lend),
+      ...rulesBefore(route, config, around.lend).map((one) => step(one)),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
-      ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route, around.lend)),
-      ...rulesAfter(route),
+      ...planOf(route, config).flatMap((planned) => (
+        'agent' in planned ? [askAgent(planned)] : ownFilter(planned, route, around.lend).map((one) => step(one, planned.id))
+      )),
+      ...rulesAfter(route).map((one) => step(one)),
     ],
     upgrades: webSocket !== undefined,
     responder: responderOf(route, upstreamOf),

@@ -231,6 +231,7 @@ export class Worker implements DataPath {
   async #build ({ generation, config, agents: places, evidence, discovered }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
     const records = evidence ? await import('../evidence/evidence.ts') : undefined
+    const traces = config.observability.tracing?.enabled === true ? await import('../observe/tracing/index.ts') : undefined
     const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
@@ -239,6 +240,7 @@ export class Worker implements DataPath {
       const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
         leases: this.#leases, log, metrics,
+        ...traces === undefined ? {} : { openTracing: traces.openTracing },
         ...records === undefined ? {} : { evidence: records.recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) },
       })
       const snapshot = buildSnapshot(config, {
@@ -248,6 +250,7 @@ export class Worker implements DataPath {
         admission: this.#admission,
         shares: this.#shares,
         observe: instruments.observe,
+        ...instruments.tracing === undefined || traces === undefined ? {} : { traces: { begin: instruments.tracing.begin, step: traces.tracedFilter } },
         observeLate: instruments.observeLate,
         answers: main.answers,
         gate: (settings) => this.#follower.gate(settings),

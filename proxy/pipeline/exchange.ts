@@ -60,6 +60,39 @@ export interface Upgrade {
   input: Body
 }
 
+/** An exchange as part of a trace (W3C Trace Context); each field in lower-case hexadecimal. */
+export interface Trace {
+  readonly traceId: string
+  /** Of the proxy's own part. */
+  readonly spanId: string
+  /** Somebody collects it. */
+  readonly sampled: boolean
+  /** What is written down of it; `undefined` when it is not sampled. */
+  readonly recording: Recording | undefined
+}
+
+/** Follows one exchange that is sampled. Nothing of it throws. */
+export interface Recording {
+  decided (record: DecisionRecord): void
+  /** A filter has been entered. Gives what to call when it is through. */
+  stepBegins (filter: string, phase: 'request' | 'response'): (outcome: 'passed' | 'answered' | Error) => void
+  /** A connection to the target is wanted. */
+  asks (target: string): void
+  /** There is one: what goes out next says which part of the trace it is. */
+  tryBegins (x: Exchange, target: string): TryRecording
+  /** There will be none. */
+  notAsked (target: string, error: unknown): void
+}
+
+/** How one try at a target goes: either `answered` or `failed`, and `over` in the end. */
+export interface TryRecording {
+  answered (status: number, ms: number): void
+  failed (fault: Fault | undefined, ms: number): void
+  broke (status: number, fault: Fault): void
+  tunnelled (): void
+  over (tunnel: boolean): void
+}
+
 /** The listener's side of an exchange. */
 export interface Client {
   /** Head and body. Over (at once, or when the promise resolves) when the last byte was handed to the socket; fails with CLIENT_GONE or the body's own fault. */
@@ -202,6 +235,8 @@ export class Exchange {
   /** Facts attached by filters and agents, for later ones and the log. */
   attributes: Map<string, string> | undefined = undefined
   decisions: DecisionRecord[] | undefined = undefined
+  /** `undefined` where nothing is traced. */
+  trace: Trace | undefined = undefined
   /** Of the limit that leaves the least of those that it passed. */
   quota: Quota | undefined = undefined
   /** What it will cost a language model, as far as somebody guessed; 0 = nobody did. */
@@ -256,5 +291,6 @@ export class Exchange {
 
   recordDecision (record: DecisionRecord): void {
     (this.decisions ??= []).push(record)
+    this.trace?.recording?.decided(record)
   }
 }

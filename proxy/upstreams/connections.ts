@@ -58,6 +58,8 @@ export class Connections implements LinkHome, SharedHome {
   readonly #dial: Dial
   readonly #dialShared: Dial
   readonly #version: ChosenVersion
+  /** Connections begun. */
+  opened = 0
   readonly #idle: Link[] = []
   readonly #all = new Set<Place>()
   readonly #shared = new Set<SharedLink>()
@@ -124,7 +126,7 @@ export class Connections implements LinkHome, SharedHome {
     const waiter = this.#waiters.first
     const { maxIdle, allIdle } = this.#settings
     if (waiter !== undefined && waiter.greeting === link.greeting && !link.tooOld) waiter.resolve(link)
-    else if (waiter !== undefined || this.#drained !== undefined || link.tooOld || this.#unused >= maxIdle || allIdle.now >= allIdle.max) link.destroy()
+    else if (waiter !== undefined || this.#drained !== undefined || link.tooOld || this.idleSize >= maxIdle || allIdle.now >= allIdle.max) link.destroy()
     else {
       this.#idle.push(link)
       allIdle.now++
@@ -179,7 +181,7 @@ export class Connections implements LinkHome, SharedHome {
   unused (link: SharedLink): void {
     const { maxIdle, allIdle } = this.#settings
     if (link.countedIdle || !this.#all.has(link)) return
-    if (this.#drained !== undefined || link.tooOld || this.#unused >= maxIdle || allIdle.now >= allIdle.max) return link.retire()
+    if (this.#drained !== undefined || link.tooOld || this.idleSize >= maxIdle || allIdle.now >= allIdle.max) return link.retire()
     link.countedIdle = true
     this.#sharedIdle++
     allIdle.now++
@@ -210,7 +212,8 @@ export class Connections implements LinkHome, SharedHome {
     for (const link of this.#all) link.cut(error)
   }
 
-  get #unused (): number {
+  /** Open connections that no exchange has. */
+  get idleSize (): number {
     return this.#idle.length + this.#sharedIdle
   }
 
@@ -279,6 +282,7 @@ export class Connections implements LinkHome, SharedHome {
   #open (greeting: string): Link {
     const link = new Link(this.#dial, this, greeting)
     this.#startClock()
+    this.opened++
     this.#all.add(link)
     return link
   }
@@ -289,6 +293,7 @@ export class Connections implements LinkHome, SharedHome {
       if (this.#dialling > 0 && this.#version.now === 'unknown' || !this.#makePlace()) return
       const link = new SharedLink(this.#dialShared, this)
       this.#startClock()
+      this.opened++
       this.#dialling++
       this.#all.add(link)
       this.#shared.add(link)
