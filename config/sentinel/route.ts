@@ -51,7 +51,7 @@ const fields = {
   retryPolicy,
   apiSchema: notBuilt(apiSchema),
   cache: notBuilt(routeCache),
-  shadow: notBuilt(shadow),
+  shadow,
   hedge: optionalBlock({
     enabled: setting(bool, true, 'Whether it is done.'),
     delay: setting(durationWithin('1ms'), '100ms', 'How long the first is waited for.', { aliases: ['delay-ms', 'after-ms', 'after'] }),
@@ -121,6 +121,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       inlineFilters: filters.inline,
       websocket: value.websocket,
       circuitBreaker: value.circuitBreaker,
+      shadow: value.shadow,
       respond: value.respond,
       stripPrefix: value.stripPrefix,
       rewritePath: rules.rewritePath,

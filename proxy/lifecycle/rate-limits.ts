@@ -5,8 +5,8 @@ import { LocalRates } from '../state/index.ts'
 import { canonicalKey } from './leases.ts'
 import type { OwnFilterConfig } from './route-plan.ts'
 
-/** Counts outlive a configuration: a reload forgives nobody. */
-export type Lend = <T>(key: string, make: () => T) => T
+/** Counts outlive a configuration: a reload forgives nobody. `end`: when no configuration has it any more. */
+export type Lend = <T>(key: string, make: () => T, end?: (value: T) => void) => T
 
 type Given = Pick<RateLimitSettings, 'name' | 'perSecond' | 'burst'> & Partial<RateLimitSettings> & { readonly key: readonly RateKeyPart[], readonly maxKeys?: number }
 

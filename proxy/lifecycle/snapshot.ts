@@ -1,6 +1,7 @@
 import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/address.ts'
 import type { agentFilter } from '../decisions/index.ts'
+import type { Metrics } from '../observe/metrics.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
@@ -20,9 +21,11 @@ import { gatesOf } from './health-plans.ts'
 import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
+import type { Lend } from './rate-limits.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
 import { routePolicy } from './route-policy.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
+import { shadowStep, type ShadowParts } from './shadows.ts'
 import { upstreamSettings, type Among, type UpstreamParts } from './upstream-settings.ts'
 
 /** What a snapshot takes from the process around it. */
@@ -31,6 +34,9 @@ export interface Surroundings {
   readonly agents: ReadonlyMap<string, AgentRuntime>
   /** There when there are agents. */
   readonly askAgent: typeof agentFilter | undefined
+  /** There when a route is copied. */
+  readonly shadow: ShadowParts | undefined
+  readonly metrics: Metrics
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly shares: Shares
   readonly observe: Site['observe']
@@ -81,8 +87,8 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       if (key !== undefined) replaced.set(key, (targets) => leased.set.replace([...parts.changeable.targets, ...targets]))
       return [upstream.id, leased]
     }))
-    const lend = <T>(key: string, make: () => T): T => {
-      const lease = around.leases.use(key, make, () => Promise.resolve())
+    const lend: Lend = (key, make, end) => {
+      const lease = around.leases.use(key, make, (value) => Promise.resolve(end?.(value)))
       held.push(() => lease.release())
       return lease.value
     }
@@ -206,7 +212,7 @@ function countUsers () {
 
 interface RouteSurroundings extends Surroundings {
   /** Counts that outlive a reload, by their name. */
-  readonly lend: <T>(key: string, make: () => T) => T
+  readonly lend: Lend
   readonly kept: ReplayRoom
   readonly tunnels: Map<string, Places>
 }
@@ -237,6 +243,7 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
         'agent' in planned ? [askAgent(planned)] : ownFilter(planned, route, around.lend).map((one) => step(one, planned.id))
       )),
       ...rulesAfter(route).map((one) => step(one)),
+      ...shadowStep(route, config, upstreams, around),
     ],
     upgrades: webSocket !== undefined,
     responder: responderOf(route, upstreamOf),

@@ -233,6 +233,7 @@ export class Worker implements DataPath {
     const records = evidence ? await import('../evidence/evidence.ts') : undefined
     const traces = config.observability.tracing?.enabled === true ? await import('../observe/tracing/index.ts') : undefined
     const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
+    const shadow = config.routes.some((route) => route.shadow !== undefined) ? await import('../filters/shadow.ts') : undefined
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
     try {
@@ -247,6 +248,8 @@ export class Worker implements DataPath {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
         askAgent: parts?.agentFilter,
+        shadow,
+        metrics,
         admission: this.#admission,
         shares: this.#shares,
         observe: instruments.observe,

@@ -68,6 +68,12 @@ export function metricTable () {
     targetWeight: gauge('sentinel_upstream_target_weight', ['upstream', 'target'], 'Share of the target as it is now: less than was configured while it starts slowly.'),
     upstreamPanic: gauge('sentinel_upstream_panic', ['upstream'], '1 while so few targets are well that those are asked too that are not.'),
 
+    shadowRequests: counter('sentinel_shadow_requests_total', ['route', 'upstream', 'result'], 'Copies of requests (`shadow`) that were sent: the status of the answer, or the fault code where there was none.'),
+    shadowSkipped: counter('sentinel_shadow_skipped_total', ['route', 'reason'],
+      'Requests that were to be copied and were not: "busy" (too many copies under way), "memory", "body" (bodies are not copied), "body-too-large", or "body-incomplete".'),
+    shadowDuration: distribution('sentinel_shadow_duration_seconds', ['route'], latencyBuckets, 'From sending a copy of a request to the end of the answer, which nobody sees.'),
+    shadowInFlight: gauge('sentinel_shadow_in_flight', ['route'], 'Copies of requests under way now.'),
+
     discoveryTargets: gauge('sentinel_upstream_discovery_targets', ['upstream'], 'Targets that discovery found for the upstream.'),
     discoveryRefreshes: counter('sentinel_upstream_discovery_refreshes_total', ['upstream', 'result'], 'Questions for the targets of an upstream: "success" or "failure".'),
     discoveryAge: gauge('sentinel_upstream_discovery_age_seconds', ['upstream'], 'Time since the last answer that made sense; absent until there is one.'),

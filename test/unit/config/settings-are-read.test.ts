@@ -46,6 +46,7 @@ routes {
       response-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
     }
     retry-policy { max-attempts 2; retryable-status-codes 503; retry-on "reset"; backoff "10ms"; max-backoff "20ms"; per-attempt-timeout "1s"; retry-non-idempotent #true; budget { percent 10; min-per-second 1 } }
+    shadow { upstream "listed"; percentage 10; sample-header "X" "y"; timeout "1s"; buffer-body #true; max-body-size "1KiB"; max-in-flight 5 }
     hedge { enabled #true; delay "10ms"; max-attempts 2 }
     websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
   }
