@@ -7,7 +7,6 @@ import { canonicalName } from '../pipeline/headers.ts'
 import type { Shares } from '../pipeline/shares.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
-import { fixedAnswer } from '../services/index.ts'
 import type { Admission } from '../state/index.ts'
 import {
   behind, createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type TargetSettings, type Upstream,
@@ -20,6 +19,7 @@ import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
+import { ownResponder, type ServiceParts } from './route-services.ts'
 import { routePolicy } from './route-policy.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
 import { upstreamSettings, type Among, type UpstreamParts } from './upstream-settings.ts'
@@ -30,6 +30,7 @@ export interface Surroundings {
   readonly agents: ReadonlyMap<string, AgentRuntime>
   /** There when there are agents. */
   readonly askAgent: typeof agentFilter | undefined
+  readonly services: ServiceParts
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly shares: Shares
   readonly observe: Site['observe']
@@ -219,14 +220,14 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
       ...rulesAfter(route),
     ],
     upgrades: webSocket !== undefined,
-    responder: responderOf(route, upstreamOf),
+    responder: responderOf(route, upstreamOf, around),
     maxBodyBytes: maxBodyBytes(route, config),
   }
 }
 
-function responderOf ({ id, upstream, respond }: RouteConfig, upstreamOf: (id: string) => Responder | undefined): Responder {
-  if (respond !== undefined) return fixedAnswer(respond)
-  return upstream === undefined ? notBuilt(id) : upstreamOf(upstream)! // References were checked at load.
+function responderOf (route: RouteConfig, upstreamOf: (id: string) => Responder | undefined, { services, lend }: RouteSurroundings): Responder {
+  const { id, upstream } = route
+  return ownResponder(route, services, lend) ?? (upstream === undefined ? notBuilt(id) : upstreamOf(upstream)!) // References were checked at load.
 }
 
 function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels }: RouteSurroundings): Filter {
