@@ -138,7 +138,7 @@ function checkUnused (config: Config, filters: Config['filters'], report: Report
 }
 
 interface Answering {
-  readonly routes: readonly Pick<NamespacePart['routes'][number], 'id' | 'at' | 'upstream' | 'respond' | 'filters' | 'serviceNotBuilt'>[]
+  readonly routes: readonly Pick<NamespacePart['routes'][number], 'id' | 'at' | 'upstream' | 'respond' | 'staticFiles' | 'filters' | 'serviceNotBuilt'>[]
   readonly filters: readonly Pick<NamespacePart['filters'][number], 'id' | 'type'>[]
 }
 
@@ -146,7 +146,7 @@ function checkRoutes ({ routes, filters }: Answering, report: Report): void {
   const redirecting = new Set(filters.filter(({ type }) => type === 'redirect').map(({ id }) => id))
   for (const route of routes) {
     const redirects = route.filters.some(name => redirecting.has(name))
-    if (route.upstream === undefined && route.respond === undefined && !route.serviceNotBuilt && !redirects) {
+    if (route.upstream === undefined && route.respond === undefined && route.staticFiles === undefined && !route.serviceNotBuilt && !redirects) {
       report.error('CONFIG_MISSING', `route '${route.id}' has nothing that answers`, route.at, 'write upstream "name"')
     }
   }

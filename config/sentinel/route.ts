@@ -23,7 +23,7 @@ import { websocket } from './websocket.ts'
 
 /** Settings that make a route answer without an upstream. */
 const services = {
-  staticFiles: notBuilt(staticFiles),
+  staticFiles,
   builtinHandler: notBuilt(optional(oneOf('status', 'health', 'metrics', 'not-found', 'config', 'upstreams', 'cache-purge', 'cache-stats'), 'Serve a page of the proxy itself.', { mistaken: ['builtin'] })),
   respond,
 }
@@ -123,6 +123,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       circuitBreaker: value.circuitBreaker,
       shadow: value.shadow,
       respond: value.respond,
+      staticFiles: value.staticFiles,
       stripPrefix: value.stripPrefix,
       rewritePath: rules.rewritePath,
       requestHeaders: rules.requestHeaders,
@@ -163,7 +164,7 @@ function checkService (word: 'web' | 'api' | 'inference' | 'static' | 'builtin' 
   } else if (word !== undefined && first !== undefined) {
     here.report.error('CONFIG_CONTRADICTION', `${here.scope} is of type '${word}', but has '${spelled[first]}'`, here.where('serviceType'), 'leave out service-type')
   }
-  return (first !== undefined && first !== 'respond') || word === 'static' || word === 'builtin' || (!here.given('upstream') && choosesByModel(here))
+  return first === 'builtinHandler' || word === 'builtin' || (word === 'static' && first === undefined) || (!here.given('upstream') && choosesByModel(here))
 }
 
 const spelled = { staticFiles: 'static-files', builtinHandler: 'builtin-handler', respond: 'respond' } as const

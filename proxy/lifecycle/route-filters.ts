@@ -48,10 +48,16 @@ export function rulesBefore (route: RouteConfig, config: SentinelConfig, lend: L
 }
 
 /** What they say of the request that goes to the upstream: filters and agents have judged the client's own by then. */
-export function rulesAfter ({ stripPrefix, rewritePath, requestHeaders }: RouteConfig): Filter[] {
+export function rulesAfter ({ stripPrefix, rewritePath, requestHeaders, staticFiles }: RouteConfig): Filter[] {
   return [
     ...stripPrefix === undefined ? [] : [urlRewriteFilter({ replacePrefixMatch: '/', prefixes: [readPath(stripPrefix).path] })],
     ...rewritePath === undefined ? [] : [urlRewriteFilter({ replaceFullPath: rewritePath, prefixes: [] })],
     ...requestHeaders === undefined ? [] : [headersFilter({ request: [requestHeaders], response: [] })],
+    // Small files are packed once, by who keeps them.
+    ...staticFiles?.compress === true ? [compressFilter(packingOf(staticFiles))] : [],
   ]
+}
+
+function packingOf ({ compressionLevel: level, compressionTypes: contentTypes }: NonNullable<RouteConfig['staticFiles']>): Parameters<typeof compressFilter>[0] {
+  return { algorithms: ['br', 'gzip'], level, minSize: 1024, contentTypes }
 }

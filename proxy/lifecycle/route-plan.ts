@@ -20,6 +20,11 @@ export function defaultRouteOf ({ defaultRoute }: Pick<ListenerConfig, 'defaultR
   return defaultRoute === undefined ? undefined : routes.find(({ id, enabled }) => enabled && id === defaultRoute)
 }
 
+/** What a route answers with that needs no upstream: the status of a fixed answer, or words; `null` for others. */
+export function ownAnswerOf ({ respond, staticFiles }: Pick<RouteConfig, 'respond' | 'staticFiles'>): number | string | null {
+  return respond?.status ?? (staticFiles === undefined ? null : `files in ${staticFiles.root}`)
+}
+
 export interface Step {
   readonly agent: AgentConfig
   /** The filter block that names the agent, when one does. */

@@ -9,7 +9,6 @@ import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { Shares } from '../pipeline/shares.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
-import { fixedAnswer } from '../services/index.ts'
 import type { Admission } from '../state/index.ts'
 import {
   behind, createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type TargetSettings, type Upstream,
@@ -23,6 +22,7 @@ import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import type { Lend } from './rate-limits.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
+import { ownResponder, type ServiceParts } from './route-services.ts'
 import { routePolicy } from './route-policy.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
 import { shadowStep, type ShadowParts } from './shadows.ts'
@@ -37,6 +37,7 @@ export interface Surroundings {
   /** There when a route is copied. */
   readonly shadow: ShadowParts | undefined
   readonly metrics: Metrics
+  readonly services: ServiceParts
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly shares: Shares
   readonly observe: Site['observe']
@@ -246,14 +247,14 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
       ...shadowStep(route, config, upstreams, around),
     ],
     upgrades: webSocket !== undefined,
-    responder: responderOf(route, upstreamOf),
+    responder: responderOf(route, upstreamOf, around),
     maxBodyBytes: maxBodyBytes(route, config),
   }
 }
 
-function responderOf ({ id, upstream, respond }: RouteConfig, upstreamOf: (id: string) => Responder | undefined): Responder {
-  if (respond !== undefined) return fixedAnswer(respond)
-  return upstream === undefined ? notBuilt(id) : upstreamOf(upstream)! // References were checked at load.
+function responderOf (route: RouteConfig, upstreamOf: (id: string) => Responder | undefined, { services, lend }: RouteSurroundings): Responder {
+  const { id, upstream } = route
+  return ownResponder(route, services, lend) ?? (upstream === undefined ? notBuilt(id) : upstreamOf(upstream)!) // References were checked at load.
 }
 
 function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels }: RouteSurroundings): Filter {

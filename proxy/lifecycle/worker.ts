@@ -17,6 +17,7 @@ import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
+import { serviceParts } from './route-services.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
 
@@ -234,6 +235,7 @@ export class Worker implements DataPath {
     const traces = config.observability.tracing?.enabled === true ? await import('../observe/tracing/index.ts') : undefined
     const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
     const shadow = config.routes.some((route) => route.shadow !== undefined) ? await import('../filters/shadow.ts') : undefined
+    const services = await serviceParts(config)
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
     try {
@@ -250,6 +252,7 @@ export class Worker implements DataPath {
         askAgent: parts?.agentFilter,
         shadow,
         metrics,
+        services,
         admission: this.#admission,
         shares: this.#shares,
         observe: instruments.observe,

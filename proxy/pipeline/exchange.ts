@@ -186,7 +186,7 @@ export interface Filter {
 /** Gives a reply for an exchange that no filter answered: an upstream or a service. Rejects with a `Fault`. */
 export interface Responder {
   readonly name: string
-  respond (x: Exchange): Promise<Reply>
+  respond (x: Exchange): MaybePromise<Reply>
 }
 
 /** A route, compiled. The arrays hold only hooks that exist, in the order they run. */

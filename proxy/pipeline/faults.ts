@@ -14,6 +14,11 @@ export interface FaultRow {
 export const faults = {
   BAD_REQUEST: { status: 400, blame: 'client', retry: 'never', doc: 'The request is not valid HTTP.' },
   NO_ROUTE: { status: 404, blame: 'client', retry: 'never', doc: 'No route matches this host, path and method.' },
+  NOT_FOUND: { status: 404, blame: 'client', retry: 'never', doc: 'There is nothing at this address.' },
+  FOLDER_CLOSED: { status: 403, blame: 'client', retry: 'never', doc: 'What this folder holds is not shown.' },
+  METHOD_NOT_ALLOWED: { status: 405, blame: 'client', retry: 'never', doc: 'This method cannot be used here.' },
+  PRECONDITION_FAILED: { status: 412, blame: 'client', retry: 'never', doc: 'What is here is not what the request expects.' },
+  RANGE_REFUSED: { status: 416, blame: 'client', retry: 'never', doc: 'Nothing is where the wanted range begins.' },
   ADDRESS_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'Requests from this address are not served here.' },
   ORIGIN_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'Scripts of this origin may not use this site.' },
   HEADER_MISSING: { status: 400, blame: 'client', retry: 'never', doc: 'A header field that must be there is missing.' },
@@ -52,6 +57,8 @@ export const faults = {
   AGENT_BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The body is larger than an agent of this route may inspect.' },
   AGENT_ANSWER_TOO_LARGE: { status: 502, blame: 'agent', retry: 'never', doc: 'The answer is larger than an agent of this route may inspect.' },
 
+  FILE_UNREADABLE: { status: 403, blame: 'sentinel', retry: 'never', doc: 'The proxy has no permission to read a file.' },
+  FILE_CHANGED: { status: 500, blame: 'sentinel', retry: 'never', doc: 'A file became shorter while it was sent.' },
   ROUTE_BUSY: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many requests are being served on this route.' },
   TUNNELS_FULL: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many WebSockets are open.' },
   TUNNEL_IDLE: { status: 0, blame: 'sentinel', retry: 'never', doc: 'Neither side of a tunnel said anything for too long.' },

@@ -54,6 +54,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'ipaddr.js': ['config/schema/address.ts'],
   'fastest-levenshtein': ['config/kdl/nearest.ts'],
   'tinyglobby': ['config/kdl/include.ts'],
+  'mime': ['proxy/services/static'],
   // fault-reply.ts: for STATUS_CODES, a table of words; the types stay at the edges.
   'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/control', 'proxy/observe/tracing', 'proxy/pipeline/fault-reply.ts'],
   'node:https': ['proxy/listeners', 'proxy/upstreams', 'proxy/observe/tracing'],

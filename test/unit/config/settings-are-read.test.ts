@@ -51,6 +51,7 @@ routes {
     websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
   }
   route "fixed" { matches { path "/fixed" }; respond 200 "ok" { headers { a "b" } } }
+  route "files" { matches { path "/files" }; static-files { root "${folder}"; index "a.html"; directory-listing #true; cache-control "no-cache"; compress #true; compression-level 4; compression-types "text/*"; fallback "a.html"; dot-files #true; follow-links #true; mime-types { ".a" "text/plain" } } }
   route "moved" { matches { path "/moved" }; filters "moved" }
 }
 upstreams {
