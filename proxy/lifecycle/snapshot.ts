@@ -17,6 +17,8 @@ import type { AgentRuntime } from './agent-runtime.ts'
 import { discoveryKey } from './discoveries.ts'
 import { gatesOf } from './health-plans.ts'
 import { canonicalKey, type Leases } from './leases.ts'
+import type { MoreFilters } from './more-filters.ts'
+import { fieldsOfFilters } from './more-needed.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
@@ -30,6 +32,8 @@ export interface Surroundings {
   readonly agents: ReadonlyMap<string, AgentRuntime>
   /** There when there are agents. */
   readonly askAgent: typeof agentFilter | undefined
+  /** There when there are filters that few configurations have. */
+  readonly moreFilters: MoreFilters | undefined
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly shares: Shares
   readonly observe: Site['observe']
@@ -74,18 +78,19 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       if (key !== undefined) replaced.set(key, (targets) => leased.set.replace([...parts.changeable.targets, ...targets]))
       return [upstream.id, leased]
     }))
-    const lend = <T>(key: string, make: () => T): T => {
-      const lease = around.leases.use(key, make, () => Promise.resolve())
+    const hold: Hold = (key, make, close) => {
+      const lease = around.leases.use(key, make, close)
       held.push(() => lease.release())
       return lease.value
     }
+    const lend = <T>(key: string, make: () => T): T => hold(key, make, () => Promise.resolve())
     const tunnels = new Map<string, Places>()
     const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
-    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, kept, tunnels }))
+    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, hold, lend, kept, tunnels }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
-    const guardedHeaders = guardedBy(config.agents, around.agents)
+    const guardedHeaders = guardedBy(config.agents, fieldsOfFilters(config), around.agents)
     const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
       isTrusted: peerMatcher(listener.trustedProxies),
       guardedHeaders,
@@ -188,7 +193,11 @@ function countUsers () {
   }
 }
 
+/** As `Leases.use`, let go with the snapshot. */
+type Hold = <T>(key: string, make: () => T, close: (value: T) => Promise<void>) => T
+
 interface RouteSurroundings extends Surroundings {
+  readonly hold: Hold
   /** Counts that outlive a reload, by their name. */
   readonly lend: <T>(key: string, make: () => T) => T
   readonly kept: ReplayRoom
@@ -215,7 +224,9 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
       ...rulesBefore(route, config, around.lend),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
-      ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route, around.lend)),
+      ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : [
+        ...ownFilter(step, route, around.lend), ...around.moreFilters?.make(step, { ...around, config, route, upstreams }) ?? [],
+      ]),
       ...rulesAfter(route),
     ],
     upgrades: webSocket !== undefined,
@@ -260,8 +271,8 @@ function choiceOf (route: RouteConfig, upstreamOf: (id: string) => Responder | u
 }
 
 /** Fields that the operator or an agent itself says only that agent may set; an agent's word counts from its first Describe. */
-function guardedBy (agents: readonly AgentConfig[], runtimes: Surroundings['agents']): () => ReadonlySet<string> {
-  const declared = agents.flatMap(({ setsHeaders }) => setsHeaders)
+function guardedBy (agents: readonly AgentConfig[], ofFilters: readonly string[], runtimes: Surroundings['agents']): () => ReadonlySet<string> {
+  const declared = [...ofFilters, ...agents.flatMap(({ setsHeaders }) => setsHeaders)]
   const clients = agents.map(({ id }) => runtimes.get(id)!.client)
   let described: readonly unknown[] = []
   let names = new Set(declared.map(canonicalName))

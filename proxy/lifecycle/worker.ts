@@ -15,6 +15,7 @@ import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
 import { MemoryWatch } from './memory-watch.ts'
+import { needsMoreFilters } from './more-needed.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
@@ -221,6 +222,7 @@ export class Worker implements DataPath {
     const drainMs = config.system.gracefulShutdownTimeout
     const records = evidence ? await import('../evidence/evidence.ts') : undefined
     const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
+    const moreFilters = needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters() : undefined
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
     try {
@@ -234,6 +236,7 @@ export class Worker implements DataPath {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
         askAgent: parts?.agentFilter,
+        moreFilters,
         admission: this.#admission,
         shares: this.#shares,
         observe: instruments.observe,

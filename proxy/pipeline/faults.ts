@@ -15,6 +15,7 @@ export const faults = {
   BAD_REQUEST: { status: 400, blame: 'client', retry: 'never', doc: 'The request is not valid HTTP.' },
   NO_ROUTE: { status: 404, blame: 'client', retry: 'never', doc: 'No route matches this host, path and method.' },
   ADDRESS_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'Requests from this address are not served here.' },
+  AUTH_REQUIRED: { status: 401, blame: 'client', retry: 'never', doc: 'Whoever asks for this has to sign in first.' },
   ORIGIN_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'Scripts of this origin may not use this site.' },
   HEADER_MISSING: { status: 400, blame: 'client', retry: 'never', doc: 'A header field that must be there is missing.' },
   UPGRADE_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'This route does not switch to another protocol.' },
@@ -51,6 +52,7 @@ export const faults = {
   AGENT_ERROR: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route could not decide.' },
   AGENT_BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The body is larger than an agent of this route may inspect.' },
   AGENT_ANSWER_TOO_LARGE: { status: 502, blame: 'agent', retry: 'never', doc: 'The answer is larger than an agent of this route may inspect.' },
+  AUTH_UNAVAILABLE: { status: 503, blame: 'agent', retry: 'never', doc: 'The service that says who may come in gave no usable answer.' },
 
   ROUTE_BUSY: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many requests are being served on this route.' },
   TUNNELS_FULL: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many WebSockets are open.' },

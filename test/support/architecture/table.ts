@@ -55,6 +55,12 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'fastest-levenshtein': ['config/kdl/nearest.ts'],
   'tinyglobby': ['config/kdl/include.ts'],
   // fault-reply.ts: for STATUS_CODES, a table of words; the types stay at the edges.
+  // Nothing but passwords is hashed in a thread.
+  'bcryptjs': ['proxy/filters/password-thread.ts'],
+  'apache-md5': ['proxy/filters/password-thread.ts'],
+  'mmdb-lib': ['proxy/filters/geo'],
+  'ip2location-nodejs': ['proxy/filters/geo'],
+  'node:worker_threads': ['proxy/filters'],
   'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/control', 'proxy/pipeline/fault-reply.ts'],
   'node:https': ['proxy/listeners', 'proxy/upstreams'],
   'node:http2': ['proxy/decisions', 'proxy/listeners', 'proxy/upstreams'],
