@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { schemeOf, type ListenerConfig, type SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/index.ts'
+import { fieldsOfFilters } from '../lifecycle/more-needed.ts'
 import { readRequestHead } from '../listeners/request-head.ts'
 import { EndSignal } from '../pipeline/end-signal.ts'
 import { Exchange } from '../pipeline/exchange.ts'
@@ -53,7 +54,7 @@ export function readAsked (asked: Asked, config: SentinelConfig): ReadRequest | 
     requestBody: undefined, ending: new EndSignal(),
   })
   const { trustedProxies } = found.listener
-  const guarded = new Set(config.agents.flatMap(({ setsHeaders }) => setsHeaders).map(canonicalName))
+  const guarded = new Set([...fieldsOfFilters(config), ...config.agents.flatMap(({ setsHeaders }) => setsHeaders)].map(canonicalName))
   prepareHead(exchange, { isTrusted: peerMatcher(trustedProxies), guardedHeaders: () => guarded })
   return { ...found, sent, exchange }
 }

@@ -1,9 +1,8 @@
-import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/address.ts'
 import type { agentFilter } from '../decisions/index.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
-import { Fault } from '../pipeline/faults.ts'
+import type { Exchange, Filter, Route } from '../pipeline/exchange.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { Shares } from '../pipeline/shares.ts'
@@ -11,33 +10,25 @@ import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import type { Admission } from '../state/index.ts'
 import {
-  behind, createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type TargetSettings, type Upstream,
+  createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type TargetSettings, type Upstream,
 } from '../upstreams/index.ts'
-import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
+import { Places } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { discoveryKey } from './discoveries.ts'
-import { gatesOf } from './health-plans.ts'
-import { canonicalKey, type Leases } from './leases.ts'
+import { compileRoute } from './compile-route.ts'
+import { canonicalKey, type Leases, type Lend } from './leases.ts'
+import { fieldsOfFilters } from './more-needed.ts'
+import type { Parts } from './parts.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
-import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
-import type { Lend } from './rate-limits.ts'
-import { placesFilter, RoutePlaces } from './route-places.ts'
-import { ownResponder, type ServiceParts } from './route-services.ts'
-import { routePolicy } from './route-policy.ts'
-import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
-import { shadowStep, type ShadowParts } from './shadows.ts'
+import { defaultRouteOf, receptionOf, routerEntries } from './route-plan.ts'
 import { upstreamSettings, type Among, type UpstreamParts } from './upstream-settings.ts'
 
 /** What a snapshot takes from the process around it. */
 export interface Surroundings {
   readonly leases: Leases
   readonly agents: ReadonlyMap<string, AgentRuntime>
-  /** There when there are agents. */
-  readonly askAgent: typeof agentFilter | undefined
-  /** There when a route is copied. */
-  readonly shadow: ShadowParts | undefined
+  readonly parts: Parts
   readonly metrics: Metrics
-  readonly services: ServiceParts
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly shares: Shares
   readonly observe: Site['observe']
@@ -99,7 +90,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
-    const guardedHeaders = guardedBy(config.agents, around.agents)
+    const guardedHeaders = guardedBy(config.agents, fieldsOfFilters(config), around.agents)
     const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
       isTrusted: peerMatcher(listener.trustedProxies),
       guardedHeaders,
@@ -211,85 +202,9 @@ function countUsers () {
   }
 }
 
-interface RouteSurroundings extends Surroundings {
-  /** Counts that outlive a reload, by their name. */
-  readonly lend: Lend
-  readonly kept: ReplayRoom
-  readonly tunnels: Map<string, Places>
-}
-
-function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
-  const policy = routePolicy(route, config, around.kept)
-  const upstreamOf = (id: string): Responder | undefined => {
-    const gates = gatesOf(route, config.upstreams.find((upstream) => upstream.id === id)!) // References were checked at load.
-    const way = upstreams.get(id)?.forRoute(policy)
-    return way === undefined || gates.length === 0 ? way : behind(gates.map(around.gate), way)
-  }
-  const askAgent = (step: Step): Filter => around.askAgent!(around.agents.get(step.agent.id)!.client, {
-    ...filterSettings(step),
-    chooseUpstream: choiceOf(route, upstreamOf),
-    recordLate: around.observeLate,
-  })
-  const webSocket = webSocketSettings(route)
-  // Agents are told apart by their questions.
-  const step = around.traces?.step ?? ((filter: Filter, _name?: string) => filter)
-  const { maxConnectionsPerRoute: max } = config.limits
-  return {
-    name: route.id,
-    filters: [
-      ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
-      ...rulesBefore(route, config, around.lend).map((one) => step(one)),
-      ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
-      ...planOf(route, config).flatMap((planned) => (
-        'agent' in planned ? [askAgent(planned)] : ownFilter(planned, route, around.lend).map((one) => step(one, planned.id))
-      )),
-      ...rulesAfter(route).map((one) => step(one)),
-      ...shadowStep(route, config, upstreams, around),
-    ],
-    upgrades: webSocket !== undefined,
-    responder: responderOf(route, upstreamOf, around),
-    maxBodyBytes: maxBodyBytes(route, config),
-  }
-}
-
-function responderOf (route: RouteConfig, upstreamOf: (id: string) => Responder | undefined, { services, lend }: RouteSurroundings): Responder {
-  const { id, upstream } = route
-  return ownResponder(route, services, lend) ?? (upstream === undefined ? notBuilt(id) : upstreamOf(upstream)!) // References were checked at load.
-}
-
-function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels }: RouteSurroundings): Filter {
-  const places = lend(`tunnels ${route}`, () => new Places(shares, route))
-  tunnels.set(route, places)
-  return webSocketFilter(settings, places)
-}
-
-function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {
-  if (websocket?.enabled !== true) return undefined
-  const { pingInterval, pingTimeout, idleTimeout, maxMessageSize, maxConnections, maxConnectionsPerIp } = websocket
-  return {
-    idleMs: idleTimeout,
-    pingIntervalMs: pingInterval,
-    pingTimeoutMs: pingTimeout,
-    maxMessageBytes: maxMessageSize ?? Infinity,
-    maxConnections: maxConnections ?? Infinity,
-    maxConnectionsPerIp: maxConnectionsPerIp ?? Infinity,
-  }
-}
-
-/** Takes an agent's choice among the upstreams that the route lists; false for any other, and for a route that has none. */
-function choiceOf (route: RouteConfig, upstreamOf: (id: string) => Responder | undefined): (x: Exchange, name: string) => boolean {
-  const allowed = new Map([...route.upstream === undefined ? [] : [route.upstream], ...route.otherUpstreams].map((id) => [id, upstreamOf(id)]))
-  return (x, name) => {
-    const chosen = allowed.get(name)
-    if (chosen === undefined) return false
-    x.responder = chosen
-    return true
-  }
-}
-
 /** Fields that the operator or an agent itself says only that agent may set; an agent's word counts from its first Describe. */
-function guardedBy (agents: readonly AgentConfig[], runtimes: Surroundings['agents']): () => ReadonlySet<string> {
-  const declared = agents.flatMap(({ setsHeaders }) => setsHeaders)
+function guardedBy (agents: readonly AgentConfig[], ofFilters: readonly string[], runtimes: Surroundings['agents']): () => ReadonlySet<string> {
+  const declared = [...ofFilters, ...agents.flatMap(({ setsHeaders }) => setsHeaders)]
   const clients = agents.map(({ id }) => runtimes.get(id)!.client)
   let described: readonly unknown[] = []
   let names = new Set(declared.map(canonicalName))
@@ -300,8 +215,4 @@ function guardedBy (agents: readonly AgentConfig[], runtimes: Surroundings['agen
     }
     return names
   }
-}
-
-function notBuilt (route: string): Responder {
-  return { name: '', respond: () => Promise.reject(new Fault('NOT_BUILT', `route ${route}`)) }
 }

@@ -16,8 +16,8 @@ import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
 import { MemoryWatch } from './memory-watch.ts'
+import { loadParts } from './parts.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
-import { serviceParts } from './route-services.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
 
@@ -231,15 +231,12 @@ export class Worker implements DataPath {
 
   async #build ({ generation, config, agents: places, evidence, discovered }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
-    const records = evidence ? await import('../evidence/evidence.ts') : undefined
-    const traces = config.observability.tracing?.enabled === true ? await import('../observe/tracing/index.ts') : undefined
-    const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
-    const shadow = config.routes.some((route) => route.shadow !== undefined) ? await import('../filters/shadow.ts') : undefined
-    const services = await serviceParts(config)
+    const parts = await loadParts(config, evidence)
+    const { traces, evidence: records } = parts
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
     try {
-      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts!.openAgent))
+      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts.agents!.openAgent))
       const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
         leases: this.#leases, log, metrics,
@@ -249,10 +246,8 @@ export class Worker implements DataPath {
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
-        askAgent: parts?.agentFilter,
-        shadow,
+        parts,
         metrics,
-        services,
         admission: this.#admission,
         shares: this.#shares,
         observe: instruments.observe,

@@ -38,7 +38,7 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
+    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside" "asked" "asked-by-name" "staff"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
     policies {
       max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8" }
       rate-limit { requests-per-second 5; burst 2; key "host"; backend "local" }; global-rate-limit { requests-per-second 5; burst 2; key "route"; backend "local" }
@@ -82,6 +82,10 @@ filters {
   filter "sites" { type "cors"; allowed-origins "https://a.test"; allowed-origin-regex "b"; allowed-methods "GET"; allowed-headers "x"; exposed-headers "y"
     allow-credentials #true; allow-private-network #true; max-age "1h" }
   filter "moved" { type "redirect"; status-code 301; scheme "https"; port 8443; hostname "b.test"; replace-full-path "/" }
+  filter "asked" { type "forward-auth"; url "http://127.0.0.1:9/"; method "GET"; request-headers "a"; response-headers "b"; pass-cookies #false; redirect-scripts #true; send-body #true
+    max-body-size "1KiB"; max-answer-size "1KiB"; timeout "1s"; max-connections 2; failure-mode "closed" }
+  filter "asked-by-name" { type "forward-auth"; upstream "app"; path "/x" }
+  filter "staff" { type "basic-auth"; users-file "${folder}/users"; users { a "$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1." }; realm "x"; user-header "x"; forward-credentials #true; max-failures 3; failure-window "1m" }
   filter "inside" { type "url-rewrite"; hostname "c.test"; replace-prefix-match "/" }
 }
 filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor" } }
@@ -106,6 +110,7 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'cert.pem'), serverCertificate)
   writeFileSync(join(folder, 'key.pem'), serverKey)
+  writeFileSync(join(folder, 'users'), 'b:$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1.\n', { mode: 0o600 })
   const loaded = checkText(everything(folder), join(folder, 'sentinel.kdl'), { env: {} })
   const { config, problems } = loaded
   assert.ok(config, problems.filter(({ severity }) => severity === 'error').map(({ message }) => message).join('\n'))

@@ -1,0 +1,26 @@
+import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import type { MoreFilters } from './more-filters.ts'
+import { needsMoreFilters } from './more-needed.ts'
+
+/** What is loaded only for configurations that have use for it: memory at rest is one of the promises. */
+export interface Parts {
+  readonly agents: typeof import('./agent-parts.ts') | undefined
+  readonly evidence: typeof import('../evidence/evidence.ts') | undefined
+  readonly traces: typeof import('../observe/tracing/index.ts') | undefined
+  readonly shadow: typeof import('../filters/shadow.ts') | undefined
+  readonly staticFiles: typeof import('../services/static/static-files.ts') | undefined
+  readonly moreFilters: MoreFilters | undefined
+}
+
+/** Rejects when a file that one of them reads cannot be used. */
+export async function loadParts (config: SentinelConfig, evidence: boolean): Promise<Parts> {
+  const { agents, routes, observability } = config
+  return {
+    agents: agents.length === 0 ? undefined : await import('./agent-parts.ts'),
+    evidence: evidence ? await import('../evidence/evidence.ts') : undefined,
+    traces: observability.tracing?.enabled === true ? await import('../observe/tracing/index.ts') : undefined,
+    shadow: routes.some(({ shadow }) => shadow !== undefined) ? await import('../filters/shadow.ts') : undefined,
+    staticFiles: routes.some(({ staticFiles }) => staticFiles !== undefined) ? await import('../services/static/static-files.ts') : undefined,
+    moreFilters: needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters() : undefined,
+  }
+}
