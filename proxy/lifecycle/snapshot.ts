@@ -21,7 +21,8 @@ import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
 import { routePolicy } from './route-policy.ts'
-import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
+import { agentsBehind, defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
+import { namesOf, placeOfRoute, scopeRules, seenFrom } from './scope-rules.ts'
 import { upstreamSettings, type Among, type UpstreamParts } from './upstream-settings.ts'
 
 /** What a snapshot takes from the process around it. */
@@ -68,7 +69,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
   try {
     const replaced = new Map<string, (targets: readonly TargetSettings[]) => void>()
     const upstreams = new Map(config.upstreams.map((upstream): [string, Upstream] => {
-      const parts = upstreamSettings(upstream, config, around)
+      const parts = upstreamSettings(upstream, seenFrom(upstream.scope, config), around)
       const key = discoveryKey(upstream)
       const leased = leaseUpstream(parts, key, around, held)
       if (key !== undefined) replaced.set(key, (targets) => leased.set.replace([...parts.changeable.targets, ...targets]))
@@ -81,18 +82,21 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     }
     const tunnels = new Map<string, Places>()
     const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
-    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, kept, tunnels }))
-    const router = compileRouter(entries)
-    const named = new Map(entries.map(({ value }) => [value.name, value]))
+    const routes = new Map(config.routes.filter(({ enabled }) => enabled).map((route): [string, Route] => (
+      [route.id, compileRoute(route, seenFrom(route.scope, config), upstreams, { ...around, lend, kept, tunnels })]
+    )))
     const users = countUsers()
-    const guardedHeaders = guardedBy(config.agents, around.agents)
-    const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
-      isTrusted: peerMatcher(listener.trustedProxies),
-      guardedHeaders,
-      match: matchOf(listener, router, named.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners)),
-      ...admissionOf(around.admission, users),
-      observe: around.observe,
-    }]))
+    const siteOf = served(config, routes, around.agents)
+    const sites = new Map(config.listeners.map((listener): [string, Site] => {
+      const { router, guardedHeaders } = siteOf(listener)
+      return [listener.id, {
+        isTrusted: peerMatcher(listener.trustedProxies),
+        guardedHeaders,
+        match: matchOf(listener, router, routes.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners)),
+        ...admissionOf(around.admission, users),
+        observe: around.observe,
+      }]
+    }))
     return {
       config,
       siteOf: (listener) => sites.get(listener),
@@ -106,6 +110,25 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
   } catch (error) {
     for (const release of held) release()
     throw error
+  }
+}
+
+interface Served {
+  readonly router: Pick<Router<Route>, 'match'>
+  readonly guardedHeaders: Site['guardedHeaders']
+}
+
+/** What listeners of the same namespace have together: their routes, and the header fields that agents of these set. */
+function served (config: SentinelConfig, routes: ReadonlyMap<string, Route>, runtimes: Surroundings['agents']): (listener: ListenerConfig) => Served {
+  const known = new Map<string | undefined, Served>()
+  return (listener) => {
+    let site = known.get(listener.namespace)
+    if (site === undefined) {
+      const router = compileRouter(routerEntries(listener, config, ({ id }) => routes.get(id)!)) // Every route that is on was compiled.
+      site = { router, guardedHeaders: guardedBy(agentsBehind(listener, config), runtimes) }
+      known.set(listener.namespace, site)
+    }
+    return site
   }
 }
 
@@ -131,12 +154,9 @@ function sharedBy (connecting: ConnectingSettings): Partial<ConnectingSettings> 
 function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>, otherwise: Route | undefined, port: number): Site['match'] {
   const routes: Site['match'] = (x) => router.match(x.request) ?? otherwise
   // What every request would ask again is decided once.
-  if (listener.namespace === undefined && !listener.redirectHttps) return routes
+  if (!listener.redirectHttps) return routes
   const redirect = redirectRoute(port)
-  return (x) => {
-    const reception = receptionOf(listener, x)
-    return reception === 'routes' ? routes(x) : reception === 'redirect' ? redirect : undefined
-  }
+  return (x) => receptionOf(listener, x) === 'redirect' ? redirect : routes(x)
 }
 
 /** An exchange uses the snapshot while it waits as well: what it is going to need must be there then. */
@@ -211,7 +231,9 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
   const { maxConnectionsPerRoute: max } = config.limits
   return {
     name: route.id,
+    ...placeOfRoute(route),
     filters: [
+      ...scopeRules(route, config, around),
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
       ...rulesBefore(route, config, around.lend),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
@@ -250,7 +272,8 @@ function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | und
 
 /** Takes an agent's choice among the upstreams that the route lists; false for any other, and for a route that has none. */
 function choiceOf (route: RouteConfig, upstreamOf: (id: string) => Responder | undefined): (x: Exchange, name: string) => boolean {
-  const allowed = new Map([...route.upstream === undefined ? [] : [route.upstream], ...route.otherUpstreams].map((id) => [id, upstreamOf(id)]))
+  const listed = [...route.upstream === undefined ? [] : [route.upstream], ...route.otherUpstreams]
+  const allowed = new Map(namesOf(listed, route.scope).map(([name, id]) => [name, upstreamOf(id)]))
   return (x, name) => {
     const chosen = allowed.get(name)
     if (chosen === undefined) return false
