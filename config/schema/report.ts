@@ -208,10 +208,18 @@ export class Report {
   visible (kind: string, { names, exports }: Pick<Reference, 'names' | 'exports'>): string[] {
     const own = names === '' ? '' : `${names}:`
     return [...this.names(kind).keys()].flatMap(full => {
-      if (!exports && !this.#open(kind, full, { names })) return []
       if (exports) return full.startsWith(own) && !full.slice(own.length).includes(':') ? [full.slice(own.length)] : []
-      return own !== '' && full.startsWith(own) ? [full.slice(own.length)] : [full]
+      return this.#open(kind, full, { names }) ? [this.#asWritten(kind, full, names)] : []
     })
+  }
+
+  /** Without the namespaces that it and the one who writes it have in common, where it is still found then. */
+  #asWritten (kind: string, full: string, names: string): string {
+    for (const around of outwards(names)) {
+      const short = full.slice(around.length + 1)
+      if (full.startsWith(`${around}:`) && this.#named(kind, { kinds: [kind], id: short, names, exports: false }) === full) return short
+    }
+    return full
   }
 }
 
@@ -249,9 +257,14 @@ function qualified (names: string, id: string): string {
 /** From the innermost namespace outwards, then as a full name. */
 function candidates ({ id, names, exports }: Name): string[] {
   if (exports) return [qualified(names, id)]
+  return [...outwards(names).map(around => qualified(around, id)), id]
+}
+
+/** "tenant:service", "tenant". */
+function outwards (names: string): string[] {
   const found: string[] = []
-  for (let around = names; around !== ''; around = around.slice(0, Math.max(0, around.lastIndexOf(':')))) found.push(qualified(around, id))
-  return [...found, id]
+  for (let around = names; around !== ''; around = around.slice(0, Math.max(0, around.lastIndexOf(':')))) found.push(around)
+  return found
 }
 
 function referenceHint (id: string, what: string, known: readonly string[], entry: KdlEntry): string {
