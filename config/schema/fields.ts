@@ -64,6 +64,14 @@ export interface ListOptions extends SettingOptions {
   readonly min?: number
 }
 
+/** The same setting in a place where leaving it out means what is said elsewhere. */
+export function leftToOthers<T> (field: NotBuiltField<T>, doc?: string): NotBuiltField<T | undefined>
+export function leftToOthers<T> (field: Field<T>, doc?: string): Field<T | undefined>
+export function leftToOthers<T> (field: Field<T>, doc = field.row.doc): Field<T | undefined> {
+  const { default: _shown, defaults: _values, ...row } = field.row
+  return { ...field, row: { ...row, doc }, read: (given, place) => given.length === 0 ? undefined : field.read(given, place), absent: { value: undefined } }
+}
+
 /** Several values, on one line or in several nodes of the name. */
 export function list<T> (
   type: ValueType<T>, defaults: readonly (string | number)[], doc: string, options: ListOptions = {},
@@ -205,7 +213,8 @@ export function inertBlock (doc: string, why: string, options: FieldOptions = {}
   return withoutEffect(json(doc, options), why)
 }
 
-function withoutEffect (field: Field<unknown>, why: string): NotBuiltField<undefined> {
+/** A setting that has no meaning where it stands: it is checked and told of. */
+export function withoutEffect (field: Field<unknown>, why: string): NotBuiltField<undefined> {
   return {
     notBuilt: true,
     row: { ...field.row, notBuilt: true, inert: why },

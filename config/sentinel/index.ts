@@ -23,6 +23,8 @@ export { lookIntoFolder, maxCertificateBytes, pairsAmong, skipReasons } from './
 export type { FolderPair, SkipReason, SkippedEntry } from './certificate-folder.ts'
 export { assignNames } from './sni-claims.ts'
 export type { Claimant } from './sni-claims.ts'
+export { isWithin, leadsTo, limitsIn, scopesAround } from './scopes.ts'
+export type { Scope, Scoped } from './scopes.ts'
 export { schemeOf } from './listener.ts'
 export type { SniCertificate, SniFolder } from './sni.ts'
 export { readPasswords } from './password-file.ts'

@@ -10,6 +10,7 @@ import { placesFilter, RoutePlaces } from './route-places.ts'
 import { ownResponder } from './route-services.ts'
 import { routePolicy } from './route-policy.ts'
 import { filterSettings, maxBodyBytes, planOf, type OwnFilterConfig, type Step } from './route-plan.ts'
+import { namesOf, placeOfRoute, scopeRules } from './scope-rules.ts'
 import { shadowStep } from './shadows.ts'
 
 import type { Surroundings } from './snapshot.ts'
@@ -45,7 +46,9 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
   const { maxConnectionsPerRoute: max } = config.limits
   return {
     name: route.id,
+    ...placeOfRoute(route),
     filters: [
+      ...scopeRules(route, config, around),
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
       ...rulesBefore(route, config, around.lend).map((one) => step(one)),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
@@ -87,7 +90,8 @@ function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | und
 
 /** Takes an agent's choice among the upstreams that the route lists; false for any other, and for a route that has none. */
 function choiceOf (route: RouteConfig, upstreamOf: UpstreamOf): (x: Exchange, name: string) => boolean {
-  const allowed = new Map([...route.upstream === undefined ? [] : [route.upstream], ...route.otherUpstreams].map((id) => [id, upstreamOf(id)]))
+  const listed = [...route.upstream === undefined ? [] : [route.upstream], ...route.otherUpstreams]
+  const allowed = new Map(namesOf(listed, route.scope).map(([name, id]) => [name, upstreamOf(id)]))
   return (x, name) => {
     const chosen = allowed.get(name)
     if (chosen === undefined) return false

@@ -8,7 +8,7 @@ export function needsMoreFilters ({ filters }: SentinelConfig): boolean {
 }
 
 /** Header fields that filters alone may set: clients' own are taken off on every route, as those of agents are. */
-export function fieldsOfFilters ({ filters }: SentinelConfig): string[] {
+export function fieldsOfFilters (filters: SentinelConfig['filters']): string[] {
   return filters.flatMap((filter) => {
     switch (filter.type) {
       // Those two are how clients say who they are: the service is asked about them.

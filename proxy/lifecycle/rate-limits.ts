@@ -19,6 +19,11 @@ function limit (scope: string, { maxKeys = defaultMaxKeys, ...given }: Given, le
   return rateLimitFilter(settings, counts)
 }
 
+/** A limit on requests in a second, of everybody together or of each client. A second's worth may come at once. */
+export function perSecond (scope: string, name: string, most: number, whose: 'all' | 'client', lend: Lend): Filter {
+  return limit(scope, { name, perSecond: most, burst: most - 1, key: whose === 'all' ? [] : clientIp }, lend)
+}
+
 /** A filter that several routes name counts for all of them. */
 export function rateFilter (filter: Extract<OwnFilterConfig, { readonly type: 'rate-limit' }>, lend: Lend): Filter {
   const { id, maxRps, burst, key, onLimit, statusCode, message, maxDelay, maxKeys } = filter

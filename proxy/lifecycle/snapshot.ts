@@ -20,7 +20,8 @@ import { canonicalKey, type Leases, type Lend } from './leases.ts'
 import { fieldsOfFilters } from './more-needed.ts'
 import type { Parts } from './parts.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
-import { defaultRouteOf, receptionOf, routerEntries } from './route-plan.ts'
+import { agentsBehind, defaultRouteOf, filtersBehind, receptionOf, routerEntries } from './route-plan.ts'
+import { seenFrom } from './scope-rules.ts'
 import { upstreamSettings, type Among, type UpstreamParts } from './upstream-settings.ts'
 
 /** What a snapshot takes from the process around it. */
@@ -73,7 +74,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
   try {
     const replaced = new Map<string, (targets: readonly TargetSettings[]) => void>()
     const upstreams = new Map(config.upstreams.map((upstream): [string, Upstream] => {
-      const parts = upstreamSettings(upstream, config, around)
+      const parts = upstreamSettings(upstream, seenFrom(upstream.scope, config), around)
       const key = discoveryKey(upstream)
       const leased = leaseUpstream(parts, key, around, held)
       if (key !== undefined) replaced.set(key, (targets) => leased.set.replace([...parts.changeable.targets, ...targets]))
@@ -86,18 +87,22 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     }
     const tunnels = new Map<string, Places>()
     const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
-    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, kept, tunnels }))
-    const router = compileRouter(entries)
-    const named = new Map(entries.map(({ value }) => [value.name, value]))
+    const routes = new Map(config.routes.filter(({ enabled }) => enabled).map((route): [string, Route] => (
+      [route.id, compileRoute(route, seenFrom(route.scope, config), upstreams, { ...around, lend, kept, tunnels })]
+    )))
     const users = countUsers()
-    const guardedHeaders = guardedBy(config.agents, fieldsOfFilters(config), around.agents)
-    const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
-      isTrusted: peerMatcher(listener.trustedProxies),
-      guardedHeaders,
-      match: traced(around.traces?.begin, matchOf(listener, router, named.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners))),
-      ...admissionOf(around.admission, users),
-      observe: around.observe,
-    }]))
+    const siteOf = served(config, routes, around.agents)
+    const sites = new Map(config.listeners.map((listener): [string, Site] => {
+      const { router, guardedHeaders } = siteOf(listener)
+      const otherwise = routes.get(defaultRouteOf(listener, config.routes)?.id ?? '')
+      return [listener.id, {
+        isTrusted: peerMatcher(listener.trustedProxies),
+        guardedHeaders,
+        match: traced(around.traces?.begin, matchOf(listener, router, otherwise, httpsPort(config.listeners))),
+        ...admissionOf(around.admission, users),
+        observe: around.observe,
+      }]
+    }))
     return {
       config,
       siteOf: (listener) => sites.get(listener),
@@ -112,6 +117,25 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
   } catch (error) {
     for (const release of held) release()
     throw error
+  }
+}
+
+interface Served {
+  readonly router: Pick<Router<Route>, 'match'>
+  readonly guardedHeaders: Site['guardedHeaders']
+}
+
+/** What listeners of the same namespace have together: their routes, and the header fields that agents of these set. */
+function served (config: SentinelConfig, routes: ReadonlyMap<string, Route>, runtimes: Surroundings['agents']): (listener: ListenerConfig) => Served {
+  const known = new Map<string | undefined, Served>()
+  return (listener) => {
+    let site = known.get(listener.namespace)
+    if (site === undefined) {
+      const router = compileRouter(routerEntries(listener, config, ({ id }) => routes.get(id)!)) // Every route that is on was compiled.
+      site = { router, guardedHeaders: guardedBy(agentsBehind(listener, config), fieldsOfFilters(filtersBehind(listener, config)), runtimes) }
+      known.set(listener.namespace, site)
+    }
+    return site
   }
 }
 
@@ -137,12 +161,9 @@ function sharedBy (connecting: ConnectingSettings): Partial<ConnectingSettings> 
 function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>, otherwise: Route | undefined, port: number): Site['match'] {
   const routes: Site['match'] = (x) => router.match(x.request) ?? otherwise
   // What every request would ask again is decided once.
-  if (listener.namespace === undefined && !listener.redirectHttps) return routes
+  if (!listener.redirectHttps) return routes
   const redirect = redirectRoute(port)
-  return (x) => {
-    const reception = receptionOf(listener, x)
-    return reception === 'routes' ? routes(x) : reception === 'redirect' ? redirect : undefined
-  }
+  return (x) => receptionOf(listener, x) === 'redirect' ? redirect : routes(x)
 }
 
 /** By then the head is what goes on, and nobody has been asked yet. */

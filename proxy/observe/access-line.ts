@@ -25,6 +25,8 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
   if (request.query !== '') line += `,"query":${quote(redactQuery(request.query))}`
   line += `,"protocol":"HTTP/${request.version}","status":${x.reply?.status ?? 0},"bytes_in":${x.requestBytes},"bytes_out":${x.responseBytes}` +
     `,"duration_ms":${millis(x.durationMs)},"route":${x.route === undefined ? 'null' : quoted(x.route.name)}`
+  const { namespace, service } = x.route ?? {}
+  if (namespace !== undefined) line += `,"namespace":${quoted(namespace)}${service === undefined ? '' : `,"service":${quoted(service)}`}`
   if (x.upstream !== '') {
     line += `,"upstream":${quoted(x.upstream)},"target":${quoted(x.target)},"tries":${x.tries},"upstream_ms":${millis(x.upstreamMs)}`
     if (x.attempts !== undefined) line += attemptsPart(x.attempts)

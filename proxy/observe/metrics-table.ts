@@ -39,6 +39,16 @@ export function metricTable () {
     tunnelBytes: counter('sentinel_tunnel_bytes_total', ['route', 'direction'], 'Bytes through tunnels that are over: "in" from clients, "out" to them.'),
     faults: counter('sentinel_faults_total', ['code', 'blame'], 'Exchanges that ended in a fault, by its code and by who is to blame.'),
 
+    scopedRequests: counter('sentinel_scoped_requests_total', ['namespace', 'service', 'route', 'status'],
+      'Exchanges on routes of namespaces that are over, as in `sentinel_requests_total`; the service is empty for routes of the namespace itself.'),
+    scopedDuration: distribution('sentinel_scoped_request_duration_seconds', ['namespace', 'service', 'route'], latencyBuckets,
+      'From the first byte of the request head to the last byte of the answer, on routes of namespaces.'),
+    scopedAttempts: counter('sentinel_scoped_upstream_attempts_total', ['namespace', 'service', 'upstream', 'route'],
+      'Requests sent to targets of an upstream for routes of namespaces, repeated ones included.'),
+    scopedFailures: counter('sentinel_scoped_upstream_failures_total', ['namespace', 'service', 'upstream', 'reason'],
+      'Exchanges on routes of namespaces that failed because of their upstream, by fault code.'),
+    scopedRateLimited: counter('sentinel_scoped_rate_limit_hits_total', ['namespace', 'service', 'route'], 'Exchanges on routes of namespaces that a rate limit refused.'),
+
     upstreamAttempts: counter('sentinel_upstream_attempts_total', ['upstream', 'route'], 'Requests sent to targets of an upstream, repeated ones included.'),
     upstreamFailures: counter('sentinel_upstream_failures_total', ['upstream', 'route', 'reason'],
       'Attempts that failed: the fault code for the last attempt of an exchange, "retried" for those another attempt followed.'),

@@ -192,6 +192,9 @@ export interface Responder {
 /** A route, compiled. The arrays hold only hooks that exist, in the order they run. */
 export interface Route {
   readonly name: string
+  /** Where it stands; missing outside of namespaces. */
+  readonly namespace?: string | undefined
+  readonly service?: string | undefined
   readonly filters: readonly Filter[]
   readonly responder: Responder
   /** Largest request body in bytes. */
