@@ -149,6 +149,15 @@ export interface TryRecord {
   readonly reason: string | undefined
 }
 
+/** A filter that was waited for, once for each side of the exchange on which it was. What is done at once is not measured. */
+export interface WaitRecord {
+  readonly filter: string
+  readonly side: 'request' | 'response'
+  /** Monotonic milliseconds, as `Exchange.startedMs`. */
+  readonly sinceMs: number
+  readonly ms: number
+}
+
 /** What a limit leaves a client, for its answer. */
 export interface Quota {
   /** Which limit, as the operator named it. */
@@ -239,8 +248,21 @@ export class Exchange {
   attempts: TryRecord[] | undefined = undefined
   /** What spoke against another try that the route's policy would have had: `body` = it is too large to be kept, `budget`, `time` = of the whole exchange. */
   notRetried: 'body' | 'budget' | 'time' | undefined = undefined
-  /** Milliseconds from the send to the upstream's response head; 0 without one. */
+  /** Milliseconds that it waited for a place among the requests in flight. */
+  queuedMs = 0
+  /** In order of their ends. */
+  waits: WaitRecord[] | undefined = undefined
+  /** Monotonic milliseconds: when the try that was answered, or else the last one, had its place on a connection; 0 without one. */
+  askedMs = 0
+  /** Milliseconds before that, for a connection that others had or that was to be shared. */
+  poolMs = 0
+  /** Milliseconds until a connection that was opened for it stood, the name of its target looked up, and for the TLS handshake behind that; 0 on one that was there. */
+  connectMs = 0
+  tlsMs = 0
+  /** Milliseconds from `askedMs` to the upstream's response head; 0 without one. */
   upstreamMs = 0
+  /** Milliseconds from the start until the answer was given to the client's connection; 0 when it never was. */
+  firstByteMs = 0
   requestBytes = 0
   responseBytes = 0
   durationMs = 0
@@ -260,6 +282,11 @@ export class Exchange {
 
   setAttribute (name: string, value: string): void {
     (this.attributes ??= new Map()).set(name, value)
+  }
+
+  /** @param sinceMs Monotonic: when the wait began that is over now. */
+  recordWait (filter: string, side: WaitRecord['side'], sinceMs: number): void {
+    (this.waits ??= []).push({ filter, side, sinceMs, ms: performance.now() - sinceMs })
   }
 
   recordDecision (record: DecisionRecord): void {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { EndSignal } from '../pipeline/end-signal.ts'
+import type { Exchange } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { ChosenVersion } from './chosen-version.ts'
 import { dialTo, type Dial, type UpstreamTls } from './dial.ts'
@@ -101,9 +102,10 @@ export class Connections implements LinkHome, SharedHome {
    * A place on a connection, or a promise of one. Rejects with UPSTREAM_BUSY when too many wait or none gets free in time.
    *
    * @param endMs When the exchange has to be over.
+   * @param x Is told how long it waited.
    * @param greeting What the connection begins with ("" for nothing): one that began with something else is another client's.
    */
-  take (ending: EndSignal, greeting: string, need: Need, endMs: number): Place | Promise<Place> {
+  take (ending: EndSignal, greeting: string, need: Need, endMs: number, x: Exchange): Place | Promise<Place> {
     const place = this.#place(greeting, need)
     if (place !== undefined) return place
     const never = this.#never(need)
@@ -112,7 +114,7 @@ export class Connections implements LinkHome, SharedHome {
     if (this.#waiters.size >= this.#settings.maxWaiting + this.#dialling * Math.max(this.#expected, this.#settings.maxConnections)) {
       return Promise.reject(new Fault('UPSTREAM_BUSY', `${this.#waiters.size} exchanges wait for a connection`))
     }
-    const waiting = this.#waiters.wait(ending, greeting, need, endMs)
+    const waiting = this.#waiters.wait(ending, greeting, need, endMs, x)
     this.#dialMore()
     return waiting
   }
@@ -161,7 +163,7 @@ export class Connections implements LinkHome, SharedHome {
     this.#all.delete(link)
     const adopted = new Link(this.#dial, this, '')
     this.#all.add(adopted)
-    adopted.adopt(socket)
+    adopted.adopt(socket, link)
     this.returned(adopted)
     this.#serve()
   }

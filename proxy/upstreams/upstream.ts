@@ -4,6 +4,7 @@ import type { EndSignal } from '../pipeline/end-signal.ts'
 import { Attempt, type AttemptSettings, type Timeouts, type Watcher } from './attempt.ts'
 import { balancingOf, tokensOf, type Balancing, type BalancingSettings } from './balancing.ts'
 import type { Ask } from './balancers/index.ts'
+import { forgetConnecting } from './connecting-times.ts'
 import { connectWith, paceOf, quicken } from './connect-targets.ts'
 import { Link } from './link.ts'
 import type { UpstreamTls } from './dial.ts'
@@ -216,10 +217,10 @@ class TargetGroup implements Upstream, Tries {
     const target = this.choose(asking)
     if (target === undefined) return Promise.reject(asking.last ?? this.set.whyNobody())
     x.target = target.name
-    x.tries++
+    if (x.tries++ > 0) forgetConnecting(x)
     target.begin()
     x.trace?.recording?.asks(target.name)
-    const taken = target.connections.take(x.ending, asking.greeting, asking.need, endMsOf(asking))
+    const taken = target.connections.take(x.ending, asking.greeting, asking.need, endMsOf(asking), x)
     if (!(taken instanceof Promise)) return this.#askOn(asking, target, taken)
     return taken.then((place) => this.#askOn(asking, target, place), (error: unknown) => this.#notAsked(asking, target, error))
   }
@@ -270,10 +271,10 @@ class TargetGroup implements Upstream, Tries {
     const { x } = asking
     const { target } = trial
     x.target = target.name
-    x.tries++
+    if (x.tries++ > 0) forgetConnecting(x)
     target.begin()
     x.trace?.recording?.asks(target.name)
-    const taken = target.connections.take(trial.ending, asking.greeting, asking.need, endMsOf(asking))
+    const taken = target.connections.take(trial.ending, asking.greeting, asking.need, endMsOf(asking), x)
     if (!(taken instanceof Promise)) return this.#putOn(asking, trial, taken)
     return taken.then((place) => this.#putOn(asking, trial, place), (error: unknown) => neverBegun(x, target, error))
   }
