@@ -220,7 +220,7 @@ export class Worker implements DataPath {
   async #build ({ generation, config, agents: places, evidence, discovered }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
     const records = evidence ? await import('../evidence/evidence.ts') : undefined
-    const traces = config.observability.tracing?.enabled === true ? await import('../observe/tracing/index.ts') : undefined
+    const traces = config.observability.tracing?.enabled === true ? await import('../observe/telemetry/tracing.ts') : undefined
     const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined

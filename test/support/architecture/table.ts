@@ -55,9 +55,9 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'fastest-levenshtein': ['config/kdl/nearest.ts'],
   'tinyglobby': ['config/kdl/include.ts'],
   // fault-reply.ts: for STATUS_CODES, a table of words; the types stay at the edges.
-  'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/control', 'proxy/observe/tracing', 'proxy/pipeline/fault-reply.ts'],
-  'node:https': ['proxy/listeners', 'proxy/upstreams', 'proxy/observe/tracing'],
-  'node:http2': ['proxy/decisions', 'proxy/listeners', 'proxy/upstreams', 'proxy/observe/tracing'],
+  'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/control', 'proxy/observe/telemetry', 'proxy/pipeline/fault-reply.ts'],
+  'node:https': ['proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
+  'node:http2': ['proxy/decisions', 'proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
   // Plain calls and interfaces between our modules; an emitter hides who hears what.
   'node:events': ['sdk/server', 'proxy/listeners', 'proxy/upstreams', 'proxy/decisions'],
   'node:child_process': ['proxy/lifecycle', 'proxy/service', 'config/editor'],
