@@ -1,12 +1,20 @@
 import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import { listenAddress } from '../schema/address.ts'
-import { block } from '../schema/blocks.ts'
+import { block, optionalBlock } from '../schema/blocks.ts'
 import type { OlderForms } from '../schema/field.ts'
 import { setting } from '../schema/fields.ts'
-import { bool, words } from '../schema/values.ts'
+import { durationWithin } from '../schema/quantities.ts'
+import { bool, text, words } from '../schema/values.ts'
+import { collectorFields, collectorOf } from './collector.ts'
 import { accessLog, level, otherLogs, programLog } from './logs.ts'
 import { tracing } from './tracing.ts'
 import { urlPath } from './types.ts'
+
+const pushFields = {
+  ...collectorFields,
+  interval: setting(durationWithin('1s', '1h'), '60s', 'Time between two deliveries.'),
+  serviceName: setting(text, 'sentinel', 'What this proxy is called there.'),
+}
 
 const fields = {
   logging: block({
@@ -25,6 +33,10 @@ const fields = {
     address: setting(listenAddress, '127.0.0.1:9090', 'IP and port to serve them on.', { aliases: ['bind-address', 'bind'] }),
     path: setting(urlPath, '/metrics', 'Path to serve them at.', { aliases: ['endpoint'] }),
     highCardinality: setting(bool, false, 'More figures, with labels that clients choose: requests by host and by method as sent, answer times by target.'),
+    otlp: optionalBlock(pushFields, 'Figures are brought to a collector as well, in OTLP.', {
+      example: 'otlp {\n    endpoint "http://127.0.0.1:4318"\n    interval "30s"\n}',
+      build: ({ interval, serviceName, ...collector }, here) => ({ ...collectorOf(collector, here), interval, serviceName }),
+    }),
   }, 'Figures in Prometheus form.', {
     example: 'metrics {\n    address "127.0.0.1:9191"\n    path "/metrics"\n}',
     build: (value, here) => ({ ...value, byDefault: !here.given('address') }),

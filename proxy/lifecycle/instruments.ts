@@ -4,7 +4,7 @@ import { openAccessLog, type AccessLog } from '../observe/access-log.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
-import type { openTracing, Tracing } from '../observe/tracing/index.ts'
+import type { openTracing, Tracing } from '../observe/telemetry/tracing.ts'
 import { canonicalKey, type Lease, type Leases } from './leases.ts'
 import { readVersion } from './version.ts'
 

@@ -6,7 +6,7 @@ import { needsMoreFilters } from './more-needed.ts'
 export interface Parts {
   readonly agents: typeof import('./agent-parts.ts') | undefined
   readonly evidence: typeof import('../evidence/evidence.ts') | undefined
-  readonly traces: typeof import('../observe/tracing/index.ts') | undefined
+  readonly traces: typeof import('../observe/telemetry/tracing.ts') | undefined
   readonly shadow: typeof import('../filters/shadow.ts') | undefined
   readonly staticFiles: typeof import('../services/static/static-files.ts') | undefined
   readonly moreFilters: MoreFilters | undefined
@@ -18,7 +18,7 @@ export async function loadParts (config: SentinelConfig, evidence: boolean): Pro
   return {
     agents: agents.length === 0 ? undefined : await import('./agent-parts.ts'),
     evidence: evidence ? await import('../evidence/evidence.ts') : undefined,
-    traces: observability.tracing?.enabled === true ? await import('../observe/tracing/index.ts') : undefined,
+    traces: observability.tracing?.enabled === true ? await import('../observe/telemetry/tracing.ts') : undefined,
     shadow: routes.some(({ shadow }) => shadow !== undefined) ? await import('../filters/shadow.ts') : undefined,
     staticFiles: routes.some(({ staticFiles }) => staticFiles !== undefined) ? await import('../services/static/static-files.ts') : undefined,
     moreFilters: needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters() : undefined,

@@ -13,6 +13,7 @@ import type { RootLog } from '../observe/log.ts'
 import { exposed, formFor } from '../observe/exposition.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
+import type { MetricsPush } from '../observe/telemetry/metrics-push.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
@@ -66,6 +67,7 @@ interface Running {
   readonly records: LentEvidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
   readonly discoveries: ReadonlyArray<Lease<unknown>>
+  readonly push: Lease<Promise<MetricsPush>> | undefined
   readonly plans: HealthPlans
 }
 
@@ -331,6 +333,7 @@ export class Proxy {
     let admin: PreparedAdmin | undefined
     let bound: PreparedSockets | undefined
     let discoveries: Running['discoveries'] = []
+    let push: Running['push']
     try {
       const { sockets, take } = bound = await this.#sockets.prepare(config)
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
@@ -338,10 +341,12 @@ export class Proxy {
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const records = await evidence?.value
       discoveries = await this.#discoveries.use(config.upstreams)
+      push = this.#leasePush(config)
+      await push?.value
       const plans = this.#plansOf(config)
       admin = await this.#admin.prepare(config.observability.metrics)
       const running: Running = {
-        generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries, plans,
+        generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries, push, plans,
       }
       this.#held.set(generation, running)
       const strict = this.#running !== undefined || this.#options.predecessor !== undefined
@@ -358,6 +363,7 @@ export class Proxy {
       for (const lease of programs.values()) lease.release()
       evidence?.release()
       for (const lease of discoveries) lease.release()
+      push?.release()
       await admin?.discard()
       await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
@@ -423,6 +429,15 @@ export class Proxy {
     )
   }
 
+  #leasePush ({ observability: { metrics: { otlp } } }: SentinelConfig): Running['push'] {
+    if (otlp === undefined) return undefined
+    const open = async (): Promise<MetricsPush> => {
+      const { pushMetrics } = await import('../observe/telemetry/metrics-push.ts')
+      return pushMetrics(otlp, { version: readVersion(), log: this.#log.child({ component: 'metrics' }), figures: () => this.#fresh(() => this.#metrics.families()) })
+    }
+    return this.#leases.use(canonicalKey('metrics push', otlp), open, (opening) => opening.then((push) => push.close(), () => {}))
+  }
+
   /** What is told of the data path is of this moment. */
   async #fresh<T> (tell: () => T): Promise<T> {
     await this.#path?.refresh()
@@ -435,6 +450,7 @@ export class Proxy {
     for (const lease of held?.programs.values() ?? []) lease.release()
     held?.evidence?.release()
     for (const lease of held?.discoveries ?? []) lease.release()
+    held?.push?.release()
   }
 
   /** `servesOn`: another process accepts from the same sockets. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { expected as customAgent } from '../../examples/custom-agent/expected.ts'
 import type { Expectation } from '../../examples/expectation.ts'
+import { expected as observability } from '../../examples/observability/expected.ts'
 import { expected as quickstart } from '../../examples/quickstart/expected.ts'
 import { expected as systemd } from '../../examples/systemd/expected.ts'
 import { expected as waf } from '../../examples/waf/expected.ts'
@@ -12,7 +13,7 @@ import { fromRoot } from '../support/paths.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { startSentinel } from '../support/sentinel.ts'
 
-const expectations: Readonly<Record<string, readonly Expectation[]>> = { 'custom-agent': customAgent, quickstart, systemd, waf }
+const expectations: Readonly<Record<string, readonly Expectation[]>> = { 'custom-agent': customAgent, observability, quickstart, systemd, waf }
 
 const folders = readdirSync(fromRoot('examples'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name)
 

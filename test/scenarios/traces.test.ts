@@ -66,14 +66,16 @@ for (const form of ['http', 'http/json', 'grpc'] as const) {
     assert.deepEqual([agent.kind, agent.parentSpanId, agent.attributes['sentinel.verdict'], agent.attributes['sentinel.mode']], [3, root.spanId, 'allow', 'enforce'])
     assert.equal(named(spans, 'filter edit').parentSpanId, root.spanId)
     const attempt = named(spans, 'GET app')
-    assert.deepEqual([attempt.kind, attempt.parentSpanId, attempt.attributes['server.port'], attempt.attributes['http.response.status_code'], attempt.events[0]?.name],
-      [3, root.spanId, upstream.port, 200, 'first_byte'])
+    assert.deepEqual([attempt.kind, attempt.parentSpanId, attempt.attributes['server.port'], attempt.attributes['http.response.status_code'], attempt.events.map(({ name }) => name)],
+      [3, root.spanId, upstream.port, 200, ['connected', 'first_byte']])
+    assert.deepEqual(root.events.map(({ name }) => name), ['first_byte'])
     assert.equal(attempt.attributes['url.full'], `http://127.0.0.1:${upstream.port}/a/b?token=[redacted]&q=1`)
     // The target is told of the try, not of the whole.
     assert.equal(upstream.requests.at(-1)!.headers['traceparent'], `00-${traceId}-${attempt.spanId}-01`)
     assert.equal(upstream.requests.at(-1)!.headers['tracestate'], 'vendor=1')
     for (const span of spans) {
       assert.equal(span.traceId, traceId)
+      for (const { timeUnixNano } of span.events) assert.ok(BigInt(timeUnixNano) >= BigInt(span.startTimeUnixNano) && BigInt(timeUnixNano) <= BigInt(span.endTimeUnixNano), span.name)
       assert.ok(BigInt(span.startTimeUnixNano) >= BigInt(root.startTimeUnixNano) && BigInt(span.endTimeUnixNano) <= BigInt(root.endTimeUnixNano), span.name)
       assert.ok(Math.abs(Number(BigInt(span.startTimeUnixNano) / 1_000_000n) - Date.now()) < 60_000)
     }

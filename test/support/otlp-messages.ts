@@ -120,6 +120,11 @@ function checkObject (value: unknown, type: MessageType, where: string): void {
 
 function checkValue (value: unknown, kind: Kind, where: string): void {
   if (typeof kind === 'object') return checkObject(value, kind, where)
+  if (kind.startsWith('packed')) {
+    assert.ok(Array.isArray(value), where)
+    for (const one of value) checkValue(one, kind === 'packed double' ? 'double' : 'fixed64', where)
+    return
+  }
   if (kind === 'int64' || kind === 'fixed64') return assert.match(String(typeof value === 'string' ? value : assert.fail(`${where} is no text`)), /^\d+$/, where)
   if (kind === 'hex') return assert.match(String(value), /^(?:[0-9a-f]{2})+$/, where)
   assert.equal(typeof value, kind === 'string' ? 'string' : kind === 'bool' ? 'boolean' : 'number', where)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { propagatorOf, type Propagation } from '../../../proxy/observe/tracing/context.ts'
-import { newSpanId, newTraceId, samplerOf } from '../../../proxy/observe/tracing/ids.ts'
+import { propagatorOf, type Propagation } from '../../../proxy/observe/telemetry/context.ts'
+import { newSpanId, newTraceId, samplerOf } from '../../../proxy/observe/telemetry/ids.ts'
 import { HeaderList } from '../../../proxy/pipeline/headers.ts'
 
 const id = '0af7651916cd43dd8448eb211c80319c'

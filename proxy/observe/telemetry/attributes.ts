@@ -51,9 +51,12 @@ export function serverError ({ reply, fault }: Exchange): string | undefined {
 }
 
 /** Low cardinality: what a client made up is no name. */
-export function serverName ({ request: { method }, route }: Exchange): string {
-  const word = known.has(method) ? method : 'HTTP'
-  return route === undefined ? word : `${word} ${route.name}`
+export function methodWord ({ method }: RequestHead): string {
+  return known.has(method) ? method : 'HTTP'
+}
+
+export function serverName ({ request, route }: Exchange): string {
+  return route === undefined ? methodWord(request) : `${methodWord(request)} ${route.name}`
 }
 
 /** Of the span of one try, as far as they are known when it begins. */

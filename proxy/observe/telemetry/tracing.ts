@@ -1,16 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
 import type { SentinelConfig } from '../../../config/sentinel/index.ts'
 import type { DecisionRecord, Exchange } from '../../pipeline/exchange.ts'
 import type { Log } from '../log.ts'
-import type { Carrier, CollectorSettings } from './delivery.ts'
+import { carrierOf, zipkinCarrier } from './carrier.ts'
 import { propagatorOf } from './context.ts'
 import { SpanExporter, type Fate } from './exporter.ts'
 import { ExchangeTrace } from './exchange-trace.ts'
-import { grpcCarrier } from './grpc-carrier.ts'
-import { httpCarrier } from './http-carrier.ts'
 import { newSpanId, newTraceId, samplerOf } from './ids.ts'
 import { tracesAsJson, tracesAsProtobuf } from './otlp-traces.ts'
+import { resourceOf } from './resource.ts'
 import type { Resource, Span } from './span.ts'
 import { tracesAsZipkin } from './zipkin.ts'
 
@@ -40,7 +37,8 @@ export interface TracingSurroundings {
 export function openTracing (settings: TracingSettings, { version, log, count }: TracingSurroundings): Tracing {
   const backend = settings.backend! // Whoever traces has one: the configuration was checked.
   const resource = resourceOf(settings.serviceName, version)
-  const exporter = new SpanExporter({ carrier: carrierOf(backend), encode: encoderOf(backend, resource), count, log })
+  const carrier = backend.type === 'zipkin' ? zipkinCarrier(backend) : carrierOf(backend, 'traces')
+  const exporter = new SpanExporter({ carrier, encode: encoderOf(backend, resource), count, log })
   const isSampled = samplerOf(settings.samplingRate)
   const propagator = propagatorOf(settings.propagation)
   const begin = (x: Exchange): void => {
@@ -68,35 +66,7 @@ export function openTracing (settings: TracingSettings, { version, log, count }:
   }
 }
 
-export function resourceOf (serviceName: string, version: string): Resource {
-  return {
-    version,
-    attributes: [
-      ['service.name', serviceName], ['service.version', version], ['service.instance.id', randomUUID()],
-      ['host.name', hostname()], ['process.pid', process.pid], ['process.runtime.name', 'nodejs'], ['process.runtime.version', process.versions.node],
-      ['telemetry.sdk.name', 'sentinel'], ['telemetry.sdk.language', 'nodejs'], ['telemetry.sdk.version', version],
-    ],
-  }
-}
-
-function carrierOf ({ type, endpoint, protocol, timeout, headers, tokenFile }: Backend): Carrier {
-  const collector: CollectorSettings = { endpoint, timeoutMs: timeout, headers, tokenFile }
-  if (type === 'zipkin') return httpCarrier({ ...collector, endpoint: withPath(endpoint, '/api/v2/spans'), contentType: 'application/json', readsAnswer: false })
-  if (protocol === 'grpc') return grpcCarrier(collector, 'traces')
-  const json = protocol === 'http/json'
-  return httpCarrier({
-    ...collector, endpoint: withPath(endpoint, '/v1/traces'), contentType: json ? 'application/json' : 'application/x-protobuf', readsAnswer: !json,
-  })
-}
-
 function encoderOf ({ type, protocol }: Backend, resource: Resource): (spans: readonly Span[]) => Buffer {
   const encode = type === 'zipkin' ? tracesAsZipkin : protocol === 'http/json' ? tracesAsJson : tracesAsProtobuf
   return (spans) => encode(spans, resource)
-}
-
-/** Operators write where the collector is, or the whole URL (OTLP exporter configuration, "Endpoint URLs for OTLP/HTTP"). */
-export function withPath (endpoint: string, path: string): string {
-  const url = new URL(endpoint)
-  if (!url.pathname.endsWith(path)) url.pathname = url.pathname.replace(/\/$/, '') + path
-  return url.href
 }

@@ -1,6 +1,6 @@
 import type { DecisionRecord, Exchange, Recording, Trace, TryRecording } from '../../pipeline/exchange.ts'
 import { Fault } from '../../pipeline/faults.ts'
-import { agentAttributes, serverAttributes, serverError, serverName, tryAttributes } from './attributes.ts'
+import { agentAttributes, serverAttributes, serverError, serverName, methodWord, tryAttributes } from './attributes.ts'
 import type { Caller, Propagator } from './context.ts'
 import { newSpanId } from './ids.ts'
 import type { Attributes, AttributeValue, Span, SpanEvent } from './span.ts'
@@ -60,7 +60,7 @@ export class ExchangeTrace implements Trace, Recording {
     const nowMs = performance.now()
     const spanId = newSpanId()
     this.#propagator.inject(x.request.headers, { traceId: this.traceId, spanId, sampled: true })
-    const span = new TrySpan(spanId, `${x.request.method.slice(0, 32)} ${x.upstream}`, this.#asked(target), nowMs, tryAttributes(x, target), (over) => {
+    const span = new TrySpan(x, spanId, target, this.#asked(target), nowMs, (over) => {
       this.#open.delete(over)
       this.#add(over.told)
     })
@@ -83,7 +83,7 @@ export class ExchangeTrace implements Trace, Recording {
     for (const span of this.#open) span.over()
     const attributes = serverAttributes(x)
     this.#spans.push(this.#whole({
-      spanId: this.spanId, name: serverName(x), kind: 'server', startMs: x.startedMs, endMs: x.startedMs + x.durationMs, events: [], error: serverError(x),
+      spanId: this.spanId, name: serverName(x), kind: 'server', startMs: x.startedMs, endMs: x.startedMs + x.durationMs, events: serverEvents(x), error: serverError(x),
       attributes: this.#left === 0 ? attributes : [...attributes, ['sentinel.spans_left_out', this.#left]],
     }, this.#parent?.spanId ?? ''))
     return this.#spans
@@ -121,6 +121,7 @@ export class ExchangeTrace implements Trace, Recording {
 type Told = Omit<Span, 'traceId' | 'parentSpanId' | 'traceState'>
 
 class TrySpan implements TryRecording {
+  readonly #x: Exchange
   readonly #spanId: string
   readonly #name: string
   readonly #askedMs: number
@@ -131,14 +132,13 @@ class TrySpan implements TryRecording {
   #error: string | undefined = undefined
   #endMs = 0
 
-  constructor (
-    spanId: string, name: string, askedMs: number, startMs: number, attributes: Array<readonly [string, AttributeValue]>, tell: (span: TrySpan) => void,
-  ) {
+  constructor (x: Exchange, spanId: string, target: string, askedMs: number, startMs: number, tell: (span: TrySpan) => void) {
+    this.#x = x
     this.#spanId = spanId
-    this.#name = name
+    this.#name = `${methodWord(x.request)} ${x.upstream}`
     this.#askedMs = askedMs
     this.#startMs = startMs
-    this.#attributes = attributes
+    this.#attributes = tryAttributes(x, target)
     this.#tell = tell
   }
 
@@ -150,12 +150,15 @@ class TrySpan implements TryRecording {
   }
 
   answered (status: number, ms: number): void {
+    this.#tellConnecting()
     this.#events.push({ name: 'first_byte', atMs: this.#startMs + ms, attributes: [] })
     this.#attributes.push(['http.response.status_code', status])
     if (status >= 400) this.#fails(String(status))
   }
 
-  failed (fault: Fault | undefined): void {
+  failed (fault: Fault | undefined, ms: number): void {
+    // All of the time was the connecting: it came to nothing.
+    if (this.#x.connectMs !== ms) this.#tellConnecting()
     // It was given up, which is nobody's fault.
     if (fault === undefined) this.#attributes.push(['sentinel.outcome', 'given up'])
     else this.#fails(fault.code)
@@ -175,10 +178,27 @@ class TrySpan implements TryRecording {
     this.#tell(this)
   }
 
+  /** Where the time before the request went. On a connection that was there, none did. */
+  #tellConnecting (): void {
+    const { poolMs, connectMs, tlsMs } = this.#x
+    if (poolMs > 0) this.#attributes.push(['sentinel.pool_ms', poolMs])
+    if (connectMs === 0) return
+    const attributes: Attributes = tlsMs === 0 ? [['sentinel.connect_ms', connectMs]] : [['sentinel.connect_ms', connectMs], ['sentinel.tls_ms', tlsMs]]
+    this.#events.push({ name: 'connected', atMs: this.#askedMs + poolMs + connectMs + tlsMs, attributes })
+  }
+
   #fails (why: string): void {
     if (this.#error === undefined) this.#attributes.push(['error.type', why])
     this.#error ??= why
   }
+}
+
+/** Where the time of the whole went that no span below tells of. */
+function serverEvents ({ startedMs, queuedMs, firstByteMs }: Exchange): SpanEvent[] {
+  return [
+    ...queuedMs === 0 ? [] : [{ name: 'admitted', atMs: startedMs + queuedMs, attributes: [['sentinel.queued_ms', queuedMs]] as const }],
+    ...firstByteMs === 0 ? [] : [{ name: 'first_byte', atMs: startedMs + firstByteMs, attributes: [] }],
+  ]
 }
 
 function codeOf (error: Error): string {
