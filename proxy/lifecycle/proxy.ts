@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/ticket-secret.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
@@ -156,6 +157,11 @@ export class Proxy {
     return legacy
   }
 
+  /** The answers that all processes keep. */
+  get answers (): KeptAnswers {
+    return { purge: (what) => this.#path!.answers.purge(what), facts: () => this.#path!.answers.facts() }
+  }
+
   get metricsAddress (): string | undefined {
     return this.#admin.address
   }
@@ -295,6 +301,7 @@ export class Proxy {
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
       heardAt: (evidence) => this.#health.heardAt(evidence),
+      answers: this.answers,
     }
   }
 

@@ -4,6 +4,7 @@ import type { agentFilter } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
+import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { Shares } from '../pipeline/shares.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
@@ -36,6 +37,8 @@ export interface Surroundings {
   readonly observe: Site['observe']
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
   readonly gate: (settings: GateSettings) => Gate
+  /** The answers that all processes keep, for those who are asked about them. */
+  readonly answers: KeptAnswers
   readonly env: Readonly<Record<string, string | undefined>>
   /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
   readonly cookieSecret: string
@@ -54,6 +57,8 @@ export interface Snapshot {
   /** Who has a tunnel on a route, for those that have some. */
   readonly tunnels: ReadonlyMap<string, Places>
   readonly upstreams: ReadonlyMap<string, Upstream>
+  /** The answers that this process keeps, when a route keeps some. */
+  readonly kept: KeptAnswers | undefined
   /** The targets that a discovery found have become others. */
   readonly discovered: (key: string, targets: readonly TargetSettings[]) => void
   /** It is the configuration in use from here on: targets that others have as well do as this one says. */
@@ -99,6 +104,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       siteOf: (listener) => sites.get(listener),
       tunnels,
       emptied: users.emptied,
+      kept: undefined,
       upstreams,
       discovered: (key, targets) => replaced.get(key)?.(targets),
       takeOver: () => { for (const { set } of upstreams.values()) set.takeOver() },

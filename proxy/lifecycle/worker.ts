@@ -3,6 +3,7 @@ import { Admission, type AdmissionSettings, type Places } from '../state/index.t
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
+import { noFacts, type KeptAnswers } from '../pipeline/kept-answers.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
@@ -180,6 +181,16 @@ export class Worker implements DataPath {
     this.#building?.set(key, targets)
   }
 
+  /** Those of a configuration that is made ready as well: what is purged now must not be there when it takes over. */
+  readonly answers: KeptAnswers = {
+    purge: async (what) => {
+      const kept = new Set([this.#running?.snapshot.kept, this.#prepared?.next.snapshot.kept].filter((answers) => answers !== undefined))
+      const outcomes = await Promise.all([...kept].map((answers) => answers.purge(what)))
+      return { purged: outcomes.reduce((sum, { purged }) => sum + purged, 0) }
+    },
+    facts: async () => this.#running?.snapshot.kept?.facts() ?? noFacts,
+  }
+
   facts (): PathFacts {
     const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
@@ -241,6 +252,7 @@ export class Worker implements DataPath {
         shares: this.#shares,
         observe: instruments.observe,
         observeLate: instruments.observeLate,
+        answers: main.answers,
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,
