@@ -1,5 +1,6 @@
 import type { Address } from '../schema/address.ts'
 import type { Report } from '../schema/report.ts'
+import { checkHandlers } from './builtin-handler.ts'
 import type { AgentConfig, SentinelConfig } from './config.ts'
 import type { NamespacePart } from './namespace.ts'
 import { namespaceParts } from './namespace.ts'
@@ -20,6 +21,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   checkReachable(config.routes, report)
   checkSockets(config, report)
   checkWaf(waf, report)
+  checkHandlers(config, report)
   checkSessions(config, report)
   const referred = report.referred('agent')
   const guards = config.agents.filter(agent => !referred.has(agent.id))
@@ -138,7 +140,7 @@ function checkUnused (config: Config, filters: Config['filters'], report: Report
 }
 
 interface Answering {
-  readonly routes: readonly Pick<NamespacePart['routes'][number], 'id' | 'at' | 'upstream' | 'respond' | 'staticFiles' | 'filters' | 'serviceNotBuilt'>[]
+  readonly routes: readonly Pick<NamespacePart['routes'][number], 'id' | 'at' | 'upstream' | 'respond' | 'staticFiles' | 'builtinHandler' | 'filters' | 'serviceNotBuilt'>[]
   readonly filters: readonly Pick<NamespacePart['filters'][number], 'id' | 'type'>[]
 }
 
@@ -146,7 +148,8 @@ function checkRoutes ({ routes, filters }: Answering, report: Report): void {
   const redirecting = new Set(filters.filter(({ type }) => type === 'redirect').map(({ id }) => id))
   for (const route of routes) {
     const redirects = route.filters.some(name => redirecting.has(name))
-    if (route.upstream === undefined && route.respond === undefined && route.staticFiles === undefined && !route.serviceNotBuilt && !redirects) {
+    const answers = route.upstream ?? route.respond ?? route.staticFiles ?? route.builtinHandler
+    if (answers === undefined && !route.serviceNotBuilt && !redirects) {
       report.error('CONFIG_MISSING', `route '${route.id}' has nothing that answers`, route.at, 'write upstream "name"')
     }
   }

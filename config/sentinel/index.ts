@@ -23,5 +23,6 @@ export { lookIntoFolder, maxCertificateBytes, pairsAmong, skipReasons } from './
 export type { FolderPair, SkipReason, SkippedEntry } from './certificate-folder.ts'
 export { assignNames } from './sni-claims.ts'
 export type { Claimant } from './sni-claims.ts'
+export { isLocal } from './builtin-handler.ts'
 export { schemeOf } from './listener.ts'
 export type { SniCertificate, SniFolder } from './sni.ts'

@@ -17,6 +17,7 @@ import type { AgentRuntime } from './agent-runtime.ts'
 import { discoveryKey } from './discoveries.ts'
 import { gatesOf } from './health-plans.ts'
 import { canonicalKey, type Leases } from './leases.ts'
+import type { MainSide } from './seam.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
@@ -39,6 +40,7 @@ export interface Surroundings {
   readonly gate: (settings: GateSettings) => Gate
   /** The answers that all processes keep, for those who are asked about them. */
   readonly answers: KeptAnswers
+  readonly page: MainSide['page']
   readonly env: Readonly<Record<string, string | undefined>>
   /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
   readonly cookieSecret: string
@@ -226,14 +228,14 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
       ...rulesAfter(route),
     ],
     upgrades: webSocket !== undefined,
-    responder: responderOf(route, upstreamOf, around),
+    responder: responderOf(route, upstreamOf, config, around),
     maxBodyBytes: maxBodyBytes(route, config),
   }
 }
 
-function responderOf (route: RouteConfig, upstreamOf: (id: string) => Responder | undefined, { services, lend }: RouteSurroundings): Responder {
+function responderOf (route: RouteConfig, upstreamOf: (id: string) => Responder | undefined, config: SentinelConfig, around: RouteSurroundings): Responder {
   const { id, upstream } = route
-  return ownResponder(route, services, lend) ?? (upstream === undefined ? notBuilt(id) : upstreamOf(upstream)!) // References were checked at load.
+  return ownResponder(route, config, around) ?? (upstream === undefined ? notBuilt(id) : upstreamOf(upstream)!) // References were checked at load.
 }
 
 function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels }: RouteSurroundings): Filter {

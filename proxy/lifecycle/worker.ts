@@ -253,6 +253,7 @@ export class Worker implements DataPath {
         observe: instruments.observe,
         observeLate: instruments.observeLate,
         answers: main.answers,
+        page: main.page,
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,
