@@ -1,6 +1,7 @@
 import type { Position } from '../kdl/position.ts'
 import type { Address } from '../schema/address.ts'
 import type { Report } from '../schema/report.ts'
+import { checkHandlers } from './builtin-handler.ts'
 import type { AgentConfig, SentinelConfig } from './config.ts'
 import { checkScopes } from './check-scopes.ts'
 import type { Scoped } from './scopes.ts'
@@ -26,6 +27,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   checkScopes(config, report)
   checkSockets(config, report)
   checkWaf(waf, report)
+  checkHandlers(config, report)
   checkSessions(config, report)
   const guardAgents = guards(limitedAgents, waf?.at, report)
   return { ...config, system, observability: { ...config.observability, metrics, logging: { ...logging, level } }, guardAgents }
@@ -146,7 +148,8 @@ function checkUnused (config: Config, filters: Config['filters'], report: Report
   const redirecting = new Set(config.filters.filter(({ type }) => type === 'redirect').map(({ id }) => id))
   for (const route of config.routes) {
     const redirects = route.filters.some(name => redirecting.has(name))
-    if (route.upstream === undefined && route.respond === undefined && route.staticFiles === undefined && !route.serviceNotBuilt && !redirects) {
+    const answers = route.upstream ?? route.respond ?? route.staticFiles ?? route.builtinHandler
+    if (answers === undefined && !route.serviceNotBuilt && !redirects) {
       report.error('CONFIG_MISSING', `route '${route.id}' has nothing that answers`, route.at, 'write upstream "name"')
     }
   }

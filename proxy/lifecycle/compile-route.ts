@@ -64,9 +64,9 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
   }
 }
 
-function responderOf (route: RouteConfig, upstreamOf: UpstreamOf, config: SentinelConfig, { parts, lend }: RouteSurroundings): Responder {
+function responderOf (route: RouteConfig, upstreamOf: UpstreamOf, config: SentinelConfig, around: RouteSurroundings): Responder {
   const { id, upstream } = route
-  return ownResponder(route, config, parts, lend) ?? (upstream === undefined ? notBuilt(id) : upstreamOf(upstream)!) // References were checked at load.
+  return ownResponder(route, config, around) ?? (upstream === undefined ? notBuilt(id) : upstreamOf(upstream)!) // References were checked at load.
 }
 
 function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels }: RouteSurroundings): Filter {

@@ -9,6 +9,8 @@ export interface Parts {
   readonly traces: typeof import('../observe/telemetry/tracing.ts') | undefined
   readonly shadow: typeof import('../filters/shadow.ts') | undefined
   readonly staticFiles: typeof import('../services/static/static-files.ts') | undefined
+  /** Pages of the proxy itself. */
+  readonly pages: (typeof import('../services/builtin/builtin.ts') & typeof import('../services/builtin/guard.ts')) | undefined
   readonly moreFilters: MoreFilters | undefined
 }
 
@@ -21,6 +23,8 @@ export async function loadParts (config: SentinelConfig, evidence: boolean): Pro
     traces: observability.tracing?.enabled === true ? await import('../observe/telemetry/tracing.ts') : undefined,
     shadow: routes.some(({ shadow }) => shadow !== undefined) ? await import('../filters/shadow.ts') : undefined,
     staticFiles: routes.some(({ staticFiles }) => staticFiles !== undefined) ? await import('../services/static/static-files.ts') : undefined,
+    pages: routes.some(({ builtinHandler }) => builtinHandler !== undefined)
+      ? { ...await import('../services/builtin/builtin.ts'), ...await import('../services/builtin/guard.ts') } : undefined,
     moreFilters: needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters() : undefined,
   }
 }

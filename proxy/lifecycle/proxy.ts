@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { MaybePromise } from '../pipeline/body.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/ticket-secret.ts'
@@ -25,7 +26,8 @@ import { LentEvidence } from './lent-evidence.ts'
 import { warnOfFewDescriptors } from './open-files.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
-import type { DataPath, Load, MainSide } from './seam.ts'
+import { pageOf } from './pages.ts'
+import type { DataPath, Load, MainSide, Page, PageName } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
@@ -305,6 +307,7 @@ export class Proxy {
       heard: (evidence) => this.#health.heard(evidence),
       heardAt: (evidence) => this.#health.heardAt(evidence),
       answers: this.answers,
+      page: (name) => this.#page(name),
     }
   }
 
@@ -438,8 +441,15 @@ export class Proxy {
     return this.#leases.use(canonicalKey('metrics push', otlp), open, (opening) => opening.then((push) => push.close(), () => {}))
   }
 
+  #page (name: PageName): Promise<Page> {
+    return this.#fresh(() => pageOf(name, {
+      status: this.status(), state: this.#state, loaded: this.#running?.loaded,
+      metrics: { contentType: this.#metrics.contentType, text: () => this.#metrics.render() },
+    }))
+  }
+
   /** What is told of the data path is of this moment. */
-  async #fresh<T> (tell: () => T): Promise<T> {
+  async #fresh<T> (tell: () => MaybePromise<T>): Promise<T> {
     await this.#path?.refresh()
     return tell()
   }

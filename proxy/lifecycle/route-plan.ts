@@ -20,7 +20,8 @@ export function defaultRouteOf ({ defaultRoute }: Pick<ListenerConfig, 'defaultR
 }
 
 /** What a route answers with that needs no upstream: the status of a fixed answer, or words; `null` for others. */
-export function ownAnswerOf ({ respond, staticFiles }: Pick<RouteConfig, 'respond' | 'staticFiles'>): number | string | null {
+export function ownAnswerOf ({ respond, staticFiles, builtinHandler }: Pick<RouteConfig, 'respond' | 'staticFiles' | 'builtinHandler'>): number | string | null {
+  if (builtinHandler !== undefined) return `the ${builtinHandler.handler} page`
   return respond?.status ?? (staticFiles === undefined ? null : `files in ${staticFiles.root}`)
 }
 

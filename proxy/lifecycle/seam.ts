@@ -115,8 +115,20 @@ export interface MainSide {
   /** How tries at targets ended, and exchanges behind gates. */
   heard (evidence: Evidence): void
   heardAt (evidence: GateEvidence): void
+  /** What the proxy as a whole says of itself. Rejects when it cannot be made. */
+  page (name: PageName): Promise<Page>
   /** The answers that all processes keep, whoever asks. */
   readonly answers: KeptAnswers
+}
+
+/** Pages that only main can make. */
+export type PageName = 'status' | 'ready' | 'metrics' | 'config' | 'upstreams'
+
+export interface Page {
+  readonly status: number
+  /** Its media type. */
+  readonly type: string
+  readonly body: string
 }
 
 /** Something that keeps a configuration from being taken over; the message is for the operator. */

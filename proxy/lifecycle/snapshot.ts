@@ -19,6 +19,7 @@ import { compileRoute } from './compile-route.ts'
 import { canonicalKey, type Leases, type Lend } from './leases.ts'
 import { fieldsOfFilters } from './more-needed.ts'
 import type { Parts } from './parts.ts'
+import type { MainSide } from './seam.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { agentsBehind, defaultRouteOf, filtersBehind, receptionOf, routerEntries } from './route-plan.ts'
 import { seenFrom } from './scope-rules.ts'
@@ -39,6 +40,7 @@ export interface Surroundings {
   readonly gate: (settings: GateSettings) => Gate
   /** The answers that all processes keep, for those who are asked about them. */
   readonly answers: KeptAnswers
+  readonly page: MainSide['page']
   readonly env: Readonly<Record<string, string | undefined>>
   /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
   readonly cookieSecret: string

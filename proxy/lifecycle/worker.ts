@@ -254,6 +254,7 @@ export class Worker implements DataPath {
         ...instruments.tracing === undefined || traces === undefined ? {} : { traces: { begin: instruments.tracing.begin, step: traces.tracedFilter } },
         observeLate: instruments.observeLate,
         answers: main.answers,
+        page: main.page,
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,

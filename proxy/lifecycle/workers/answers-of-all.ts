@@ -1,4 +1,5 @@
 import type { KeptAnswers, KeptFacts, PurgeOutcome } from '../../pipeline/kept-answers.ts'
+import type { Page, PageName } from '../seam.ts'
 import type { AskAll, Result, ToMain, ToWorker } from './messages.ts'
 
 interface Waiting {
@@ -11,6 +12,11 @@ export class AnswersOfAll {
   readonly answers: KeptAnswers = {
     purge: (what) => this.#ask({ ask: 'purge', what }) as Promise<PurgeOutcome>, // What this question comes to.
     facts: () => this.#ask({ ask: 'kept' }) as Promise<KeptFacts>, // What this question comes to.
+  }
+
+  /** What the proxy as a whole says of itself. */
+  page (name: PageName): Promise<Page> {
+    return this.#ask({ ask: 'page', name }) as Promise<Page> // What this question comes to.
   }
 
   readonly #send: (message: ToMain) => void

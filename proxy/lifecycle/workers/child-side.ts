@@ -67,6 +67,7 @@ export class ChildSide {
         heard: (tries) => this.#heard.add(tries),
         heardAt: (gate) => this.#heard.addGate(gate),
         answers: this.#all.answers,
+        page: (name) => this.#all.page(name),
       },
     })
     setInterval(() => this.#tell(false), tellEveryMs).unref()

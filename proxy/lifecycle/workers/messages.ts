@@ -2,7 +2,7 @@ import type { Entry } from '../../evidence/chain.ts'
 import type { Counts } from '../../observe/gather.ts'
 import type { Evidence, GateEvidence, HealthOrders, TargetSettings } from '../../upstreams/index.ts'
 import type { KeptFacts, Purge, PurgeOutcome } from '../../pipeline/kept-answers.ts'
-import type { AgentFacts, AgentPlace, TargetFacts } from '../seam.ts'
+import type { AgentFacts, AgentPlace, Page, PageName, TargetFacts } from '../seam.ts'
 import type { PlainConfig } from './config-transfer.ts'
 
 /** `Load`, as it is sent: sockets have gone ahead, and are named by number. */
@@ -47,10 +47,10 @@ export type Question =
   | { readonly ask: 'recall', readonly share: string }
 
 /** What comes of a question that is more than that it is done. */
-export type Result = PurgeOutcome | KeptFacts
+export type Result = PurgeOutcome | KeptFacts | Page
 
-/** What a worker may want to have done in all of them. */
-export type AskAll = Extract<Question, { ask: 'purge' | 'kept' }>
+/** What a worker may want to have done in all of them, or to be told by main. */
+export type AskAll = Extract<Question, { ask: 'purge' | 'kept' }> | { readonly ask: 'page', readonly name: PageName }
 
 export type ToWorker =
   | { readonly to: 'begin', readonly introduction: Introduction }

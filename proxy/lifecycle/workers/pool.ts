@@ -151,17 +151,25 @@ export class WorkerPool implements DataPath {
     },
   }
 
-  #askAll (question: AskAll): Promise<Array<Result | undefined>> {
+  #askAll (question: Exclude<AskAll, { ask: 'page' }>): Promise<Array<Result | undefined>> {
     return Promise.all(this.#slots.map((slot) => slot.ask(question)))
   }
 
   /** One of them wants it done by all, and hears what came of it. */
   async #askedBy (slot: WorkerSlot, { id, question }: Extract<ToMain, { from: 'askAll' }>): Promise<void> {
-    const { answers } = this.#options.main
     try {
-      slot.tell({ to: 'told', id, result: await (question.ask === 'purge' ? answers.purge(question.what) : answers.facts()) })
+      slot.tell({ to: 'told', id, result: await this.#answerTo(question) })
     } catch (error) {
       slot.tell({ to: 'told', id, error: error instanceof Error ? error.message : String(error) })
+    }
+  }
+
+  #answerTo (question: AskAll): Promise<Result> {
+    const { main } = this.#options
+    switch (question.ask) {
+      case 'purge': return main.answers.purge(question.what)
+      case 'kept': return main.answers.facts()
+      case 'page': return main.page(question.name)
     }
   }
 
