@@ -50,7 +50,7 @@ const fields = {
   fallback: notBuilt(fallback),
   retryPolicy,
   apiSchema: notBuilt(apiSchema),
-  cache: notBuilt(routeCache),
+  cache: routeCache,
   shadow: notBuilt(shadow),
   hedge: optionalBlock({
     enabled: setting(bool, true, 'Whether it is done.'),
@@ -120,6 +120,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       retryPolicy: value.retryPolicy, hedge: value.hedge, timeouts: rules.timeouts,
       inlineFilters: filters.inline,
       websocket: value.websocket,
+      cache: value.cache,
       circuitBreaker: value.circuitBreaker,
       respond: value.respond,
       stripPrefix: value.stripPrefix,

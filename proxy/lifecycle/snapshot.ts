@@ -1,5 +1,6 @@
 import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/address.ts'
+import type { Cache, openCache, StoreSettings } from '../cache/index.ts'
 import type { agentFilter } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
@@ -21,6 +22,7 @@ import { canonicalKey, type Leases } from './leases.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
+import { keepsAnswers, routeCacheSettings, storeSettings } from './route-cache.ts'
 import { routePolicy } from './route-policy.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
 import { upstreamSettings, type Among, type UpstreamParts } from './upstream-settings.ts'
@@ -38,6 +40,8 @@ export interface Surroundings {
   readonly gate: (settings: GateSettings) => Gate
   /** The answers that all processes keep, for those who are asked about them. */
   readonly answers: KeptAnswers
+  /** There when a route keeps answers. */
+  readonly openCache: typeof openCache | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
   readonly cookieSecret: string
@@ -57,7 +61,7 @@ export interface Snapshot {
   readonly tunnels: ReadonlyMap<string, Places>
   readonly upstreams: ReadonlyMap<string, Upstream>
   /** The answers that this process keeps, when a route keeps some. */
-  readonly kept: KeptAnswers | undefined
+  readonly kept: Cache | undefined
   /** The targets that a discovery found have become others. */
   readonly discovered: (key: string, targets: readonly TargetSettings[]) => void
   /** It is the configuration in use from here on: targets that others have as well do as this one says. */
@@ -86,11 +90,17 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     }
     const tunnels = new Map<string, Places>()
     const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
-    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, kept, tunnels }))
+    const place = storeSettings(config)
+    const cache = around.openCache === undefined ? undefined : leaseCache(place, around.openCache, around.leases, held)
+    const guardedHeaders = guardedBy(config.agents, around.agents)
+    const before: Before = (route, responder) => {
+      if (cache === undefined || !keepsAnswers(route, config)) return responder
+      return cache.before(responder, routeCacheSettings(route, config, guardedHeaders), around.answers)
+    }
+    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, kept, tunnels, before }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
-    const guardedHeaders = guardedBy(config.agents, around.agents)
     const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
       isTrusted: peerMatcher(listener.trustedProxies),
       guardedHeaders,
@@ -103,7 +113,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       siteOf: (listener) => sites.get(listener),
       tunnels,
       emptied: users.emptied,
-      kept: undefined,
+      kept: cache,
       upstreams,
       discovered: (key, targets) => replaced.get(key)?.(targets),
       takeOver: () => { for (const { set } of upstreams.values()) set.takeOver() },
@@ -126,6 +136,13 @@ function leaseUpstream (parts: UpstreamParts, discovery: string | undefined, aro
   const upstream = leases.use(canonicalKey('upstream', { connecting, changeable, discovery }), make, (value) => value.close(AbortSignal.timeout(drainMs)))
   held.push(() => upstream.release())
   return upstream.value
+}
+
+/** What is kept outlives a reload. */
+function leaseCache (place: StoreSettings, open: typeof openCache, leases: Leases, held: Array<() => void>): Cache {
+  const lease = leases.use(canonicalKey('cache', place), () => open(place), (cache) => cache.close())
+  held.push(() => lease.release())
+  return lease.value
 }
 
 /** Connections of HTTP/1.1 have no time-outs of their own: exchanges bring theirs. */
@@ -199,14 +216,19 @@ interface RouteSurroundings extends Surroundings {
   readonly lend: <T>(key: string, make: () => T) => T
   readonly kept: ReplayRoom
   readonly tunnels: Map<string, Places>
+  readonly before: Before
 }
+
+/** Puts what is kept of a route's answers before whoever gives them. */
+type Before = (route: RouteConfig, responder: Responder) => Responder
 
 function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
   const policy = routePolicy(route, config, around.kept)
   const upstreamOf = (id: string): Responder | undefined => {
     const gates = gatesOf(route, config.upstreams.find((upstream) => upstream.id === id)!) // References were checked at load.
     const way = upstreams.get(id)?.forRoute(policy)
-    return way === undefined || gates.length === 0 ? way : behind(gates.map(around.gate), way)
+    if (way === undefined) return undefined
+    return around.before(route, gates.length === 0 ? way : behind(gates.map(around.gate), way))
   }
   const askAgent = (step: Step): Filter => around.askAgent!(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),

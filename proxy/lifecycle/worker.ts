@@ -16,6 +16,7 @@ import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
 import { MemoryWatch } from './memory-watch.ts'
+import { keepsAnswers, tellKept } from './route-cache.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
@@ -95,6 +96,7 @@ export class Worker implements DataPath {
       table.inFlightLimit.cell().set(this.#admission.limit)
       table.memoryLimited.cell().set(this.#memory.refusal === undefined ? 0 : 1)
       if (this.#running !== undefined) tellTargets(table, this.#running.snapshot.upstreams)
+      if (this.#running?.snapshot.kept !== undefined) tellKept(table, this.#running.snapshot.kept.counts)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
     })
   }
@@ -232,6 +234,7 @@ export class Worker implements DataPath {
     const drainMs = config.system.gracefulShutdownTimeout
     const records = evidence ? await import('../evidence/evidence.ts') : undefined
     const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
+    const cache = config.routes.some((route) => keepsAnswers(route, config)) ? await import('../cache/index.ts') : undefined
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
     try {
@@ -250,6 +253,7 @@ export class Worker implements DataPath {
         observe: instruments.observe,
         observeLate: instruments.observeLate,
         answers: main.answers,
+        openCache: cache?.openCache,
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,

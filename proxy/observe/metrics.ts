@@ -114,6 +114,7 @@ function observeExchange (table: MetricTable, x: Exchange): void {
     table.responseBody.cell(route).observe(x.responseBytes)
   }
   if (x.fault !== undefined) table.faults.cell(x.fault.code, x.fault.row.blame).add()
+  if (x.cache !== '') (x.cache === 'miss' || x.cache === 'bypass' ? table.cacheMisses : table.cacheHits).cell(route, x.cache).add()
   if (x.upstream !== '') observeUpstream(table, route, x)
   const { decisions } = x
   if (decisions === undefined) return
