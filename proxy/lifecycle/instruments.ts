@@ -1,7 +1,9 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { EvidenceRecorder } from '../evidence/evidence.ts'
-import { openAccessLog, type AccessLog } from '../observe/access-log.ts'
-import type { Log } from '../observe/log.ts'
+import { factOf } from '../filters/index.ts'
+import { accessLog } from '../observe/access-log.ts'
+import type { LineSink } from '../observe/line-sink.ts'
+import type { LogFileOptions, LogFiles } from '../observe/log-files.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import { canonicalKey, type Lease, type Leases } from './leases.ts'
@@ -11,42 +13,56 @@ export interface Instruments {
   readonly observe: (x: Exchange) => void
   /** For a decision that came after its exchange was over. */
   readonly observeLate: (x: Exchange, decision: DecisionRecord) => void
-  readonly reopenLogs: () => void
   readonly release: () => void
 }
 
 export interface InstrumentSurroundings {
   readonly leases: Leases
-  readonly log: Log
+  readonly files: LogFiles
   readonly metrics: Metrics
   readonly evidence?: EvidenceRecorder
 }
 
-/** Opens the log that the configuration names. Throws when it cannot be opened, and then holds nothing. */
-export function openInstruments (config: SentinelConfig, { leases, log, metrics, evidence }: InstrumentSurroundings): Instruments {
-  const { accessLog } = config.observability
-  const held: Lease<AccessLog> | undefined = accessLog.enabled
-    ? leases.use(canonicalKey('access-log', accessLog), () => openLog(accessLog, log), (value) => value.close())
-    : undefined
-  const access = held?.value
-  return {
-    observe (x) {
-      access?.record(x)
-      metrics.observeExchange(x)
-      evidence?.record(x)
-    },
-    observeLate (x, decision) {
-      metrics.observeDecision(x, decision)
-      evidence?.recordLate(x, decision)
-    },
-    reopenLogs: () => access?.reopen(),
-    release: () => held?.release(),
+type Observer = (x: Exchange) => void
+
+/** Opens the logs that the configuration names. Throws when one cannot be opened, and then holds nothing. */
+export function openInstruments (config: SentinelConfig, { leases, files, metrics, evidence }: InstrumentSurroundings): Instruments {
+  const held: Array<Lease<LineSink>> = []
+  const release = (): void => { for (const lease of held) lease.release() }
+  const open = (options: LogFileOptions): LineSink => {
+    const lease = leases.use(canonicalKey('log-file', options), () => files.open(options), (sink) => files.close(sink))
+    held.push(lease)
+    return lease.value
+  }
+  try {
+    const observers: Observer[] = [...logsOf(config, open), (x) => metrics.observeExchange(x)]
+    if (evidence !== undefined) observers.push((x) => evidence.record(x))
+    return {
+      observe: together(observers),
+      observeLate (x, decision) {
+        metrics.observeDecision(x, decision)
+        evidence?.recordLate(x, decision)
+      },
+      release,
+    }
+  } catch (error) {
+    release()
+    throw error
   }
 }
 
-function openLog ({ file, format }: SentinelConfig['observability']['accessLog'], log: Log): AccessLog {
-  return openAccessLog({
-    file, format,
-    onTrouble: (trouble) => log.error('the access log loses lines', { component: 'access-log', ...trouble }),
-  })
+function logsOf ({ observability }: SentinelConfig, open: (options: LogFileOptions) => LineSink): Observer[] {
+  const { enabled, file, bufferSize, ...options } = observability.accessLog
+  if (!enabled) return []
+  const sink = open({ log: 'access-log', to: file, gatherBytes: bufferSize })
+  return [accessLog({ ...options, factOf }, (line) => void sink.write(line))]
+}
+
+/** Calls for the usual numbers without a loop: this runs once for each request. */
+function together (all: readonly Observer[]): Observer {
+  const [first, second, third] = all
+  if (all.length === 1) return first!
+  if (all.length === 2) return (x) => { first!(x); second!(x) }
+  if (all.length === 3) return (x) => { first!(x); second!(x); third!(x) }
+  return (x) => { for (const observer of all) observer(x) }
 }

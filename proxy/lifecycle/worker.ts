@@ -1,5 +1,6 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { Admission, type AdmissionSettings, type Places } from '../state/index.ts'
+import { LogFiles } from '../observe/log-files.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
@@ -70,6 +71,7 @@ export class Worker implements DataPath {
   readonly #retiring = new Set<Promise<void>>()
   readonly #memory: MemoryWatch
   readonly #admission: Admission
+  readonly #files: LogFiles
   readonly #shares: Shares
   #closed: Promise<void> | undefined
   /** Whoever waits for open exchanges waits no longer. */
@@ -85,6 +87,11 @@ export class Worker implements DataPath {
     this.#follower = new HealthFollower(options.main)
     this.#listeners = new ListenerTable({
       log, metrics, ticketSecret, shares: this.#shares, others: together !== undefined, snapshot: () => this.#running!.snapshot,
+    })
+    this.#files = new LogFiles({
+      shared: together !== undefined,
+      trouble: (name, trouble) => log.error(`the ${name} loses lines`, { component: name, ...trouble }),
+      lost: (name) => metrics.table.logLinesLost.cell(name).add(),
     })
     this.#memory = new MemoryWatch(log)
     this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined }, together?.places)
@@ -155,7 +162,7 @@ export class Worker implements DataPath {
   }
 
   async reopenLogs (): Promise<void> {
-    this.#running?.instruments.reopenLogs()
+    await this.#files.reopen()
   }
 
   renewTickets (secret: Buffer): void {
@@ -227,7 +234,7 @@ export class Worker implements DataPath {
       for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts!.openAgent))
       const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
-        leases: this.#leases, log, metrics,
+        leases: this.#leases, files: this.#files, metrics,
         ...records === undefined ? {} : { evidence: records.recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) },
       })
       const snapshot = buildSnapshot(config, {

@@ -83,7 +83,7 @@ export function metricTable () {
     evidenceDropped: counter('sentinel_evidence_dropped_total', [], 'Evidence records lost because the queue was full; each loss is a record of the chain, too.'),
     evidenceQueue: gauge('sentinel_evidence_queue_records', [], 'Evidence records that wait to be written.'),
     evidenceFailing: gauge('sentinel_evidence_failing', [], '1 while the evidence file cannot be written.'),
-    accessLogLost: counter('sentinel_access_log_lost_total', [], 'Access log lines lost because the disk or the reader was too slow.'),
+    logLinesLost: counter('sentinel_log_lines_lost_total', ['log'], 'Lines of a log lost because the disk or the reader was too slow: "access-log", "error-log", "audit-log".'),
 
     failedUpgrades: counter('sentinel_failed_upgrades_total', [], 'New processes of the program that did not come to serve: this one goes on.'),
     configReloads: counter('sentinel_config_reloads_total', ['result'], 'Reloads of the configuration: "success" or "failure".'),
