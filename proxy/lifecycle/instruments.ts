@@ -4,6 +4,7 @@ import { factOf } from '../filters/index.ts'
 import { accessLog } from '../observe/access-log.ts'
 import type { LineSink } from '../observe/line-sink.ts'
 import type { LogFileOptions, LogFiles } from '../observe/log-files.ts'
+import type { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import { canonicalKey, type Lease, type Leases } from './leases.ts'
@@ -19,6 +20,7 @@ export interface Instruments {
 export interface InstrumentSurroundings {
   readonly leases: Leases
   readonly files: LogFiles
+  readonly tails: Tails
   readonly metrics: Metrics
   readonly evidence?: EvidenceRecorder
 }
@@ -26,7 +28,7 @@ export interface InstrumentSurroundings {
 type Observer = (x: Exchange) => void
 
 /** Opens the logs that the configuration names. Throws when one cannot be opened, and then holds nothing. */
-export function openInstruments (config: SentinelConfig, { leases, files, metrics, evidence }: InstrumentSurroundings): Instruments {
+export function openInstruments (config: SentinelConfig, { leases, files, tails, metrics, evidence }: InstrumentSurroundings): Instruments {
   const held: Array<Lease<LineSink>> = []
   const release = (): void => { for (const lease of held) lease.release() }
   const open = (options: LogFileOptions): LineSink => {
@@ -35,7 +37,10 @@ export function openInstruments (config: SentinelConfig, { leases, files, metric
     return lease.value
   }
   try {
-    const observers: Observer[] = [...logsOf(config, open), (x) => metrics.observeExchange(x)]
+    const observers: Observer[] = [...logsOf(config, open), (x) => {
+      metrics.observeExchange(x)
+      if (tails.active) tails.observe(x)
+    }]
     if (evidence !== undefined) observers.push((x) => evidence.record(x))
     return {
       observe: together(observers),

@@ -28,6 +28,7 @@ import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
+import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import { handOver } from './upgrade.ts'
 import { alone, upstreamSettings } from './upstream-settings.ts'
@@ -86,6 +87,9 @@ export class Proxy {
   readonly #held = new Map<number, Running>()
   #generations = 0
   #agentSocketsMade = 0
+  #tailsBegun = 0
+  /** Who looks on. */
+  readonly #tails = new Map<number, (seen: Seen) => void>()
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
@@ -173,6 +177,17 @@ export class Proxy {
   /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False: there is none. */
   drain (upstream: string, target: string, on: boolean): boolean {
     return this.#health.drain(upstream, target, on)
+  }
+
+  /** Gives `take` what is seen of exchanges that fit, in all workers, until the function is called that it gives. Throws when the filter cannot be. */
+  tail (filter: TailFilter, take: (seen: Seen) => void): () => void {
+    const id = ++this.#tailsBegun
+    this.#path!.tail(id, filter)
+    this.#tails.set(id, take)
+    return () => {
+      this.#tails.delete(id)
+      this.#path?.tail(id, undefined)
+    }
   }
 
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
@@ -294,6 +309,10 @@ export class Proxy {
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
+      seen: (tail, seen, sent) => {
+        this.#tails.get(tail)?.(seen)
+        sent()
+      },
       heardAt: (evidence) => this.#health.heardAt(evidence),
     }
   }

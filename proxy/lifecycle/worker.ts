@@ -2,8 +2,10 @@ import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { Admission, type AdmissionSettings, type Places } from '../state/index.ts'
 import { LogFiles } from '../observe/log-files.ts'
 import type { Log } from '../observe/log.ts'
+import { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
+import type { TailFilter } from '../pipeline/tail-filter.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
@@ -72,6 +74,7 @@ export class Worker implements DataPath {
   readonly #memory: MemoryWatch
   readonly #admission: Admission
   readonly #files: LogFiles
+  readonly #tails: Tails
   readonly #shares: Shares
   #closed: Promise<void> | undefined
   /** Whoever waits for open exchanges waits no longer. */
@@ -93,6 +96,7 @@ export class Worker implements DataPath {
       trouble: (name, trouble) => log.error(`the ${name} loses lines`, { component: name, ...trouble }),
       lost: (name) => metrics.table.logLinesLost.cell(name).add(),
     })
+    this.#tails = new Tails((id, seen, sent) => options.main.seen(id, seen, sent))
     this.#memory = new MemoryWatch(log)
     this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined }, together?.places)
     metrics.onScrape((table) => {
@@ -186,6 +190,10 @@ export class Worker implements DataPath {
     this.#building?.set(key, targets)
   }
 
+  tail (id: number, filter: TailFilter | undefined): void {
+    this.#tails.watch(id, filter)
+  }
+
   facts (): PathFacts {
     const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
@@ -234,7 +242,7 @@ export class Worker implements DataPath {
       for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts!.openAgent))
       const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
-        leases: this.#leases, files: this.#files, metrics,
+        leases: this.#leases, files: this.#files, tails: this.#tails, metrics,
         ...records === undefined ? {} : { evidence: records.recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) },
       })
       const snapshot = buildSnapshot(config, {
