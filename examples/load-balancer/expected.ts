@@ -7,10 +7,10 @@ export const expected: readonly Expectation[] = [
   { path: '/', status: 200 },
 ]
 
-async function answering ({ get }: Running, count: number): Promise<ReadonlySet<unknown>> {
+async function answering ({ get }: Running, count: number): Promise<ReadonlySet<string>> {
   const answers = await Promise.all(Array.from({ length: count }, (_, i) => get(`/${i}`)))
   assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
-  return new Set(answers.map(({ headers }) => headers['x-application']))
+  return new Set(answers.map(({ headers }) => String(headers['x-application'])))
 }
 
 export const features: readonly Feature[] = [

@@ -15,10 +15,10 @@ export const features: readonly Feature[] = [
   {
     promise: 'the users service is found by its path and by its host',
     async holds ({ get }) {
-      const seen = new Set<unknown>()
+      const seen = new Set<string>()
       for (const answer of [await get('/users/1'), await get('/users/2'), await get('/', 'users.example.com'), await get('/any', 'users.example.com')]) {
         assert.equal(answer.status, 200)
-        seen.add(answer.headers['x-application'])
+        seen.add(String(answer.headers['x-application']))
       }
       assert.deepEqual([...seen].toSorted(), ['users-1', 'users-2'])
     },
