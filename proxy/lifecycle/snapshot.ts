@@ -1,11 +1,12 @@
-import type { ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/address.ts'
 import type { agentFilter } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
+import { canonicalName } from '../pipeline/headers.ts'
 import type { Shares } from '../pipeline/shares.ts'
 import type { Site } from '../pipeline/serve.ts'
-import type { Router } from '../routing/router.ts'
+import { compileRouter, type Router } from '../routing/router.ts'
 import { fixedAnswer } from '../services/index.ts'
 import type { Admission } from '../state/index.ts'
 import {
@@ -20,9 +21,8 @@ import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
 import { routePolicy } from './route-policy.ts'
-import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, type Step } from './route-plan.ts'
+import { agentsBehind, defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
 import { namesOf, placeOfRoute, scopeRules, seenFrom } from './scope-rules.ts'
-import { served } from './served-routes.ts'
 import { upstreamSettings, type Among, type UpstreamParts } from './upstream-settings.ts'
 
 /** What a snapshot takes from the process around it. */
@@ -110,6 +110,25 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
   } catch (error) {
     for (const release of held) release()
     throw error
+  }
+}
+
+interface Served {
+  readonly router: Pick<Router<Route>, 'match'>
+  readonly guardedHeaders: Site['guardedHeaders']
+}
+
+/** What listeners of the same namespace have together: their routes, and the header fields that agents of these set. */
+function served (config: SentinelConfig, routes: ReadonlyMap<string, Route>, runtimes: Surroundings['agents']): (listener: ListenerConfig) => Served {
+  const known = new Map<string | undefined, Served>()
+  return (listener) => {
+    let site = known.get(listener.namespace)
+    if (site === undefined) {
+      const router = compileRouter(routerEntries(listener, config, ({ id }) => routes.get(id)!)) // Every route that is on was compiled.
+      site = { router, guardedHeaders: guardedBy(agentsBehind(listener, config), runtimes) }
+      known.set(listener.namespace, site)
+    }
+    return site
   }
 }
 
@@ -260,6 +279,21 @@ function choiceOf (route: RouteConfig, upstreamOf: (id: string) => Responder | u
     if (chosen === undefined) return false
     x.responder = chosen
     return true
+  }
+}
+
+/** Fields that the operator or an agent itself says only that agent may set; an agent's word counts from its first Describe. */
+function guardedBy (agents: readonly AgentConfig[], runtimes: Surroundings['agents']): () => ReadonlySet<string> {
+  const declared = agents.flatMap(({ setsHeaders }) => setsHeaders)
+  const clients = agents.map(({ id }) => runtimes.get(id)!.client)
+  let described: readonly unknown[] = []
+  let names = new Set(declared.map(canonicalName))
+  return () => {
+    if (clients.some(({ describe }, i) => describe !== described[i])) {
+      described = clients.map(({ describe }) => describe)
+      names = new Set([...declared, ...clients.flatMap(({ describe }) => describe?.setsRequestHeaders ?? [])].map(canonicalName))
+    }
+    return names
   }
 }
 
