@@ -139,11 +139,11 @@ function checkUnused (config: Config, filters: Config['filters'], report: Report
 
 interface Answering {
   readonly routes: readonly Pick<NamespacePart['routes'][number], 'id' | 'at' | 'upstream' | 'respond' | 'filters' | 'serviceNotBuilt'>[]
-  readonly filters: readonly Pick<NamespacePart['filters'][number], 'id' | 'type'>[]
+  readonly filters: readonly (Pick<NamespacePart['filters'][number], 'id' | 'type'> & { readonly pathRegex?: unknown })[]
 }
 
 function checkRoutes ({ routes, filters }: Answering, report: Report): void {
-  const redirecting = new Set(filters.filter(({ type }) => type === 'redirect').map(({ id }) => id))
+  const redirecting = new Set(filters.filter(({ type, pathRegex }) => type === 'redirect' && pathRegex === undefined).map(({ id }) => id))
   for (const route of routes) {
     const redirects = route.filters.some(name => redirecting.has(name))
     if (route.upstream === undefined && route.respond === undefined && !route.serviceNotBuilt && !redirects) {

@@ -11,7 +11,7 @@ export const compressFilter = {
   algorithms: list(words(['gzip', 'br', 'zstd', 'deflate'], { also: { br: ['brotli'], gzip: ['gz'] } }), ['br', 'gzip'], 'Codings, the preferred first.', { commas: true, aliases: ['algorithm'] }),
   level: setting(integer(1, 11), 6, 'How hard to try: 1 = fast, 11 = small.'),
   minSize: setting(size, '1KiB', 'Smallest body that is compressed.', { aliases: ['min-size-bytes'] }),
-  contentTypes: list(mediaType, ['text/html', 'text/css', 'text/plain', 'application/json', 'application/javascript', 'image/svg+xml'], 'Bodies that are compressed.', { commas: true, aliases: ['types'] }),
+  contentTypes: list(mediaType, ['text/html', 'text/css', 'text/plain', 'text/javascript', 'application/json', 'application/javascript', 'application/xml', 'image/svg+xml'], 'Bodies that are compressed.', { commas: true, aliases: ['types'] }),
 }
 
 export const logFilter = {

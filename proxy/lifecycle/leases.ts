@@ -67,3 +67,6 @@ export function canonicalKey (kind: string, settings: unknown): string {
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
   })
 }
+
+/** As `Leases.use`, let go with the snapshot. */
+export type Hold = <T>(key: string, make: () => T, close: (value: T) => Promise<void>) => T

@@ -1,6 +1,6 @@
 import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/address.ts'
-import type { agentFilter } from '../decisions/index.ts'
+import type { agentFilter, callPlaces } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
@@ -16,7 +16,7 @@ import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/in
 import type { AgentRuntime } from './agent-runtime.ts'
 import { discoveryKey } from './discoveries.ts'
 import { gatesOf } from './health-plans.ts'
-import { canonicalKey, type Leases } from './leases.ts'
+import { canonicalKey, type Hold, type Leases } from './leases.ts'
 import type { MoreFilters } from './more-filters.ts'
 import { fieldsOfFilters } from './more-needed.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
@@ -32,6 +32,7 @@ export interface Surroundings {
   readonly agents: ReadonlyMap<string, AgentRuntime>
   /** There when there are agents. */
   readonly askAgent: typeof agentFilter | undefined
+  readonly callPlaces: typeof callPlaces | undefined
   /** There when there are filters that few configurations have. */
   readonly moreFilters: MoreFilters | undefined
   readonly admission: Pick<Admission, 'enter' | 'release'>
@@ -193,9 +194,6 @@ function countUsers () {
   }
 }
 
-/** As `Leases.use`, let go with the snapshot. */
-type Hold = <T>(key: string, make: () => T, close: (value: T) => Promise<void>) => T
-
 interface RouteSurroundings extends Surroundings {
   readonly hold: Hold
   /** Counts that outlive a reload, by their name. */
@@ -213,9 +211,11 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
   }
   const askAgent = (step: Step): Filter => around.askAgent!(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
+    places: placesOf(step, around),
     chooseUpstream: choiceOf(route, upstreamOf),
     recordLate: around.observeLate,
   })
+  const more = around.moreFilters?.({ ...around, config, route, upstreams })
   const webSocket = webSocketSettings(route)
   const { maxConnectionsPerRoute: max } = config.limits
   return {
@@ -223,16 +223,24 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
     filters: [
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
       ...rulesBefore(route, config, around.lend),
+      ...more?.before() ?? [],
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
       ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : [
-        ...ownFilter(step, route, around.lend), ...around.moreFilters?.make(step, { ...around, config, route, upstreams }) ?? [],
+        ...ownFilter(step, route, around.lend), ...more?.step(step) ?? [],
       ]),
       ...rulesAfter(route),
+      ...more?.after() ?? [],
     ],
     upgrades: webSocket !== undefined,
     responder: responderOf(route, upstreamOf),
     maxBodyBytes: maxBodyBytes(route, config),
   }
+}
+
+/** All routes that name a filter share its places. */
+function placesOf ({ override }: Step, { lend, callPlaces: make }: RouteSurroundings): ReturnType<typeof callPlaces> | undefined {
+  const max = override?.maxConcurrentCalls
+  return max === undefined ? undefined : lend(canonicalKey(`calls ${override!.id}`, max), () => make!(max))
 }
 
 function responderOf ({ id, upstream, respond }: RouteConfig, upstreamOf: (id: string) => Responder | undefined): Responder {

@@ -222,7 +222,7 @@ export class Worker implements DataPath {
     const drainMs = config.system.gracefulShutdownTimeout
     const records = evidence ? await import('../evidence/evidence.ts') : undefined
     const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
-    const moreFilters = needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters() : undefined
+    const moreFilters = needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters(config, this.#log.child({ component: 'filter' })) : undefined
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
     try {
@@ -236,6 +236,7 @@ export class Worker implements DataPath {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
         askAgent: parts?.agentFilter,
+        callPlaces: parts?.callPlaces,
         moreFilters,
         admission: this.#admission,
         shares: this.#shares,
