@@ -28,6 +28,20 @@ export function withFiles<L extends Lists> (lists: L, here: ListsHere): L {
   return { ...lists, allow: [...allow, ...inFile(allowFile, 'allowFile', here)], block: [...block, ...inFile(blockFile, 'blockFile', here)] }
 }
 
+/** What stands in such a file by now; it was looked into at load. */
+export function addressesIn (file: string | undefined): IpRange[] {
+  if (file === undefined) return []
+  return linesOf(readFileSync(file, 'utf8')).flatMap(({ written }) => {
+    const range = parseIpRange(written)
+    if ('value' in range) return [range.value]
+    throw new Error(`${file} has become unusable since it was checked`)
+  })
+}
+
+function linesOf (text: string): Array<{ readonly line: number, readonly written: string }> {
+  return text.split('\n').map((line, i) => ({ line: i + 1, written: line.replace(/[#;].*$/, '').trim() })).filter(({ written }) => written !== '')
+}
+
 /** A line that nobody can read would let in, or keep out, others than were meant. */
 function inFile (file: string | undefined, name: 'allowFile' | 'blockFile', here: ListsHere): IpRange[] {
   const { report, scope } = here
@@ -36,12 +50,10 @@ function inFile (file: string | undefined, name: 'allowFile' | 'blockFile', here
   if (text === undefined) report.error('CONFIG_FILE', `a list of ${scope} cannot be read`, here.where(name))
   const ranges: IpRange[] = []
   let wrong = 0
-  for (const [i, line] of (text ?? '').split('\n').entries()) {
-    const written = line.replace(/[#;].*$/, '').trim()
-    if (written === '') continue
+  for (const { line, written } of linesOf(text ?? '')) {
     const range = parseIpRange(written)
     if ('value' in range) ranges.push(range.value)
-    else if (wrong++ < 10) report.error('CONFIG_FILE', `line ${i + 1} of a list of ${scope} is no address or range: "${written.slice(0, 60)}"`, here.where(name))
+    else if (wrong++ < 10) report.error('CONFIG_FILE', `line ${line} of a list of ${scope} is no address or range: "${written.slice(0, 60)}"`, here.where(name))
   }
   return ranges
 }

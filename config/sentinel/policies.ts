@@ -2,7 +2,8 @@ import { block, optionalBlock } from '../schema/blocks.ts'
 import type { OlderForm } from '../schema/field.ts'
 import { list, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin, size } from '../schema/quantities.ts'
-import { bool, existingFile, ref, words } from '../schema/values.ts'
+import { bool, existingFile, ref } from '../schema/values.ts'
+import { verdict } from './filter-addresses.ts'
 import { addressLists, withFiles } from './address-lists.ts'
 import { failureMode } from './failure-mode.ts'
 import { checkGeoFile, country, geoForm } from './filter-geo.ts'
@@ -21,7 +22,6 @@ const rateLimitFields = {
   backend: setting(rateStore, 'local', 'Where the counts are kept.'),
 }
 
-const verdict = words(['allow', 'block'], { also: { block: ['deny'] } })
 
 /** `security-headers { Name "value" }` is nothing but fields to set. */
 const securityHeaders: OlderForm = {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
-import { readPasswords } from '../../config/sentinel/index.ts'
+import { addressesIn, readPasswords } from '../../config/sentinel/index.ts'
+import { addressFilter } from '../filters/access.ts'
 import { basicAuthFilter } from '../filters/basic-auth.ts'
 import { bufferFilter, type Room } from '../filters/buffer.ts'
 import { faultInjectionFilter } from '../filters/fault-injection.ts'
@@ -52,6 +53,7 @@ export async function openMoreFilters (config: SentinelConfig, log: Log): Promis
           case 'forward-auth': return [forwardAuth(filter, around)]
           case 'basic-auth': return [basicAuth(filter, around)]
           case 'geo': return [geoStep(filter, readers, hold, log)]
+          case 'ip-access': return [addresses(filter)]
           case 'log': return [logStep(filter, log)]
           case 'security-headers': return [securityHeaders(filter)]
           case 'fault-injection': return [faultInjection(filter)]
@@ -67,6 +69,12 @@ function buffering ({ route, config, kept }: MoreSurroundings): Filter[] {
   const { bufferRequests: requests, bufferResponses: responses } = route
   if (!requests && !responses) return []
   return [bufferFilter({ requests, responses, maxBytes: maxBodyBytes(route, config), maxBytesOfAll: config.limits.maxBodyBufferTotal, room: kept })]
+}
+
+function addresses ({ allow: allowed, block: blocked, allowFile, blockFile, defaultAction }: OfType<'ip-access'>): Filter {
+  const allow = [...allowed, ...addressesIn(allowFile)]
+  const block = [...blocked, ...addressesIn(blockFile)]
+  return addressFilter({ allow, block, defaultAction: defaultAction ?? (allow.length > 0 || allowFile !== undefined ? 'block' : 'allow') })
 }
 
 function logStep ({ id: name, logRequest, logResponse, logBody, maxBodyLogSize, level, fields }: OfType<'log'>, log: Log): Filter {
@@ -96,7 +104,8 @@ function securityHeaders (filter: OfType<'security-headers'>): Filter {
 }
 
 function forwardAuth (filter: OfType<'forward-auth'>, around: MoreSurroundings): Filter {
-  const { id, url, upstream, timeout, sendBody } = filter
+  const { id, upstream, timeout, sendBody } = filter
+  const url = filter.url === undefined ? undefined : new URL(filter.url)
   const { pathname, search } = url ?? new URL(filter.path ?? '/', 'http://upstream')
   const service: Responder = url === undefined ? around.upstreams.get(upstream!)! : serviceAt(url, filter, around) // References were checked at load.
   return forwardAuthFilter({
@@ -122,8 +131,9 @@ function serviceAt (url: URL, { id, timeout, maxConnections }: OfType<'forward-a
   return hold(canonicalKey('forward-auth', settings), () => createUpstream(settings), (service) => service.close(AbortSignal.timeout(drainMs)))
 }
 
-function basicAuth (filter: OfType<'basic-auth'>, { hold }: MoreSurroundings): Filter {
-  const { id, usersFile, realm, userHeader, forwardCredentials, maxFailures, failureWindow } = filter
+function basicAuth (filter: OfType<'basic-auth'>, { hold, among }: MoreSurroundings): Filter {
+  const { id, usersFile, realm, userHeader, forwardCredentials, failureWindow } = filter
+  const maxFailures = partOf(filter.maxFailures, among)
   const inFile = usersFile === undefined ? undefined : readPasswords(readFileSync(usersFile, 'utf8'))
   if (inFile !== undefined && (inFile.problems.length > 0 || inFile.users.size === 0)) throw new Error(`filter '${id}': ${usersFile} has become unusable since it was checked`)
   const users = new Map([...inFile?.users ?? [], ...Object.entries(filter.users).map(([name, hash]) => [name, hash.trimEnd()] as const)])

@@ -1,7 +1,7 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 
 const more: ReadonlySet<string> = new Set<SentinelConfig['filters'][number]['type']>([
-  'forward-auth', 'basic-auth', 'security-headers', 'geo', 'log', 'fault-injection',
+  'forward-auth', 'basic-auth', 'security-headers', 'ip-access', 'geo', 'log', 'fault-injection',
 ])
 
 /** Whether a configuration has filters of `more-filters.ts`, which is loaded for it then. */

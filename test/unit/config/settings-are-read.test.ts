@@ -39,7 +39,7 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside" "asked" "asked-by-name" "staff" "where" "seen" "careful" "bad-day" "by-pattern"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
+    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside" "asked" "asked-by-name" "staff" "where" "seen" "careful" "bad-day" "by-pattern" "office"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
     policies {
       failure-mode "open"; buffer-requests #true; buffer-responses #true; geo-access-control { database "${folder}/country.mmdb"; database-type "maxmind"; action "allow"; allow-countries "DE"; block-countries "FR" }
       max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8"; allow-file "${folder}/addresses"; block-file "${folder}/addresses" }
@@ -91,6 +91,7 @@ filters {
   filter "careful" { type "security-headers"; hsts "365d"; hsts-include-subdomains #true; hsts-preload #true; content-type-options #false; frame-options "deny"; referrer-policy "origin"; content-security-policy "a"
     content-security-policy-report-only #true; permissions-policy "a"; cross-origin-opener-policy "same-origin"; cross-origin-resource-policy "same-site"; cross-origin-embedder-policy "require-corp"; override #true; remove "a" }
   filter "bad-day" { type "fault-injection"; delay "1s"; delay-percentage 5; abort-status 503; abort-percentage 5; header "x" }
+  filter "office" { type "ip-access"; default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8"; allow-file "${folder}/addresses"; block-file "${folder}/addresses" }
   filter "by-pattern" { type "url-rewrite"; path-regex "^/a"; substitution "/b" }
   filter "inside" { type "url-rewrite"; hostname "c.test"; replace-prefix-match "/" }
 }
