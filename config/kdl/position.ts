@@ -38,6 +38,7 @@ export const problemCodes = {
   CONFIG_FILE: 'A file or folder that is named does not exist or cannot be used.',
   CONFIG_NOT_BUILT: 'Known to the language, not in effect in this version.',
   CONFIG_OTHER_SPELLING: 'Accepted; the reference shows another spelling.',
+  CONFIG_FOR_TESTS: 'It makes requests fail on purpose, and is for tests.',
   CONFIG_DEFAULTED: 'Something was left out and this is what happens instead.',
 } as const
 

@@ -145,7 +145,7 @@ function checkUnused (config: Config, filters: Config['filters'], report: Report
       if (!used.has(thing.id)) report.warning('CONFIG_NO_EFFECT', `no route uses ${kind} '${thing.id}'`, thing.at)
     }
   }
-  const redirecting = new Set(config.filters.filter(({ type }) => type === 'redirect').map(({ id }) => id))
+  const redirecting = new Set(config.filters.flatMap((filter) => filter.type === 'redirect' && filter.pathRegex === undefined ? [filter.id] : []))
   for (const route of config.routes) {
     const redirects = route.filters.some(name => redirecting.has(name))
     const answers = route.upstream ?? route.respond ?? route.staticFiles ?? route.builtinHandler

@@ -110,9 +110,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       here.report.error('CONFIG_MISSING', `${here.scope} has no conditions and would take every request`, here.at,
         'write matches { path-prefix "/" }, or priority "low" for a route that takes the rest')
     }
-    // Letting in everybody who was to be kept out would be worse than letting in nobody.
-    const closed = { upstream: undefined, otherUpstreams: [], staticFiles: undefined, builtinHandler: undefined }
-    const { id, at, priority, enabled, upstream, otherUpstreams, staticFiles, builtinHandler } = rules.refusesAll ? { ...value, ...closed } : value
+    const { id, at, priority, enabled, upstream, otherUpstreams, staticFiles, builtinHandler } = value
     // Written out: leaving members out of a copy is slow, and there are thousands of routes.
     return {
       id, at, priority, enabled, matches, upstream, otherUpstreams,
@@ -132,11 +130,12 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       requestHeaders: rules.requestHeaders,
       responseHeaders: rules.responseHeaders,
       requireHeaders: rules.requireHeaders,
-      ipAccessControl: rules.ipAccessControl,
+      ipAccessControl: rules.ipAccessControl, geoAccessControl: rules.geoAccessControl,
+      failureMode: rules.failureMode, bufferRequests: rules.bufferRequests, bufferResponses: rules.bufferResponses,
       rateLimit: rules.rateLimit,
       globalRateLimit: rules.globalRateLimit,
       /** What should answer is not built, so that requests have to be refused; or it could not be read, as the name of an upstream from an unset variable. */
-      serviceNotBuilt: checkService(serviceType, here) || rules.refusesAll || !here.clean ||
+      serviceNotBuilt: checkService(serviceType, here) || !here.clean ||
         (value.upstream === undefined && here.given('upstream')),
     } satisfies Record<Exclude<keyof typeof value, 'policies' | 'serviceType'>, unknown> & Record<string, unknown>
   },

@@ -60,11 +60,24 @@ export class Consultation implements EndListener {
   async ask (event: EventOneOf, stage: Stage): Promise<Ruling | undefined> {
     const startMs = performance.now()
     try {
-      const answer = await this.talk.ask(event, this.settings)
+      const answer = await this.#answerTo(event)
       return this.settle(answer, stage, startMs)
     } catch (error) {
       this.fail(error, stage, startMs)
       return undefined
+    }
+  }
+
+  /** Within the limits of the filter, and then of the agent. */
+  async #answerTo (event: EventOneOf): Promise<Answer> {
+    const { places, timeoutMs } = this.settings
+    if (places === undefined) return this.talk.ask(event, this.settings)
+    const startMs = performance.now()
+    await places.enter(startMs + timeoutMs)
+    try {
+      return await this.talk.ask(event, { ...this.settings, timeoutMs: Math.max(1, startMs + timeoutMs - performance.now()) })
+    } finally {
+      places.leave()
     }
   }
 

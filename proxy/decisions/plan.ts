@@ -1,5 +1,6 @@
 import type { BodyMode, DescribeResponse, EventKind, Wants } from '../../proto/codec/index.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
+import type { Admission } from './admission.ts'
 import { eventMismatch } from './handshake.ts'
 
 export interface FilterSettings {
@@ -19,6 +20,11 @@ export interface FilterSettings {
   /** Largest body shown whole; also the most a streaming agent may hold back. */
   readonly maxRequestBodyBytes: number
   readonly maxResponseBodyBytes: number
+  /** What is asked about at all, and whether bodies are shown, whatever `events` says of them. */
+  readonly phase?: 'request' | 'response' | 'both'
+  readonly bodies?: boolean | undefined
+  /** Of the filter, beside the agent's own. */
+  readonly places?: Admission | undefined
   /** Takes the agent's choice of another upstream. False: the route does not list it. Without the hook none may be chosen. */
   readonly chooseUpstream?: ((x: Exchange, upstream: string) => boolean) | undefined
   /** Decisions that come when the exchange is over (shadow). */
@@ -29,6 +35,8 @@ export interface BodyPlan {
   readonly kind: 'none' | 'buffer' | 'stream'
   readonly maxBytes: number
   readonly over: 'block' | 'prefix' | 'skip'
+  /** The operator does not show it, whatever the agent wants. */
+  readonly withheld?: true
 }
 
 /** What is shown to an agent, from its description and the configuration. Changes during an exchange when the agent wants more or less. */
@@ -39,6 +47,8 @@ export interface Plan {
   readonly responseHeaders: boolean
   readonly responseBody: BodyPlan
   readonly responseTrailers: boolean
+  /** The operator does not want it asked about answers. */
+  readonly requestsAlone?: true
 }
 
 /** The plan for an agent as it describes itself now, or why there is none. Made once for each description. */
@@ -46,7 +56,7 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
   const { events } = settings
   const wrong = eventMismatch(events, description.events)
   if (wrong !== undefined) return wrong
-  const has = (event: EventKind): boolean => description.events.includes(event) && (events === undefined || events.includes(event))
+  const has = (event: EventKind): boolean => description.events.includes(event) && isWanted(event, settings)
   const limit = (bytes: number): number => {
     const own = description.limits?.maxBodyBytes ?? 0
     return own > 0 ? Math.min(own, bytes) : bytes
@@ -55,6 +65,7 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     kind: !subscribed ? 'none' : mode ?? (wish?.kind === 'stream' ? 'stream' : 'buffer'),
     maxBytes: limit(maxBytes),
     over: settings.bodyOver,
+    ...settings.bodies === false ? { withheld: true } : {},
   })
   return {
     requestHeaders: has('request_headers'),
@@ -63,7 +74,16 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     responseHeaders: has('response_headers'),
     responseBody: body(has('response_body'), settings.responseBodyMode, description.responseBody, settings.maxResponseBodyBytes),
     responseTrailers: has('response_trailers'),
+    ...settings.phase === 'request' ? { requestsAlone: true } : {},
   }
+}
+
+function isWanted (event: EventKind, { events, phase = 'both', bodies }: FilterSettings): boolean {
+  const word = String(event)
+  if (phase !== 'both' && (word.startsWith('request_') || word.startsWith('response_')) && !word.startsWith(phase)) return false
+  const ofBody = word.endsWith('_body') || word.endsWith('_trailers')
+  if (ofBody && bodies !== undefined) return bodies
+  return events === undefined || events.includes(event)
 }
 
 /** The plan with what the agent asked for during this exchange: less at any time, more while it is not too late (`rule` sees to that). */
@@ -71,14 +91,16 @@ export function planWith (plan: Plan, wants: Wants): Plan {
   return {
     ...plan,
     requestBody: bodyWith(plan.requestBody, wants.requestBody),
-    responseHeaders: plan.responseHeaders || wants.responseHeaders,
-    responseBody: bodyWith(plan.responseBody, wants.responseBody),
+    ...plan.requestsAlone === true ? {} : {
+      responseHeaders: plan.responseHeaders || wants.responseHeaders,
+      responseBody: bodyWith(plan.responseBody, wants.responseBody),
+    },
   }
 }
 
 /** An agent may lower the operator's limit, not raise it, and not soften what happens above it. */
 function bodyWith (plan: BodyPlan, wish: BodyMode | undefined): BodyPlan {
-  if (wish === undefined || wish.kind === 'default' || wish.kind === 'unrecognized') return plan
+  if (plan.withheld === true || wish === undefined || wish.kind === 'default' || wish.kind === 'unrecognized') return plan
   const maxBytes = wish.maxBytes > 0 ? Math.min(wish.maxBytes, plan.maxBytes) : plan.maxBytes
   return { kind: wish.kind, maxBytes, over: plan.over }
 }

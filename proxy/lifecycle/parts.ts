@@ -1,4 +1,5 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import type { Log } from '../observe/log.ts'
 import type { MoreFilters } from './more-filters.ts'
 import { needsMoreFilters } from './more-needed.ts'
 import { keepsAnswers } from './route-cache.ts'
@@ -17,7 +18,7 @@ export interface Parts {
 }
 
 /** Rejects when a file that one of them reads cannot be used. */
-export async function loadParts (config: SentinelConfig, evidence: boolean): Promise<Parts> {
+export async function loadParts (config: SentinelConfig, evidence: boolean, log: Log): Promise<Parts> {
   const { agents, routes, observability } = config
   return {
     agents: agents.length === 0 ? undefined : await import('./agent-parts.ts'),
@@ -28,6 +29,6 @@ export async function loadParts (config: SentinelConfig, evidence: boolean): Pro
     staticFiles: routes.some(({ staticFiles }) => staticFiles !== undefined) ? await import('../services/static/static-files.ts') : undefined,
     pages: routes.some(({ builtinHandler }) => builtinHandler !== undefined)
       ? { ...await import('../services/builtin/builtin.ts'), ...await import('../services/builtin/guard.ts') } : undefined,
-    moreFilters: needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters() : undefined,
+    moreFilters: needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters(config, log.child({ component: 'filter' })) : undefined,
   }
 }

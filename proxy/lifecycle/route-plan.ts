@@ -31,6 +31,8 @@ export interface Step {
   readonly override: AgentFilterConfig | undefined
   /** Why it is asked: it guards every route, or the route names it (itself or by a filter). */
   readonly by: 'guard' | 'filter' | 'agent'
+  /** Of the route. */
+  readonly failureMode: 'open' | 'closed' | undefined
 }
 
 /** A filter that the proxy does itself. */
@@ -39,9 +41,9 @@ export type OwnFilterConfig = Exclude<SentinelConfig['filters'][number], AgentFi
 /** What a route's exchanges pass, in order: agents that guard everything, then what its filters name, then its own agents. */
 export function planOf (route: RouteConfig, config: SentinelConfig): Array<Step | OwnFilterConfig> {
   return [
-    ...guardsOf(route, config).flatMap((id) => stepsNamed(id, 'guard', config)),
-    ...route.filters.flatMap((id) => stepsNamed(id, 'filter', config)),
-    ...route.agents.flatMap((id) => stepsNamed(id, 'agent', config)),
+    ...guardsOf(route, config).flatMap((id) => stepsNamed(id, 'guard', route, config)),
+    ...route.filters.flatMap((id) => stepsNamed(id, 'filter', route, config)),
+    ...route.agents.flatMap((id) => stepsNamed(id, 'agent', route, config)),
   ]
 }
 
@@ -70,26 +72,28 @@ export function filtersBehind (listener: Pick<ListenerConfig, 'namespace'>, { fi
 }
 
 /** A route names filters, which may name agents, or agents directly. */
-function stepsNamed (id: string, by: Step['by'], { filters, agents }: SentinelConfig): Array<Step | OwnFilterConfig> {
+function stepsNamed (id: string, by: Step['by'], { failureMode }: RouteConfig, { filters, agents }: SentinelConfig): Array<Step | OwnFilterConfig> {
   const filter = filters.find((candidate) => candidate.id === id)
   const agentOf = (name: string): AgentConfig => agents.find((agent) => agent.id === name)! // References were checked at load.
-  if (filter === undefined) return [{ agent: agentOf(id), override: undefined, by }]
-  return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter, by })) : [filter]
+  if (filter === undefined) return [{ agent: agentOf(id), override: undefined, by, failureMode }]
+  return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter, by, failureMode })) : [filter]
 }
 
-export function filterSettings ({ agent, override }: Step) {
+export function filterSettings ({ agent, override, failureMode }: Step) {
   return {
     agentId: agent.id,
     mode: override?.mode ?? agent.mode,
-    failureMode: override?.failureMode ?? agent.failureMode,
+    failureMode: override?.failureMode ?? failureMode ?? agent.failureMode,
     timeoutMs: override?.timeout ?? agent.timeout,
     maxTimeoutMs: agent.maxTimeout ?? Math.max(override?.timeout ?? 0, agent.timeout),
     events: agent.events,
     requestBodyMode: agent.requestBodyMode,
     responseBodyMode: agent.responseBodyMode,
     bodyOver: agent.bodyOver,
-    maxRequestBodyBytes: agent.maxRequestBodySize,
-    maxResponseBodyBytes: agent.maxResponseBodySize,
+    maxRequestBodyBytes: override?.maxBodySize ?? agent.maxRequestBodySize,
+    maxResponseBodyBytes: override?.maxBodySize ?? agent.maxResponseBodySize,
+    phase: override?.phase ?? 'both',
+    bodies: override?.inspectBody,
   }
 }
 

@@ -248,7 +248,7 @@ export class Worker implements DataPath {
 
   async #build ({ generation, config, agents: places, evidence, discovered }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
-    const parts = await loadParts(config, evidence)
+    const parts = await loadParts(config, evidence, this.#log)
     const { traces, evidence: records } = parts
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined

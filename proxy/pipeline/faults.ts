@@ -23,6 +23,7 @@ export const faults = {
   PRECONDITION_FAILED: { status: 412, blame: 'client', retry: 'never', doc: 'What is here is not what the request expects.' },
   RANGE_REFUSED: { status: 416, blame: 'client', retry: 'never', doc: 'Nothing is where the wanted range begins.' },
   ADDRESS_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'Requests from this address are not served here.' },
+  COUNTRY_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'Requests from this country are not served here.' },
   AUTH_REQUIRED: { status: 401, blame: 'client', retry: 'never', doc: 'Whoever asks for this has to sign in first.' },
   ORIGIN_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'Scripts of this origin may not use this site.' },
   HEADER_MISSING: { status: 400, blame: 'client', retry: 'never', doc: 'A header field that must be there is missing.' },
@@ -48,6 +49,7 @@ export const faults = {
   UPSTREAM_HTTP_VERSION: { status: 502, blame: 'upstream', retry: 'unsent', doc: 'The upstream does not speak the HTTP version that it should.' },
   UPSTREAM_RESET: { status: 502, blame: 'upstream', retry: 'idempotent', doc: 'The upstream closed the connection before its answer was complete.' },
   UPSTREAM_PROTOCOL: { status: 502, blame: 'upstream', retry: 'never', doc: 'The answer of the upstream is not valid HTTP.' },
+  ANSWER_TOO_LARGE: { status: 502, blame: 'upstream', retry: 'never', doc: 'The answer of the upstream is larger than may be held.' },
   UPSTREAM_TIMEOUT: { status: 504, blame: 'upstream', retry: 'idempotent', doc: 'The upstream did not answer in time.' },
   UPSTREAM_BUSY: { status: 503, blame: 'upstream', retry: 'unsent', doc: 'Too many requests are waiting for the upstream.' },
 
@@ -70,6 +72,7 @@ export const faults = {
   TUNNEL_IDLE: { status: 0, blame: 'sentinel', retry: 'never', doc: 'Neither side of a tunnel said anything for too long.' },
   OVERLOADED: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many requests are being served.' },
   SHUTTING_DOWN: { status: 503, blame: 'sentinel', retry: 'never', doc: 'The proxy is shutting down.' },
+  INJECTED: { status: 503, blame: 'sentinel', retry: 'never', doc: 'A filter made this request fail on purpose, for a test.' },
   NOT_BUILT: { status: 501, blame: 'sentinel', retry: 'never', doc: 'This route uses a feature that this version does not have yet.' },
   INTERNAL: { status: 500, blame: 'sentinel', retry: 'never', doc: 'A bug in Sentinel. Please report it with the request id.' },
 } as const satisfies Record<string, FaultRow>

@@ -13,6 +13,7 @@ import { Proxy } from '../../../proxy/lifecycle/proxy.ts'
 import { Service } from '../../../proxy/lifecycle/service.ts'
 import { logTo } from '../../../proxy/observe/log.ts'
 import { serverCertificate, serverKey } from '../../golden/certificates.ts'
+import { maxMindFile } from '../../support/geo-database.ts'
 
 /** Before there is a proxy: test/scenarios/service.test.ts. */
 const readByRun = ['system.daemon', 'system.workingDirectory']
@@ -38,9 +39,10 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside" "asked" "asked-by-name" "staff"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
+    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside" "asked" "asked-by-name" "staff" "where" "seen" "careful" "bad-day" "by-pattern" "office"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
     policies {
-      max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8" }
+      failure-mode "open"; buffer-requests #true; buffer-responses #true; geo-access-control { database "${folder}/country.mmdb"; database-type "maxmind"; action "allow"; allow-countries "DE"; block-countries "FR" }
+      max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8"; allow-file "${folder}/addresses"; block-file "${folder}/addresses" }
       rate-limit { requests-per-second 5; burst 2; key "host"; backend "local" }; global-rate-limit { requests-per-second 5; burst 2; key "route"; backend "local" }
       request-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
       response-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
@@ -99,9 +101,16 @@ filters {
     max-body-size "1KiB"; max-answer-size "1KiB"; timeout "1s"; max-connections 2; failure-mode "closed" }
   filter "asked-by-name" { type "forward-auth"; upstream "app"; path "/x" }
   filter "staff" { type "basic-auth"; users-file "${folder}/users"; users { a "$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1." }; realm "x"; user-header "x"; forward-credentials #true; max-failures 3; failure-window "1m" }
+  filter "where" { type "geo"; database-path "${folder}/country.mmdb"; database-type "maxmind"; action "log-only"; countries "DE"; on-failure "closed"; status-code 403; block-message "no"; cache-ttl "1m"; add-country-header #false }
+  filter "seen" { type "log"; log-request #false; log-response #false; log-body #true; max-body-log-size "1KiB"; level "debug"; fields "a" }
+  filter "careful" { type "security-headers"; hsts "365d"; hsts-include-subdomains #true; hsts-preload #true; content-type-options #false; frame-options "deny"; referrer-policy "origin"; content-security-policy "a"
+    content-security-policy-report-only #true; permissions-policy "a"; cross-origin-opener-policy "same-origin"; cross-origin-resource-policy "same-site"; cross-origin-embedder-policy "require-corp"; override #true; remove "a" }
+  filter "bad-day" { type "fault-injection"; delay "1s"; delay-percentage 5; abort-status 503; abort-percentage 5; header "x" }
+  filter "office" { type "ip-access"; default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8"; allow-file "${folder}/addresses"; block-file "${folder}/addresses" }
+  filter "by-pattern" { type "url-rewrite"; path-regex "^/a"; substitution "/b" }
   filter "inside" { type "url-rewrite"; hostname "c.test"; replace-prefix-match "/" }
 }
-filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor" } }
+filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor"; max-concurrent-calls 5; phase "request"; inspect-body #true; max-body-size "1KiB" } }
 agents {
   agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "buffer"; response-body-mode "stream"; config { a 1 } }
   agent "direct" { grpc "127.0.0.1:9"; managed #false; circuit-breaker { failure-threshold 3 }; health-check { interval "1s" }; retry { max-attempts 2 }; pool { connections 1; connect-timeout "1s" } }
@@ -124,6 +133,8 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   writeFileSync(join(folder, 'cert.pem'), serverCertificate)
   writeFileSync(join(folder, 'key.pem'), serverKey)
   writeFileSync(join(folder, 'users'), 'b:$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1.\n', { mode: 0o600 })
+  writeFileSync(join(folder, 'country.mmdb'), maxMindFile({ '192.0.2.0/24': 'DE' }))
+  writeFileSync(join(folder, 'addresses'), '10.1.0.0/16 # office\n')
   const loaded = checkText(everything(folder), join(folder, 'sentinel.kdl'), { env: {} })
   const { config, problems } = loaded
   assert.ok(config, problems.filter(({ severity }) => severity === 'error').map(({ message }) => message).join('\n'))
