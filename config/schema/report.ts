@@ -26,6 +26,8 @@ export class Report {
   readonly #names = new Map<string, Map<string, Position>>()
   /** In the order they were read. */
   readonly references: Reference[] = []
+  /** Absolute paths of files that were read beside the configuration itself. */
+  readonly files: string[] = []
   readonly #unread = new Set<string>()
   readonly #leftOut: LeftOut[] = []
   #absences: ReadonlyMap<Fields, ReadonlySet<string>> | undefined
@@ -38,6 +40,10 @@ export class Report {
   add (severity: Severity, code: ProblemCode, message: string, position: Position, more: Pick<Problem, 'hint' | 'related'> = {}): void {
     if (severity === 'error') this.errors++
     this.problems.push({ severity, code, message, position, ...more })
+  }
+
+  alsoRead (files: readonly string[]): void {
+    this.files.push(...files)
   }
 
   error (code: ProblemCode, message: string, position: Position, hint?: string): void {

@@ -49,7 +49,7 @@ const fields = {
   inference: notBuilt(inference),
   fallback: notBuilt(fallback),
   retryPolicy,
-  apiSchema: notBuilt(apiSchema),
+  apiSchema,
   cache: notBuilt(routeCache),
   shadow,
   hedge: optionalBlock({
@@ -122,6 +122,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       websocket: value.websocket,
       circuitBreaker: value.circuitBreaker,
       shadow: value.shadow,
+      apiSchema: value.apiSchema,
       respond: value.respond,
       stripPrefix: value.stripPrefix,
       rewritePath: rules.rewritePath,

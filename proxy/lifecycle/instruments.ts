@@ -47,6 +47,8 @@ export function openInstruments (config: SentinelConfig, { leases, log, metrics,
 function openLog ({ file, format }: SentinelConfig['observability']['accessLog'], log: Log): AccessLog {
   return openAccessLog({
     file, format,
+    // What a schema finds and lets pass is seen nowhere else.
+    attributes: ['schema.violations'],
     onTrouble: (trouble) => log.error('the access log loses lines', { component: 'access-log', ...trouble }),
   })
 }

@@ -14,6 +14,7 @@ import {
   behind, createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type TargetSettings, type Upstream,
 } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
+import { schemaStep, type SchemaFilter } from './api-schemas.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { discoveryKey } from './discoveries.ts'
 import { gatesOf } from './health-plans.ts'
@@ -35,6 +36,8 @@ export interface Surroundings {
   readonly askAgent: typeof agentFilter | undefined
   /** There when a route is copied. */
   readonly shadow: ShadowParts | undefined
+  /** There when a route has a schema. */
+  readonly schemaFilter: SchemaFilter | undefined
   readonly metrics: Metrics
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly shares: Shares
@@ -222,6 +225,7 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
       ...rulesBefore(route, config, around.lend),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
       ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route, around.lend)),
+      ...schemaStep(route, config, around.schemaFilter, around.metrics),
       ...rulesAfter(route),
       ...shadowStep(route, config, upstreams, around),
     ],

@@ -221,6 +221,7 @@ export class Worker implements DataPath {
     const drainMs = config.system.gracefulShutdownTimeout
     const records = evidence ? await import('../evidence/evidence.ts') : undefined
     const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
+    const schema = config.routes.some((route) => route.apiSchema !== undefined) ? await import('../filters/schema/filter.ts') : undefined
     const shadow = config.routes.some((route) => route.shadow !== undefined) ? await import('../filters/shadow.ts') : undefined
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
@@ -236,6 +237,7 @@ export class Worker implements DataPath {
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
         askAgent: parts?.agentFilter,
         shadow,
+        schemaFilter: schema?.schemaFilter,
         metrics,
         admission: this.#admission,
         shares: this.#shares,

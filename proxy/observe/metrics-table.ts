@@ -65,6 +65,8 @@ export function metricTable () {
     targetWeight: gauge('sentinel_upstream_target_weight', ['upstream', 'target'], 'Share of the target as it is now: less than was configured while it starts slowly.'),
     upstreamPanic: gauge('sentinel_upstream_panic', ['upstream'], '1 while so few targets are well that those are asked too that are not.'),
 
+    schemaChecks: counter('sentinel_schema_checks_total', ['route', 'side', 'result'],
+      'Requests and answers held against a route\'s `api-schema`: "ok", "refused", "logged" (they do not fit, and passed), or "unchecked" (it says nothing about them).'),
     shadowRequests: counter('sentinel_shadow_requests_total', ['route', 'upstream', 'result'], 'Copies of requests (`shadow`) that were sent: the status of the answer, or the fault code where there was none.'),
     shadowSkipped: counter('sentinel_shadow_skipped_total', ['route', 'reason'],
       'Requests that were to be copied and were not: "busy" (too many copies under way), "memory", "body" (bodies are not copied), "body-too-large", or "body-incomplete".'),

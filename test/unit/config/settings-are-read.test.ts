@@ -46,10 +46,14 @@ routes {
       response-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
     }
     retry-policy { max-attempts 2; retryable-status-codes 503; retry-on "reset"; backoff "10ms"; max-backoff "20ms"; per-attempt-timeout "1s"; retry-non-idempotent #true; budget { percent 10; min-per-second 1 } }
+    api-schema { schema-file "${folder}/schema.json"; response-schema { type "object" }; validate-requests #true; validate-responses #true; strict-mode #true; on-invalid-request "reject"; on-invalid-response "log-only"
+      status-code 422; max-body-size "1KiB" }
     shadow { upstream "listed"; percentage 10; sample-header "X" "y"; timeout "1s"; buffer-body #true; max-body-size "1KiB"; max-in-flight 5 }
     hedge { enabled #true; delay "10ms"; max-attempts 2 }
     websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
   }
+  route "written" { matches { path "/written" }; upstream "app"; api-schema { request-schema { type "object" } } }
+  route "described" { matches { path "/described" }; upstream "app"; api-schema { schema-content "{openapi: 3.1.0, paths: {}}"; base-path "/a" } }
   route "fixed" { matches { path "/fixed" }; respond 200 "ok" { headers { a "b" } } }
   route "moved" { matches { path "/moved" }; filters "moved" }
 }
@@ -71,7 +75,7 @@ upstreams {
 }
 namespace "tenant" { }
 rate-limits { default-rps 100; default-burst 20; key "client-ip"; global { max-rps 1000; burst 10; key "client-ip" } }
-limits { adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
+limits { max-decompression-ratio 50; max-decompressed-size "1MiB"; adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
 filters {
   filter "patient" { type "timeout"; request-timeout "1m"; upstream-timeout "1s"; connect-timeout "1s" }
   filter "edit" { type "headers"; phase "both"; rename { a "b" }; set { c "d" }; add { e "f" }; remove "g"
@@ -105,6 +109,7 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'cert.pem'), serverCertificate)
   writeFileSync(join(folder, 'key.pem'), serverKey)
+  writeFileSync(join(folder, 'schema.json'), '{"type":"object"}')
   const loaded = checkText(everything(folder), join(folder, 'sentinel.kdl'), { env: {} })
   const { config, problems } = loaded
   assert.ok(config, problems.filter(({ severity }) => severity === 'error').map(({ message }) => message).join('\n'))
