@@ -5,13 +5,13 @@ import type { NamespacePart } from './namespace.ts'
 import { namespaceParts } from './namespace.ts'
 import type { ConfigTable } from './table.ts'
 import { checkReachable } from './unreachable.ts'
-import { wafAgent } from './waf.ts'
+import { wafAgent } from './waf-agent.ts'
 
 /** What only the whole configuration shows. */
 export function checkWhole (table: ConfigTable, report: Report): SentinelConfig {
   const { waf, ...rest } = table
   const agents = waf === undefined ? table.agents : [waf, ...table.agents]
-  const config = { ...rest, ...gatherFilters(table), agents: agents.map(agent => limited(agent, table.limits)) }
+  const config = { ...rest, ...gatherFilters(table), agents: agents.map(agent => unpacking(limited(agent, table.limits), table.limits)) }
   const { logLevel, ...system } = config.system
   const metrics = checkAddresses(config, report)
   const { logging: { levelByDefault, ...logging }, accessLog } = config.observability
@@ -23,6 +23,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   checkSessions(config, report)
   const referred = report.referred('agent')
   const guards = config.agents.filter(agent => !referred.has(agent.id))
+  checkWafOfRoutes(config, guards, report)
   for (const agent of guards) {
     // The block of the firewall says so itself.
     if (agent.at !== waf?.at) report.note('CONFIG_DEFAULTED', `no filter and no route names agent '${agent.id}': it guards every route`, agent.at)
@@ -41,6 +42,17 @@ function limited (agent: ConfigTable['agents'][number], limits: ConfigTable['lim
     maxMessageSize: limits.maxAgentResponse,
   }
 }
+
+/** The built-in firewall unpacks bodies, too: what it does not say itself about that, the `limits` block says. */
+function unpacking (agent: AgentConfig, { maxDecompressionRatio: ratio, maxDecompressedSize: bytes }: ConfigTable['limits']): AgentConfig {
+  if (agent.type !== wafAgent || agent.command.length > 0 || agent.managed === false || (ratio === 100 && bytes > unpackedByDefault)) return agent
+  const given = agent.config?.json ?? {}
+  const json = { 'max-decompression-ratio': ratio, ...bytes > unpackedByDefault ? {} : { 'max-decompressed-size': bytes }, ...given }
+  return { ...agent, config: { json, positionOf: path => agent.config?.positionOf(path) ?? agent.at } }
+}
+
+/** More than this the firewall does not look into anyhow, unless it is told to. */
+const unpackedByDefault = 16 * 1024 * 1024
 
 /** A browser has one cookie of a name: where a client meets both upstreams on one host, each forgets what the other was told. */
 function checkSessions ({ upstreams }: Config, report: Report): void {
@@ -68,6 +80,19 @@ function checkWaf (waf: ConfigTable['waf'], report: Report): void {
   if (waf === undefined || !report.referred('agent').has(wafAgent)) return
   report.error('CONFIG_CONTRADICTION', 'the agent of the waf block guards every route: no filter and no route can name it as well', waf.at,
     `declare agent "${wafAgent}" in agents in place of this block to choose its routes`)
+}
+
+/** A route that asks for a firewall should have one. */
+function checkWafOfRoutes ({ routes, agents, filters }: Config, guards: readonly AgentConfig[], report: Report): void {
+  const firewalls = new Set(agents.filter(({ type }) => type === wafAgent).map(({ id }) => id))
+  const guarded = guards.some(({ type }) => type === wafAgent)
+  for (const route of routes) {
+    if (route.wafEnabled !== true || guarded) continue
+    const byFilter = filters.flatMap(filter => filter.type === 'agent' && route.filters.includes(filter.id) ? filter.agents : [])
+    const named = [...route.agents, ...route.filters, ...byFilter]
+    if (named.some(id => firewalls.has(id))) continue
+    report.warning('CONFIG_NO_EFFECT', `route '${route.id}' asks for the firewall, but there is none`, route.at, 'write waf { mode "prevention" }')
+  }
 }
 
 /** Gives the metrics' settings: where only their default collides, they give way. */

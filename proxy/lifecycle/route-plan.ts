@@ -1,4 +1,5 @@
 import type { AgentConfig, AgentFilterConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import { wafAgent } from '../../config/sentinel/waf-agent.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { RouterEntry } from '../routing/router.ts'
 import { cameByHttps } from './redirect-https.ts'
@@ -34,7 +35,7 @@ export type OwnFilterConfig = Exclude<SentinelConfig['filters'][number], AgentFi
 /** What a route's exchanges pass, in order: agents that guard everything, then what its filters name, then its own agents. */
 export function planOf (route: RouteConfig, config: SentinelConfig): Array<Step | OwnFilterConfig> {
   return [
-    ...config.guardAgents.flatMap((id) => stepsNamed(id, 'guard', config)),
+    ...config.guardAgents.flatMap((id) => stepsNamed(id, 'guard', config)).filter((step) => route.wafEnabled !== false || !('agent' in step) || step.agent.type !== wafAgent),
     ...route.filters.flatMap((id) => stepsNamed(id, 'filter', config)),
     ...route.agents.flatMap((id) => stepsNamed(id, 'agent', config)),
   ]
