@@ -206,8 +206,8 @@ describe('the firewall', () => {
       assert.equal(wafOf(`{ ruleset { ${exclusion} } }`)?.config, undefined, exclusion)
       assert.equal(warningsOf(`${route('agents "list"')}\nwaf { ruleset { ${exclusion} } }`).length > 0, true, exclusion)
     }
-    assert.deepEqual(wafOf('{ ruleset { exclusion "a" scope="host=h.test" } }')?.config?.json, { exclusion: { rules: 'a', host: 'h.test' } })
-    assert.deepEqual(wafOf('{ ruleset { exclusions { exclusion "a" "b" { scope "path" "/x" } } } }')?.config?.json, { exclusion: { rules: ['a', 'b'], path: '/x' } })
+    assert.deepEqual(wafOf('{ ruleset { exclusion "a" scope="host=h.test" } }')?.config, { exclusion: { rules: 'a', host: 'h.test' } })
+    assert.deepEqual(wafOf('{ ruleset { exclusions { exclusion "a" "b" { scope "path" "/x" } } } }')?.config, { exclusion: { rules: ['a', 'b'], path: '/x' } })
   })
 
   test('a setting that the agent refuses is found in the block', () => {
