@@ -34,7 +34,9 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
   if (result.notBuilt !== undefined) {
     place.report.warning('CONFIG_NOT_BUILT', `${place.name} ${shown(entry)} is accepted, but not in effect yet`, entry.at, result.notBuilt)
   }
-  if (type.refersTo !== undefined && typeof entry.value === 'string') place.report.refer(type.refersTo, entry, entry.value, place, type.exports === true)
+  if (type.refersTo !== undefined && typeof entry.value === 'string') {
+    place.report.refer(type.refersTo, entry, entry.value, place, { exports: type.exports === true, mentions: type.mentions === true })
+  }
   return result.value
 }
 

@@ -15,6 +15,7 @@ export interface Reference {
   /** Namespace of whoever refers. */
   readonly names: string
   readonly exports: boolean
+  readonly mentions: boolean
 }
 
 /** Collects what is wrong, what is named and what is referred to, while a configuration is read. */
@@ -83,8 +84,11 @@ export class Report {
   }
 
   /** A name to be looked up when everything is read. The first of the kinds is what a message calls it. */
-  refer (kinds: readonly string[], entry: KdlEntry, id: string, { scope, names }: Pick<Place, 'scope' | 'names'>, exports = false): void {
-    this.references.push({ kinds, entry, id, scope, names, exports })
+  refer (
+    kinds: readonly string[], entry: KdlEntry, id: string, { scope, names }: Pick<Place, 'scope' | 'names'>,
+    { exports, mentions }: Pick<Reference, 'exports' | 'mentions'> = { exports: false, mentions: false },
+  ): void {
+    this.references.push({ kinds, entry, id, scope, names, exports, mentions })
   }
 
   /** Where a setting of this name stands in the language, as a hint. */
@@ -105,7 +109,7 @@ export class Report {
   /** Names of one kind that something refers to, with their namespace. */
   referred (kind: string): ReadonlySet<string> {
     return new Set(this.references.flatMap(reference => {
-      const found = this.found(reference)
+      const found = reference.mentions ? undefined : this.found(reference)
       return found?.kind === kind ? [found.name] : []
     }))
   }

@@ -3,7 +3,7 @@ import { inert, json, list, map, notBuilt, optional, setting } from '../schema/f
 import { durationWithin, size, sizeWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import type { ValueType } from '../schema/value.ts'
-import { anyText, bool, integer, oneOf, path, ref, text, words } from '../schema/values.ts'
+import { anyText, bool, integer, mention, oneOf, path, text, words } from '../schema/values.ts'
 import { connections, eventTimeouts, healthCheck, pool, pooled, retry } from './agent-calls.ts'
 import { olderRestart, restart } from './agent-process.ts'
 import { chosenTransport, olderTransports, transports } from './agent-transport.ts'
@@ -66,11 +66,11 @@ const fields = {
   circuitBreaker: agentCircuitBreaker,
   healthCheck,
   retry,
-  eventTimeouts: notBuilt(eventTimeouts),
-  chunkTimeout: notBuilt(setting(wait, '5s', 'Time for the decision on one piece of a body.', { aliases: ['chunk-timeout-ms'] })),
+  eventTimeouts,
+  chunkTimeout: optional(wait, 'Time for the decision on one piece of a body that is given in pieces; what `event-timeouts` or `timeout` say without it.', { aliases: ['chunk-timeout-ms'] }),
   script: notBuilt(optional(path, 'Program text that a script agent runs.')),
   host: notBuilt(optional(text, 'Process that the agent shares with others of this name.')),
-  against: notBuilt(optional(ref('agent'), 'Another agent whose decisions are compared with this one\'s.')),
+  against: optional(mention('agent'), 'Another agent whose decisions are compared with this one\'s, where a route asks both: `sentinel_agent_comparisons_total` counts, the log tells what differs. It goes well with mode "shadow"; stand before the other in the route, so as to be asked about what that one refuses.'),
   protocolVersion: inert(version, 'Version of the protocol.', 'both sides agree on it when they connect'),
   binaryUds: inert(bool, 'Binary messages over the socket.', 'they always are'),
   bufferSize: inert(size, 'Bytes that are read at a time.', 'the system chooses'),

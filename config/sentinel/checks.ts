@@ -24,6 +24,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   const referred = report.referred('agent')
   const guards = config.agents.filter(agent => !referred.has(agent.id))
   checkWafOfRoutes(config, guards, report)
+  checkComparisons(config, report)
   for (const agent of guards) {
     // The block of the firewall says so itself.
     if (agent.at !== waf?.at) report.note('CONFIG_DEFAULTED', `no filter and no route names agent '${agent.id}': it guards every route`, agent.at)
@@ -92,6 +93,13 @@ function checkWafOfRoutes ({ routes, agents, filters }: Config, guards: readonly
     const named = [...route.agents, ...route.filters, ...byFilter]
     if (named.some(id => firewalls.has(id))) continue
     report.warning('CONFIG_NO_EFFECT', `route '${route.id}' asks for the firewall, but there is none`, route.at, 'write waf { mode "prevention" }')
+  }
+}
+
+/** An agent is not compared with itself. */
+function checkComparisons ({ agents }: Config, report: Report): void {
+  for (const { id, against, at } of agents) {
+    if (against === id) report.error('CONFIG_CONTRADICTION', `agent '${id}' is compared with itself`, at, "name another one in 'against'")
   }
 }
 

@@ -62,7 +62,7 @@ const fields = {
   wafEnabled: optional(bool, 'Whether the firewall that guards every route (`waf`, or an agent of that type) guards this one; yes without it.'),
   errorPages: notBuilt(errorPages),
   circuitBreaker: routeCircuitBreaker,
-  wasmAgents: notBuilt(list(text, [], 'Agents that run inside of the proxy.')),
+  wasmAgents: list(text, [], 'Agents that run inside of the proxy, as WebAssembly components. There are none here: agents are processes. A route that names some answers every request with 501, because passing what they should have judged would be less safe.'),
   stripPrefix: optional(urlPath, 'Beginning of the path that the upstream does not get.'),
 }
 
@@ -110,7 +110,11 @@ export const routes = named('route', fields, 'Which requests go where, and who i
         'write matches { path-prefix "/" }, or priority "low" for a route that takes the rest')
     }
     // Letting in everybody who was to be kept out would be worse than letting in nobody.
-    const { id, at, priority, enabled, upstream, otherUpstreams } = rules.refusesAll ? { ...value, upstream: undefined, otherUpstreams: [] } : value
+    const refusesAll = rules.refusesAll || value.wasmAgents.length > 0
+    if (value.wasmAgents.length > 0) {
+      here.report.warning('CONFIG_NOT_BUILT', `${here.scope} names agents that run inside of the proxy, which there are not: its requests are refused`, here.where('wasmAgents'), 'run the agent as a process of its own: see agents { … }')
+    }
+    const { id, at, priority, enabled, upstream, otherUpstreams } = refusesAll ? { ...value, upstream: undefined, otherUpstreams: [] } : value
     // Written out: leaving members out of a copy is slow, and there are thousands of routes.
     return {
       id, at, priority, enabled, matches, upstream, otherUpstreams,
@@ -124,7 +128,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       shadow: value.shadow,
       apiSchema: value.apiSchema,
       wafEnabled: value.wafEnabled,
-      respond: value.respond,
+      respond: value.wasmAgents.length > 0 ? undefined : value.respond,
       stripPrefix: value.stripPrefix,
       rewritePath: rules.rewritePath,
       requestHeaders: rules.requestHeaders,
@@ -134,9 +138,9 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       rateLimit: rules.rateLimit,
       globalRateLimit: rules.globalRateLimit,
       /** What should answer is not built, so that requests have to be refused; or it could not be read, as the name of an upstream from an unset variable. */
-      serviceNotBuilt: checkService(serviceType, here) || rules.refusesAll || !here.clean ||
+      serviceNotBuilt: checkService(serviceType, here) || refusesAll || !here.clean ||
         (value.upstream === undefined && here.given('upstream')),
-    } satisfies Record<Exclude<keyof typeof value, 'policies' | 'serviceType'>, unknown> & Record<string, unknown>
+    } satisfies Record<Exclude<keyof typeof value, 'policies' | 'serviceType' | 'wasmAgents'>, unknown> & Record<string, unknown>
   },
 })
 

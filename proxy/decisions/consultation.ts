@@ -9,7 +9,7 @@ import { editRequest, editResponse } from './edits.ts'
 import { completeFacts } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { badReply } from './grpc-stream.ts'
-import { planWith, type FilterSettings, type Plan } from './plan.ts'
+import { planWith, termsFor, type FilterSettings, type Plan } from './plan.ts'
 import type { Answer } from './question.ts'
 import { agentDone, type Talk } from './talk.ts'
 
@@ -60,7 +60,7 @@ export class Consultation implements EndListener {
   async ask (event: EventOneOf, stage: Stage): Promise<Ruling | undefined> {
     const startMs = performance.now()
     try {
-      const answer = await this.talk.ask(event, this.settings)
+      const answer = await this.talk.ask(event, termsFor(this.settings, stage.phase, false))
       return this.settle(answer, stage, startMs)
     } catch (error) {
       this.fail(error, stage, startMs)
@@ -72,7 +72,7 @@ export class Consultation implements EndListener {
   async askChunk (event: EventOneOf, stage: Stage): Promise<{ readonly answer: Promise<ChunkAnswer | Ruling | undefined> }> {
     const startMs = performance.now()
     try {
-      const { answer } = await this.talk.put(event, this.settings, true)
+      const { answer } = await this.talk.put(event, termsFor(this.settings, stage.phase, true), true)
       this.#handed.add(stage.phase)
       return {
         answer: answer.then(

@@ -1,6 +1,7 @@
 import type { BodyMode, DescribeResponse, EventKind, Wants } from '../../proto/codec/index.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import { eventMismatch } from './handshake.ts'
+import type { Terms } from './question.ts'
 
 export interface FilterSettings {
   readonly agentId: string
@@ -9,6 +10,8 @@ export interface FilterSettings {
   /** For each question, from putting it to applying its answer; and as far as the agent may move that. */
   readonly timeoutMs: number
   readonly maxTimeoutMs: number
+  /** The same of one kind of question, where it is another. */
+  readonly termsOf?: { readonly [K in DecisionRecord['phase'] | 'chunk']?: Terms } | undefined
   /** Events the configuration lists; what the agent describes when absent. */
   readonly events?: readonly EventKind[] | undefined
   /** What the operator wrote wins over what the agent describes. */
@@ -39,6 +42,13 @@ export interface Plan {
   readonly responseHeaders: boolean
   readonly responseBody: BodyPlan
   readonly responseTrailers: boolean
+}
+
+/** How long the answer to a question may take. */
+export function termsFor (settings: FilterSettings, phase: DecisionRecord['phase'], isChunk: boolean): Terms {
+  const { termsOf } = settings
+  if (termsOf === undefined) return settings
+  return (isChunk ? termsOf.chunk : undefined) ?? termsOf[phase] ?? settings
 }
 
 /** The plan for an agent as it describes itself now, or why there is none. Made once for each description. */

@@ -6,7 +6,7 @@ import type { AgentClient } from './client.ts'
 import { decisionRecord, failureRecord, isDecisive, maxRecords } from './consultation.ts'
 import { rule, stages, type Stage } from './decide.ts'
 import { completeFacts, requestEvent, responseEvent } from './events.ts'
-import { neverWhole, planFor, type BodyPlan, type FilterSettings, type Plan } from './plan.ts'
+import { neverWhole, planFor, termsFor, type BodyPlan, type FilterSettings, type Plan } from './plan.ts'
 import { agentDone, type Talk } from './talk.ts'
 
 /** Bytes of a flowing body that wait for the agent; more are not copied. */
@@ -91,7 +91,7 @@ class ShadowCopy {
   ask (event: EventOneOf, stage: Stage, takesChunk = false, onSettled?: () => void): void {
     if (this.#stopped) return
     const startMs = performance.now()
-    const put = this.#said.then(() => this.#talk.put(event, this.#settings, takesChunk))
+    const put = this.#said.then(() => this.#talk.put(event, termsFor(this.#settings, stage.phase, takesChunk), takesChunk))
     this.#said = put.catch(() => {})
     const answered = put.then(({ answer }) => answer).then((answer) => {
       if (answer.kind === 'chunk') return

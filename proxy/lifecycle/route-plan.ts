@@ -54,6 +54,17 @@ function stepsNamed (id: string, by: Step['by'], { filters, agents }: SentinelCo
   return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter, by })) : [filter]
 }
 
+function termsOf ({ eventTimeouts: own, chunkTimeout, maxTimeout }: AgentConfig) {
+  if (own === undefined && chunkTimeout === undefined) return undefined
+  const given = {
+    'request-headers': own?.requestHeaders, 'request-body': own?.requestBody, 'response-headers': own?.responseHeaders, 'response-body': own?.responseBody,
+    chunk: chunkTimeout,
+  }
+  return Object.fromEntries(Object.entries(given).flatMap(([kind, timeoutMs]) => (
+    timeoutMs === undefined ? [] : [[kind, { timeoutMs, maxTimeoutMs: Math.max(timeoutMs, maxTimeout ?? 0) }]]
+  )))
+}
+
 export function filterSettings ({ agent, override }: Step) {
   return {
     agentId: agent.id,
@@ -61,6 +72,7 @@ export function filterSettings ({ agent, override }: Step) {
     failureMode: override?.failureMode ?? agent.failureMode,
     timeoutMs: override?.timeout ?? agent.timeout,
     maxTimeoutMs: agent.maxTimeout ?? Math.max(override?.timeout ?? 0, agent.timeout),
+    termsOf: termsOf(agent),
     events: agent.events,
     requestBodyMode: agent.requestBodyMode,
     responseBodyMode: agent.responseBodyMode,

@@ -14,6 +14,7 @@ import type { TargetSettings } from '../upstreams/index.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
+import { setRequestIdForm } from '../listeners/index.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
@@ -126,6 +127,7 @@ export class Worker implements DataPath {
     const old = this.#running
     this.#running = next
     next.snapshot.takeOver()
+    setRequestIdForm(next.config.system.traceIdFormat)
     this.#memory.limit = memoryLimit(next.config.limits)
     this.#options.together?.places.limitTo(next.config.limits.maxInFlightRequests)
     this.#admission.configure(this.#admissionFor(next.config))

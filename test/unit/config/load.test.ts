@@ -50,7 +50,7 @@ describe('loading a configuration', () => {
     })
     assert.deepEqual([system, evidence], [{
       workerThreads: 1, gracefulShutdownTimeout: 30_000, shutdownDelay: 0, upgradeTimeout: 30_000, maxConnections: undefined, zone: undefined, instanceId: undefined, autoReload: false,
-      daemon: false, pidFile: undefined, controlSocket: undefined, user: undefined, group: undefined, workingDirectory: undefined,
+      daemon: false, pidFile: undefined, traceIdFormat: undefined, controlSocket: undefined, user: undefined, group: undefined, workingDirectory: undefined,
     }, undefined])
   })
 

@@ -21,6 +21,7 @@ const readByRun = ['system.daemon', 'system.workingDirectory']
 function everything (folder: string): string {
   return `
 system {
+  trace-id-format "uuid"
   graceful-shutdown-timeout "1s"; log-level "error"; pid-file "${folder}/pid"; control-socket "${folder}/control"; auto-reload #true
   user "${process.getuid!()}"; group "${process.getgid!()}"; working-directory "${folder}"; daemon #false
 }
@@ -54,6 +55,7 @@ routes {
   }
   route "written" { matches { path "/written" }; upstream "app"; api-schema { request-schema { type "object" } } }
   route "described" { matches { path "/described" }; upstream "app"; api-schema { schema-content "{openapi: 3.1.0, paths: {}}"; base-path "/a" } }
+  route "wasm" { matches { path "/wasm" }; upstream "app"; wasm-agents "a" }
   route "fixed" { matches { path "/fixed" }; respond 200 "ok" { headers { a "b" } } }
   route "moved" { matches { path "/moved" }; filters "moved" }
 }
@@ -89,7 +91,8 @@ filters {
 }
 filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor" } }
 agents {
-  agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "buffer"; response-body-mode "stream"; config { a 1 } }
+  agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "buffer"; response-body-mode "stream"; config { a 1 }
+    event-timeouts { request-headers "1s"; request-body "1s"; response-headers "1s"; response-body "1s" }; chunk-timeout "1s"; against "direct" }
   agent "direct" { grpc "127.0.0.1:9"; managed #false; circuit-breaker { failure-threshold 3 }; health-check { interval "1s" }; retry { max-attempts 2 }; pool { connections 1; connect-timeout "1s" } }
   agent "secure" { grpc "https://127.0.0.1:9" { ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; server-name "a.test" }; managed #false }
 }
