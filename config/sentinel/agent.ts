@@ -1,6 +1,6 @@
 import { block, named } from '../schema/blocks.ts'
 import { inert, json, list, map, notBuilt, optional, setting } from '../schema/fields.ts'
-import { durationWithin, size, sizeWithin } from '../schema/quantities.ts'
+import { durationWithin, parseSize, size, sizeWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import type { ValueType } from '../schema/value.ts'
 import { anyText, bool, integer, mention, oneOf, path, text, words } from '../schema/values.ts'
@@ -21,12 +21,27 @@ const events = words(['request_headers', 'request_body', 'response_headers', 're
   notBuilt: { websocket_frame: null, web_socket_frame: null, guardrail: null },
 })
 
-const plainBodyMode = words(['buffer', 'stream'], { notBuilt: { hybrid: 'buffer' } })
+/** Of a body in hybrid mode: the longest that is given whole. */
+export interface HybridMode {
+  readonly wholeBytes: number
+}
+
+const plainBodyMode = words(['buffer', 'stream'], {})
+const hybridByDefault = 64 * 1024
 
 /** `hybrid:65536` is a word with a number in it. */
-const bodyMode: typeof plainBodyMode = {
+const bodyMode: ValueType<'buffer' | 'stream' | HybridMode> = {
   ...plainBodyMode,
-  parse: (raw, context) => plainBodyMode.parse(typeof raw === 'string' ? raw.replace(/^hybrid:\d+$/, 'hybrid') : raw, context),
+  name: 'body mode',
+  expected: 'buffer, stream, hybrid or hybrid:SIZE',
+  words: ['buffer', 'stream', 'hybrid'],
+  json: { type: 'string', pattern: '^(?:buffer|stream|hybrid(?::\\d+(?:[KMG]i?B?)?)?)$' },
+  parse (raw, context) {
+    const [, size] = typeof raw === 'string' ? /^hybrid(?::(.*))?$/i.exec(raw) ?? [undefined, null] : [undefined, null]
+    if (size === null) return plainBodyMode.parse(raw, context)
+    const wholeBytes = size === undefined ? hybridByDefault : parseSize(size)
+    return wholeBytes === undefined || wholeBytes < 1 ? { wrong: `${JSON.stringify(size)} is not a size`, hint: 'write hybrid:64KiB' } : { value: { wholeBytes } }
+  },
 }
 
 const body = sizeWithin('1')
@@ -52,8 +67,8 @@ const fields = {
   mode: setting(mode, 'enforce', 'enforce = decisions count, monitor = asked and recorded only, shadow = asked without waiting, dry-run = recorded and told in a header.'),
   maxRequestBodySize: optional(body, 'Most of a request body that is given to the agent; without it `limits { max-agent-body; max-body-inspection }` say so.', { aliases: ['max-request-body-bytes', 'max-body-bytes'] }),
   maxResponseBodySize: optional(body, 'Most of an answer\'s body that is given to the agent; without it `limits { max-agent-body; max-body-inspection }` say so.', { aliases: ['max-response-body-bytes'] }),
-  requestBodyMode: optional(bodyMode, 'Give request bodies whole (buffer) or in pieces (stream); without it what the agent itself says.'),
-  responseBodyMode: optional(bodyMode, 'Give bodies of answers whole (buffer) or in pieces (stream); without it what the agent itself says.'),
+  requestBodyMode: optional(bodyMode, 'Give request bodies whole (buffer), in pieces (stream), or whole up to a length that is told beforehand and else in pieces (hybrid; 64KiB unless hybrid:SIZE says more); without it what the agent itself says.'),
+  responseBodyMode: optional(bodyMode, 'The same for bodies of answers.'),
   bodyOver: setting(oneOf('block', 'prefix', 'skip'), 'block', 'What a body over the limit means: refuse, show only the beginning, or show none of it.'),
   maxConcurrentCalls: setting(integer(1, 1_000_000), 100, 'Decisions that are waited for at a time.'),
   maxQueuedCalls: optional(integer(0, 1_000_000), 'Questions that wait for their turn; more fail at once. Without it `limits { max-agent-queue-depth }` counts.'),

@@ -1,4 +1,5 @@
 import type { BodyMode, DescribeResponse, EventKind, Wants } from '../../proto/codec/index.ts'
+import type { Body } from '../pipeline/body.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import { eventMismatch } from './handshake.ts'
 import type { Terms } from './question.ts'
@@ -15,8 +16,8 @@ export interface FilterSettings {
   /** Events the configuration lists; what the agent describes when absent. */
   readonly events?: readonly EventKind[] | undefined
   /** What the operator wrote wins over what the agent describes. */
-  readonly requestBodyMode?: 'buffer' | 'stream' | undefined
-  readonly responseBodyMode?: 'buffer' | 'stream' | undefined
+  readonly requestBodyMode?: BodyModeWish | undefined
+  readonly responseBodyMode?: BodyModeWish | undefined
   /** What becomes of a body longer than the limit: refused, its beginning shown, or not shown. */
   readonly bodyOver: 'block' | 'prefix' | 'skip'
   /** Largest body shown whole; also the most a streaming agent may hold back. */
@@ -28,10 +29,15 @@ export interface FilterSettings {
   readonly recordLate?: ((x: Exchange, record: DecisionRecord) => void) | undefined
 }
 
+/** An object: whole up to so many bytes, where the length is told beforehand, and in pieces otherwise. */
+export type BodyModeWish = 'buffer' | 'stream' | { readonly wholeBytes: number }
+
 export interface BodyPlan {
   readonly kind: 'none' | 'buffer' | 'stream'
   readonly maxBytes: number
   readonly over: 'block' | 'prefix' | 'skip'
+  /** Not settled yet (`settled`): the kind is that of a body that is longer, or of unknown length. */
+  readonly wholeBytes?: number
 }
 
 /** What is shown to an agent, from its description and the configuration. Changes during an exchange when the agent wants more or less. */
@@ -61,10 +67,11 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     const own = description.limits?.maxBodyBytes ?? 0
     return own > 0 ? Math.min(own, bytes) : bytes
   }
-  const body = (subscribed: boolean, mode: 'buffer' | 'stream' | undefined, wish: BodyMode | undefined, maxBytes: number): BodyPlan => ({
-    kind: !subscribed ? 'none' : mode ?? (wish?.kind === 'stream' ? 'stream' : 'buffer'),
+  const body = (subscribed: boolean, mode: BodyModeWish | undefined, wish: BodyMode | undefined, maxBytes: number): BodyPlan => ({
+    kind: !subscribed ? 'none' : typeof mode === 'object' ? 'stream' : mode ?? (wish?.kind === 'stream' ? 'stream' : 'buffer'),
     maxBytes: limit(maxBytes),
     over: settings.bodyOver,
+    ...subscribed && typeof mode === 'object' ? { wholeBytes: Math.min(mode.wholeBytes, limit(maxBytes)) } : {},
   })
   return {
     requestHeaders: has('request_headers'),
@@ -74,6 +81,18 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     responseBody: body(has('response_body'), settings.responseBodyMode, description.responseBody, settings.maxResponseBodyBytes),
     responseTrailers: has('response_trailers'),
   }
+}
+
+/** How a body of this length is shown: the agent is told with its head, so that what is known then counts. */
+export function settled (plan: BodyPlan, body: Body | undefined): BodyPlan {
+  if (plan.wholeBytes === undefined) return plan
+  const { maxBytes, over } = plan
+  return { kind: (body?.length ?? Infinity) <= plan.wholeBytes ? 'buffer' : 'stream', maxBytes, over }
+}
+
+/** The plan for the request of an exchange. */
+export function planOfRequest (plan: Plan, { requestBody }: Exchange): Plan {
+  return plan.requestBody.wholeBytes === undefined ? plan : { ...plan, requestBody: settled(plan.requestBody, requestBody) }
 }
 
 /** The plan with what the agent asked for during this exchange: less at any time, more while it is not too late (`rule` sees to that). */

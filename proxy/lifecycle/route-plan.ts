@@ -54,6 +54,10 @@ function stepsNamed (id: string, by: Step['by'], { filters, agents }: SentinelCo
   return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter, by })) : [filter]
 }
 
+function wishOf (mode: AgentConfig['requestBodyMode']): AgentConfig['requestBodyMode'] {
+  return typeof mode === 'object' ? { wholeBytes: mode.wholeBytes } : mode
+}
+
 function termsOf ({ eventTimeouts: own, chunkTimeout, maxTimeout }: AgentConfig) {
   if (own === undefined && chunkTimeout === undefined) return undefined
   const given = {
@@ -74,8 +78,8 @@ export function filterSettings ({ agent, override }: Step) {
     maxTimeoutMs: agent.maxTimeout ?? Math.max(override?.timeout ?? 0, agent.timeout),
     termsOf: termsOf(agent),
     events: agent.events,
-    requestBodyMode: agent.requestBodyMode,
-    responseBodyMode: agent.responseBodyMode,
+    requestBodyMode: wishOf(agent.requestBodyMode),
+    responseBodyMode: wishOf(agent.responseBodyMode),
     bodyOver: agent.bodyOver,
     maxRequestBodyBytes: agent.maxRequestBodySize,
     maxResponseBodyBytes: agent.maxResponseBodySize,
