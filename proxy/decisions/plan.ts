@@ -1,7 +1,9 @@
 import type { BodyMode, DescribeResponse, EventKind, Wants } from '../../proto/codec/index.ts'
+import type { Body } from '../pipeline/body.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import type { Admission } from './admission.ts'
 import { eventMismatch } from './handshake.ts'
+import type { Terms } from './question.ts'
 
 export interface FilterSettings {
   readonly agentId: string
@@ -10,11 +12,13 @@ export interface FilterSettings {
   /** For each question, from putting it to applying its answer; and as far as the agent may move that. */
   readonly timeoutMs: number
   readonly maxTimeoutMs: number
+  /** The same of one kind of question, where it is another. */
+  readonly termsOf?: { readonly [K in DecisionRecord['phase'] | 'chunk']?: Terms } | undefined
   /** Events the configuration lists; what the agent describes when absent. */
   readonly events?: readonly EventKind[] | undefined
   /** What the operator wrote wins over what the agent describes. */
-  readonly requestBodyMode?: 'buffer' | 'stream' | undefined
-  readonly responseBodyMode?: 'buffer' | 'stream' | undefined
+  readonly requestBodyMode?: BodyModeWish | undefined
+  readonly responseBodyMode?: BodyModeWish | undefined
   /** What becomes of a body longer than the limit: refused, its beginning shown, or not shown. */
   readonly bodyOver: 'block' | 'prefix' | 'skip'
   /** Largest body shown whole; also the most a streaming agent may hold back. */
@@ -31,12 +35,17 @@ export interface FilterSettings {
   readonly recordLate?: ((x: Exchange, record: DecisionRecord) => void) | undefined
 }
 
+/** An object: whole up to so many bytes, where the length is told beforehand, and in pieces otherwise. */
+export type BodyModeWish = 'buffer' | 'stream' | { readonly wholeBytes: number }
+
 export interface BodyPlan {
   readonly kind: 'none' | 'buffer' | 'stream'
   readonly maxBytes: number
   readonly over: 'block' | 'prefix' | 'skip'
   /** The operator does not show it, whatever the agent wants. */
   readonly withheld?: true
+  /** Not settled yet (`settled`): the kind is that of a body that is longer, or of unknown length. */
+  readonly wholeBytes?: number
 }
 
 /** What is shown to an agent, from its description and the configuration. Changes during an exchange when the agent wants more or less. */
@@ -51,6 +60,13 @@ export interface Plan {
   readonly requestsAlone?: true
 }
 
+/** How long the answer to a question may take. */
+export function termsFor (settings: FilterSettings, phase: DecisionRecord['phase'], isChunk: boolean): Terms {
+  const { termsOf } = settings
+  if (termsOf === undefined) return settings
+  return (isChunk ? termsOf.chunk : undefined) ?? termsOf[phase] ?? settings
+}
+
 /** The plan for an agent as it describes itself now, or why there is none. Made once for each description. */
 export function planFor (description: DescribeResponse, settings: FilterSettings): Plan | string {
   const { events } = settings
@@ -61,11 +77,12 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     const own = description.limits?.maxBodyBytes ?? 0
     return own > 0 ? Math.min(own, bytes) : bytes
   }
-  const body = (subscribed: boolean, mode: 'buffer' | 'stream' | undefined, wish: BodyMode | undefined, maxBytes: number): BodyPlan => ({
-    kind: !subscribed ? 'none' : mode ?? (wish?.kind === 'stream' ? 'stream' : 'buffer'),
+  const body = (subscribed: boolean, mode: BodyModeWish | undefined, wish: BodyMode | undefined, maxBytes: number): BodyPlan => ({
+    kind: !subscribed ? 'none' : typeof mode === 'object' ? 'stream' : mode ?? (wish?.kind === 'stream' ? 'stream' : 'buffer'),
     maxBytes: limit(maxBytes),
     over: settings.bodyOver,
     ...settings.bodies === false ? { withheld: true } : {},
+    ...subscribed && typeof mode === 'object' ? { wholeBytes: Math.min(mode.wholeBytes, limit(maxBytes)) } : {},
   })
   return {
     requestHeaders: has('request_headers'),
@@ -84,6 +101,17 @@ function isWanted (event: EventKind, { events, phase = 'both', bodies }: FilterS
   const ofBody = word.endsWith('_body') || word.endsWith('_trailers')
   if (ofBody && bodies !== undefined) return bodies
   return events === undefined || events.includes(event)
+}
+
+/** How a body of this length is shown: the agent is told with its head, so that what is known then counts. */
+export function settled (plan: BodyPlan, body: Body | undefined): BodyPlan {
+  const { wholeBytes, ...rest } = plan
+  return wholeBytes === undefined ? plan : { ...rest, kind: (body?.length ?? Infinity) <= wholeBytes ? 'buffer' : 'stream' }
+}
+
+/** The plan for the request of an exchange. */
+export function planOfRequest (plan: Plan, { requestBody }: Exchange): Plan {
+  return plan.requestBody.wholeBytes === undefined ? plan : { ...plan, requestBody: settled(plan.requestBody, requestBody) }
 }
 
 /** The plan with what the agent asked for during this exchange: less at any time, more while it is not too late (`rule` sees to that). */

@@ -3,6 +3,7 @@ import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts
 import { Fault } from '../pipeline/faults.ts'
 import { behind, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
+import { schemaStep } from './api-schemas.ts'
 import { gatesOf } from './health-plans.ts'
 import { canonicalKey, type Lend } from './leases.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
@@ -61,6 +62,7 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
       ...planOf(route, config).flatMap((planned) => (
         'agent' in planned ? [askAgent(planned)] : own(planned).map((one) => step(one, planned.id))
       )),
+      ...schemaStep(route, config, around.parts, around.metrics).map((one) => step(one)),
       ...rulesAfter(route).map((one) => step(one)),
       ...(more?.after() ?? []).map((one) => step(one)),
       ...shadowStep(route, config, upstreams, around),

@@ -4,11 +4,13 @@ import { factOf } from '../filters/index.ts'
 import { accessLog } from '../observe/access-log.ts'
 import type { LineSink } from '../observe/line-sink.ts'
 import type { LogFileOptions, LogFiles } from '../observe/log-files.ts'
+import { Comparisons } from '../observe/comparisons.ts'
 import type { Log } from '../observe/log.ts'
 import type { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import type { openTracing, Tracing } from '../observe/telemetry/tracing.ts'
+import { LocalRates } from '../state/index.ts'
 import { canonicalKey, type Lease, type Leases } from './leases.ts'
 import { readVersion } from './version.ts'
 
@@ -54,12 +56,15 @@ export function openInstruments (config: SentinelConfig, around: InstrumentSurro
       count(x)
       if (tails.active) tails.observe(x)
     }]
+    const comparisons = comparisonsOf(config, metrics, around.log)
+    if (comparisons !== undefined) observers.push((x) => comparisons.over(x))
     if (evidence !== undefined) observers.push((x) => evidence.record(x))
     return {
       tracing,
       observe: together(observers),
       observeLate (x, decision) {
         metrics.observeDecision(x, decision)
+        comparisons?.late(x, decision)
         evidence?.recordLate(x, decision)
         tracing?.late(x, decision)
       },
@@ -69,6 +74,23 @@ export function openInstruments (config: SentinelConfig, around: InstrumentSurro
     release()
     throw error
   }
+}
+
+/** Differences that are written into the log in a second; all of them are counted. */
+const maxToldPerSecond = 10
+
+function comparisonsOf ({ agents }: SentinelConfig, { table }: Metrics, log: Log): Comparisons | undefined {
+  const pairs = new Map(agents.flatMap(({ id, against }) => against === undefined ? [] : [[id, against] as const]))
+  if (pairs.size === 0) return undefined
+  const room = new LocalRates({ perSecond: maxToldPerSecond, burst: maxToldPerSecond - 1, maxKeys: 1 })
+  return new Comparisons(pairs, (x, { agent, against, phase }, difference) => {
+    table.agentComparisons.cell(agent, against, phase, difference === undefined ? 'same' : 'different').add()
+    if (difference === undefined || !room.take('', performance.now(), 0).allowed) return
+    const { said, otherSaid } = difference
+    log.info(`agents '${agent}' and '${against}' decide differently: ${said}, ${otherSaid}`, {
+      component: 'agent', event: 'agents-differ', agent, against, phase, said, other_said: otherSaid, request_id: x.id, route: x.route?.name ?? '',
+    })
+  })
 }
 
 function leaseTracing (config: SentinelConfig, { leases, log, metrics, openTracing: open }: InstrumentSurroundings): Lease<Tracing> | undefined {
@@ -84,7 +106,9 @@ function logsOf ({ observability }: SentinelConfig, open: (options: LogFileOptio
   const { enabled, file, bufferSize, ...options } = observability.accessLog
   if (!enabled) return []
   const sink = open({ log: 'access-log', to: file, gatherBytes: bufferSize })
-  return [accessLog({ ...options, factOf }, (line) => void sink.write(line))]
+  // What a schema finds and lets pass is seen nowhere else.
+  const attributes = [...options.attributes, 'schema.violations']
+  return [accessLog({ ...options, attributes, factOf }, (line) => void sink.write(line))]
 }
 
 /** Calls for the usual numbers without a loop: this runs once for each request. */

@@ -10,6 +10,7 @@ export interface Parts {
   readonly evidence: typeof import('../evidence/evidence.ts') | undefined
   readonly traces: typeof import('../observe/telemetry/tracing.ts') | undefined
   readonly cache: typeof import('../cache/index.ts') | undefined
+  readonly schema: typeof import('../filters/schema/filter.ts') | undefined
   readonly shadow: typeof import('../filters/shadow.ts') | undefined
   readonly staticFiles: typeof import('../services/static/static-files.ts') | undefined
   /** Pages of the proxy itself. */
@@ -25,6 +26,7 @@ export async function loadParts (config: SentinelConfig, evidence: boolean, log:
     evidence: evidence ? await import('../evidence/evidence.ts') : undefined,
     traces: observability.tracing?.enabled === true ? await import('../observe/telemetry/tracing.ts') : undefined,
     cache: routes.some((route) => keepsAnswers(route, config)) ? await import('../cache/index.ts') : undefined,
+    schema: routes.some(({ apiSchema }) => apiSchema !== undefined) ? await import('../filters/schema/filter.ts') : undefined,
     shadow: routes.some(({ shadow }) => shadow !== undefined) ? await import('../filters/shadow.ts') : undefined,
     staticFiles: routes.some(({ staticFiles }) => staticFiles !== undefined) ? await import('../services/static/static-files.ts') : undefined,
     pages: routes.some(({ builtinHandler }) => builtinHandler !== undefined)

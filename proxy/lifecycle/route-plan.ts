@@ -1,4 +1,5 @@
 import { isWithin, leadsTo, type AgentConfig, type AgentFilterConfig, type ListenerConfig, type RouteConfig, type SentinelConfig } from '../../config/sentinel/index.ts'
+import { wafAgent } from '../../config/sentinel/waf-agent.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { RouterEntry } from '../routing/router.ts'
 import { cameByHttps } from './redirect-https.ts'
@@ -41,10 +42,15 @@ export type OwnFilterConfig = Exclude<SentinelConfig['filters'][number], AgentFi
 /** What a route's exchanges pass, in order: agents that guard everything, then what its filters name, then its own agents. */
 export function planOf (route: RouteConfig, config: SentinelConfig): Array<Step | OwnFilterConfig> {
   return [
-    ...guardsOf(route, config).flatMap((id) => stepsNamed(id, 'guard', route, config)),
+    ...guardsOf(route, config).flatMap((id) => stepsNamed(id, 'guard', route, config)).filter((step) => isWanted(step, route)),
     ...route.filters.flatMap((id) => stepsNamed(id, 'filter', route, config)),
     ...route.agents.flatMap((id) => stepsNamed(id, 'agent', route, config)),
   ]
+}
+
+/** A route may do without the firewall. */
+function isWanted (step: Step | OwnFilterConfig, { wafEnabled }: RouteConfig): boolean {
+  return wafEnabled !== false || !('agent' in step) || step.agent.type !== wafAgent
 }
 
 /** Agents that nobody names, and that stand where the route does or further outside. */
@@ -79,6 +85,21 @@ function stepsNamed (id: string, by: Step['by'], { failureMode }: RouteConfig, {
   return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter, by, failureMode })) : [filter]
 }
 
+function wishOf (mode: AgentConfig['requestBodyMode']): AgentConfig['requestBodyMode'] {
+  return typeof mode === 'object' ? { wholeBytes: mode.wholeBytes } : mode
+}
+
+function termsOf ({ eventTimeouts: own, chunkTimeout, maxTimeout }: AgentConfig) {
+  if (own === undefined && chunkTimeout === undefined) return undefined
+  const given = {
+    'request-headers': own?.requestHeaders, 'request-body': own?.requestBody, 'response-headers': own?.responseHeaders, 'response-body': own?.responseBody,
+    chunk: chunkTimeout,
+  }
+  return Object.fromEntries(Object.entries(given).flatMap(([kind, timeoutMs]) => (
+    timeoutMs === undefined ? [] : [[kind, { timeoutMs, maxTimeoutMs: Math.max(timeoutMs, maxTimeout ?? 0) }]]
+  )))
+}
+
 export function filterSettings ({ agent, override, failureMode }: Step) {
   return {
     agentId: agent.id,
@@ -86,9 +107,10 @@ export function filterSettings ({ agent, override, failureMode }: Step) {
     failureMode: override?.failureMode ?? failureMode ?? agent.failureMode,
     timeoutMs: override?.timeout ?? agent.timeout,
     maxTimeoutMs: agent.maxTimeout ?? Math.max(override?.timeout ?? 0, agent.timeout),
+    termsOf: termsOf(agent),
     events: agent.events,
-    requestBodyMode: agent.requestBodyMode,
-    responseBodyMode: agent.responseBodyMode,
+    requestBodyMode: wishOf(agent.requestBodyMode),
+    responseBodyMode: wishOf(agent.responseBodyMode),
     bodyOver: agent.bodyOver,
     maxRequestBodyBytes: override?.maxBodySize ?? agent.maxRequestBodySize,
     maxResponseBodyBytes: override?.maxBodySize ?? agent.maxResponseBodySize,

@@ -18,6 +18,7 @@ import type { TargetSettings } from '../upstreams/index.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
+import { setRequestIdForm } from '../listeners/index.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { loadParts } from './parts.ts'
 import { tellKept } from './route-cache.ts'
@@ -141,6 +142,7 @@ export class Worker implements DataPath {
     const old = this.#running
     this.#running = next
     next.snapshot.takeOver()
+    setRequestIdForm(next.config.system.traceIdFormat)
     this.#memory.limit = memoryLimit(next.config.limits)
     this.#options.together?.places.limitTo(next.config.limits.maxInFlightRequests)
     this.#admission.configure(this.#admissionFor(next.config))
