@@ -1,6 +1,7 @@
 import { isLocal, type RouteConfig, type SentinelConfig } from '../../config/sentinel/index.ts'
 import { isHostAllowed, isLoopback } from '../admin/host-check.ts'
-import type { Responder } from '../pipeline/exchange.ts'
+import type { Filter, Responder } from '../pipeline/exchange.ts'
+import type { FaultPages } from '../pipeline/fault-reply.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import { fixedAnswer } from '../services/index.ts'
 import { canonicalKey } from './leases.ts'
@@ -15,15 +16,33 @@ export interface ServiceParts {
   readonly staticFiles: typeof import('../services/static/static-files.ts').staticFiles | undefined
   /** Memory that each block of static files may keep. */
   readonly keptBytes: number
+  readonly errorPages: typeof import('../services/error-pages.ts') | undefined
   readonly builtin: (typeof import('../services/builtin/builtin.ts') & typeof import('../services/builtin/guard.ts')) | undefined
 }
 
-export async function serviceParts ({ routes }: SentinelConfig): Promise<ServiceParts> {
+export async function serviceParts ({ routes, errorPages }: SentinelConfig): Promise<ServiceParts> {
   const folders = routes.filter(({ staticFiles }) => staticFiles !== undefined).length
   const files = folders === 0 ? undefined : await import('../services/static/static-files.ts')
   const builtin = routes.every(({ builtinHandler }) => builtinHandler === undefined) ? undefined
     : { ...await import('../services/builtin/builtin.ts'), ...await import('../services/builtin/guard.ts') }
-  return { staticFiles: files?.staticFiles, keptBytes: keptBytes / Math.max(1, folders), builtin }
+  const paged = errorPages !== undefined || routes.some((route) => route.errorPages !== undefined)
+  const pages = paged ? await import('../services/error-pages.ts') : undefined
+  return { staticFiles: files?.staticFiles, keptBytes: keptBytes / Math.max(1, folders), builtin, errorPages: pages }
+}
+
+/** The operator's own pages for errors: those of a route before those for all, or those for all alone. */
+export function errorPagesOf (
+  route: Pick<RouteConfig, 'errorPages'> | undefined, { errorPages: all }: SentinelConfig, { errorPages }: ServiceParts,
+): FaultPages | undefined {
+  const own = route?.errorPages
+  if (own !== undefined) return errorPages!.faultPages(own, all)
+  return all === undefined ? undefined : errorPages!.faultPages(all)
+}
+
+/** The step that puts them in the place of what the upstream says, where they are to. */
+export function upstreamErrors ({ errorPages: own }: Pick<RouteConfig, 'errorPages'>, { errorPages: all }: SentinelConfig, { errorPages }: ServiceParts): Filter[] {
+  const near = own ?? all
+  return near?.upstreamErrors === true ? [errorPages!.upstreamErrorPages(near, own === undefined ? undefined : all)] : []
 }
 
 interface Around {

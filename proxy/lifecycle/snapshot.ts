@@ -21,7 +21,7 @@ import type { MainSide } from './seam.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
-import { ownResponder, type ServiceParts } from './route-services.ts'
+import { errorPagesOf, ownResponder, upstreamErrors, type ServiceParts } from './route-services.ts'
 import { routePolicy } from './route-policy.ts'
 import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
 import { upstreamSettings, type Among, type UpstreamParts } from './upstream-settings.ts'
@@ -98,6 +98,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       isTrusted: peerMatcher(listener.trustedProxies),
       guardedHeaders,
       match: matchOf(listener, router, named.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners)),
+      faultPages: errorPagesOf(undefined, config, around.services),
       ...admissionOf(around.admission, users),
       observe: around.observe,
     }]))
@@ -226,7 +227,9 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
       ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route, around.lend)),
       ...rulesAfter(route),
+      ...upstreamErrors(route, config, around.services),
     ],
+    faultPages: errorPagesOf(route, config, around.services),
     upgrades: webSocket !== undefined,
     responder: responderOf(route, upstreamOf, config, around),
     maxBodyBytes: maxBodyBytes(route, config),

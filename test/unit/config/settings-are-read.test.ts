@@ -51,6 +51,7 @@ routes {
   }
   route "fixed" { matches { path "/fixed" }; respond 200 "ok" { headers { a "b" } } }
   route "files" { matches { path "/files" }; static-files { root "${folder}"; index "a.html"; directory-listing #true; cache-control "no-cache"; compress #true; compression-level 4; compression-types "text/*"; fallback "a.html"; dot-files #true; follow-links #true; mime-types { ".a" "text/plain" } } }
+  route "paged" { matches { path "/paged" }; respond 200; error-pages { default-format "html"; include-stack-trace #false; template-dir "${folder}"; upstream-errors #true; pages { "404" { format "json"; message "no"; headers { a "b" } }; "410" { template "${folder}/page.html" } } } }
   route "page" { matches { path "/page" }; builtin-handler "status" { token "0123456789abcdef0123"; public #false } }
   route "moved" { matches { path "/moved" }; filters "moved" }
 }
@@ -71,6 +72,7 @@ upstreams {
   upstream "tls" { target "127.0.0.1:9"; tls { sni "a.test"; ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; insecure-skip-verify #false } }
 }
 namespace "tenant" { }
+error-pages { default-format "html"; include-stack-trace #false; template-dir "${folder}"; upstream-errors #true; pages { "404" { format "json"; message "no"; headers { a "b" } }; "410" { template "${folder}/page.html" } } }
 rate-limits { default-rps 100; default-burst 20; key "client-ip"; global { max-rps 1000; burst 10; key "client-ip" } }
 limits { adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
 filters {
@@ -106,6 +108,8 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'cert.pem'), serverCertificate)
   writeFileSync(join(folder, 'key.pem'), serverKey)
+  writeFileSync(join(folder, 'page.html'), '{{status}}')
+  writeFileSync(join(folder, '404.html'), '{{status}}')
   const loaded = checkText(everything(folder), join(folder, 'sentinel.kdl'), { env: {} })
   const { config, problems } = loaded
   assert.ok(config, problems.filter(({ severity }) => severity === 'error').map(({ message }) => message).join('\n'))
