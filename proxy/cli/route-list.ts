@@ -21,9 +21,10 @@ export interface ListedRoute {
   readonly place: Place
 }
 
-/** In matching order, without those that are switched off. */
+/** In matching order, without those that are switched off; each namespace for itself, after the routes outside of them. */
 export function routeList (config: SentinelConfig): ListedRoute[] {
-  return inMatchingOrder(routerEntries(config, (route) => route)).map(({ value: route }) => ({
+  const namespaces = [undefined, ...config.scopes.map(({ id }) => id).filter((id) => !id.includes(':'))]
+  return namespaces.flatMap((namespace) => inMatchingOrder(routerEntries({ namespace }, config, (route) => route))).map(({ value: route }) => ({
     id: route.id,
     priority: route.priority,
     conditions: compileMatches(route.matches).map((matcher) => ({ matcher: matcher.name, wanted: wantedBy(matcher) })),

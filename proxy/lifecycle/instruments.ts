@@ -1,52 +1,97 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { EvidenceRecorder } from '../evidence/evidence.ts'
-import { openAccessLog, type AccessLog } from '../observe/access-log.ts'
+import { factOf } from '../filters/index.ts'
+import { accessLog } from '../observe/access-log.ts'
+import type { LineSink } from '../observe/line-sink.ts'
+import type { LogFileOptions, LogFiles } from '../observe/log-files.ts'
 import type { Log } from '../observe/log.ts'
+import type { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
+import type { openTracing, Tracing } from '../observe/telemetry/tracing.ts'
 import { canonicalKey, type Lease, type Leases } from './leases.ts'
+import { readVersion } from './version.ts'
 
 /** What watches exchanges, for one configuration. */
 export interface Instruments {
   readonly observe: (x: Exchange) => void
+  /** `undefined` where nothing is traced. */
+  readonly tracing: Pick<Tracing, 'begin'> | undefined
   /** For a decision that came after its exchange was over. */
   readonly observeLate: (x: Exchange, decision: DecisionRecord) => void
-  readonly reopenLogs: () => void
   readonly release: () => void
 }
 
 export interface InstrumentSurroundings {
   readonly leases: Leases
   readonly log: Log
+  readonly files: LogFiles
+  readonly tails: Tails
   readonly metrics: Metrics
   readonly evidence?: EvidenceRecorder
+  /** There where requests are traced. */
+  readonly openTracing?: typeof openTracing
 }
 
-/** Opens the log that the configuration names. Throws when it cannot be opened, and then holds nothing. */
-export function openInstruments (config: SentinelConfig, { leases, log, metrics, evidence }: InstrumentSurroundings): Instruments {
-  const { accessLog } = config.observability
-  const held: Lease<AccessLog> | undefined = accessLog.enabled
-    ? leases.use(canonicalKey('access-log', accessLog), () => openLog(accessLog, log), (value) => value.close())
-    : undefined
-  const access = held?.value
-  return {
-    observe (x) {
-      access?.record(x)
-      metrics.observeExchange(x)
-      evidence?.record(x)
-    },
-    observeLate (x, decision) {
-      metrics.observeDecision(x, decision)
-      evidence?.recordLate(x, decision)
-    },
-    reopenLogs: () => access?.reopen(),
-    release: () => held?.release(),
+type Observer = (x: Exchange) => void
+
+/** Opens the logs that the configuration names. Throws when one cannot be opened, and then holds nothing. */
+export function openInstruments (config: SentinelConfig, around: InstrumentSurroundings): Instruments {
+  const { leases, files, tails, metrics, evidence } = around
+  const held: Array<Lease<unknown>> = []
+  const release = (): void => { for (const lease of held) lease.release() }
+  const open = (options: LogFileOptions): LineSink => {
+    const lease = leases.use(canonicalKey('log-file', options), () => files.open(options), (sink) => files.close(sink))
+    held.push(lease)
+    return lease.value
+  }
+  try {
+    const traces = leaseTracing(config, around)
+    if (traces !== undefined) held.push(traces)
+    const tracing = traces?.value
+    const count = config.observability.metrics.highCardinality ? metrics.observeClosely : metrics.observeExchange
+    const observers: Observer[] = [...tracing === undefined ? [] : [tracing.finish], ...logsOf(config, open), (x) => {
+      count(x)
+      if (tails.active) tails.observe(x)
+    }]
+    if (evidence !== undefined) observers.push((x) => evidence.record(x))
+    return {
+      tracing,
+      observe: together(observers),
+      observeLate (x, decision) {
+        metrics.observeDecision(x, decision)
+        evidence?.recordLate(x, decision)
+        tracing?.late(x, decision)
+      },
+      release,
+    }
+  } catch (error) {
+    release()
+    throw error
   }
 }
 
-function openLog ({ file, format }: SentinelConfig['observability']['accessLog'], log: Log): AccessLog {
-  return openAccessLog({
-    file, format,
-    onTrouble: (trouble) => log.error('the access log loses lines', { component: 'access-log', ...trouble }),
+function leaseTracing (config: SentinelConfig, { leases, log, metrics, openTracing: open }: InstrumentSurroundings): Lease<Tracing> | undefined {
+  const { tracing } = config.observability
+  if (tracing === undefined || open === undefined) return undefined
+  const make = (): Tracing => open(tracing, {
+    version: readVersion(), log: log.child({ component: 'traces' }), count: (fate, spans) => metrics.table.traceSpans.cell(fate).add(spans),
   })
+  return leases.use(canonicalKey('tracing', tracing), make, (value) => value.close())
+}
+
+function logsOf ({ observability }: SentinelConfig, open: (options: LogFileOptions) => LineSink): Observer[] {
+  const { enabled, file, bufferSize, ...options } = observability.accessLog
+  if (!enabled) return []
+  const sink = open({ log: 'access-log', to: file, gatherBytes: bufferSize })
+  return [accessLog({ ...options, factOf }, (line) => void sink.write(line))]
+}
+
+/** Calls for the usual numbers without a loop: this runs once for each request. */
+function together (all: readonly Observer[]): Observer {
+  const [first, second, third] = all
+  if (all.length === 1) return first!
+  if (all.length === 2) return (x) => { first!(x); second!(x) }
+  if (all.length === 3) return (x) => { first!(x); second!(x); third!(x) }
+  return (x) => { for (const observer of all) observer(x) }
 }

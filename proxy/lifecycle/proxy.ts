@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
+import { loadConfig, type AgentConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { MaybePromise } from '../pipeline/body.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { StatusJson } from '../admin/status.ts'
@@ -11,8 +11,10 @@ import { TicketSecret } from '../certificates/ticket-secret.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
+import { exposed, formFor } from '../observe/exposition.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
+import type { MetricsPush } from '../observe/telemetry/metrics-push.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
@@ -20,7 +22,9 @@ import type { Legacy, Predecessor } from './handover.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
-import { LentEvidence } from './lent-evidence.ts'
+import type { LentEvidence } from './lent-evidence.ts'
+import { leaseEvidence, leasePush } from './main-leases.ts'
+import { Onlookers } from './onlookers.ts'
 import { warnOfFewDescriptors } from './open-files.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
@@ -31,6 +35,7 @@ import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
+import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import { handOver } from './upgrade.ts'
 import { alone, upstreamSettings } from './upstream-settings.ts'
@@ -67,6 +72,7 @@ interface Running {
   readonly records: LentEvidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
   readonly discoveries: ReadonlyArray<Lease<unknown>>
+  readonly push: Lease<Promise<MetricsPush>> | undefined
   readonly plans: HealthPlans
 }
 
@@ -89,6 +95,7 @@ export class Proxy {
   readonly #held = new Map<number, Running>()
   #generations = 0
   #agentSocketsMade = 0
+  readonly #onlookers = new Onlookers(() => this.#path)
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
@@ -105,7 +112,7 @@ export class Proxy {
     const inherited = options.predecessor?.descriptors ?? options.inherited
     this.#sockets = new SocketTable(this.#log, () => this.#path, inherited)
     this.#admin = new AdminServer({
-      metrics: { contentType: this.#metrics.contentType, render: () => this.#fresh(() => this.#metrics.render()) },
+      metrics: (accept) => this.#fresh(() => exposed(this.#metrics, formFor(accept))),
       status: () => this.#fresh(() => this.status()), log: this.#log.child({ component: 'admin' }),
       ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
     }, inherited)
@@ -181,6 +188,11 @@ export class Proxy {
   /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False: there is none. */
   drain (upstream: string, target: string, on: boolean): boolean {
     return this.#health.drain(upstream, target, on)
+  }
+
+  /** See `Onlookers.begin`. */
+  tail (filter: TailFilter, take: (seen: Seen) => void): () => void {
+    return this.#onlookers.begin(filter, take)
   }
 
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
@@ -302,6 +314,10 @@ export class Proxy {
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
+      seen: (tail, seen, sent) => {
+        this.#onlookers.take(tail, seen)
+        sent()
+      },
       heardAt: (evidence) => this.#health.heardAt(evidence),
       answers: this.answers,
       page: (name) => this.#page(name),
@@ -333,17 +349,20 @@ export class Proxy {
     let admin: PreparedAdmin | undefined
     let bound: PreparedSockets | undefined
     let discoveries: Running['discoveries'] = []
+    let push: Running['push']
     try {
       const { sockets, take } = bound = await this.#sockets.prepare(config)
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
-      evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
+      evidence = config.evidence === undefined ? undefined : leaseEvidence(config.evidence, this.#leases, this.#log)
       const records = await evidence?.value
       discoveries = await this.#discoveries.use(config.upstreams)
+      push = leasePush(config, this.#leases, this.#log, () => this.#fresh(() => this.#metrics.families()))
+      await push?.value
       const plans = this.#plansOf(config)
       admin = await this.#admin.prepare(config.observability.metrics)
       const running: Running = {
-        generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries, plans,
+        generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries, push, plans,
       }
       this.#held.set(generation, running)
       const strict = this.#running !== undefined || this.#options.predecessor !== undefined
@@ -360,6 +379,7 @@ export class Proxy {
       for (const lease of programs.values()) lease.release()
       evidence?.release()
       for (const lease of discoveries) lease.release()
+      push?.release()
       await admin?.discard()
       await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
@@ -412,19 +432,6 @@ export class Proxy {
     return placed?.stepAside() === true ? placed : undefined
   }
 
-  #leaseEvidence (settings: EvidenceConfig): Lease<Promise<LentEvidence>> {
-    const { file, maxQueue } = settings
-    const log = this.#log.child({ component: 'evidence' })
-    return this.#leases.use(
-      canonicalKey('evidence', settings),
-      () => LentEvidence.open(async () => {
-        const { openEvidence } = await import('../evidence/evidence.ts')
-        return openEvidence({ file, maxQueue, log, version: readVersion() })
-      }, maxQueue),
-      (opening) => opening.then((evidence) => evidence.close(), () => {}), // It was never open: whoever opened it was told why.
-    )
-  }
-
   #page (name: PageName): Promise<Page> {
     return this.#fresh(() => pageOf(name, {
       status: this.status(), state: this.#state, loaded: this.#running?.loaded,
@@ -444,6 +451,7 @@ export class Proxy {
     for (const lease of held?.programs.values() ?? []) lease.release()
     held?.evidence?.release()
     for (const lease of held?.discoveries ?? []) lease.release()
+    held?.push?.release()
   }
 
   /** `servesOn`: another process accepts from the same sockets. */

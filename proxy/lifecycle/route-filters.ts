@@ -2,7 +2,8 @@ import type { RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts
 import { addressFilter, compressFilter, corsFilter, headersFilter, redirectFilter, requireHeadersFilter, urlRewriteFilter } from '../filters/index.ts'
 import { readPath } from '../pipeline/path.ts'
 import type { Filter } from '../pipeline/exchange.ts'
-import { rateFilter, rateRules, type Lend } from './rate-limits.ts'
+import type { Lend } from './leases.ts'
+import { rateFilter, rateRules } from './rate-limits.ts'
 import type { OwnFilterConfig } from './route-plan.ts'
 
 /** Whether a filter does anything in this version. */

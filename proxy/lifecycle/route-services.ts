@@ -4,35 +4,16 @@ import type { Filter, Responder } from '../pipeline/exchange.ts'
 import type { FaultPages } from '../pipeline/fault-reply.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import { fixedAnswer } from '../services/index.ts'
-import { canonicalKey } from './leases.ts'
-import type { Lend } from './rate-limits.ts'
+import { canonicalKey, type Lend } from './leases.ts'
+import type { Parts } from './parts.ts'
 import type { MainSide } from './seam.ts'
 
 /** For files of all routes together, in each worker. */
-const keptBytes = 32 * 1024 * 1024
-
-/** What is loaded only where a configuration has use for it. */
-export interface ServiceParts {
-  readonly staticFiles: typeof import('../services/static/static-files.ts').staticFiles | undefined
-  /** Memory that each block of static files may keep. */
-  readonly keptBytes: number
-  readonly errorPages: typeof import('../services/error-pages.ts') | undefined
-  readonly builtin: (typeof import('../services/builtin/builtin.ts') & typeof import('../services/builtin/guard.ts')) | undefined
-}
-
-export async function serviceParts ({ routes, errorPages }: SentinelConfig): Promise<ServiceParts> {
-  const folders = routes.filter(({ staticFiles }) => staticFiles !== undefined).length
-  const files = folders === 0 ? undefined : await import('../services/static/static-files.ts')
-  const builtin = routes.every(({ builtinHandler }) => builtinHandler === undefined) ? undefined
-    : { ...await import('../services/builtin/builtin.ts'), ...await import('../services/builtin/guard.ts') }
-  const paged = errorPages !== undefined || routes.some((route) => route.errorPages !== undefined)
-  const pages = paged ? await import('../services/error-pages.ts') : undefined
-  return { staticFiles: files?.staticFiles, keptBytes: keptBytes / Math.max(1, folders), builtin, errorPages: pages }
-}
+const keptFileBytes = 32 * 1024 * 1024
 
 /** The operator's own pages for errors: those of a route before those for all, or those for all alone. */
 export function errorPagesOf (
-  route: Pick<RouteConfig, 'errorPages'> | undefined, { errorPages: all }: SentinelConfig, { errorPages }: ServiceParts,
+  route: Pick<RouteConfig, 'errorPages'> | undefined, { errorPages: all }: SentinelConfig, { errorPages }: Parts,
 ): FaultPages | undefined {
   const own = route?.errorPages
   if (own !== undefined) return errorPages!.faultPages(own, all)
@@ -40,13 +21,13 @@ export function errorPagesOf (
 }
 
 /** The step that puts them in the place of what the upstream says, where they are to. */
-export function upstreamErrors ({ errorPages: own }: Pick<RouteConfig, 'errorPages'>, { errorPages: all }: SentinelConfig, { errorPages }: ServiceParts): Filter[] {
+export function upstreamErrors ({ errorPages: own }: Pick<RouteConfig, 'errorPages'>, { errorPages: all }: SentinelConfig, { errorPages }: Parts): Filter[] {
   const near = own ?? all
   return near?.upstreamErrors === true ? [errorPages!.upstreamErrorPages(near, own === undefined ? undefined : all)] : []
 }
 
 interface Around {
-  readonly services: ServiceParts
+  readonly parts: Parts
   readonly lend: Lend
   readonly answers: KeptAnswers
   readonly page: MainSide['page']
@@ -55,17 +36,18 @@ interface Around {
 /** Who answers where a route needs no upstream; `undefined` where it does. */
 export function ownResponder (route: RouteConfig, config: SentinelConfig, around: Around): Responder | undefined {
   const { respond, staticFiles, builtinHandler } = route
-  const { services, lend } = around
+  const { parts, lend } = around
   if (respond !== undefined) return fixedAnswer(respond)
   if (builtinHandler !== undefined) return builtin(route, builtinHandler, config, around)
   if (staticFiles === undefined) return undefined
-  return lend(canonicalKey('files', { ...staticFiles, keptBytes: services.keptBytes }), () => services.staticFiles!(staticFiles, services.keptBytes))
+  const keptBytes = keptFileBytes / config.routes.filter((one) => one.staticFiles !== undefined).length
+  return lend(canonicalKey('files', { ...staticFiles, keptBytes }), () => parts.staticFiles!.staticFiles(staticFiles, keptBytes))
 }
 
 function builtin (
   { matches }: RouteConfig, { handler, token, public: forAll, guarded }: NonNullable<RouteConfig['builtinHandler']>, { listeners }: SentinelConfig, around: Around,
 ): Responder {
-  const { builtinPage, guard } = around.services.builtin!
+  const { builtinPage, guard } = around.parts.pages!
   // A name in the file is the operator's own.
   const hostRule = { configured: matches.host, loopback: true }
   return builtinPage({

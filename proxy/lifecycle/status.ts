@@ -3,9 +3,9 @@ import type { StatusJson, TargetJson } from '../admin/status.ts'
 import type { EvidenceStats } from '../evidence/evidence.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { TargetHealth } from '../upstreams/index.ts'
-import { ownAnswerOf } from './route-plan.ts'
 import type { DiscoveryStatus } from './discoveries.ts'
 import type { PathFacts, TargetFacts } from './seam.ts'
+import { guardsOf, ownAnswerOf } from './route-plan.ts'
 import type { Program } from './supervisor.ts'
 
 export interface StatusFacts {
@@ -45,7 +45,7 @@ export function statusOf (facts: StatusFacts): StatusJson {
     })),
     ...path.workers === undefined ? {} : { workers: path.workers },
     routes: config.routes.filter(({ enabled }) => enabled).map((route) => ({
-      id: route.id, upstream: route.upstream ?? null, responds: ownAnswerOf(route), agents: [...config.guardAgents, ...route.filters, ...route.agents],
+      id: route.id, upstream: route.upstream ?? null, responds: ownAnswerOf(route), agents: [...guardsOf(route, config), ...route.filters, ...route.agents],
     })),
     upstreams: config.upstreams.map((upstream) => ({
       id: upstream.id,

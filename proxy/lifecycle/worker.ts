@@ -1,9 +1,12 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { Admission, type AdmissionSettings, type Places } from '../state/index.ts'
+import { LogFiles } from '../observe/log-files.ts'
 import type { Log } from '../observe/log.ts'
+import { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
 import { noFacts, type KeptAnswers } from '../pipeline/kept-answers.ts'
+import type { TailFilter } from '../pipeline/tail-filter.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
@@ -16,8 +19,9 @@ import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
 import { MemoryWatch } from './memory-watch.ts'
+import { loadParts } from './parts.ts'
+import { tellKept } from './route-cache.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
-import { serviceParts } from './route-services.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
 
@@ -72,6 +76,8 @@ export class Worker implements DataPath {
   readonly #retiring = new Set<Promise<void>>()
   readonly #memory: MemoryWatch
   readonly #admission: Admission
+  readonly #files: LogFiles
+  readonly #tails: Tails
   readonly #shares: Shares
   #closed: Promise<void> | undefined
   /** Whoever waits for open exchanges waits no longer. */
@@ -88,6 +94,12 @@ export class Worker implements DataPath {
     this.#listeners = new ListenerTable({
       log, metrics, ticketSecret, shares: this.#shares, others: together !== undefined, snapshot: () => this.#running!.snapshot,
     })
+    this.#files = new LogFiles({
+      shared: together !== undefined,
+      trouble: (name, trouble) => log.error(`the ${name} loses lines`, { component: name, ...trouble }),
+      lost: (name) => metrics.table.logLinesLost.cell(name).add(),
+    })
+    this.#tails = new Tails((id, seen, sent) => options.main.seen(id, seen, sent))
     this.#memory = new MemoryWatch(log)
     this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined }, together?.places)
     metrics.onScrape((table) => {
@@ -96,6 +108,7 @@ export class Worker implements DataPath {
       table.inFlightLimit.cell().set(this.#admission.limit)
       table.memoryLimited.cell().set(this.#memory.refusal === undefined ? 0 : 1)
       if (this.#running !== undefined) tellTargets(table, this.#running.snapshot.upstreams)
+      if (this.#running?.snapshot.kept !== undefined) tellKept(table, this.#running.snapshot.kept.counts)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
     })
   }
@@ -157,7 +170,7 @@ export class Worker implements DataPath {
   }
 
   async reopenLogs (): Promise<void> {
-    this.#running?.instruments.reopenLogs()
+    await this.#files.reopen()
   }
 
   renewTickets (secret: Buffer): void {
@@ -189,6 +202,10 @@ export class Worker implements DataPath {
       return { purged: outcomes.reduce((sum, { purged }) => sum + purged, 0) }
     },
     facts: async () => this.#running?.snapshot.kept?.facts() ?? noFacts,
+  }
+
+  tail (id: number, filter: TailFilter | undefined): void {
+    this.#tails.watch(id, filter)
   }
 
   facts (): PathFacts {
@@ -231,26 +248,27 @@ export class Worker implements DataPath {
 
   async #build ({ generation, config, agents: places, evidence, discovered }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
-    const records = evidence ? await import('../evidence/evidence.ts') : undefined
-    const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
-    const services = await serviceParts(config)
+    const parts = await loadParts(config, evidence)
+    const { traces, evidence: records } = parts
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
     try {
-      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts!.openAgent))
+      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts.agents!.openAgent))
       const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
-        leases: this.#leases, log, metrics,
+        leases: this.#leases, files: this.#files, tails: this.#tails, log, metrics,
+        ...traces === undefined ? {} : { openTracing: traces.openTracing },
         ...records === undefined ? {} : { evidence: records.recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) },
       })
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
-        askAgent: parts?.agentFilter,
-        services,
+        parts,
+        metrics,
         admission: this.#admission,
         shares: this.#shares,
         observe: instruments.observe,
+        ...instruments.tracing === undefined || traces === undefined ? {} : { traces: { begin: instruments.tracing.begin, step: traces.tracedFilter } },
         observeLate: instruments.observeLate,
         answers: main.answers,
         page: main.page,

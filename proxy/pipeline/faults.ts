@@ -23,6 +23,7 @@ export const faults = {
   PRECONDITION_FAILED: { status: 412, blame: 'client', retry: 'never', doc: 'What is here is not what the request expects.' },
   RANGE_REFUSED: { status: 416, blame: 'client', retry: 'never', doc: 'Nothing is where the wanted range begins.' },
   ADDRESS_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'Requests from this address are not served here.' },
+  AUTH_REQUIRED: { status: 401, blame: 'client', retry: 'never', doc: 'Whoever asks for this has to sign in first.' },
   ORIGIN_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'Scripts of this origin may not use this site.' },
   HEADER_MISSING: { status: 400, blame: 'client', retry: 'never', doc: 'A header field that must be there is missing.' },
   UPGRADE_REFUSED: { status: 403, blame: 'client', retry: 'never', doc: 'This route does not switch to another protocol.' },
@@ -30,6 +31,7 @@ export const faults = {
   RATE_LIMITED: { status: 429, blame: 'client', retry: 'never', doc: 'Too many requests came in a short time.' },
   CLIENT_TUNNELS_FULL: { status: 429, blame: 'client', retry: 'never', doc: 'Too many WebSockets of this client are open.' },
   MESSAGE_REFUSED: { status: 0, blame: 'client', retry: 'never', doc: 'A WebSocket message broke the rules of the protocol or was too long.' },
+  NOT_KEPT: { status: 504, blame: 'client', retry: 'never', doc: 'The request wants a kept answer (`only-if-cached`), and there is none.' },
   METHOD_REFUSED: { status: 501, blame: 'client', retry: 'never', doc: 'This method is not served here.' },
   CLIENT_TIMEOUT: { status: 408, blame: 'client', retry: 'never', doc: 'The request did not arrive in time.' },
   BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The request body is larger than allowed.' },
@@ -59,6 +61,7 @@ export const faults = {
   AGENT_ERROR: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route could not decide.' },
   AGENT_BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The body is larger than an agent of this route may inspect.' },
   AGENT_ANSWER_TOO_LARGE: { status: 502, blame: 'agent', retry: 'never', doc: 'The answer is larger than an agent of this route may inspect.' },
+  AUTH_UNAVAILABLE: { status: 503, blame: 'agent', retry: 'never', doc: 'The service that says who may come in gave no usable answer.' },
 
   FILE_UNREADABLE: { status: 403, blame: 'sentinel', retry: 'never', doc: 'The proxy has no permission to read a file.' },
   FILE_CHANGED: { status: 500, blame: 'sentinel', retry: 'never', doc: 'A file became shorter while it was sent.' },
