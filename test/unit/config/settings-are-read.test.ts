@@ -62,6 +62,7 @@ routes {
   route "wasm" { matches { path "/wasm" }; upstream "app"; wasm-agents "a" }
   route "fixed" { matches { path "/fixed" }; respond 200 "ok" { headers { a "b" } } }
   route "files" { matches { path "/files" }; static-files { root "${folder}"; index "a.html"; directory-listing #true; cache-control "no-cache"; compress #true; compression-level 4; compression-types "text/*"; fallback "a.html"; dot-files #true; follow-links #true; mime-types { ".a" "text/plain" } } }
+  route "paged" { matches { path "/paged" }; respond 200; error-pages { default-format "html"; include-stack-trace #false; template-dir "${folder}"; upstream-errors #true; pages { "404" { format "json"; message "no"; headers { a "b" } }; "410" { template "${folder}/page.html" } } } }
   route "page" { matches { path "/page" }; builtin-handler "status" { token "0123456789abcdef0123"; public #false } }
   route "moved" { matches { path "/moved" }; filters "moved" }
 }
@@ -92,6 +93,7 @@ namespace "tenant" {
   exports { upstreams "app" }
 }
 cache { enabled #true; backend "memory"; max-size "10MiB"; eviction-limit "9MiB"; lock-timeout "1s"; status-header #true; status-header-name "edge" }
+error-pages { default-format "html"; include-stack-trace #false; template-dir "${folder}"; upstream-errors #true; pages { "404" { format "json"; message "no"; headers { a "b" } }; "410" { template "${folder}/page.html" } } }
 rate-limits { default-rps 100; default-burst 20; key "client-ip"; global { max-rps 1000; burst 10; key "client-ip" } }
 limits { max-decompression-ratio 50; max-decompressed-size "1MiB"; adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
 filters {
@@ -139,6 +141,8 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'cert.pem'), serverCertificate)
   writeFileSync(join(folder, 'key.pem'), serverKey)
+  writeFileSync(join(folder, 'page.html'), '{{status}}')
+  writeFileSync(join(folder, '404.html'), '{{status}}')
   writeFileSync(join(folder, 'users'), 'b:$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1.\n', { mode: 0o600 })
   writeFileSync(join(folder, 'country.mmdb'), maxMindFile({ '192.0.2.0/24': 'DE' }))
   writeFileSync(join(folder, 'addresses'), '10.1.0.0/16 # office\n')
