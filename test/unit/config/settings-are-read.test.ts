@@ -105,7 +105,7 @@ filters {
   filter "sites" { type "cors"; allowed-origins "https://a.test"; allowed-origin-regex "b"; allowed-methods "GET"; allowed-headers "x"; exposed-headers "y"
     allow-credentials #true; allow-private-network #true; max-age "1h" }
   filter "moved" { type "redirect"; status-code 301; scheme "https"; port 8443; hostname "b.test"; replace-full-path "/" }
-  filter "asked" { type "forward-auth"; url "http://127.0.0.1:9/"; method "GET"; request-headers "a"; response-headers "b"; pass-cookies #false; redirect-scripts #true; send-body #true
+  filter "asked" { type "forward-auth"; url "http://127.0.0.1:9/"; method "GET"; request-headers "a"; response-headers "b"; user-header "b"; pass-cookies #false; redirect-scripts #true; send-body #true
     max-body-size "1KiB"; max-answer-size "1KiB"; timeout "1s"; max-connections 2; failure-mode "closed" }
   filter "asked-by-name" { type "forward-auth"; upstream "app"; path "/x" }
   filter "staff" { type "basic-auth"; users-file "${folder}/users"; users { a "$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1." }; realm "x"; user-header "x"; forward-credentials #true; max-failures 3; failure-window "1m" }
