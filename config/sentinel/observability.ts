@@ -17,7 +17,12 @@ const fields = {
     ...programLog,
   }, 'What the program itself writes, on stderr.', {
     example: 'logging {\n    level "debug"\n    format "json"\n}',
-    build: (value, here) => ({ ...value, levelByDefault: !here.given('level') }),
+    build (value, here) {
+      if (value.rotate !== undefined && value.file === undefined) {
+        here.report.error('CONFIG_CONTRADICTION', `${here.scope} is to be rotated, and names no file`, here.where('rotate'), 'write file "/var/log/sentinel/sentinel.log"')
+      }
+      return { ...value, levelByDefault: !here.given('level') }
+    },
   }),
   accessLog: accessLog('One line for each request.'),
   metrics: block({
@@ -71,9 +76,13 @@ export const observability = block(fields, 'What the program tells about its wor
     }
 }`,
   build (value, here) {
-    const { accessLog: { present: own, ...accessLogHere }, logging: { accessLog: inLogging, ...logging }, metrics } = value
+    const { accessLog: { present: own, ...accessLogHere }, logging: { accessLog: inLogging, errorLog, auditLog, ...logging }, metrics } = value
     const { present: older, ...accessLogInLogging } = inLogging
     if (own && older) here.report.error('CONFIG_REPEATED', "'access-log' is given twice: in 'observability' and in 'logging'", here.where('accessLog'))
-    return { logging, accessLog: older && !own ? accessLogInLogging : accessLogHere, metrics }
+    const twice = (kdl: string, name: 'errorLog' | 'auditLog'): void => here.report.error('CONFIG_REPEATED', `'${kdl}' is given twice: in 'observability' and in 'logging'`, here.where(name))
+    if (value.errorLog !== undefined && errorLog !== undefined) twice('error-log', 'errorLog')
+    if (value.auditLog !== undefined && auditLog !== undefined) twice('audit-log', 'auditLog')
+    const access = older && !own ? accessLogInLogging : accessLogHere
+    return { logging, errorLog: value.errorLog ?? errorLog, auditLog: value.auditLog ?? auditLog, accessLog: access, metrics }
   },
 })

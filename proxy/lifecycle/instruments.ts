@@ -2,11 +2,15 @@ import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { EvidenceRecorder } from '../evidence/evidence.ts'
 import { factOf } from '../filters/index.ts'
 import { accessLog } from '../observe/access-log.ts'
+import { auditLog, type AuditLog } from '../observe/audit-log.ts'
+import { errorLog } from '../observe/error-log.ts'
 import type { LineSink } from '../observe/line-sink.ts'
+import type { LogRecord } from '../observe/log.ts'
 import type { LogFileOptions, LogFiles } from '../observe/log-files.ts'
 import type { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
+import { firewallsOf } from './main-logs.ts'
 import { canonicalKey, type Lease, type Leases } from './leases.ts'
 
 /** What watches exchanges, for one configuration. */
@@ -14,6 +18,8 @@ export interface Instruments {
   readonly observe: (x: Exchange) => void
   /** For a decision that came after its exchange was over. */
   readonly observeLate: (x: Exchange, decision: DecisionRecord) => void
+  /** A process that has no main beside it has said something. */
+  readonly heard: (record: LogRecord) => void
   readonly release: () => void
 }
 
@@ -37,7 +43,8 @@ export function openInstruments (config: SentinelConfig, { leases, files, tails,
     return lease.value
   }
   try {
-    const observers: Observer[] = [...logsOf(config, open), (x) => {
+    const { observers: logs, audit } = logsOf(config, open)
+    const observers: Observer[] = [...logs, (x) => {
       metrics.observeExchange(x)
       if (tails.active) tails.observe(x)
     }]
@@ -47,7 +54,9 @@ export function openInstruments (config: SentinelConfig, { leases, files, tails,
       observeLate (x, decision) {
         metrics.observeDecision(x, decision)
         evidence?.recordLate(x, decision)
+        audit?.observeLate(x, decision)
       },
+      heard: (record) => audit?.heard(record),
       release,
     }
   } catch (error) {
@@ -56,11 +65,28 @@ export function openInstruments (config: SentinelConfig, { leases, files, tails,
   }
 }
 
-function logsOf ({ observability }: SentinelConfig, open: (options: LogFileOptions) => LineSink): Observer[] {
-  const { enabled, file, bufferSize, ...options } = observability.accessLog
-  if (!enabled) return []
-  const sink = open({ log: 'access-log', to: file, gatherBytes: bufferSize })
-  return [accessLog({ ...options, factOf }, (line) => void sink.write(line))]
+interface Logs {
+  readonly observers: Observer[]
+  readonly audit: AuditLog | undefined
+}
+
+function logsOf (config: SentinelConfig, open: (options: LogFileOptions) => LineSink): Logs {
+  const { accessLog: access, errorLog: errors, auditLog: audited } = config.observability
+  const observers: Observer[] = []
+  if (access.enabled) {
+    const { file, bufferSize, ...options } = access
+    const sink = open({ log: 'access-log', to: file, gatherBytes: bufferSize })
+    observers.push(accessLog({ ...options, factOf }, (line) => void sink.write(line)))
+  }
+  if (errors?.enabled === true) {
+    const sink = open({ log: 'error-log', to: errors.file, gatherBytes: errors.bufferSize })
+    observers.push(errorLog(errors.level, (line) => void sink.write(line)).observe)
+  }
+  if (audited?.enabled !== true) return { observers, audit: undefined }
+  const sink = open({ log: 'audit-log', to: audited.file, gatherBytes: audited.bufferSize })
+  const audit = auditLog({ ...audited, firewalls: firewallsOf(config) }, (line) => void sink.write(line))
+  observers.push(audit.observe)
+  return { observers, audit }
 }
 
 /** Calls for the usual numbers without a loop: this runs once for each request. */

@@ -14,6 +14,8 @@ import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
+import { MainLogs, type PreparedLogs } from './main-logs.ts'
+import { Onlookers } from './onlookers.ts'
 import type { Legacy, Predecessor } from './handover.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
@@ -28,7 +30,6 @@ import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
-import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import { handOver } from './upgrade.ts'
 import { alone, upstreamSettings } from './upstream-settings.ts'
@@ -80,6 +81,8 @@ export class Proxy {
   readonly #tickets: TicketSecret
   readonly #discoveries: Discoveries
   readonly #health: HealthKeeper
+  readonly #logs: MainLogs
+  readonly onlookers = new Onlookers(() => this.#path)
   #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #running: Running | undefined
@@ -87,9 +90,6 @@ export class Proxy {
   readonly #held = new Map<number, Running>()
   #generations = 0
   #agentSocketsMade = 0
-  #tailsBegun = 0
-  /** Who looks on. */
-  readonly #tails = new Map<number, (seen: Seen) => void>()
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
@@ -110,6 +110,7 @@ export class Proxy {
       status: () => this.#fresh(() => this.status()), log: this.#log.child({ component: 'admin' }),
       ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
     }, inherited)
+    this.#logs = new MainLogs(this.#log, this.#metrics, async () => this.#path?.reopenLogs())
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
     this.#discoveries = new Discoveries({
       leases: this.#leases, log: this.#log, metrics: this.#metrics, env: options.env, tell: (key, targets) => this.#discovered(key, targets),
@@ -179,17 +180,6 @@ export class Proxy {
     return this.#health.drain(upstream, target, on)
   }
 
-  /** Gives `take` what is seen of exchanges that fit, in all workers, until the function is called that it gives. Throws when the filter cannot be. */
-  tail (filter: TailFilter, take: (seen: Seen) => void): () => void {
-    const id = ++this.#tailsBegun
-    this.#path!.tail(id, filter)
-    this.#tails.set(id, take)
-    return () => {
-      this.#tails.delete(id)
-      this.#path?.tail(id, undefined)
-    }
-  }
-
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
   reload (): Promise<ReloadOutcome> {
     const over = this.#reloading.then(() => this.#reload())
@@ -254,6 +244,7 @@ export class Proxy {
           ticketSecret: this.#tickets.current.toString('base64'), cookieSecret: this.#cookieSecret, drained: this.#health.drained, files: this.#sockets.files,
         },
       })
+      this.#logs.handOver()
       return { pid: successor.pid }
     } catch (error) {
       this.#metrics.upgradeFailed()
@@ -265,10 +256,10 @@ export class Proxy {
   async reopenLogs (): Promise<void> {
     if (this.#state !== 'running') return
     try {
-      await this.#path!.reopenLogs()
+      await this.#logs.reopen()
       this.#log.info('log files opened anew', { event: 'logs-reopened' })
     } catch (error) {
-      this.#log.error('the access log could not be opened anew: the old file stays in use', { event: 'logs-not-reopened', error })
+      this.#log.error('a log file could not be opened anew: the old one stays in use', { event: 'logs-not-reopened', error })
     }
   }
 
@@ -309,10 +300,7 @@ export class Proxy {
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
-      seen: (tail, seen, sent) => {
-        this.#tails.get(tail)?.(seen)
-        sent()
-      },
+      seen: this.onlookers.seen,
       heardAt: (evidence) => this.#health.heardAt(evidence),
     }
   }
@@ -330,7 +318,6 @@ export class Proxy {
     this.#health.use(running.plans)
     this.#judge(running, () => true)
     this.#log.setLevel(logLevel(config))
-    this.#log.setFormat(config.observability.logging.format)
     return running
   }
 
@@ -341,10 +328,12 @@ export class Proxy {
     let evidence: Lease<Promise<LentEvidence>> | undefined
     let admin: PreparedAdmin | undefined
     let bound: PreparedSockets | undefined
+    let logs: PreparedLogs | undefined
     let discoveries: Running['discoveries'] = []
     try {
       const { sockets, take } = bound = await this.#sockets.prepare(config)
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
+      logs = this.#logs.prepare(config)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const records = await evidence?.value
@@ -361,6 +350,7 @@ export class Proxy {
         running,
         take: () => {
           admin?.take()
+          logs?.take()
           take()
         },
       }
@@ -370,6 +360,7 @@ export class Proxy {
       evidence?.release()
       for (const lease of discoveries) lease.release()
       await admin?.discard()
+      logs?.discard()
       await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
     }
@@ -457,6 +448,7 @@ export class Proxy {
     this.#successor?.leave()
     await this.#admin.close()
     this.#tickets.close()
+    await this.#logs.close()
     this.#health.close()
     this.#metrics.close()
     rmSync(this.#agentSockets, { recursive: true, force: true })

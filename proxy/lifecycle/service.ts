@@ -133,7 +133,7 @@ export class Service {
       reload: () => this.reload(),
       plan: () => proxy.plan(),
       drain: (upstream, target, on) => proxy.drain(upstream, target, on),
-      tail: (filter, take) => proxy.tail(filter, take),
+      tail: (filter, take) => proxy.onlookers.begin(filter, take),
       stop,
       upgrade: upgrade ?? (() => Promise.reject(new Error('this Sentinel cannot hand over its sockets'))),
     }
@@ -155,9 +155,9 @@ function unixSockets ({ listeners }: SentinelConfig): string[] {
   return listeners.flatMap(({ address: { path }, socketOwner }) => path === undefined || socketOwner !== undefined ? [] : [path])
 }
 
-function appendedFiles ({ observability: { accessLog }, evidence }: SentinelConfig): string[] {
-  const access = accessLog.enabled && !['stdout', 'stderr'].includes(accessLog.file) ? [accessLog.file] : []
-  return [...access, ...evidence === undefined ? [] : [evidence.file]]
+function appendedFiles ({ observability: { accessLog, errorLog, auditLog, logging }, evidence }: SentinelConfig): string[] {
+  const logs = [accessLog, errorLog, auditLog].flatMap((log) => log?.enabled === true && !['stdout', 'stderr'].includes(log.file) ? [log.file] : [])
+  return [...logs, ...logging.file === undefined ? [] : [logging.file], ...evidence === undefined ? [] : [evidence.file]]
 }
 
 function statusLine (proxy: Proxy): string {

@@ -66,6 +66,7 @@ export class ChildSide {
         heardAt: (gate) => this.#heard.addGate(gate),
       },
     })
+    log.listen((record) => this.#worker.heard(record))
     setInterval(() => this.#tell(false), tellEveryMs).unref()
   }
 
@@ -145,8 +146,9 @@ export class ChildSide {
 
   async #prepare ({ generation, config: plain, agents, sockets, evidence, health, discovered, agentStartMs, strict }: PlainLoad): Promise<void> {
     const config = fromPlain(plain)
-    const { level } = config.observability.logging
-    this.#preparedLevel = level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level
+    const { logging: { level }, errorLog } = config.observability
+    // Main writes it, or does not, and the error log wants to know of it in any case.
+    this.#preparedLevel = errorLog?.level === 'warn' && (level === 'error' || level === 'fatal') ? 'warn' : level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level
     this.#preparedGraceMs = config.system.gracefulShutdownTimeout
     const load: Load = {
       generation, config, agents, evidence, health, agentStartMs, strict, discovered: new Map(discovered),
