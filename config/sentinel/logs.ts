@@ -115,6 +115,21 @@ const auditEvent = words([
   'cache-purge', 'admin-action', 'custom',
 ], { also: { 'auth-event': ['auth-failure'], 'admin-action': ['admin-access'] } })
 
+const neverHarmless = /authorization|cookie|passw/
+
+/** What is hidden in all that is written of requests, besides what is so by its name. */
+export const redact = block({
+  names: list(token, [], 'Header fields, query parameters, cookies and facts whose values are secrets too. Case, `-`, `_` and `.` do not matter.', { commas: true, aliases: ['name', 'also'] }),
+  except: list(token, [], 'Names whose values are none here, although they look so: `code`, `state`, `session-length`.', { commas: true }),
+}, 'What is hidden in logs, `sentinel tail` and evidence besides what is always: values of what is named like a secret (token, password, key, session, cookie, authorization …).', {
+  example: 'redact {\n    names "x-patient" "ssn"\n    except "state"\n}',
+  build (value, here) {
+    const wrong = value.except.find(name => neverHarmless.test(name.toLowerCase()))
+    if (wrong !== undefined) here.report.error('CONFIG_CONTRADICTION', `'${wrong}' is a secret everywhere: it cannot be excepted`, here.where('except'))
+    return value
+  },
+})
+
 /** Two places hold these as well. */
 export const otherLogs = {
   errorLog: optionalBlock({

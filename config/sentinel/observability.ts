@@ -4,7 +4,7 @@ import { block } from '../schema/blocks.ts'
 import type { OlderForms } from '../schema/field.ts'
 import { notBuilt, setting } from '../schema/fields.ts'
 import { bool, words } from '../schema/values.ts'
-import { accessLog, level, otherLogs, programLog } from './logs.ts'
+import { accessLog, level, otherLogs, programLog, redact } from './logs.ts'
 import { tracing } from './tracing.ts'
 import { urlPath } from './types.ts'
 
@@ -34,6 +34,7 @@ const fields = {
     example: 'metrics {\n    address "127.0.0.1:9191"\n    path "/metrics"\n}',
     build: (value, here) => ({ ...value, byDefault: !here.given('address') }),
   }),
+  redact,
   tracing,
   ...otherLogs,
 }
@@ -83,6 +84,6 @@ export const observability = block(fields, 'What the program tells about its wor
     if (value.errorLog !== undefined && errorLog !== undefined) twice('error-log', 'errorLog')
     if (value.auditLog !== undefined && auditLog !== undefined) twice('audit-log', 'auditLog')
     const access = older && !own ? accessLogInLogging : accessLogHere
-    return { logging, errorLog: value.errorLog ?? errorLog, auditLog: value.auditLog ?? auditLog, accessLog: access, metrics }
+    return { logging, errorLog: value.errorLog ?? errorLog, auditLog: value.auditLog ?? auditLog, accessLog: access, redact: value.redact, metrics }
   },
 })

@@ -1,4 +1,5 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import { judgeNames } from '../../config/schema/sensitive.ts'
 import { auditLog, type AuditLog } from '../observe/audit-log.ts'
 import { errorLog, type ErrorLog } from '../observe/error-log.ts'
 import type { LineSink } from '../observe/line-sink.ts'
@@ -48,11 +49,12 @@ export class MainLogs {
   /** Opens what the configuration names. Throws when a file cannot be opened. */
   prepare (config: SentinelConfig): PreparedLogs {
     const opened = this.#openAll(config)
-    const { logging } = config.observability
+    const { logging, redact } = config.observability
     return {
       take: () => {
         const old = this.#open
         this.#open = opened
+        judgeNames(redact.names, redact.except)
         this.#log.setFormat(logging.format)
         this.#log.setTimestamps(logging.timestamps)
         this.#log.writeTo(opened.program)

@@ -3,7 +3,7 @@ import { isSensitiveName } from '../../config/schema/sensitive.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import { safeField } from './access-fields.ts'
 import { combinedTime, inCombined, isoTime, millis, terminatedBy } from './access-line.ts'
-import { isSensitiveKey, redactQuery, redactUrl, REDACTED } from './redact.ts'
+import { isSensitiveKey, redactQuery, redactUrl, REDACTED, scrubText } from './redact.ts'
 
 type Fact = (x: Exchange, nowMs: number) => string
 
@@ -69,12 +69,19 @@ function withoutSecrets (variable: string, fact: (x: Exchange) => string): Fact 
   if (variable === 'request.query') return (x) => redactQuery(fact(x))
   if (variable === 'request.uri') return (x) => redactUrl(fact(x))
   if (variable.startsWith('request.cookie.')) return hidden
-  if (variable.startsWith('request.query.')) return isSensitiveKey(variable.slice('request.query.'.length)) ? hidden : fact
-  if (variable.startsWith('agent.')) return isSensitiveName(variable.slice('agent.'.length)) ? hidden : fact
-  if (!variable.startsWith('request.header.')) return fact
-  const name = variable.slice('request.header.'.length).toLowerCase()
+  // What counts as a secret may be said anew while this is in use.
+  const parameter = nameBehind('request.query.', variable)
+  if (parameter !== undefined) return (x, nowMs) => isSensitiveKey(parameter) ? hidden(x, nowMs) : fact(x)
+  const attribute = nameBehind('agent.', variable)
+  if (attribute !== undefined) return (x, nowMs) => isSensitiveName(attribute) ? hidden(x, nowMs) : scrubText(fact(x))
+  const name = nameBehind('request.header.', variable)?.toLowerCase()
+  if (name === undefined) return fact
   return (x) => {
     const value = fact(x)
     return value === '' ? '' : safeField(name, value)
   }
+}
+
+function nameBehind (start: string, variable: string): string | undefined {
+  return variable.startsWith(start) ? variable.slice(start.length) : undefined
 }

@@ -1,3 +1,5 @@
+import { judgeNames } from '../../../config/schema/sensitive.ts'
+import type { SentinelConfig } from '../../../config/sentinel/index.ts'
 import { HeldSocket, type SocketHandle } from '../../listeners/index.ts'
 import { CountReader } from '../../observe/gather.ts'
 import type { RootLog } from '../../observe/log.ts'
@@ -39,6 +41,7 @@ export class ChildSide {
   #graceMs = 0
   #preparedLevel: Parameters<RootLog['setLevel']>[0] = 'info'
   #preparedGraceMs = 0
+  #preparedRedact: SentinelConfig['observability']['redact'] = { names: [], except: [] }
   #leaving = false
 
   constructor (options: ChildOptions) {
@@ -116,6 +119,7 @@ export class ChildSide {
         return this.#prepare(question.load)
       case 'commit':
         await this.#worker.commit()
+        judgeNames(this.#preparedRedact.names, this.#preparedRedact.except)
         this.#graceMs = this.#preparedGraceMs
         this.#options.log.setLevel(this.#preparedLevel)
         return this.#options.settled()
@@ -146,7 +150,8 @@ export class ChildSide {
 
   async #prepare ({ generation, config: plain, agents, sockets, evidence, health, discovered, agentStartMs, strict }: PlainLoad): Promise<void> {
     const config = fromPlain(plain)
-    const { logging: { level }, errorLog } = config.observability
+    const { logging: { level }, errorLog, redact } = config.observability
+    this.#preparedRedact = redact
     // Main writes it, or does not, and the error log wants to know of it in any case.
     this.#preparedLevel = errorLog?.level === 'warn' && (level === 'error' || level === 'fatal') ? 'warn' : level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level
     this.#preparedGraceMs = config.system.gracefulShutdownTimeout

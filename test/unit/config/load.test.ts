@@ -45,6 +45,7 @@ describe('loading a configuration', () => {
     })
     assert.deepEqual(observability, {
       logging: { level: 'info', format: 'auto', timestamps: true, file: undefined, rotate: undefined },
+      redact: { names: [], except: [] },
       errorLog: undefined,
       auditLog: undefined,
       accessLog: {

@@ -93,7 +93,7 @@ waf {
   ruleset { paranoia-level 1; anomaly-threshold 5; exclusion { rule-ids "xss-active-tag"; scope "global" } }
   body-inspection { inspect-request-body #true; inspect-response-body #false; max-inspection-size "1MiB"; decompress #true }
 }
-observability { logging { level "info"; format "json"; timestamps #true; file "${folder}/sentinel.log"; rotate { max-size "1MiB"; max-age "1d"; keep 3; compress #true } }
+observability { redact { names "x-secret-thing"; except "state" }; logging { level "info"; format "json"; timestamps #true; file "${folder}/sentinel.log"; rotate { max-size "1MiB"; max-age "1d"; keep 3; compress #true } }
   access-log { file "${folder}/access.log"; format "json"; fields "ts"; request-headers "a"; response-headers "b"; attributes "c"; sample-rate 0.5; always-log-errors #true; buffer-size "8KiB"
     rotate { max-size "1MiB"; max-age "1d"; keep 3; compress #true } }
   error-log { file "${folder}/error.log"; level "warn"; buffer-size "8KiB"; rotate { max-size "1MiB"; max-age "1d"; keep 3; compress #true } }
