@@ -1,6 +1,6 @@
 // Rotation, the error log, the audit log, and the file of the program's own log.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { gunzipSync } from 'node:zlib'
@@ -143,4 +143,60 @@ test('what the program says goes to its file once it serves, without the time wh
   const back = await sentinel.reload(given(''))
   assert.equal(back.event, 'reloaded')
   assert.equal(typeof back['time'], 'number')
+})
+
+test('SIGUSR1 opens every log file anew in all workers', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const names = ['access.log', 'error.log', 'audit.log', 'own.log']
+  const sentinel = await startSentinel(t, site({
+    port: upstream.port, system: 'worker-threads 2', route: 'policies { max-body-size "10B" }; service-type "web"',
+    logs: 'access-log { file "access.log" }; error-log { file "error.log" }; audit-log { file "audit.log" }',
+  }))
+  const reload = sentinel.file
+  writeFileSync(reload, readFileSync(reload, 'utf8').replace('access-log {', 'logging { file "own.log" }; access-log {'))
+  sentinel.process.kill('SIGHUP')
+  await eventually(() => recordsOf(sentinel, 'own.log').some(({ event }) => event === 'reloaded') ? true : undefined, 'the file of the program')
+  const some = async (path: string): Promise<void> => void await Promise.all(Array.from({ length: 30 }, () => sentinel.request(path, { method: 'POST', body: 'x'.repeat(100) })))
+  await some('/before')
+  await eventually(() => recordsOf(sentinel, 'access.log').length === 30 && recordsOf(sentinel, 'error.log').length >= 30 ? true : undefined, 'lines of before')
+  for (const name of names) renameSync(join(sentinel.folder, name), join(sentinel.folder, `rotated-${name}`))
+  sentinel.process.kill('SIGUSR1')
+  await eventually(() => recordsOf(sentinel, 'own.log').some(({ event }) => event === 'logs-reopened') ? true : undefined, 'the word that it is done')
+  await some('/after')
+  await eventually(() => recordsOf(sentinel, 'access.log').length === 30 && recordsOf(sentinel, 'error.log').length >= 30 ? true : undefined, 'lines of after')
+  for (const name of ['access.log', 'rotated-access.log']) assert.deepEqual(new Set(recordsOf(sentinel, name).map(({ path }) => path)), new Set([name === 'access.log' ? '/after' : '/before']))
+  assert.ok(recordsOf(sentinel, 'audit.log').some(({ action }) => action === 'logs-reopened'))
+})
+
+test('a disk that is full costs lines, which are counted and said, and no request', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, site({ port: upstream.port, logs: 'access-log { file "/dev/full"; buffer-size "8KiB" }' }))
+  const long = `/${'x'.repeat(3_900)}`
+  // More than may wait.
+  for (let i = 0; i < 1_500; i += 50) {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => sentinel.get(long)))
+    assert.ok(answers.every(({ status }) => status === 200))
+  }
+  await sentinel.logged(({ msg }) => msg === 'the access-log loses lines')
+  const lost = Number(/sentinel_log_lines_lost_total\{log="access-log"\} (\d+)/.exec(await sentinel.metrics())?.[1])
+  assert.ok(lost > 0 && lost < 1_500, `${lost}`)
+})
+
+test('an access log on standard error stays what it is with several workers', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, site({ port: upstream.port, system: 'worker-threads 2', logs: 'access-log { file "stderr" }' }))
+  await sentinel.get('/there')
+  const line = await sentinel.logged((record) => record['path'] === '/there')
+  assert.deepEqual([line['status'], line['level']], [200, undefined])
+})
+
+test('the access log says where the time of a request went', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, site({ port: upstream.port, logs: '', more: `agents { ${scriptedAgent('judge')} }`, route: 'agents "judge"' }))
+  await sentinel.get('/timed', { headers: scripted({ request: { do: 'sleep', ms: 30 } }) })
+  const record = await sentinel.accessed(({ path }) => path === '/timed')
+  const { judge = 0 } = record['filters_ms'] as Record<string, number>
+  assert.ok(judge >= 29, JSON.stringify(record))
+  assert.ok(Number(record['first_byte_ms']) >= judge && Number(record['duration_ms']) >= Number(record['first_byte_ms']))
+  assert.ok(Number(record['connect_ms']) > 0 && Number(record['upstream_ms']) > 0)
 })
