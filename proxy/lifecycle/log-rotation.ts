@@ -2,13 +2,13 @@ import { rename } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Log } from '../observe/log.ts'
-import { isDue, putAside, tidy, type RotateSettings } from '../observe/put-aside.ts'
+import type { Found, RotateSettings } from '../observe/put-aside.ts'
 
 const lookEveryMs = 1_000
 /** After something went wrong: the next try may cost as much, and says as much. */
 const failedMs = 60_000
 
-interface Rotated {
+interface Rotated extends Found {
   readonly path: string
   readonly settings: RotateSettings
   busy: boolean
@@ -34,7 +34,7 @@ export class LogRotation {
   /** The configuration in use. */
   use (config: SentinelConfig): void {
     const known = new Map(this.#files.map((file) => [file.path, file]))
-    this.#files = rotatedFiles(config).map(({ path, settings }) => ({ busy: false, notBeforeMs: 0, ...known.get(path), path, settings }))
+    this.#files = rotatedFiles(config).map(({ path, settings }) => ({ busy: false, notBeforeMs: 0, ino: 0, sinceMs: 0, ...known.get(path), path, settings }))
     clearInterval(this.#timer)
     if (this.#files.length > 0) this.#timer = setInterval(() => this.#look(), lookEveryMs).unref()
   }
@@ -61,9 +61,11 @@ export class LogRotation {
     }
   }
 
-  async #rotate ({ path, settings }: Rotated): Promise<void> {
+  async #rotate (file: Rotated): Promise<void> {
+    const { path, settings } = file
+    const { isDue, putAside, tidy } = await import('../observe/put-aside.ts')
     const nowMs = new Date().getTime()
-    if (await isDue(path, settings, nowMs)) {
+    if (await isDue(path, settings, nowMs, file)) {
       const aside = await putAside(path, nowMs)
       try {
         await this.#reopen()

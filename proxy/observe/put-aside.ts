@@ -15,11 +15,18 @@ export interface RotateSettings {
 /** A file put aside that nobody has written to for so long has all its lines. */
 const quietMs = 5_000
 
-/** Whether the time has come. An empty file is nothing to put aside, whatever its age. */
-export async function isDue (path: string, { maxSize = Infinity, maxAge = Infinity }: RotateSettings, nowMs: number): Promise<boolean> {
+/** Which file was found under a name, and since when. */
+export interface Found {
+  ino: number
+  sinceMs: number
+}
+
+/** Whether the time has come. An empty file is nothing to put aside, whatever its age. `found` is kept up to date: not every file system knows when a file was made. */
+export async function isDue (path: string, { maxSize = Infinity, maxAge = Infinity }: RotateSettings, nowMs: number, found: Found): Promise<boolean> {
   const stat = await lstat(path).catch(() => undefined)
   if (stat === undefined || !stat.isFile() || stat.size === 0) return false
-  return stat.size >= maxSize || nowMs - stat.birthtimeMs >= maxAge
+  if (stat.ino !== found.ino) Object.assign(found, { ino: stat.ino, sinceMs: stat.birthtimeMs > 0 && stat.birthtimeMs <= nowMs ? stat.birthtimeMs : nowMs })
+  return stat.size >= maxSize || nowMs - found.sinceMs >= maxAge
 }
 
 /** Gives the file another name. Those who have it open go on writing to it until they open it anew. */
