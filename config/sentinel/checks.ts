@@ -14,7 +14,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   const config = { ...rest, ...gatherFilters(table), agents: agents.map(agent => limited(agent, table.limits)) }
   const { logLevel, ...system } = config.system
   const metrics = checkAddresses(config, report)
-  const { logging: { levelByDefault, ...logging }, ...logs } = config.observability
+  const { logging: { levelByDefault, ...logging } } = config.observability
   const level = levelByDefault ? logLevel ?? logging.level : logging.level
   checkUnused(config, table.filters, report)
   checkReachable(config.routes, report)
@@ -27,7 +27,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
     // The block of the firewall says so itself.
     if (agent.at !== waf?.at) report.note('CONFIG_DEFAULTED', `no filter and no route names agent '${agent.id}': it guards every route`, agent.at)
   }
-  return { ...config, system, observability: { ...logs, metrics, logging: { ...logging, level } }, guardAgents: guards.map(agent => agent.id) }
+  return { ...config, system, observability: { ...config.observability, metrics, logging: { ...logging, level } }, guardAgents: guards.map(agent => agent.id) }
 }
 
 /** What an agent leaves unsaid about its limits, the `limits` block says. */

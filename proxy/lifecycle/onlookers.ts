@@ -1,7 +1,7 @@
 import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
-import type { DataPath, MainSide } from './seam.ts'
+import type { DataPath } from './seam.ts'
 
-/** Those who look at exchanges as they end, whoever serves them. */
+/** Those who look on at exchanges as they end (`sentinel tail`), in all workers. */
 export class Onlookers {
   readonly #path: () => DataPath | undefined
   readonly #all = new Map<number, (seen: Seen) => void>()
@@ -14,7 +14,7 @@ export class Onlookers {
   /** Gives `take` what is seen of exchanges that fit, until the function is called that it gives. Throws when the filter cannot be. */
   begin (filter: TailFilter, take: (seen: Seen) => void): () => void {
     const id = ++this.#begun
-    this.#path()?.tail(id, filter)
+    this.#path()!.tail(id, filter) // Asked while the proxy serves.
     this.#all.set(id, take)
     return () => {
       this.#all.delete(id)
@@ -22,8 +22,7 @@ export class Onlookers {
     }
   }
 
-  readonly seen: MainSide['seen'] = (tail, seen, sent) => {
-    this.#all.get(tail)?.(seen)
-    sent()
+  take (id: number, seen: Seen): void {
+    this.#all.get(id)?.(seen)
   }
 }

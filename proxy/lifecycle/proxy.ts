@@ -30,6 +30,7 @@ import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
+import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import { handOver } from './upgrade.ts'
 import { alone, upstreamSettings } from './upstream-settings.ts'
@@ -82,7 +83,6 @@ export class Proxy {
   readonly #discoveries: Discoveries
   readonly #health: HealthKeeper
   readonly #logs: MainLogs
-  readonly onlookers = new Onlookers(() => this.#path)
   #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #running: Running | undefined
@@ -90,6 +90,7 @@ export class Proxy {
   readonly #held = new Map<number, Running>()
   #generations = 0
   #agentSocketsMade = 0
+  readonly #onlookers = new Onlookers(() => this.#path)
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
@@ -178,6 +179,11 @@ export class Proxy {
   /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False: there is none. */
   drain (upstream: string, target: string, on: boolean): boolean {
     return this.#health.drain(upstream, target, on)
+  }
+
+  /** See `Onlookers.begin`. */
+  tail (filter: TailFilter, take: (seen: Seen) => void): () => void {
+    return this.#onlookers.begin(filter, take)
   }
 
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
@@ -300,7 +306,10 @@ export class Proxy {
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
-      seen: this.onlookers.seen,
+      seen: (tail, seen, sent) => {
+        this.#onlookers.take(tail, seen)
+        sent()
+      },
       heardAt: (evidence) => this.#health.heardAt(evidence),
     }
   }
