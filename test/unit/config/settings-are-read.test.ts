@@ -130,7 +130,11 @@ waf {
   ruleset { paranoia-level 1; anomaly-threshold 5; exclusion { rule-ids "xss-active-tag"; scope "global" }; custom-rules-dir "${folder}"; paths "${folder}" }
   body-inspection { inspect-request-body #true; inspect-response-body #false; max-inspection-size "1MiB"; decompress #true; content-types "text/*"; max-decompression-ratio 50 }; audit-log #false
 }
-observability { access-log { file "${folder}/access.log"; format "common" }; metrics { address "127.0.0.1:0"; high-cardinality #true; otlp { endpoint "http://127.0.0.1:9"; protocol "http/json"; timeout "1s"; headers { a "b" }; token-file "${folder}/cert.pem"; interval "1h"; service-name "a" } }; tracing { enabled #true; sampling-rate 1; service-name "a"; propagation "b3"; backend "otlp" { endpoint "http://127.0.0.1:9"; protocol "grpc"; timeout "1s"; headers { a "b" }; token-file "${folder}/cert.pem" } } }
+observability { redact { names "x-secret-thing"; except "state" }; logging { level "info"; format "json"; timestamps #true; file "${folder}/sentinel.log"; rotate { max-size "1MiB"; max-age "1d"; keep 3; compress #true } }
+  access-log { file "${folder}/access.log"; format "json"; fields "ts"; request-headers "a"; response-headers "b"; attributes "c"; sample-rate 0.5; always-log-errors #true; buffer-size "8KiB"
+    rotate { max-size "1MiB"; max-age "1d"; keep 3; compress #true } }
+  error-log { file "${folder}/error.log"; level "warn"; buffer-size "8KiB"; rotate { max-size "1MiB"; max-age "1d"; keep 3; compress #true } }
+  audit-log { file "${folder}/audit.log"; buffer-size "8KiB"; log-blocked #true; log-agent-decisions #true; log-waf-events #true; events "blocked"; rotate { max-size "1MiB"; max-age "1d"; keep 3; compress #true } }; metrics { address "127.0.0.1:0"; high-cardinality #true; otlp { endpoint "http://127.0.0.1:9"; protocol "http/json"; timeout "1s"; headers { a "b" }; token-file "${folder}/cert.pem"; interval "1h"; service-name "a" } }; tracing { enabled #true; sampling-rate 1; service-name "a"; propagation "b3"; backend "otlp" { endpoint "http://127.0.0.1:9"; protocol "grpc"; timeout "1s"; headers { a "b" }; token-file "${folder}/cert.pem" } } }
 evidence { file "${folder}/evidence.jsonl" }
 `
 }
