@@ -1,6 +1,6 @@
 // `observability { tracing }`: a trace of a request's whole way, for a collector.
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { startCollector, startGrpcCollector, type Collector, type ReceivedSpan } from '../support/collector.ts'
@@ -86,12 +86,14 @@ for (const form of ['http', 'http/json', 'grpc'] as const) {
 
 test('a decision that blocks is on its span, and a failing agent and its failure mode are', async (t) => {
   const collector = await startCollector(t)
-  const { sentinel } = await site(t, otlp(collector), { agents: scriptedAgent('guard'), route: 'filters "guard"' })
+  const { sentinel } = await site(t, otlp(collector), { agents: scriptedAgent('guard'), route: 'filters "guard"', more: 'evidence { file "evidence.jsonl" }' })
   assert.equal((await sentinel.request('/', { headers: scripted({ request: { do: 'block', status: 451 } }) })).status, 451)
   const spans = await collector.wait(whole)
   const { attributes } = named(spans, 'agent guard request-headers')
   assert.deepEqual([attributes['sentinel.verdict'], attributes['sentinel.applied'], attributes['http.response.status_code']], ['block', true, 451])
   assert.equal(server(spans).attributes['http.response.status_code'], 451)
+  await sentinel.stop()
+  assert.ok(readFileSync(join(sentinel.folder, 'evidence.jsonl'), 'utf8').includes(`"trace_id":"${server(spans).traceId}"`), 'the record of the decision names the trace')
   assert.equal(server(spans).status, undefined, 'what an agent refuses is no error of the server')
 })
 
