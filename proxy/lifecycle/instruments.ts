@@ -1,10 +1,14 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { EvidenceRecorder } from '../evidence/evidence.ts'
-import { openAccessLog, type AccessLog } from '../observe/access-log.ts'
+import { factOf } from '../filters/index.ts'
+import { accessLog } from '../observe/access-log.ts'
+import type { LineSink } from '../observe/line-sink.ts'
 import type { Log } from '../observe/log.ts'
+import type { LogFileOptions, LogFiles } from '../observe/log-files.ts'
+import type { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import type { openTracing, Tracing } from '../observe/telemetry/tracing.ts'
+import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import { canonicalKey, type Lease, type Leases } from './leases.ts'
 import { readVersion } from './version.ts'
 
@@ -15,51 +19,56 @@ export interface Instruments {
   readonly tracing: Pick<Tracing, 'begin'> | undefined
   /** For a decision that came after its exchange was over. */
   readonly observeLate: (x: Exchange, decision: DecisionRecord) => void
-  readonly reopenLogs: () => void
   readonly release: () => void
 }
 
 export interface InstrumentSurroundings {
   readonly leases: Leases
-  readonly log: Log
+  readonly files: LogFiles
+  readonly tails: Tails
   readonly metrics: Metrics
   readonly evidence?: EvidenceRecorder
+  readonly log: Log
   /** There where requests are traced. */
   readonly openTracing?: typeof openTracing
 }
 
-/** Opens the log that the configuration names. Throws when it cannot be opened, and then holds nothing. */
+type Observer = (x: Exchange) => void
+
+/** Opens the logs that the configuration names. Throws when one cannot be opened, and then holds nothing. */
 export function openInstruments (config: SentinelConfig, around: InstrumentSurroundings): Instruments {
-  const { leases, log, metrics, evidence } = around
-  const { accessLog, metrics: { highCardinality } } = config.observability
-  const count = highCardinality ? metrics.observeClosely : metrics.observeExchange
-  const held: Lease<AccessLog> | undefined = accessLog.enabled
-    ? leases.use(canonicalKey('access-log', accessLog), () => openLog(accessLog, log), (value) => value.close())
-    : undefined
-  const access = held?.value
-  const traces = leaseTracing(config, around)
-  const tracing = traces?.value
-  const observe = (x: Exchange): void => {
-    access?.record(x)
-    count(x)
-    evidence?.record(x)
+  const { leases, files, tails, metrics, evidence } = around
+  const held: Array<Lease<unknown>> = []
+  const release = (): void => { for (const lease of held) lease.release() }
+  const open = (options: LogFileOptions): LineSink => {
+    const lease = leases.use(canonicalKey('log-file', options), () => files.open(options), (sink) => files.close(sink))
+    held.push(lease)
+    return lease.value
   }
-  return {
-    tracing,
-    observe: tracing === undefined ? observe : (x) => {
-      tracing.finish(x)
-      observe(x)
-    },
-    observeLate (x, decision) {
-      metrics.observeDecision(x, decision)
-      evidence?.recordLate(x, decision)
-      tracing?.late(x, decision)
-    },
-    reopenLogs: () => access?.reopen(),
-    release () {
-      held?.release()
-      traces?.release()
-    },
+  try {
+    const traces = leaseTracing(config, around)
+    if (traces !== undefined) held.push(traces)
+    const tracing = traces?.value
+    const count = config.observability.metrics.highCardinality ? metrics.observeClosely : metrics.observeExchange
+    // The others tell which trace it was.
+    const observers: Observer[] = [...tracing === undefined ? [] : [tracing.finish], ...logsOf(config, open), (x) => {
+      count(x)
+      if (tails.active) tails.observe(x)
+    }]
+    if (evidence !== undefined) observers.push((x) => evidence.record(x))
+    return {
+      tracing,
+      observe: together(observers),
+      observeLate (x, decision) {
+        metrics.observeDecision(x, decision)
+        evidence?.recordLate(x, decision)
+        tracing?.late(x, decision)
+      },
+      release,
+    }
+  } catch (error) {
+    release()
+    throw error
   }
 }
 
@@ -72,9 +81,18 @@ function leaseTracing (config: SentinelConfig, { leases, log, metrics, openTraci
   return leases.use(canonicalKey('tracing', tracing), make, (value) => value.close())
 }
 
-function openLog ({ file, format }: SentinelConfig['observability']['accessLog'], log: Log): AccessLog {
-  return openAccessLog({
-    file, format,
-    onTrouble: (trouble) => log.error('the access log loses lines', { component: 'access-log', ...trouble }),
-  })
+function logsOf ({ observability }: SentinelConfig, open: (options: LogFileOptions) => LineSink): Observer[] {
+  const { enabled, file, bufferSize, ...options } = observability.accessLog
+  if (!enabled) return []
+  const sink = open({ log: 'access-log', to: file, gatherBytes: bufferSize })
+  return [accessLog({ ...options, factOf }, (line) => void sink.write(line))]
+}
+
+/** Calls for the usual numbers without a loop: this runs once for each request. */
+function together (all: readonly Observer[]): Observer {
+  const [first, second, third] = all
+  if (all.length === 1) return first!
+  if (all.length === 2) return (x) => { first!(x); second!(x) }
+  if (all.length === 3) return (x) => { first!(x); second!(x); third!(x) }
+  return (x) => { for (const observer of all) observer(x) }
 }

@@ -12,7 +12,7 @@ import type { RootLog } from '../observe/log.ts'
 import { exposed, formFor } from '../observe/exposition.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
-import type { MetricsPush } from '../observe/telemetry/metrics-push.ts'
+import { leasePush, type PushLease } from './metrics-lease.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
@@ -30,6 +30,7 @@ import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
+import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import { handOver } from './upgrade.ts'
 import { alone, upstreamSettings } from './upstream-settings.ts'
@@ -66,7 +67,7 @@ interface Running {
   readonly records: LentEvidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
   readonly discoveries: ReadonlyArray<Lease<unknown>>
-  readonly push: Lease<Promise<MetricsPush>> | undefined
+  readonly push: PushLease | undefined
   readonly plans: HealthPlans
 }
 
@@ -89,6 +90,9 @@ export class Proxy {
   readonly #held = new Map<number, Running>()
   #generations = 0
   #agentSocketsMade = 0
+  #tailsBegun = 0
+  /** Who looks on. */
+  readonly #tails = new Map<number, (seen: Seen) => void>()
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
@@ -176,6 +180,17 @@ export class Proxy {
   /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False: there is none. */
   drain (upstream: string, target: string, on: boolean): boolean {
     return this.#health.drain(upstream, target, on)
+  }
+
+  /** Gives `take` what is seen of exchanges that fit, in all workers, until the function is called that it gives. Throws when the filter cannot be. */
+  tail (filter: TailFilter, take: (seen: Seen) => void): () => void {
+    const id = ++this.#tailsBegun
+    this.#path!.tail(id, filter)
+    this.#tails.set(id, take)
+    return () => {
+      this.#tails.delete(id)
+      this.#path?.tail(id, undefined)
+    }
   }
 
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
@@ -297,6 +312,10 @@ export class Proxy {
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
+      seen: (tail, seen, sent) => {
+        this.#tails.get(tail)?.(seen)
+        sent()
+      },
       heardAt: (evidence) => this.#health.heardAt(evidence),
     }
   }
@@ -334,7 +353,7 @@ export class Proxy {
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const records = await evidence?.value
       discoveries = await this.#discoveries.use(config.upstreams)
-      push = this.#leasePush(config)
+      push = leasePush(config, this.#leases, this.#log, () => this.#fresh(() => this.#metrics.families()))
       await push?.value
       const plans = this.#plansOf(config)
       admin = await this.#admin.prepare(config.observability.metrics)
@@ -420,15 +439,6 @@ export class Proxy {
       }, maxQueue),
       (opening) => opening.then((evidence) => evidence.close(), () => {}), // It was never open: whoever opened it was told why.
     )
-  }
-
-  #leasePush ({ observability: { metrics: { otlp } } }: SentinelConfig): Running['push'] {
-    if (otlp === undefined) return undefined
-    const open = async (): Promise<MetricsPush> => {
-      const { pushMetrics } = await import('../observe/telemetry/metrics-push.ts')
-      return pushMetrics(otlp, { version: readVersion(), log: this.#log.child({ component: 'metrics' }), figures: () => this.#fresh(() => this.#metrics.families()) })
-    }
-    return this.#leases.use(canonicalKey('metrics push', otlp), open, (opening) => opening.then((push) => push.close(), () => {}))
   }
 
   /** What is told of the data path is of this moment. */

@@ -1,8 +1,11 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { Admission, type AdmissionSettings, type Places } from '../state/index.ts'
+import { LogFiles } from '../observe/log-files.ts'
 import type { Log } from '../observe/log.ts'
+import { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
+import type { TailFilter } from '../pipeline/tail-filter.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
@@ -70,6 +73,8 @@ export class Worker implements DataPath {
   readonly #retiring = new Set<Promise<void>>()
   readonly #memory: MemoryWatch
   readonly #admission: Admission
+  readonly #files: LogFiles
+  readonly #tails: Tails
   readonly #shares: Shares
   #closed: Promise<void> | undefined
   /** Whoever waits for open exchanges waits no longer. */
@@ -86,6 +91,12 @@ export class Worker implements DataPath {
     this.#listeners = new ListenerTable({
       log, metrics, ticketSecret, shares: this.#shares, others: together !== undefined, snapshot: () => this.#running!.snapshot,
     })
+    this.#files = new LogFiles({
+      shared: together !== undefined,
+      trouble: (name, trouble) => log.error(`the ${name} loses lines`, { component: name, ...trouble }),
+      lost: (name) => metrics.table.logLinesLost.cell(name).add(),
+    })
+    this.#tails = new Tails((id, seen, sent) => options.main.seen(id, seen, sent))
     this.#memory = new MemoryWatch(log)
     this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined }, together?.places)
     metrics.onScrape((table) => {
@@ -155,7 +166,7 @@ export class Worker implements DataPath {
   }
 
   async reopenLogs (): Promise<void> {
-    this.#running?.instruments.reopenLogs()
+    await this.#files.reopen()
   }
 
   renewTickets (secret: Buffer): void {
@@ -177,6 +188,10 @@ export class Worker implements DataPath {
     this.#running?.snapshot.discovered(key, targets)
     this.#prepared?.next.snapshot.discovered(key, targets)
     this.#building?.set(key, targets)
+  }
+
+  tail (id: number, filter: TailFilter | undefined): void {
+    this.#tails.watch(id, filter)
   }
 
   facts (): PathFacts {
@@ -228,7 +243,7 @@ export class Worker implements DataPath {
       for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts!.openAgent))
       const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
-        leases: this.#leases, log, metrics,
+        leases: this.#leases, files: this.#files, tails: this.#tails, metrics, log,
         ...traces === undefined ? {} : { openTracing: traces.openTracing },
         ...records === undefined ? {} : { evidence: records.recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) },
       })

@@ -87,7 +87,7 @@ export function metricTable () {
     evidenceDropped: counter('sentinel_evidence_dropped_total', [], 'Evidence records lost because the queue was full; each loss is a record of the chain, too.'),
     evidenceQueue: gauge('sentinel_evidence_queue_records', [], 'Evidence records that wait to be written.'),
     evidenceFailing: gauge('sentinel_evidence_failing', [], '1 while the evidence file cannot be written.'),
-    accessLogLost: counter('sentinel_access_log_lost_total', [], 'Access log lines lost because the disk or the reader was too slow.'),
+    logLinesLost: counter('sentinel_log_lines_lost_total', ['log'], 'Lines of a log lost because the disk or the reader was too slow: "access-log", "error-log", "audit-log".'),
 
     traceSpans: counter('sentinel_trace_spans_total', ['result'],
       'Spans of sampled requests: "sent" to the collector, "refused" by it, "left-out" because too many were waiting, "lost" because it could not be reached.'),

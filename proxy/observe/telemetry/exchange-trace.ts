@@ -112,8 +112,9 @@ export class ExchangeTrace implements Trace, Recording {
   #whole ({ spanId, name, kind, startMs, endMs, attributes, events, error }: Told, parentSpanId: string): Span {
     const origin = this.#originMs
     return {
-      traceId: this.traceId, spanId, parentSpanId, traceState: this.#traceState, name, kind, startMs: origin + startMs, endMs: origin + Math.max(startMs, endMs),
-      attributes, events: events.map((event) => ({ name: event.name, atMs: origin + event.atMs, attributes: event.attributes })), error,
+      traceId: this.traceId, spanId, parentSpanId, traceState: this.#traceState, name, kind,
+      startMs: origin + startMs, endMs: origin + Math.max(startMs, endMs), error, attributes,
+      events: events.map((event) => ({ name: event.name, atMs: origin + event.atMs, attributes: event.attributes })),
     }
   }
 }

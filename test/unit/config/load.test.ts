@@ -45,7 +45,10 @@ describe('loading a configuration', () => {
     })
     assert.deepEqual(observability, {
       logging: { level: 'info', format: 'auto' },
-      accessLog: { enabled: true, file: 'stdout', format: 'json' },
+      accessLog: {
+        enabled: true, file: 'stdout', format: 'json', template: undefined, sampleRate: 1, alwaysLogErrors: true, fields: [], requestHeaders: [], responseHeaders: [], attributes: [],
+        bufferSize: 65_536,
+      },
       metrics: { enabled: true, address: { host: '127.0.0.1', port: 9090, text: '127.0.0.1:9090' }, path: '/metrics', highCardinality: false, otlp: undefined },
       tracing: undefined,
     })
