@@ -12,7 +12,7 @@ import type { Admission } from '../state/index.ts'
 import {
   behind, createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type TargetSettings, type Upstream,
 } from '../upstreams/index.ts'
-import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
+import { Places, webSocketFilter, type FramesPassed, type WebSocketSettings } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { discoveryKey } from './discoveries.ts'
 import { gatesOf } from './health-plans.ts'
@@ -35,6 +35,8 @@ export interface Surroundings {
   readonly observe: Site['observe']
   /** There where requests are traced. */
   readonly traces?: { readonly begin: (x: Exchange) => void, readonly step: (filter: Filter, name?: string) => Filter }
+  /** Frames that passed through a tunnel that is over. */
+  readonly framesPassed: (route: string, ...passed: Parameters<FramesPassed>) => void
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
   readonly gate: (settings: GateSettings) => Gate
   readonly env: Readonly<Record<string, string | undefined>>
@@ -243,10 +245,10 @@ function responderOf ({ id, upstream, respond }: RouteConfig, upstreamOf: (id: s
   return upstream === undefined ? notBuilt(id) : upstreamOf(upstream)! // References were checked at load.
 }
 
-function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels }: RouteSurroundings): Filter {
+function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels, framesPassed }: RouteSurroundings): Filter {
   const places = lend(`tunnels ${route}`, () => new Places(shares, route))
   tunnels.set(route, places)
-  return webSocketFilter(settings, places)
+  return webSocketFilter(settings, places, (...passed) => framesPassed(route, ...passed))
 }
 
 function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {

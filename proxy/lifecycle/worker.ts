@@ -256,6 +256,7 @@ export class Worker implements DataPath {
         observe: instruments.observe,
         ...instruments.tracing === undefined || traces === undefined ? {} : { traces: { begin: instruments.tracing.begin, step: traces.tracedFilter } },
         observeLate: instruments.observeLate,
+        framesPassed: (route, direction, kind, frames) => metrics.table.tunnelFrames.cell(route, direction, kind).add(frames),
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,

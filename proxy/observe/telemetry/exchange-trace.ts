@@ -161,13 +161,11 @@ class TrySpan implements TryRecording {
   failed (fault: Fault | undefined, ms: number): void {
     // All of the time was the connecting: it came to nothing.
     if (this.#x.connectMs !== ms) this.#tellConnecting()
-    // It was given up, which is nobody's fault.
-    if (fault === undefined) this.#attributes.push(['sentinel.outcome', 'given up'])
-    else this.#fails(fault.code)
+    this.#ends(fault)
   }
 
   broke (_status: number, fault: Fault): void {
-    this.#fails(fault.code)
+    this.#ends(fault)
   }
 
   tunnelled (): void {
@@ -187,6 +185,12 @@ class TrySpan implements TryRecording {
     if (connectMs === 0) return
     const attributes: Attributes = tlsMs === 0 ? [['sentinel.connect_ms', connectMs]] : [['sentinel.connect_ms', connectMs], ['sentinel.tls_ms', tlsMs]]
     this.#events.push({ name: 'connected', atMs: this.#askedMs + poolMs + connectMs + tlsMs, attributes })
+  }
+
+  /** Given up, because the client left or another target answered, is no fault of this one. */
+  #ends (fault: Fault | undefined): void {
+    if (fault === undefined || fault.row.blame === 'client') this.#attributes.push(['sentinel.outcome', 'given up'])
+    else this.#fails(fault.code)
   }
 
   #fails (why: string): void {
