@@ -7,6 +7,32 @@ export interface Expectation {
   readonly status: number
   /** Of the answer; names in lower case. */
   readonly answerHeaders?: Readonly<Record<string, string>>
-  /** What the application got; names in lower case. */
+  /** What the application got; names in lower case. Only in examples that name no `applications`. */
   readonly sentHeaders?: Readonly<Record<string, string>>
+}
+
+/** Applications behind an example by their names, with the ports that its configuration has for them: each is `application.mjs` in a process of its own. */
+export type Applications = Readonly<Record<string, number>>
+
+export interface Answer {
+  readonly status: number
+  readonly text: string
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+}
+
+/** The example, running. */
+export interface Running {
+  /** Asks the proxy, over TLS where the example speaks it. */
+  readonly get: (path: string, host?: string) => Promise<Answer>
+  /** Opens a WebSocket, says something, and gives what comes back. */
+  readonly say: (host: string, text: string) => Promise<string>
+  /** Ends an application the way a crash does. */
+  readonly kill: (application: string) => Promise<void>
+  readonly start: (application: string) => Promise<void>
+}
+
+/** What takes more than one request to show. `holds` rejects when it does not. */
+export interface Feature {
+  readonly promise: string
+  readonly holds: (running: Running) => Promise<void>
 }

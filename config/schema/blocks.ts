@@ -109,7 +109,7 @@ export function named<F extends Fields, T = Infer<F> & Named> (
       const found: T[] = []
       for (const { id, at, rest } of namedNodes(given, kind, place, options)) {
         const names = options.namespace !== true ? place.names : place.names === '' ? id : `${place.names}:${id}`
-        const read = readBlock(fields, rest, placeInsideNamed(place, at, `${kind} '${id}'`, id, names), options, { id, at })
+        const read = readBlock(fields, rest, placeInsideNamed(place, at, `${kind} '${id}'`, id, names), options, { id: place.report.idOf(place.names, id), at })
         if (read !== unreadable) found.push(read)
       }
       const empty = given.every(node => node.name !== kind && (node.children === undefined || node.children.length === 0))

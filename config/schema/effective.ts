@@ -161,7 +161,7 @@ function thingsOf (common: Common, kind: string, nodes: readonly KdlNode[], arou
   const { row, name } = common
   const direct = row.direct === true
   const members = gathered(nodes, [name, ...row.aliases ?? []].filter(outer => outer !== kind)).flatMap(node => {
-    const split = splitName(node)
+    const split = splitName(node) ?? (row.unnamed === undefined ? undefined : { entry: { value: row.unnamed, at: node.at }, rest: node })
     if (split === undefined) return []
     const id = split.entry.written ?? String(split.entry.value)
     const path = joined(direct ? joined(around.path, kind) : common.path, id)

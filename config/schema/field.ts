@@ -114,6 +114,8 @@ export interface Row extends FieldOptions {
   readonly direct?: boolean
   /** What stands inside has names of its own. */
   readonly namespace?: boolean
+  /** The name of a thing that is given none, where it needs none. */
+  readonly unnamed?: string
   /** A block whose settings depend on a word in it: the settings of each word, beside `fields`. */
   readonly variants?: RowVariants
 }

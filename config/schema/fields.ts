@@ -64,6 +64,14 @@ export interface ListOptions extends SettingOptions {
   readonly min?: number
 }
 
+/** The same setting in a place where leaving it out means what is said elsewhere. */
+export function leftToOthers<T> (field: NotBuiltField<T>, doc?: string): NotBuiltField<T | undefined>
+export function leftToOthers<T> (field: Field<T>, doc?: string): Field<T | undefined>
+export function leftToOthers<T> (field: Field<T>, doc = field.row.doc): Field<T | undefined> {
+  const { default: _shown, defaults: _values, ...row } = field.row
+  return { ...field, row: { ...row, doc }, read: (given, place) => given.length === 0 ? undefined : field.read(given, place), absent: { value: undefined } }
+}
+
 /** Several values, on one line or in several nodes of the name. */
 export function list<T> (
   type: ValueType<T>, defaults: readonly (string | number)[], doc: string, options: ListOptions = {},
@@ -102,7 +110,7 @@ function readMany<T> (type: ValueType<T>, node: KdlNode, place: Place, options: 
 }
 
 /** A block whose node names are free: `env { NAME "value" }`. */
-export function map<T> (type: ValueType<T>, doc: string, options: FieldOptions = {}): Field<Readonly<Record<string, T>>> {
+export function map<T> (type: ValueType<T>, doc: string, options: Pick<SettingOptions, keyof FieldOptions | 'secret'> = {}): Field<Readonly<Record<string, T>>> {
   return {
     row: { ...options, shape: 'map', doc, type },
     read (given, place) {
@@ -113,7 +121,7 @@ export function map<T> (type: ValueType<T>, doc: string, options: FieldOptions =
       for (const arg of node.args) place.report.error('CONFIG_EXTRA', `'${place.name}' takes a block, no values`, arg.at)
       const props = node.props.map(prop => ({ name: prop.name, at: prop.nameAt, args: [prop], props: [], children: undefined }))
       for (const child of [...props, ...node.children ?? []]) {
-        const value = readOne(type, [child], { ...place, name: child.name, scope: `'${place.name}'` }, {})
+        const value = readOne(type, [child], { ...place, name: child.name, scope: `'${place.name}'` }, options.secret === true ? { secret: true } : {})
         if (entries.has(child.name)) place.report.error('CONFIG_REPEATED', `'${child.name}' of '${place.name}' is given twice`, child.at)
         else if (value !== undefined) entries.set(child.name, value)
       }
@@ -205,7 +213,8 @@ export function inertBlock (doc: string, why: string, options: FieldOptions = {}
   return withoutEffect(json(doc, options), why)
 }
 
-function withoutEffect (field: Field<unknown>, why: string): NotBuiltField<undefined> {
+/** A setting that has no meaning where it stands: it is checked and told of. */
+export function withoutEffect (field: Field<unknown>, why: string): NotBuiltField<undefined> {
   return {
     notBuilt: true,
     row: { ...field.row, notBuilt: true, inert: why },

@@ -34,8 +34,10 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
   if (result.notBuilt !== undefined) {
     place.report.warning('CONFIG_NOT_BUILT', `${place.name} ${shown(entry)} is accepted, but not in effect yet`, entry.at, result.notBuilt)
   }
-  if (type.refersTo !== undefined && typeof entry.value === 'string') place.report.refer(type.refersTo, entry, entry.value, place, type.exports === true)
-  return result.value
+  if (type.refersTo === undefined || typeof entry.value !== 'string') return result.value
+  place.report.refer(type.refersTo, entry, entry.value, place, type.exports === true)
+  // A reference is a text: its type says so.
+  return place.report.meantBy(type.refersTo, entry.value, place.names, type.exports === true) as T
 }
 
 /** Reports a value for each request where only one for all of them makes sense. */

@@ -30,9 +30,25 @@ export class Report {
   readonly #leftOut: LeftOut[] = []
   #absences: ReadonlyMap<Fields, ReadonlySet<string>> | undefined
 
-  /** `whole` is what is read altogether: a setting in the wrong block is told where it belongs. */
-  constructor (whole?: Fields) {
+  readonly #first: Report | undefined
+
+  /**
+   * `whole` is what is read altogether: a setting in the wrong block is told where it belongs. `first` is of the same text, read before: with
+   * it, things of namespaces and what refers to them get full names.
+   */
+  constructor (whole?: Fields, first?: Report) {
     this.#whole = whole
+    this.#first = first
+  }
+
+  /** The name that a thing has in the value of its block. */
+  idOf (names: string, id: string): string {
+    return this.#first === undefined ? id : qualified(names, id)
+  }
+
+  /** The name that a reference has in the value of its block: the full one of what it means. */
+  meantBy (kinds: readonly string[], id: string, names: string, exports: boolean): string {
+    return this.#first?.found({ kinds, id, names, exports })?.name ?? id
   }
 
   add (severity: Severity, code: ProblemCode, message: string, position: Position, more: Pick<Problem, 'hint' | 'related'> = {}): void {
@@ -96,9 +112,10 @@ export class Report {
     return this.#unread.has(kind) || this.references.some(reference => reference.kinds.includes(kind) && this.found(reference) === undefined)
   }
 
-  /** Names of one kind that something refers to, with their namespace. */
-  referred (kind: string): ReadonlySet<string> {
+  /** Names of one kind that something refers to, with their namespace. `exports`: whether letting others use it is enough. */
+  referred (kind: string, exports = true): ReadonlySet<string> {
     return new Set(this.references.flatMap(reference => {
+      if (reference.exports && !exports) return []
       const found = this.found(reference)
       return found?.kind === kind ? [found.name] : []
     }))
@@ -111,9 +128,14 @@ export class Report {
 
   /** To be called once, when everything is read. */
   resolveReferences (): void {
+    this.#sayTwice()
     for (const reference of this.references) {
-      if (this.found(reference) !== undefined) continue
       const { kinds, entry, id, scope } = reference
+      const found = this.found(reference)
+      if (found !== undefined) {
+        if (!this.#open(found.kind, found.name, reference)) this.#sayPrivate(found, reference)
+        continue
+      }
       const known = kinds.flatMap(kind => this.visible(kind, reference))
       const what = kinds[0] ?? ''
       const name = entry.written === undefined ? `'${id}'` : shown(entry)
@@ -127,13 +149,52 @@ export class Report {
   }
 
   /** What a name refers to, by its full name. Where it could be of several kinds, it is of the first that has it. */
-  found (reference: Reference): { readonly kind: string, readonly name: string } | undefined {
+  found (reference: Name): Found | undefined {
     for (const kind of reference.kinds) {
-      const names = this.names(kind)
-      const name = candidates(reference).find(candidate => names.has(candidate)) ?? (reference.exports ? undefined : this.#exported(kind, reference.id))
+      const name = this.#named(kind, reference) ?? (reference.exports ? undefined : this.#exported(kind, reference.id))
       if (name !== undefined) return { kind, name }
     }
     return undefined
+  }
+
+  #named (kind: string, reference: Name): string | undefined {
+    const names = this.names(kind)
+    return candidates(reference).find(candidate => names.has(candidate))
+  }
+
+  /** A full name is exact and reaches everything, in all existing files; that it reaches into somebody else's should be meant. */
+  #sayPrivate ({ kind, name }: Found, { scope, entry }: Reference): void {
+    const [namespace = ''] = name.split(':')
+    this.warning('CONFIG_CONTRADICTION', `${scope} references ${kind} '${name}', which namespace '${namespace}' does not export`, entry.at,
+      name.split(':').length > 2 ? undefined : `write exports { ${kind}s "${name.slice(namespace.length + 1)}" } in that namespace when others may use it`)
+  }
+
+  /** Outside of namespaces everything may be named; inside of one, of another what that exports. */
+  #open (kind: string, full: string, { names }: Pick<Reference, 'names'>): boolean {
+    if (names === '' || !full.includes(':')) return true
+    const [own = ''] = names.split(':')
+    const [owner = ''] = full.split(':')
+    return owner === own || !this.names('namespace').has(owner) || this.#exports(kind).has(full)
+  }
+
+  /** Full names of what namespaces export. */
+  #exports (kind: string): ReadonlySet<string> {
+    return new Set(this.references.flatMap(({ exports, kinds, names, id }) => exports && kinds.includes(kind) ? [qualified(names, id)] : []))
+  }
+
+  /** Two namespaces that export one name: those who write it alone should know which one they get. */
+  #sayTwice (): void {
+    const first = new Map<string, Reference>()
+    for (const reference of this.references) {
+      if (!reference.exports) continue
+      const { kinds: [kind = ''], id, names, entry } = reference
+      const other = first.get(`${kind} ${id}`)
+      if (other === undefined) first.set(`${kind} ${id}`, reference)
+      else if (other.names !== names) {
+        this.add('warning', 'CONFIG_DUPLICATE_ID', `namespaces '${other.names}' and '${names}' both export ${kind} '${id}': '${id}' alone means that of '${other.names}'`, entry.at,
+          { related: { message: 'the other one is', position: other.entry.at }, hint: `write "${names}:${id}" for this one` })
+      }
+    }
   }
 
   /** Full name of what a namespace exports under `id`. */
@@ -148,9 +209,26 @@ export class Report {
     const own = names === '' ? '' : `${names}:`
     return [...this.names(kind).keys()].flatMap(full => {
       if (exports) return full.startsWith(own) && !full.slice(own.length).includes(':') ? [full.slice(own.length)] : []
-      return own !== '' && full.startsWith(own) ? [full.slice(own.length)] : [full]
+      return this.#open(kind, full, { names }) ? [this.#asWritten(kind, full, names)] : []
     })
   }
+
+  /** Without the namespaces that it and the one who writes it have in common, where it is still found then. */
+  #asWritten (kind: string, full: string, names: string): string {
+    for (const around of outwards(names)) {
+      const short = full.slice(around.length + 1)
+      if (full.startsWith(`${around}:`) && this.#named(kind, { kinds: [kind], id: short, names, exports: false }) === full) return short
+    }
+    return full
+  }
+}
+
+/** What a name means depends on who writes it. */
+type Name = Pick<Reference, 'kinds' | 'id' | 'names' | 'exports'>
+
+interface Found {
+  readonly kind: string
+  readonly name: string
 }
 
 interface LeftOut {
@@ -177,11 +255,16 @@ function qualified (names: string, id: string): string {
 }
 
 /** From the innermost namespace outwards, then as a full name. */
-function candidates ({ id, names, exports }: Reference): string[] {
+function candidates ({ id, names, exports }: Name): string[] {
   if (exports) return [qualified(names, id)]
+  return [...outwards(names).map(around => qualified(around, id)), id]
+}
+
+/** "tenant:service", "tenant". */
+function outwards (names: string): string[] {
   const found: string[] = []
-  for (let around = names; around !== ''; around = around.slice(0, Math.max(0, around.lastIndexOf(':')))) found.push(qualified(around, id))
-  return [...found, id]
+  for (let around = names; around !== ''; around = around.slice(0, Math.max(0, around.lastIndexOf(':')))) found.push(around)
+  return found
 }
 
 function referenceHint (id: string, what: string, known: readonly string[], entry: KdlEntry): string {

@@ -1,7 +1,7 @@
 import type { Position } from '../kdl/position.ts'
 import { valueText } from './effective-print.ts'
 import type { Effective } from './effective.ts'
-import type { Fields } from './field.ts'
+import type { Field, Fields } from './field.ts'
 import type { PlacedRow } from './find-row.ts'
 import { everyRow } from './find-row.ts'
 
@@ -16,32 +16,42 @@ export interface Unbuilt {
 
 /**
  * Everything of a language that is not built, from its declarations. A block that is not built stands for all that is in it. What has
- * nothing to do for good (`inert`) is not on the list.
+ * nothing to do for good (`inert`) is not on the list, and what namespaces hold once more stands on it once.
  */
 export function unbuilt (fields: Fields): Unbuilt[] {
-  const found: Unbuilt[] = []
+  const seen = new Map<Field<unknown>, Set<string | undefined>>()
+  return [...everyUnbuilt(fields)].flatMap(({ field, ...one }) => {
+    const words = seen.get(field) ?? new Set()
+    seen.set(field, words)
+    if (words.has(one.word)) return []
+    words.add(one.word)
+    return [one]
+  })
+}
+
+function * everyUnbuilt (fields: Fields): Generator<Unbuilt & { readonly field: Field<unknown> }> {
   const closed: string[] = []
-  for (const { path: names, field: { row } } of everyRow(fields)) {
+  for (const { path: names, field } of everyRow(fields)) {
+    const { row } = field
     const path = names.join('.')
     if (closed.some(outer => path.startsWith(outer)) || row.inert !== undefined) continue
     if (row.notBuilt === true) {
       closed.push(`${path}.`)
-      found.push({ kind: row.fields === undefined && row.shape !== 'anything' && row.shape !== 'json' && row.shape !== 'map' ? 'setting' : 'block', path, doc: row.doc })
+      yield { kind: row.fields === undefined && row.shape !== 'anything' && row.shape !== 'json' && row.shape !== 'map' ? 'setting' : 'block', path, doc: row.doc, field }
       continue
     }
-    for (const word of row.type?.notBuiltWords ?? []) found.push({ kind: 'word', path, word, doc: row.doc })
+    for (const word of row.type?.notBuiltWords ?? []) yield { kind: 'word', path, word, doc: row.doc, field }
     for (const word of row.variants?.notBuilt ?? []) {
       const inner = [path, row.kind].join('.')
       closed.push(`${inner}.${word}.`)
-      found.push({ kind: 'variant', path: `${inner}.${row.variants?.tag ?? 'type'}`, word, doc: row.doc })
+      yield { kind: 'variant', path: `${inner}.${row.variants?.tag ?? 'type'}`, word, doc: row.doc, field }
     }
   }
-  return found
 }
 
 /** Every declaration that is in effect, but those in it that are not. */
 export function builtRows (fields: Fields): PlacedRow[] {
-  const closed = unbuilt(fields).flatMap(({ kind, path, word }) => kind === 'word' ? [] : [kind === 'variant' ? `${path.slice(0, path.lastIndexOf('.'))}.${word ?? ''}` : path])
+  const closed = [...everyUnbuilt(fields)].flatMap(({ kind, path, word }) => kind === 'word' ? [] : [kind === 'variant' ? `${path.slice(0, path.lastIndexOf('.'))}.${word ?? ''}` : path])
   return [...everyRow(fields)].filter(({ path, field }) => {
     const name = path.join('.')
     return field.row.inert === undefined && !closed.some(outer => name === outer || name.startsWith(`${outer}.`))

@@ -64,7 +64,7 @@ export function namedVariants<C extends Fields, const V extends Readonly<Record<
         const members = readBlock<Fields, object, object>(fieldsOf(word), rest, here, options)
         if (members === unreadable) continue
         // The members were read by the fields of the variant that `type` names. What is not built has none that anybody could read.
-        found.push({ ...later.has(word) ? {} : members, id, at, type: word } as VariantOf<C, V, N> & Named)
+        found.push({ ...later.has(word) ? {} : members, id: place.report.idOf(place.names, id), at, type: word } as VariantOf<C, V, N> & Named)
       }
       return found
     },

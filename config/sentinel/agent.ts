@@ -92,7 +92,7 @@ export const agents = withWasmAgents(named('agent', fields, 'Programs that decid
 }`,
   build (value, here) {
     const { unixSocket, grpc, http, transport: _unknownKind, tls, events: wanted, pool: inPool, http2: _inert, ...agent } = value
-    const type = agent.type ?? agent.id
+    const type = agent.type ?? ownName(agent.id, here.names)
     checkTimes(agent, here)
     checkManagement(type, agent, here)
     return {
@@ -104,6 +104,11 @@ export const agents = withWasmAgents(named('agent', fields, 'Programs that decid
     }
   },
 }))
+
+/** Without the namespaces that it stands in. */
+function ownName (id: string, names: string): string {
+  return names !== '' && id.startsWith(`${names}:`) ? id.slice(names.length + 1) : id
+}
 
 interface Management {
   readonly managed: boolean | undefined

@@ -1,37 +1,57 @@
+import type { Position } from '../kdl/position.ts'
 import type { Address } from '../schema/address.ts'
 import type { Report } from '../schema/report.ts'
+import { checkHandlers } from './builtin-handler.ts'
 import type { AgentConfig, SentinelConfig } from './config.ts'
-import type { NamespacePart } from './namespace.ts'
-import { namespaceParts } from './namespace.ts'
+import { checkScopes } from './check-scopes.ts'
+import type { Scoped } from './scopes.ts'
+import { flatten, limitsIn } from './scopes.ts'
 import type { ConfigTable } from './table.ts'
 import { checkReachable } from './unreachable.ts'
 import { wafAgent } from './waf.ts'
 
 /** What only the whole configuration shows. */
 export function checkWhole (table: ConfigTable, report: Report): SentinelConfig {
-  const { waf, ...rest } = table
-  const agents = waf === undefined ? table.agents : [waf, ...table.agents]
-  const config = { ...rest, ...gatherFilters(table), agents: agents.map(agent => limited(agent, table.limits)) }
+  const { waf, namespaces: _flat, ...rest } = table
+  const { routes, filters, agents, scopes, ...flat } = flatten(table)
+  const limitsOf = ({ scope }: Scoped): ConfigTable['limits'] => limitsIn(scope, { limits: table.limits, scopes })
+  const all = waf === undefined ? agents : [{ ...waf, scope: '' }, ...agents]
+  const limitedAgents = all.map(agent => limited(agent, limitsOf(agent)))
+  const config = { ...rest, ...flat, scopes, routes, filters: [...filters, ...inlineFilters(routes)], agents: limitedAgents }
   const { logLevel, ...system } = config.system
   const metrics = checkAddresses(config, report)
   const { logging: { levelByDefault, ...logging } } = config.observability
   const level = levelByDefault ? logLevel ?? logging.level : logging.level
-  checkUnused(config, table.filters, report)
-  checkReachable(config.routes, report)
+  checkUnused(config, filters, report)
+  for (const scope of new Set(routes.map(route => route.scope))) checkReachable(routes.filter(route => route.scope === scope), report)
+  checkScopes(config, report)
   checkSockets(config, report)
   checkWaf(waf, report)
+  checkHandlers(config, report)
   checkSessions(config, report)
-  const referred = report.referred('agent')
-  const guards = config.agents.filter(agent => !referred.has(agent.id))
-  for (const agent of guards) {
+  const guardAgents = guards(limitedAgents, waf?.at, report)
+  return { ...config, system, observability: { ...config.observability, metrics, logging: { ...logging, level } }, guardAgents }
+}
+
+/** Agents that nobody names. One that is exported is there for those who do. */
+function guards (agents: readonly AgentConfig[], firewall: Position | undefined, report: Report): string[] {
+  const named = report.referred('agent', false)
+  const exported = report.referred('agent')
+  return agents.flatMap(({ id, at, scope }) => {
+    if (named.has(id)) return []
+    if (exported.has(id)) {
+      report.warning('CONFIG_NO_EFFECT', `no filter and no route names agent '${id}'`, at, 'it is exported: only those who name it ask it')
+      return []
+    }
+    const where = scope === '' ? '' : ` of '${scope}'`
     // The block of the firewall says so itself.
-    if (agent.at !== waf?.at) report.note('CONFIG_DEFAULTED', `no filter and no route names agent '${agent.id}': it guards every route`, agent.at)
-  }
-  return { ...config, system, observability: { ...config.observability, metrics, logging: { ...logging, level } }, guardAgents: guards.map(agent => agent.id) }
+    if (at !== firewall) report.note('CONFIG_DEFAULTED', `no filter and no route names agent '${id}': it guards every route${where}`, at)
+    return [id]
+  })
 }
 
 /** What an agent leaves unsaid about its limits, the `limits` block says. */
-function limited (agent: ConfigTable['agents'][number], limits: ConfigTable['limits']): AgentConfig {
+function limited (agent: ConfigTable['agents'][number] & Scoped, limits: ConfigTable['limits']): AgentConfig {
   const body = Math.min(limits.maxAgentBody, limits.maxBodyInspection ?? Infinity)
   return {
     ...agent,
@@ -43,7 +63,7 @@ function limited (agent: ConfigTable['agents'][number], limits: ConfigTable['lim
 }
 
 /** A browser has one cookie of a name: where a client meets both upstreams on one host, each forgets what the other was told. */
-function checkSessions ({ upstreams }: Config, report: Report): void {
+function checkSessions ({ upstreams }: Pick<Config, 'upstreams'>, report: Report): void {
   const seen = new Map<string, string>()
   for (const { id, at, loadBalancing: { policy, cookieName, cookiePath } } of upstreams) {
     if (policy !== 'sticky') continue
@@ -56,11 +76,8 @@ function checkSessions ({ upstreams }: Config, report: Report): void {
 type Config = Omit<SentinelConfig, 'observability' | 'system' | 'guardAgents'> & Pick<ConfigTable, 'observability' | 'system'>
 
 /** Filters that routes declare themselves are filters like any other from here on. */
-function gatherFilters ({ routes, filters }: ConfigTable): Pick<Config, 'routes' | 'filters'> {
-  return {
-    routes,
-    filters: [...filters, ...routes.flatMap(({ inlineFilters }) => inlineFilters)],
-  }
+function inlineFilters (routes: ReadonlyArray<ConfigTable['routes'][number] & Scoped>): Config['filters'] {
+  return routes.flatMap(({ inlineFilters, scope }) => inlineFilters.map(filter => ({ ...filter, scope })))
 }
 
 /** The firewall stands before every route; an agent that somebody names stands only there. */
@@ -73,8 +90,7 @@ function checkWaf (waf: ConfigTable['waf'], report: Report): void {
 /** Gives the metrics' settings: where only their default collides, they give way. */
 function checkAddresses (config: Config, report: Report): SentinelConfig['observability']['metrics'] {
   const taken: (Bound & { readonly listener: Pick<ConfigTable['listeners'][number], 'id' | 'at'> })[] = []
-  const inNamespaces = namespaceParts(report).flatMap(({ names, listeners }) => listeners.map(listener => ({ ...listener, id: `${names}:${listener.id}` })))
-  for (const listener of [...config.listeners, ...inNamespaces]) {
+  for (const listener of config.listeners) {
     const { address, ipv6Only } = listener
     const bound = { listener, address, ipv6Only }
     const other = taken.find(candidate => overlaps(candidate, bound))
@@ -129,24 +145,11 @@ function checkUnused (config: Config, filters: Config['filters'], report: Report
       if (!used.has(thing.id)) report.warning('CONFIG_NO_EFFECT', `no route uses ${kind} '${thing.id}'`, thing.at)
     }
   }
-  checkRoutes(config, report)
-  const parts = namespaceParts(report)
-  for (const { names, routes } of parts) {
-    const around = parts.filter(other => other.names === names || names.startsWith(`${other.names}:`))
-    checkRoutes({ routes, filters: [...config.filters, ...around.flatMap(part => part.filters)] }, report)
-  }
-}
-
-interface Answering {
-  readonly routes: readonly Pick<NamespacePart['routes'][number], 'id' | 'at' | 'upstream' | 'respond' | 'filters' | 'serviceNotBuilt'>[]
-  readonly filters: readonly Pick<NamespacePart['filters'][number], 'id' | 'type'>[]
-}
-
-function checkRoutes ({ routes, filters }: Answering, report: Report): void {
-  const redirecting = new Set(filters.filter(({ type }) => type === 'redirect').map(({ id }) => id))
-  for (const route of routes) {
+  const redirecting = new Set(config.filters.filter(({ type }) => type === 'redirect').map(({ id }) => id))
+  for (const route of config.routes) {
     const redirects = route.filters.some(name => redirecting.has(name))
-    if (route.upstream === undefined && route.respond === undefined && !route.serviceNotBuilt && !redirects) {
+    const answers = route.upstream ?? route.respond ?? route.staticFiles ?? route.builtinHandler
+    if (answers === undefined && !route.serviceNotBuilt && !redirects) {
       report.error('CONFIG_MISSING', `route '${route.id}' has nothing that answers`, route.at, 'write upstream "name"')
     }
   }

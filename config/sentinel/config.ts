@@ -1,3 +1,4 @@
+import type { Scope, Scoped } from './scopes.ts'
 import type { ConfigTable } from './table.ts'
 
 type Observability = ConfigTable['observability']
@@ -6,18 +7,24 @@ type AgentAsGiven = ConfigTable['agents'][number]
 type Limited = 'maxRequestBodySize' | 'maxResponseBodySize' | 'maxQueuedCalls'
 
 /** An agent whose limits are its own or, where it says nothing, those of the `limits` block. */
-export type AgentConfig = Omit<AgentAsGiven, Limited> & { readonly [K in Limited]: number } & { readonly maxMessageSize: number | undefined }
+export type AgentConfig = Omit<AgentAsGiven, Limited> & { readonly [K in Limited]: number } & { readonly maxMessageSize: number | undefined } & Scoped
 
 /** A configuration without an error, all defaults filled in. Durations are milliseconds, sizes bytes. */
-export interface SentinelConfig extends Omit<ConfigTable, 'observability' | 'system' | 'routes' | 'agents' | 'waf'> {
+export interface SentinelConfig extends Omit<ConfigTable, 'observability' | 'system' | 'listeners' | 'routes' | 'upstreams' | 'filters' | 'agents' | 'waf' | 'namespaces'> {
+  /** Things of namespaces stand among the others, with full names ("tenant:service:name"): references are full names as well. */
+  readonly listeners: ReadonlyArray<ConfigTable['listeners'][number] & Scoped>
+  readonly upstreams: ReadonlyArray<ConfigTable['upstreams'][number] & Scoped>
+  readonly filters: ReadonlyArray<ConfigTable['filters'][number] & Scoped>
+  /** Namespaces, each before its services. */
+  readonly scopes: readonly Scope[]
   readonly agents: readonly AgentConfig[]
   readonly system: Omit<ConfigTable['system'], 'logLevel'>
   readonly observability: Omit<Observability, 'metrics' | 'logging'> & {
     readonly metrics: Omit<Observability['metrics'], 'byDefault'>
     readonly logging: Omit<Observability['logging'], 'levelByDefault'>
   }
-  readonly routes: readonly Omit<ConfigTable['routes'][number], 'inlineFilters'>[]
-  /** Agents that no filter and no route names, in file order: they see every request before the route's own filters. */
+  readonly routes: ReadonlyArray<Omit<ConfigTable['routes'][number], 'inlineFilters'> & Scoped>
+  /** Agents that no filter and no route names, in file order: they see every request to routes where they stand, before the route's own filters. */
   readonly guardAgents: readonly string[]
 }
 

@@ -22,7 +22,7 @@ const adaptiveConcurrency = optionalBlock({
   },
 })
 
-export const limits = block({
+export const limitFields = {
   maxHeaderSize: setting(sizeWithin('256', '16MiB'), '8KiB', 'Largest request head: request line and all header fields.', { aliases: ['max-header-size-bytes'] }),
   maxHeaderCount: setting(integer(1, 10_000), 100, 'Most header fields of a request.'),
   maxBodySize: setting(size, '10MiB', 'Largest request body; 0 = no limit. Routes may say otherwise.', { aliases: ['max-body-size-bytes'] }),
@@ -52,7 +52,9 @@ export const limits = block({
   maxMemoryPercent: optional(someOfHundred, 'The same, in percent of what the machine or the container has.'),
   requestTimeout: inert(duration, 'Older place of a listener\'s `request-timeout`.', 'each listener has a request-timeout of its own', { aliases: ['request-timeout-secs', 'request-timeout-ms'] }),
   idleTimeout: inert(duration, 'Older place of a listener\'s `keepalive-timeout`.', 'each listener has a keepalive-timeout of its own', { aliases: ['idle-timeout-secs', 'idle-timeout-ms'] }),
-}, 'What is refused before anybody looks at it.', {
+}
+
+export const limits = block(limitFields, 'What is refused before anybody looks at it.', {
   example: `limits {
     max-header-size "16KiB"
     max-body-size "20MiB"

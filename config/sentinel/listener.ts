@@ -24,7 +24,7 @@ export const listenerFields = {
   trustedProxies: list(peerRange, [], 'Senders whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed; "unix:" are all that come in through a Unix socket.'),
   ...socketFields,
   tls,
-  namespace: optional(ref('namespace'), 'Serve the routes of this namespace only.'),
+  namespace: optional(ref('namespace', 'service'), 'Serve the routes of this namespace only ("tenant"), or of this service of one ("tenant:payments"). Without it a listener that stands outside of namespaces serves the routes outside of them, and one inside those of the namespace or service around it.'),
   maxConcurrentStreams: setting(integer(1, 1_000_000), 100, 'Requests that one HTTP/2 connection may have open.'),
   defaultRoute: optional(ref('route'), 'Route for requests that no route takes by its conditions; without it they get 404.'),
   redirectHttps: setting(bool, false, 'Send clients to the same address under https; those for whom a trusted proxy spoke https already are served.', { aliases: ['redirect-to-https', 'https-redirect'] }),
@@ -53,8 +53,8 @@ function readListener<L extends ListenerAsGiven> (value: L, here: Here<typeof li
     report.error('CONFIG_CONTRADICTION', `${here.scope} speaks https and sends clients to https`, here.where('redirectHttps'), 'it belongs to the listener of plain http')
   }
   checkSocket(value, here)
-  if (value.namespace !== undefined) {
-    report.warning('CONFIG_NOT_BUILT', `namespaces are not in effect yet: ${here.scope} answers 404 to every request`, here.where('namespace'), 'routes of the file itself must not be served in the place of those of a namespace')
+  if (value.namespace !== undefined && here.names !== '') {
+    report.error('CONFIG_CONTRADICTION', `${here.scope} stands in namespace '${here.names}', and serves that`, here.where('namespace'), 'leave out namespace, or put the listener outside')
   }
   return encrypted ? { ...value, protocol: 'https' } : value
 }

@@ -56,8 +56,10 @@ export function checkText (text: string, file: string, options: LoadOptions): Lo
   const textOnly = options.textOnly === true
   const { nodes, problems: found, texts: sources, files, folders, incomplete } = readSources(text, file, { env: options.env, textOnly, secrets })
   const report = new Report(table)
-  const read = readFields(table, nodes, report, file, { textOnly, older: olderBlocks })
+  const once = readFields(table, nodes, report, file, { textOnly, older: olderBlocks })
   report.resolveReferences()
+  // What a name in a namespace means is known now: it is read once more, to give everything its full name. What there is to report was reported.
+  const read = report.names('namespace').size === 0 ? once : readFields(table, nodes, new Report(table, report), file, { textOnly, older: olderBlocks })
   const config = read === undefined || incomplete ? undefined : checkWhole(read, report)
   const order = [...sources.keys()]
   const problems = inOrder(presentable(found, report.problems, { incomplete, secrets }), order)

@@ -11,6 +11,7 @@ export const logFields = {
   host: 'Host and port that the client asked for.',
   method: 'Method.',
   path: 'Path as received.',
+  trace_id: 'The trace that it is part of, where requests are traced.',
   query: 'Query, without secrets; left out when there is none.',
   protocol: '`HTTP/1.0`, `HTTP/1.1` or `HTTP/2`.',
   status: 'Status of the answer; 0 when there was none.',
@@ -24,12 +25,15 @@ export const logFields = {
   connect_ms: 'Until a new connection stood.',
   tls_ms: 'TLS handshake on it.',
   route: 'The route; null when none matched.',
+  namespace: 'The namespace of the route, where it has one.',
+  service: 'The service of the route, where it has one.',
   upstream: 'The upstream that was asked.',
   target: 'The target that was asked last.',
   tries: 'How often a target was asked.',
   upstream_ms: 'From the request to the head of the upstream\'s answer.',
   upstream_attempts: 'Each try, where there were several.',
   not_retried: 'What spoke against another try.',
+  cache: 'What the cache had for it, where the route keeps answers.',
   fault: 'What went wrong, as a code.',
   detail: 'Why.',
   terminated_by: 'Who ended it early: client, upstream, agent, sentinel, or none.',
@@ -45,7 +49,7 @@ export const logFields = {
 export type LogField = keyof typeof logFields
 
 const others: Partial<Record<LogField, readonly string[]>> = {
-  ts: ['timestamp', 'time'], request_id: ['trace-id', 'correlation-id'], bytes_out: ['body-bytes', 'body-bytes-sent', 'bytes-sent', 'response-size'],
+  ts: ['timestamp', 'time'], request_id: ['correlation-id'], bytes_out: ['body-bytes', 'body-bytes-sent', 'bytes-sent', 'response-size'],
   bytes_in: ['bytes-received', 'request-size'], duration_ms: ['duration', 'latency', 'latency-ms'], route: ['route-id'], upstream: ['upstream-id'],
   target: ['upstream-addr'], query: ['query-string'], client_ip: ['remote-addr'], user_agent: ['useragent'], status: ['status-code'],
 }

@@ -1,6 +1,9 @@
 import { isIP } from 'node:net'
 import { schemeOf, type ListenerConfig, type SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/index.ts'
+import { fieldsOfFilters } from '../lifecycle/more-needed.ts'
+import { agentsBehind, filtersBehind } from '../lifecycle/route-plan.ts'
+import { limitsOfListener } from '../lifecycle/scope-rules.ts'
 import { readRequestHead } from '../listeners/request-head.ts'
 import { EndSignal } from '../pipeline/end-signal.ts'
 import { Exchange } from '../pipeline/exchange.ts'
@@ -43,9 +46,10 @@ export function readAsked (asked: Asked, config: SentinelConfig): ReadRequest | 
   // A field given by hand counts, as it does with every client.
   if (!fields.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'host')) fields.unshift('Host', authority ?? 'localhost')
   const sent = [...fields]
+  const limits = limitsOfListener(found.listener, config)
   const read = readRequestHead({
-    method, target: rest.startsWith('/') || rest === '*' ? rest : `/${rest}`, version: '1.1', fields, scheme: schemeOf(found.listener), maxFields: config.limits.maxHeaderCount,
-    maxNameBytes: config.limits.maxHeaderNameSize, maxValueBytes: config.limits.maxHeaderValueSize,
+    method, target: rest.startsWith('/') || rest === '*' ? rest : `/${rest}`, version: '1.1', fields, scheme: schemeOf(found.listener), maxFields: limits.maxHeaderCount,
+    maxNameBytes: limits.maxHeaderNameSize, maxValueBytes: limits.maxHeaderValueSize,
   })
   if ('code' in read) return { ...found, sent, exchange: { status: read.code === 'BAD_REQUEST' ? 400 : 431, detail: read.detail } }
   const exchange = new Exchange({
@@ -53,7 +57,9 @@ export function readAsked (asked: Asked, config: SentinelConfig): ReadRequest | 
     requestBody: undefined, ending: new EndSignal(),
   })
   const { trustedProxies } = found.listener
-  const guarded = new Set(config.agents.flatMap(({ setsHeaders }) => setsHeaders).map(canonicalName))
+  const guarded = new Set([
+    ...fieldsOfFilters(filtersBehind(found.listener, config)), ...agentsBehind(found.listener, config).flatMap(({ setsHeaders }) => setsHeaders),
+  ].map(canonicalName))
   prepareHead(exchange, { isTrusted: peerMatcher(trustedProxies), guardedHeaders: () => guarded })
   return { ...found, sent, exchange }
 }

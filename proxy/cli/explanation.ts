@@ -1,10 +1,11 @@
 import type { ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { httpsPort, redirectFor } from '../lifecycle/redirect-https.ts'
 import { isInEffect } from '../lifecycle/route-filters.ts'
-import { defaultRouteOf, filterSettings, maxBodyBytes, planOf, receptionOf, routerEntries, stepsOf, type OwnFilterConfig } from '../lifecycle/route-plan.ts'
+import { defaultRouteOf, filterSettings, maxBodyBytes, ownAnswerOf, planOf, receptionOf, routerEntries, stepsOf, type OwnFilterConfig } from '../lifecycle/route-plan.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Finding } from '../routing/finding.ts'
 import { compileRouter } from '../routing/router.ts'
+import { seenFrom } from '../lifecycle/scope-rules.ts'
 import { alone, changeable } from '../lifecycle/upstream-settings.ts'
 import { routePolicy } from '../lifecycle/route-policy.ts'
 import { firstTarget, idempotent, type TriesPolicy } from '../upstreams/index.ts'
@@ -45,7 +46,7 @@ export interface Explanation {
   readonly limits: { readonly bodyBytes: number | null, readonly headerBytes: number, readonly headerCount: number, readonly requestTimeoutMs: number } | null
   readonly upstream: UpstreamPart | null
   /** Status that the route itself answers with, in place of an upstream. */
-  readonly responds: number | null
+  readonly responds: number | string | null
   /** Upstreams that an agent may choose instead. */
   readonly otherUpstreams: readonly string[]
   /** What the proxy changes in the header before it goes on; agents may change more. */
@@ -96,20 +97,20 @@ export function explanationOf (asked: Asked, config: SentinelConfig, env: Env): 
   const { request } = exchange
   const own = answerOfListener(listener, exchange, config)
   if (own !== undefined) return { ...nothing, request: seenOf(exchange), listener: where, tried: [], refused: own }
-  const router = compileRouter(routerEntries(config, (route) => route))
+  const router = compileRouter(routerEntries(listener, config, (route) => route))
   const tried = router.explain(request).map(({ value, failed }) => ({ route: value.id, place: placeOf(value), failed: failed ?? null }))
   const matched = router.match(request)
   const route = matched ?? defaultRouteOf(listener, config.routes)
   const seen = seenOf(exchange)
-  if (route === undefined) return { ...nothing, request: seen, listener: where, tried, refused: { status: 404, why: whyNone(tried.length) } }
+  if (route === undefined) return { ...nothing, request: seen, listener: where, tried, refused: { status: 404, why: whyNone(tried.length, listener) } }
   return {
     request: seen, listener: where, tried, refused: null,
     route: { id: route.id, priority: route.priority, place: placeOf(route), byDefault: matched === undefined },
     chain: chainOf(route, config),
     ...ownFiltersOf(route, config),
-    limits: limitsOf(route, read, config),
-    upstream: upstreamOf(route, config, exchange, env),
-    responds: route.respond?.status ?? null,
+    limits: limitsOf(route, read, seenFrom(route.scope, config)),
+    upstream: upstreamOf(route, seenFrom(route.scope, config), exchange, env),
+    responds: ownAnswerOf(route),
     otherUpstreams: route.otherUpstreams,
     headers: headerChanges(read.sent, exchange),
   }
@@ -122,10 +123,8 @@ function seenOf ({ request, clientIp }: Exchange): NonNullable<Explanation['requ
 
 /** What a listener answers before any route is asked, as the running proxy does. */
 function answerOfListener (listener: ListenerConfig, exchange: Exchange, { listeners }: SentinelConfig): Explanation['refused'] | undefined {
-  const { id, namespace } = listener
-  const reception = receptionOf(listener, exchange)
-  if (reception === 'routes') return undefined
-  if (reception === 'nothing') return { status: 404, why: `listener '${id}' serves namespace '${namespace ?? ''}', and namespaces are not in effect yet` }
+  const { id } = listener
+  if (receptionOf(listener, exchange) === 'routes') return undefined
   if (!exchange.request.headers.has('x-forwarded-host')) return { status: 400, why: 'no host to redirect to' }
   const { status, location } = redirectFor(exchange, httpsPort(listeners))
   return { status, why: `listener '${id}' sends clients to ${location}` }
@@ -135,8 +134,8 @@ export function placeOf ({ at }: RouteConfig): Place {
   return { file: at.file, line: at.line }
 }
 
-function whyNone (count: number): string {
-  return count === 0 ? 'there is no route' : count === 1 ? 'the only route does not take it' : `none of the ${count} routes takes it`
+function whyNone (count: number, { namespace }: ListenerConfig): string {
+  return count === 0 ? `there is no route${namespace === undefined ? '' : ` in '${namespace}'`}` : count === 1 ? 'the only route does not take it' : `none of the ${count} routes takes it`
 }
 
 export function chainOf (route: RouteConfig, config: SentinelConfig): ChainStep[] {

@@ -1,5 +1,5 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
-import { routerEntries } from '../lifecycle/route-plan.ts'
+import { ownAnswerOf, routerEntries } from '../lifecycle/route-plan.ts'
 import { wantedBy } from '../routing/finding.ts'
 import { compileMatches } from '../routing/match.ts'
 import { inMatchingOrder } from '../routing/router.ts'
@@ -17,19 +17,20 @@ export interface ListedRoute {
   /** `null`: a fixed answer, or what should answer is not built. */
   readonly upstream: string | null
   /** Status of the fixed answer. */
-  readonly responds: number | null
+  readonly responds: number | string | null
   readonly place: Place
 }
 
-/** In matching order, without those that are switched off. */
+/** In matching order, without those that are switched off; each namespace for itself, after the routes outside of them. */
 export function routeList (config: SentinelConfig): ListedRoute[] {
-  return inMatchingOrder(routerEntries(config, (route) => route)).map(({ value: route }) => ({
+  const namespaces = [undefined, ...config.scopes.map(({ id }) => id).filter((id) => !id.includes(':'))]
+  return namespaces.flatMap((namespace) => inMatchingOrder(routerEntries({ namespace }, config, (route) => route))).map(({ value: route }) => ({
     id: route.id,
     priority: route.priority,
     conditions: compileMatches(route.matches).map((matcher) => ({ matcher: matcher.name, wanted: wantedBy(matcher) })),
     chain: chainOf(route, config),
     upstream: route.upstream ?? null,
-    responds: route.respond?.status ?? null,
+    responds: ownAnswerOf(route),
     place: placeOf(route),
   }))
 }

@@ -3,12 +3,12 @@ import type { EvidenceRecorder } from '../evidence/evidence.ts'
 import { factOf } from '../filters/index.ts'
 import { accessLog } from '../observe/access-log.ts'
 import type { LineSink } from '../observe/line-sink.ts'
-import type { Log } from '../observe/log.ts'
 import type { LogFileOptions, LogFiles } from '../observe/log-files.ts'
+import type { Log } from '../observe/log.ts'
 import type { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { openTracing, Tracing } from '../observe/telemetry/tracing.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
+import type { openTracing, Tracing } from '../observe/telemetry/tracing.ts'
 import { canonicalKey, type Lease, type Leases } from './leases.ts'
 import { readVersion } from './version.ts'
 
@@ -24,11 +24,11 @@ export interface Instruments {
 
 export interface InstrumentSurroundings {
   readonly leases: Leases
+  readonly log: Log
   readonly files: LogFiles
   readonly tails: Tails
   readonly metrics: Metrics
   readonly evidence?: EvidenceRecorder
-  readonly log: Log
   /** There where requests are traced. */
   readonly openTracing?: typeof openTracing
 }
@@ -50,7 +50,6 @@ export function openInstruments (config: SentinelConfig, around: InstrumentSurro
     if (traces !== undefined) held.push(traces)
     const tracing = traces?.value
     const count = config.observability.metrics.highCardinality ? metrics.observeClosely : metrics.observeExchange
-    // The others tell which trace it was.
     const observers: Observer[] = [...tracing === undefined ? [] : [tracing.finish], ...logsOf(config, open), (x) => {
       count(x)
       if (tails.active) tails.observe(x)

@@ -1,5 +1,6 @@
 import type { ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Binding, ListenerSettings } from '../listeners/index.ts'
+import { limitsOfListener } from './scope-rules.ts'
 
 /** Listeners of the same key are the same socket. Which port 0 becomes is the system's choice, once for each listener. */
 export function socketKey ({ id, address: { host, port, path }, ipv6Only, reusePort }: ListenerConfig): string {
@@ -13,7 +14,8 @@ export function bindingOf (listener: ListenerConfig): Binding {
 }
 
 /** Everything about a listener but what its files hold. */
-export function listenerSettings (listener: ListenerConfig, { limits }: SentinelConfig): Omit<ListenerSettings, 'tls'> {
+export function listenerSettings (listener: ListenerConfig, config: SentinelConfig): Omit<ListenerSettings, 'tls'> {
+  const limits = limitsOfListener(listener, config)
   return {
     id: listener.id,
     ...bindingOf(listener),

@@ -3,7 +3,9 @@ import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
+import { loadConfig, type AgentConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { MaybePromise } from '../pipeline/body.ts'
+import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/ticket-secret.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
@@ -12,7 +14,7 @@ import type { RootLog } from '../observe/log.ts'
 import { exposed, formFor } from '../observe/exposition.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
-import { leasePush, type PushLease } from './metrics-lease.ts'
+import type { MetricsPush } from '../observe/telemetry/metrics-push.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
@@ -20,11 +22,14 @@ import type { Legacy, Predecessor } from './handover.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
-import { LentEvidence } from './lent-evidence.ts'
+import type { LentEvidence } from './lent-evidence.ts'
+import { leaseEvidence, leasePush } from './main-leases.ts'
+import { Onlookers } from './onlookers.ts'
 import { warnOfFewDescriptors } from './open-files.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
-import type { DataPath, Load, MainSide } from './seam.ts'
+import { pageOf } from './pages.ts'
+import type { DataPath, Load, MainSide, Page, PageName } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
@@ -67,7 +72,7 @@ interface Running {
   readonly records: LentEvidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
   readonly discoveries: ReadonlyArray<Lease<unknown>>
-  readonly push: PushLease | undefined
+  readonly push: Lease<Promise<MetricsPush>> | undefined
   readonly plans: HealthPlans
 }
 
@@ -90,9 +95,7 @@ export class Proxy {
   readonly #held = new Map<number, Running>()
   #generations = 0
   #agentSocketsMade = 0
-  #tailsBegun = 0
-  /** Who looks on. */
-  readonly #tails = new Map<number, (seen: Seen) => void>()
+  readonly #onlookers = new Onlookers(() => this.#path)
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
@@ -163,6 +166,11 @@ export class Proxy {
     return legacy
   }
 
+  /** The answers that all processes keep. */
+  get answers (): KeptAnswers {
+    return { purge: (what) => this.#path!.answers.purge(what), facts: () => this.#path!.answers.facts() }
+  }
+
   get metricsAddress (): string | undefined {
     return this.#admin.address
   }
@@ -182,15 +190,9 @@ export class Proxy {
     return this.#health.drain(upstream, target, on)
   }
 
-  /** Gives `take` what is seen of exchanges that fit, in all workers, until the function is called that it gives. Throws when the filter cannot be. */
+  /** See `Onlookers.begin`. */
   tail (filter: TailFilter, take: (seen: Seen) => void): () => void {
-    const id = ++this.#tailsBegun
-    this.#path!.tail(id, filter)
-    this.#tails.set(id, take)
-    return () => {
-      this.#tails.delete(id)
-      this.#path?.tail(id, undefined)
-    }
+    return this.#onlookers.begin(filter, take)
   }
 
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
@@ -313,10 +315,12 @@ export class Proxy {
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
       seen: (tail, seen, sent) => {
-        this.#tails.get(tail)?.(seen)
+        this.#onlookers.take(tail, seen)
         sent()
       },
       heardAt: (evidence) => this.#health.heardAt(evidence),
+      answers: this.answers,
+      page: (name) => this.#page(name),
     }
   }
 
@@ -350,7 +354,7 @@ export class Proxy {
       const { sockets, take } = bound = await this.#sockets.prepare(config)
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
-      evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
+      evidence = config.evidence === undefined ? undefined : leaseEvidence(config.evidence, this.#leases, this.#log)
       const records = await evidence?.value
       discoveries = await this.#discoveries.use(config.upstreams)
       push = leasePush(config, this.#leases, this.#log, () => this.#fresh(() => this.#metrics.families()))
@@ -428,21 +432,15 @@ export class Proxy {
     return placed?.stepAside() === true ? placed : undefined
   }
 
-  #leaseEvidence (settings: EvidenceConfig): Lease<Promise<LentEvidence>> {
-    const { file, maxQueue } = settings
-    const log = this.#log.child({ component: 'evidence' })
-    return this.#leases.use(
-      canonicalKey('evidence', settings),
-      () => LentEvidence.open(async () => {
-        const { openEvidence } = await import('../evidence/evidence.ts')
-        return openEvidence({ file, maxQueue, log, version: readVersion() })
-      }, maxQueue),
-      (opening) => opening.then((evidence) => evidence.close(), () => {}), // It was never open: whoever opened it was told why.
-    )
+  #page (name: PageName): Promise<Page> {
+    return this.#fresh(() => pageOf(name, {
+      status: this.status(), state: this.#state, loaded: this.#running?.loaded,
+      metrics: { contentType: this.#metrics.contentType, text: () => this.#metrics.render() },
+    }))
   }
 
   /** What is told of the data path is of this moment. */
-  async #fresh<T> (tell: () => T): Promise<T> {
+  async #fresh<T> (tell: () => MaybePromise<T>): Promise<T> {
     await this.#path?.refresh()
     return tell()
   }

@@ -2,11 +2,8 @@ import type { RateKeyPart, RouteConfig, SentinelConfig } from '../../config/sent
 import { rateLimitFilter, type RateCounts, type RateLimitSettings } from '../filters/index.ts'
 import type { Filter } from '../pipeline/exchange.ts'
 import { LocalRates } from '../state/index.ts'
-import { canonicalKey } from './leases.ts'
+import { canonicalKey, type Lend } from './leases.ts'
 import type { OwnFilterConfig } from './route-plan.ts'
-
-/** Counts outlive a configuration: a reload forgives nobody. */
-export type Lend = <T>(key: string, make: () => T) => T
 
 type Given = Pick<RateLimitSettings, 'name' | 'perSecond' | 'burst'> & Partial<RateLimitSettings> & { readonly key: readonly RateKeyPart[], readonly maxKeys?: number }
 
@@ -20,6 +17,11 @@ function limit (scope: string, { maxKeys = defaultMaxKeys, ...given }: Given, le
   const { perSecond, burst, key } = settings
   const counts: RateCounts = lend(canonicalKey(`rate ${scope}`, { perSecond, burst, key, maxKeys }), () => new LocalRates({ perSecond, burst, maxKeys }))
   return rateLimitFilter(settings, counts)
+}
+
+/** A limit on requests in a second, of everybody together or of each client. A second's worth may come at once. */
+export function perSecond (scope: string, name: string, most: number, whose: 'all' | 'client', lend: Lend): Filter {
+  return limit(scope, { name, perSecond: most, burst: most - 1, key: whose === 'all' ? [] : clientIp }, lend)
 }
 
 /** A filter that several routes name counts for all of them. */

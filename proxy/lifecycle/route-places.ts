@@ -13,18 +13,19 @@ interface Connection {
 /** Connections that have a request on one route, in all processes that serve. It outlives a reload, as connections do. */
 export class RoutePlaces {
   readonly #shares: Shares
-  readonly #route: string
+  readonly #nameOf: (x: Exchange) => string
   readonly #connections = new Map<Peer, Connection>()
 
-  constructor (shares: Shares = new OwnShares(), route = '') {
+  /** `name`: what those are counted under that count together. */
+  constructor (shares: Shares = new OwnShares(), name: string | ((x: Exchange) => string) = '') {
     this.#shares = shares
-    this.#route = route
+    this.#nameOf = typeof name === 'string' ? () => `route ${name}` : name
   }
 
   /** A promise where other processes have to be asked. */
   enter (x: Exchange, max: number): MaybePromise<boolean> {
     if (this.#join(x)) return true
-    const share = this.#shares.passing(`route ${this.#route}`)
+    const share = this.#shares.passing(this.#nameOf(x))
     const got = share.take(max)
     const take = (gotOne: boolean): boolean => {
       // Another request of the connection may have been let in meanwhile: it has a place already.

@@ -1,23 +1,28 @@
-import type { AgentConfig, AgentFilterConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import { isWithin, leadsTo, type AgentConfig, type AgentFilterConfig, type ListenerConfig, type RouteConfig, type SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { RouterEntry } from '../routing/router.ts'
 import { cameByHttps } from './redirect-https.ts'
 
-/** The routes as the router takes them: the one place where the proxy and `sentinel explain` get them from. */
-export function routerEntries<T> (config: SentinelConfig, valueOf: (route: RouteConfig) => T): Array<RouterEntry<T>> {
-  return config.routes.filter(({ enabled }) => enabled)
+/** The routes that a listener leads to, as the router takes them: the one place where the proxy and `sentinel explain` get them from. */
+export function routerEntries<T> (listener: Pick<ListenerConfig, 'namespace'>, config: SentinelConfig, valueOf: (route: RouteConfig) => T): Array<RouterEntry<T>> {
+  return config.routes.filter((route) => route.enabled && leadsTo(listener, route))
     .map((route) => ({ matches: route.matches, priority: route.priority, value: valueOf(route) }))
 }
 
-/** What a listener does with a request: asks its routes, answers 404 because it serves a namespace (not built yet), or sends it to https. */
-export function receptionOf ({ namespace, redirectHttps }: Pick<ListenerConfig, 'namespace' | 'redirectHttps'>, x: Pick<Exchange, 'request'>): 'routes' | 'nothing' | 'redirect' {
-  if (redirectHttps && !cameByHttps(x)) return 'redirect'
-  return namespace === undefined ? 'routes' : 'nothing'
+/** What a listener does with a request: asks its routes, or sends it to https. */
+export function receptionOf ({ redirectHttps }: Pick<ListenerConfig, 'redirectHttps'>, x: Pick<Exchange, 'request'>): 'routes' | 'redirect' {
+  return redirectHttps && !cameByHttps(x) ? 'redirect' : 'routes'
 }
 
 /** The one that a listener gives requests to that no route takes. */
 export function defaultRouteOf ({ defaultRoute }: Pick<ListenerConfig, 'defaultRoute'>, routes: readonly RouteConfig[]): RouteConfig | undefined {
   return defaultRoute === undefined ? undefined : routes.find(({ id, enabled }) => enabled && id === defaultRoute)
+}
+
+/** What a route answers with that needs no upstream: the status of a fixed answer, or words; `null` for others. */
+export function ownAnswerOf ({ respond, staticFiles, builtinHandler }: Pick<RouteConfig, 'respond' | 'staticFiles' | 'builtinHandler'>): number | string | null {
+  if (builtinHandler !== undefined) return `the ${builtinHandler.handler} page`
+  return respond?.status ?? (staticFiles === undefined ? null : `files in ${staticFiles.root}`)
 }
 
 export interface Step {
@@ -34,15 +39,34 @@ export type OwnFilterConfig = Exclude<SentinelConfig['filters'][number], AgentFi
 /** What a route's exchanges pass, in order: agents that guard everything, then what its filters name, then its own agents. */
 export function planOf (route: RouteConfig, config: SentinelConfig): Array<Step | OwnFilterConfig> {
   return [
-    ...config.guardAgents.flatMap((id) => stepsNamed(id, 'guard', config)),
+    ...guardsOf(route, config).flatMap((id) => stepsNamed(id, 'guard', config)),
     ...route.filters.flatMap((id) => stepsNamed(id, 'filter', config)),
     ...route.agents.flatMap((id) => stepsNamed(id, 'agent', config)),
   ]
 }
 
+/** Agents that nobody names, and that stand where the route does or further outside. */
+export function guardsOf ({ scope }: Pick<RouteConfig, 'scope'>, { guardAgents, agents }: SentinelConfig): string[] {
+  return guardAgents.filter((id) => agents.some((agent) => agent.id === id && isWithin(scope, agent.scope)))
+}
+
 /** Whom of them a route asks. */
 export function stepsOf (route: RouteConfig, config: SentinelConfig): Step[] {
   return planOf(route, config).filter((step): step is Step => 'agent' in step)
+}
+
+/** Agents that routes of a listener ask, and those that nobody names where nobody's namespace is: what they say about header fields counts there. */
+export function agentsBehind (listener: Pick<ListenerConfig, 'namespace'>, config: SentinelConfig): readonly AgentConfig[] {
+  if (config.scopes.length === 0) return config.agents
+  const asked = new Set(config.routes.filter((route) => leadsTo(listener, route)).flatMap((route) => stepsOf(route, config).map(({ agent }) => agent.id)))
+  return config.agents.filter(({ id, scope }) => asked.has(id) || scope === '')
+}
+
+/** As `agentsBehind`, for filters. */
+export function filtersBehind (listener: Pick<ListenerConfig, 'namespace'>, { filters, routes, scopes }: SentinelConfig): SentinelConfig['filters'] {
+  if (scopes.length === 0) return filters
+  const named = new Set(routes.filter((route) => leadsTo(listener, route)).flatMap((route) => route.filters))
+  return filters.filter(({ id, scope }) => named.has(id) || scope === '')
 }
 
 /** A route names filters, which may name agents, or agents directly. */

@@ -1,44 +1,48 @@
 import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/address.ts'
+import type { Cache } from '../cache/index.ts'
 import type { agentFilter } from '../decisions/index.ts'
+import type { Metrics } from '../observe/metrics.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
-import { Fault } from '../pipeline/faults.ts'
 import { canonicalName } from '../pipeline/headers.ts'
+import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { Shares } from '../pipeline/shares.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
-import { fixedAnswer } from '../services/index.ts'
 import type { Admission } from '../state/index.ts'
 import {
-  behind, createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type TargetSettings, type Upstream,
+  createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type TargetSettings, type Upstream,
 } from '../upstreams/index.ts'
-import { Places, webSocketFilter, type FramesPassed, type WebSocketSettings } from '../websocket/index.ts'
+import { Places } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { discoveryKey } from './discoveries.ts'
-import { gatesOf } from './health-plans.ts'
-import { canonicalKey, type Leases } from './leases.ts'
+import { compileRoute } from './compile-route.ts'
+import { canonicalKey, type Leases, type Lend } from './leases.ts'
+import { fieldsOfFilters } from './more-needed.ts'
+import type { Parts } from './parts.ts'
+import type { MainSide } from './seam.ts'
+import { keepsAnswers, openCache, routeCacheSettings } from './route-cache.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
-import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
-import { placesFilter, RoutePlaces } from './route-places.ts'
-import { routePolicy } from './route-policy.ts'
-import { defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
+import { agentsBehind, defaultRouteOf, filtersBehind, receptionOf, routerEntries } from './route-plan.ts'
+import { seenFrom } from './scope-rules.ts'
 import { upstreamSettings, type Among, type UpstreamParts } from './upstream-settings.ts'
 
 /** What a snapshot takes from the process around it. */
 export interface Surroundings {
   readonly leases: Leases
   readonly agents: ReadonlyMap<string, AgentRuntime>
-  /** There when there are agents. */
-  readonly askAgent: typeof agentFilter | undefined
+  readonly parts: Parts
+  readonly metrics: Metrics
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly shares: Shares
   readonly observe: Site['observe']
   /** There where requests are traced. */
   readonly traces?: { readonly begin: (x: Exchange) => void, readonly step: (filter: Filter, name?: string) => Filter }
-  /** Frames that passed through a tunnel that is over. */
-  readonly framesPassed: (route: string, ...passed: Parameters<FramesPassed>) => void
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
   readonly gate: (settings: GateSettings) => Gate
+  /** The answers that all processes keep, for those who are asked about them. */
+  readonly answers: KeptAnswers
+  readonly page: MainSide['page']
   readonly env: Readonly<Record<string, string | undefined>>
   /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
   readonly cookieSecret: string
@@ -57,6 +61,8 @@ export interface Snapshot {
   /** Who has a tunnel on a route, for those that have some. */
   readonly tunnels: ReadonlyMap<string, Places>
   readonly upstreams: ReadonlyMap<string, Upstream>
+  /** The answers that this process keeps, when a route keeps some. */
+  readonly kept: Cache | undefined
   /** The targets that a discovery found have become others. */
   readonly discovered: (key: string, targets: readonly TargetSettings[]) => void
   /** It is the configuration in use from here on: targets that others have as well do as this one says. */
@@ -72,36 +78,46 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
   try {
     const replaced = new Map<string, (targets: readonly TargetSettings[]) => void>()
     const upstreams = new Map(config.upstreams.map((upstream): [string, Upstream] => {
-      const parts = upstreamSettings(upstream, config, around)
+      const parts = upstreamSettings(upstream, seenFrom(upstream.scope, config), around)
       const key = discoveryKey(upstream)
       const leased = leaseUpstream(parts, key, around, held)
       if (key !== undefined) replaced.set(key, (targets) => leased.set.replace([...parts.changeable.targets, ...targets]))
       return [upstream.id, leased]
     }))
-    const lend = <T>(key: string, make: () => T): T => {
-      const lease = around.leases.use(key, make, () => Promise.resolve())
+    const lend: Lend = (key, make, end) => {
+      const lease = around.leases.use(key, make, (value) => Promise.resolve(end?.(value)))
       held.push(() => lease.release())
       return lease.value
     }
     const tunnels = new Map<string, Places>()
     const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
-    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, kept, tunnels }))
-    const router = compileRouter(entries)
-    const named = new Map(entries.map(({ value }) => [value.name, value]))
+    const cache = openCache(config, around.parts, lend)
+    const guarded = guardedBy(config.agents, fieldsOfFilters(config.filters), around.agents)
+    const keeping = (route: RouteConfig, responder: Responder): Responder => (
+      cache === undefined || !keepsAnswers(route, config) ? responder : cache.before(responder, routeCacheSettings(route, config, guarded), around.answers)
+    )
+    const routes = new Map(config.routes.filter(({ enabled }) => enabled).map((route): [string, Route] => (
+      [route.id, compileRoute(route, seenFrom(route.scope, config), upstreams, { ...around, lend, kept, tunnels, keeping })]
+    )))
     const users = countUsers()
-    const guardedHeaders = guardedBy(config.agents, around.agents)
-    const sites = new Map(config.listeners.map((listener): [string, Site] => [listener.id, {
-      isTrusted: peerMatcher(listener.trustedProxies),
-      guardedHeaders,
-      match: traced(around.traces?.begin, matchOf(listener, router, named.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners))),
-      ...admissionOf(around.admission, users),
-      observe: around.observe,
-    }]))
+    const siteOf = served(config, routes, around.agents)
+    const sites = new Map(config.listeners.map((listener): [string, Site] => {
+      const { router, guardedHeaders } = siteOf(listener)
+      const otherwise = routes.get(defaultRouteOf(listener, config.routes)?.id ?? '')
+      return [listener.id, {
+        isTrusted: peerMatcher(listener.trustedProxies),
+        guardedHeaders,
+        match: traced(around.traces?.begin, matchOf(listener, router, otherwise, httpsPort(config.listeners))),
+        ...admissionOf(around.admission, users),
+        observe: around.observe,
+      }]
+    }))
     return {
       config,
       siteOf: (listener) => sites.get(listener),
       tunnels,
       emptied: users.emptied,
+      kept: cache,
       upstreams,
       discovered: (key, targets) => replaced.get(key)?.(targets),
       takeOver: () => { for (const { set } of upstreams.values()) set.takeOver() },
@@ -110,6 +126,25 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
   } catch (error) {
     for (const release of held) release()
     throw error
+  }
+}
+
+interface Served {
+  readonly router: Pick<Router<Route>, 'match'>
+  readonly guardedHeaders: Site['guardedHeaders']
+}
+
+/** What listeners of the same namespace have together: their routes, and the header fields that agents of these set. */
+function served (config: SentinelConfig, routes: ReadonlyMap<string, Route>, runtimes: Surroundings['agents']): (listener: ListenerConfig) => Served {
+  const known = new Map<string | undefined, Served>()
+  return (listener) => {
+    let site = known.get(listener.namespace)
+    if (site === undefined) {
+      const router = compileRouter(routerEntries(listener, config, ({ id }) => routes.get(id)!)) // Every route that is on was compiled.
+      site = { router, guardedHeaders: guardedBy(agentsBehind(listener, config), fieldsOfFilters(filtersBehind(listener, config)), runtimes) }
+      known.set(listener.namespace, site)
+    }
+    return site
   }
 }
 
@@ -135,12 +170,9 @@ function sharedBy (connecting: ConnectingSettings): Partial<ConnectingSettings> 
 function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>, otherwise: Route | undefined, port: number): Site['match'] {
   const routes: Site['match'] = (x) => router.match(x.request) ?? otherwise
   // What every request would ask again is decided once.
-  if (listener.namespace === undefined && !listener.redirectHttps) return routes
+  if (!listener.redirectHttps) return routes
   const redirect = redirectRoute(port)
-  return (x) => {
-    const reception = receptionOf(listener, x)
-    return reception === 'routes' ? routes(x) : reception === 'redirect' ? redirect : undefined
-  }
+  return (x) => receptionOf(listener, x) === 'redirect' ? redirect : routes(x)
 }
 
 /** By then the head is what goes on, and nobody has been asked yet. */
@@ -200,84 +232,9 @@ function countUsers () {
   }
 }
 
-interface RouteSurroundings extends Surroundings {
-  /** Counts that outlive a reload, by their name. */
-  readonly lend: <T>(key: string, make: () => T) => T
-  readonly kept: ReplayRoom
-  readonly tunnels: Map<string, Places>
-}
-
-function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
-  const policy = routePolicy(route, config, around.kept)
-  const upstreamOf = (id: string): Responder | undefined => {
-    const gates = gatesOf(route, config.upstreams.find((upstream) => upstream.id === id)!) // References were checked at load.
-    const way = upstreams.get(id)?.forRoute(policy)
-    return way === undefined || gates.length === 0 ? way : behind(gates.map(around.gate), way)
-  }
-  const askAgent = (step: Step): Filter => around.askAgent!(around.agents.get(step.agent.id)!.client, {
-    ...filterSettings(step),
-    chooseUpstream: choiceOf(route, upstreamOf),
-    recordLate: around.observeLate,
-  })
-  const webSocket = webSocketSettings(route)
-  // Agents are told apart by their questions.
-  const step = around.traces?.step ?? ((filter: Filter, _name?: string) => filter)
-  const { maxConnectionsPerRoute: max } = config.limits
-  return {
-    name: route.id,
-    filters: [
-      ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
-      ...rulesBefore(route, config, around.lend).map((one) => step(one)),
-      ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
-      ...planOf(route, config).flatMap((planned) => (
-        'agent' in planned ? [askAgent(planned)] : ownFilter(planned, route, around.lend).map((one) => step(one, planned.id))
-      )),
-      ...rulesAfter(route).map((one) => step(one)),
-    ],
-    upgrades: webSocket !== undefined,
-    responder: responderOf(route, upstreamOf),
-    maxBodyBytes: maxBodyBytes(route, config),
-  }
-}
-
-function responderOf ({ id, upstream, respond }: RouteConfig, upstreamOf: (id: string) => Responder | undefined): Responder {
-  if (respond !== undefined) return fixedAnswer(respond)
-  return upstream === undefined ? notBuilt(id) : upstreamOf(upstream)! // References were checked at load.
-}
-
-function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels, framesPassed }: RouteSurroundings): Filter {
-  const places = lend(`tunnels ${route}`, () => new Places(shares, route))
-  tunnels.set(route, places)
-  return webSocketFilter(settings, places, (...passed) => framesPassed(route, ...passed))
-}
-
-function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {
-  if (websocket?.enabled !== true) return undefined
-  const { pingInterval, pingTimeout, idleTimeout, maxMessageSize, maxConnections, maxConnectionsPerIp } = websocket
-  return {
-    idleMs: idleTimeout,
-    pingIntervalMs: pingInterval,
-    pingTimeoutMs: pingTimeout,
-    maxMessageBytes: maxMessageSize ?? Infinity,
-    maxConnections: maxConnections ?? Infinity,
-    maxConnectionsPerIp: maxConnectionsPerIp ?? Infinity,
-  }
-}
-
-/** Takes an agent's choice among the upstreams that the route lists; false for any other, and for a route that has none. */
-function choiceOf (route: RouteConfig, upstreamOf: (id: string) => Responder | undefined): (x: Exchange, name: string) => boolean {
-  const allowed = new Map([...route.upstream === undefined ? [] : [route.upstream], ...route.otherUpstreams].map((id) => [id, upstreamOf(id)]))
-  return (x, name) => {
-    const chosen = allowed.get(name)
-    if (chosen === undefined) return false
-    x.responder = chosen
-    return true
-  }
-}
-
 /** Fields that the operator or an agent itself says only that agent may set; an agent's word counts from its first Describe. */
-function guardedBy (agents: readonly AgentConfig[], runtimes: Surroundings['agents']): () => ReadonlySet<string> {
-  const declared = agents.flatMap(({ setsHeaders }) => setsHeaders)
+function guardedBy (agents: readonly AgentConfig[], ofFilters: readonly string[], runtimes: Surroundings['agents']): () => ReadonlySet<string> {
+  const declared = [...ofFilters, ...agents.flatMap(({ setsHeaders }) => setsHeaders)]
   const clients = agents.map(({ id }) => runtimes.get(id)!.client)
   let described: readonly unknown[] = []
   let names = new Set(declared.map(canonicalName))
@@ -288,8 +245,4 @@ function guardedBy (agents: readonly AgentConfig[], runtimes: Surroundings['agen
     }
     return names
   }
-}
-
-function notBuilt (route: string): Responder {
-  return { name: '', respond: () => Promise.reject(new Fault('NOT_BUILT', `route ${route}`)) }
 }

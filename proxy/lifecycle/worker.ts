@@ -5,6 +5,7 @@ import type { Log } from '../observe/log.ts'
 import { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
+import { noFacts, type KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { TailFilter } from '../pipeline/tail-filter.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
@@ -18,6 +19,8 @@ import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
 import { MemoryWatch } from './memory-watch.ts'
+import { loadParts } from './parts.ts'
+import { tellKept } from './route-cache.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
@@ -105,6 +108,7 @@ export class Worker implements DataPath {
       table.inFlightLimit.cell().set(this.#admission.limit)
       table.memoryLimited.cell().set(this.#memory.refusal === undefined ? 0 : 1)
       if (this.#running !== undefined) tellTargets(table, this.#running.snapshot.upstreams)
+      if (this.#running?.snapshot.kept !== undefined) tellKept(table, this.#running.snapshot.kept.counts)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
     })
   }
@@ -190,6 +194,16 @@ export class Worker implements DataPath {
     this.#building?.set(key, targets)
   }
 
+  /** Those of a configuration that is made ready as well: what is purged now must not be there when it takes over. */
+  readonly answers: KeptAnswers = {
+    purge: async (what) => {
+      const kept = new Set([this.#running?.snapshot.kept, this.#prepared?.next.snapshot.kept].filter((answers) => answers !== undefined))
+      const outcomes = await Promise.all([...kept].map((answers) => answers.purge(what)))
+      return { purged: outcomes.reduce((sum, { purged }) => sum + purged, 0) }
+    },
+    facts: async () => this.#running?.snapshot.kept?.facts() ?? noFacts,
+  }
+
   tail (id: number, filter: TailFilter | undefined): void {
     this.#tails.watch(id, filter)
   }
@@ -234,29 +248,30 @@ export class Worker implements DataPath {
 
   async #build ({ generation, config, agents: places, evidence, discovered }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
-    const records = evidence ? await import('../evidence/evidence.ts') : undefined
-    const traces = config.observability.tracing?.enabled === true ? await import('../observe/telemetry/tracing.ts') : undefined
-    const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
+    const parts = await loadParts(config, evidence)
+    const { traces, evidence: records } = parts
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
     try {
-      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts!.openAgent))
+      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts.agents!.openAgent))
       const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
-        leases: this.#leases, files: this.#files, tails: this.#tails, metrics, log,
+        leases: this.#leases, files: this.#files, tails: this.#tails, log, metrics,
         ...traces === undefined ? {} : { openTracing: traces.openTracing },
         ...records === undefined ? {} : { evidence: records.recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) },
       })
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
-        askAgent: parts?.agentFilter,
+        parts,
+        metrics,
         admission: this.#admission,
         shares: this.#shares,
         observe: instruments.observe,
         ...instruments.tracing === undefined || traces === undefined ? {} : { traces: { begin: instruments.tracing.begin, step: traces.tracedFilter } },
         observeLate: instruments.observeLate,
-        framesPassed: (route, direction, kind, frames) => metrics.table.tunnelFrames.cell(route, direction, kind).add(frames),
+        answers: main.answers,
+        page: main.page,
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,

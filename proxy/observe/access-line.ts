@@ -31,6 +31,8 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
   if (x.queuedMs > 0) line += `,"queue_ms":${millis(x.queuedMs)}`
   if (x.waits !== undefined) line += waitsPart(x.waits)
   line += `,"route":${x.route === undefined ? 'null' : quoted(x.route.name)}`
+  const { namespace, service } = x.route ?? {}
+  if (namespace !== undefined) line += `,"namespace":${quoted(namespace)}${service === undefined ? '' : `,"service":${quoted(service)}`}`
   if (x.upstream !== '') {
     line += `,"upstream":${quoted(x.upstream)},"target":${quoted(x.target)},"tries":${x.tries},"upstream_ms":${millis(x.upstreamMs)}`
     if (x.poolMs > 0) line += `,"pool_ms":${millis(x.poolMs)}`
@@ -39,6 +41,7 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
     if (x.attempts !== undefined) line += attemptsPart(x.attempts)
     if (x.notRetried !== undefined) line += `,"not_retried":"${x.notRetried}"`
   }
+  if (x.cache !== '') line += `,"cache":"${x.cache}"`
   if (fault !== undefined) {
     line += `,"fault":"${fault.code}"`
     if (fault.detail !== undefined) line += detailPart(fault.detail)

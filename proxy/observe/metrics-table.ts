@@ -41,6 +41,16 @@ export function metricTable () {
       'Frames through WebSockets that are over, with the direction as in `sentinel_tunnel_bytes_total`: "text", "binary", "continuation", "ping", "pong", "close".'),
     faults: counter('sentinel_faults_total', ['code', 'blame'], 'Exchanges that ended in a fault, by its code and by who is to blame.'),
 
+    scopedRequests: counter('sentinel_scoped_requests_total', ['namespace', 'service', 'route', 'status'],
+      'Exchanges on routes of namespaces that are over, as in `sentinel_requests_total`; the service is empty for routes of the namespace itself.'),
+    scopedDuration: distribution('sentinel_scoped_request_duration_seconds', ['namespace', 'service', 'route'], latencyBuckets,
+      'From the first byte of the request head to the last byte of the answer, on routes of namespaces.'),
+    scopedAttempts: counter('sentinel_scoped_upstream_attempts_total', ['namespace', 'service', 'upstream', 'route'],
+      'Requests sent to targets of an upstream for routes of namespaces, repeated ones included.'),
+    scopedFailures: counter('sentinel_scoped_upstream_failures_total', ['namespace', 'service', 'upstream', 'reason'],
+      'Exchanges on routes of namespaces that failed because of their upstream, by fault code.'),
+    scopedRateLimited: counter('sentinel_scoped_rate_limit_hits_total', ['namespace', 'service', 'route'], 'Exchanges on routes of namespaces that a rate limit refused.'),
+
     upstreamAttempts: counter('sentinel_upstream_attempts_total', ['upstream', 'route'], 'Requests sent to targets of an upstream, repeated ones included.'),
     upstreamFailures: counter('sentinel_upstream_failures_total', ['upstream', 'route', 'reason'],
       'Attempts that failed: the fault code for the last attempt of an exchange, "retried" for those another attempt followed.'),
@@ -51,6 +61,15 @@ export function metricTable () {
     upstreamHedges: counter('sentinel_upstream_hedges_total', ['upstream', 'route', 'result'], 'Tries beside one that took long: "won" when the client got their answer, else "lost".'),
     upstreamDuration: distribution('sentinel_upstream_duration_seconds', ['upstream'], latencyBuckets,
       'From sending the request to the head of the upstream\'s response.'),
+
+    cacheHits: counter('sentinel_cache_hits_total', ['route', 'kind'], 'Answers given out of those kept: "hit", "stale", or "revalidated" when the upstream said that it is right still.'),
+    cacheMisses: counter('sentinel_cache_misses_total', ['route', 'kind'], 'Requests on routes that keep answers that the upstream answered: "miss", or "bypass" when nothing kept could do.'),
+    cacheStores: counter('sentinel_cache_stores_total', [], 'Answers that were kept.'),
+    cacheMemoryHits: counter('sentinel_cache_memory_hits_total', [], 'Kept answers found in memory.'),
+    cacheDiskHits: counter('sentinel_cache_disk_hits_total', [], 'Kept answers found on disk.'),
+    cacheEvictions: counter('sentinel_cache_evictions_total', [], 'Kept answers that made room for others.'),
+    cacheSize: gauge('sentinel_cache_size_bytes', ['place'], 'What kept answers take: "memory" or "disk". Workers that share a folder each tell what they know of it.'),
+    cacheEntries: gauge('sentinel_cache_entries', ['place'], 'Kept answers: in "memory" or on "disk".'),
 
     targetUp: gauge('sentinel_upstream_target_up', ['upstream', 'target'],
       '1 while the target may be asked, 0 while something speaks against it: a check, an ejection, an open circuit breaker, or the operator.'),
@@ -69,6 +88,12 @@ export function metricTable () {
     targetWaiting: gauge('sentinel_upstream_target_waiting', ['upstream', 'target'], 'Exchanges that wait for a connection to the target.'),
     targetWeight: gauge('sentinel_upstream_target_weight', ['upstream', 'target'], 'Share of the target as it is now: less than was configured while it starts slowly.'),
     upstreamPanic: gauge('sentinel_upstream_panic', ['upstream'], '1 while so few targets are well that those are asked too that are not.'),
+
+    shadowRequests: counter('sentinel_shadow_requests_total', ['route', 'upstream', 'result'], 'Copies of requests (`shadow`) that were sent: the status of the answer, or the fault code where there was none.'),
+    shadowSkipped: counter('sentinel_shadow_skipped_total', ['route', 'reason'],
+      'Requests that were to be copied and were not: "busy" (too many copies under way), "memory", "body" (bodies are not copied), "body-too-large", or "body-incomplete".'),
+    shadowDuration: distribution('sentinel_shadow_duration_seconds', ['route'], latencyBuckets, 'From sending a copy of a request to the end of the answer, which nobody sees.'),
+    shadowInFlight: gauge('sentinel_shadow_in_flight', ['route'], 'Copies of requests under way now.'),
 
     discoveryTargets: gauge('sentinel_upstream_discovery_targets', ['upstream'], 'Targets that discovery found for the upstream.'),
     discoveryRefreshes: counter('sentinel_upstream_discovery_refreshes_total', ['upstream', 'result'], 'Questions for the targets of an upstream: "success" or "failure".'),

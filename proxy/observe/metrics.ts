@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { monitorEventLoopDelay, type EventLoopUtilization } from 'node:perf_hooks'
-import type { DecisionRecord, Exchange, TryRecord } from '../pipeline/exchange.ts'
+import type { DecisionRecord, Exchange, Route, TryRecord } from '../pipeline/exchange.ts'
 import type { Gathered } from './gather.ts'
 import { metricTable } from './metrics-table.ts'
 import type { MetricTable } from './metrics-table.ts'
@@ -131,7 +131,9 @@ function observeExchange (table: MetricTable, x: Exchange): void {
     table.requestBody.cell(route).observe(x.requestBytes)
     table.responseBody.cell(route).observe(x.responseBytes)
   }
+  if (x.route?.namespace !== undefined) observeScoped(table, x.route, x)
   if (x.fault !== undefined) table.faults.cell(x.fault.code, x.fault.row.blame).add()
+  if (x.cache !== '') (x.cache === 'miss' || x.cache === 'bypass' ? table.cacheMisses : table.cacheHits).cell(route, x.cache).add()
   if (x.upstream !== '') observeUpstream(table, route, x)
   const { decisions } = x
   if (decisions === undefined) return
@@ -144,6 +146,14 @@ function observeClosely (table: MetricTable, x: Exchange): void {
   table.requestsByHost.cell(authority.slice(0, longestLabel), route, statusTexts[x.reply?.status ?? 0] ?? OTHER).add()
   table.requestsByMethod.cell(route, method.slice(0, longestLabel)).add()
   if (x.upstreamMs > 0) table.targetDuration.cell(x.upstream, x.target).observe(x.upstreamMs / 1000)
+}
+
+function observeScoped (table: MetricTable, { name: route, namespace = '', service = '' }: Route, x: Exchange): void {
+  table.scopedRequests.cell(namespace, service, route, statusTexts[x.reply?.status ?? 0] ?? OTHER).add()
+  if (x.reply?.status !== 101) table.scopedDuration.cell(namespace, service, route).observe(x.durationMs / 1000)
+  if (x.upstream !== '' && x.tries > 0) table.scopedAttempts.cell(namespace, service, x.upstream, route).add(x.tries)
+  if (x.fault?.row.blame === 'upstream') table.scopedFailures.cell(namespace, service, x.upstream, x.fault.code).add()
+  if (x.fault?.code === 'RATE_LIMITED') table.scopedRateLimited.cell(namespace, service, route).add()
 }
 
 function observeUpstream (table: MetricTable, route: string, x: Exchange): void {

@@ -186,12 +186,15 @@ export interface Filter {
 /** Gives a reply for an exchange that no filter answered: an upstream or a service. Rejects with a `Fault`. */
 export interface Responder {
   readonly name: string
-  respond (x: Exchange): Promise<Reply>
+  respond (x: Exchange): MaybePromise<Reply>
 }
 
 /** A route, compiled. The arrays hold only hooks that exist, in the order they run. */
 export interface Route {
   readonly name: string
+  /** Where it stands; missing outside of namespaces. */
+  readonly namespace?: string | undefined
+  readonly service?: string | undefined
   readonly filters: readonly Filter[]
   readonly responder: Responder
   /** Largest request body in bytes. */
@@ -241,6 +244,10 @@ export class Exchange {
   quota: Quota | undefined = undefined
   /** What it will cost a language model, as far as somebody guessed; 0 = nobody did. */
   tokens = 0
+  /** How kept answers were used: "hit", "stale", "revalidated", "miss", "bypass"; "" where none are kept. */
+  cache = ''
+  /** Request fields that an agent has set, in lower case. */
+  edited: Set<string> | undefined = undefined
   upstream = ''
   target = ''
   tries = 0

@@ -28,7 +28,7 @@ function site (): string {
 function everything (text: string): void {
   const { config } = checkText(text, 'sentinel.kdl', { env: {} })
   if (config === undefined) throw new Error('the configuration of the bench has errors')
-  compileRouter(routerEntries(config, (route) => route.id))
+  compileRouter(routerEntries({ namespace: undefined }, config, (route) => route.id))
 }
 
 function timed (what: () => void): number {

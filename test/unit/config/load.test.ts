@@ -30,7 +30,7 @@ describe('loading a configuration', () => {
     const { listeners, routes, upstreams, limits, observability, system, evidence } = configOf(start)
     assert.deepEqual(listeners.map(({ at, ...listener }) => [at.line, listener]), [[1, {
       id: 'web', address: { host: '127.0.0.1', port: 8080, text: '127.0.0.1:8080' }, protocol: 'http', requestTimeout: 60_000, keepaliveTimeout: 75_000, maxConcurrentStreams: 100,
-      keepaliveMaxRequests: undefined, trustedProxies: [], tls: undefined, namespace: undefined, redirectHttps: false, defaultRoute: undefined,
+      keepaliveMaxRequests: undefined, trustedProxies: [], tls: undefined, namespace: undefined, redirectHttps: false, defaultRoute: undefined, scope: '',
       proxyProtocol: undefined, backlog: 1024, reusePort: false, ipv6Only: false, socketMode: undefined, socketOwner: undefined, socketGroup: undefined,
     }]])
     assert.deepEqual(routes[0]?.matches, { path: [], pathPrefix: ['/'], pathRegex: [], host: [], hostRegex: [], method: [], header: [], queryParam: [] })
@@ -45,12 +45,12 @@ describe('loading a configuration', () => {
     })
     assert.deepEqual(observability, {
       logging: { level: 'info', format: 'auto' },
+      metrics: { enabled: true, address: { host: '127.0.0.1', port: 9090, text: '127.0.0.1:9090' }, path: '/metrics', highCardinality: false, otlp: undefined },
+      tracing: undefined,
       accessLog: {
         enabled: true, file: 'stdout', format: 'json', template: undefined, sampleRate: 1, alwaysLogErrors: true, fields: [], requestHeaders: [], responseHeaders: [], attributes: [],
         bufferSize: 65_536,
       },
-      metrics: { enabled: true, address: { host: '127.0.0.1', port: 9090, text: '127.0.0.1:9090' }, path: '/metrics', highCardinality: false, otlp: undefined },
-      tracing: undefined,
     })
     assert.deepEqual([system, evidence], [{
       workerThreads: 1, gracefulShutdownTimeout: 30_000, shutdownDelay: 0, upgradeTimeout: 30_000, maxConnections: undefined, zone: undefined, instanceId: undefined, autoReload: false,

@@ -258,7 +258,7 @@ describe('filters', () => {
 
 describe('namespaces', () => {
   test('plural and singular blocks, services and exports', () => {
-    const { listeners, agents } = configOf(`${start}${app}namespace "shop" {
+    const { listeners, agents, routes } = configOf(`${start}${app}namespace "shop" {
       limits { max-body-size "1MiB" }
       listeners { listener "shop" { address "127.0.0.1:8081" } }
       upstream "cart" { target "10.0.0.1:80" }
@@ -278,7 +278,12 @@ describe('namespaces', () => {
     namespace "other" {
       routes { route "a" { matches { path-prefix "/a" }; upstream "pay" }; route "b" { matches { path-prefix "/b" }; upstream "shop:cart" }; route "c" { matches { path-prefix "/c" }; upstream "shop:pay:own" } }
     }`)
-    assert.deepEqual([listeners.length, agents.length], [1, 0], 'what is in a namespace is not mixed with the rest')
+    assert.deepEqual(listeners.map(({ id, namespace }) => [id, namespace]), [['web', undefined], ['shop:shop', 'shop'], ['shop:pay:service-listener', 'shop:pay']])
+    assert.deepEqual(agents.map(({ id, type, scope }) => [id, type, scope]), [['shop:guard', 'waf', 'shop']])
+    assert.deepEqual(routes.map(({ id, upstream }) => [id, upstream]).slice(1), [
+      ['shop:cart', 'shop:cart'], ['shop:all', 'app'], ['shop:pay:pay', 'shop:pay:own'], ['shop:pay:outer', 'shop:pay'],
+      ['other:a', 'shop:pay'], ['other:b', 'shop:cart'], ['other:c', 'shop:pay:own'],
+    ])
   })
 
   test('what is wrong inside is told as outside', () => {

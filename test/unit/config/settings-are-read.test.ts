@@ -38,7 +38,7 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
+    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside" "asked" "asked-by-name" "staff"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
     policies {
       max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8" }
       rate-limit { requests-per-second 5; burst 2; key "host"; backend "local" }; global-rate-limit { requests-per-second 5; burst 2; key "route"; backend "local" }
@@ -46,10 +46,15 @@ routes {
       response-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
     }
     retry-policy { max-attempts 2; retryable-status-codes 503; retry-on "reset"; backoff "10ms"; max-backoff "20ms"; per-attempt-timeout "1s"; retry-non-idempotent #true; budget { percent 10; min-per-second 1 } }
+    shadow { upstream "listed"; percentage 10; sample-header "X" "y"; timeout "1s"; buffer-body #true; max-body-size "1KiB"; max-in-flight 5 }
     hedge { enabled #true; delay "10ms"; max-attempts 2 }
+    cache { enabled #true; default-ttl "1m"; negative-ttl "5s"; min-uses 2; max-size "1MiB"; cache-private #true; respect-cache-control #false; stale-while-revalidate "1s"; stale-if-error "1m"
+      cacheable-methods "GET"; cacheable-status-codes 200; vary-headers "x"; vary-query-params "a"; ignore-query-params "b"; exclude-extensions "php"; exclude-paths "/a/**" }
     websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
   }
   route "fixed" { matches { path "/fixed" }; respond 200 "ok" { headers { a "b" } } }
+  route "files" { matches { path "/files" }; static-files { root "${folder}"; index "a.html"; directory-listing #true; cache-control "no-cache"; compress #true; compression-level 4; compression-types "text/*"; fallback "a.html"; dot-files #true; follow-links #true; mime-types { ".a" "text/plain" } } }
+  route "page" { matches { path "/page" }; builtin-handler "status" { token "0123456789abcdef0123"; public #false } }
   route "moved" { matches { path "/moved" }; filters "moved" }
 }
 upstreams {
@@ -68,7 +73,17 @@ upstreams {
   upstream "pods" { discovery "kubernetes" { namespace "a"; service "b"; port-name "c"; kubeconfig "${folder}/kubeconfig" } }
   upstream "tls" { target "127.0.0.1:9"; tls { sni "a.test"; ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; insecure-skip-verify #false } }
 }
-namespace "tenant" { }
+namespace "tenant" {
+  limits { max-header-size "4KiB"; max-header-count 50; max-header-name-size 100; max-header-value-size 1000; max-body-size "1MiB"; max-body-buffer "1KiB"; max-body-inspection "1KiB"
+    max-total-connections 5; max-connections-per-route 5; max-idle-connections-per-upstream 5; max-agent-queue-depth 5; max-agent-body "1KiB"; max-agent-response "1KiB"
+    max-in-flight-requests 5; max-connections-per-client 5; max-requests-per-second-global 5; max-requests-per-second-per-client 5; max-requests-per-second-per-route 5 }
+  listeners { listener "own" { address "127.0.0.1:0" } }
+  upstreams { upstream "app" { target "127.0.0.1:9" } }
+  routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
+  service "part" { limits { max-in-flight-requests 5 }; listener { address "127.0.0.1:0" }; routes { route "all" { matches { path-prefix "/" }; upstream "app" } } }
+  exports { upstreams "app" }
+}
+cache { enabled #true; backend "memory"; max-size "10MiB"; eviction-limit "9MiB"; lock-timeout "1s"; status-header #true; status-header-name "edge" }
 rate-limits { default-rps 100; default-burst 20; key "client-ip"; global { max-rps 1000; burst 10; key "client-ip" } }
 limits { adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
 filters {
@@ -80,6 +95,10 @@ filters {
   filter "sites" { type "cors"; allowed-origins "https://a.test"; allowed-origin-regex "b"; allowed-methods "GET"; allowed-headers "x"; exposed-headers "y"
     allow-credentials #true; allow-private-network #true; max-age "1h" }
   filter "moved" { type "redirect"; status-code 301; scheme "https"; port 8443; hostname "b.test"; replace-full-path "/" }
+  filter "asked" { type "forward-auth"; url "http://127.0.0.1:9/"; method "GET"; request-headers "a"; response-headers "b"; pass-cookies #false; redirect-scripts #true; send-body #true
+    max-body-size "1KiB"; max-answer-size "1KiB"; timeout "1s"; max-connections 2; failure-mode "closed" }
+  filter "asked-by-name" { type "forward-auth"; upstream "app"; path "/x" }
+  filter "staff" { type "basic-auth"; users-file "${folder}/users"; users { a "$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1." }; realm "x"; user-header "x"; forward-credentials #true; max-failures 3; failure-window "1m" }
   filter "inside" { type "url-rewrite"; hostname "c.test"; replace-prefix-match "/" }
 }
 filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor" } }
@@ -104,6 +123,7 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'cert.pem'), serverCertificate)
   writeFileSync(join(folder, 'key.pem'), serverKey)
+  writeFileSync(join(folder, 'users'), 'b:$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1.\n', { mode: 0o600 })
   const loaded = checkText(everything(folder), join(folder, 'sentinel.kdl'), { env: {} })
   const { config, problems } = loaded
   assert.ok(config, problems.filter(({ severity }) => severity === 'error').map(({ message }) => message).join('\n'))
@@ -126,8 +146,7 @@ test('a setting is read by somebody or is on the list of what is not in effect, 
   assert.deepEqual(unread.filter((path) => !readByRun.includes(path)), [], 'declared and in effect, but nobody reads it')
   assert.deepEqual(unseen(table, effectiveConfig(loaded)), [], 'in effect, but not in the text above: nobody knows whether it is read')
   assert.deepEqual(unbuiltKeys(table).filter((path) => reads.has(path)), [], 'declared as not in effect, but somebody reads it')
-  // A listener can name a namespace already, which has to be there.
-  assert.deepEqual(unbuiltIn(effectiveConfig(loaded)).filter(({ path }) => path !== 'namespaces'), [], 'the text above is of what is in effect')
+  assert.deepEqual(unbuiltIn(effectiveConfig(loaded)), [], 'the text above is of what is in effect')
 })
 
 /** Declarations in effect that stand in no block of the tree. */

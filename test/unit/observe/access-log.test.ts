@@ -40,7 +40,10 @@ function full (): Exchange {
   x.setAttribute('api-key', 'hunter2')
   x.waits = [{ filter: 'denylist', side: 'request', sinceMs: 0, ms: 1 }, { filter: 'limit', side: 'request', sinceMs: 0, ms: 2 }, { filter: 'denylist', side: 'response', sinceMs: 0, ms: 3 }]
   x.attempts = [{ target: 'a:80', hedge: false, status: 503, fault: undefined, ms: 1, reason: undefined }]
+  x.trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: false, recording: undefined }
+  x.route = { name: 'all', namespace: 'team', service: 'shop', filters: [], responder: { name: '', respond: () => Promise.reject(new Error('nobody asks')) }, maxBodyBytes: 0 }
   return Object.assign(x, {
+    cache: 'hit',
     upstream: 'app', target: 'a:80', tries: 2, upstreamMs: 3, notRetried: 'budget', queuedMs: 4, poolMs: 5, connectMs: 6, tlsMs: 7, firstByteMs: 8, durationMs: 9,
     requestBytes: 10, responseBytes: 11, peer: { ...x.peer, tls: { version: 'TLSv1.3', sni: 'a.test' } },
   })
@@ -60,7 +63,7 @@ test('every field can be chosen, and says what a whole line says', () => {
 })
 
 test('fields that are not there are left out, and the names of other products are understood', () => {
-  assert.deepEqual(linesOf(optionsOf('fields { timestamp #true; trace_id; query #false; "latency"; upstream }'), exchangeOf()).map((line) => Object.keys(JSON.parse(line) as object)), [['ts', 'request_id', 'duration_ms']])
+  assert.deepEqual(linesOf(optionsOf('fields { timestamp #true; correlation-id; query #false; "latency"; upstream }'), exchangeOf()).map((line) => Object.keys(JSON.parse(line) as object)), [['ts', 'request_id', 'duration_ms']])
   assert.deepEqual(linesOf(optionsOf('fields "query"'), exchangeOf()), ['{}\n'])
 })
 
