@@ -96,6 +96,7 @@ export const observability = block(fields, 'What the program tells about its wor
     if (value.errorLog !== undefined && errorLog !== undefined) twice('error-log', 'errorLog')
     if (value.auditLog !== undefined && auditLog !== undefined) twice('audit-log', 'auditLog')
     const access = older && !own ? accessLogInLogging : accessLogHere
-    return { logging, errorLog: value.errorLog ?? errorLog, auditLog: value.auditLog ?? auditLog, accessLog: access, redact: value.redact, metrics, tracing: traces }
+    const { redact: hidden } = value
+    return { logging, errorLog: value.errorLog ?? errorLog, auditLog: value.auditLog ?? auditLog, accessLog: access, redact: hidden, metrics, tracing: traces }
   },
 })

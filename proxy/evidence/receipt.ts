@@ -63,6 +63,7 @@ export function receipt (x: Exchange, d: DecisionRecord, index: number, context:
     target: text(x.target, MAX_ITEM),
     ticket: d.ticket === undefined ? null : text(d.ticket, MAX_ITEM),
     time: context.time,
+    ...x.trace === undefined ? {} : { trace_id: x.trace.traceId },
     upstream: text(x.upstream, MAX_ITEM),
     verdict: text(d.verdict, MAX_ITEM),
   }

@@ -86,10 +86,10 @@ function responderOf (route: RouteConfig, upstreamOf: UpstreamOf, config: Sentin
   return ownResponder(route, config, around) ?? (upstream === undefined ? notBuilt(id) : upstreamOf(upstream)!) // References were checked at load.
 }
 
-function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels }: RouteSurroundings): Filter {
+function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels, metrics }: RouteSurroundings): Filter {
   const places = lend(`tunnels ${route}`, () => new Places(shares, route))
   tunnels.set(route, places)
-  return webSocketFilter(settings, places)
+  return webSocketFilter(settings, places, (direction, kind, frames) => metrics.table.tunnelFrames.cell(route, direction, kind).add(frames))
 }
 
 function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {
