@@ -4,8 +4,9 @@ import { checkCors, corsFilter } from './filter-cors.ts'
 import { checkGeo, geoFilter } from './filter-geo.ts'
 import { checkHeaders, headersFilter, olderHeaders } from './filter-headers.ts'
 import { checkTimeout, compressFilter, logFilter, timeoutFilter } from './filter-plain.ts'
-import { checkRateLimit, olderRateLimit, rateLimitFilter } from './filter-rate-limit.ts'
+import { olderRateLimit, rateLimitFilter } from './filter-rate-limit.ts'
 import { checkElsewhere, redirectFilter, urlRewriteFilter } from './filter-redirect.ts'
+import { checkRateLimit } from './rate-limit-fields.ts'
 
 export const filters = namedVariants('filter', {
   tag: 'type',

@@ -6,19 +6,10 @@ import { durationWithin, size } from '../schema/quantities.ts'
 import { bool, existingFile, ref, textLike, words } from '../schema/values.ts'
 import { failureMode } from './failure-mode.ts'
 import { requestHeaders, responseHeaders } from './header-edits.ts'
-import { keyInTwo, rateKey } from './rate-key.ts'
-import { rateStore } from './rate-store.ts'
-import { many } from './route-types.ts'
+import { globalRateLimit, rateLimit } from './rate-limit-fields.ts'
 import { token, urlPath } from './types.ts'
 
 const wait = durationWithin('1ms')
-
-const rateLimitFields = {
-  requestsPerSecond: required(many, 'Requests of a second.', { aliases: ['max-rps', 'rps'] }),
-  burst: setting(many, 10, 'Requests that may come at once beyond that.'),
-  key: setting(rateKey, 'client-ip', 'Whose requests are counted together.'),
-  backend: setting(rateStore, 'local', 'Where the counts are kept.'),
-}
 
 const keepOut = ['geoAccessControl'] as const
 const spelled = { geoAccessControl: 'geo-access-control' } as const
@@ -43,14 +34,7 @@ const fields = {
   bufferResponses: notBuilt(setting(bool, false, 'Take in the whole answer before it goes on.')),
   requestHeaders,
   responseHeaders,
-  rateLimit: optionalBlock(rateLimitFields, 'Requests in a time; more get 429.', {
-    older: { key: keyInTwo },
-    example: `rate-limit {
-    requests-per-second 100
-    burst 20
-    key "client-ip"
-}`,
-  }),
+  rateLimit,
   timeouts: optionalBlock({
     connect: optional(wait, 'Time for connecting. For connections of HTTP/2, which routes share, that of the upstream counts.', { aliases: ['connect-secs'], bareUnitMs: 1000 }),
     firstByte: optional(wait, 'Longest wait for the head of an answer; `read` without it.', { bareUnitMs: 1000 }),
@@ -88,11 +72,7 @@ const fields = {
     allow-countries "DE" "FR"
 }`,
   }), quiet),
-  globalRateLimit: optionalBlock(rateLimitFields, 'Requests in a time, for all clients together; more get 429.', {
-    older: { key: keyInTwo },
-    example: 'global-rate-limit { requests-per-second 5000 }',
-    build: (value, here) => here.given('key') ? value : { ...value, key: [] },
-  }),
+  globalRateLimit,
 }
 
 export const policies = block(fields, 'Rules for the route\'s requests.', {

@@ -2,6 +2,7 @@ import { block, optionalBlock } from '../schema/blocks.ts'
 import { optional, required, setting } from '../schema/fields.ts'
 import { integer } from '../schema/values.ts'
 import { rateKey } from './rate-key.ts'
+import { checkRateLimit, overLimitFields } from './rate-limit-fields.ts'
 
 const requests = integer(1, 10_000_000)
 
@@ -16,11 +17,13 @@ export const rateLimits = block({
   defaultBurst: optional(requests, 'How many more than that may come at once.'),
   key: setting(rateKey, 'client-ip', 'What is counted together.'),
   global,
+  ...overLimitFields,
 }, 'Requests in a time, for routes that say nothing themselves.', {
   build (value, here) {
     if (here.given('defaultBurst') && !here.given('defaultRps')) {
       here.report.error('CONFIG_MISSING', `${here.scope} has 'default-burst' but no 'default-rps'`, here.where('defaultBurst'), 'write default-rps 100: a burst is what goes beyond a rate')
     }
+    checkRateLimit(value, here)
     return value
   },
   example: `rate-limits {

@@ -17,6 +17,7 @@ import type { AgentRuntime } from './agent-runtime.ts'
 import { discoveryKey } from './discoveries.ts'
 import { gatesOf } from './health-plans.ts'
 import { canonicalKey, type Leases } from './leases.ts'
+import { rateRules, type LimitInUse, type Lend, type RateParts } from './rate-limits.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
@@ -32,6 +33,8 @@ export interface Surroundings {
   readonly askAgent: typeof agentFilter | undefined
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly shares: Shares
+  readonly rates: RateParts['rates']
+  readonly openStore: RateParts['openStore']
   readonly observe: Site['observe']
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
   readonly gate: (settings: GateSettings) => Gate
@@ -52,6 +55,8 @@ export interface Snapshot {
   readonly siteOf: (listener: string) => Site | undefined
   /** Who has a tunnel on a route, for those that have some. */
   readonly tunnels: ReadonlyMap<string, Places>
+  /** What limits do, each on each route. */
+  readonly limits: ReadonlyMap<string, LimitInUse>
   readonly upstreams: ReadonlyMap<string, Upstream>
   /** The targets that a discovery found have become others. */
   readonly discovered: (key: string, targets: readonly TargetSettings[]) => void
@@ -74,14 +79,15 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       if (key !== undefined) replaced.set(key, (targets) => leased.set.replace([...parts.changeable.targets, ...targets]))
       return [upstream.id, leased]
     }))
-    const lend = <T>(key: string, make: () => T): T => {
-      const lease = around.leases.use(key, make, () => Promise.resolve())
+    const lend: Lend = (key, make, close = () => Promise.resolve()) => {
+      const lease = around.leases.use(key, make, close)
       held.push(() => lease.release())
       return lease.value
     }
     const tunnels = new Map<string, Places>()
+    const limits = new Map<string, LimitInUse>()
     const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
-    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, kept, tunnels }))
+    const entries = routerEntries(config, (route) => compileRoute(route, config, upstreams, { ...around, lend, kept, tunnels, limits }))
     const router = compileRouter(entries)
     const named = new Map(entries.map(({ value }) => [value.name, value]))
     const users = countUsers()
@@ -97,6 +103,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       config,
       siteOf: (listener) => sites.get(listener),
       tunnels,
+      limits,
       emptied: users.emptied,
       upstreams,
       discovered: (key, targets) => replaced.get(key)?.(targets),
@@ -188,9 +195,7 @@ function countUsers () {
   }
 }
 
-interface RouteSurroundings extends Surroundings {
-  /** Counts that outlive a reload, by their name. */
-  readonly lend: <T>(key: string, make: () => T) => T
+interface RouteSurroundings extends Surroundings, RateParts {
   readonly kept: ReplayRoom
   readonly tunnels: Map<string, Places>
 }
@@ -209,13 +214,15 @@ function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: Re
   })
   const webSocket = webSocketSettings(route)
   const { maxConnectionsPerRoute: max } = config.limits
+  const rates = rateRules(route, config, around)
   return {
     name: route.id,
     filters: [
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
-      ...rulesBefore(route, config, around.lend),
+      ...rulesBefore(route, rates.before),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
-      ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route, around.lend)),
+      ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route, around)),
+      ...rates.after,
       ...rulesAfter(route),
     ],
     upgrades: webSocket !== undefined,

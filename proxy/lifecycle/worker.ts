@@ -1,8 +1,9 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
-import { Admission, type AdmissionSettings, type Places } from '../state/index.ts'
+import { Admission, ownRates, type AdmissionSettings, type Places } from '../state/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
+import type { RateLedgers } from '../pipeline/rates.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
@@ -14,7 +15,9 @@ import type { TargetSettings } from '../upstreams/index.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
+import { tellLimits } from './limit-metrics.ts'
 import { MemoryWatch } from './memory-watch.ts'
+import { loadRateStores } from './rate-stores.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
@@ -41,6 +44,8 @@ export interface Together {
   readonly shares: Shares
   /** For requests in flight. */
   readonly places: Places
+  /** For requests in a time. */
+  readonly rates: RateLedgers
 }
 
 /** Everything that came of one configuration. */
@@ -93,6 +98,7 @@ export class Worker implements DataPath {
       table.queuedRequests.cell().set(this.#admission.queued)
       table.inFlightLimit.cell().set(this.#admission.limit)
       table.memoryLimited.cell().set(this.#memory.refusal === undefined ? 0 : 1)
+      tellLimits(table, this.#running?.snapshot.limits ?? new Map())
       if (this.#running !== undefined) tellTargets(table, this.#running.snapshot.upstreams)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
     })
@@ -236,6 +242,8 @@ export class Worker implements DataPath {
         askAgent: parts?.agentFilter,
         admission: this.#admission,
         shares: this.#shares,
+        rates: this.#options.together?.rates ?? ownRates,
+        openStore: await loadRateStores(config, log),
         observe: instruments.observe,
         observeLate: instruments.observeLate,
         gate: (settings) => this.#follower.gate(settings),

@@ -3,6 +3,7 @@ import { CountReader } from '../../observe/gather.ts'
 import type { RootLog } from '../../observe/log.ts'
 import type { Metrics } from '../../observe/metrics.ts'
 import type { Load } from '../seam.ts'
+import { ownRates } from '../../state/index.ts'
 import { Worker } from '../worker.ts'
 import { HeardOutbox } from './heard-outbox.ts'
 import { fromPlain } from './config-transfer.ts'
@@ -56,7 +57,8 @@ export class ChildSide {
     this.#shares = new LentShares(lender, workers)
     this.#shares.add('requests', places)
     this.#worker = new Worker({
-      log, metrics, ticketSecret: Buffer.from(ticketSecret), cookieSecret, env, among: { number, workers }, together: { shares: this.#shares, places },
+      log, metrics, ticketSecret: Buffer.from(ticketSecret), cookieSecret, env, among: { number, workers },
+      together: { shares: this.#shares, places, rates: ownRates },
       main: {
         retired: (generation) => send({ from: 'retired', generation }),
         evidence: (generation, entry) => this.#evidence.add(generation, entry),

@@ -51,6 +51,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   '@grpc/grpc-js': ['sdk/server', 'test'],
   'pino': ['proxy/observe', 'sdk/server'],
   're2': ['config/schema/regex.ts', 'agents/waf'],
+  'ioredis': ['proxy/state/redis-store.ts'],
   'ipaddr.js': ['config/schema/address.ts'],
   'fastest-levenshtein': ['config/kdl/nearest.ts'],
   'tinyglobby': ['config/kdl/include.ts'],

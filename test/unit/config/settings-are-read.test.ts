@@ -33,7 +33,7 @@ listeners {
       sni { cert-file "${folder}/cert.pem"; key-file "${folder}/key.pem"; priority-hostnames "b.test" }
       sni-certs { cert-folder "${folder}"; reload-mode "interval"; reload-interval "1h" } }
   }
-  listener "tenant" { address "127.0.0.1:0"; namespace "tenant" }
+  listener "tenant" { address "127.0.0.1:0"; namespace "tenant"; rate-limit { requests-per-second 5; burst 2; key "host"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "redis" { url "redis+sentinel://127.0.0.1:9/main"; key-prefix "a"; pool-size 1; timeout "1ms"; on-failure "open" } } }
 }
 routes {
   route "all" {
@@ -41,7 +41,8 @@ routes {
     upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
     policies {
       max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8" }
-      rate-limit { requests-per-second 5; burst 2; key "host"; backend "local" }; global-rate-limit { requests-per-second 5; burst 2; key "route"; backend "local" }
+      rate-limit { requests-per-second 5; burst 2; key "host"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "redis" { url "rediss://127.0.0.1:9"; ca-cert "${folder}/cert.pem" } }
+      global-rate-limit { requests-per-second 5; burst 2; key "route"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "redis" { url "redis+sentinel://127.0.0.1:9/main"; key-prefix "a"; pool-size 1; timeout "1ms"; on-failure "open" } }
       request-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
       response-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
     }
@@ -69,13 +70,13 @@ upstreams {
   upstream "tls" { target "127.0.0.1:9"; tls { sni "a.test"; ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; insecure-skip-verify #false } }
 }
 namespace "tenant" { }
-rate-limits { default-rps 100; default-burst 20; key "client-ip"; global { max-rps 1000; burst 10; key "client-ip" } }
+rate-limits { default-rps 100; default-burst 20; key "client-ip"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "redis" { url "redis+sentinel://127.0.0.1:9/main"; key-prefix "a"; pool-size 1; timeout "1ms"; on-failure "open" }; global { max-rps 1000; burst 10; key "client-ip" } }
 limits { adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
 filters {
   filter "patient" { type "timeout"; request-timeout "1m"; upstream-timeout "1s"; connect-timeout "1s" }
   filter "edit" { type "headers"; phase "both"; rename { a "b" }; set { c "d" }; add { e "f" }; remove "g"
     request { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }; response { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" } }
-  filter "rate" { type "rate-limit"; max-rps 5; burst 2; key "path"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "local" }
+  filter "rate" { type "rate-limit"; max-rps 5; burst 2; key "path"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "redis" { url "redis+sentinel://127.0.0.1:9/main"; key-prefix "a"; pool-size 1; timeout "1ms"; on-failure "open" } }
   filter "small" { type "compress"; algorithms "br"; level 4; min-size "1KiB"; content-types "text/html" }
   filter "sites" { type "cors"; allowed-origins "https://a.test"; allowed-origin-regex "b"; allowed-methods "GET"; allowed-headers "x"; exposed-headers "y"
     allow-credentials #true; allow-private-network #true; max-age "1h" }
