@@ -60,7 +60,7 @@ function limit (given: Given, route: string, parts: RateParts): Filter {
 function countsOf ({ scope, id, perSecond, burst, key, maxKeys = defaultMaxKeys, backend }: Given, { lend, rates, openStore }: RateParts): Rates {
   const rate = { perSecond, burst, maxKeys }
   const whose = canonicalKey(`rate ${scope} ${id}`, { ...rate, key })
-  const own = (): Rates => lend(whose, () => rates.open(whose, rate), async (open) => open.close?.())
+  const own = (): Rates => lend(whose, () => rates.open(whose, rate, [scope, id]), async (open) => open.close?.())
   if (backend === undefined || backend.type !== 'redis') return own()
   const { onFailure, keyPrefix } = backend
   const otherwise = onFailure === 'local' ? own() : onFailure

@@ -36,8 +36,8 @@ export interface Rates {
 
 /** Makes counts of this proxy: of this process, or of all its workers together. */
 export interface RateLedgers {
-  /** `name` is the same in all processes. */
-  open (name: string, settings: RateSettings): Rates
+  /** `name` is the same in all processes; `label` is what metrics call it. */
+  open (name: string, settings: RateSettings, label: readonly [scope: string, name: string]): Rates
 }
 
 /** What came of asking for several at once: so many were granted, one interval after the other. */

@@ -3,13 +3,13 @@ import { CountReader } from '../../observe/gather.ts'
 import type { RootLog } from '../../observe/log.ts'
 import type { Metrics } from '../../observe/metrics.ts'
 import type { Load } from '../seam.ts'
-import { ownRates } from '../../state/index.ts'
 import { Worker } from '../worker.ts'
 import { HeardOutbox } from './heard-outbox.ts'
 import { fromPlain } from './config-transfer.ts'
 import { EvidenceOutbox } from './evidence-outbox.ts'
 import { plainFacts } from './facts.ts'
 import { LentPlaces } from './lent-places.ts'
+import { LentRates } from './lent-rates.ts'
 import { LentShares, type Lender } from './lent-shares.ts'
 import type { Introduction, PlainLoad, Question, ToMain, ToWorker } from './messages.ts'
 
@@ -33,6 +33,7 @@ export class ChildSide {
   readonly #options: ChildOptions
   readonly #worker: Worker
   readonly #shares: LentShares
+  readonly #rates: LentRates
   readonly #counts: CountReader
   readonly #evidence: EvidenceOutbox
   readonly #heard: HeardOutbox
@@ -55,10 +56,11 @@ export class ChildSide {
     }
     const places = new LentPlaces('requests', lender, workers)
     this.#shares = new LentShares(lender, workers)
+    this.#rates = new LentRates((rates) => send({ from: 'rates', rates }), workers)
     this.#shares.add('requests', places)
     this.#worker = new Worker({
       log, metrics, ticketSecret: Buffer.from(ticketSecret), cookieSecret, env, among: { number, workers },
-      together: { shares: this.#shares, places, rates: ownRates },
+      together: { shares: this.#shares, places, rates: this.#rates },
       main: {
         retired: (generation) => send({ from: 'retired', generation }),
         evidence: (generation, entry) => this.#evidence.add(generation, entry),
@@ -84,6 +86,8 @@ export class ChildSide {
         return this.#worker.discovered(message.key, message.targets)
       case 'lent':
         return this.#shares.lent(message.share, message.count)
+      case 'rates':
+        return this.#rates.granted(message.grants)
       case 'answer':
         return void this.#answer(message.id, message.question)
     }
@@ -135,6 +139,8 @@ export class ChildSide {
         return
       case 'tell':
         return this.#tell(true)
+      case 'recallRate':
+        return this.#rates.recall(question.limit, question.key)
       case 'recall': {
         const count = this.#shares.recall(question.share)
         if (count > 0) this.#options.send({ from: 'giveBack', share: question.share, count })

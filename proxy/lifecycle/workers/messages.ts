@@ -2,6 +2,7 @@ import type { Entry } from '../../evidence/chain.ts'
 import type { Counts } from '../../observe/gather.ts'
 import type { Evidence, GateEvidence, HealthOrders, TargetSettings } from '../../upstreams/index.ts'
 import type { AgentFacts, AgentPlace, TargetFacts } from '../seam.ts'
+import type { RateGrant, RateMessage } from './rate-messages.ts'
 import type { PlainConfig } from './config-transfer.ts'
 
 /** `Load`, as it is sent: sockets have gone ahead, and are named by number. */
@@ -41,6 +42,7 @@ export type Question =
   | { readonly ask: 'tell' }
   /** Gives back what it has of a limit and does not use. */
   | { readonly ask: 'recall', readonly share: string }
+  | { readonly ask: 'recallRate', readonly limit: number, readonly key: string }
 
 export type ToWorker =
   | { readonly to: 'begin', readonly introduction: Introduction }
@@ -51,6 +53,7 @@ export type ToWorker =
   | { readonly to: 'discovered', readonly key: string, readonly targets: readonly TargetSettings[] }
   | { readonly to: 'agentStarted', readonly place: AgentPlace }
   | { readonly to: 'lent', readonly share: string, readonly count: number }
+  | { readonly to: 'rates', readonly grants: readonly RateGrant[] }
   | { readonly to: 'answer', readonly id: number, readonly question: Question }
 
 export interface PlainFacts {
@@ -70,4 +73,6 @@ export type ToMain =
   /** Asks for more of a limit. `lent` answers, with 0 when there is nothing. */
   | { readonly from: 'want', readonly share: string, readonly count: number, readonly limit: number }
   | { readonly from: 'owe', readonly share: string, readonly count: number }
+  /** Of limits of requests in a time. */
+  | { readonly from: 'rates', readonly rates: RateMessage }
   | { readonly from: 'giveBack', readonly share: string, readonly count: number }
