@@ -3,23 +3,10 @@ import type { OlderForm } from '../schema/field.ts'
 import { optional, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
-import type { ValueType } from '../schema/value.ts'
 import { existingFile, integer, oneOf, text, words } from '../schema/values.ts'
 import { readStoreUrl } from './store-url.ts'
 
-type Store = 'local' | 'redis' | 'memcached'
-
-const known = words<Store>(['local', 'redis', 'memcached'], { also: { local: ['memory'], redis: ['distributed', 'valkey'], memcached: ['memcache'] } })
-
-const store: ValueType<Store> = {
-  ...known,
-  words: ['local', 'redis'],
-  notBuiltWords: ['memcached'],
-  parse (raw, context) {
-    const found = known.parse(raw, context)
-    return 'wrong' in found || found.value !== 'memcached' ? found : { ...found, notBuilt: 'counts are kept in this process instead' }
-  },
-}
+const store = words(['local', 'redis', 'memcached'], { also: { local: ['memory'], redis: ['distributed', 'valkey'], memcached: ['memcache'] } })
 
 const storeFields = {
   type: setting(store, 'local', 'Where counts are kept: in this process (all its workers together), or where several proxies share them.'),
@@ -29,7 +16,7 @@ const storeFields = {
   timeout: setting(durationWithin('1ms', '1m'), '50ms', 'Time for an answer of the store.', { aliases: ['timeout-ms'] }),
   onFailure: setting(oneOf('local', 'open', 'closed'), 'local', 'What happens while the store does not answer: `local` counts in this process, `open` lets every request through, `closed` refuses them with 503.'),
   caCert: optional(existingFile, 'Authorities that sign the certificate of the store, in place of those of the system; for `rediss://`.'),
-  ttl: setting(durationWithin('1s'), '2s', 'memcached: how long a count that is no longer needed is kept.', { bareUnitMs: 1000, aliases: ['ttl-secs'] }),
+  ttl: setting(durationWithin('1s'), '2s', 'memcached: how long a count that is no longer needed is kept. Its counts go by the clocks of the proxies, which have to agree; those in Redis by the clock of Redis.', { bareUnitMs: 1000, aliases: ['ttl-secs'] }),
 }
 
 /** `fallback-local #false`: who did not want to count alone wanted no request that nobody counts. */

@@ -50,6 +50,7 @@ export function readStoreUrl (url: string, store: 'redis' | 'memcached'): StoreA
   const [, user, hosts = '', path = '', query] = /^(?:(.*)@)?([^/?#@]+)(\/[^?#]*)?([?#].*)?$/s.exec(rest) ?? []
   if (query !== undefined) return { wrong: 'has something behind "?" or "#", which has no meaning here' }
   const list = hosts.split(',').map((host) => readHost(host.trim(), found.port))
+  if (user !== undefined && store === 'memcached') return { wrong: 'names a user, which memcached does not know' }
   if (hosts === '' || !list.every((host) => host !== undefined)) return { wrong: 'names a host or a port that cannot be' }
   return withPath({ ...found, hosts: list, socket: undefined, ...readUser(user), database: 0, master: undefined }, path)
 }

@@ -61,7 +61,7 @@ function countsOf ({ scope, id, perSecond, burst, key, maxKeys = defaultMaxKeys,
   const rate = { perSecond, burst, maxKeys }
   const whose = canonicalKey(`rate ${scope} ${id}`, { ...rate, key })
   const own = (): Rates => lend(whose, () => rates.open(whose, rate, [scope, id]), async (open) => open.close?.())
-  if (backend === undefined || backend.type !== 'redis') return own()
+  if (backend === undefined || backend.type === 'local') return own()
   const { onFailure, keyPrefix } = backend
   const otherwise = onFailure === 'local' ? own() : onFailure
   const outside: BackendConfig = { ...backend, keyPrefix: '', onFailure: 'local' }

@@ -13,18 +13,22 @@ const standardUrls = { redis: 'redis://127.0.0.1:6379', memcached: 'memcache://1
 export async function loadRateStores (config: SentinelConfig, log: Log): Promise<OpenStore | undefined> {
   const types = new Set(backendsIn(config).map(({ type }) => type))
   const redis = types.has('redis') ? await import('../state/redis-store.ts') : undefined
-  if (redis === undefined) return undefined
-  return (backend) => {
-    const { type, url, poolSize, timeout, caCert } = backend
-    const address = readStoreUrl(url ?? standardUrls[type === 'memcached' ? 'memcached' : 'redis'], type === 'memcached' ? 'memcached' : 'redis')
+  const memcached = types.has('memcached') ? await import('../state/memcached-store.ts') : undefined
+  if (redis === undefined && memcached === undefined) return undefined
+  const speak = ({ type, url, poolSize, caCert, ttl }: BackendConfig): RateStore => {
+    const kind = type === 'memcached' ? type : 'redis'
+    const address = readStoreUrl(url ?? standardUrls[kind], kind)
     if ('wrong' in address) throw new Error(`the url of a store ${address.wrong}`)
-    const ca = caCert === undefined ? undefined : readFileSync(caCert, 'utf8')
-    const store = new redis.RedisStore({ address, poolSize, ca })
+    if (kind === 'memcached') return new memcached!.MemcachedStore({ hosts: address.hosts, poolSize, ttlMs: ttl })
+    return new redis!.RedisStore({ address, poolSize, ca: caCert === undefined ? undefined : readFileSync(caCert, 'utf8') })
+  }
+  return (backend) => {
+    const store = speak(backend)
     const changed = (works: boolean, message: string): void => {
       if (works) log.info(message, { event: 'rate-store-healed' })
       else log.error(message, { event: 'rate-store-failed', code: 'LIMIT_UNKNOWN' })
     }
-    return new WatchedStore(store, { timeoutMs: timeout, changed })
+    return new WatchedStore(store, { timeoutMs: backend.timeout, changed })
   }
 }
 

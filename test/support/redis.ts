@@ -77,6 +77,12 @@ export async function startRedisSentinel (t: TestContext, master: number, name: 
   })
 }
 
+export async function startMemcached (t: TestContext): Promise<Running> {
+  const port = await freePort()
+  return startServer(t, port, /server listening/, () =>
+    ['memcached', '-l', '127.0.0.1', '-p', String(port), '-U', '0', '-vv', ...process.getuid?.() === 0 ? ['-u', 'root'] : []])
+}
+
 /** What redis-cli prints. */
 export function redisCli (port: number, ...args: readonly string[]): string {
   return spawnSync('redis-cli', ['-p', String(port), ...args], { encoding: 'utf8' }).stdout.trim()
