@@ -21,6 +21,6 @@ export const olderRateLimit: OlderForms = Object.fromEntries(['redis', 'memcache
 export const rateLimitFilter = {
   maxRps: setting(integer(1, 100_000_000), 100, 'Requests in a second, for each key.', { aliases: ['requests-per-second', 'rps'] }),
   burst: setting(integer(0, 100_000_000), 10, 'Requests that may come at once beside that.'),
-  key: setting(rateKey, 'client-ip', 'What requests are counted by.'),
+  key: setting(rateKey, 'client-ip', 'What requests are counted by; those without such a field, cookie, parameter, claim or attribute are counted together. Whatever a client sends it may choose: nobody here looks at the signature of a token (`jwt:`). An agent that has checked it says so in an attribute.'),
   ...overLimitFields,
 }

@@ -27,7 +27,7 @@ const many = integer(1, 1_000_000_000)
 const fields = {
   requestsPerSecond: required(many, 'Requests of a second.', { aliases: ['max-rps', 'rps'] }),
   burst: setting(integer(0, 1_000_000_000), 10, 'Requests that may come at once beyond that.'),
-  key: setting(rateKey, 'client-ip', 'Whose requests are counted together.'),
+  key: setting(rateKey, 'client-ip', 'Whose requests are counted together. Limits by `jwt:` or `attribute:` are asked when the agents of the route have been: they may refuse a forged token, and nobody here looks at its signature.'),
   ...overLimitFields,
 }
 

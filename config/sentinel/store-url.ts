@@ -52,7 +52,7 @@ export function readStoreUrl (url: string, store: 'redis' | 'memcached'): StoreA
   const list = hosts.split(',').map((host) => readHost(host.trim(), found.port))
   if (user !== undefined && store === 'memcached') return { wrong: 'names a user, which memcached does not know' }
   if (hosts === '' || !list.every((host) => host !== undefined)) return { wrong: 'names a host or a port that cannot be' }
-  return withPath({ ...found, hosts: list, socket: undefined, ...readUser(user), database: 0, master: undefined }, path)
+  return withPath({ kind: found.kind, tls: found.tls, hosts: list, socket: undefined, ...readUser(user), database: 0, master: undefined }, path)
 }
 
 function withPath (address: StoreAddress, path: string): ReturnType<typeof readStoreUrl> {

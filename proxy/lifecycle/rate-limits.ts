@@ -78,12 +78,12 @@ export function rateFilter (filter: Extract<OwnFilterConfig, { readonly type: 'r
 
 /**
  * What bounds a route's requests: limits of the proxy as a whole, of the listener, then those of the route. Before anybody is asked, but for those
- * that count by what an agent says.
+ * that count by what an agent says, or by a token that one may have to check first.
  */
 export function rateRules (route: RouteConfig, config: SentinelConfig, parts: RateParts): { readonly before: Filter[], readonly after: Filter[] } {
   const rules = [...wholeRules(route, config), ...routeRules(route, config)]
   const listeners = listenerRules(config.listeners)
-  const needsAgents = ({ key }: Given): boolean => key.some(({ kind }) => kind === 'attribute')
+  const needsAgents = ({ key }: Given): boolean => key.some(({ kind }) => kind === 'attribute' || kind === 'jwt')
   const made = (list: readonly Given[]): Filter[] => list.map((rule) => limit(rule, route.id, parts))
   const ofListeners = (list: typeof listeners): Filter[] => {
     const filters = new Map(list.map(({ listener, rule }) => [listener, limit(rule, route.id, parts)]))
