@@ -34,6 +34,8 @@ const scriptHash = hash('sha1', script, 'hex')
 /** Asking on one connection while more than so many wait for it opens another. */
 const muchToDo = 64
 const connectMs = 2_000
+/** A server that owes answers and says nothing for so long is left, with all that waits for it. */
+const silentMs = 5_000
 
 /** One way to the store: a connection, or those to all servers of a cluster. */
 interface Way {
@@ -104,7 +106,8 @@ function connect ({ address, ca }: RedisSettings): Redis | Cluster {
   const common = {
     ...username === undefined ? {} : { username },
     ...password === undefined ? {} : { password },
-    connectTimeout: connectMs, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false, connectionName: 'sentinel', disableClientInfo: true,
+    connectTimeout: connectMs, socketTimeout: silentMs, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false,
+    connectionName: 'sentinel', disableClientInfo: true,
   } satisfies RedisOptions
   const tls = address.tls ? { tls: ca === undefined ? {} : { ca } } : {}
   const alone = { enableOfflineQueue: false, enableAutoPipelining: true }

@@ -99,6 +99,23 @@ test('Redis stands still: requests wait no longer than the time-out, and soon no
   }, Boolean)
 })
 
+test('two workers count in Redis together; a reload goes on with the same counts, and one without Redis lets go of it', { skip }, async (t) => {
+  const redis = await startRedis(t)
+  const filter = `max-rps 1; burst 19; key "route"; backend "redis" { url "redis://127.0.0.1:${redis.port}"; timeout "5s" }`
+  const two = 'system { worker-threads 2 }'
+  const sentinel = await start(t, filter, two)
+  const passed = async (count: number): Promise<number> => (await statuses(sentinel, count)).filter((status) => status === 200).length
+  const began = performance.now()
+  const before = await passed(15)
+  await sentinel.reload(kdl(`${filter}; message "too many"`, two))
+  const after = await passed(15)
+  assert.ok(before === 15 && after >= 5 && after <= 5 + (performance.now() - began) / 1000, `${before} and ${after} passed`)
+  const clients = (): number => redisCli(redis.port, 'client', 'list').split('\n').filter((line) => line.includes('name=sentinel')).length
+  assert.ok(clients() >= 2)
+  await sentinel.reload(kdl('max-rps 1', two))
+  await eventually(clients, (count) => count === 0)
+})
+
 test('a password opens Redis and is told to nobody, nor is what requests are counted by', { skip }, async (t) => {
   const redis = await startRedis(t, ['--requirepass', 'hunter2/secret'])
   const url = (password: string): string => `backend "redis" { url "redis://:${password}@127.0.0.1:${redis.port}/3"; key-prefix "mine:"; timeout "5s"; on-failure "closed" }`
