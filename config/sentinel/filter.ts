@@ -8,8 +8,9 @@ import { checkGeo, geoFilter } from './filter-geo.ts'
 import { checkHeaders, headersFilter, olderHeaders } from './filter-headers.ts'
 import { checkFaultInjection, checkSecurityHeaders, faultInjectionFilter, securityHeadersFilter } from './filter-more.ts'
 import { checkCompress, checkTimeout, compressFilter, logFilter, timeoutFilter } from './filter-plain.ts'
-import { checkRateLimit, olderRateLimit, rateLimitFilter } from './filter-rate-limit.ts'
+import { olderRateLimit, rateLimitFilter } from './filter-rate-limit.ts'
 import { checkElsewhere, redirectFilter, urlRewriteFilter } from './filter-redirect.ts'
+import { checkRateLimit } from './rate-limit-fields.ts'
 
 export const filters = namedVariants('filter', {
   tag: 'type',

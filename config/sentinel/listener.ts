@@ -8,6 +8,7 @@ import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import { bool, integer, ref, words } from '../schema/values.ts'
 import { checkSocket, socketFields } from './listener-socket.ts'
+import { rateLimit } from './rate-limit-fields.ts'
 import { tls } from './tls.ts'
 
 const noQuic = 'HTTP/3 needs QUIC, which Node.js does not speak'
@@ -27,6 +28,7 @@ export const listenerFields = {
   namespace: optional(ref('namespace', 'service'), 'Serve the routes of this namespace only ("tenant"), or of this service of one ("tenant:payments"). Without it a listener that stands outside of namespaces serves the routes outside of them, and one inside those of the namespace or service around it.'),
   maxConcurrentStreams: setting(integer(1, 1_000_000), 100, 'Requests that one HTTP/2 connection may have open.'),
   defaultRoute: optional(ref('route'), 'Route for requests that no route takes by its conditions; without it they get 404.'),
+  rateLimit,
   redirectHttps: setting(bool, false, 'Send clients to the same address under https; those for whom a trusted proxy spoke https already are served.', { aliases: ['redirect-to-https', 'https-redirect'] }),
 }
 

@@ -8,20 +8,10 @@ import { addressLists, withFiles } from './address-lists.ts'
 import { failureMode } from './failure-mode.ts'
 import { checkGeoFile, country, geoForm } from './filter-geo.ts'
 import { requestHeaders, responseHeaders } from './header-edits.ts'
-import { keyInTwo, rateKey } from './rate-key.ts'
-import { rateStore } from './rate-store.ts'
-import { many } from './route-types.ts'
+import { globalRateLimit, rateLimit } from './rate-limit-fields.ts'
 import { token, urlPath } from './types.ts'
 
 const wait = durationWithin('1ms')
-
-const rateLimitFields = {
-  requestsPerSecond: required(many, 'Requests of a second.', { aliases: ['max-rps', 'rps'] }),
-  burst: setting(many, 10, 'Requests that may come at once beyond that.'),
-  key: setting(rateKey, 'client-ip', 'Whose requests are counted together.'),
-  backend: setting(rateStore, 'local', 'Where the counts are kept.'),
-}
-
 
 /** `security-headers { Name "value" }` is nothing but fields to set. */
 const securityHeaders: OlderForm = {
@@ -37,14 +27,7 @@ const fields = {
   bufferResponses: setting(bool, false, 'Take in a whole answer before the client gets any of it; one that is larger than `max-body-size` becomes 502. Streams of events and gRPC go on as they come.'),
   requestHeaders,
   responseHeaders,
-  rateLimit: optionalBlock(rateLimitFields, 'Requests in a time; more get 429.', {
-    older: { key: keyInTwo },
-    example: `rate-limit {
-    requests-per-second 100
-    burst 20
-    key "client-ip"
-}`,
-  }),
+  rateLimit,
   timeouts: optionalBlock({
     connect: optional(wait, 'Time for connecting. For connections of HTTP/2, which routes share, that of the upstream counts.', { aliases: ['connect-secs'], bareUnitMs: 1000 }),
     firstByte: optional(wait, 'Longest wait for the head of an answer; `read` without it.', { bareUnitMs: 1000 }),
@@ -94,11 +77,7 @@ const fields = {
       return { ...value, action }
     },
   }),
-  globalRateLimit: optionalBlock(rateLimitFields, 'Requests in a time, for all clients together; more get 429.', {
-    older: { key: keyInTwo },
-    example: 'global-rate-limit { requests-per-second 5000 }',
-    build: (value, here) => here.given('key') ? value : { ...value, key: [] },
-  }),
+  globalRateLimit,
 }
 
 export const policies = block(fields, 'Rules for the route\'s requests.', {

@@ -30,7 +30,7 @@ export function compileRateKey (parts: readonly RateKeyPart[]): KeyOf {
 function readerOf ({ kind, name = '' }: RateKeyPart): KeyOf {
   const lower = name.toLowerCase()
   switch (kind) {
-    case 'client-ip': return ({ clientIp }) => clientKey(clientIp)
+    case 'client-ip': return name === '' ? ({ clientIp }) => clientKey(clientIp) : ({ clientIp }) => clientKey(clientIp, Number(name))
     case 'path': return ({ request }) => bounded(request.path)
     case 'route': return ({ route }) => route?.name ?? ''
     case 'host': return ({ request }) => bounded(request.authority)

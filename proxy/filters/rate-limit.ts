@@ -1,19 +1,19 @@
 import type { RateKeyPart } from '../../config/sentinel/index.ts'
-import { bodyOf } from '../pipeline/body.ts'
+import { bodyOf, type MaybePromise } from '../pipeline/body.ts'
 import type { Exchange, Filter, Quota, Reply } from '../pipeline/exchange.ts'
 import { faultAnswer } from '../pipeline/fault-reply.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
+import type { Rates, RateVerdict } from '../pipeline/rates.ts'
 import { compileRateKey } from './rate-key.ts'
 
-/** Counts, wherever they are kept. Nothing here knows how. */
-export interface RateCounts {
-  take (key: string, nowMs: number, maxWaitMs: number): {
-    readonly allowed: boolean
-    readonly remaining: number
-    readonly waitMs: number
-    readonly resetMs: number
-  }
+/** What came of requests that a limit saw. */
+export interface RateTally {
+  /** Those over the limit, whether they were refused or only noted. */
+  limited: number
+  allowed: number
+  /** Of the allowed ones, those that had to wait. */
+  delayed: number
 }
 
 export interface RateLimitSettings {
@@ -29,21 +29,34 @@ export interface RateLimitSettings {
 }
 
 /** Bounds how many requests come in a time (RFC 6585 section 4). */
-export function rateLimitFilter (settings: RateLimitSettings, counts: RateCounts): Filter {
+export function rateLimitFilter (settings: RateLimitSettings, counts: Rates, tally: RateTally): Filter {
   const { name, key, onLimit, maxDelayMs, burst, perSecond } = settings
   const limit = burst + 1
   const windowMs = limit / perSecond * 1000
   const keyOf = compileRateKey(key)
   const maxWaitMs = onLimit === 'delay' ? maxDelayMs : 0
+  const tell = tellerOf(name, limit, windowMs)
+  const judge = (x: Exchange, verdict: RateVerdict | undefined): MaybePromise<Reply | undefined> => {
+    // Nobody knows, and the operator would rather have it pass.
+    if (verdict === undefined) return undefined
+    const { allowed, remaining, waitMs, resetMs } = verdict
+    if (x.quota === undefined || remaining < x.quota.remaining || !allowed) x.quota = { name, remaining, resetMs }
+    if (allowed) {
+      tally.allowed++
+      if (waitMs === 0) return undefined
+      tally.delayed++
+      return wait(x, waitMs)
+    }
+    tally.limited++
+    if (onLimit !== 'log-only') return refusal(x, settings, waitMs)
+    x.setAttribute('rate-limit.over', name)
+    return undefined
+  }
   return {
     name: 'rate-limit',
     onRequest (x) {
-      const { allowed, remaining, waitMs, resetMs } = counts.take(keyOf(x), performance.now(), maxWaitMs)
-      if (x.quota === undefined || remaining < x.quota.remaining || !allowed) x.quota = { name, limit, remaining, windowMs, resetMs }
-      if (allowed) return waitMs === 0 ? undefined : wait(x, waitMs)
-      if (onLimit !== 'log-only') return refusal(x, settings, waitMs)
-      x.setAttribute('rate-limit.over', name)
-      return undefined
+      const verdict = counts.take(keyOf(x), performance.now(), maxWaitMs)
+      return verdict instanceof Promise ? verdict.then((said) => judge(x, said)) : judge(x, verdict)
     },
     onResponse ({ quota }, { headers }) {
       // Fields of several limits would contradict one another: the strictest speaks.
@@ -86,13 +99,18 @@ function refusal (x: Exchange, { name, statusCode, message }: RateLimitSettings,
 }
 
 /** draft-ietf-httpapi-ratelimit-headers, and the older fields that most clients know. */
-function tell (headers: HeaderList, { name, limit, remaining, windowMs, resetMs }: Quota): void {
+function tellerOf (name: string, limit: number, windowMs: number): (headers: HeaderList, quota: Quota) => void {
   const quoted = `"${name.replace(/[^\x20-\x7e]|["\\]/g, '_')}"`
-  headers.set('RateLimit-Policy', `${quoted};q=${limit};w=${seconds(windowMs)}`)
-  headers.set('RateLimit', `${quoted};r=${remaining};t=${seconds(resetMs)}`)
-  headers.set('X-RateLimit-Limit', String(limit))
-  headers.set('X-RateLimit-Remaining', String(remaining))
-  headers.set('X-RateLimit-Reset', seconds(resetMs))
+  const policy = `${quoted};q=${limit};w=${seconds(windowMs)}`
+  const most = String(limit)
+  return (headers, { remaining, resetMs }) => {
+    const reset = seconds(resetMs)
+    headers.set('RateLimit-Policy', policy)
+    headers.set('RateLimit', `${quoted};r=${remaining};t=${reset}`)
+    headers.set('X-RateLimit-Limit', most)
+    headers.set('X-RateLimit-Remaining', String(remaining))
+    headers.set('X-RateLimit-Reset', reset)
+  }
 }
 
 /** Whole ones, at least one: nobody is told to come back at once. */

@@ -5,7 +5,8 @@ import { behind, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import { schemaStep } from './api-schemas.ts'
 import { gatesOf } from './health-plans.ts'
-import { canonicalKey, type Lend } from './leases.ts'
+import { canonicalKey } from './leases.ts'
+import { rateRules, type RateParts } from './rate-limits.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
 import { errorPagesOf, ownResponder, upstreamErrors } from './route-services.ts'
@@ -19,9 +20,7 @@ import type { Surroundings } from './snapshot.ts'
 type UpstreamOf = (id: string) => Responder | undefined
 
 /** What the routes of one configuration share. */
-export interface RouteSurroundings extends Surroundings {
-  /** Counts that outlive a reload, by their name. */
-  readonly lend: Lend
+export interface RouteSurroundings extends Surroundings, RateParts {
   readonly kept: ReplayRoom
   readonly tunnels: Map<string, Places>
   /** Puts what is kept of a route's answers before whoever gives them. */
@@ -44,9 +43,10 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
   })
   const webSocket = webSocketSettings(route)
   // Agents are told apart by their questions.
+  const rates = rateRules(route, config, around)
   const more = around.parts.moreFilters?.({ ...around, config, route, upstreams })
   const own = (planned: OwnFilterConfig): Filter[] => [
-    ...ownFilter(planned, route, around.lend), ...more?.step(planned) ?? [],
+    ...ownFilter(planned, route, around), ...more?.step(planned) ?? [],
   ]
   const step = around.traces?.step ?? ((filter: Filter, _name?: string) => filter)
   const { maxConnectionsPerRoute: max } = config.limits
@@ -56,12 +56,13 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
     filters: [
       ...scopeRules(route, config, around),
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
-      ...rulesBefore(route, config, around.lend).map((one) => step(one)),
+      ...rulesBefore(route, rates.before).map((one) => step(one)),
       ...(more?.before() ?? []).map((one) => step(one)),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
       ...planOf(route, config).flatMap((planned) => (
         'agent' in planned ? [askAgent(planned)] : own(planned).map((one) => step(one, planned.id))
       )),
+      ...rates.after.map((one) => step(one)),
       ...schemaStep(route, config, around.parts, around.metrics).map((one) => step(one)),
       ...rulesAfter(route).map((one) => step(one)),
       ...(more?.after() ?? []).map((one) => step(one)),

@@ -2,6 +2,7 @@ import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { MoreFilters } from './more-filters.ts'
 import { needsMoreFilters } from './more-needed.ts'
+import { loadRateStores, type OpenStore } from './rate-stores.ts'
 import { keepsAnswers } from './route-cache.ts'
 
 /** What is loaded only for configurations that have use for it: memory at rest is one of the promises. */
@@ -16,6 +17,8 @@ export interface Parts {
   /** Pages of the proxy itself. */
   readonly pages: (typeof import('../services/builtin/builtin.ts') & typeof import('../services/builtin/guard.ts')) | undefined
   readonly errorPages: typeof import('../services/error-pages.ts') | undefined
+  /** Of counts that are kept outside. */
+  readonly openStore: OpenStore | undefined
   readonly moreFilters: MoreFilters | undefined
 }
 
@@ -32,6 +35,7 @@ export async function loadParts (config: SentinelConfig, evidence: boolean, log:
     staticFiles: routes.some(({ staticFiles }) => staticFiles !== undefined) ? await import('../services/static/static-files.ts') : undefined,
     pages: routes.some(({ builtinHandler }) => builtinHandler !== undefined)
       ? { ...await import('../services/builtin/builtin.ts'), ...await import('../services/builtin/guard.ts') } : undefined,
+    openStore: await loadRateStores(config, log),
     moreFilters: needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters(config, log.child({ component: 'filter' })) : undefined,
     errorPages: config.errorPages !== undefined || routes.some(({ errorPages }) => errorPages !== undefined) ? await import('../services/error-pages.ts') : undefined,
   }

@@ -1,9 +1,8 @@
-import type { RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { RouteConfig } from '../../config/sentinel/index.ts'
 import { addressFilter, compressFilter, corsFilter, headersFilter, redirectFilter, requireHeadersFilter, urlRewriteFilter } from '../filters/index.ts'
 import { readPath } from '../pipeline/path.ts'
 import type { Filter } from '../pipeline/exchange.ts'
-import type { Lend } from './leases.ts'
-import { rateFilter, rateRules } from './rate-limits.ts'
+import { rateFilter, type RateParts } from './rate-limits.ts'
 import type { OwnFilterConfig } from './route-plan.ts'
 
 /** Whether a filter does anything in this version. */
@@ -14,10 +13,10 @@ export function isInEffect (filter: OwnFilterConfig): boolean {
 const notYet: ReadonlySet<string> = new Set<OwnFilterConfig['type']>()
 
 /** A filter of the proxy's own, as the route that names it needs it. Those that are not in effect yet make none. */
-export function ownFilter (filter: OwnFilterConfig, route: RouteConfig, lend: Lend): Filter[] {
+export function ownFilter (filter: OwnFilterConfig, route: RouteConfig, parts: RateParts): Filter[] {
   const { pathPrefix: prefixes } = route.matches
   switch (filter.type) {
-    case 'rate-limit': return [rateFilter(filter, lend)]
+    case 'rate-limit': return [rateFilter(filter, route.id, parts)]
     case 'headers': return [headersFilter(sidesOf(filter))]
     case 'compress': return [compressFilter(filter)]
     case 'cors': return [corsFilter(filter)]
@@ -38,12 +37,12 @@ function sidesOf ({ phase, request, response, ...both }: HeadersConfig): Paramet
 }
 
 /** What a route's own policies say before anybody else is asked; of answers they have the last word. */
-export function rulesBefore (route: RouteConfig, config: SentinelConfig, lend: Lend): Filter[] {
+export function rulesBefore (route: RouteConfig, rates: readonly Filter[]): Filter[] {
   const { ipAccessControl, requireHeaders, responseHeaders } = route
   return [
     ...responseHeaders === undefined ? [] : [headersFilter({ request: [], response: [responseHeaders] })],
     ...ipAccessControl === undefined ? [] : [addressFilter(ipAccessControl)],
-    ...rateRules(route, config, lend),
+    ...rates,
     ...requireHeaders.length === 0 ? [] : [requireHeadersFilter(requireHeaders)],
   ]
 }

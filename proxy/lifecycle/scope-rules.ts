@@ -5,7 +5,7 @@ import type { Exchange, Filter, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { Share, Shares } from '../pipeline/shares.ts'
 import type { Lend } from './leases.ts'
-import { perSecond } from './rate-limits.ts'
+import { perSecond, type RateParts } from './rate-limits.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
 
 /** The configuration as what stands in a scope sees it: with the limits that count there. */
@@ -33,23 +33,23 @@ export function namesOf (ids: readonly string[], scope: string): Array<[name: st
   return [...found]
 }
 
-interface Surroundings {
-  readonly lend: Lend
+interface Surroundings extends RateParts {
   readonly shares: Shares
 }
 
 /** What namespace and service say of the requests of a route, before the route itself does: what is refused by the one costs the other nothing. */
-export function scopeRules ({ scope }: Pick<RouteConfig, 'scope'>, config: SentinelConfig, { lend, shares }: Surroundings): Filter[] {
-  const around = scopesAround(scope, config)
-  return [...headRules(around, limitsIn(scope, config)), ...around.flatMap((one) => rulesOf(one, lend, shares))]
+export function scopeRules ({ id, scope }: Pick<RouteConfig, 'id' | 'scope'>, config: SentinelConfig, around: Surroundings): Filter[] {
+  const scopes = scopesAround(scope, config)
+  return [...headRules(scopes, limitsIn(scope, config)), ...scopes.flatMap((one) => rulesOf(one, id, around))]
 }
 
-function rulesOf ({ id, limits }: Scope, lend: Lend, shares: Shares): Filter[] {
+function rulesOf ({ id, limits }: Scope, route: string, around: Surroundings): Filter[] {
+  const { lend, shares } = around
   if (limits === undefined) return []
   const { maxConnectionsPerClient, maxInFlightRequests, maxRequestsPerSecondGlobal, maxRequestsPerSecondPerClient } = limits
   return [
-    ...maxRequestsPerSecondGlobal === undefined ? [] : [perSecond(`all of scope ${id}`, id, maxRequestsPerSecondGlobal, 'all', lend)],
-    ...maxRequestsPerSecondPerClient === undefined ? [] : [perSecond(`client of scope ${id}`, `${id}-client`, maxRequestsPerSecondPerClient, 'client', lend)],
+    ...maxRequestsPerSecondGlobal === undefined ? [] : [perSecond(id, maxRequestsPerSecondGlobal, 'all', route, around)],
+    ...maxRequestsPerSecondPerClient === undefined ? [] : [perSecond(id, maxRequestsPerSecondPerClient, 'client', route, around)],
     ...maxConnectionsPerClient === undefined ? [] : [clientPlaces(id, maxConnectionsPerClient, lend, shares)],
     ...maxInFlightRequests === undefined ? [] : [inFlightFilter(id, maxInFlightRequests, shares)],
   ]

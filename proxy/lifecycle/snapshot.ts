@@ -21,6 +21,7 @@ import { canonicalKey, type Leases, type Lend } from './leases.ts'
 import { fieldsOfFilters } from './more-needed.ts'
 import type { Parts } from './parts.ts'
 import type { MainSide } from './seam.ts'
+import type { LimitInUse, RateParts } from './rate-limits.ts'
 import { keepsAnswers, openCache, routeCacheSettings } from './route-cache.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { agentsBehind, defaultRouteOf, filtersBehind, receptionOf, routerEntries } from './route-plan.ts'
@@ -36,6 +37,7 @@ export interface Surroundings {
   readonly metrics: Metrics
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly shares: Shares
+  readonly rates: RateParts['rates']
   readonly observe: Site['observe']
   /** There where requests are traced. */
   readonly traces?: { readonly begin: (x: Exchange) => void, readonly step: (filter: Filter, name?: string) => Filter }
@@ -61,6 +63,8 @@ export interface Snapshot {
   readonly siteOf: (listener: string) => Site | undefined
   /** Who has a tunnel on a route, for those that have some. */
   readonly tunnels: ReadonlyMap<string, Places>
+  /** What limits do, each on each route. */
+  readonly limits: ReadonlyMap<string, LimitInUse>
   readonly upstreams: ReadonlyMap<string, Upstream>
   /** The answers that this process keeps, when a route keeps some. */
   readonly kept: Cache | undefined
@@ -91,14 +95,16 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       return lease.value
     }
     const tunnels = new Map<string, Places>()
+    const limits = new Map<string, LimitInUse>()
     const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
     const cache = openCache(config, around.parts, lend)
     const guarded = guardedBy(config.agents, fieldsOfFilters(config.filters), around.agents)
     const keeping = (route: RouteConfig, responder: Responder): Responder => (
       cache === undefined || !keepsAnswers(route, config) ? responder : cache.before(responder, routeCacheSettings(route, config, guarded), around.answers)
     )
+    const shared = { ...around, openStore: around.parts.openStore, lend, kept, tunnels, limits, keeping }
     const routes = new Map(config.routes.filter(({ enabled }) => enabled).map((route): [string, Route] => (
-      [route.id, compileRoute(route, seenFrom(route.scope, config), upstreams, { ...around, lend, kept, tunnels, keeping })]
+      [route.id, compileRoute(route, seenFrom(route.scope, config), upstreams, shared)]
     )))
     const users = countUsers()
     const siteOf = served(config, routes, around.agents)
@@ -118,6 +124,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       config,
       siteOf: (listener) => sites.get(listener),
       tunnels,
+      limits,
       emptied: users.emptied,
       kept: cache,
       upstreams,

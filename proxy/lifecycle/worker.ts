@@ -1,5 +1,4 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
-import { Admission, type AdmissionSettings, type Places } from '../state/index.ts'
 import { LogFiles } from '../observe/log-files.ts'
 import type { Log, LogRecord } from '../observe/log.ts'
 import { Tails } from '../observe/tail.ts'
@@ -7,6 +6,8 @@ import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
 import { noFacts, type KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { TailFilter } from '../pipeline/tail-filter.ts'
+import { Admission, ownRates, type AdmissionSettings, type Places } from '../state/index.ts'
+import type { RateLedgers } from '../pipeline/rates.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
@@ -19,9 +20,10 @@ import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
 import { setRequestIdForm } from '../listeners/index.ts'
-import { MemoryWatch } from './memory-watch.ts'
 import { loadParts } from './parts.ts'
 import { tellKept } from './route-cache.ts'
+import { tellLimits } from './limit-metrics.ts'
+import { MemoryWatch } from './memory-watch.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
@@ -48,6 +50,8 @@ export interface Together {
   readonly shares: Shares
   /** For requests in flight. */
   readonly places: Places
+  /** For requests in a time. */
+  readonly rates: RateLedgers
 }
 
 /** Everything that came of one configuration. */
@@ -108,6 +112,7 @@ export class Worker implements DataPath {
       table.queuedRequests.cell().set(this.#admission.queued)
       table.inFlightLimit.cell().set(this.#admission.limit)
       table.memoryLimited.cell().set(this.#memory.refusal === undefined ? 0 : 1)
+      tellLimits(table, this.#running?.snapshot.limits ?? new Map())
       if (this.#running !== undefined) tellTargets(table, this.#running.snapshot.upstreams)
       if (this.#running?.snapshot.kept !== undefined) tellKept(table, this.#running.snapshot.kept.counts)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
@@ -274,6 +279,7 @@ export class Worker implements DataPath {
         metrics,
         admission: this.#admission,
         shares: this.#shares,
+        rates: this.#options.together?.rates ?? ownRates,
         observe: instruments.observe,
         ...instruments.tracing === undefined || traces === undefined ? {} : { traces: { begin: instruments.tracing.begin, step: traces.tracedFilter } },
         observeLate: instruments.observeLate,

@@ -114,6 +114,14 @@ export function metricTable () {
     agentRestarts: counter('sentinel_agent_restarts_total', ['agent'], 'Starts of a managed agent after its first.'),
     agentProtocolFaults: counter('sentinel_agent_protocol_faults_total', ['agent', 'kind'], 'Replies of an agent that break the protocol, by kind.'),
 
+    rateLimitHits: counter('sentinel_rate_limit_hits_total', ['scope', 'name', 'route'],
+      'Requests over a limit, refused or only noted. Scope and name say which: "filter", "route", "route-total", "listener", "default", "global", "limits".'),
+    rateLimitAllowed: counter('sentinel_rate_limit_allowed_total', ['scope', 'name', 'route'], 'Requests that a limit let through.'),
+    rateLimitDelayed: counter('sentinel_rate_limit_delayed_total', ['scope', 'name', 'route'], 'Of those, requests that had to wait for their turn.'),
+    rateLimitKeys: gauge('sentinel_rate_limit_keys', ['scope', 'name'], 'Keys that a limit remembers in this proxy.'),
+    rateLimitEvictions: counter('sentinel_rate_limit_key_evictions_total', ['scope', 'name'], 'Keys that were forgotten because a limit had too many (`max-keys`).'),
+    rateLimitUnknown: counter('sentinel_rate_limit_store_failures_total', ['scope', 'name'], 'Requests about which the store of a limit said nothing (`on-failure`).'),
+
     evidenceRecords: counter('sentinel_evidence_records_total', [], 'Evidence records written to the file.'),
     evidenceDropped: counter('sentinel_evidence_dropped_total', [], 'Evidence records lost because the queue was full; each loss is a record of the chain, too.'),
     evidenceQueue: gauge('sentinel_evidence_queue_records', [], 'Evidence records that wait to be written.'),

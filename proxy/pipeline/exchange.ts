@@ -163,11 +163,9 @@ export interface WaitRecord {
 export interface Quota {
   /** Which limit, as the operator named it. */
   readonly name: string
-  /** Requests that may come at once when none came before, and those of them that are left. */
-  readonly limit: number
+  /** Requests that may still come at once. */
   readonly remaining: number
-  /** Time in which so many may come again, and until so many may. */
-  readonly windowMs: number
+  /** Until as many may as when none came before. */
   readonly resetMs: number
 }
 

@@ -78,6 +78,7 @@ export const faults = {
   ROUTE_BUSY: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many requests are being served on this route.' },
   TUNNELS_FULL: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many WebSockets are open.' },
   TUNNEL_IDLE: { status: 0, blame: 'sentinel', retry: 'never', doc: 'Neither side of a tunnel said anything for too long.' },
+  LIMIT_UNKNOWN: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Whether a limit was reached could not be found out.' },
   OVERLOADED: { status: 503, blame: 'sentinel', retry: 'never', doc: 'Too many requests are being served.' },
   SHUTTING_DOWN: { status: 503, blame: 'sentinel', retry: 'never', doc: 'The proxy is shutting down.' },
   INJECTED: { status: 503, blame: 'sentinel', retry: 'never', doc: 'A filter made this request fail on purpose, for a test.' },

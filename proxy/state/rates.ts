@@ -1,30 +1,4 @@
-export interface RateSettings {
-  /** Over time, for each key. */
-  readonly perSecond: number
-  /** How many more than one may come at once. */
-  readonly burst: number
-  /** Keys that are remembered; the one unused for longest gives way. */
-  readonly maxKeys: number
-}
-
-export interface RateVerdict {
-  readonly allowed: boolean
-  /** How many more may come at once. */
-  readonly remaining: number
-  /** Milliseconds until the next one may come: 0 when it was allowed. */
-  readonly waitMs: number
-  /** Milliseconds until as many may come at once as ever. */
-  readonly resetMs: number
-}
-
-/** Counts for one limit. */
-export interface Rates {
-  /** Counts one, unless it is too much or would have to wait for longer than `maxWaitMs`. */
-  take (key: string, nowMs: number, maxWaitMs: number): RateVerdict
-  /** Keys that are remembered now, and how many had to give way so far. */
-  readonly keys: number
-  readonly evicted: number
-}
+import { roomIn, type RateLedgers, type Rates, type RateSettings, type RateVerdict } from '../pipeline/rates.ts'
 
 /**
  * The generic cell rate algorithm (ITU-T I.371, annex A), as a virtual clock for each key: what is remembered is only the moment at which all that
@@ -56,8 +30,7 @@ export class LocalRates implements Rates {
     const nextMs = dueMs + this.#intervalMs
     this.#remember(key, nextMs, known !== undefined)
     const room = this.#toleranceMs + this.#intervalMs - (nextMs - nowMs)
-    // Sums of fractions are a hair too small now and then.
-    return { allowed: true, remaining: Math.max(0, Math.floor(room / this.#intervalMs + 1e-9)), waitMs, resetMs: nextMs - nowMs }
+    return { allowed: true, remaining: roomIn(room, this.#intervalMs), waitMs, resetMs: nextMs - nowMs }
   }
 
   #remember (key: string, dueMs: number, known: boolean): void {
@@ -70,3 +43,6 @@ export class LocalRates implements Rates {
     this.#due.set(key, dueMs)
   }
 }
+
+/** One process has all counts to itself. */
+export const ownRates: RateLedgers = { open: (_name, settings) => new LocalRates(settings) }

@@ -20,7 +20,7 @@ export const cases: readonly Case[] = [
     id: 'plain-100b',
     title: 'Answers of 100 bytes',
     conditions: '64 keep-alive connections, one request in flight on each',
-    contenders: [...proxies, 'sentinel-agent', 'byte-copy'],
+    contenders: [...proxies, 'sentinel-agent', 'sentinel-limit', 'byte-copy'],
     load: wrk({ connections: 64 }),
     figures: ['cpuUs', 'agentUs', ...speed.slice(1, -1), 'idleMb', 'idleSharedMb', 'loadedMb'],
   },

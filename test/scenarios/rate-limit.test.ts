@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import http from 'node:http'
 import { test, type TestContext } from 'node:test'
+import { fromDist } from '../support/paths.ts'
+import { request } from '../support/request.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 
 interface Given {
@@ -58,6 +60,13 @@ test('clients count for themselves: by address behind trusted proxies, an IPv6 c
   const from = async (address: string) => (await sentinel.get('/', { headers: { 'X-Forwarded-For': address } })).status
   assert.deepEqual([await from('192.0.2.1'), await from('192.0.2.1'), await from('192.0.2.2')], [200, 429, 200])
   assert.deepEqual([await from('2001:db8::1'), await from('2001:db8::ffff'), await from('2001:db8:0:1::1')], [200, 429, 200])
+})
+
+test('another prefix of IPv6 may count, and an address of IPv4 counts whole all the same', async (t) => {
+  const sentinel = await start(t, { filter: 'max-rps 1; burst 0; key "client-ip/52"' })
+  const from = async (address: string) => (await sentinel.get('/', { headers: { 'X-Forwarded-For': address } })).status
+  assert.deepEqual([await from('2001:db8:1:1000::1'), await from('2001:db8:1:1fff::1'), await from('2001:db8:1:2000::1')], [200, 429, 200])
+  assert.deepEqual([await from('192.0.2.1'), await from('192.0.2.2')], [200, 200])
 })
 
 test('keys may be header, cookie, parameter, host, path, claim, or several together', async (t) => {
@@ -118,6 +127,45 @@ test('the proxy as a whole, each client and each route have limits', async (t) =
     assert.deepEqual(await statuses(sentinel, 1, '/free'), [other], limits)
     await sentinel.stop()
   }
+})
+
+test('a listener has a limit of its own for all its routes', async (t) => {
+  const sentinel = await startSentinel(t, `listeners {
+    listener "web" { address "127.0.0.1:0"; rate-limit { requests-per-second 1; burst 1; key "client-ip"; status-code 503; message "one at a time" } }
+    listener "inside" { address "127.0.0.1:0" }
+}
+routes {
+    route "all" { matches { path-prefix "/" }; respond 200 "ok" }
+    route "other" { matches { path-prefix "/other" }; respond 200 "ok" }
+}
+observability { metrics { address "127.0.0.1:0" } }`)
+  assert.deepEqual([...await statuses(sentinel, 1), ...await statuses(sentinel, 1, '/other')], [200, 200])
+  const refused = await sentinel.get('/other')
+  assert.deepEqual([refused.status, refused.text, refused.headers['ratelimit-policy']], [503, 'one at a time', '"web";q=2;w=2'])
+  for (let i = 0; i < 4; i++) assert.equal((await request(sentinel.port('inside'), '/')).status, 200)
+  const metrics = await sentinel.metrics()
+  assert.match(metrics, /^sentinel_rate_limit_hits_total\{scope="listener",name="web",route="other"\} 1$/m)
+  assert.match(metrics, /^sentinel_rate_limit_allowed_total\{scope="listener",name="web",route="all"\} 1$/m)
+  assert.match(metrics, /^sentinel_rate_limit_keys\{scope="listener",name="web"\} 1$/m)
+})
+
+test('limits of routes may delay or only note as well', async (t) => {
+  const delaying = await start(t, { route: 'policies { rate-limit { requests-per-second 5; burst 0; on-limit "delay"; max-delay "10s" } }' })
+  const answers = await Promise.all(Array.from({ length: 4 }, () => delaying.get('/')))
+  assert.deepEqual(answers.map(({ status }) => status), [200, 200, 200, 200])
+  assert.ok(Math.max(...answers.map(({ ms }) => ms)) >= 500)
+  const noting = await start(t, { route: '', rest: 'rate-limits { default-rps 1; default-burst 0; on-limit "log-only" }' })
+  assert.deepEqual(await statuses(noting, 3, '/free'), [200, 200, 200])
+})
+
+test('a limit by what an agent says is asked after the agent', async (t) => {
+  const sentinel = await start(t, {
+    route: 'policies { rate-limit { requests-per-second 1; burst 0; key "attribute:tenant" } }',
+    rest: `agents { agent "says" { command "${process.execPath}" "${fromDist('test', 'support', 'agents', 'scripted.js')}"; events "request_headers"; timeout "10s" } }`,
+  })
+  const of = (tenant: string): Record<string, string> => ({ 'X-Script': JSON.stringify({ request: { do: 'allow', extras: { attributes: { tenant } } } }) })
+  assert.deepEqual(await statuses(sentinel, 2, '/', of('a')), [200, 429])
+  assert.deepEqual(await statuses(sentinel, 1, '/', of('b')), [200])
 })
 
 test('a reload forgives nobody', async (t) => {

@@ -11,6 +11,7 @@ import { fromPlain } from './config-transfer.ts'
 import { EvidenceOutbox } from './evidence-outbox.ts'
 import { plainFacts } from './facts.ts'
 import { LentPlaces } from './lent-places.ts'
+import { LentRates } from './lent-rates.ts'
 import { LentShares, type Lender } from './lent-shares.ts'
 import { AnswersOfAll } from './answers-of-all.ts'
 import type { Introduction, PlainLoad, Question, Result, ToMain, ToWorker } from './messages.ts'
@@ -35,6 +36,7 @@ export class ChildSide {
   readonly #options: ChildOptions
   readonly #worker: Worker
   readonly #shares: LentShares
+  readonly #rates: LentRates
   readonly #counts: CountReader
   readonly #evidence: EvidenceOutbox
   readonly #heard: HeardOutbox
@@ -60,9 +62,11 @@ export class ChildSide {
     }
     const places = new LentPlaces('requests', lender, workers)
     this.#shares = new LentShares(lender, workers)
+    this.#rates = new LentRates((rates) => send({ from: 'rates', rates }), workers)
     this.#shares.add('requests', places)
     this.#worker = new Worker({
-      log, metrics, ticketSecret: Buffer.from(ticketSecret), cookieSecret, env, among: { number, workers }, together: { shares: this.#shares, places },
+      log, metrics, ticketSecret: Buffer.from(ticketSecret), cookieSecret, env, among: { number, workers },
+      together: { shares: this.#shares, places, rates: this.#rates },
       main: {
         retired: (generation) => send({ from: 'retired', generation }),
         evidence: (generation, entry) => this.#evidence.add(generation, entry),
@@ -96,6 +100,8 @@ export class ChildSide {
         return this.#all.told(message)
       case 'lent':
         return this.#shares.lent(message.share, message.count)
+      case 'rates':
+        return this.#rates.granted(message.grants)
       case 'answer':
         return void this.#answer(message.id, message.question)
     }
@@ -152,6 +158,8 @@ export class ChildSide {
         return
       case 'tell':
         return this.#tell(true)
+      case 'recallRate':
+        return this.#rates.recall(question.limit, question.key)
       case 'recall': {
         const count = this.#shares.recall(question.share)
         if (count > 0) this.#options.send({ from: 'giveBack', share: question.share, count })

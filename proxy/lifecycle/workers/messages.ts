@@ -4,6 +4,7 @@ import type { Evidence, GateEvidence, HealthOrders, TargetSettings } from '../..
 import type { KeptFacts, Purge, PurgeOutcome } from '../../pipeline/kept-answers.ts'
 import type { AgentFacts, AgentPlace, Page, PageName, TargetFacts } from '../seam.ts'
 import type { Seen, TailFilter } from '../../pipeline/tail-filter.ts'
+import type { RateGrant, RateMessage } from './rate-messages.ts'
 import type { PlainConfig } from './config-transfer.ts'
 
 /** `Load`, as it is sent: sockets have gone ahead, and are named by number. */
@@ -46,6 +47,7 @@ export type Question =
   | { readonly ask: 'kept' }
   /** Gives back what it has of a limit and does not use. */
   | { readonly ask: 'recall', readonly share: string }
+  | { readonly ask: 'recallRate', readonly limit: number, readonly key: string }
 
 /** What comes of a question that is more than that it is done. */
 export type Result = PurgeOutcome | KeptFacts | Page
@@ -66,6 +68,7 @@ export type ToWorker =
   | { readonly to: 'lent', readonly share: string, readonly count: number }
   /** What came of `askAll`. */
   | { readonly to: 'told', readonly id: number, readonly result?: Result, readonly error?: string }
+  | { readonly to: 'rates', readonly grants: readonly RateGrant[] }
   | { readonly to: 'answer', readonly id: number, readonly question: Question }
 
 export interface PlainFacts {
@@ -88,4 +91,6 @@ export type ToMain =
   /** Asks for more of a limit. `lent` answers, with 0 when there is nothing. */
   | { readonly from: 'want', readonly share: string, readonly count: number, readonly limit: number }
   | { readonly from: 'owe', readonly share: string, readonly count: number }
+  /** Of limits of requests in a time. */
+  | { readonly from: 'rates', readonly rates: RateMessage }
   | { readonly from: 'giveBack', readonly share: string, readonly count: number }

@@ -14,6 +14,8 @@ import { toPlain, type PlainConfig } from './config-transfer.ts'
 import { gatherFacts } from './facts.ts'
 import { Ledger, type Borrower } from './ledger.ts'
 import type { AskAll, PlainFacts, Result, ToMain } from './messages.ts'
+import { RateDesk, type RateBorrower } from './rate-desk.ts'
+import type { RateGrant } from './rate-messages.ts'
 import type { WorkerProcess } from './worker-process.ts'
 import { WorkerSlot } from './worker-slot.ts'
 
@@ -40,6 +42,7 @@ export class WorkerPool implements DataPath {
   readonly #options: PoolOptions
   readonly #slots: readonly WorkerSlot[]
   readonly #ledger = new Ledger<SlotBorrower>()
+  readonly #rates: RateDesk
   readonly #gathered = new Gathered()
   readonly #facts = new Map<number, PlainFacts>()
   readonly #stdout: LineSink
@@ -63,7 +66,9 @@ export class WorkerPool implements DataPath {
     this.#ticketSecret = ticketSecret
     // Whole lines of several writers would be mixed in a pipe: one process writes them all.
     this.#stdout = this.#standard('stdout')
+    this.#rates = new RateDesk(workers)
     metrics.join(this.#gathered)
+    metrics.onScrape((table) => this.#rates.tell(table))
     metrics.onScrape((table) => table.workers.cell().set(this.#slots.filter(({ serving }) => serving).length))
     this.#slots = Array.from({ length: workers }, (_, i) => this.#slot(i + 1))
   }
@@ -217,6 +222,7 @@ export class WorkerPool implements DataPath {
         this.#gathered.forget(number)
         borrower.ended = true
         this.#ledger.forget(borrower)
+        this.#rates.forget(borrower)
         borrower = new SlotBorrower(() => slot)
         metrics.table.workerRestarts.cell(reason).add()
         this.#tellRetired(generations)
@@ -251,6 +257,8 @@ export class WorkerPool implements DataPath {
         return void this.#lend(slot, borrower, message)
       case 'owe':
         return this.#ledger.owe(borrower, message.share, message.count)
+      case 'rates':
+        return this.#rates.take(borrower, message.rates)
       case 'giveBack':
         return this.#ledger.giveBack(borrower, message.share, message.count)
     }
@@ -291,7 +299,7 @@ export class WorkerPool implements DataPath {
 }
 
 /** One process of a slot, as somebody who borrows. */
-class SlotBorrower implements Borrower {
+class SlotBorrower implements Borrower, RateBorrower {
   ended = false
   readonly #slot: () => WorkerSlot
 
@@ -302,6 +310,14 @@ class SlotBorrower implements Borrower {
   /** One that does not answer in time keeps what it has for now. */
   async recall (share: string): Promise<void> {
     await within(recallMs, this.#slot().ask({ ask: 'recall', share }))
+  }
+
+  async recallRate (limit: number, key: string): Promise<void> {
+    await within(recallMs, this.#slot().ask({ ask: 'recallRate', limit, key }))
+  }
+
+  granted (grants: readonly RateGrant[]): void {
+    if (!this.ended) this.#slot().tell({ to: 'rates', grants })
   }
 }
 

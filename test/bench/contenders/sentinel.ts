@@ -31,10 +31,21 @@ agents {
 }`),
 }
 
-async function startSentinel (folder: string, setup: Setup, flags: readonly string[], agents = ''): Promise<Running> {
+export const sentinelWithLimit: Contender = {
+  id: 'sentinel-limit',
+  title: 'Sentinel, counting each client\'s requests',
+  missing: undefined,
+  version: '',
+  compiles: true,
+  start: (folder, setup, flags) => startSentinel(folder, setup, flags, '', `policies {
+            rate-limit { requests-per-second 10_000_000; burst 10_000_000; key "client-ip" }
+        }`),
+}
+
+async function startSentinel (folder: string, setup: Setup, flags: readonly string[], agents = '', rules = ''): Promise<Running> {
   const running = await startOnPort({ measured: setup.workers }, folder, (port, metricsPort) => {
     const file = join(folder, 'sentinel.kdl')
-    writeFileSync(file, configuration(folder, setup, port, metricsPort, agents))
+    writeFileSync(file, configuration(folder, setup, port, metricsPort, agents, rules))
     return [process.execPath, ...flags, fromDist('proxy', 'main.js'), 'run', '-c', file]
   })
   const notBuilt = /^.*?line \d+: (.*not in effect yet.*)$/m.exec(running.output())?.[1]
@@ -43,7 +54,7 @@ async function startSentinel (folder: string, setup: Setup, flags: readonly stri
   throw new Unfit(notBuilt)
 }
 
-function configuration (folder: string, { upstreamPort, certificate, websocket, workers, files }: Setup, port: number, metricsPort: number, agents: string): string {
+function configuration (folder: string, { upstreamPort, certificate, websocket, workers, files }: Setup, port: number, metricsPort: number, agents: string, rules: string): string {
   return `
 system {
     worker-threads ${workers}
@@ -64,6 +75,7 @@ routes {
         }
         ${websocket ? 'websocket #true' : ''}
         ${files === undefined ? 'upstream "origin"' : `static-files { root "${files}" }`}
+        ${rules}
     }
 }
 upstreams {

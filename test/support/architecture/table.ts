@@ -56,6 +56,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'ajv': ['proxy/filters/schema', 'test/unit/filters'],
   'ajv-draft-04': ['test/unit/filters'],
   'ajv-formats': ['proxy/filters/schema'],
+  'ioredis': ['proxy/state/redis-store.ts'],
   'ipaddr.js': ['config/schema/address.ts'],
   'fastest-levenshtein': ['config/kdl/nearest.ts'],
   'tinyglobby': ['config/kdl/include.ts'],

@@ -31,7 +31,7 @@ describe('loading a configuration', () => {
     assert.deepEqual(listeners.map(({ at, ...listener }) => [at.line, listener]), [[1, {
       id: 'web', address: { host: '127.0.0.1', port: 8080, text: '127.0.0.1:8080' }, protocol: 'http', requestTimeout: 60_000, keepaliveTimeout: 75_000, maxConcurrentStreams: 100,
       keepaliveMaxRequests: undefined, trustedProxies: [], tls: undefined, namespace: undefined, redirectHttps: false, defaultRoute: undefined, scope: '',
-      proxyProtocol: undefined, backlog: 1024, reusePort: false, ipv6Only: false, socketMode: undefined, socketOwner: undefined, socketGroup: undefined,
+      proxyProtocol: undefined, rateLimit: undefined, backlog: 1024, reusePort: false, ipv6Only: false, socketMode: undefined, socketOwner: undefined, socketGroup: undefined,
     }]])
     assert.deepEqual(routes[0]?.matches, { path: [], pathPrefix: ['/'], pathRegex: [], host: [], hostRegex: [], method: [], header: [], queryParam: [] })
     assert.deepEqual([routes[0]?.priority, routes[0]?.upstream, routes[0]?.maxBodySize], [50, 'app', undefined])

@@ -214,12 +214,12 @@ describe('filters', () => {
   test('where counts are kept, in every shape', () => {
     const options = { older: olderRateLimit }
     const { backend } = alike(rateLimitFilter, [
-      'backend "redis" { url "redis://r:6379"; key-prefix "p:"; pool-size 4; timeout "50ms"; fallback-local #false }',
+      'backend "redis" { url "redis://r:6379"; key-prefix "p:"; pool-size 4; timeout "50ms"; on-failure "closed" }',
       'backend { type "redis"; url "redis://r:6379"; prefix "p:"; pool-size 4; timeout-ms 50; fallback #false }',
       'backend "redis"; redis-url "redis://r:6379"; redis-prefix "p:"; redis-pool-size 4; redis-timeout-ms 50; redis-fallback-local #false',
       'redis-url "redis://r:6379"; redis-prefix "p:"; redis-pool-size 4; redis-timeout-ms 50; redis-fallback #false; backend "redis"',
     ], options)
-    assert.equal(backend.type, 'redis')
+    assert.deepEqual([backend.type, backend.onFailure], ['redis', 'closed'])
     alike(rateLimitFilter, ['backend "memcached" { url "memcache://a:1,b:1"; ttl "2s" }', 'backend "memcache"; memcached-url "memcache://a:1,b:1"; memcached-ttl-secs 2'], options)
     alike(rateLimitFilter, ['max-rps 5; message "slow down"', 'requests-per-second 5; limit-message "slow down"'], options)
     assert.equal(mistakes(rateLimitFilter, 'backend "redis"; redis-uri "redis://r"', options).length, 1)

@@ -35,7 +35,7 @@ listeners {
       sni { cert-file "${folder}/cert.pem"; key-file "${folder}/key.pem"; priority-hostnames "b.test" }
       sni-certs { cert-folder "${folder}"; reload-mode "interval"; reload-interval "1h" } }
   }
-  listener "tenant" { address "127.0.0.1:0"; namespace "tenant" }
+  listener "tenant" { address "127.0.0.1:0"; namespace "tenant"; rate-limit { requests-per-second 5; burst 2; key "host"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "redis" { url "redis+sentinel://127.0.0.1:9/main"; key-prefix "a"; pool-size 1; timeout "1ms"; on-failure "open" } } }
 }
 routes {
   route "all" {
@@ -44,7 +44,8 @@ routes {
     policies {
       failure-mode "open"; buffer-requests #true; buffer-responses #true; geo-access-control { database "${folder}/country.mmdb"; database-type "maxmind"; action "allow"; allow-countries "DE"; block-countries "FR" }
       max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8"; allow-file "${folder}/addresses"; block-file "${folder}/addresses" }
-      rate-limit { requests-per-second 5; burst 2; key "host"; backend "local" }; global-rate-limit { requests-per-second 5; burst 2; key "route"; backend "local" }
+      rate-limit { requests-per-second 5; burst 2; key "host"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "redis" { url "rediss://127.0.0.1:9"; ca-cert "${folder}/cert.pem" } }
+      global-rate-limit { requests-per-second 5; burst 2; key "route"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "redis" { url "redis+sentinel://127.0.0.1:9/main"; key-prefix "a"; pool-size 1; timeout "1ms"; on-failure "open" } }
       request-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
       response-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
     }
@@ -94,13 +95,13 @@ namespace "tenant" {
 }
 cache { enabled #true; backend "memory"; max-size "10MiB"; eviction-limit "9MiB"; lock-timeout "1s"; status-header #true; status-header-name "edge" }
 error-pages { default-format "html"; include-stack-trace #false; template-dir "${folder}"; upstream-errors #true; pages { "404" { format "json"; message "no"; headers { a "b" } }; "410" { template "${folder}/page.html" } } }
-rate-limits { default-rps 100; default-burst 20; key "client-ip"; global { max-rps 1000; burst 10; key "client-ip" } }
 limits { max-decompression-ratio 50; max-decompressed-size "1MiB"; adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
+rate-limits { default-rps 100; default-burst 20; key "client-ip"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "redis" { url "redis+sentinel://127.0.0.1:9/main"; key-prefix "a"; pool-size 1; timeout "1ms"; on-failure "open" }; global { max-rps 1000; burst 10; key "client-ip" } }
 filters {
   filter "patient" { type "timeout"; request-timeout "1m"; upstream-timeout "1s"; connect-timeout "1s" }
   filter "edit" { type "headers"; phase "both"; rename { a "b" }; set { c "d" }; add { e "f" }; remove "g"
     request { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }; response { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" } }
-  filter "rate" { type "rate-limit"; max-rps 5; burst 2; key "path"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "local" }
+  filter "rate" { type "rate-limit"; max-rps 5; burst 2; key "path"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "redis" { url "redis+sentinel://127.0.0.1:9/main"; key-prefix "a"; pool-size 1; timeout "1ms"; on-failure "open" } }
   filter "small" { type "compress"; algorithms "br"; level 4; min-size "1KiB"; content-types "text/html" }
   filter "sites" { type "cors"; allowed-origins "https://a.test"; allowed-origin-regex "b"; allowed-methods "GET"; allowed-headers "x"; exposed-headers "y"
     allow-credentials #true; allow-private-network #true; max-age "1h" }
