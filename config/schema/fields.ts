@@ -110,7 +110,7 @@ function readMany<T> (type: ValueType<T>, node: KdlNode, place: Place, options: 
 }
 
 /** A block whose node names are free: `env { NAME "value" }`. */
-export function map<T> (type: ValueType<T>, doc: string, options: FieldOptions = {}): Field<Readonly<Record<string, T>>> {
+export function map<T> (type: ValueType<T>, doc: string, options: Pick<SettingOptions, keyof FieldOptions | 'secret'> = {}): Field<Readonly<Record<string, T>>> {
   return {
     row: { ...options, shape: 'map', doc, type },
     read (given, place) {
@@ -121,7 +121,7 @@ export function map<T> (type: ValueType<T>, doc: string, options: FieldOptions =
       for (const arg of node.args) place.report.error('CONFIG_EXTRA', `'${place.name}' takes a block, no values`, arg.at)
       const props = node.props.map(prop => ({ name: prop.name, at: prop.nameAt, args: [prop], props: [], children: undefined }))
       for (const child of [...props, ...node.children ?? []]) {
-        const value = readOne(type, [child], { ...place, name: child.name, scope: `'${place.name}'` }, {})
+        const value = readOne(type, [child], { ...place, name: child.name, scope: `'${place.name}'` }, options.secret === true ? { secret: true } : {})
         if (entries.has(child.name)) place.report.error('CONFIG_REPEATED', `'${child.name}' of '${place.name}' is given twice`, child.at)
         else if (value !== undefined) entries.set(child.name, value)
       }

@@ -1,6 +1,7 @@
 import type { Position } from '../kdl/position.ts'
 import type { Address } from '../schema/address.ts'
 import type { Report } from '../schema/report.ts'
+import { checkHandlers } from './builtin-handler.ts'
 import type { AgentConfig, SentinelConfig } from './config.ts'
 import { checkScopes } from './check-scopes.ts'
 import type { Scoped } from './scopes.ts'
@@ -19,16 +20,17 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   const config = { ...rest, ...flat, scopes, routes, filters: [...filters, ...inlineFilters(routes)], agents: limitedAgents }
   const { logLevel, ...system } = config.system
   const metrics = checkAddresses(config, report)
-  const { logging: { levelByDefault, ...logging }, accessLog } = config.observability
+  const { logging: { levelByDefault, ...logging } } = config.observability
   const level = levelByDefault ? logLevel ?? logging.level : logging.level
   checkUnused(config, filters, report)
   for (const scope of new Set(routes.map(route => route.scope))) checkReachable(routes.filter(route => route.scope === scope), report)
   checkScopes(config, report)
   checkSockets(config, report)
   checkWaf(waf, report)
+  checkHandlers(config, report)
   checkSessions(config, report)
   const guardAgents = guards(limitedAgents, waf?.at, report)
-  return { ...config, system, observability: { metrics, accessLog, logging: { ...logging, level } }, guardAgents }
+  return { ...config, system, observability: { ...config.observability, metrics, logging: { ...logging, level } }, guardAgents }
 }
 
 /** Agents that nobody names. One that is exported is there for those who do. */
@@ -146,7 +148,8 @@ function checkUnused (config: Config, filters: Config['filters'], report: Report
   const redirecting = new Set(config.filters.filter(({ type }) => type === 'redirect').map(({ id }) => id))
   for (const route of config.routes) {
     const redirects = route.filters.some(name => redirecting.has(name))
-    if (route.upstream === undefined && route.respond === undefined && !route.serviceNotBuilt && !redirects) {
+    const answers = route.upstream ?? route.respond ?? route.staticFiles ?? route.builtinHandler
+    if (answers === undefined && !route.serviceNotBuilt && !redirects) {
       report.error('CONFIG_MISSING', `route '${route.id}' has nothing that answers`, route.at, 'write upstream "name"')
     }
   }

@@ -1,6 +1,8 @@
 import { namedVariants } from '../schema/variants.ts'
 import { agentFilter } from './filter-agent.ts'
+import { basicAuthFilter, checkBasicAuth } from './filter-basic-auth.ts'
 import { checkCors, corsFilter } from './filter-cors.ts'
+import { checkForwardAuth, forwardAuthFilter } from './filter-forward-auth.ts'
 import { checkGeo, geoFilter } from './filter-geo.ts'
 import { checkHeaders, headersFilter, olderHeaders } from './filter-headers.ts'
 import { checkTimeout, compressFilter, logFilter, timeoutFilter } from './filter-plain.ts'
@@ -22,9 +24,11 @@ export const filters = namedVariants('filter', {
     geo: geoFilter,
     redirect: redirectFilter,
     'url-rewrite': urlRewriteFilter,
+    'forward-auth': forwardAuthFilter,
+    'basic-auth': basicAuthFilter,
   },
   notBuilt: ['log', 'geo'],
-  also: { ratelimit: 'rate-limit', compression: 'compress', logging: 'log', header: 'headers', rewrite: 'url-rewrite' },
+  also: { ratelimit: 'rate-limit', compression: 'compress', logging: 'log', header: 'headers', rewrite: 'url-rewrite', forwardauth: 'forward-auth', 'external-auth': 'forward-auth', basicauth: 'basic-auth' },
   older: { 'rate-limit': olderRateLimit, headers: olderHeaders },
   docs: {
     agent: 'Asks agents: whether a request or an answer may pass, and what is changed about it.',
@@ -37,6 +41,8 @@ export const filters = namedVariants('filter', {
     geo: 'Lets in, keeps out or marks requests by the country of the client.',
     redirect: 'Answers with the address of another place.',
     'url-rewrite': 'Changes the path or the host that the upstream is asked for.',
+    'forward-auth': 'Asks an HTTP service whether a request may pass: it goes on after an answer of 2xx, and the client gets any other.',
+    'basic-auth': 'Asks for a name and a password (RFC 7617).',
   },
   examples: {
     agent: `filter "sign-in" {
@@ -91,9 +97,20 @@ export const filters = namedVariants('filter', {
     type "url-rewrite"
     replace-prefix-match "/"
 }`,
+    'forward-auth': `filter "sign-in" {
+    type "forward-auth"
+    url "http://authelia.internal:9091/api/authz/forward-auth"
+    response-headers "Remote-User" "Remote-Groups" "Remote-Email"
+}`,
+    'basic-auth': `filter "staff" {
+    type "basic-auth"
+    users { alice "\${file:/run/secrets/alice-hash}" }
+    user-header "Remote-User"
+}`,
   },
   checks: {
     'rate-limit': checkRateLimit, headers: checkHeaders, cors: checkCors, timeout: checkTimeout, geo: checkGeo, redirect: checkElsewhere, 'url-rewrite': checkElsewhere,
+    'forward-auth': checkForwardAuth, 'basic-auth': checkBasicAuth,
   },
 }, 'Steps that routes can name.', {
   example: `filter "limit" {

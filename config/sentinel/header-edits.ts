@@ -56,6 +56,13 @@ const ofTheProxy: ReadonlySet<string> = new Set([
   'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings', 'content-length', 'expect',
 ])
 
+/** Whether nobody but the proxy may write a field, under no spelling of its name. */
+export function belongsToProxy (name: string): boolean {
+  const spelled = name.toLowerCase().replace(/[^a-z0-9]/g, '-')
+  return ofTheProxy.has(spelled) || spelled === 'host' || spelled === 'x-request-id' || spelled === 'x-real-ip' || spelled === 'forwarded' || spelled.startsWith('x-forwarded-for') ||
+    spelled === 'x-forwarded-proto' || spelled === 'x-forwarded-host'
+}
+
 /** Names that are none, and edits that a later one undoes: the order is rename, set, add, remove. */
 export function checkEdits<E extends Edits> (edits: E, here: EditsHere): E {
   const context = { folder: '', lenient: false, secret: false }

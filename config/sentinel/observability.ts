@@ -1,12 +1,20 @@
 import type { KdlEntry, KdlNode } from '../kdl/nodes.ts'
 import { listenAddress } from '../schema/address.ts'
-import { block } from '../schema/blocks.ts'
+import { block, optionalBlock } from '../schema/blocks.ts'
 import type { OlderForms } from '../schema/field.ts'
-import { notBuilt, setting } from '../schema/fields.ts'
-import { bool, words } from '../schema/values.ts'
+import { setting } from '../schema/fields.ts'
+import { durationWithin } from '../schema/quantities.ts'
+import { bool, text, words } from '../schema/values.ts'
+import { collectorFields, collectorOf } from './collector.ts'
 import { accessLog, level, otherLogs, programLog } from './logs.ts'
 import { tracing } from './tracing.ts'
 import { urlPath } from './types.ts'
+
+const pushFields = {
+  ...collectorFields,
+  interval: setting(durationWithin('1s', '1h'), '60s', 'Time between two deliveries.'),
+  serviceName: setting(text, 'sentinel', 'What this proxy is called there.'),
+}
 
 const fields = {
   logging: block({
@@ -24,7 +32,11 @@ const fields = {
     enabled: setting(bool, true, 'Whether they are served.'),
     address: setting(listenAddress, '127.0.0.1:9090', 'IP and port to serve them on.', { aliases: ['bind-address', 'bind'] }),
     path: setting(urlPath, '/metrics', 'Path to serve them at.', { aliases: ['endpoint'] }),
-    highCardinality: notBuilt(setting(bool, false, 'More labels: one for each value that clients may choose.')),
+    highCardinality: setting(bool, false, 'More figures, with labels that clients choose: requests by host and by method as sent, answer times by target.'),
+    otlp: optionalBlock(pushFields, 'Figures are brought to a collector as well, in OTLP.', {
+      example: 'otlp {\n    endpoint "http://127.0.0.1:4318"\n    interval "30s"\n}',
+      build: ({ interval, serviceName, ...collector }, here) => ({ ...collectorOf(collector, here), interval, serviceName }),
+    }),
   }, 'Figures in Prometheus form.', {
     example: 'metrics {\n    address "127.0.0.1:9191"\n    path "/metrics"\n}',
     build: (value, here) => ({ ...value, byDefault: !here.given('address') }),
@@ -71,9 +83,9 @@ export const observability = block(fields, 'What the program tells about its wor
     }
 }`,
   build (value, here) {
-    const { accessLog: { present: own, ...accessLogHere }, logging: { accessLog: inLogging, ...logging }, metrics } = value
+    const { accessLog: { present: own, ...accessLogHere }, logging: { accessLog: inLogging, ...logging }, metrics, tracing: traces } = value
     const { present: older, ...accessLogInLogging } = inLogging
     if (own && older) here.report.error('CONFIG_REPEATED', "'access-log' is given twice: in 'observability' and in 'logging'", here.where('accessLog'))
-    return { logging, accessLog: older && !own ? accessLogInLogging : accessLogHere, metrics }
+    return { logging, accessLog: older && !own ? accessLogInLogging : accessLogHere, metrics, tracing: traces }
   },
 })

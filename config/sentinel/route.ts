@@ -6,6 +6,7 @@ import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import { bool, integer, oneOf, ref, text } from '../schema/values.ts'
 import { apiSchema } from './api-schema.ts'
+import { builtinHandler } from './builtin-handler.ts'
 import { routeCircuitBreaker } from './circuit-breaker.ts'
 import { errorPages, respond } from './error-pages.ts'
 import { fallback } from './fallback.ts'
@@ -23,8 +24,8 @@ import { websocket } from './websocket.ts'
 
 /** Settings that make a route answer without an upstream. */
 const services = {
-  staticFiles: notBuilt(staticFiles),
-  builtinHandler: notBuilt(optional(oneOf('status', 'health', 'metrics', 'not-found', 'config', 'upstreams', 'cache-purge', 'cache-stats'), 'Serve a page of the proxy itself.', { mistaken: ['builtin'] })),
+  staticFiles,
+  builtinHandler,
   respond,
 }
 
@@ -51,7 +52,7 @@ const fields = {
   retryPolicy,
   apiSchema: notBuilt(apiSchema),
   cache: notBuilt(routeCache),
-  shadow: notBuilt(shadow),
+  shadow,
   hedge: optionalBlock({
     enabled: setting(bool, true, 'Whether it is done.'),
     delay: setting(durationWithin('1ms'), '100ms', 'How long the first is waited for.', { aliases: ['delay-ms', 'after-ms', 'after'] }),
@@ -110,7 +111,8 @@ export const routes = named('route', fields, 'Which requests go where, and who i
         'write matches { path-prefix "/" }, or priority "low" for a route that takes the rest')
     }
     // Letting in everybody who was to be kept out would be worse than letting in nobody.
-    const { id, at, priority, enabled, upstream, otherUpstreams } = rules.refusesAll ? { ...value, upstream: undefined, otherUpstreams: [] } : value
+    const closed = { upstream: undefined, otherUpstreams: [], staticFiles: undefined, builtinHandler: undefined }
+    const { id, at, priority, enabled, upstream, otherUpstreams, staticFiles, builtinHandler } = rules.refusesAll ? { ...value, ...closed } : value
     // Written out: leaving members out of a copy is slow, and there are thousands of routes.
     return {
       id, at, priority, enabled, matches, upstream, otherUpstreams,
@@ -121,7 +123,9 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       inlineFilters: filters.inline,
       websocket: value.websocket,
       circuitBreaker: value.circuitBreaker,
+      shadow: value.shadow,
       respond: value.respond,
+      staticFiles, builtinHandler,
       stripPrefix: value.stripPrefix,
       rewritePath: rules.rewritePath,
       requestHeaders: rules.requestHeaders,
@@ -162,7 +166,7 @@ function checkService (word: 'web' | 'api' | 'inference' | 'static' | 'builtin' 
   } else if (word !== undefined && first !== undefined) {
     here.report.error('CONFIG_CONTRADICTION', `${here.scope} is of type '${word}', but has '${spelled[first]}'`, here.where('serviceType'), 'leave out service-type')
   }
-  return (first !== undefined && first !== 'respond') || word === 'static' || word === 'builtin' || (!here.given('upstream') && choosesByModel(here))
+  return ((word === 'static' || word === 'builtin') && first === undefined) || (!here.given('upstream') && choosesByModel(here))
 }
 
 const spelled = { staticFiles: 'static-files', builtinHandler: 'builtin-handler', respond: 'respond' } as const

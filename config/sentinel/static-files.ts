@@ -21,14 +21,16 @@ const fileBelow: ValueType<string> = {
 }
 
 export const staticFiles = optionalBlock({
-  root: required(existingFolder, 'Folder with the files; the whole path of the request is looked up in it.'),
+  root: required(existingFolder, 'Folder with the files; the whole path of the request is looked up in it. What changes there is seen within a second.'),
   index: list(fileBelow, ['index.html', 'index.htm'], 'Files that stand for a folder, the first that is there.'),
   directoryListing: setting(bool, false, 'Show what a folder without such a file holds.'),
   cacheControl: setting(fieldValue, 'public, max-age=3600', '`Cache-Control` of the answers.'),
-  compress: setting(bool, true, 'Compress texts for clients that take it.', { aliases: ['compression'] }),
-  compressionLevel: setting(integer(1, 11), 6, 'How hard: 1 = fast, 9 = small; up to 11 for brotli.'),
+  compress: setting(bool, true, 'Compress texts of at least 1 KiB for clients that take it. A file of the same name with `.br`, `.zst` or `.gz` behind it is sent in place of compressing, unless it is older.', { aliases: ['compression'] }),
+  compressionLevel: setting(integer(1, 11), 6, 'How hard: 1 = fast, 9 = small; up to 11 for brotli. Files of up to 256 KiB are compressed once and kept.'),
   compressionTypes: list(mediaType, ['text/*', 'application/javascript', 'application/json', 'application/xml', 'image/svg+xml'], 'Media types that are compressed.'),
   fallback: list(fileBelow, [], 'File for paths that do not exist: what an application in the browser needs.', { aliases: ['spa-fallback'] }),
+  dotFiles: setting(bool, false, 'Serve names that begin with a dot, too; `.well-known` is always served.'),
+  followLinks: setting(bool, false, 'Serve what links lead to outside of the root.', { aliases: ['follow-symlinks', 'symlinks'] }),
   mimeTypes: map(mediaType, 'Media types by ending, before those that are known: `.wasm "application/wasm"`.'),
 }, 'Serve a folder of files.', {
   example: `static-files {

@@ -1,20 +1,37 @@
 import type { KdlNode } from '../kdl/nodes.ts'
 import { optionalBlock } from '../schema/blocks.ts'
 import type { OlderForms } from '../schema/field.ts'
-import { list, map, notBuilt, optional, required, setting } from '../schema/fields.ts'
-import { durationWithin } from '../schema/quantities.ts'
-import { anyText, bool, text, words } from '../schema/values.ts'
-import { httpUrl, ratio } from './types.ts'
+import { list, required, setting } from '../schema/fields.ts'
+import { bool, text, words } from '../schema/values.ts'
+import { collectorFields, collectorOf } from './collector.ts'
+import { ratio } from './types.ts'
 
-const backend = optionalBlock({
-  type: required(words(['otlp', 'jaeger', 'zipkin'], {}), 'What the collector understands.'),
-  endpoint: required(httpUrl, 'Where the collector is.'),
-  protocol: optional(words(['grpc', 'http'], { also: { http: ['http/protobuf', 'http/json'] } }), 'How OTLP is carried; without it grpc on port 4317, http on others.'),
-  timeout: setting(durationWithin('1ms', '5m'), '10s', 'How long one delivery may take.', { aliases: ['timeout-ms', 'timeout-secs'] }),
-  headers: map(anyText, 'Header fields that the collector wants.'),
-}, 'Who gets the traces.', {
+const backendFields = {
+  type: required(words(['otlp', 'jaeger', 'zipkin'], {}), 'What the collector understands; Jaeger is spoken to in OTLP, too.'),
+  ...collectorFields,
+}
+
+/** Where Jaeger hears its own protocols, which it has given up for OTLP. */
+const jaegersOwn = new Set(['14268', '14250', '6831', '6832'])
+
+const backend = optionalBlock(backendFields, 'Who gets the traces.', {
   args: ['type'],
   example: 'backend "otlp" {\n    endpoint "http://127.0.0.1:4317"\n}',
+  build (value, here) {
+    const { type, endpoint } = value
+    if (type === 'jaeger' && (jaegersOwn.has(endpoint.port) || endpoint.pathname.startsWith('/api/traces'))) {
+      here.report.error('CONFIG_CONTRADICTION', `'endpoint' of ${here.scope} is one of Jaeger's own protocols, which are not spoken here`, here.where('endpoint'),
+        `Jaeger hears OTLP: write endpoint "${endpoint.protocol}//${endpoint.hostname}:4318"`)
+    }
+    if (type === 'zipkin' && value.protocol !== undefined) {
+      here.report.warning('CONFIG_NO_EFFECT', `'protocol' of ${here.scope} has no effect: Zipkin takes JSON`, here.where('protocol'))
+    }
+    return { type, ...collectorOf(value, here) }
+  },
+})
+
+const propagationForm = words(['w3c', 'b3', 'b3multi', 'jaeger'], {
+  also: { w3c: ['tracecontext', 'w3c-trace-context', 'traceparent'], b3: ['b3-single'], b3multi: ['b3-multi'] },
 })
 
 const fields = {
@@ -22,7 +39,7 @@ const fields = {
   backend,
   samplingRate: setting(ratio, 0.01, 'Share of the requests that are traced, where whoever calls has not decided already.', { aliases: ['sample-rate'] }),
   serviceName: setting(text, 'sentinel', 'What this proxy is called in traces.'),
-  propagation: list(words(['w3c', 'b3', 'jaeger'], { also: { w3c: ['tracecontext', 'w3c-trace-context', 'traceparent'], b3: ['b3multi', 'b3-single'] } }), ['w3c'], 'Form of the header fields that carry a trace on.', { commas: true }),
+  propagation: list(propagationForm, ['w3c'], 'Forms of the header fields that carry a trace on; of what a client sends, the first that says something counts.', { commas: true }),
 }
 
 const kinds: ReadonlySet<string> = new Set(['otlp', 'jaeger', 'zipkin'])
@@ -44,7 +61,7 @@ const older: OlderForms = {
   },
 }
 
-export const tracing = notBuilt(optionalBlock(fields, 'Traces for a collector, over the request\'s whole way.', {
+export const tracing = optionalBlock(fields, 'Traces for a collector, over the request\'s whole way.', {
   older,
   example: `tracing {
     backend "otlp" {
@@ -59,4 +76,4 @@ export const tracing = notBuilt(optionalBlock(fields, 'Traces for a collector, o
     }
     return value
   },
-}))
+})

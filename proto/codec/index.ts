@@ -6,9 +6,9 @@ export * from './health.ts'
 export { noEntries, type Entries } from './entries.ts'
 export type { FieldLines } from './field-lines.ts'
 export { BadFrame, frame, FrameDecoder } from './grpc-frame.ts'
-export { decode, MalformedMessage } from './reader.ts'
+export { decode, MalformedMessage, type Reader } from './reader.ts'
 export type { Unrecognized } from './words.ts'
-export { encode, encodeFrame } from './writer.ts'
+export { encode, encodeFrame, type Writer } from './writer.ts'
 
 /** Versions of the protocol that this codec speaks, best first. */
 export const protocolVersions: readonly number[] = [1]

@@ -67,6 +67,12 @@ export class Writer {
     this.#buffer.writeDoubleLE(value, at)
   }
 
+  /** Eight bytes: times and counts that a number has no room for. */
+  fixed64 (value: bigint): void {
+    const at = this.#take(8)
+    this.#buffer.writeBigUInt64LE(value, at)
+  }
+
   /** Text as UTF-8, behind its length. */
   string (text: string): void {
     if (text.length > shortText || !this.#ascii(text)) {

@@ -1,5 +1,7 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import type { MaybePromise } from '../pipeline/body.ts'
 import { isHostAllowed, isLoopback } from './host-check.ts'
 import type { StatusJson } from './status.ts'
@@ -17,7 +19,8 @@ export interface AdminOptions {
   readonly path?: string
   /** Names, besides addresses and loopback names, under which it may be asked. */
   readonly hosts?: readonly string[]
-  readonly metrics: { render (): MaybePromise<string>, readonly contentType: string }
+  /** In the form that whoever asks says that it takes. */
+  readonly metrics: (accept: string | undefined) => MaybePromise<{ readonly type: string, readonly body: string }>
   readonly status: () => MaybePromise<StatusJson>
   /** Whether traffic may be sent here: false while starting, draining, or when a listener is missing. */
   readonly ready: () => boolean
@@ -51,7 +54,8 @@ export class AdminError extends Error {
 interface Answer {
   readonly status: number
   readonly type: string
-  readonly body: string
+  readonly body: string | Buffer
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 const SETTING = 'observability { metrics { address } }'
@@ -89,14 +93,14 @@ export function createAdmin (options: AdminOptions): Admin {
 
 const misdirected: Answer = text(421, 'This name is not served here: ask by address, or by the name in the configuration.')
 
-type Page = () => MaybePromise<Answer>
+type Page = (request: IncomingMessage) => MaybePromise<Answer>
 
 function pagesOf (options: AdminOptions): ReadonlyMap<string, Page> {
   return new Map<string, Page>([
     ['/health', () => text(200, 'ok')],
     ['/ready', () => options.ready() ? text(200, 'ready') : text(503, options.draining?.() === true ? 'draining' : 'not ready')],
     ['/status', async () => ({ status: 200, type: 'application/json', body: `${JSON.stringify(await options.status(), null, 2)}\n` })],
-    [options.path ?? '/metrics', async () => ({ status: 200, type: options.metrics.contentType, body: await options.metrics.render() })],
+    [options.path ?? '/metrics', async ({ headers }) => compressed(headers['accept-encoding'], await options.metrics(headers.accept))],
   ])
 }
 
@@ -105,24 +109,34 @@ function answerTo (request: IncomingMessage, pages: ReadonlyMap<string, Page>, l
   const page = pages.get(path)
   if (page === undefined) return text(404, `Nothing is here. There are: ${[...pages.keys()].join(' ')}`)
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'Only GET and HEAD are understood here.')
-  return madeBy(page, path, log)
+  return madeBy(page, request, path, log)
 }
 
-async function madeBy (page: Page, path: string, log: AdminLog): Promise<Answer> {
+async function madeBy (page: Page, request: IncomingMessage, path: string, log: AdminLog): Promise<Answer> {
   try {
-    return await page()
+    return await page(request)
   } catch (error) {
     log.error('the admin page could not be made', { code: 'INTERNAL', path, error })
     return text(500, 'This page could not be made; the log says why.')
   }
 }
 
+const zipped = promisify(gzip)
+
+/** Figures repeat themselves: a tenth of the bytes. Whoever refuses gzip (`;q=0`) gets them as they are. */
+async function compressed (accepted: string | string[] | undefined, { type, body }: { readonly type: string, readonly body: string }): Promise<Answer> {
+  const vary = { vary: 'accept, accept-encoding' }
+  const takes = /(?:^|[\s,])gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)/i.test(String(accepted ?? ''))
+  if (!takes || body.length < 1_000) return { status: 200, type, body, headers: vary }
+  return { status: 200, type, body: await zipped(body, { level: 3 }), headers: { ...vary, 'content-encoding': 'gzip' } }
+}
+
 function text (status: number, body: string): Answer {
   return { status, type: 'text/plain; charset=utf-8', body: `${body}\n` }
 }
 
-function send (request: IncomingMessage, response: ServerResponse, { status, type, body }: Answer): void {
-  const bytes = Buffer.from(body)
+function send (request: IncomingMessage, response: ServerResponse, { status, type, body, headers }: Answer): void {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body
   // A body nobody asked for is not read: the connection ends instead.
   const bodyFollows = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
   response.writeHead(status, {
@@ -132,6 +146,7 @@ function send (request: IncomingMessage, response: ServerResponse, { status, typ
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
     'cross-origin-resource-policy': 'same-origin',
+    ...headers,
     ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
     ...(bodyFollows ? { connection: 'close' } : {}),
   })

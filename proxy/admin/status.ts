@@ -19,7 +19,13 @@ export interface StatusJson {
   readonly listeners: readonly { readonly id: string, readonly address: string, readonly protocol: string, readonly connections: number }[]
   /** Processes that serve; absent where one process does everything. */
   readonly workers?: readonly { readonly number: number, readonly pid: number | null, readonly state: 'starting' | 'serving', readonly connections: number }[]
-  readonly routes: readonly { readonly id: string, readonly upstream: string | null, readonly responds: number | null, readonly agents: readonly string[] }[]
+  readonly routes: readonly {
+    readonly id: string
+    readonly upstream: string | null
+    /** The status of a fixed answer, or what else answers without an upstream. */
+    readonly responds: number | string | null
+    readonly agents: readonly string[]
+  }[]
   readonly upstreams: readonly {
     readonly id: string
     readonly targets: readonly TargetJson[]

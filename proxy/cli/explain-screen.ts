@@ -113,6 +113,7 @@ function headerLines ({ headers }: Explanation, paint: Paint): string[] {
 }
 
 function upstreamLines ({ upstream, otherUpstreams, responds }: Explanation, paint: Paint): string[] {
+  if (typeof responds === 'string') return [paint.bold(responds)]
   if (responds !== null) return [`${paint.bold(String(responds))}  a fixed answer`]
   if (upstream === null) return [`${paint.bad('501')}  what should answer is not built in this version`]
   const rows = upstream.targets.map(({ address, weight }) => [address === upstream.firstTarget ? '→' : ' ', address, weight === 1 ? '' : `weight ${weight}`])

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
 import { schemeOf, type ListenerConfig, type SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/index.ts'
-import { agentsBehind } from '../lifecycle/route-plan.ts'
+import { fieldsOfFilters } from '../lifecycle/more-needed.ts'
+import { agentsBehind, filtersBehind } from '../lifecycle/route-plan.ts'
 import { limitsOfListener } from '../lifecycle/scope-rules.ts'
 import { readRequestHead } from '../listeners/request-head.ts'
 import { EndSignal } from '../pipeline/end-signal.ts'
@@ -56,7 +57,9 @@ export function readAsked (asked: Asked, config: SentinelConfig): ReadRequest | 
     requestBody: undefined, ending: new EndSignal(),
   })
   const { trustedProxies } = found.listener
-  const guarded = new Set(agentsBehind(found.listener, config).flatMap(({ setsHeaders }) => setsHeaders).map(canonicalName))
+  const guarded = new Set([
+    ...fieldsOfFilters(filtersBehind(found.listener, config)), ...agentsBehind(found.listener, config).flatMap(({ setsHeaders }) => setsHeaders),
+  ].map(canonicalName))
   prepareHead(exchange, { isTrusted: peerMatcher(trustedProxies), guardedHeaders: () => guarded })
   return { ...found, sent, exchange }
 }

@@ -1,7 +1,7 @@
 import type { ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { httpsPort, redirectFor } from '../lifecycle/redirect-https.ts'
 import { isInEffect } from '../lifecycle/route-filters.ts'
-import { defaultRouteOf, filterSettings, maxBodyBytes, planOf, receptionOf, routerEntries, stepsOf, type OwnFilterConfig } from '../lifecycle/route-plan.ts'
+import { defaultRouteOf, filterSettings, maxBodyBytes, ownAnswerOf, planOf, receptionOf, routerEntries, stepsOf, type OwnFilterConfig } from '../lifecycle/route-plan.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Finding } from '../routing/finding.ts'
 import { compileRouter } from '../routing/router.ts'
@@ -46,7 +46,7 @@ export interface Explanation {
   readonly limits: { readonly bodyBytes: number | null, readonly headerBytes: number, readonly headerCount: number, readonly requestTimeoutMs: number } | null
   readonly upstream: UpstreamPart | null
   /** Status that the route itself answers with, in place of an upstream. */
-  readonly responds: number | null
+  readonly responds: number | string | null
   /** Upstreams that an agent may choose instead. */
   readonly otherUpstreams: readonly string[]
   /** What the proxy changes in the header before it goes on; agents may change more. */
@@ -110,7 +110,7 @@ export function explanationOf (asked: Asked, config: SentinelConfig, env: Env): 
     ...ownFiltersOf(route, config),
     limits: limitsOf(route, read, seenFrom(route.scope, config)),
     upstream: upstreamOf(route, seenFrom(route.scope, config), exchange, env),
-    responds: route.respond?.status ?? null,
+    responds: ownAnswerOf(route),
     otherUpstreams: route.otherUpstreams,
     headers: headerChanges(read.sent, exchange),
   }

@@ -1,5 +1,5 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
-import { routerEntries } from '../lifecycle/route-plan.ts'
+import { ownAnswerOf, routerEntries } from '../lifecycle/route-plan.ts'
 import { wantedBy } from '../routing/finding.ts'
 import { compileMatches } from '../routing/match.ts'
 import { inMatchingOrder } from '../routing/router.ts'
@@ -17,7 +17,7 @@ export interface ListedRoute {
   /** `null`: a fixed answer, or what should answer is not built. */
   readonly upstream: string | null
   /** Status of the fixed answer. */
-  readonly responds: number | null
+  readonly responds: number | string | null
   readonly place: Place
 }
 
@@ -30,7 +30,7 @@ export function routeList (config: SentinelConfig): ListedRoute[] {
     conditions: compileMatches(route.matches).map((matcher) => ({ matcher: matcher.name, wanted: wantedBy(matcher) })),
     chain: chainOf(route, config),
     upstream: route.upstream ?? null,
-    responds: route.respond?.status ?? null,
+    responds: ownAnswerOf(route),
     place: placeOf(route),
   }))
 }

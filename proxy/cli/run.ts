@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import type { Loaded, SentinelConfig } from '../../config/sentinel/index.ts'
 import type { UpgradeOutcome } from '../control/index.ts'
-import { settleCollector } from '../lifecycle/collector.ts'
+import { settleEngine } from '../lifecycle/engine.ts'
 import { predecessorOf } from '../lifecycle/handover.ts'
 import type { Proxy } from '../lifecycle/proxy.ts'
 import type { Service } from '../lifecycle/service.ts'
@@ -17,7 +17,7 @@ export const run: Command = {
   async run (shell, options) {
     const file = configFile('run', shell, options)
     if (file === undefined) return 1
-    const started = settleCollector()
+    const started = settleEngine()
     const { loadConfig, printProblems } = await import('../../config/sentinel/index.ts')
     const loaded = await loadConfig(file, { env: shell.env })
     const { config, problems, sources } = loaded

@@ -1,12 +1,11 @@
 import { constants, createBrotliCompress, createDeflate, createGzip, type BrotliCompress, type Deflate, type Gzip } from 'node:zlib'
 import * as zlib from 'node:zlib'
 import type { Body } from '../pipeline/body.ts'
-import type { Exchange, Filter, Reply } from '../pipeline/exchange.ts'
+import { chosenCoding, type Coding } from '../pipeline/content-coding.ts'
+import type { Filter, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { listItems, type HeaderList } from '../pipeline/headers.ts'
-import { addVary } from './vary.ts'
-
-export type Coding = 'gzip' | 'br' | 'zstd' | 'deflate'
+import { addVary } from '../pipeline/vary.ts'
 
 export interface CompressSettings {
   /** The preferred first. */
@@ -47,7 +46,7 @@ export function compressFilter ({ algorithms, level, minSize, contentTypes }: Co
       if (!isPackable(reply, minSize) || !isText(reply.headers.get('content-type') ?? '')) return undefined
       // Whatever this client takes: another one would have got something else.
       addVary(reply.headers, 'Accept-Encoding')
-      const coding = x.request.method === 'HEAD' ? undefined : chosenCoding(x, codings)
+      const coding = x.request.method === 'HEAD' ? undefined : chosenCoding(x.request.headers, codings)
       return coding === undefined ? undefined : packed(reply, coding, level)
     },
   }
@@ -67,26 +66,6 @@ function typeMatcher (types: readonly string[]): (contentType: string) => boolea
     const type = contentType.split(';', 1)[0]!.trim().toLowerCase()
     return exact.has(type) || exact.has(`${type.split('/', 1)[0]}/*`)
   }
-}
-
-/** RFC 9110 section 12.5.3: the highest weight wins, and among equals the one the operator prefers. `undefined`: as it is. */
-function chosenCoding ({ request }: Exchange, codings: readonly Coding[]): Coding | undefined {
-  const fields = request.headers.getAll('accept-encoding')
-  if (fields.length === 0) return undefined
-  const weights = new Map(listItems(fields.join(',')).map((item) => {
-    const [name = '', ...parameters] = item.split(';').map((part) => part.trim())
-    const q = parameters.find((parameter) => parameter.startsWith('q='))
-    const weight = q === undefined ? 1 : Number(q.slice(2))
-    return [name === 'x-gzip' ? 'gzip' : name, weight >= 0 && weight <= 1 ? weight : 0] as const
-  }))
-  const others = weights.get('*') ?? 0
-  let best: Coding | undefined
-  let most = weights.get('identity') === undefined ? 0 : Math.min(weights.get('identity')!, 0.0009)
-  for (const coding of codings) {
-    const weight = weights.get(coding) ?? others
-    if (weight > most) [best, most] = [coding, weight]
-  }
-  return best
 }
 
 function packed ({ status, headers, body }: Reply, coding: Coding, level: number): Reply {

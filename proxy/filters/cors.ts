@@ -2,7 +2,7 @@ import type { Pattern } from '../../config/sentinel/index.ts'
 import type { Exchange, Filter, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { HeaderList } from '../pipeline/headers.ts'
-import { addVary } from './vary.ts'
+import { addVary } from '../pipeline/vary.ts'
 
 /** Cross-origin resource sharing (fetch.spec.whatwg.org, section 3.2). */
 export interface CorsSettings {

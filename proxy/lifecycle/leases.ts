@@ -4,6 +4,9 @@ export interface Lease<T> {
   release (): void
 }
 
+/** As `Leases.use`, for as long as a configuration needs it: what is counted outlives a reload. `close`: when no configuration has it any more. */
+export type Lend = <T>(key: string, make: () => T, close?: (value: T) => Promise<void> | void) => T
+
 interface Shared {
   readonly value: unknown
   readonly close: () => Promise<void>

@@ -151,6 +151,10 @@ export class ListenerTable {
 
   #add (key: string, settings: ListenerSettings, socket: BoundSocket): Listener {
     const { metrics, snapshot, others } = this.#around
+    const count = <P>(place: P): P => {
+      if (typeof place !== 'string') metrics.table.connections.cell(open.listener.id).add()
+      return place
+    }
     const listener = createListener(settings, {
       serve: (x, client) => {
         open.site = snapshot().siteOf(x.listener) ?? open.site
@@ -159,7 +163,8 @@ export class ListenerTable {
       // Who speaks for many clients takes no client's share.
       enter: (client) => {
         const together = others ? open.settings : undefined
-        return this.#door.enter(client === unixPeer || open.site.isTrusted(client) ? undefined : client, together)
+        const place = this.#door.enter(client === unixPeer || open.site.isTrusted(client) ? undefined : client, together)
+        return place instanceof Promise ? place.then(count) : count(place)
       },
       log: (event) => {
         metrics.table.listenerFaults.cell(event.listener, event.code).add()

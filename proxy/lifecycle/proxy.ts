@@ -4,13 +4,17 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
+import type { MaybePromise } from '../pipeline/body.ts'
+import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/ticket-secret.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { RootLog } from '../observe/log.ts'
+import { exposed, formFor } from '../observe/exposition.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
+import type { MetricsPush } from '../observe/telemetry/metrics-push.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
@@ -22,7 +26,8 @@ import { LentEvidence } from './lent-evidence.ts'
 import { warnOfFewDescriptors } from './open-files.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
-import type { DataPath, Load, MainSide } from './seam.ts'
+import { pageOf } from './pages.ts'
+import type { DataPath, Load, MainSide, Page, PageName } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
@@ -64,6 +69,7 @@ interface Running {
   readonly records: LentEvidence | undefined
   readonly sockets: ReadonlyMap<string, HeldSocket>
   readonly discoveries: ReadonlyArray<Lease<unknown>>
+  readonly push: Lease<Promise<MetricsPush>> | undefined
   readonly plans: HealthPlans
 }
 
@@ -102,7 +108,7 @@ export class Proxy {
     const inherited = options.predecessor?.descriptors ?? options.inherited
     this.#sockets = new SocketTable(this.#log, () => this.#path, inherited)
     this.#admin = new AdminServer({
-      metrics: { contentType: this.#metrics.contentType, render: () => this.#fresh(() => this.#metrics.render()) },
+      metrics: (accept) => this.#fresh(() => exposed(this.#metrics, formFor(accept))),
       status: () => this.#fresh(() => this.status()), log: this.#log.child({ component: 'admin' }),
       ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
     }, inherited)
@@ -154,6 +160,11 @@ export class Proxy {
     this.#cookieSecret = legacy.cookieSecret
     this.#tickets.inherit(Buffer.from(legacy.ticketSecret, 'base64'))
     return legacy
+  }
+
+  /** The answers that all processes keep. */
+  get answers (): KeptAnswers {
+    return { purge: (what) => this.#path!.answers.purge(what), facts: () => this.#path!.answers.facts() }
   }
 
   get metricsAddress (): string | undefined {
@@ -295,6 +306,8 @@ export class Proxy {
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
       heardAt: (evidence) => this.#health.heardAt(evidence),
+      answers: this.answers,
+      page: (name) => this.#page(name),
     }
   }
 
@@ -323,6 +336,7 @@ export class Proxy {
     let admin: PreparedAdmin | undefined
     let bound: PreparedSockets | undefined
     let discoveries: Running['discoveries'] = []
+    let push: Running['push']
     try {
       const { sockets, take } = bound = await this.#sockets.prepare(config)
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
@@ -330,10 +344,12 @@ export class Proxy {
       evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
       const records = await evidence?.value
       discoveries = await this.#discoveries.use(config.upstreams)
+      push = this.#leasePush(config)
+      await push?.value
       const plans = this.#plansOf(config)
       admin = await this.#admin.prepare(config.observability.metrics)
       const running: Running = {
-        generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries, plans,
+        generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries, push, plans,
       }
       this.#held.set(generation, running)
       const strict = this.#running !== undefined || this.#options.predecessor !== undefined
@@ -350,6 +366,7 @@ export class Proxy {
       for (const lease of programs.values()) lease.release()
       evidence?.release()
       for (const lease of discoveries) lease.release()
+      push?.release()
       await admin?.discard()
       await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
@@ -415,8 +432,24 @@ export class Proxy {
     )
   }
 
+  #leasePush ({ observability: { metrics: { otlp } } }: SentinelConfig): Running['push'] {
+    if (otlp === undefined) return undefined
+    const open = async (): Promise<MetricsPush> => {
+      const { pushMetrics } = await import('../observe/telemetry/metrics-push.ts')
+      return pushMetrics(otlp, { version: readVersion(), log: this.#log.child({ component: 'metrics' }), figures: () => this.#fresh(() => this.#metrics.families()) })
+    }
+    return this.#leases.use(canonicalKey('metrics push', otlp), open, (opening) => opening.then((push) => push.close(), () => {}))
+  }
+
+  #page (name: PageName): Promise<Page> {
+    return this.#fresh(() => pageOf(name, {
+      status: this.status(), state: this.#state, loaded: this.#running?.loaded,
+      metrics: { contentType: this.#metrics.contentType, text: () => this.#metrics.render() },
+    }))
+  }
+
   /** What is told of the data path is of this moment. */
-  async #fresh<T> (tell: () => T): Promise<T> {
+  async #fresh<T> (tell: () => MaybePromise<T>): Promise<T> {
     await this.#path?.refresh()
     return tell()
   }
@@ -427,6 +460,7 @@ export class Proxy {
     for (const lease of held?.programs.values() ?? []) lease.release()
     held?.evidence?.release()
     for (const lease of held?.discoveries ?? []) lease.release()
+    held?.push?.release()
   }
 
   /** `servesOn`: another process accepts from the same sockets. */

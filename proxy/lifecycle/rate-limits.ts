@@ -2,11 +2,8 @@ import type { RateKeyPart, RouteConfig, SentinelConfig } from '../../config/sent
 import { rateLimitFilter, type RateCounts, type RateLimitSettings } from '../filters/index.ts'
 import type { Filter } from '../pipeline/exchange.ts'
 import { LocalRates } from '../state/index.ts'
-import { canonicalKey } from './leases.ts'
+import { canonicalKey, type Lend } from './leases.ts'
 import type { OwnFilterConfig } from './route-plan.ts'
-
-/** Counts outlive a configuration: a reload forgives nobody. */
-export type Lend = <T>(key: string, make: () => T) => T
 
 type Given = Pick<RateLimitSettings, 'name' | 'perSecond' | 'burst'> & Partial<RateLimitSettings> & { readonly key: readonly RateKeyPart[], readonly maxKeys?: number }
 

@@ -2,7 +2,8 @@ import type { RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts
 import { addressFilter, compressFilter, corsFilter, headersFilter, redirectFilter, requireHeadersFilter, urlRewriteFilter } from '../filters/index.ts'
 import { readPath } from '../pipeline/path.ts'
 import type { Filter } from '../pipeline/exchange.ts'
-import { rateFilter, rateRules, type Lend } from './rate-limits.ts'
+import type { Lend } from './leases.ts'
+import { rateFilter, rateRules } from './rate-limits.ts'
 import type { OwnFilterConfig } from './route-plan.ts'
 
 /** Whether a filter does anything in this version. */
@@ -48,10 +49,16 @@ export function rulesBefore (route: RouteConfig, config: SentinelConfig, lend: L
 }
 
 /** What they say of the request that goes to the upstream: filters and agents have judged the client's own by then. */
-export function rulesAfter ({ stripPrefix, rewritePath, requestHeaders }: RouteConfig): Filter[] {
+export function rulesAfter ({ stripPrefix, rewritePath, requestHeaders, staticFiles }: RouteConfig): Filter[] {
   return [
     ...stripPrefix === undefined ? [] : [urlRewriteFilter({ replacePrefixMatch: '/', prefixes: [readPath(stripPrefix).path] })],
     ...rewritePath === undefined ? [] : [urlRewriteFilter({ replaceFullPath: rewritePath, prefixes: [] })],
     ...requestHeaders === undefined ? [] : [headersFilter({ request: [requestHeaders], response: [] })],
+    // Small files are packed once, by who keeps them.
+    ...staticFiles?.compress === true ? [compressFilter(packingOf(staticFiles))] : [],
   ]
+}
+
+function packingOf ({ compressionLevel: level, compressionTypes: contentTypes }: NonNullable<RouteConfig['staticFiles']>): Parameters<typeof compressFilter>[0] {
+  return { algorithms: ['br', 'gzip'], level, minSize: 1024, contentTypes }
 }

@@ -19,6 +19,12 @@ export function defaultRouteOf ({ defaultRoute }: Pick<ListenerConfig, 'defaultR
   return defaultRoute === undefined ? undefined : routes.find(({ id, enabled }) => enabled && id === defaultRoute)
 }
 
+/** What a route answers with that needs no upstream: the status of a fixed answer, or words; `null` for others. */
+export function ownAnswerOf ({ respond, staticFiles, builtinHandler }: Pick<RouteConfig, 'respond' | 'staticFiles' | 'builtinHandler'>): number | string | null {
+  if (builtinHandler !== undefined) return `the ${builtinHandler.handler} page`
+  return respond?.status ?? (staticFiles === undefined ? null : `files in ${staticFiles.root}`)
+}
+
 export interface Step {
   readonly agent: AgentConfig
   /** The filter block that names the agent, when one does. */
@@ -54,6 +60,13 @@ export function agentsBehind (listener: Pick<ListenerConfig, 'namespace'>, confi
   if (config.scopes.length === 0) return config.agents
   const asked = new Set(config.routes.filter((route) => leadsTo(listener, route)).flatMap((route) => stepsOf(route, config).map(({ agent }) => agent.id)))
   return config.agents.filter(({ id, scope }) => asked.has(id) || scope === '')
+}
+
+/** As `agentsBehind`, for filters. */
+export function filtersBehind (listener: Pick<ListenerConfig, 'namespace'>, { filters, routes, scopes }: SentinelConfig): SentinelConfig['filters'] {
+  if (scopes.length === 0) return filters
+  const named = new Set(routes.filter((route) => leadsTo(listener, route)).flatMap((route) => route.filters))
+  return filters.filter(({ id, scope }) => named.has(id) || scope === '')
 }
 
 /** A route names filters, which may name agents, or agents directly. */

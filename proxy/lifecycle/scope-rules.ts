@@ -4,7 +4,8 @@ import { clientKey } from '../pipeline/client-key.ts'
 import type { Exchange, Filter, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { Share, Shares } from '../pipeline/shares.ts'
-import { perSecond, type Lend } from './rate-limits.ts'
+import type { Lend } from './leases.ts'
+import { perSecond } from './rate-limits.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
 
 /** The configuration as what stands in a scope sees it: with the limits that count there. */

@@ -2,6 +2,7 @@ import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Entry } from '../evidence/chain.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import type { HeldSocket } from '../listeners/index.ts'
+import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { Evidence, GateEvidence, HealthOrders } from '../upstreams/index.ts'
 
 /**
@@ -63,6 +64,8 @@ export interface DataPath {
   health (orders: HealthOrders): void
   /** What is known of it; some time may have passed since. */
   facts (): PathFacts
+  /** The answers that it keeps. */
+  readonly answers: KeptAnswers
   /** Resolves when `facts` and metrics are of this moment, or soon after: a busy worker is not waited for. */
   refresh (): Promise<void>
   /** Accepts nobody any more, lets open exchanges end, and cuts what is left after `graceMs`. Again, when it is to be over sooner. */
@@ -112,6 +115,20 @@ export interface MainSide {
   /** How tries at targets ended, and exchanges behind gates. */
   heard (evidence: Evidence): void
   heardAt (evidence: GateEvidence): void
+  /** What the proxy as a whole says of itself. Rejects when it cannot be made. */
+  page (name: PageName): Promise<Page>
+  /** The answers that all processes keep, whoever asks. */
+  readonly answers: KeptAnswers
+}
+
+/** Pages that only main can make. */
+export type PageName = 'status' | 'ready' | 'metrics' | 'config' | 'upstreams'
+
+export interface Page {
+  readonly status: number
+  /** Its media type. */
+  readonly type: string
+  readonly body: string
 }
 
 /** Something that keeps a configuration from being taken over; the message is for the operator. */

@@ -1,41 +1,46 @@
-import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/address.ts'
 import type { agentFilter } from '../decisions/index.ts'
-import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
-import { Fault } from '../pipeline/faults.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Exchange, Filter, Route } from '../pipeline/exchange.ts'
 import { canonicalName } from '../pipeline/headers.ts'
+import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { Shares } from '../pipeline/shares.ts'
 import type { Site } from '../pipeline/serve.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
-import { fixedAnswer } from '../services/index.ts'
 import type { Admission } from '../state/index.ts'
 import {
-  behind, createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type TargetSettings, type Upstream,
+  createTargetStore, createUpstream, type ConnectingSettings, type Gate, type GateSettings, type ReplayRoom, type TargetSettings, type Upstream,
 } from '../upstreams/index.ts'
-import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
+import { Places } from '../websocket/index.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { discoveryKey } from './discoveries.ts'
-import { gatesOf } from './health-plans.ts'
-import { canonicalKey, type Leases } from './leases.ts'
+import { compileRoute } from './compile-route.ts'
+import { canonicalKey, type Leases, type Lend } from './leases.ts'
+import { fieldsOfFilters } from './more-needed.ts'
+import type { Parts } from './parts.ts'
+import type { MainSide } from './seam.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
-import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
-import { placesFilter, RoutePlaces } from './route-places.ts'
-import { routePolicy } from './route-policy.ts'
-import { agentsBehind, defaultRouteOf, filterSettings, maxBodyBytes, receptionOf, planOf, routerEntries, type Step } from './route-plan.ts'
-import { namesOf, placeOfRoute, scopeRules, seenFrom } from './scope-rules.ts'
+import { agentsBehind, defaultRouteOf, filtersBehind, receptionOf, routerEntries } from './route-plan.ts'
+import { seenFrom } from './scope-rules.ts'
 import { upstreamSettings, type Among, type UpstreamParts } from './upstream-settings.ts'
 
 /** What a snapshot takes from the process around it. */
 export interface Surroundings {
   readonly leases: Leases
   readonly agents: ReadonlyMap<string, AgentRuntime>
-  /** There when there are agents. */
-  readonly askAgent: typeof agentFilter | undefined
+  readonly parts: Parts
+  readonly metrics: Metrics
   readonly admission: Pick<Admission, 'enter' | 'release'>
   readonly shares: Shares
   readonly observe: Site['observe']
+  /** There where requests are traced. */
+  readonly traces?: { readonly begin: (x: Exchange) => void, readonly step: (filter: Filter, name?: string) => Filter }
   readonly observeLate: Parameters<typeof agentFilter>[1]['recordLate']
   readonly gate: (settings: GateSettings) => Gate
+  /** The answers that all processes keep, for those who are asked about them. */
+  readonly answers: KeptAnswers
+  readonly page: MainSide['page']
   readonly env: Readonly<Record<string, string | undefined>>
   /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
   readonly cookieSecret: string
@@ -54,6 +59,8 @@ export interface Snapshot {
   /** Who has a tunnel on a route, for those that have some. */
   readonly tunnels: ReadonlyMap<string, Places>
   readonly upstreams: ReadonlyMap<string, Upstream>
+  /** The answers that this process keeps, when a route keeps some. */
+  readonly kept: KeptAnswers | undefined
   /** The targets that a discovery found have become others. */
   readonly discovered: (key: string, targets: readonly TargetSettings[]) => void
   /** It is the configuration in use from here on: targets that others have as well do as this one says. */
@@ -75,8 +82,8 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       if (key !== undefined) replaced.set(key, (targets) => leased.set.replace([...parts.changeable.targets, ...targets]))
       return [upstream.id, leased]
     }))
-    const lend = <T>(key: string, make: () => T): T => {
-      const lease = around.leases.use(key, make, () => Promise.resolve())
+    const lend: Lend = (key, make, end) => {
+      const lease = around.leases.use(key, make, (value) => Promise.resolve(end?.(value)))
       held.push(() => lease.release())
       return lease.value
     }
@@ -89,10 +96,11 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     const siteOf = served(config, routes, around.agents)
     const sites = new Map(config.listeners.map((listener): [string, Site] => {
       const { router, guardedHeaders } = siteOf(listener)
+      const otherwise = routes.get(defaultRouteOf(listener, config.routes)?.id ?? '')
       return [listener.id, {
         isTrusted: peerMatcher(listener.trustedProxies),
         guardedHeaders,
-        match: matchOf(listener, router, routes.get(defaultRouteOf(listener, config.routes)?.id ?? ''), httpsPort(config.listeners)),
+        match: traced(around.traces?.begin, matchOf(listener, router, otherwise, httpsPort(config.listeners))),
         ...admissionOf(around.admission, users),
         observe: around.observe,
       }]
@@ -102,6 +110,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       siteOf: (listener) => sites.get(listener),
       tunnels,
       emptied: users.emptied,
+      kept: undefined,
       upstreams,
       discovered: (key, targets) => replaced.get(key)?.(targets),
       takeOver: () => { for (const { set } of upstreams.values()) set.takeOver() },
@@ -125,7 +134,7 @@ function served (config: SentinelConfig, routes: ReadonlyMap<string, Route>, run
     let site = known.get(listener.namespace)
     if (site === undefined) {
       const router = compileRouter(routerEntries(listener, config, ({ id }) => routes.get(id)!)) // Every route that is on was compiled.
-      site = { router, guardedHeaders: guardedBy(agentsBehind(listener, config), runtimes) }
+      site = { router, guardedHeaders: guardedBy(agentsBehind(listener, config), fieldsOfFilters(filtersBehind(listener, config)), runtimes) }
       known.set(listener.namespace, site)
     }
     return site
@@ -157,6 +166,14 @@ function matchOf (listener: ListenerConfig, router: Pick<Router<Route>, 'match'>
   if (!listener.redirectHttps) return routes
   const redirect = redirectRoute(port)
   return (x) => receptionOf(listener, x) === 'redirect' ? redirect : routes(x)
+}
+
+/** By then the head is what goes on, and nobody has been asked yet. */
+function traced (begin: ((x: Exchange) => void) | undefined, match: Site['match']): Site['match'] {
+  return begin === undefined ? match : (x) => {
+    begin(x)
+    return match(x)
+  }
 }
 
 /** An exchange uses the snapshot while it waits as well: what it is going to need must be there then. */
@@ -208,83 +225,9 @@ function countUsers () {
   }
 }
 
-interface RouteSurroundings extends Surroundings {
-  /** Counts that outlive a reload, by their name. */
-  readonly lend: <T>(key: string, make: () => T) => T
-  readonly kept: ReplayRoom
-  readonly tunnels: Map<string, Places>
-}
-
-function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
-  const policy = routePolicy(route, config, around.kept)
-  const upstreamOf = (id: string): Responder | undefined => {
-    const gates = gatesOf(route, config.upstreams.find((upstream) => upstream.id === id)!) // References were checked at load.
-    const way = upstreams.get(id)?.forRoute(policy)
-    return way === undefined || gates.length === 0 ? way : behind(gates.map(around.gate), way)
-  }
-  const askAgent = (step: Step): Filter => around.askAgent!(around.agents.get(step.agent.id)!.client, {
-    ...filterSettings(step),
-    chooseUpstream: choiceOf(route, upstreamOf),
-    recordLate: around.observeLate,
-  })
-  const webSocket = webSocketSettings(route)
-  const { maxConnectionsPerRoute: max } = config.limits
-  return {
-    name: route.id,
-    ...placeOfRoute(route),
-    filters: [
-      ...scopeRules(route, config, around),
-      ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
-      ...rulesBefore(route, config, around.lend),
-      ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
-      ...planOf(route, config).flatMap((step) => 'agent' in step ? [askAgent(step)] : ownFilter(step, route, around.lend)),
-      ...rulesAfter(route),
-    ],
-    upgrades: webSocket !== undefined,
-    responder: responderOf(route, upstreamOf),
-    maxBodyBytes: maxBodyBytes(route, config),
-  }
-}
-
-function responderOf ({ id, upstream, respond }: RouteConfig, upstreamOf: (id: string) => Responder | undefined): Responder {
-  if (respond !== undefined) return fixedAnswer(respond)
-  return upstream === undefined ? notBuilt(id) : upstreamOf(upstream)! // References were checked at load.
-}
-
-function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels }: RouteSurroundings): Filter {
-  const places = lend(`tunnels ${route}`, () => new Places(shares, route))
-  tunnels.set(route, places)
-  return webSocketFilter(settings, places)
-}
-
-function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {
-  if (websocket?.enabled !== true) return undefined
-  const { pingInterval, pingTimeout, idleTimeout, maxMessageSize, maxConnections, maxConnectionsPerIp } = websocket
-  return {
-    idleMs: idleTimeout,
-    pingIntervalMs: pingInterval,
-    pingTimeoutMs: pingTimeout,
-    maxMessageBytes: maxMessageSize ?? Infinity,
-    maxConnections: maxConnections ?? Infinity,
-    maxConnectionsPerIp: maxConnectionsPerIp ?? Infinity,
-  }
-}
-
-/** Takes an agent's choice among the upstreams that the route lists; false for any other, and for a route that has none. */
-function choiceOf (route: RouteConfig, upstreamOf: (id: string) => Responder | undefined): (x: Exchange, name: string) => boolean {
-  const listed = [...route.upstream === undefined ? [] : [route.upstream], ...route.otherUpstreams]
-  const allowed = new Map(namesOf(listed, route.scope).map(([name, id]) => [name, upstreamOf(id)]))
-  return (x, name) => {
-    const chosen = allowed.get(name)
-    if (chosen === undefined) return false
-    x.responder = chosen
-    return true
-  }
-}
-
 /** Fields that the operator or an agent itself says only that agent may set; an agent's word counts from its first Describe. */
-function guardedBy (agents: readonly AgentConfig[], runtimes: Surroundings['agents']): () => ReadonlySet<string> {
-  const declared = agents.flatMap(({ setsHeaders }) => setsHeaders)
+function guardedBy (agents: readonly AgentConfig[], ofFilters: readonly string[], runtimes: Surroundings['agents']): () => ReadonlySet<string> {
+  const declared = [...ofFilters, ...agents.flatMap(({ setsHeaders }) => setsHeaders)]
   const clients = agents.map(({ id }) => runtimes.get(id)!.client)
   let described: readonly unknown[] = []
   let names = new Set(declared.map(canonicalName))
@@ -295,8 +238,4 @@ function guardedBy (agents: readonly AgentConfig[], runtimes: Surroundings['agen
     }
     return names
   }
-}
-
-function notBuilt (route: string): Responder {
-  return { name: '', respond: () => Promise.reject(new Fault('NOT_BUILT', `route ${route}`)) }
 }

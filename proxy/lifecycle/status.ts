@@ -5,7 +5,7 @@ import type { HeldSocket } from '../listeners/index.ts'
 import type { TargetHealth } from '../upstreams/index.ts'
 import type { DiscoveryStatus } from './discoveries.ts'
 import type { PathFacts, TargetFacts } from './seam.ts'
-import { guardsOf } from './route-plan.ts'
+import { guardsOf, ownAnswerOf } from './route-plan.ts'
 import type { Program } from './supervisor.ts'
 
 export interface StatusFacts {
@@ -44,8 +44,8 @@ export function statusOf (facts: StatusFacts): StatusJson {
       id, address: facts.sockets.get(id)?.address ?? '', connections: path.connections.get(id) ?? 0, protocol,
     })),
     ...path.workers === undefined ? {} : { workers: path.workers },
-    routes: config.routes.filter(({ enabled }) => enabled).map(({ id, scope, upstream, respond, filters, agents }) => ({
-      id, upstream: upstream ?? null, responds: respond?.status ?? null, agents: [...guardsOf({ scope }, config), ...filters, ...agents],
+    routes: config.routes.filter(({ enabled }) => enabled).map((route) => ({
+      id: route.id, upstream: route.upstream ?? null, responds: ownAnswerOf(route), agents: [...guardsOf(route, config), ...route.filters, ...route.agents],
     })),
     upstreams: config.upstreams.map((upstream) => ({
       id: upstream.id,

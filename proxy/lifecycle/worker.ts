@@ -3,6 +3,7 @@ import { Admission, type AdmissionSettings, type Places } from '../state/index.t
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
+import { noFacts, type KeptAnswers } from '../pipeline/kept-answers.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
@@ -15,6 +16,7 @@ import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
 import { MemoryWatch } from './memory-watch.ts'
+import { loadParts } from './parts.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
@@ -179,6 +181,16 @@ export class Worker implements DataPath {
     this.#building?.set(key, targets)
   }
 
+  /** Those of a configuration that is made ready as well: what is purged now must not be there when it takes over. */
+  readonly answers: KeptAnswers = {
+    purge: async (what) => {
+      const kept = new Set([this.#running?.snapshot.kept, this.#prepared?.next.snapshot.kept].filter((answers) => answers !== undefined))
+      const outcomes = await Promise.all([...kept].map((answers) => answers.purge(what)))
+      return { purged: outcomes.reduce((sum, { purged }) => sum + purged, 0) }
+    },
+    facts: async () => this.#running?.snapshot.kept?.facts() ?? noFacts,
+  }
+
   facts (): PathFacts {
     const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
@@ -219,25 +231,30 @@ export class Worker implements DataPath {
 
   async #build ({ generation, config, agents: places, evidence, discovered }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
-    const records = evidence ? await import('../evidence/evidence.ts') : undefined
-    const parts = config.agents.length === 0 ? undefined : await import('./agent-parts.ts')
+    const parts = await loadParts(config, evidence)
+    const { traces, evidence: records } = parts
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
     try {
-      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts!.openAgent))
+      for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts.agents!.openAgent))
       const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
         leases: this.#leases, log, metrics,
+        ...traces === undefined ? {} : { openTracing: traces.openTracing },
         ...records === undefined ? {} : { evidence: records.recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) },
       })
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
-        askAgent: parts?.agentFilter,
+        parts,
+        metrics,
         admission: this.#admission,
         shares: this.#shares,
         observe: instruments.observe,
+        ...instruments.tracing === undefined || traces === undefined ? {} : { traces: { begin: instruments.tracing.begin, step: traces.tracedFilter } },
         observeLate: instruments.observeLate,
+        answers: main.answers,
+        page: main.page,
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,

@@ -21,6 +21,7 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
   const tls = x.peer.tls
   let line = `{"ts":"${isoTime(nowMs)}","request_id":"${x.id}","client_ip":${quoted(x.clientIp)},"peer_ip":${quoted(x.peer.address)}` +
     `,"listener":${quoted(x.listener)},"host":${quote(request.authority)},"method":${quoted(request.method)},"path":${quote(request.rawPath)}`
+  if (x.trace !== undefined) line += `,"trace_id":"${x.trace.traceId}"`
   if (request.query !== '') line += `,"query":${quote(redactQuery(request.query))}`
   line += `,"protocol":"HTTP/${request.version}","status":${x.reply?.status ?? 0},"bytes_in":${x.requestBytes},"bytes_out":${x.responseBytes}` +
     `,"duration_ms":${millis(x.durationMs)},"route":${x.route === undefined ? 'null' : quoted(x.route.name)}`

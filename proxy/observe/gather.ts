@@ -1,10 +1,17 @@
 import { metricTable, type MetricTable } from './metrics-table.ts'
-import { HistogramCell, type AnyFamily, type Cell } from './registry.ts'
+import { HistogramCell, type AnyFamily, type Cell, type Exemplar } from './registry.ts'
 
 type FamilyName = keyof MetricTable
 
 /** What one series has come to since it was told last; of a gauge, what it is. */
-type Amount = number | { readonly counts: readonly number[], readonly sum: number, readonly count: number }
+type Amount = number | Observed
+
+interface Observed {
+  readonly counts: readonly number[]
+  readonly sum: number
+  readonly count: number
+  readonly exemplars?: ReadonlyArray<Exemplar | undefined>
+}
 
 /** Plain data: what several processes count, on its way to the one that tells. */
 export interface Counts {
@@ -19,7 +26,7 @@ const ofOneProcess: ReadonlySet<FamilyName> = new Set<FamilyName>([
 
 /** Gauges of which the largest counts; all others add up. */
 const largest: ReadonlySet<FamilyName> = new Set<FamilyName>([
-  'agentState', 'eventLoopLag', 'tlsCertificates', 'tlsCertificateExpiry', 'targetWeight', 'upstreamPanic', 'inFlightLimit', 'memoryLimited',
+  'agentState', 'eventLoopLag', 'eventLoopUtilization', 'mostDescriptors', 'tlsCertificates', 'tlsCertificateExpiry', 'targetWeight', 'upstreamPanic', 'inFlightLimit', 'memoryLimited',
 ])
 
 const names = Object.keys(metricTable()) as FamilyName[] // The keys of the table, no more.
@@ -55,11 +62,11 @@ export class CountReader {
   #since (series: string, cell: Cell | HistogramCell): Amount | undefined {
     const before = this.#told.get(series)
     if (cell instanceof HistogramCell) {
-      const now = { counts: [...cell.counts], sum: cell.sum, count: cell.count }
+      const now: Observed = { counts: [...cell.counts], sum: cell.sum, count: cell.count, ...cell.exemplars === undefined ? {} : { exemplars: cell.exemplars } }
       this.#told.set(series, now)
       if (typeof before !== 'object') return now.count === 0 ? undefined : now
       if (before.count === now.count) return undefined
-      return { counts: now.counts.map((count, i) => count - before.counts[i]!), sum: now.sum - before.sum, count: now.count - before.count }
+      return { ...now, counts: now.counts.map((count, i) => count - before.counts[i]!), sum: now.sum - before.sum, count: now.count - before.count }
     }
     this.#told.set(series, cell.value)
     // One that is smaller than before began anew.
@@ -110,5 +117,6 @@ function addTo (family: AnyFamily, labels: readonly string[], amount: Amount | C
     amount.counts.forEach((count, i) => { cell.counts[i]! += count })
     cell.sum += amount.sum
     cell.count += amount.count
+    for (const exemplar of amount.exemplars ?? []) if (exemplar !== undefined) cell.exemplify(exemplar)
   } else cell.add(typeof amount === 'number' ? amount : 'value' in amount ? amount.value : 0)
 }

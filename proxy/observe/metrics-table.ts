@@ -70,10 +70,19 @@ export function metricTable () {
     healthCheckDuration: distribution('sentinel_health_check_duration_seconds', ['upstream'], latencyBuckets, 'How long checks of targets took.'),
     targetPicks: counter('sentinel_upstream_target_picks_total', ['upstream', 'target'], 'Times that the target was picked for a request, repeated ones included.'),
     targetInFlight: gauge('sentinel_upstream_target_in_flight', ['upstream', 'target'], 'Exchanges that the target has now, open tunnels among them.'),
+    targetIdle: gauge('sentinel_upstream_target_idle_connections', ['upstream', 'target'], 'Connections to the target that no exchange has.'),
+    targetOpened: counter('sentinel_upstream_target_connections_opened_total', ['upstream', 'target'],
+      'Connections begun to the target; picks beyond these found one that was open already.'),
     targetConnections: gauge('sentinel_upstream_target_connections', ['upstream', 'target'], 'Connections to the target, those being opened among them.'),
     targetWaiting: gauge('sentinel_upstream_target_waiting', ['upstream', 'target'], 'Exchanges that wait for a connection to the target.'),
     targetWeight: gauge('sentinel_upstream_target_weight', ['upstream', 'target'], 'Share of the target as it is now: less than was configured while it starts slowly.'),
     upstreamPanic: gauge('sentinel_upstream_panic', ['upstream'], '1 while so few targets are well that those are asked too that are not.'),
+
+    shadowRequests: counter('sentinel_shadow_requests_total', ['route', 'upstream', 'result'], 'Copies of requests (`shadow`) that were sent: the status of the answer, or the fault code where there was none.'),
+    shadowSkipped: counter('sentinel_shadow_skipped_total', ['route', 'reason'],
+      'Requests that were to be copied and were not: "busy" (too many copies under way), "memory", "body" (bodies are not copied), "body-too-large", or "body-incomplete".'),
+    shadowDuration: distribution('sentinel_shadow_duration_seconds', ['route'], latencyBuckets, 'From sending a copy of a request to the end of the answer, which nobody sees.'),
+    shadowInFlight: gauge('sentinel_shadow_in_flight', ['route'], 'Copies of requests under way now.'),
 
     discoveryTargets: gauge('sentinel_upstream_discovery_targets', ['upstream'], 'Targets that discovery found for the upstream.'),
     discoveryRefreshes: counter('sentinel_upstream_discovery_refreshes_total', ['upstream', 'result'], 'Questions for the targets of an upstream: "success" or "failure".'),
@@ -81,6 +90,7 @@ export function metricTable () {
 
     agentCalls: counter('sentinel_agent_calls_total', ['agent', 'phase', 'verdict', 'mode'], 'Questions put to agents and what they decided; "failed" when they did not.'),
     agentLatency: distribution('sentinel_agent_latency_seconds', ['agent', 'phase'], agentBuckets, 'From asking an agent to applying its decision.'),
+    agentTimeouts: counter('sentinel_agent_timeouts_total', ['agent', 'phase'], 'Questions that an agent did not answer in time.'),
     agentFailures: counter('sentinel_agent_failures_total', ['agent', 'code', 'failure_mode'],
       'Questions without a decision, and whether the exchange went on (open) or not (closed).'),
     agentBlocks: counter('sentinel_blocked_requests_total', ['agent', 'verdict', 'route'], 'Exchanges that an agent\'s applied decision answered instead of the upstream.'),
@@ -94,6 +104,9 @@ export function metricTable () {
     evidenceQueue: gauge('sentinel_evidence_queue_records', [], 'Evidence records that wait to be written.'),
     evidenceFailing: gauge('sentinel_evidence_failing', [], '1 while the evidence file cannot be written.'),
     accessLogLost: counter('sentinel_access_log_lost_total', [], 'Access log lines lost because the disk or the reader was too slow.'),
+
+    traceSpans: counter('sentinel_trace_spans_total', ['result'],
+      'Spans of sampled requests: "sent" to the collector, "refused" by it, "left-out" because too many were waiting, "lost" because it could not be reached.'),
 
     failedUpgrades: counter('sentinel_failed_upgrades_total', [], 'New processes of the program that did not come to serve: this one goes on.'),
     configReloads: counter('sentinel_config_reloads_total', ['result'], 'Reloads of the configuration: "success" or "failure".'),
@@ -111,11 +124,19 @@ export function metricTable () {
     tlsStapling: counter('sentinel_tls_ocsp_answers_total', ['result'], 'Questions to authorities about certificates: "good", "revoked" or "failed".'),
 
     openConnections: gauge('sentinel_open_connections', ['listener'], 'Client connections open now.'),
+    connections: counter('sentinel_connections_total', ['listener'], 'Client connections that were let in.'),
     listenerFaults: counter('sentinel_listener_faults_total', ['listener', 'code'],
       'What listeners refused before there was an exchange, by fault code: connections over a limit, failed handshakes, requests that could not be read.'),
     workers: gauge('sentinel_workers', [], 'Worker processes that serve now; 0 where one process does everything.'),
     workerRestarts: counter('sentinel_worker_restarts_total', ['reason'], 'Worker processes that were replaced: "ended" by themselves or by a signal, "silent" when they did not answer.'),
     eventLoopLag: gauge('sentinel_event_loop_lag_seconds', ['stat'], 'Delay of the event loop since the last scrape: "mean", "p99", "max".'),
+    eventLoopUtilization: gauge('sentinel_event_loop_utilization_ratio', [], 'Share of the time since the last scrape that the event loop worked, of the busiest process: near 1 it cannot do more.'),
+
+    requestsByHost: counter('sentinel_requests_by_host_total', ['host', 'route', 'status'], 'As `sentinel_requests_total`, by the host that the client named. Only with `high-cardinality`.'),
+    requestsByMethod: counter('sentinel_requests_by_method_total', ['route', 'method'], 'Exchanges by the method as it was sent. Only with `high-cardinality`.'),
+    targetDuration: distribution('sentinel_upstream_target_duration_seconds', ['upstream', 'target'], latencyBuckets,
+      'As `sentinel_upstream_duration_seconds`, by the target that answered. Only with `high-cardinality`.'),
+
     seriesOverflow: counter('sentinel_metrics_overflow_total', ['metric'], 'Observations counted under "(other)" because a metric had too many series.'),
     up: gauge('sentinel_up', [], '1 while the proxy runs.'),
     buildInfo: gauge('sentinel_build_info', ['version', 'node'], 'Always 1; the labels say what runs.'),
@@ -123,6 +144,9 @@ export function metricTable () {
     cpu: counter('process_cpu_seconds_total', [], 'Processor time of the process, user and system.'),
     residentMemory: gauge('process_resident_memory_bytes', [], 'Memory the process holds.'),
     heapUsed: gauge('nodejs_heap_size_used_bytes', [], 'JavaScript heap in use.'),
+    heapTotal: gauge('nodejs_heap_size_total_bytes', [], 'Memory set aside for the JavaScript heap.'),
+    openDescriptors: gauge('process_open_fds', [], 'File descriptors in use: connections, logs, pipes. Absent where the system does not say.'),
+    mostDescriptors: gauge('process_max_fds', [], 'File descriptors that the process may use. Absent where the system does not say.'),
     externalMemory: gauge('nodejs_external_memory_bytes', [], 'Memory of buffers and native objects outside the heap.'),
     startTime: gauge('process_start_time_seconds', [], 'When the process started (Unix time).'),
   }

@@ -1,13 +1,17 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { readdirSync, readFileSync } from 'node:fs'
+import { monitorEventLoopDelay, type EventLoopUtilization } from 'node:perf_hooks'
 import type { DecisionRecord, Exchange, Route, TryRecord } from '../pipeline/exchange.ts'
 import type { Gathered } from './gather.ts'
 import { metricTable } from './metrics-table.ts'
 import type { MetricTable } from './metrics-table.ts'
-import { EXPOSITION_TYPE, OTHER, expose } from './registry.ts'
+import { contentTypes, expose, type Form } from './exposition.ts'
+import { OTHER, type AnyFamily, type HistogramCell } from './registry.ts'
 
 export interface Metrics {
   /** What an exchange that is over adds. Called once for each. */
   observeExchange (x: Exchange): void
+  /** As `observeExchange`, by more labels: those that clients choose. */
+  observeClosely (x: Exchange): void
   /** A decision that came after its exchange was over (shadow mode). */
   observeDecision (x: Exchange, decision: DecisionRecord): void
   agentState (agent: string, state: string): void
@@ -23,8 +27,11 @@ export interface Metrics {
   join (gathered: Gathered): void
   /** Brings everything in `table` up to date that is not counted as it happens. `told`: somebody reads it now, and the next time is about what comes after. */
   refresh (told: boolean): void
-  /** All series in Prometheus' text format. */
-  render (): string
+  /** All series as text: `contentTypes` of the form. */
+  render (form?: Form): string
+  /** All series, brought up to date, those of other processes added. */
+  families (): readonly AnyFamily[]
+  /** Of what `render` gives when it is asked for no form. */
   readonly contentType: string
   readonly table: MetricTable
   /** Stops measuring the event loop. */
@@ -36,6 +43,8 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPT
 /** Verdicts come from agents by way of the codec; a new word is not a new series. */
 const verdicts = new Set(['allow', 'flag', 'review', 'block', 'redirect', 'challenge', 'redact', 'failed'])
 const NO_ROUTE = '(none)'
+/** Characters of what a client chose. */
+const longestLabel = 128
 
 /** Strings of statuses, made once. */
 const statusTexts = Array.from({ length: 600 }, (_, status) => String(status))
@@ -47,15 +56,22 @@ export function createMetrics (options: { version: string }): Metrics {
   const states = new Map<string, Set<string>>()
   const delay = monitorEventLoopDelay({ resolution: 20 })
   delay.enable()
+  const loop = loopUtilization()
   let gathered: Gathered | undefined
   const refresh = (told: boolean): void => {
     tellProcess(table)
     tellEventLoop(table, delay)
+    table.eventLoopUtilization.cell().set(loop(told))
+    if (told) tellDescriptors(table)
     if (told) delay.reset()
     for (const tell of tellers) tell(table)
     for (const family of families) {
       if (family.overflowed > 0) table.seriesOverflow.cell(family.declaration.name).set(family.overflowed)
     }
+  }
+  const current = (): readonly AnyFamily[] => {
+    refresh(true)
+    return gathered === undefined ? families : gathered.withOwn(table)
   }
   table.up.cell().set(1)
   table.buildInfo.cell(options.version, process.version).set(1)
@@ -65,8 +81,12 @@ export function createMetrics (options: { version: string }): Metrics {
 
   return {
     table,
-    contentType: EXPOSITION_TYPE,
+    contentType: contentTypes.prometheus,
     observeExchange: (x) => observeExchange(table, x),
+    observeClosely (x) {
+      observeExchange(table, x)
+      observeClosely(table, x)
+    },
     observeDecision: (x, decision) => observeDecision(table, x.route?.name ?? NO_ROUTE, decision),
     agentState (agent, state) {
       const seen = states.get(agent) ?? new Set()
@@ -92,10 +112,8 @@ export function createMetrics (options: { version: string }): Metrics {
     },
     join (others) { gathered = others },
     refresh,
-    render () {
-      refresh(true)
-      return expose(gathered === undefined ? families : gathered.withOwn(table))
-    },
+    render: (form) => expose(current(), form),
+    families: current,
     close: () => void delay.disable(),
   }
 }
@@ -109,7 +127,7 @@ function observeExchange (table: MetricTable, x: Exchange): void {
     table.tunnelBytes.cell(route, 'in').add(x.requestBytes)
     table.tunnelBytes.cell(route, 'out').add(x.responseBytes)
   } else {
-    table.requestDuration.cell(route).observe(x.durationMs / 1000)
+    observe(table.requestDuration.cell(route), x, x.durationMs)
     table.requestBody.cell(route).observe(x.requestBytes)
     table.responseBody.cell(route).observe(x.responseBytes)
   }
@@ -119,6 +137,14 @@ function observeExchange (table: MetricTable, x: Exchange): void {
   const { decisions } = x
   if (decisions === undefined) return
   for (let i = 0; i < decisions.length; i++) observeDecision(table, route, decisions[i]!)
+}
+
+function observeClosely (table: MetricTable, x: Exchange): void {
+  const route = x.route === undefined ? NO_ROUTE : x.route.name
+  const { method, authority } = x.request
+  table.requestsByHost.cell(authority.slice(0, longestLabel), route, statusTexts[x.reply?.status ?? 0] ?? OTHER).add()
+  table.requestsByMethod.cell(route, method.slice(0, longestLabel)).add()
+  if (x.upstreamMs > 0) table.targetDuration.cell(x.upstream, x.target).observe(x.upstreamMs / 1000)
 }
 
 function observeScoped (table: MetricTable, { name: route, namespace = '', service = '' }: Route, x: Exchange): void {
@@ -135,7 +161,13 @@ function observeUpstream (table: MetricTable, route: string, x: Exchange): void 
   else if (x.tries > 1) table.upstreamFailures.cell(x.upstream, route, 'retried').add(x.tries - 1)
   if (x.notRetried !== undefined) table.upstreamRetriesDenied.cell(x.upstream, route, x.notRetried).add()
   if (x.fault?.row.blame === 'upstream') table.upstreamFailures.cell(x.upstream, route, x.fault.code).add()
-  if (x.upstreamMs > 0) table.upstreamDuration.cell(x.upstream).observe(x.upstreamMs / 1000)
+  if (x.upstreamMs > 0) observe(table.upstreamDuration.cell(x.upstream), x, x.upstreamMs)
+}
+
+/** A trace that is collected is what a figure can be looked at in. */
+function observe (cell: HistogramCell, { trace }: Exchange, ms: number): void {
+  if (trace?.sampled === true) cell.observeIn(trace.traceId, ms / 1000, Date.now())
+  else cell.observe(ms / 1000)
 }
 
 function observeAttempts (table: MetricTable, route: string, x: Exchange, attempts: readonly TryRecord[]): void {
@@ -154,6 +186,7 @@ function observeDecision (table: MetricTable, route: string, d: DecisionRecord):
   const verdict = verdicts.has(d.verdict) ? d.verdict : OTHER
   table.agentCalls.cell(d.agent, d.phase, verdict, d.mode).add()
   table.agentLatency.cell(d.agent, d.phase).observe(d.durationMs / 1000)
+  if (d.fault?.code === 'AGENT_TIMEOUT') table.agentTimeouts.cell(d.agent, d.phase).add()
   if (d.fault !== undefined) table.agentFailures.cell(d.agent, d.fault.code, d.failureMode ?? 'closed').add()
   else if (d.applied && d.status > 0) table.agentBlocks.cell(d.agent, verdict, route).add()
 }
@@ -163,6 +196,7 @@ function tellProcess (table: MetricTable): void {
   const cpu = process.cpuUsage()
   table.cpu.cell().set((cpu.user + cpu.system) / 1e6)
   table.residentMemory.cell().set(memory.rss)
+  table.heapTotal.cell().set(memory.heapTotal)
   table.heapUsed.cell().set(memory.heapUsed)
   table.externalMemory.cell().set(memory.external)
 }
@@ -174,4 +208,27 @@ function tellEventLoop (table: MetricTable, delay: ReturnType<typeof monitorEven
   table.eventLoopLag.cell('mean').set(any ? lag(delay.mean) : 0)
   table.eventLoopLag.cell('p99').set(any ? lag(delay.percentile(99)) : 0)
   table.eventLoopLag.cell('max').set(any ? lag(delay.max) : 0)
+}
+
+/** Gives the share of the time since it was last told. */
+function loopUtilization (): (told: boolean) => number {
+  let before: EventLoopUtilization = performance.eventLoopUtilization()
+  return (told) => {
+    const now = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(now, before)
+    if (told) before = now
+    return Number.isFinite(utilization) ? utilization : 0
+  }
+}
+
+/** Linux alone says so in files. */
+function tellDescriptors (table: MetricTable): void {
+  try {
+    table.openDescriptors.cell().set(readdirSync('/proc/self/fd').length)
+    const most = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+    if (most !== undefined) table.mostDescriptors.cell().set(Number(most))
+  } catch {
+    table.openDescriptors.clear()
+    table.mostDescriptors.clear()
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * Counters, gauges and histograms, and the text Prometheus reads (exposition format 0.0.4).
+ * Counters, gauges and histograms.
  *
  * Our own, because the request path asks for a series of up to four labels several times per request: a lookup walks one map per
  * label and allocates nothing once the series exists (test/bench/metrics.bench.ts).
@@ -35,12 +35,23 @@ export class Cell {
   }
 }
 
+/** One observation that can be looked at: the trace it was made in. */
+export interface Exemplar {
+  readonly traceId: string
+  readonly value: number
+  /** Milliseconds since 1970. */
+  readonly atMs: number
+}
+
 /** One series of a histogram. */
 export class HistogramCell {
   readonly #bounds: readonly number[]
+  /** Of each bucket on its own, not of those below. */
   readonly counts: Float64Array
   sum = 0
   count = 0
+  /** The latest of each bucket, +Inf being the last; `undefined` where nothing is traced. */
+  exemplars: Array<Exemplar | undefined> | undefined = undefined
 
   constructor (bounds: readonly number[]) {
     this.#bounds = bounds
@@ -56,6 +67,17 @@ export class HistogramCell {
       this.counts[i]!++
       return
     }
+  }
+
+  /** As `observe`, in a trace that somebody collects. */
+  observeIn (traceId: string, value: number, atMs: number): void {
+    this.observe(value)
+    this.exemplify({ traceId, value, atMs })
+  }
+
+  exemplify (exemplar: Exemplar): void {
+    const at = this.#bounds.findIndex((bound) => exemplar.value <= bound)
+    ;(this.exemplars ??= [])[at < 0 ? this.#bounds.length : at] = exemplar
   }
 }
 
@@ -134,47 +156,4 @@ export function counterOrGauge (declaration: Declaration): Family<Cell> {
 export function histogram (declaration: Declaration): Family<HistogramCell> {
   const bounds = declaration.buckets ?? []
   return new Family(declaration, () => new HistogramCell(bounds))
-}
-
-export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
-
-/** All families as text. A family without series is left out. */
-export function expose (families: readonly AnyFamily[]): string {
-  let text = ''
-  for (const family of families) {
-    const { name, kind, help, labels, buckets } = family.declaration
-    if (family.series().length === 0) continue
-    text += `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${kind}\n`
-    for (const { values, cell } of family.series()) {
-      const pairs = labels.map((label, i) => `${label}="${escapeValue(values[i] ?? '')}"`)
-      if (cell instanceof HistogramCell) text += histogramText(name, pairs, cell, buckets ?? [])
-      else text += `${name}${braces(pairs)} ${numberText(cell.value)}\n`
-    }
-  }
-  return text
-}
-
-function histogramText (name: string, pairs: string[], cell: HistogramCell, bounds: readonly number[]): string {
-  let text = ''
-  let below = 0
-  bounds.forEach((bound, i) => {
-    below += cell.counts[i] ?? 0
-    text += `${name}_bucket${braces([...pairs, `le="${numberText(bound)}"`])} ${below}\n`
-  })
-  return `${text}${name}_bucket${braces([...pairs, 'le="+Inf"'])} ${cell.count}\n` +
-    `${name}_sum${braces(pairs)} ${numberText(cell.sum)}\n${name}_count${braces(pairs)} ${cell.count}\n`
-}
-
-function braces (pairs: readonly string[]): string {
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
-}
-
-function escapeValue (value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
-}
-
-function numberText (value: number): string {
-  if (value === Infinity) return '+Inf'
-  if (value === -Infinity) return '-Inf'
-  return Number.isNaN(value) ? 'NaN' : String(value)
 }

@@ -8,25 +8,37 @@ import type { Exchange, Reply, Route } from './exchange.ts'
 export function answerOf (x: Exchange, route: Route): MaybePromise<Reply> {
   const { filters } = route
   while (x.entered < filters.length) {
-    const hook = filters[x.entered++]!.onRequest
+    const { name, onRequest: hook } = filters[x.entered++]!
     if (hook === undefined) continue
     const reply = hook(x)
-    if (reply instanceof Promise) return reply.then((given) => given ?? answerOf(x, route))
+    if (reply instanceof Promise) return waitedFor(x, name, reply, route)
     if (reply !== undefined) return reply
   }
   return (x.responder ?? route.responder).respond(x)
+}
+
+async function waitedFor (x: Exchange, filter: string, coming: Promise<Reply | undefined>, route: Route): Promise<Reply> {
+  const sinceMs = performance.now()
+  let given: Reply | undefined
+  try {
+    given = await coming
+  } finally {
+    x.recordWait(filter, 'request', sinceMs)
+  }
+  return given ?? answerOf(x, route)
 }
 
 /** Shows the reply to the filters that saw the request, in reverse order; each may put another in its place. */
 export function lastReply (x: Exchange, route: Route, answer: Reply, from = x.entered - 1): MaybePromise<Reply> {
   let reply = answer
   for (let i = from; i >= 0; i--) {
-    const hook = route.filters[i]!.onResponse
+    const { name, onResponse: hook } = route.filters[i]!
     if (hook === undefined) continue
     const other = hook(x, reply)
     if (other instanceof Promise) {
       const held = reply
-      return other.then((given) => lastReply(x, route, given ?? held, i - 1))
+      const sinceMs = performance.now()
+      return other.finally(() => x.recordWait(name, 'response', sinceMs)).then((given) => lastReply(x, route, given ?? held, i - 1))
     }
     if (other !== undefined) reply = other
   }

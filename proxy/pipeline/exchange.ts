@@ -60,6 +60,39 @@ export interface Upgrade {
   input: Body
 }
 
+/** An exchange as part of a trace (W3C Trace Context); each field in lower-case hexadecimal. */
+export interface Trace {
+  readonly traceId: string
+  /** Of the proxy's own part. */
+  readonly spanId: string
+  /** Somebody collects it. */
+  readonly sampled: boolean
+  /** What is written down of it; `undefined` when it is not sampled. */
+  readonly recording: Recording | undefined
+}
+
+/** Follows one exchange that is sampled. Nothing of it throws. */
+export interface Recording {
+  decided (record: DecisionRecord): void
+  /** A filter has been entered. Gives what to call when it is through. */
+  stepBegins (filter: string, phase: 'request' | 'response'): (outcome: 'passed' | 'answered' | Error) => void
+  /** A connection to the target is wanted. */
+  asks (target: string): void
+  /** There is one: what goes out next says which part of the trace it is. */
+  tryBegins (x: Exchange, target: string): TryRecording
+  /** There will be none. */
+  notAsked (target: string, error: unknown): void
+}
+
+/** How one try at a target goes: either `answered` or `failed`, and `over` in the end. */
+export interface TryRecording {
+  answered (status: number, ms: number): void
+  failed (fault: Fault | undefined, ms: number): void
+  broke (status: number, fault: Fault): void
+  tunnelled (): void
+  over (tunnel: boolean): void
+}
+
 /** The listener's side of an exchange. */
 export interface Client {
   /** Head and body. Over (at once, or when the promise resolves) when the last byte was handed to the socket; fails with CLIENT_GONE or the body's own fault. */
@@ -116,6 +149,15 @@ export interface TryRecord {
   readonly reason: string | undefined
 }
 
+/** A filter that was waited for, once for each side of the exchange on which it was. What is done at once is not measured. */
+export interface WaitRecord {
+  readonly filter: string
+  readonly side: 'request' | 'response'
+  /** Monotonic milliseconds, as `Exchange.startedMs`. */
+  readonly sinceMs: number
+  readonly ms: number
+}
+
 /** What a limit leaves a client, for its answer. */
 export interface Quota {
   /** Which limit, as the operator named it. */
@@ -144,7 +186,7 @@ export interface Filter {
 /** Gives a reply for an exchange that no filter answered: an upstream or a service. Rejects with a `Fault`. */
 export interface Responder {
   readonly name: string
-  respond (x: Exchange): Promise<Reply>
+  respond (x: Exchange): MaybePromise<Reply>
 }
 
 /** A route, compiled. The arrays hold only hooks that exist, in the order they run. */
@@ -196,6 +238,8 @@ export class Exchange {
   /** Facts attached by filters and agents, for later ones and the log. */
   attributes: Map<string, string> | undefined = undefined
   decisions: DecisionRecord[] | undefined = undefined
+  /** `undefined` where nothing is traced. */
+  trace: Trace | undefined = undefined
   /** Of the limit that leaves the least of those that it passed. */
   quota: Quota | undefined = undefined
   /** What it will cost a language model, as far as somebody guessed; 0 = nobody did. */
@@ -207,8 +251,21 @@ export class Exchange {
   attempts: TryRecord[] | undefined = undefined
   /** What spoke against another try that the route's policy would have had: `body` = it is too large to be kept, `budget`, `time` = of the whole exchange. */
   notRetried: 'body' | 'budget' | 'time' | undefined = undefined
-  /** Milliseconds from the send to the upstream's response head; 0 without one. */
+  /** Milliseconds that it waited for a place among the requests in flight. */
+  queuedMs = 0
+  /** In order of their ends. */
+  waits: WaitRecord[] | undefined = undefined
+  /** Monotonic milliseconds: when the try that was answered, or else the last one, had its place on a connection; 0 without one. */
+  askedMs = 0
+  /** Milliseconds before that, for a connection that others had or that was to be shared. */
+  poolMs = 0
+  /** Milliseconds until a connection that was opened for it stood, the name of its target looked up, and for the TLS handshake behind that; 0 on one that was there. */
+  connectMs = 0
+  tlsMs = 0
+  /** Milliseconds from `askedMs` to the upstream's response head; 0 without one. */
   upstreamMs = 0
+  /** Milliseconds from the start until the answer was given to the client's connection; 0 when it never was. */
+  firstByteMs = 0
   requestBytes = 0
   responseBytes = 0
   durationMs = 0
@@ -230,7 +287,13 @@ export class Exchange {
     (this.attributes ??= new Map()).set(name, value)
   }
 
+  /** @param sinceMs Monotonic: when the wait began that is over now. */
+  recordWait (filter: string, side: WaitRecord['side'], sinceMs: number): void {
+    (this.waits ??= []).push({ filter, side, sinceMs, ms: performance.now() - sinceMs })
+  }
+
   recordDecision (record: DecisionRecord): void {
     (this.decisions ??= []).push(record)
+    this.trace?.recording?.decided(record)
   }
 }

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { bodyOf } from './body.ts'
 import type { Exchange, Reply } from './exchange.ts'
-import { faults, type FaultCode } from './faults.ts'
+import { faults, type Fault, type FaultCode } from './faults.ts'
 import { grpcFaultReply, isGrpc } from './grpc.ts'
 import { HeaderList } from './headers.ts'
 
@@ -15,6 +15,14 @@ const sentences = {
 /** The answer for a fault, as the client of an exchange reads it. */
 export function faultAnswer (x: Exchange, code: FaultCode, retryAfterMs?: number): Reply {
   return isGrpc(x) ? grpcFaultReply(code, sentenceFor(code), x.id) : faultReply(code, x.id, x.request.headers.get('accept'), retryAfterMs)
+}
+
+/** The answer of whoever refuses an exchange by itself: the filters see it, unlike that for a fault which is thrown. `fields`: more for its head. */
+export function refusal (x: Exchange, fault: Fault, fields: readonly string[] = []): Reply {
+  x.fault = fault
+  const reply = faultAnswer(x, fault.code, fault.retryAfterMs)
+  for (let i = 0; i < fields.length; i += 2) reply.headers.set(fields[i]!, fields[i + 1]!)
+  return reply
 }
 
 function sentenceFor (code: FaultCode): string {

@@ -26,7 +26,10 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
   let admitted = false
   try {
     const place = site.admit(x)
-    if (place !== undefined) await place
+    if (place !== undefined) {
+      await place
+      x.queuedMs = performance.now() - x.startedMs
+    }
     admitted = true
     prepareHead(x, site)
 
@@ -41,6 +44,7 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
     const last = lastReply(x, route, x.reply)
     const reply = x.reply = last instanceof Promise ? await last : last
     reply.headers.set('X-Request-Id', x.id)
+    x.firstByteMs = performance.now() - x.startedMs
     const sent = client.send(reply)
     if (sent instanceof Promise) await sent
   } catch (error) {
@@ -86,6 +90,7 @@ async function repair (x: Exchange, error: unknown, client: Client): Promise<voi
   if (client.began) return client.abort()
   x.reply = answerTo(error, x)
   if (x.reply === undefined) return client.abort()
+  x.firstByteMs = performance.now() - x.startedMs
   try {
     // A client that is still sending a body nobody wants is told so, and reads the answer before the connection closes.
     await client.send(x.reply)

@@ -7,6 +7,7 @@ import type { HeaderList } from '../pipeline/headers.ts'
 import { passInterim } from '../pipeline/interim.ts'
 import { trailersOf } from '../pipeline/trailers.ts'
 import { AnswerReader, type AnswerEvents } from './answer-reader.ts'
+import { tellConnecting } from './connecting-times.ts'
 import { connectFault, exchangeFault } from './fault-of-error.ts'
 import type { Link, LinkUser } from './link.ts'
 import { lengthOnly, ResponseBody, type Source } from './response-body.ts'
@@ -135,6 +136,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
   connected (): void {
     this.begun = true
     this.#dueMs = Infinity
+    if (this.#link.dialledMs >= this.#startedMs) tellConnecting(this.#x, this.#link)
     const { requestBody } = this.#x
     if (requestBody === undefined) {
       this.#link.write(this.#head, 'latin1')
@@ -194,6 +196,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     if (!lists(upgrade, this.#x.upgrade.protocol)) return 'a switch to another protocol than was asked for'
     const key = keyOf(this.#x.request.headers)
     if (key === undefined || headers.get('sec-websocket-accept') !== acceptOf(key)) return 'a switch of protocols whose Sec-WebSocket-Accept is not the one for this request'
+    this.#x.askedMs = this.#startedMs
     this.#x.upstreamMs = this.#heardMs - this.#startedMs
     this.#tunnel = new Tunnel(this.#x, this.#link, this.#settings.writeTimeoutMs, this.#watcher)
     this.#watcher.answered(101, this.#x.upstreamMs)
@@ -204,6 +207,7 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
 
   head (status: number, { headers, length }: ResponseHead, hasBody: boolean): void {
     this.#dueMs = this.#writeDueMs = this.#continueDueMs = Infinity
+    this.#x.askedMs = this.#startedMs
     this.#x.upstreamMs = this.#heardMs - this.#startedMs
     this.#status = status
     this.#watcher.answered(status, this.#x.upstreamMs)
@@ -309,7 +313,12 @@ export class Attempt implements LinkUser, AnswerEvents, Source, UploadEvents, En
     const fault = error instanceof Fault ? error : undefined
     // A connection that was closed at the moment of its next use says nothing about the target.
     const stale = fault?.code === 'UPSTREAM_RESET' && this.onUsedConnection && !this.answered
-    if (instead !== undefined) this.#watcher.failed(stale ? undefined : fault, performance.now() - this.#startedMs)
+    if (instead !== undefined) {
+      const tookMs = performance.now() - this.#startedMs
+      this.#x.askedMs = this.#startedMs
+      if (!this.begun) this.#x.connectMs = tookMs
+      this.#watcher.failed(stale ? undefined : fault, tookMs)
+    }
     else if (this.#status > 0 && fault !== undefined) this.#watcher.broke(this.#status, fault)
     this.#watcher.over(false)
     // Not at once: the connection is in the middle of telling that it is gone.

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { EndSignal } from '../pipeline/end-signal.ts'
+import type { Exchange } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { ChosenVersion } from './chosen-version.ts'
 import { dialTo, type Dial, type UpstreamTls } from './dial.ts'
@@ -57,6 +58,8 @@ export class Connections implements LinkHome, SharedHome {
   readonly #dial: Dial
   readonly #dialShared: Dial
   readonly #version: ChosenVersion
+  /** Connections begun. */
+  opened = 0
   readonly #idle: Link[] = []
   readonly #all = new Set<Place>()
   readonly #shared = new Set<SharedLink>()
@@ -99,9 +102,10 @@ export class Connections implements LinkHome, SharedHome {
    * A place on a connection, or a promise of one. Rejects with UPSTREAM_BUSY when too many wait or none gets free in time.
    *
    * @param endMs When the exchange has to be over.
+   * @param x Is told how long it waited.
    * @param greeting What the connection begins with ("" for nothing): one that began with something else is another client's.
    */
-  take (ending: EndSignal, greeting: string, need: Need, endMs: number): Place | Promise<Place> {
+  take (ending: EndSignal, greeting: string, need: Need, endMs: number, x: Exchange): Place | Promise<Place> {
     const place = this.#place(greeting, need)
     if (place !== undefined) return place
     const never = this.#never(need)
@@ -110,7 +114,7 @@ export class Connections implements LinkHome, SharedHome {
     if (this.#waiters.size >= this.#settings.maxWaiting + this.#dialling * Math.max(this.#expected, this.#settings.maxConnections)) {
       return Promise.reject(new Fault('UPSTREAM_BUSY', `${this.#waiters.size} exchanges wait for a connection`))
     }
-    const waiting = this.#waiters.wait(ending, greeting, need, endMs)
+    const waiting = this.#waiters.wait(ending, greeting, need, endMs, x)
     this.#dialMore()
     return waiting
   }
@@ -122,7 +126,7 @@ export class Connections implements LinkHome, SharedHome {
     const waiter = this.#waiters.first
     const { maxIdle, allIdle } = this.#settings
     if (waiter !== undefined && waiter.greeting === link.greeting && !link.tooOld) waiter.resolve(link)
-    else if (waiter !== undefined || this.#drained !== undefined || link.tooOld || this.#unused >= maxIdle || allIdle.now >= allIdle.max) link.destroy()
+    else if (waiter !== undefined || this.#drained !== undefined || link.tooOld || this.idleSize >= maxIdle || allIdle.now >= allIdle.max) link.destroy()
     else {
       this.#idle.push(link)
       allIdle.now++
@@ -159,7 +163,7 @@ export class Connections implements LinkHome, SharedHome {
     this.#all.delete(link)
     const adopted = new Link(this.#dial, this, '')
     this.#all.add(adopted)
-    adopted.adopt(socket)
+    adopted.adopt(socket, link)
     this.returned(adopted)
     this.#serve()
   }
@@ -177,7 +181,7 @@ export class Connections implements LinkHome, SharedHome {
   unused (link: SharedLink): void {
     const { maxIdle, allIdle } = this.#settings
     if (link.countedIdle || !this.#all.has(link)) return
-    if (this.#drained !== undefined || link.tooOld || this.#unused >= maxIdle || allIdle.now >= allIdle.max) return link.retire()
+    if (this.#drained !== undefined || link.tooOld || this.idleSize >= maxIdle || allIdle.now >= allIdle.max) return link.retire()
     link.countedIdle = true
     this.#sharedIdle++
     allIdle.now++
@@ -208,7 +212,8 @@ export class Connections implements LinkHome, SharedHome {
     for (const link of this.#all) link.cut(error)
   }
 
-  get #unused (): number {
+  /** Open connections that no exchange has. */
+  get idleSize (): number {
     return this.#idle.length + this.#sharedIdle
   }
 
@@ -277,6 +282,7 @@ export class Connections implements LinkHome, SharedHome {
   #open (greeting: string): Link {
     const link = new Link(this.#dial, this, greeting)
     this.#startClock()
+    this.opened++
     this.#all.add(link)
     return link
   }
@@ -287,6 +293,7 @@ export class Connections implements LinkHome, SharedHome {
       if (this.#dialling > 0 && this.#version.now === 'unknown' || !this.#makePlace()) return
       const link = new SharedLink(this.#dialShared, this)
       this.#startClock()
+      this.opened++
       this.#dialling++
       this.#all.add(link)
       this.#shared.add(link)

@@ -31,9 +31,9 @@ export type Protocol = 'h2' | 'http/1.1'
 
 /**
  * Opens connections to one target. `greeting` (latin1) goes in front of everything, TLS included. `ready` is called once, when bytes can be
- * sent; errors come as events of the socket, and without `onread` what is received as well.
+ * sent, with the milliseconds that the TLS handshake took; errors come as events of the socket, and without `onread` what is received as well.
  */
-export type Dial = (greeting: string, ready: () => void, onread?: Reading) => Socket
+export type Dial = (greeting: string, ready: (tlsMs: number) => void, onread?: Reading) => Socket
 
 /** How long a connection may be silent before the system asks whether the other side is still there. */
 const probeMs = 60_000
@@ -47,7 +47,7 @@ export function dialTo ({ host, port, path, tls }: DialSettings, protocols: read
   if (tls === undefined) {
     return (greeting, ready, onread) => {
       const socket = connectPlain(onread === undefined ? target : { ...target, onread })
-      return greeting === '' ? socket.once('connect', ready) : greeted(socket, greeting, ready)
+      return greeting === '' ? socket.once('connect', () => ready(0)) : greeted(socket, greeting, ready)
     }
   }
   // Addresses are not sent as names (RFC 6066 section 3); the certificate is checked against the address then.
@@ -71,6 +71,7 @@ export function dialTo ({ host, port, path, tls }: DialSettings, protocols: read
     let verified = false
     let offered: Buffer | undefined
     if (performance.now() >= believedUntilMs) session = undefined
+    let connectedMs = 0
     const under = greeting === '' ? {} : { socket: greeted(connectPlain(target), greeting) }
     // Node passes it on to the socket; its types do not know.
     const reading: ConnectionOptions & { readonly onread?: Reading } = {
@@ -80,8 +81,9 @@ export function dialTo ({ host, port, path, tls }: DialSettings, protocols: read
       verified = true
       session = offered ?? session
       if (!socket.isSessionReused()) believedUntilMs = performance.now() + believableMs(socket)
-      ready()
+      ready(performance.now() - connectedMs)
     })
+    ;(under.socket ?? socket).once('connect', () => { connectedMs = performance.now() })
     // Node does not look for the name in the certificate again when a session is resumed: only those of a checked connection may be.
     socket.on('session', (ticket) => {
       if (verified) session = ticket
@@ -110,10 +112,10 @@ function readInto (onread: Reading, socket: Socket): void {
 }
 
 /** Nothing can have been sent before. */
-function greeted (socket: Socket, greeting: string, ready?: () => void): Socket {
+function greeted (socket: Socket, greeting: string, ready?: (tlsMs: number) => void): Socket {
   return socket.once('connect', () => {
     socket.write(greeting, 'latin1')
-    ready?.()
+    ready?.(0)
   })
 }
 

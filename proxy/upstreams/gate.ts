@@ -40,18 +40,20 @@ export class Gate {
   }
 
   /** Asks `inner`, or refuses without asking. */
-  pass (x: Exchange, inner: Responder): Promise<Reply> {
-    if (this.#open) return Promise.reject(this.#refusal(Math.max(0, this.#retryAtMs - performance.now())))
-    if (this.#probation?.isFull === true) return Promise.reject(this.#refusal(0))
+  async pass (x: Exchange, inner: Responder): Promise<Reply> {
+    if (this.#open) throw this.#refusal(Math.max(0, this.#retryAtMs - performance.now()))
+    if (this.#probation?.isFull === true) throw this.#refusal(0)
     this.#probation?.begin()
     const startedMs = performance.now()
-    return inner.respond(x).then((reply) => {
-      this.#note({ status: reply.status, fault: undefined }, startedMs)
-      return reply
-    }, (error: unknown) => {
+    let reply: Reply
+    try {
+      reply = await inner.respond(x)
+    } catch (error) {
       this.#note({ status: 0, fault: error instanceof Fault ? error : undefined }, startedMs)
       throw error
-    })
+    }
+    this.#note({ status: reply.status, fault: undefined }, startedMs)
+    return reply
   }
 
   #refusal (waitMs: number): Fault {

@@ -38,6 +38,10 @@ export class Link implements Outlet {
   /** Answers received on it. */
   served = 0
   connected = false
+  /** When it was dialled, on the clock of `performance.now`, and how long it took until it stood and until TLS did behind that. */
+  dialledMs = 0
+  connectMs = 0
+  tlsMs = 0
   /** What it begins with, in front of TLS and everything else. */
   readonly greeting: string
   readonly #dial: Dial
@@ -82,17 +86,21 @@ export class Link implements Outlet {
     this.#idleUntilMs = Infinity
     if (this.#gone) return this.#broken(closedError())
     if (this.connected) return user.connected()
-    this.#diesAtMs = performance.now() + this.#home.maxAgeMs
-    const socket = this.#socket = this.#dial(this.greeting, () => {
+    this.dialledMs = performance.now()
+    this.#diesAtMs = this.dialledMs + this.#home.maxAgeMs
+    const socket = this.#socket = this.#dial(this.greeting, (tlsMs) => {
       this.connected = true
+      this.tlsMs = tlsMs
+      this.connectMs = performance.now() - this.dialledMs - tlsMs
       this.#user?.connected()
     }, { buffer: () => this.#room(), callback: (bytes) => this.#received(bytes) })
     this.#watch(socket)
   }
 
   /** Takes over a connection that was opened to find out what the target speaks. Nobody has it yet. */
-  adopt (socket: Socket): void {
+  adopt (socket: Socket, { dialledMs, connectMs, tlsMs }: Pick<Link, 'dialledMs' | 'connectMs' | 'tlsMs'>): void {
     const nowMs = performance.now()
+    Object.assign(this, { dialledMs, connectMs, tlsMs })
     this.#socket = socket
     this.connected = this.#adopted = true
     this.#diesAtMs = nowMs + this.#home.maxAgeMs

@@ -67,6 +67,10 @@ export class SharedLink implements SessionUser {
   countedIdle = false
   /** No longer counted among those that are being dialled. For whoever counts. */
   countedDialled = false
+  /** When it was dialled, on the clock of `performance.now`, and how long it took until it stood and until TLS did behind that. */
+  readonly dialledMs = performance.now()
+  connectMs = 0
+  tlsMs = 0
   readonly #home: SharedHome
   readonly #socket: Socket
   readonly #users = new Set<SharedUser>()
@@ -85,11 +89,14 @@ export class SharedLink implements SessionUser {
   readonly #diesAtMs: number
 
   constructor (dial: Dial, home: SharedHome) {
-    const nowMs = performance.now()
     this.#home = home
-    this.#connectDueMs = nowMs + home.sharing.connectTimeoutMs
-    this.#diesAtMs = nowMs + home.maxAgeMs
-    const socket = this.#socket = dial('', () => this.#connected())
+    this.#connectDueMs = this.dialledMs + home.sharing.connectTimeoutMs
+    this.#diesAtMs = this.dialledMs + home.maxAgeMs
+    const socket = this.#socket = dial('', (tlsMs) => {
+      this.tlsMs = tlsMs
+      this.connectMs = performance.now() - this.dialledMs - tlsMs
+      this.#connected()
+    })
     socket.on('error', (error) => this.#dialFailed(connectFault(error, home.sharing.secure)))
     socket.once('close', () => this.#dialFailed(new Fault('UPSTREAM_CONNECT', 'the target closed the connection before it said anything')))
   }

@@ -195,6 +195,7 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     const { status, headers, length = 0 } = head
     const x = this.#x
     this.#dueMs = this.#continueDueMs = Infinity
+    x.askedMs = this.#startedMs
     x.upstreamMs = performance.now() - this.#startedMs
     const isTunnel = x.upgrade !== undefined && status < 300
     const hasBody = x.request.method !== 'HEAD' && status !== 204 && status !== 304
@@ -271,7 +272,10 @@ export class StreamAttempt implements SharedUser, StreamBodySource, EndListener 
     const fault = error instanceof Fault ? error : undefined
     // A connection that was closed at the moment of its next use says nothing about the target.
     const stale = fault?.code === 'UPSTREAM_RESET' && this.onUsedConnection && !this.answered
-    if (instead !== undefined) this.#watcher.failed(stale ? undefined : fault, performance.now() - this.#startedMs)
+    if (instead !== undefined) {
+      this.#x.askedMs = this.#startedMs
+      this.#watcher.failed(stale ? undefined : fault, performance.now() - this.#startedMs)
+    }
     else if (this.#head !== undefined && fault !== undefined) this.#watcher.broke(this.#head.status, fault)
     this.#watcher.over(false)
     // Not at once: the connection is in the middle of telling that it is gone.

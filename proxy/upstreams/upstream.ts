@@ -4,6 +4,7 @@ import type { EndSignal } from '../pipeline/end-signal.ts'
 import { Attempt, type AttemptSettings, type Timeouts, type Watcher } from './attempt.ts'
 import { balancingOf, tokensOf, type Balancing, type BalancingSettings } from './balancing.ts'
 import type { Ask } from './balancers/index.ts'
+import { forgetConnecting } from './connecting-times.ts'
 import { connectWith, paceOf, quicken } from './connect-targets.ts'
 import { Link } from './link.ts'
 import type { UpstreamTls } from './dial.ts'
@@ -20,6 +21,7 @@ import type { Session } from './sessions.ts'
 import { TokenWatcher, type Target, type TargetSettings } from './target.ts'
 import { TargetSet } from './target-set.ts'
 import { TargetStore } from './target-store.ts'
+import { bothOf } from './both-of.ts'
 import type { Need, Place } from './waiters.ts'
 
 /** What may differ between configurations that share their targets. */
@@ -98,6 +100,10 @@ export interface Upstream extends Responder {
 export interface TargetState {
   readonly name: string
   readonly connections: number
+  /** Of these, those that nobody uses. */
+  readonly idle: number
+  /** Begun since it is there. */
+  readonly opened: number
   readonly waiting: number
   readonly inFlight: number
   /** Exchanges that it was picked for. */
@@ -162,8 +168,8 @@ class TargetGroup implements Upstream, Tries {
   }
 
   get targets (): readonly TargetState[] {
-    return this.set.targets.map(({ name, connections, inFlight, picks, weight, standing }) => (
-      { name, connections: connections.size, waiting: connections.waiting, inFlight, picks, weight, standing }
+    return this.set.targets.map(({ name, connections: { size, idleSize, opened, waiting }, inFlight, picks, weight, standing }) => (
+      { name, connections: size, idle: idleSize, opened, waiting, inFlight, picks, weight, standing }
     ))
   }
 
@@ -211,9 +217,10 @@ class TargetGroup implements Upstream, Tries {
     const target = this.choose(asking)
     if (target === undefined) return Promise.reject(asking.last ?? this.set.whyNobody())
     x.target = target.name
-    x.tries++
+    if (x.tries++ > 0) forgetConnecting(x)
     target.begin()
-    const taken = target.connections.take(x.ending, asking.greeting, asking.need, endMsOf(asking))
+    x.trace?.recording?.asks(target.name)
+    const taken = target.connections.take(x.ending, asking.greeting, asking.need, endMsOf(asking), x)
     if (!(taken instanceof Promise)) return this.#askOn(asking, target, taken)
     return taken.then((place) => this.#askOn(asking, target, place), (error: unknown) => this.#notAsked(asking, target, error))
   }
@@ -242,6 +249,7 @@ class TargetGroup implements Upstream, Tries {
   /** No try was begun that could tell its end. */
   #notAsked (asking: Asking, target: Target, thrown: unknown): Promise<Reply> {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+    asking.x.trace?.recording?.notAsked(target.name, error)
     target.failed(error instanceof Fault ? error : undefined, 0)
     target.over(false)
     return this.#askAgain(asking, target, error, undefined)
@@ -263,11 +271,12 @@ class TargetGroup implements Upstream, Tries {
     const { x } = asking
     const { target } = trial
     x.target = target.name
-    x.tries++
+    if (x.tries++ > 0) forgetConnecting(x)
     target.begin()
-    const taken = target.connections.take(trial.ending, asking.greeting, asking.need, endMsOf(asking))
+    x.trace?.recording?.asks(target.name)
+    const taken = target.connections.take(trial.ending, asking.greeting, asking.need, endMsOf(asking), x)
     if (!(taken instanceof Promise)) return this.#putOn(asking, trial, taken)
-    return taken.then((place) => this.#putOn(asking, trial, place), (error: unknown) => neverBegun(target, error))
+    return taken.then((place) => this.#putOn(asking, trial, place), (error: unknown) => neverBegun(x, target, error))
   }
 
   #putOn (asking: Asking, trial: Trial, place: Place): Promise<Reply> {
@@ -278,22 +287,25 @@ class TargetGroup implements Upstream, Tries {
       trial.attempt = this.#attemptOn(asking, place, target, ending, trial)
     } catch (error) {
       place.giveBack()
-      return neverBegun(target, error)
+      return neverBegun(asking.x, target, error)
     }
     return trial.attempt.run(rejected)
   }
 
   #attemptOn ({ x, settings }: Asking, place: Place, target: Target, ending: EndSignal, trial: Trial | undefined): Attempt | StreamAttempt {
+    // The head that goes out says which part of a trace this try is.
+    const recording = x.trace?.recording?.tryBegins(x, target.name)
     if (place instanceof Link) {
       const head = requestHead(x)
-      return new Attempt(x, place, head, settings, this.#watcher(x, target, trial), ending)
+      return new Attempt(x, place, head, settings, this.#watcher(x, target, trial, recording), ending)
     }
     const fields = requestFields(x, settings.secure ? 'https' : 'http')
-    return new StreamAttempt(x, place, fields, settings, this.#watcher(x, target, trial), ending)
+    return new StreamAttempt(x, place, fields, settings, this.#watcher(x, target, trial, recording), ending)
   }
 
-  #watcher (x: Exchange, target: Target, trial: Trial | undefined): Watcher {
-    const own = this.#balancing.countsTokens ? new TokenWatcher(target, tokensOf(x)) : target
+  #watcher (x: Exchange, target: Target, trial: Trial | undefined, recording: Watcher | undefined): Watcher {
+    const counting = this.#balancing.countsTokens ? new TokenWatcher(target, tokensOf(x)) : target
+    const own = recording === undefined ? counting : bothOf(counting, recording)
     return trial === undefined ? own : trial.watchedBy(own)
   }
 
@@ -317,7 +329,8 @@ function prepareHandshake (headers: HeaderList): void {
   headers.set('Sec-WebSocket-Version', webSocketVersion)
 }
 
-function neverBegun (target: Target, error: unknown): Promise<never> {
+function neverBegun (x: Exchange, target: Target, error: unknown): Promise<never> {
+  x.trace?.recording?.notAsked(target.name, error)
   target.failed(error instanceof Fault ? error : undefined, 0)
   target.over(false)
   return rejected(error instanceof Error ? error : new Error(String(error)))

@@ -1,5 +1,7 @@
 import type { EndListener, EndSignal } from '../pipeline/end-signal.ts'
+import type { Exchange } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
+import { tellWaiting } from './connecting-times.ts'
 import type { Link } from './link.ts'
 import type { SharedLink } from './shared-link.ts'
 
@@ -39,10 +41,12 @@ export class Waiters {
     return this.#all.values()
   }
 
-  /** Rejects with UPSTREAM_BUSY when nothing gets free in time, and with UPSTREAM_TIMEOUT at `endMs`. */
-  wait (ending: EndSignal, greeting: string, need: Need, endMs: number): Promise<Place> {
+  /** Rejects with UPSTREAM_BUSY when nothing gets free in time, and with UPSTREAM_TIMEOUT at `endMs`. Tells `x` how long it took. */
+  wait (ending: EndSignal, greeting: string, need: Need, endMs: number, x: Exchange): Promise<Place> {
     return new Promise((resolve, reject) => {
-      const settle = (): void => {
+      const sinceMs = performance.now()
+      const settle = (place: Place | undefined): void => {
+        tellWaiting(x, place, sinceMs)
         this.#all.delete(waiter)
         clearTimeout(timer)
         ending.ignore(waiter)
@@ -50,11 +54,11 @@ export class Waiters {
       const waiter: Waiter & EndListener = {
         greeting,
         need,
-        resolve: (place) => { settle(); resolve(place) },
-        reject: (error) => { settle(); reject(error) },
+        resolve: (place) => { settle(place); resolve(place) },
+        reject: (error) => { settle(undefined); reject(error) },
         onExchangeEnd: (reason) => waiter.reject(reason),
       }
-      const leftMs = endMs === Infinity ? Infinity : Math.max(0, endMs - performance.now())
+      const leftMs = endMs === Infinity ? Infinity : Math.max(0, endMs - sinceMs)
       const fault = leftMs > this.#timeoutMs
         ? () => new Fault('UPSTREAM_BUSY', `no connection got free in ${this.#timeoutMs} ms`)
         : () => new Fault('UPSTREAM_TIMEOUT', 'no connection got free in the time of the whole exchange')

@@ -17,6 +17,8 @@ export interface Case {
   readonly secure?: boolean
   readonly websocket?: boolean
   readonly streaming?: boolean
+  /** Answers come from files, not from the upstream. */
+  readonly files?: boolean
   readonly workers?: number
   /** Throws when the contender answers wrongly, `Unfit` when it does not know how. */
   probe (target: Target): Promise<void>

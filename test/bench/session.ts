@@ -1,5 +1,7 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { body, sizes } from './body.ts'
 import type { Case } from './case.ts'
 import type { Certificate, Contender } from './contenders/contender.ts'
 import type { Sample } from './figures.ts'
@@ -43,6 +45,7 @@ export async function begin (one: Case, contender: Contender, { folder, upstream
     certificate: one.secure === true ? certificate : undefined,
     websocket: one.websocket ?? false,
     streaming: one.streaming ?? false,
+    files: one.files === true ? writeFiles(join(folder, 'files')) : undefined,
     workers: one.workers ?? 1,
   }
   const unable = contender.missing ?? contender.unable?.(setup)
@@ -88,6 +91,13 @@ export async function begin (one: Case, contender: Contender, { folder, upstream
       }
     },
   }
+}
+
+/** As the upstream answers, by the same names. */
+function writeFiles (folder: string): string {
+  mkdirSync(folder, { recursive: true })
+  for (const [name, bytes] of Object.entries(sizes)) writeFileSync(join(folder, name), body(bytes))
+  return folder
 }
 
 /** A proxy that answers quickly and wrongly must not win. An agent may need a moment after the listener is there. */

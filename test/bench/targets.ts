@@ -16,6 +16,7 @@ export const goals: readonly Goal[] = [
   { title: '100 bytes: CPU per request', case: 'plain-100b', figure: 'cpuUs', bound: 'at most', value: 2, times: 'haproxy' },
   { title: '100 bytes: CPU per request', case: 'plain-100b', figure: 'cpuUs', bound: 'at most', value: 0.35, times: 'caddy' },
   { title: '1 MiB: throughput', case: 'plain-1m', figure: 'mbPerSecond', bound: 'at least', value: 0.7, times: 'haproxy' },
+  { title: 'File of 10 KiB: CPU per request', case: 'file-10k', figure: 'cpuUs', bound: 'at most', value: 2, times: 'nginx' },
   { title: 'Half load: p99', case: 'half-load', figure: 'p99Ms', bound: 'at most', value: 2, times: 'haproxy' },
   { title: 'Idle: resident memory', case: 'idle-10000', figure: 'idleMb', bound: 'at most', value: 80, unit: 'MB' },
   { title: '10 000 idle connections: resident memory', case: 'idle-10000', figure: 'loadedMb', bound: 'at most', value: 150, unit: 'MB' },

@@ -8,6 +8,7 @@ import type { Applications, Expectation, Feature } from '../../examples/expectat
 import * as homelab from '../../examples/homelab/expected.ts'
 import * as loadBalancer from '../../examples/load-balancer/expected.ts'
 import * as microservices from '../../examples/microservices/expected.ts'
+import { expected as observability } from '../../examples/observability/expected.ts'
 import { expected as quickstart } from '../../examples/quickstart/expected.ts'
 import { expected as systemd } from '../../examples/systemd/expected.ts'
 import { expected as waf } from '../../examples/waf/expected.ts'
@@ -25,7 +26,7 @@ interface Example {
 }
 
 const examples: Readonly<Record<string, Example>> = {
-  'custom-agent': { expected: customAgent }, quickstart: { expected: quickstart }, systemd: { expected: systemd }, waf: { expected: waf },
+  'custom-agent': { expected: customAgent }, observability: { expected: observability }, quickstart: { expected: quickstart }, systemd: { expected: systemd }, waf: { expected: waf },
   homelab, 'load-balancer': loadBalancer, microservices,
 }
 

@@ -10,7 +10,8 @@ import { EvidenceOutbox } from './evidence-outbox.ts'
 import { plainFacts } from './facts.ts'
 import { LentPlaces } from './lent-places.ts'
 import { LentShares, type Lender } from './lent-shares.ts'
-import type { Introduction, PlainLoad, Question, ToMain, ToWorker } from './messages.ts'
+import { AnswersOfAll } from './answers-of-all.ts'
+import type { Introduction, PlainLoad, Question, Result, ToMain, ToWorker } from './messages.ts'
 
 export interface ChildOptions {
   readonly introduction: Introduction
@@ -35,6 +36,7 @@ export class ChildSide {
   readonly #counts: CountReader
   readonly #evidence: EvidenceOutbox
   readonly #heard: HeardOutbox
+  readonly #all: AnswersOfAll
   readonly #sockets = new Map<number, HeldSocket>()
   #graceMs = 0
   #preparedLevel: Parameters<RootLog['setLevel']>[0] = 'info'
@@ -47,6 +49,7 @@ export class ChildSide {
     this.#counts = new CountReader(metrics.table)
     this.#evidence = new EvidenceOutbox((message, sent) => send(message, sent))
     this.#heard = new HeardOutbox((message) => send(message))
+    this.#all = new AnswersOfAll((message) => send(message))
     const lender: Lender = {
       want: (share, count, limit) => send({ from: 'want', share, count, limit }),
       owe: (share, count) => send({ from: 'owe', share, count }),
@@ -63,6 +66,8 @@ export class ChildSide {
         evidenceLost: (generation, count) => this.#evidence.lost(generation, count),
         heard: (tries) => this.#heard.add(tries),
         heardAt: (gate) => this.#heard.addGate(gate),
+        answers: this.#all.answers,
+        page: (name) => this.#all.page(name),
       },
     })
     setInterval(() => this.#tell(false), tellEveryMs).unref()
@@ -80,6 +85,8 @@ export class ChildSide {
         return this.#worker.health(message.orders)
       case 'discovered':
         return this.#worker.discovered(message.key, message.targets)
+      case 'told':
+        return this.#all.told(message)
       case 'lent':
         return this.#shares.lent(message.share, message.count)
       case 'answer':
@@ -99,14 +106,14 @@ export class ChildSide {
   async #answer (id: number, question: Question): Promise<void> {
     const { send } = this.#options
     try {
-      await this.#do(question)
-      send({ from: 'done', id }, question.ask === 'close' ? () => void this.#options.leave() : undefined)
+      const result = await this.#do(question)
+      send({ from: 'done', id, ...result === undefined ? {} : { result } }, question.ask === 'close' ? () => void this.#options.leave() : undefined)
     } catch (error) {
       send({ from: 'done', id, error: error instanceof Error ? error.message : String(error) })
     }
   }
 
-  async #do (question: Question): Promise<void> {
+  async #do (question: Question): Promise<Result | void> {
     switch (question.ask) {
       case 'prepare':
         return this.#prepare(question.load)
@@ -129,6 +136,10 @@ export class ChildSide {
         this.#evidence.flush()
         this.#heard.flush()
         return this.#tell(true)
+      case 'purge':
+        return this.#worker.answers.purge(question.what)
+      case 'kept':
+        return this.#worker.answers.facts()
       case 'ping':
         return
       case 'tell':

@@ -1,12 +1,12 @@
 import { createLog } from '../../observe/log.ts'
 import { createMetrics } from '../../observe/metrics.ts'
-import { settleCollector } from '../collector.ts'
+import { settleEngine } from '../engine.ts'
 import { readVersion } from '../version.ts'
 import { ChildSide } from './child-side.ts'
 import type { ToWorker } from './messages.ts'
 
 /** The program of a worker: everything it has to know comes through the channel, and when main is gone it ends. */
-const settled = settleCollector()
+const settled = settleEngine()
 // These are main's to obey, which tells its workers. On a terminal, and from some service managers, all processes of a group get them.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGQUIT'] as const) process.on(signal, () => {})
 // Main is gone, and with it who reads.

@@ -1,7 +1,8 @@
 import type { Entry } from '../../evidence/chain.ts'
 import type { Counts } from '../../observe/gather.ts'
 import type { Evidence, GateEvidence, HealthOrders, TargetSettings } from '../../upstreams/index.ts'
-import type { AgentFacts, AgentPlace, TargetFacts } from '../seam.ts'
+import type { KeptFacts, Purge, PurgeOutcome } from '../../pipeline/kept-answers.ts'
+import type { AgentFacts, AgentPlace, Page, PageName, TargetFacts } from '../seam.ts'
 import type { PlainConfig } from './config-transfer.ts'
 
 /** `Load`, as it is sent: sockets have gone ahead, and are named by number. */
@@ -39,8 +40,17 @@ export type Question =
   | { readonly ask: 'ping' }
   /** What it has counted, for somebody who reads it now. */
   | { readonly ask: 'tell' }
+  /** Lets go of answers that it keeps; what it counts of them. */
+  | { readonly ask: 'purge', readonly what: Purge }
+  | { readonly ask: 'kept' }
   /** Gives back what it has of a limit and does not use. */
   | { readonly ask: 'recall', readonly share: string }
+
+/** What comes of a question that is more than that it is done. */
+export type Result = PurgeOutcome | KeptFacts | Page
+
+/** What a worker may want to have done in all of them, or to be told by main. */
+export type AskAll = Extract<Question, { ask: 'purge' | 'kept' }> | { readonly ask: 'page', readonly name: PageName }
 
 export type ToWorker =
   | { readonly to: 'begin', readonly introduction: Introduction }
@@ -51,6 +61,8 @@ export type ToWorker =
   | { readonly to: 'discovered', readonly key: string, readonly targets: readonly TargetSettings[] }
   | { readonly to: 'agentStarted', readonly place: AgentPlace }
   | { readonly to: 'lent', readonly share: string, readonly count: number }
+  /** What came of `askAll`. */
+  | { readonly to: 'told', readonly id: number, readonly result?: Result, readonly error?: string }
   | { readonly to: 'answer', readonly id: number, readonly question: Question }
 
 export interface PlainFacts {
@@ -62,7 +74,9 @@ export interface PlainFacts {
 export type ToMain =
   /** Its program is loaded: it can be told to begin. */
   | { readonly from: 'loaded' }
-  | { readonly from: 'done', readonly id: number, readonly error?: string }
+  | { readonly from: 'done', readonly id: number, readonly error?: string, readonly result?: Result }
+  /** For all workers, itself among them. */
+  | { readonly from: 'askAll', readonly id: number, readonly question: AskAll }
   | { readonly from: 'retired', readonly generation: number }
   | { readonly from: 'evidence', readonly generation: number, readonly entries: readonly Entry[], readonly dropped: number }
   | { readonly from: 'heard', readonly tries: readonly Evidence[], readonly gates: readonly GateEvidence[] }

@@ -2,6 +2,7 @@ import type { Log } from '../../observe/log.ts'
 import { openLineSink, type LineSink } from '../../observe/line-sink.ts'
 import { Gathered } from '../../observe/gather.ts'
 import type { Metrics } from '../../observe/metrics.ts'
+import { sumOfFacts, type KeptAnswers, type KeptFacts, type PurgeOutcome } from '../../pipeline/kept-answers.ts'
 import type { HeldSocket } from '../../listeners/index.ts'
 import { socketKey } from '../listener-settings.ts'
 import type { HealthOrders, TargetSettings } from '../../upstreams/index.ts'
@@ -10,7 +11,7 @@ import type { AgentPlace, DataPath, Load, MainSide, PathFacts } from '../seam.ts
 import { toPlain, type PlainConfig } from './config-transfer.ts'
 import { gatherFacts } from './facts.ts'
 import { Ledger, type Borrower } from './ledger.ts'
-import type { PlainFacts, ToMain } from './messages.ts'
+import type { AskAll, PlainFacts, Result, ToMain } from './messages.ts'
 import type { WorkerProcess } from './worker-process.ts'
 import { WorkerSlot } from './worker-slot.ts'
 
@@ -139,6 +140,39 @@ export class WorkerPool implements DataPath {
     return { ...gatherFacts([...this.#facts.values()]), workers }
   }
 
+  readonly answers: KeptAnswers = {
+    purge: async (what) => {
+      const outcomes = await this.#askAll({ ask: 'purge', what }) as Array<PurgeOutcome | undefined> // What this question comes to.
+      return { purged: outcomes.reduce((sum, outcome) => sum + (outcome?.purged ?? 0), 0) }
+    },
+    facts: async () => {
+      const facts = await this.#askAll({ ask: 'kept' }) as Array<KeptFacts | undefined> // What this question comes to.
+      return sumOfFacts(facts.filter((one) => one !== undefined))
+    },
+  }
+
+  #askAll (question: Exclude<AskAll, { ask: 'page' }>): Promise<Array<Result | undefined>> {
+    return Promise.all(this.#slots.map((slot) => slot.ask(question)))
+  }
+
+  /** One of them wants it done by all, and hears what came of it. */
+  async #askedBy (slot: WorkerSlot, { id, question }: Extract<ToMain, { from: 'askAll' }>): Promise<void> {
+    try {
+      slot.tell({ to: 'told', id, result: await this.#answerTo(question) })
+    } catch (error) {
+      slot.tell({ to: 'told', id, error: error instanceof Error ? error.message : String(error) })
+    }
+  }
+
+  #answerTo (question: AskAll): Promise<Result> {
+    const { main } = this.#options
+    switch (question.ask) {
+      case 'purge': return main.answers.purge(question.what)
+      case 'kept': return main.answers.facts()
+      case 'page': return main.page(question.name)
+    }
+  }
+
   async refresh (): Promise<void> {
     const all = Promise.all(this.#slots.filter(({ serving }) => serving).map((slot) => slot.ask({ ask: 'tell' })))
     await within(refreshMs, all)
@@ -189,6 +223,8 @@ export class WorkerPool implements DataPath {
         this.#gathered.add(slot.number, message.counts)
         this.#facts.set(slot.number, message.facts)
         return
+      case 'askAll':
+        return void this.#askedBy(slot, message)
       case 'want':
         return void this.#lend(slot, borrower, message)
       case 'owe':

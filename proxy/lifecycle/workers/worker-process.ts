@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { packageFile } from '../package-file.ts'
 import type { HeldSocket } from '../../listeners/index.ts'
-import type { Introduction, Question, ToMain, ToWorker } from './messages.ts'
+import type { Introduction, Question, Result, ToMain, ToWorker } from './messages.ts'
 
 export interface ProcessHooks {
   readonly message: (message: Exclude<ToMain, { from: 'done' | 'loaded' }>) => void
@@ -12,7 +12,7 @@ export interface ProcessHooks {
 }
 
 interface Waiting {
-  readonly resolve: () => void
+  readonly resolve: (result: Result | undefined) => void
   readonly reject: (error: Error) => void
 }
 
@@ -67,8 +67,8 @@ export class WorkerProcess {
   }
 
   /** Resolves when it is done. Rejects with its reason, and when it ends. */
-  ask (question: Question): Promise<void> {
-    return new Promise<void>((resolve, reject) => {
+  ask (question: Question): Promise<Result | undefined> {
+    return new Promise((resolve, reject) => {
       if (this.#ended) return reject(new Error('the worker ended'))
       const id = ++this.#asked
       this.#waiting.set(id, { resolve, reject })
@@ -103,10 +103,10 @@ export class WorkerProcess {
     this.#child.kill('SIGKILL')
   }
 
-  #done ({ id, error }: Extract<ToMain, { from: 'done' }>): void {
+  #done ({ id, error, result }: Extract<ToMain, { from: 'done' }>): void {
     const waiting = this.#waiting.get(id)
     this.#waiting.delete(id)
-    if (error === undefined) waiting?.resolve()
+    if (error === undefined) waiting?.resolve(result)
     else waiting?.reject(new Error(error))
   }
 }

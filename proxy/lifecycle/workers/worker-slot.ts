@@ -1,7 +1,7 @@
 import type { HeldSocket } from '../../listeners/index.ts'
 import type { Log } from '../../observe/log.ts'
 import type { Load } from '../seam.ts'
-import type { Introduction, Question, ToMain, ToWorker } from './messages.ts'
+import type { Introduction, Question, Result, ToMain, ToWorker } from './messages.ts'
 import { afterDeath, neverDied, type RespawnState } from './respawn.ts'
 import { mergeLines, wholeLines } from './worker-lines.ts'
 import { WorkerProcess } from './worker-process.ts'
@@ -106,13 +106,13 @@ export class WorkerSlot {
   }
 
   /** What is asked of a process that is gone has happened. */
-  async ask (question: Question): Promise<void> {
+  async ask (question: Question): Promise<Result | undefined> {
     const process = this.#process
-    if (process === undefined) return
+    if (process === undefined) return undefined
     try {
-      await process.ask(question)
+      return await process.ask(question)
     } catch (error) {
-      if (process.ended) return
+      if (process.ended) return undefined
       throw error
     }
   }

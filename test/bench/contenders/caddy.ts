@@ -9,7 +9,7 @@ export const caddy: Contender = {
   missing: hasCommand('caddy') ? undefined : 'Caddy is not installed',
   version: `Caddy ${version('caddy', 'version')}`,
   compiles: false,
-  start: (folder, { upstreamPort, certificate, workers }) => startOnPort({ measured: workers }, folder, (port) => {
+  start: (folder, { upstreamPort, certificate, workers, files }) => startOnPort({ measured: workers }, folder, (port) => {
     const file = join(folder, 'Caddyfile')
     writeFileSync(file, `
 {
@@ -27,11 +27,12 @@ ${certificate === undefined ? 'http' : 'https'}://:${port} {
       roll_disabled
     }
   }
-  reverse_proxy 127.0.0.1:${upstreamPort} {
+  ${files === undefined ? `reverse_proxy 127.0.0.1:${upstreamPort} {
     transport http {
       keepalive_idle_conns_per_host 256
     }
-  }
+  }` : `root * ${files}
+  file_server`}
 }
 `)
     return ['caddy', 'run', '--config', file, '--adapter', 'caddyfile']

@@ -8,6 +8,8 @@ export interface Setup {
   readonly websocket: boolean
   /** Answers come piece by piece, and every piece is to be passed on at once. */
   readonly streaming: boolean
+  /** Folder of files to answer with, in place of the upstream. */
+  readonly files: string | undefined
   /** Processes or threads that serve. */
   readonly workers: number
 }

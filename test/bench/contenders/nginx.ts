@@ -11,20 +11,21 @@ export const nginx: Contender = {
   missing: hasCommand('nginx') ? undefined : 'nginx is not installed',
   version: `nginx ${version('nginx', '-v')}`,
   compiles: false,
-  start: (folder, { upstreamPort, certificate, websocket, workers }) => startOnPort({ measured: workers }, folder, (port) => nginxCommand(folder, `
+  start: (folder, { upstreamPort, certificate, websocket, workers, files }) => startOnPort({ measured: workers }, folder, (port) => nginxCommand(folder, `
     access_log ${folder}/access.log;
     upstream origin { server 127.0.0.1:${upstreamPort}; keepalive 256; keepalive_requests 100000000; }
     map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
     server {
       listen 127.0.0.1:${port}${certificate === undefined ? '' : ' ssl http2'};
       ${certificate === undefined ? '' : `ssl_certificate ${certificate.cert}; ssl_certificate_key ${certificate.key}; ssl_session_cache shared:tls:10m;`}
+      ${files === undefined ? '' : `root ${files}; sendfile on;`}
       location / {
-        proxy_pass http://origin;
+        ${files === undefined ? `proxy_pass http://origin;
         proxy_http_version 1.1;
         ${websocket ? 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;' : 'proxy_set_header Connection "";'}
         proxy_set_header Host $host;
         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-        proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_set_header X-Forwarded-Proto $scheme;` : ''}
       }
     }`, workers)),
 }

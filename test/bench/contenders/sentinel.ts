@@ -43,7 +43,7 @@ async function startSentinel (folder: string, setup: Setup, flags: readonly stri
   throw new Unfit(notBuilt)
 }
 
-function configuration (folder: string, { upstreamPort, certificate, websocket, workers }: Setup, port: number, metricsPort: number, agents: string): string {
+function configuration (folder: string, { upstreamPort, certificate, websocket, workers, files }: Setup, port: number, metricsPort: number, agents: string): string {
   return `
 system {
     worker-threads ${workers}
@@ -63,7 +63,7 @@ routes {
             path-prefix "/"
         }
         ${websocket ? 'websocket #true' : ''}
-        upstream "origin"
+        ${files === undefined ? 'upstream "origin"' : `static-files { root "${files}" }`}
     }
 }
 upstreams {

@@ -54,10 +54,17 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'ipaddr.js': ['config/schema/address.ts'],
   'fastest-levenshtein': ['config/kdl/nearest.ts'],
   'tinyglobby': ['config/kdl/include.ts'],
+  'mime': ['proxy/services/static'],
   // fault-reply.ts: for STATUS_CODES, a table of words; the types stay at the edges.
-  'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/control', 'proxy/pipeline/fault-reply.ts'],
-  'node:https': ['proxy/listeners', 'proxy/upstreams'],
-  'node:http2': ['proxy/decisions', 'proxy/listeners', 'proxy/upstreams'],
+  // Nothing but passwords is hashed in a thread.
+  'bcryptjs': ['proxy/filters/password-thread.ts'],
+  'apache-md5': ['proxy/filters/password-thread.ts'],
+  'mmdb-lib': ['proxy/filters/geo'],
+  'ip2location-nodejs': ['proxy/filters/geo'],
+  'node:worker_threads': ['proxy/filters'],
+  'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/control', 'proxy/observe/telemetry', 'proxy/pipeline/fault-reply.ts'],
+  'node:https': ['proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
+  'node:http2': ['proxy/decisions', 'proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
   // Plain calls and interfaces between our modules; an emitter hides who hears what.
   'node:events': ['sdk/server', 'proxy/listeners', 'proxy/upstreams', 'proxy/decisions'],
   'node:child_process': ['proxy/lifecycle', 'proxy/service', 'config/editor'],

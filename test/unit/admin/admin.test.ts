@@ -16,7 +16,7 @@ async function start (t: TestContext, change: Partial<AdminOptions> = {}): Promi
   const said: string[] = []
   const say = (message: string): void => void said.push(message)
   const admin = createAdmin({
-    host: '127.0.0.1', port: 0, metrics: { render: () => 'm 1\n', contentType: 'text/plain; version=0.0.4' }, status: () => status,
+    host: '127.0.0.1', port: 0, metrics: () => ({ type: 'text/plain; version=0.0.4', body: 'm 1\n' }), status: () => status,
     ready: () => true, log: { warn: say, error: say }, ...change,
   })
   const { port } = await admin.listen()

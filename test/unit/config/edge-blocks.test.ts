@@ -189,7 +189,7 @@ describe('logs, metrics and traces', () => {
   test('traces in all their forms', () => {
     const forms = ['backend "otlp" { endpoint "http://c:4317" }; sampling-rate 0.1; service-name "edge"', 'enabled #true; endpoint "http://c:4317"; protocol "grpc"', 'backend { otlp { endpoint "http://c:4317" } }',
       'backend "zipkin" { endpoint "http://z:9411/api/v2/spans" }; propagation "b3" "w3c"; sample-rate 1', 'enabled #false', 'backend "jaeger" endpoint="http://j:4317"; sampling { rate 0.5 }']
-    for (const form of forms) assert.deepEqual(complaints(`${start}observability { tracing { ${form} } }`), ["warning CONFIG_NOT_BUILT: 'tracing' of 'observability' is accepted, but not in effect yet"], form)
+    for (const form of forms) assert.deepEqual(complaints(`${start}observability { tracing { ${form} } }`), [], form)
     assert.match(errors(`${start}observability { tracing { enabled #true } }`).join(), /needs 'backend'/)
     assert.match(errors(`${start}observability { tracing { protocol "grpc" } }`).join(), /needs 'endpoint'/)
   })

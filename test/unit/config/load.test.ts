@@ -46,7 +46,8 @@ describe('loading a configuration', () => {
     assert.deepEqual(observability, {
       logging: { level: 'info', format: 'auto' },
       accessLog: { enabled: true, file: 'stdout', format: 'json' },
-      metrics: { enabled: true, address: { host: '127.0.0.1', port: 9090, text: '127.0.0.1:9090' }, path: '/metrics' },
+      metrics: { enabled: true, address: { host: '127.0.0.1', port: 9090, text: '127.0.0.1:9090' }, path: '/metrics', highCardinality: false, otlp: undefined },
+      tracing: undefined,
     })
     assert.deepEqual([system, evidence], [{
       workerThreads: 1, gracefulShutdownTimeout: 30_000, shutdownDelay: 0, upgradeTimeout: 30_000, maxConnections: undefined, zone: undefined, instanceId: undefined, autoReload: false,

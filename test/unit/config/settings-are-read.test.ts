@@ -38,7 +38,7 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
+    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside" "asked" "asked-by-name" "staff"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
     policies {
       max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8" }
       rate-limit { requests-per-second 5; burst 2; key "host"; backend "local" }; global-rate-limit { requests-per-second 5; burst 2; key "route"; backend "local" }
@@ -46,10 +46,13 @@ routes {
       response-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
     }
     retry-policy { max-attempts 2; retryable-status-codes 503; retry-on "reset"; backoff "10ms"; max-backoff "20ms"; per-attempt-timeout "1s"; retry-non-idempotent #true; budget { percent 10; min-per-second 1 } }
+    shadow { upstream "listed"; percentage 10; sample-header "X" "y"; timeout "1s"; buffer-body #true; max-body-size "1KiB"; max-in-flight 5 }
     hedge { enabled #true; delay "10ms"; max-attempts 2 }
     websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
   }
   route "fixed" { matches { path "/fixed" }; respond 200 "ok" { headers { a "b" } } }
+  route "files" { matches { path "/files" }; static-files { root "${folder}"; index "a.html"; directory-listing #true; cache-control "no-cache"; compress #true; compression-level 4; compression-types "text/*"; fallback "a.html"; dot-files #true; follow-links #true; mime-types { ".a" "text/plain" } } }
+  route "page" { matches { path "/page" }; builtin-handler "status" { token "0123456789abcdef0123"; public #false } }
   route "moved" { matches { path "/moved" }; filters "moved" }
 }
 upstreams {
@@ -89,6 +92,10 @@ filters {
   filter "sites" { type "cors"; allowed-origins "https://a.test"; allowed-origin-regex "b"; allowed-methods "GET"; allowed-headers "x"; exposed-headers "y"
     allow-credentials #true; allow-private-network #true; max-age "1h" }
   filter "moved" { type "redirect"; status-code 301; scheme "https"; port 8443; hostname "b.test"; replace-full-path "/" }
+  filter "asked" { type "forward-auth"; url "http://127.0.0.1:9/"; method "GET"; request-headers "a"; response-headers "b"; pass-cookies #false; redirect-scripts #true; send-body #true
+    max-body-size "1KiB"; max-answer-size "1KiB"; timeout "1s"; max-connections 2; failure-mode "closed" }
+  filter "asked-by-name" { type "forward-auth"; upstream "app"; path "/x" }
+  filter "staff" { type "basic-auth"; users-file "${folder}/users"; users { a "$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1." }; realm "x"; user-header "x"; forward-credentials #true; max-failures 3; failure-window "1m" }
   filter "inside" { type "url-rewrite"; hostname "c.test"; replace-prefix-match "/" }
 }
 filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor" } }
@@ -102,7 +109,7 @@ waf {
   ruleset { paranoia-level 1; anomaly-threshold 5; exclusion { rule-ids "xss-active-tag"; scope "global" } }
   body-inspection { inspect-request-body #true; inspect-response-body #false; max-inspection-size "1MiB"; decompress #true }
 }
-observability { access-log { file "${folder}/access.log"; format "common" }; metrics { address "127.0.0.1:0" } }
+observability { access-log { file "${folder}/access.log"; format "common" }; metrics { address "127.0.0.1:0"; high-cardinality #true; otlp { endpoint "http://127.0.0.1:9"; protocol "http/json"; timeout "1s"; headers { a "b" }; token-file "${folder}/cert.pem"; interval "1h"; service-name "a" } }; tracing { enabled #true; sampling-rate 1; service-name "a"; propagation "b3"; backend "otlp" { endpoint "http://127.0.0.1:9"; protocol "grpc"; timeout "1s"; headers { a "b" }; token-file "${folder}/cert.pem" } } }
 evidence { file "${folder}/evidence.jsonl" }
 `
 }
@@ -113,6 +120,7 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'cert.pem'), serverCertificate)
   writeFileSync(join(folder, 'key.pem'), serverKey)
+  writeFileSync(join(folder, 'users'), 'b:$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1.\n', { mode: 0o600 })
   const loaded = checkText(everything(folder), join(folder, 'sentinel.kdl'), { env: {} })
   const { config, problems } = loaded
   assert.ok(config, problems.filter(({ severity }) => severity === 'error').map(({ message }) => message).join('\n'))

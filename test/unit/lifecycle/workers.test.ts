@@ -8,7 +8,7 @@ import { mergeLines, wholeLines } from '../../../proxy/lifecycle/workers/worker-
 import { logTo } from '../../../proxy/observe/log.ts'
 import { CountReader, Gathered } from '../../../proxy/observe/gather.ts'
 import { metricTable } from '../../../proxy/observe/metrics-table.ts'
-import { expose } from '../../../proxy/observe/registry.ts'
+import { expose } from '../../../proxy/observe/exposition.ts'
 
 test('a configuration goes through a channel and means the same, expressions and places in the file as well', () => {
   const { config } = checkText(`

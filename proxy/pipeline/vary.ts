@@ -1,4 +1,4 @@
-import { listItems, type HeaderList } from '../pipeline/headers.ts'
+import { listItems, type HeaderList } from './headers.ts'
 
 /** Says that the answer depends on a field of the request (RFC 9110 section 12.5.5). */
 export function addVary (headers: HeaderList, field: string): void {

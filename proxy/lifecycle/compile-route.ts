@@ -1,0 +1,105 @@
+import type { RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
+import { Fault } from '../pipeline/faults.ts'
+import { behind, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
+import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
+import { gatesOf } from './health-plans.ts'
+import { type Lend } from './leases.ts'
+import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
+import { placesFilter, RoutePlaces } from './route-places.ts'
+import { ownResponder } from './route-services.ts'
+import { routePolicy } from './route-policy.ts'
+import { filterSettings, maxBodyBytes, planOf, type OwnFilterConfig, type Step } from './route-plan.ts'
+import { namesOf, placeOfRoute, scopeRules } from './scope-rules.ts'
+import { shadowStep } from './shadows.ts'
+
+import type { Surroundings } from './snapshot.ts'
+
+type UpstreamOf = (id: string) => Responder | undefined
+
+/** What the routes of one configuration share. */
+export interface RouteSurroundings extends Surroundings {
+  /** Counts that outlive a reload, by their name. */
+  readonly lend: Lend
+  readonly kept: ReplayRoom
+  readonly tunnels: Map<string, Places>
+}
+
+export function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
+  const policy = routePolicy(route, config, around.kept)
+  const upstreamOf: UpstreamOf = (id) => {
+    const gates = gatesOf(route, config.upstreams.find((upstream) => upstream.id === id)!) // References were checked at load.
+    const way = upstreams.get(id)?.forRoute(policy)
+    return way === undefined || gates.length === 0 ? way : behind(gates.map(around.gate), way)
+  }
+  const askAgent = (step: Step): Filter => around.parts.agents!.agentFilter(around.agents.get(step.agent.id)!.client, {
+    ...filterSettings(step),
+    chooseUpstream: choiceOf(route, upstreamOf),
+    recordLate: around.observeLate,
+  })
+  const webSocket = webSocketSettings(route)
+  // Agents are told apart by their questions.
+  const own = (planned: OwnFilterConfig): Filter[] => [
+    ...ownFilter(planned, route, around.lend), ...around.parts.moreFilters?.make(planned, { ...around, config, route, upstreams }) ?? [],
+  ]
+  const step = around.traces?.step ?? ((filter: Filter, _name?: string) => filter)
+  const { maxConnectionsPerRoute: max } = config.limits
+  return {
+    name: route.id,
+    ...placeOfRoute(route),
+    filters: [
+      ...scopeRules(route, config, around),
+      ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
+      ...rulesBefore(route, config, around.lend).map((one) => step(one)),
+      ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
+      ...planOf(route, config).flatMap((planned) => (
+        'agent' in planned ? [askAgent(planned)] : own(planned).map((one) => step(one, planned.id))
+      )),
+      ...rulesAfter(route).map((one) => step(one)),
+      ...shadowStep(route, config, upstreams, around),
+    ],
+    upgrades: webSocket !== undefined,
+    responder: responderOf(route, upstreamOf, config, around),
+    maxBodyBytes: maxBodyBytes(route, config),
+  }
+}
+
+function responderOf (route: RouteConfig, upstreamOf: UpstreamOf, config: SentinelConfig, around: RouteSurroundings): Responder {
+  const { id, upstream } = route
+  return ownResponder(route, config, around) ?? (upstream === undefined ? notBuilt(id) : upstreamOf(upstream)!) // References were checked at load.
+}
+
+function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels }: RouteSurroundings): Filter {
+  const places = lend(`tunnels ${route}`, () => new Places(shares, route))
+  tunnels.set(route, places)
+  return webSocketFilter(settings, places)
+}
+
+function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {
+  if (websocket?.enabled !== true) return undefined
+  const { pingInterval, pingTimeout, idleTimeout, maxMessageSize, maxConnections, maxConnectionsPerIp } = websocket
+  return {
+    idleMs: idleTimeout,
+    pingIntervalMs: pingInterval,
+    pingTimeoutMs: pingTimeout,
+    maxMessageBytes: maxMessageSize ?? Infinity,
+    maxConnections: maxConnections ?? Infinity,
+    maxConnectionsPerIp: maxConnectionsPerIp ?? Infinity,
+  }
+}
+
+/** Takes an agent's choice among the upstreams that the route lists; false for any other, and for a route that has none. */
+function choiceOf (route: RouteConfig, upstreamOf: UpstreamOf): (x: Exchange, name: string) => boolean {
+  const listed = [...route.upstream === undefined ? [] : [route.upstream], ...route.otherUpstreams]
+  const allowed = new Map(namesOf(listed, route.scope).map(([name, id]) => [name, upstreamOf(id)]))
+  return (x, name) => {
+    const chosen = allowed.get(name)
+    if (chosen === undefined) return false
+    x.responder = chosen
+    return true
+  }
+}
+
+function notBuilt (route: string): Responder {
+  return { name: '', respond: () => Promise.reject(new Fault('NOT_BUILT', `route ${route}`)) }
+}
