@@ -1,7 +1,7 @@
 import { optionalBlock } from '../schema/blocks.ts'
 import { list, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
-import { bool, oneOf, text, textLike } from '../schema/values.ts'
+import { bool, integer, oneOf, text, textLike } from '../schema/values.ts'
 import { someBytes } from './route-types.ts'
 import { statusCode, token } from './types.ts'
 
@@ -13,9 +13,11 @@ const pathPattern = textLike('a path that begins with "/", with * and ** for wha
 
 const fields = {
   enabled: setting(bool, false, 'Whether answers are kept.'),
-  defaultTtl: setting(age, '1h', 'How long an answer is kept that does not say so itself.', { aliases: ['default-ttl-secs', 'ttl', 'ttl-secs'] }),
+  defaultTtl: setting(age, '1h', 'How long an answer is kept that does not say so itself; a tenth of the time since its `Last-Modified`, where that is shorter. Answers to requests with a cookie or a password have to say so themselves.', { aliases: ['default-ttl-secs', 'ttl', 'ttl-secs'] }),
+  negativeTtl: setting(age, '1m', 'The same for answers with a status from 400 on, where that is shorter.', { aliases: ['negative-ttl-secs'] }),
+  minUses: setting(integer(1, 1000), 1, 'How many times an answer is asked for until it is kept.'),
   maxSize: setting(someBytes, '10MiB', 'Largest answer that is kept.', { aliases: ['max-size-bytes', 'max-size-mb', 'max-cacheable-size', 'max-cacheable-size-bytes'] }),
-  cachePrivate: setting(bool, false, 'Also keep answers that are meant for one client.'),
+  cachePrivate: setting(bool, false, 'Also keep answers that are meant for one client; they are given to nobody with another `Authorization`, `Cookie` or address.'),
   respectCacheControl: setting(bool, true, 'Do what `Cache-Control` of the answer says.'),
   staleWhileRevalidate: setting(age, '60s', 'How long an outdated answer may be given while a new one is fetched.', { aliases: ['stale-while-revalidate-secs'] }),
   staleIfError: setting(age, '5m', 'How long an outdated answer may be given when no new one can be had.', { aliases: ['stale-if-error-secs'] }),

@@ -51,7 +51,7 @@ const fields = {
   fallback: notBuilt(fallback),
   retryPolicy,
   apiSchema: notBuilt(apiSchema),
-  cache: notBuilt(routeCache),
+  cache: routeCache,
   shadow,
   hedge: optionalBlock({
     enabled: setting(bool, true, 'Whether it is done.'),
@@ -122,6 +122,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       retryPolicy: value.retryPolicy, hedge: value.hedge, timeouts: rules.timeouts,
       inlineFilters: filters.inline,
       websocket: value.websocket,
+      cache: value.cache,
       circuitBreaker: value.circuitBreaker,
       shadow: value.shadow,
       respond: value.respond,

@@ -160,6 +160,7 @@ export class Consultation implements EndListener {
       }
       if (ruling.rewriteQuery !== undefined) x.request.query = ruling.rewriteQuery
       editRequest(x.request.headers, ruling.requestEdits)
+      for (const { name } of ruling.requestEdits) (x.edited ??= new Set()).add(name.toLowerCase())
     }
     if (attributes !== undefined) x.attributes = attributes
     if (ruling.responseEdits.length > 0) (this.#responseEdits ??= []).push(...ruling.responseEdits)

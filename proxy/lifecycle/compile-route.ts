@@ -23,6 +23,8 @@ export interface RouteSurroundings extends Surroundings {
   readonly lend: Lend
   readonly kept: ReplayRoom
   readonly tunnels: Map<string, Places>
+  /** Puts what is kept of a route's answers before whoever gives them. */
+  readonly keeping: (route: RouteConfig, responder: Responder) => Responder
 }
 
 export function compileRoute (route: RouteConfig, config: SentinelConfig, upstreams: ReadonlyMap<string, Upstream>, around: RouteSurroundings): Route {
@@ -30,7 +32,8 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
   const upstreamOf: UpstreamOf = (id) => {
     const gates = gatesOf(route, config.upstreams.find((upstream) => upstream.id === id)!) // References were checked at load.
     const way = upstreams.get(id)?.forRoute(policy)
-    return way === undefined || gates.length === 0 ? way : behind(gates.map(around.gate), way)
+    if (way === undefined) return undefined
+    return around.keeping(route, gates.length === 0 ? way : behind(gates.map(around.gate), way))
   }
   const askAgent = (step: Step): Filter => around.parts.agents!.agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),

@@ -1,12 +1,14 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { MoreFilters } from './more-filters.ts'
 import { needsMoreFilters } from './more-needed.ts'
+import { keepsAnswers } from './route-cache.ts'
 
 /** What is loaded only for configurations that have use for it: memory at rest is one of the promises. */
 export interface Parts {
   readonly agents: typeof import('./agent-parts.ts') | undefined
   readonly evidence: typeof import('../evidence/evidence.ts') | undefined
   readonly traces: typeof import('../observe/telemetry/tracing.ts') | undefined
+  readonly cache: typeof import('../cache/index.ts') | undefined
   readonly shadow: typeof import('../filters/shadow.ts') | undefined
   readonly staticFiles: typeof import('../services/static/static-files.ts') | undefined
   /** Pages of the proxy itself. */
@@ -21,6 +23,7 @@ export async function loadParts (config: SentinelConfig, evidence: boolean): Pro
     agents: agents.length === 0 ? undefined : await import('./agent-parts.ts'),
     evidence: evidence ? await import('../evidence/evidence.ts') : undefined,
     traces: observability.tracing?.enabled === true ? await import('../observe/telemetry/tracing.ts') : undefined,
+    cache: routes.some((route) => keepsAnswers(route, config)) ? await import('../cache/index.ts') : undefined,
     shadow: routes.some(({ shadow }) => shadow !== undefined) ? await import('../filters/shadow.ts') : undefined,
     staticFiles: routes.some(({ staticFiles }) => staticFiles !== undefined) ? await import('../services/static/static-files.ts') : undefined,
     pages: routes.some(({ builtinHandler }) => builtinHandler !== undefined)

@@ -1,8 +1,9 @@
-import type { AgentConfig, ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/address.ts'
+import type { Cache } from '../cache/index.ts'
 import type { agentFilter } from '../decisions/index.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { Exchange, Filter, Route } from '../pipeline/exchange.ts'
+import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { canonicalName } from '../pipeline/headers.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { Shares } from '../pipeline/shares.ts'
@@ -20,6 +21,7 @@ import { canonicalKey, type Leases, type Lend } from './leases.ts'
 import { fieldsOfFilters } from './more-needed.ts'
 import type { Parts } from './parts.ts'
 import type { MainSide } from './seam.ts'
+import { keepsAnswers, openCache, routeCacheSettings } from './route-cache.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { agentsBehind, defaultRouteOf, filtersBehind, receptionOf, routerEntries } from './route-plan.ts'
 import { seenFrom } from './scope-rules.ts'
@@ -60,7 +62,7 @@ export interface Snapshot {
   readonly tunnels: ReadonlyMap<string, Places>
   readonly upstreams: ReadonlyMap<string, Upstream>
   /** The answers that this process keeps, when a route keeps some. */
-  readonly kept: KeptAnswers | undefined
+  readonly kept: Cache | undefined
   /** The targets that a discovery found have become others. */
   readonly discovered: (key: string, targets: readonly TargetSettings[]) => void
   /** It is the configuration in use from here on: targets that others have as well do as this one says. */
@@ -89,8 +91,13 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     }
     const tunnels = new Map<string, Places>()
     const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
+    const cache = openCache(config, around.parts, lend)
+    const guarded = guardedBy(config.agents, fieldsOfFilters(config.filters), around.agents)
+    const keeping = (route: RouteConfig, responder: Responder): Responder => (
+      cache === undefined || !keepsAnswers(route, config) ? responder : cache.before(responder, routeCacheSettings(route, config, guarded), around.answers)
+    )
     const routes = new Map(config.routes.filter(({ enabled }) => enabled).map((route): [string, Route] => (
-      [route.id, compileRoute(route, seenFrom(route.scope, config), upstreams, { ...around, lend, kept, tunnels })]
+      [route.id, compileRoute(route, seenFrom(route.scope, config), upstreams, { ...around, lend, kept, tunnels, keeping })]
     )))
     const users = countUsers()
     const siteOf = served(config, routes, around.agents)
@@ -110,7 +117,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       siteOf: (listener) => sites.get(listener),
       tunnels,
       emptied: users.emptied,
-      kept: undefined,
+      kept: cache,
       upstreams,
       discovered: (key, targets) => replaced.get(key)?.(targets),
       takeOver: () => { for (const { set } of upstreams.values()) set.takeOver() },

@@ -17,6 +17,7 @@ import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { loadParts } from './parts.ts'
+import { tellKept } from './route-cache.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
@@ -96,6 +97,7 @@ export class Worker implements DataPath {
       table.inFlightLimit.cell().set(this.#admission.limit)
       table.memoryLimited.cell().set(this.#memory.refusal === undefined ? 0 : 1)
       if (this.#running !== undefined) tellTargets(table, this.#running.snapshot.upstreams)
+      if (this.#running?.snapshot.kept !== undefined) tellKept(table, this.#running.snapshot.kept.counts)
       for (const [route, places] of this.#running?.snapshot.tunnels ?? []) table.openTunnels.cell(route).set(places.taken)
     })
   }

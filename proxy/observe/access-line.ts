@@ -32,6 +32,7 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
     if (x.attempts !== undefined) line += attemptsPart(x.attempts)
     if (x.notRetried !== undefined) line += `,"not_retried":"${x.notRetried}"`
   }
+  if (x.cache !== '') line += `,"cache":"${x.cache}"`
   if (fault !== undefined) {
     line += `,"fault":"${fault.code}"`
     if (fault.detail !== undefined) line += `,"detail":${quote(scrubText(fault.detail.slice(0, 512)), 512)}`

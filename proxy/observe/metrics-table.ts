@@ -60,6 +60,15 @@ export function metricTable () {
     upstreamDuration: distribution('sentinel_upstream_duration_seconds', ['upstream'], latencyBuckets,
       'From sending the request to the head of the upstream\'s response.'),
 
+    cacheHits: counter('sentinel_cache_hits_total', ['route', 'kind'], 'Answers given out of those kept: "hit", "stale", or "revalidated" when the upstream said that it is right still.'),
+    cacheMisses: counter('sentinel_cache_misses_total', ['route', 'kind'], 'Requests on routes that keep answers that the upstream answered: "miss", or "bypass" when nothing kept could do.'),
+    cacheStores: counter('sentinel_cache_stores_total', [], 'Answers that were kept.'),
+    cacheMemoryHits: counter('sentinel_cache_memory_hits_total', [], 'Kept answers found in memory.'),
+    cacheDiskHits: counter('sentinel_cache_disk_hits_total', [], 'Kept answers found on disk.'),
+    cacheEvictions: counter('sentinel_cache_evictions_total', [], 'Kept answers that made room for others.'),
+    cacheSize: gauge('sentinel_cache_size_bytes', ['place'], 'What kept answers take: "memory" or "disk". Workers that share a folder each tell what they know of it.'),
+    cacheEntries: gauge('sentinel_cache_entries', ['place'], 'Kept answers: in "memory" or on "disk".'),
+
     targetUp: gauge('sentinel_upstream_target_up', ['upstream', 'target'],
       '1 while the target may be asked, 0 while something speaks against it: a check, an ejection, an open circuit breaker, or the operator.'),
     targetEjections: counter('sentinel_upstream_target_ejections_total', ['upstream', 'target'], 'Targets taken out by outlier detection.'),

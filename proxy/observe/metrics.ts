@@ -133,6 +133,7 @@ function observeExchange (table: MetricTable, x: Exchange): void {
   }
   if (x.route?.namespace !== undefined) observeScoped(table, x.route, x)
   if (x.fault !== undefined) table.faults.cell(x.fault.code, x.fault.row.blame).add()
+  if (x.cache !== '') (x.cache === 'miss' || x.cache === 'bypass' ? table.cacheMisses : table.cacheHits).cell(route, x.cache).add()
   if (x.upstream !== '') observeUpstream(table, route, x)
   const { decisions } = x
   if (decisions === undefined) return

@@ -244,6 +244,10 @@ export class Exchange {
   quota: Quota | undefined = undefined
   /** What it will cost a language model, as far as somebody guessed; 0 = nobody did. */
   tokens = 0
+  /** How kept answers were used: "hit", "stale", "revalidated", "miss", "bypass"; "" where none are kept. */
+  cache = ''
+  /** Request fields that an agent has set, in lower case. */
+  edited: Set<string> | undefined = undefined
   upstream = ''
   target = ''
   tries = 0

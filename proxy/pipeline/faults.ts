@@ -31,6 +31,7 @@ export const faults = {
   RATE_LIMITED: { status: 429, blame: 'client', retry: 'never', doc: 'Too many requests came in a short time.' },
   CLIENT_TUNNELS_FULL: { status: 429, blame: 'client', retry: 'never', doc: 'Too many WebSockets of this client are open.' },
   MESSAGE_REFUSED: { status: 0, blame: 'client', retry: 'never', doc: 'A WebSocket message broke the rules of the protocol or was too long.' },
+  NOT_KEPT: { status: 504, blame: 'client', retry: 'never', doc: 'The request wants a kept answer (`only-if-cached`), and there is none.' },
   METHOD_REFUSED: { status: 501, blame: 'client', retry: 'never', doc: 'This method is not served here.' },
   CLIENT_TIMEOUT: { status: 408, blame: 'client', retry: 'never', doc: 'The request did not arrive in time.' },
   BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The request body is larger than allowed.' },

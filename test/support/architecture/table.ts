@@ -5,7 +5,7 @@
 
 const config = ['config', 'config/kdl', 'config/schema', 'config/sentinel', 'config/format']
 const proto = ['proto', 'proto/codec']
-const organs = ['listeners', 'certificates', 'routing', 'filters', 'services', 'upstreams', 'decisions', 'state', 'evidence', 'observe', 'admin', 'control', 'service']
+const organs = ['listeners', 'certificates', 'routing', 'filters', 'cache', 'services', 'upstreams', 'decisions', 'state', 'evidence', 'observe', 'admin', 'control', 'service']
   .map((name) => `proxy/${name}`)
 const lifecycle = [...organs, 'proxy/http1', 'proxy/http2', 'proxy/websocket', 'proxy/pipeline', ...config, ...proto]
 
@@ -68,6 +68,8 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   // Plain calls and interfaces between our modules; an emitter hides who hears what.
   'node:events': ['sdk/server', 'proxy/listeners', 'proxy/upstreams', 'proxy/decisions'],
   'node:child_process': ['proxy/lifecycle', 'proxy/service', 'config/editor'],
+  'lru-cache': ['proxy/cache'],
+  'http-cache-semantics': ['proxy/cache/policy.ts'],
   'node:vm': []
 }
 

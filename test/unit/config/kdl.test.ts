@@ -90,10 +90,10 @@ describe('reading KDL', () => {
   })
 
   test('a hostile text with a mistake on each of many lines takes less than a second', () => {
-    const started = performance.now()
+    const started = process.cpuUsage()
     const { problems } = parseKdl('a true [\n'.repeat(20_000), 'a.kdl')
     assert.ok(problems.length > 0 && problems.length <= 51)
-    assert.ok(performance.now() - started < 2000, 'too slow')
+    assert.ok(process.cpuUsage(started).user < 2_000_000, 'too slow')
   })
 })
 

@@ -102,7 +102,7 @@ describe('older forms that hold something unknown', () => {
 
   test('what is switched off is no news', () => {
     assert.deepEqual(warningsOf(route('agents "list"; websocket #false; websocket-inspection #false; policies { buffer-requests #false }')), [])
-    assert.equal(warningsOf(route('agents "list"; cache { enabled #true }')).length, 1)
+    assert.equal(warningsOf(route('agents "list"; websocket-inspection #true')).length, 1)
   })
 })
 

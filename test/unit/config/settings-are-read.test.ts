@@ -48,6 +48,8 @@ routes {
     retry-policy { max-attempts 2; retryable-status-codes 503; retry-on "reset"; backoff "10ms"; max-backoff "20ms"; per-attempt-timeout "1s"; retry-non-idempotent #true; budget { percent 10; min-per-second 1 } }
     shadow { upstream "listed"; percentage 10; sample-header "X" "y"; timeout "1s"; buffer-body #true; max-body-size "1KiB"; max-in-flight 5 }
     hedge { enabled #true; delay "10ms"; max-attempts 2 }
+    cache { enabled #true; default-ttl "1m"; negative-ttl "5s"; min-uses 2; max-size "1MiB"; cache-private #true; respect-cache-control #false; stale-while-revalidate "1s"; stale-if-error "1m"
+      cacheable-methods "GET"; cacheable-status-codes 200; vary-headers "x"; vary-query-params "a"; ignore-query-params "b"; exclude-extensions "php"; exclude-paths "/a/**" }
     websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
   }
   route "fixed" { matches { path "/fixed" }; respond 200 "ok" { headers { a "b" } } }
@@ -81,6 +83,7 @@ namespace "tenant" {
   service "part" { limits { max-in-flight-requests 5 }; listener { address "127.0.0.1:0" }; routes { route "all" { matches { path-prefix "/" }; upstream "app" } } }
   exports { upstreams "app" }
 }
+cache { enabled #true; backend "memory"; max-size "10MiB"; eviction-limit "9MiB"; lock-timeout "1s"; status-header #true; status-header-name "edge" }
 rate-limits { default-rps 100; default-burst 20; key "client-ip"; global { max-rps 1000; burst 10; key "client-ip" } }
 limits { adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
 filters {
