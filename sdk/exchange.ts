@@ -255,6 +255,8 @@ export class Exchange implements ContextSource, BodyAsker {
       // Until an event of the body comes there is nothing the decision could answer.
       if (this.#answering === undefined && !this.#ended) this.#early = result
     }
+    // Only told, not asked: what the hook would have changed goes with no later answer either.
+    if (event.kind === 'request_headers' && event.timeoutMs === 0) this.#takeRecorded()
     if ('error' in result) this.#fail(result.error)
     else if (result.outcome !== later) this.#finish(result.outcome)
   }

@@ -1,4 +1,4 @@
-import { allow, block, defineAgent, flag, refuse } from 'sentinel/sdk'
+import { allow, block, ConfigRefused, defineAgent, flag, refuse } from 'sentinel/sdk'
 import type { AgentRequest, Context, Decision } from 'sentinel/sdk'
 import { collectBody } from './engine/body.ts'
 import { collectHead, isExcluded } from './engine/collect.ts'
@@ -6,6 +6,7 @@ import type { Engine, Verdict } from './engine/inspection.ts'
 import { createEngine, Inspection } from './engine/inspection.ts'
 import type { InspectedRequest } from './engine/request.ts'
 import { rules } from './rules/index.ts'
+import { readOwnRules } from './rules/own.ts'
 import type { Severity } from './rules/rule.ts'
 import { wafSettings } from './settings.ts'
 import type { WafConfig } from './settings.ts'
@@ -35,9 +36,9 @@ export const waf = defineAgent({
     const { config } = context
     const inspected = inspectedRequest(request)
     if (isExcluded(inspected, config.excludePaths)) return undefined
-    const inspection = new Inspection(context.state)
+    const inspection = new Inspection(context.state, rulesOff(inspected, request.authority, config.exclusion))
     collectHead(inspected, inspection)
-    if (request.hasBody && config.bodyInspection) {
+    if (request.hasBody && config.bodyInspection && isOfType(inspected, config.contentTypes)) {
       context.memory.set(begun, { request: inspected, inspection } satisfies Begun)
       if ((request.contentLength ?? 0) > config.maxBodySize) inspection.anomaly('body-too-large')
     }
@@ -50,7 +51,8 @@ export const waf = defineAgent({
     if (earlier === undefined) return undefined
     // Buffer mode with over="prefix" hands over the beginning of a longer body: what is not seen is not let through.
     const truncated = request.bodyTruncated
-    const limits = { maxBytes: context.config.maxBodySize, wholeFiles: context.config.paranoiaLevel >= 2 }
+    const { maxBodySize: maxBytes, maxDecompressedSize = maxBytes, maxDecompressionRatio: maxRatio } = context.config
+    const limits = { maxBytes, maxUnpackedBytes: Math.min(maxBytes, maxDecompressedSize), maxRatio, wholeFiles: context.config.paranoiaLevel >= 2 }
     collectBody(earlier.request, body, truncated, limits, earlier.inspection)
     return decide(earlier.inspection.verdict(), request, context)
   },
@@ -59,18 +61,42 @@ export const waf = defineAgent({
 const begun = Symbol('inspection of the head')
 
 function engineOf (config: WafConfig): Engine {
-  const known = new Set(rules.map((rule) => rule.id))
-  config.rulesDisabled.forEach((id, index) => {
-    if (!known.has(id)) throw refuse(['rules-disabled', String(index)], `there is no rule '${id}'`, nearestRule(id))
-  })
+  const own = readOwnRules(config.customRules, new Set(rules.map((rule) => rule.id)))
+  if (own.problems.length > 0) throw new ConfigRefused(own.problems.map((message) => ({ path: ['custom-rules'], message })))
+  const all = [...rules, ...own.rules]
+  const known = new Set(all.map((rule) => rule.id))
+  const check = (ids: readonly string[], path: readonly string[]): void => {
+    for (const [index, id] of ids.entries()) {
+      if (!known.has(id)) throw refuse([...path, String(index)], `there is no rule '${id}'`, nearestRule(id))
+    }
+  }
+  check(config.rulesDisabled, ['rules-disabled'])
+  for (const [index, { rules: ids }] of config.exclusion.entries()) check(ids, ['exclusion', String(index), 'rules'])
   return createEngine({
-    rules,
+    rules: all,
     paranoia: config.paranoiaLevel,
     disabled: config.rulesDisabled,
     threshold: config.threshold,
     maxCharacters: config.maxBodySize * charactersPerBodyByte + charactersOfHead,
     maxValues,
   })
+}
+
+/** Rules that the operator switched off for this path or this host. */
+function rulesOff (request: InspectedRequest, authority: string, exclusions: WafConfig['exclusion']): ReadonlySet<string> | undefined {
+  if (exclusions.length === 0) return undefined
+  const host = authority.toLowerCase().replace(/:\d*$/, '')
+  const here = exclusions.filter((one) => (one.host === undefined || one.host === host) && (one.path === undefined || isExcluded(request, [one.path])))
+  return new Set(here.flatMap((one) => one.rules))
+}
+
+function isOfType ({ headers }: InspectedRequest, types: readonly string[]): boolean {
+  if (types.length === 0) return true
+  const given = headers.filter(([name]) => name.toLowerCase() === 'content-type').map(([, value]) => value)
+  const [value] = given
+  if (value === undefined || given.length > 1 || value.includes(',')) return true
+  const type = /^[^;]*/.exec(value)![0].trim().toLowerCase()
+  return types.some((one) => one.toLowerCase() === type || one.toLowerCase() === `${type.split('/', 1)[0]}/*`)
 }
 
 /** Rules of the same family, which is what somebody with a half-remembered id needs. */
@@ -88,7 +114,7 @@ function decide (verdict: Verdict, request: AgentRequest, context: WafContext): 
   if (verdict.hits.length === 0) return undefined
   const attributes = { 'waf.score': String(verdict.score) }
   if (!verdict.blocked) return allow({ attributes })
-  const extras = { attributes, audit: auditOf(verdict, context.config) }
+  const extras = context.config.auditLog ? { attributes, audit: auditOf(verdict, context.config) } : { attributes }
   if (context.config.mode === 'detect') return flag(extras)
   const { blockStatus, blockMessage } = context.config
   return block(blockStatus, {

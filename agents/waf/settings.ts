@@ -1,4 +1,4 @@
-import { bool, integer, list, oneOf, setting, size, text, textLike } from 'sentinel/sdk'
+import { anyText, bool, integer, list, numberBetween, oneOf, optional, sections, setting, size, text, textLike } from 'sentinel/sdk'
 import type { Infer } from 'sentinel/sdk'
 
 /** What an operator may write in `config { … }` of a waf agent. */
@@ -19,6 +19,19 @@ export const wafSettings = {
     textLike('a path beginning with "/"', /^\//, '/uploads'), [],
     'Paths that are not inspected, with everything below them. Paths that hide others (%2f, "..", ";") are never excluded.',
   ),
+  exclusion: sections({
+    rules: list(text, [], 'Ids of rules.', { min: 1 }),
+    path: optional(textLike('a path beginning with "/"', /^\//, '/uploads'), 'Below this path. Never for paths that hide others (%2f, "..", ";").'),
+    host: optional(text, 'For this host.'),
+  }, 'Rules that are off in one place.'),
+  customRules: list(anyText, [], 'Rules of your own, each text a file of them: see "Rules of your own".'),
+  auditLog: setting(bool, true, 'Whether decisions carry which rules matched, and where, into log and evidence.'),
+  contentTypes: list(
+    textLike('a media type', /^[\w!#$&^.+-]+\/[\w!#$&^.+*-]+$/, 'application/json'), [],
+    'Media types of bodies that are inspected; all without it. A body that names no type, or several, is inspected in any case.',
+  ),
+  maxDecompressionRatio: setting(numberBetween(1, 1_000_000), 100, 'How many times larger than before a body may become when it is unpacked; one that would is refused.'),
+  maxDecompressedSize: optional(size, 'Longest body after unpacking, where that is less than `max-body-size`.'),
   bodyInspection: setting(bool, true, 'Whether bodies are inspected.'),
   maxBodySize: setting(size, '1MiB', 'Longest body inspected, before and after decompression. A longer one is refused.'),
 }

@@ -3,7 +3,7 @@ import { settingName } from '../schema/index.ts'
 
 const indent = '    '
 /** A list to choose from in the middle of a text: longer ones are for the completion of the value. */
-const mostChoices = 12
+const mostChoices = 20
 
 /** Text with places to fill in, as editors understand it (`$1`, `${1:text}`, `${1|a,b|}`, `$0`). */
 export interface Writer {

@@ -35,7 +35,7 @@ export function readValue<T> (type: ValueType<T>, entry: KdlEntry, place: Place,
     place.report.warning('CONFIG_NOT_BUILT', `${place.name} ${shown(entry)} is accepted, but not in effect yet`, entry.at, result.notBuilt)
   }
   if (type.refersTo === undefined || typeof entry.value !== 'string') return result.value
-  place.report.refer(type.refersTo, entry, entry.value, place, type.exports === true)
+  place.report.refer(type.refersTo, entry, entry.value, place, { exports: type.exports === true, mentions: type.mentions === true })
   // A reference is a text: its type says so.
   return place.report.meantBy(type.refersTo, entry.value, place.names, type.exports === true) as T
 }

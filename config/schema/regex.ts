@@ -6,6 +6,8 @@ import { unfit } from './value.ts'
 export interface Pattern {
   readonly source: string
   test (text: string): boolean
+  /** The text with its first match replaced; `$1` and `$<name>` stand for groups. */
+  replace (text: string, by: string): string
 }
 
 const longest = 4096
@@ -42,7 +44,7 @@ export const wholeRegex: ValueType<Pattern> = {
 export function compile (source: string): Pattern {
   // RE2 falls back to nothing and warns about nothing: "u" is its only mode, given so that it does not have to say so.
   const compiled = new RE2(source, 'u')
-  return { source, test: text => compiled.test(text) }
+  return { source, test: text => compiled.test(text), replace: (text, by) => compiled.replace(text, by) }
 }
 
 /** Many expressions, looked for in one pass over a text. */

@@ -15,6 +15,7 @@ export interface Reference {
   /** Namespace of whoever refers. */
   readonly names: string
   readonly exports: boolean
+  readonly mentions: boolean
 }
 
 /** Collects what is wrong, what is named and what is referred to, while a configuration is read. */
@@ -26,6 +27,8 @@ export class Report {
   readonly #names = new Map<string, Map<string, Position>>()
   /** In the order they were read. */
   readonly references: Reference[] = []
+  /** Absolute paths of files that were read beside the configuration itself. */
+  readonly files: string[] = []
   readonly #unread = new Set<string>()
   readonly #leftOut: LeftOut[] = []
   #absences: ReadonlyMap<Fields, ReadonlySet<string>> | undefined
@@ -54,6 +57,10 @@ export class Report {
   add (severity: Severity, code: ProblemCode, message: string, position: Position, more: Pick<Problem, 'hint' | 'related'> = {}): void {
     if (severity === 'error') this.errors++
     this.problems.push({ severity, code, message, position, ...more })
+  }
+
+  alsoRead (files: readonly string[]): void {
+    this.files.push(...files)
   }
 
   error (code: ProblemCode, message: string, position: Position, hint?: string): void {
@@ -93,8 +100,11 @@ export class Report {
   }
 
   /** A name to be looked up when everything is read. The first of the kinds is what a message calls it. */
-  refer (kinds: readonly string[], entry: KdlEntry, id: string, { scope, names }: Pick<Place, 'scope' | 'names'>, exports = false): void {
-    this.references.push({ kinds, entry, id, scope, names, exports })
+  refer (
+    kinds: readonly string[], entry: KdlEntry, id: string, { scope, names }: Pick<Place, 'scope' | 'names'>,
+    { exports, mentions }: Pick<Reference, 'exports' | 'mentions'> = { exports: false, mentions: false },
+  ): void {
+    this.references.push({ kinds, entry, id, scope, names, exports, mentions })
   }
 
   /** Where a setting of this name stands in the language, as a hint. */
@@ -116,7 +126,7 @@ export class Report {
   referred (kind: string, exports = true): ReadonlySet<string> {
     return new Set(this.references.flatMap(reference => {
       if (reference.exports && !exports) return []
-      const found = this.found(reference)
+      const found = reference.mentions ? undefined : this.found(reference)
       return found?.kind === kind ? [found.name] : []
     }))
   }

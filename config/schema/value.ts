@@ -48,6 +48,8 @@ export interface ValueType<T> {
   readonly notBuiltWords?: readonly string[]
   /** Kinds of named things this is the name of. */
   readonly refersTo?: readonly string[]
+  /** It only speaks of it: what nobody else refers to is still unused. */
+  readonly mentions?: true
   /** The thing must be of the same namespace, and can be referred to from everywhere then. */
   readonly exports?: boolean
   /** Numbers with a unit: a setting of this type may have spellings such as `timeout-ms`. */

@@ -153,6 +153,11 @@ export function ref (...kinds: readonly [string, ...string[]]): ValueType<string
   }
 }
 
+/** As `ref`, of something that is not used by being named. */
+export function mention (kind: string): ValueType<string> {
+  return { ...ref(kind), mentions: true }
+}
+
 /** As `ref`, for what a namespace lets others use: it must be its own. */
 export function exported (kind: string): ValueType<string> {
   return { ...ref(kind), exports: true }

@@ -34,7 +34,7 @@ export interface Variants<C extends Fields, V extends Readonly<Record<string, Fi
 /** A union that the tag tells apart. What is not built has only its name. */
 export type VariantOf<C extends Fields, V extends Readonly<Record<string, Fields>>, N extends string> =
   | { readonly [K in Exclude<keyof V & string, N>]: { readonly type: K } & Infer<C> & Infer<V[K]> }[Exclude<keyof V & string, N>]
-  | { readonly type: N }
+  | ([N] extends [never] ? never : { readonly type: N })
 
 /** As `named`, for things whose settings depend on their type: `filter "x" { type "agent" … }`. */
 export function namedVariants<C extends Fields, const V extends Readonly<Record<string, Fields>>, const N extends keyof V & string = never> (

@@ -1,9 +1,9 @@
 import { block, named } from '../schema/blocks.ts'
 import { inert, json, list, map, notBuilt, optional, setting } from '../schema/fields.ts'
-import { durationWithin, size, sizeWithin } from '../schema/quantities.ts'
+import { durationWithin, parseSize, size, sizeWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import type { ValueType } from '../schema/value.ts'
-import { anyText, bool, integer, oneOf, path, ref, text, words } from '../schema/values.ts'
+import { anyText, bool, integer, mention, oneOf, path, text, words } from '../schema/values.ts'
 import { connections, eventTimeouts, healthCheck, pool, pooled, retry } from './agent-calls.ts'
 import { olderRestart, restart } from './agent-process.ts'
 import { chosenTransport, olderTransports, transports } from './agent-transport.ts'
@@ -21,12 +21,27 @@ const events = words(['request_headers', 'request_body', 'response_headers', 're
   notBuilt: { websocket_frame: null, web_socket_frame: null, guardrail: null },
 })
 
-const plainBodyMode = words(['buffer', 'stream'], { notBuilt: { hybrid: 'buffer' } })
+/** Of a body in hybrid mode: the longest that is given whole. */
+export interface HybridMode {
+  readonly wholeBytes: number
+}
+
+const plainBodyMode = words(['buffer', 'stream'], {})
+const hybridByDefault = 64 * 1024
 
 /** `hybrid:65536` is a word with a number in it. */
-const bodyMode: typeof plainBodyMode = {
+const bodyMode: ValueType<'buffer' | 'stream' | HybridMode> = {
   ...plainBodyMode,
-  parse: (raw, context) => plainBodyMode.parse(typeof raw === 'string' ? raw.replace(/^hybrid:\d+$/, 'hybrid') : raw, context),
+  name: 'body mode',
+  expected: 'buffer, stream, hybrid or hybrid:SIZE',
+  words: ['buffer', 'stream', 'hybrid'],
+  json: { type: 'string', pattern: '^(?:buffer|stream|hybrid(?::\\d+(?:[KMG]i?B?)?)?)$' },
+  parse (raw, context) {
+    const [, size] = typeof raw === 'string' ? /^hybrid(?::(.*))?$/i.exec(raw) ?? [undefined, null] : [undefined, null]
+    if (size === null) return plainBodyMode.parse(raw, context)
+    const wholeBytes = size === undefined ? hybridByDefault : parseSize(size)
+    return wholeBytes === undefined || wholeBytes < 1 ? { wrong: `${JSON.stringify(size)} is not a size`, hint: 'write hybrid:64KiB' } : { value: { wholeBytes } }
+  },
 }
 
 const body = sizeWithin('1')
@@ -52,8 +67,8 @@ const fields = {
   mode: setting(mode, 'enforce', 'enforce = decisions count, monitor = asked and recorded only, shadow = asked without waiting, dry-run = recorded and told in a header.'),
   maxRequestBodySize: optional(body, 'Most of a request body that is given to the agent; without it `limits { max-agent-body; max-body-inspection }` say so.', { aliases: ['max-request-body-bytes', 'max-body-bytes'] }),
   maxResponseBodySize: optional(body, 'Most of an answer\'s body that is given to the agent; without it `limits { max-agent-body; max-body-inspection }` say so.', { aliases: ['max-response-body-bytes'] }),
-  requestBodyMode: optional(bodyMode, 'Give request bodies whole (buffer) or in pieces (stream); without it what the agent itself says.'),
-  responseBodyMode: optional(bodyMode, 'Give bodies of answers whole (buffer) or in pieces (stream); without it what the agent itself says.'),
+  requestBodyMode: optional(bodyMode, 'Give request bodies whole (buffer), in pieces (stream), or whole up to a length that is told beforehand and else in pieces (hybrid; 64KiB unless hybrid:SIZE says more); without it what the agent itself says.'),
+  responseBodyMode: optional(bodyMode, 'The same for bodies of answers.'),
   bodyOver: setting(oneOf('block', 'prefix', 'skip'), 'block', 'What a body over the limit means: refuse, show only the beginning, or show none of it.'),
   maxConcurrentCalls: setting(integer(1, 1_000_000), 100, 'Decisions that are waited for at a time.'),
   maxQueuedCalls: optional(integer(0, 1_000_000), 'Questions that wait for their turn; more fail at once. Without it `limits { max-agent-queue-depth }` counts.'),
@@ -66,11 +81,11 @@ const fields = {
   circuitBreaker: agentCircuitBreaker,
   healthCheck,
   retry,
-  eventTimeouts: notBuilt(eventTimeouts),
-  chunkTimeout: notBuilt(setting(wait, '5s', 'Time for the decision on one piece of a body.', { aliases: ['chunk-timeout-ms'] })),
+  eventTimeouts,
+  chunkTimeout: optional(wait, 'Time for the decision on one piece of a body that is given in pieces; what `event-timeouts` or `timeout` say without it.', { aliases: ['chunk-timeout-ms'] }),
   script: notBuilt(optional(path, 'Program text that a script agent runs.')),
   host: notBuilt(optional(text, 'Process that the agent shares with others of this name.')),
-  against: notBuilt(optional(ref('agent'), 'Another agent whose decisions are compared with this one\'s.')),
+  against: optional(mention('agent'), 'Another agent whose decisions are compared with this one\'s, where a route asks both: `sentinel_agent_comparisons_total` counts, the log tells what differs. It goes well with mode "shadow"; stand before the other in the route, so as to be asked about what that one refuses.'),
   protocolVersion: inert(version, 'Version of the protocol.', 'both sides agree on it when they connect'),
   binaryUds: inert(bool, 'Binary messages over the socket.', 'they always are'),
   bufferSize: inert(size, 'Bytes that are read at a time.', 'the system chooses'),

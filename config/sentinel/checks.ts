@@ -8,7 +8,7 @@ import type { Scoped } from './scopes.ts'
 import { flatten, limitsIn } from './scopes.ts'
 import type { ConfigTable } from './table.ts'
 import { checkReachable } from './unreachable.ts'
-import { wafAgent } from './waf.ts'
+import { wafAgent } from './waf-agent.ts'
 
 /** What only the whole configuration shows. */
 export function checkWhole (table: ConfigTable, report: Report): SentinelConfig {
@@ -16,7 +16,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   const { routes, filters, agents, scopes, ...flat } = flatten(table)
   const limitsOf = ({ scope }: Scoped): ConfigTable['limits'] => limitsIn(scope, { limits: table.limits, scopes })
   const all = waf === undefined ? agents : [{ ...waf, scope: '' }, ...agents]
-  const limitedAgents = all.map(agent => limited(agent, limitsOf(agent)))
+  const limitedAgents = all.map(agent => ({ ...unpacking(limited(agent, limitsOf(agent)), limitsOf(agent)), scope: agent.scope }))
   const config = { ...rest, ...flat, scopes, routes, filters: [...filters, ...inlineFilters(routes)], agents: limitedAgents }
   const { logLevel, ...system } = config.system
   const metrics = checkAddresses(config, report)
@@ -30,6 +30,8 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   checkHandlers(config, report)
   checkSessions(config, report)
   const guardAgents = guards(limitedAgents, waf?.at, report)
+  checkWafOfRoutes(config, limitedAgents.filter(({ id }) => guardAgents.includes(id)), report)
+  checkComparisons(config, report)
   return { ...config, system, observability: { ...config.observability, metrics, logging: { ...logging, level } }, guardAgents }
 }
 
@@ -62,6 +64,17 @@ function limited (agent: ConfigTable['agents'][number] & Scoped, limits: ConfigT
   }
 }
 
+/** The built-in firewall unpacks bodies, too: what it does not say itself about that, the `limits` block says. */
+function unpacking (agent: AgentConfig, { maxDecompressionRatio: ratio, maxDecompressedSize: bytes }: ConfigTable['limits']): AgentConfig {
+  if (agent.type !== wafAgent || agent.command.length > 0 || agent.managed === false || (ratio === 100 && bytes > unpackedByDefault)) return agent
+  const given = agent.config?.json ?? {}
+  const json = { 'max-decompression-ratio': ratio, ...bytes > unpackedByDefault ? {} : { 'max-decompressed-size': bytes }, ...given }
+  return { ...agent, config: { json, positionOf: path => agent.config?.positionOf(path) ?? agent.at } }
+}
+
+/** More than this the firewall does not look into anyhow, unless it is told to. */
+const unpackedByDefault = 16 * 1024 * 1024
+
 /** A browser has one cookie of a name: where a client meets both upstreams on one host, each forgets what the other was told. */
 function checkSessions ({ upstreams }: Pick<Config, 'upstreams'>, report: Report): void {
   const seen = new Map<string, string>()
@@ -85,6 +98,26 @@ function checkWaf (waf: ConfigTable['waf'], report: Report): void {
   if (waf === undefined || !report.referred('agent').has(wafAgent)) return
   report.error('CONFIG_CONTRADICTION', 'the agent of the waf block guards every route: no filter and no route can name it as well', waf.at,
     `declare agent "${wafAgent}" in agents in place of this block to choose its routes`)
+}
+
+/** A route that asks for a firewall should have one. */
+function checkWafOfRoutes ({ routes, agents, filters }: Config, guards: readonly AgentConfig[], report: Report): void {
+  const firewalls = new Set(agents.filter(({ type }) => type === wafAgent).map(({ id }) => id))
+  const guarded = guards.some(({ type }) => type === wafAgent)
+  for (const route of routes) {
+    if (route.wafEnabled !== true || guarded) continue
+    const byFilter = filters.flatMap(filter => filter.type === 'agent' && route.filters.includes(filter.id) ? filter.agents : [])
+    const named = [...route.agents, ...route.filters, ...byFilter]
+    if (named.some(id => firewalls.has(id))) continue
+    report.warning('CONFIG_NO_EFFECT', `route '${route.id}' asks for the firewall, but there is none`, route.at, 'write waf { mode "prevention" }')
+  }
+}
+
+/** An agent is not compared with itself. */
+function checkComparisons ({ agents }: Config, report: Report): void {
+  for (const { id, against, at } of agents) {
+    if (against === id) report.error('CONFIG_CONTRADICTION', `agent '${id}' is compared with itself`, at, "name another one in 'against'")
+  }
 }
 
 /** Gives the metrics' settings: where only their default collides, they give way. */
@@ -145,7 +178,7 @@ function checkUnused (config: Config, filters: Config['filters'], report: Report
       if (!used.has(thing.id)) report.warning('CONFIG_NO_EFFECT', `no route uses ${kind} '${thing.id}'`, thing.at)
     }
   }
-  const redirecting = new Set(config.filters.filter(({ type }) => type === 'redirect').map(({ id }) => id))
+  const redirecting = new Set(config.filters.flatMap((filter) => filter.type === 'redirect' && filter.pathRegex === undefined ? [filter.id] : []))
   for (const route of config.routes) {
     const redirects = route.filters.some(name => redirecting.has(name))
     const answers = route.upstream ?? route.respond ?? route.staticFiles ?? route.builtinHandler

@@ -1,4 +1,4 @@
-import { list, notBuilt, optional, setting } from '../schema/fields.ts'
+import { list, optional, setting } from '../schema/fields.ts'
 import { durationWithin, sizeWithin } from '../schema/quantities.ts'
 import { bool, integer, oneOf, ref } from '../schema/values.ts'
 import { mode } from './agent.ts'
@@ -9,8 +9,8 @@ export const agentFilter = {
   failureMode: optional(failureMode, 'In place of the agents\' own.', { aliases: ['fail-mode'] }),
   timeout: optional(durationWithin('1ms'), 'In place of the agents\' own.', { aliases: ['timeout-ms'] }),
   mode: optional(mode, 'In place of the agents\' own.'),
-  maxConcurrentCalls: notBuilt(optional(integer(1, 1_000_000), 'Decisions of this filter that are waited for at a time. Use the agent\'s own.', { aliases: ['max-concurrent'] })),
-  phase: notBuilt(setting(oneOf('request', 'response', 'both'), 'both', 'Ask about requests, answers or both. Use the agent\'s `events`.')),
-  inspectBody: notBuilt(setting(bool, false, 'Whether bodies are shown. Use the agent\'s `events`.')),
-  maxBodySize: notBuilt(optional(sizeWithin('1'), 'Most of a body that is shown. Use the agent\'s `max-request-body-size`.', { aliases: ['max-body-bytes', 'max-body-size-bytes'] })),
+  maxConcurrentCalls: optional(integer(1, 1_000_000), 'Questions of this filter about heads and whole bodies that wait for their decision at a time; as many more wait for a place. Beside the agent\'s own limit.', { aliases: ['max-concurrent'] }),
+  phase: setting(oneOf('request', 'response', 'both'), 'both', 'Ask about requests, answers or both, as far as the agent\'s `events` go.'),
+  inspectBody: optional(bool, 'Whether bodies are shown; as the agent\'s `events` say without it.'),
+  maxBodySize: optional(sizeWithin('1'), 'Most of a body that is shown, in place of the agent\'s own.', { aliases: ['max-body-bytes', 'max-body-size-bytes'] }),
 }

@@ -17,7 +17,7 @@ export const basicAuthFilter = {
   realm: setting(realm, 'Restricted', 'What browsers call the place when they ask for a password.'),
   userHeader: optional(token, 'Header field in which the upstream gets the name. What clients send under it, or under a name that looks alike, is removed, on every route.', { aliases: ['header-field'] }),
   forwardCredentials: setting(bool, false, 'Whether the upstream gets the password as well.'),
-  maxFailures: setting(integer(1, 1_000_000), 10, 'Wrong passwords of one client in `failure-window`; then it gets 429.'),
+  maxFailures: setting(integer(1, 1_000_000), 10, 'Wrong passwords of one client in `failure-window`; then it gets 429. Workers have a part of it each.'),
   failureWindow: setting(durationWithin('1s', '1d'), '1m', 'Time in which they count.'),
 }
 

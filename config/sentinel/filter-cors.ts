@@ -3,7 +3,7 @@ import { durationWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import type { ValueType } from '../schema/value.ts'
 import { unfit } from '../schema/value.ts'
-import { wholeRegex } from '../schema/regex.ts'
+import { wholeRegex, type Pattern } from '../schema/regex.ts'
 import { bool } from '../schema/values.ts'
 import { method, token } from './types.ts'
 
@@ -36,7 +36,23 @@ export const corsFilter = {
   maxAge: setting(durationWithin('0s', '1d'), '1d', 'How long a browser may remember all this.', { bareUnitMs: 1000, aliases: ['max-age-secs'] }),
 }
 
-export function checkCors (value: { readonly allowCredentials: boolean, readonly allowedOrigins: readonly string[] }, here: Here<typeof corsFilter>): void {
-  if (!here.clean || !value.allowCredentials || !value.allowedOrigins.includes('*')) return
+interface Cors {
+  readonly allowCredentials: boolean
+  readonly allowedOrigins: readonly string[]
+  readonly allowedOriginRegex: readonly Pattern[]
+}
+
+/** An origin that nobody has in mind. */
+const stranger = 'https://any-site-at-all.invalid'
+
+export function checkCors (value: Cors, here: Here<typeof corsFilter>): void {
+  if (!here.clean || !value.allowCredentials) return
+  if (value.allowedOriginRegex.some(pattern => pattern.test(stranger))) {
+    here.report.error('CONFIG_CONTRADICTION', `${here.scope} allows credentials to every origin: any site could act as its visitors`, here.where('allowedOriginRegex'), 'name the domain: #"https://[a-z0-9-]+\\.example\\.com"#')
+  }
+  if (value.allowedOrigins.includes('null')) {
+    here.report.warning('CONFIG_CONTRADICTION', `${here.scope} allows credentials to the origin "null", which any site can have in a sandboxed frame`, here.where('allowedOrigins'))
+  }
+  if (!value.allowedOrigins.includes('*')) return
   here.report.error('CONFIG_CONTRADICTION', `${here.scope} allows credentials to every origin: any site could act as its visitors`, here.where('allowCredentials'), 'name the origins: allowed-origins "https://app.example.com"')
 }

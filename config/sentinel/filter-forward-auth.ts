@@ -4,12 +4,25 @@ import type { Here } from '../schema/read-block.ts'
 import { bool, integer, ref, textLike } from '../schema/values.ts'
 import { failureMode } from './failure-mode.ts'
 import { belongsToProxy } from './header-edits.ts'
+import type { ValueType } from '../schema/value.ts'
 import { httpUrl, method, token } from './types.ts'
 
 const pathAndQuery = textLike('a path that begins with "/"', /^\/[^\s#]*$/, '"/api/verify"')
 
+/** As text: workers get the configuration as plain data. */
+const serviceUrl: ValueType<string> = {
+  name: httpUrl.name,
+  expected: httpUrl.expected,
+  example: '"http://auth.internal:9091/api/verify"',
+  json: httpUrl.json,
+  parse (raw, context) {
+    const read = httpUrl.parse(raw, context)
+    return 'wrong' in read ? read : { value: read.value.href }
+  },
+}
+
 export const forwardAuthFilter = {
-  url: optional(httpUrl, 'What is asked about each request. An `upstream` in its place has health checks, several targets, or certificates of its own.', { aliases: ['address'] }),
+  url: optional(serviceUrl, 'What is asked about each request. An `upstream` in its place has health checks, several targets, or certificates of its own.', { aliases: ['address'] }),
   upstream: optional(ref('upstream'), 'Who is asked, by name.'),
   path: optional(pathAndQuery, 'With `upstream`: the path that is asked for; / without it.', { aliases: ['uri'] }),
   method: optional(method, 'Method of the question: GET without it, POST where the body is sent.'),
@@ -26,7 +39,7 @@ export const forwardAuthFilter = {
 }
 
 interface ForwardAuth {
-  readonly url: URL | undefined
+  readonly url: string | undefined
   readonly responseHeaders: readonly string[]
   readonly sendBody: boolean
 }
@@ -37,7 +50,8 @@ export function checkForwardAuth (value: ForwardAuth, here: Here<typeof forwardA
   else if (here.clean && !here.given('url') && !here.given('upstream')) report.error('CONFIG_MISSING', `${scope} does not say who is asked`, here.at, 'write url "http://auth.internal:9091/api/verify"')
   if (here.given('path') && here.given('url')) report.error('CONFIG_CONTRADICTION', `'path' of ${scope} stands beside 'url', which has one`, here.where('path'))
   if (here.given('maxConnections') && here.given('upstream')) report.error('CONFIG_CONTRADICTION', `'max-connections' of ${scope} is of 'url'; the upstream has its own`, here.where('maxConnections'), 'write connection-pool { max-connections … } in the upstream')
-  if (value.url !== undefined && value.url.username + value.url.password !== '') report.error('CONFIG_TYPE', `the 'url' of ${scope} has a name or password in it`, here.where('url'), 'add it as a header field, by a filter of type "headers" in front')
+  const { username, password } = new URL(value.url ?? 'http://none')
+  if (username + password !== '') report.error('CONFIG_TYPE', `the 'url' of ${scope} has a name or password in it`, here.where('url'), 'add it as a header field, by a filter of type "headers" in front')
   if (here.given('maxBodySize') && !value.sendBody) report.warning('CONFIG_NO_EFFECT', `'max-body-size' of ${scope} counts only with send-body #true`, here.where('maxBodySize'))
   for (const name of value.responseHeaders) {
     if (belongsToProxy(name)) report.error('CONFIG_CONTRADICTION', `${scope} takes ${name} from the answer, which the proxy writes itself`, here.where('responseHeaders'))

@@ -5,6 +5,7 @@ import type { ValueType } from '../schema/value.ts'
 import { unfit } from '../schema/value.ts'
 import { bool, existingFile, oneOf, text, words } from '../schema/values.ts'
 import { failureMode } from './failure-mode.ts'
+import { geoFileProblem, geoFormOf, type GeoForm } from './geo-file.ts'
 import { statusCode } from './types.ts'
 
 const regions = new Intl.DisplayNames(['en'], { type: 'region', fallback: 'none' })
@@ -25,9 +26,11 @@ export const country: ValueType<string> = {
   },
 }
 
+export const geoForm = words(['maxmind', 'ip2location'], { also: { maxmind: ['mmdb'], ip2location: ['bin'] } })
+
 export const geoFilter = {
   databasePath: required(existingFile, 'Database of addresses and countries.', { aliases: ['database'] }),
-  databaseType: optional(words(['maxmind', 'ip2location'], { also: { maxmind: ['mmdb'], ip2location: ['bin'] } }), 'Its form; by the file\'s extension (.mmdb or .bin) without it.'),
+  databaseType: optional(geoForm, 'Its form; by the file\'s extension (.mmdb or .bin) without it.'),
   action: setting(oneOf('block', 'allow', 'log-only'), 'block', 'block = refuse the countries, allow = refuse all others, log-only = refuse nobody.'),
   countries: list(country, [], 'Countries.', { commas: true }),
   onFailure: setting(failureMode, 'open', 'What an address that is not in the database means: closed = refuse, open = go on.', { aliases: ['failure-mode'] }),
@@ -37,7 +40,26 @@ export const geoFilter = {
   addCountryHeader: setting(bool, true, 'Tell the upstream the country in X-GeoIP-Country.'),
 }
 
-export function checkGeo (value: { readonly action: string, readonly countries: readonly string[] }, here: Here<typeof geoFilter>): void {
+interface Geo {
+  readonly databasePath: string
+  readonly databaseType: GeoForm | undefined
+  readonly action: string
+  readonly countries: readonly string[]
+}
+
+/** Of a block whose setting `name` is the path of a database. */
+export function checkGeoFile<N extends string> (file: string, type: GeoForm | undefined, name: N, here: Pick<Here<Record<N, never>>, 'scope' | 'report' | 'where' | 'textOnly'>): void {
+  const form = geoFormOf(file, type)
+  if (form === undefined) {
+    here.report.error('CONFIG_MISSING', `the database of ${here.scope} is of no known form by its name`, here.where(name), 'write database-type "maxmind" or "ip2location"')
+    return
+  }
+  const why = here.textOnly ? undefined : geoFileProblem(file, form)
+  if (why !== undefined) here.report.error('CONFIG_FILE', `the database of ${here.scope} cannot be used: ${why}`, here.where(name))
+}
+
+export function checkGeo (value: Geo, here: Here<typeof geoFilter>): void {
+  if (here.clean) checkGeoFile(value.databasePath, value.databaseType, 'databasePath', here)
   if (!here.clean || value.countries.length > 0) return
   if (value.action === 'allow') here.report.error('CONFIG_MISSING', `${here.scope} allows only the countries it lists, and lists none`, here.where('action'), 'write countries "DE" "FR"')
   else if (value.action === 'block' && here.given('action')) here.report.warning('CONFIG_NO_EFFECT', `${here.scope} blocks no country`, here.where('action'), 'write countries "DE" "FR"')

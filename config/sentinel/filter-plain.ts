@@ -1,4 +1,5 @@
 /** Filters that are a few settings and no more. */
+import * as zlib from 'node:zlib'
 import { list, optional, setting } from '../schema/fields.ts'
 import { durationWithin, size } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
@@ -11,7 +12,14 @@ export const compressFilter = {
   algorithms: list(words(['gzip', 'br', 'zstd', 'deflate'], { also: { br: ['brotli'], gzip: ['gz'] } }), ['br', 'gzip'], 'Codings, the preferred first.', { commas: true, aliases: ['algorithm'] }),
   level: setting(integer(1, 11), 6, 'How hard to try: 1 = fast, 11 = small.'),
   minSize: setting(size, '1KiB', 'Smallest body that is compressed.', { aliases: ['min-size-bytes'] }),
-  contentTypes: list(mediaType, ['text/html', 'text/css', 'text/plain', 'application/json', 'application/javascript', 'image/svg+xml'], 'Bodies that are compressed.', { commas: true, aliases: ['types'] }),
+  contentTypes: list(mediaType, ['text/html', 'text/css', 'text/plain', 'text/javascript', 'application/json', 'application/javascript', 'application/xml', 'image/svg+xml'], 'Bodies that are compressed.', { commas: true, aliases: ['types'] }),
+}
+
+/** zstd came to Node.js with 22.15. */
+export function checkCompress ({ algorithms }: { readonly algorithms: readonly string[] }, here: Here<typeof compressFilter>): void {
+  if (!algorithms.includes('zstd') || 'createZstdCompress' in zlib) return
+  const instead = algorithms.length > 1 ? 'clients get the others' : 'nothing is packed'
+  here.report.warning('CONFIG_NO_EFFECT', `${here.scope} names zstd, which this Node.js (${process.version}) cannot make: ${instead}`, here.where('algorithms'))
 }
 
 export const logFilter = {

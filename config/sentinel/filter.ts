@@ -1,11 +1,13 @@
 import { namedVariants } from '../schema/variants.ts'
 import { agentFilter } from './filter-agent.ts'
+import { addressFilter, checkAddresses } from './filter-addresses.ts'
 import { basicAuthFilter, checkBasicAuth } from './filter-basic-auth.ts'
 import { checkCors, corsFilter } from './filter-cors.ts'
 import { checkForwardAuth, forwardAuthFilter } from './filter-forward-auth.ts'
 import { checkGeo, geoFilter } from './filter-geo.ts'
 import { checkHeaders, headersFilter, olderHeaders } from './filter-headers.ts'
-import { checkTimeout, compressFilter, logFilter, timeoutFilter } from './filter-plain.ts'
+import { checkFaultInjection, checkSecurityHeaders, faultInjectionFilter, securityHeadersFilter } from './filter-more.ts'
+import { checkCompress, checkTimeout, compressFilter, logFilter, timeoutFilter } from './filter-plain.ts'
 import { checkRateLimit, olderRateLimit, rateLimitFilter } from './filter-rate-limit.ts'
 import { checkElsewhere, redirectFilter, urlRewriteFilter } from './filter-redirect.ts'
 
@@ -26,9 +28,11 @@ export const filters = namedVariants('filter', {
     'url-rewrite': urlRewriteFilter,
     'forward-auth': forwardAuthFilter,
     'basic-auth': basicAuthFilter,
+    'ip-access': addressFilter,
+    'security-headers': securityHeadersFilter,
+    'fault-injection': faultInjectionFilter,
   },
-  notBuilt: ['log', 'geo'],
-  also: { ratelimit: 'rate-limit', compression: 'compress', logging: 'log', header: 'headers', rewrite: 'url-rewrite', forwardauth: 'forward-auth', 'external-auth': 'forward-auth', basicauth: 'basic-auth' },
+  also: { ratelimit: 'rate-limit', compression: 'compress', logging: 'log', header: 'headers', rewrite: 'url-rewrite', forwardauth: 'forward-auth', 'external-auth': 'forward-auth', basicauth: 'basic-auth', 'secure-headers': 'security-headers', fault: 'fault-injection', 'ip-access-control': 'ip-access', 'ip-filter': 'ip-access' },
   older: { 'rate-limit': olderRateLimit, headers: olderHeaders },
   docs: {
     agent: 'Asks agents: whether a request or an answer may pass, and what is changed about it.',
@@ -42,6 +46,9 @@ export const filters = namedVariants('filter', {
     redirect: 'Answers with the address of another place.',
     'url-rewrite': 'Changes the path or the host that the upstream is asked for.',
     'forward-auth': 'Asks an HTTP service whether a request may pass: it goes on after an answer of 2xx, and the client gets any other.',
+    'ip-access': 'Lets in or keeps out addresses; `ip-access-control` of a route does the same before its filters.',
+    'security-headers': 'Tells browsers to be careful with answers, where the application does not.',
+    'fault-injection': 'Makes requests slow or fail, for tests.',
     'basic-auth': 'Asks for a name and a password (RFC 7617).',
   },
   examples: {
@@ -102,6 +109,22 @@ export const filters = namedVariants('filter', {
     url "http://authelia.internal:9091/api/authz/forward-auth"
     response-headers "Remote-User" "Remote-Groups" "Remote-Email"
 }`,
+    'ip-access': `filter "office" {
+    type "ip-access"
+    allow "10.0.0.0/8" "2001:db8::/32"
+}`,
+    'security-headers': `filter "careful" {
+    type "security-headers"
+    hsts-include-subdomains #true
+    content-security-policy "default-src 'self'"
+}`,
+    'fault-injection': `filter "bad-day" {
+    type "fault-injection"
+    delay "2s"
+    delay-percentage 10
+    abort-status 503
+    abort-percentage 5
+}`,
     'basic-auth': `filter "staff" {
     type "basic-auth"
     users { alice "\${file:/run/secrets/alice-hash}" }
@@ -109,8 +132,9 @@ export const filters = namedVariants('filter', {
 }`,
   },
   checks: {
+    compress: checkCompress, 'ip-access': checkAddresses,
     'rate-limit': checkRateLimit, headers: checkHeaders, cors: checkCors, timeout: checkTimeout, geo: checkGeo, redirect: checkElsewhere, 'url-rewrite': checkElsewhere,
-    'forward-auth': checkForwardAuth, 'basic-auth': checkBasicAuth,
+    'forward-auth': checkForwardAuth, 'basic-auth': checkBasicAuth, 'security-headers': checkSecurityHeaders, 'fault-injection': checkFaultInjection,
   },
 }, 'Steps that routes can name.', {
   example: `filter "limit" {

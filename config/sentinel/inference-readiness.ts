@@ -1,5 +1,5 @@
 import { optionalBlock } from '../schema/blocks.ts'
-import { list, notBuilt, optional, required, setting } from '../schema/fields.ts'
+import { inert, list, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import { integer, numberBetween, oneOf, text } from '../schema/values.ts'
 import { token, urlPath } from './types.ts'
@@ -48,7 +48,7 @@ const queueDepth = optionalBlock({
 const warmthDetection = optionalBlock({
   sampleSize: setting(integer(1, 10_000), 10, 'Completions of `inference-probe` that the usual time is taken from (its median).'),
   coldThresholdMultiplier: setting(numberBetween(1, 1000), 3, 'How many times the usual time means cold.'),
-  idleColdTimeout: notBuilt(setting(wait, '5m', 'Time without requests after which a target counts as cold.', { ...inSeconds, aliases: ['idle-cold-timeout-secs'] })),
+  idleColdTimeout: inert(wait, 'Time without requests after which a target counts as cold.', 'each check asks for a completion, whose time shows whether the model is still loaded', { aliases: ['idle-cold-timeout-secs'] }),
   coldAction: setting(oneOf('log-only', 'mark-degraded', 'mark-unhealthy'), 'log-only', 'What being cold means: nothing but a line in the log, half its share, or a failed check.'),
 }, 'Notice targets that have not loaded their model, by how long the completion of `inference-probe` takes.', { example: 'warmth-detection { cold-action "mark-degraded" }' })
 

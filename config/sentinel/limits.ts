@@ -1,5 +1,5 @@
 import { block, optionalBlock } from '../schema/blocks.ts'
-import { inert, notBuilt, optional, setting } from '../schema/fields.ts'
+import { inert, optional, setting } from '../schema/fields.ts'
 import { duration, durationWithin, size, sizeWithin } from '../schema/quantities.ts'
 import { bool, integer, numberBetween } from '../schema/values.ts'
 import { someOfHundred } from './types.ts'
@@ -33,8 +33,8 @@ export const limitFields = {
   maxBodyBuffer: setting(bytes, '1MiB', 'Most of one request body that is kept in memory, so that it can be sent again (`retry-policy`). A larger one is sent once.', { aliases: ['max-body-buffer-bytes', 'max-body-buffer-size'] }),
   maxBodyBufferTotal: setting(bytes, '64MiB', 'The same for all requests that one process works on together.'),
   maxBodyInspection: optional(bytes, 'Most of a body that agents look at, where the agent\'s `max-request-body-size` or `max-response-body-size` says nothing; `max-agent-body` without it.', { aliases: ['max-body-inspection-bytes', 'max-body-inspection-size'] }),
-  maxDecompressionRatio: notBuilt(setting(numberBetween(1, 10_000), 100, 'How many times larger than before a body may be when it is unpacked.')),
-  maxDecompressedSize: notBuilt(setting(bytes, '100MiB', 'Largest body after unpacking.', { aliases: ['max-decompressed-size-bytes'] })),
+  maxDecompressionRatio: setting(numberBetween(1, 10_000), 100, 'How many times larger than before a body may become when it is unpacked to be looked into (`api-schema`, `waf`); what stays below 64KiB is never too much. More gets 413.'),
+  maxDecompressedSize: setting(bytes, '100MiB', 'Largest body after unpacking it to look into it, where what looks has no lower limit of its own. More gets 413.', { aliases: ['max-decompressed-size-bytes'] }),
   maxConnectionsPerClient: optional(many, 'Connections of one client address, of all listeners together; more are closed as soon as they are accepted. An IPv6 client is its /64. Senders among `trusted-proxies`, and those on Unix sockets, are not counted: they speak for many. Without it there is no such limit.', { aliases: ['max-connections-per-ip'] }),
   maxConnectionsPerRoute: optional(many, 'Connections that have a request on one route; a request on one more gets 503. Without it there is no such limit.'),
   maxIdleConnectionsPerUpstream: optional(many, 'Unused connections that an upstream keeps to all its targets together, where its `connection-pool { max-idle }` says nothing; without it there is no such limit.'),

@@ -64,6 +64,7 @@ export function checkText (text: string, file: string, options: LoadOptions): Lo
   const order = [...sources.keys()]
   const problems = inOrder(presentable(found, report.problems, { incomplete, secrets }), order)
   const refused = problems.some(problem => problem.severity === 'error')
+  files.push(...report.files)
   return { config: refused ? undefined : config, problems, files, folders, sources, secrets, nodes, absenceCounts: report.absenceCounts }
 }
 

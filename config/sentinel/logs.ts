@@ -1,24 +1,30 @@
 import type { KdlNode } from '../kdl/nodes.ts'
 import { block, optionalBlock } from '../schema/blocks.ts'
 import type { OlderForms } from '../schema/field.ts'
+import type { Here } from '../schema/read-block.ts'
 import { inert, list, notBuilt, optional, setting } from '../schema/fields.ts'
-import { size } from '../schema/quantities.ts'
+import { sizeWithin } from '../schema/quantities.ts'
 import { bool, oneOf, path, pathOr, text, words } from '../schema/values.ts'
-import { ratio } from './types.ts'
+import { logField, logTemplate, logVariables } from './log-fields.ts'
+import { ratio, token } from './types.ts'
 
 /** How important a record is. */
 export const level = words(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], { also: { warn: ['warning'], error: ['err'], fatal: ['critical'] } })
 
-const gathered = inert(size, 'Bytes gathered before writing.', 'lines are gathered while a write is under way, and never longer')
+const gathered = setting(sizeWithin('1KiB', '1MiB'), '64KiB', 'Lines are written when so many bytes of them have come, and after 20 ms in any case. 4 MiB may wait for a slow disk; what comes then is lost, counted and said.')
 
 const accessLogFields = {
   enabled: setting(bool, true, 'Whether there is one.'),
   file: setting(pathOr('stdout', 'stderr'), 'stdout', 'Where to: a file, stdout or stderr.', { aliases: ['path'] }),
-  format: setting(words(['json', 'combined', 'common'], { also: { common: ['clf'] }, notBuilt: { custom: 'json' } }), 'json',
-    'Form of a line: json has everything, combined and common (also called clf) are those of Apache, which name no agents.'),
-  sampleRate: notBuilt(setting(ratio, 1, 'Share of the requests that get a line.', { aliases: ['sampling-rate'] })),
-  alwaysLogErrors: notBuilt(setting(bool, true, 'Whether requests that failed get a line in any case.')),
-  fields: notBuilt(list(text, [], 'What a line of JSON has; everything without it.', { commas: true })),
+  format: setting(words(['json', 'combined', 'common', 'custom'], { also: { common: ['clf'], custom: ['template'] } }), 'json',
+    'Form of a line: json has everything, combined and common (also called clf) are those of Apache, which name no agents, custom is that of `template`.'),
+  template: optional(logTemplate, `A line of \`format "custom"\`. What comes from outside is escaped as Apache does it; what is missing is \`-\`. Besides the facts that header values may have there are ${Object.keys(logVariables).map(name => `\`${name}${name.endsWith('.') ? 'NAME' : ''}\``).join(', ')}.`),
+  sampleRate: setting(ratio, 1, 'Share of the requests that get a line, chosen by their ids.', { aliases: ['sampling-rate'] }),
+  alwaysLogErrors: setting(bool, true, 'Whether requests get a line in any case that ended in a fault or a status from 500 on, or were stopped by an agent.'),
+  fields: list(logField, [], 'What a line of JSON has; everything without it.', { commas: true }),
+  requestHeaders: list(token, [], 'Header fields of the request that a line of JSON has too; secret ones are hidden.', { commas: true }),
+  responseHeaders: list(token, [], 'Header fields of the answer, likewise.', { commas: true }),
+  attributes: list(text, [], 'Facts attached by agents and filters that a line of JSON has too.', { commas: true }),
   bufferSize: gathered,
   includeTraceId: inert(bool, 'Whether lines have the id of the request.', 'every line of JSON has it'),
 }
@@ -53,8 +59,28 @@ export const accessLogExample = `access-log {
 export const accessLog = (doc: string) => block(accessLogFields, doc, {
   older: olderAccessLog,
   example: accessLogExample,
-  build: (value, here) => ({ ...value, present: (Object.keys(accessLogFields) as (keyof typeof accessLogFields)[]).some(name => here.given(name)) }),
+  build: (value, here) => {
+    checkFormat(value, here)
+    // Files of the language's first users name this form and no template.
+    const format = value.format === 'custom' && value.template === undefined ? 'json' : value.format
+    return { ...value, format, present: (Object.keys(accessLogFields) as (keyof typeof accessLogFields)[]).some(name => here.given(name)) }
+  },
 })
+
+/** What one form has, another one would leave out unsaid. */
+function checkFormat ({ format, template }: { readonly format: string, readonly template: unknown }, here: Here<typeof accessLogFields>): void {
+  if (!here.clean) return
+  const { report } = here
+  if (format === 'custom' && template === undefined) {
+    return report.warning('CONFIG_MISSING', `${here.scope} has format "custom" and no template: its lines are JSON`, here.where('format'), 'write template "${client.ip} ${request.method} ${request.uri} ${response.status}"')
+  }
+  if (format !== 'custom' && here.given('template')) report.error('CONFIG_CONTRADICTION', `${here.scope} has a template, and format "${format}", which takes none`, here.where('template'), 'write format "custom"')
+  if (format === 'json') return
+  const ofJson = (['fields', 'requestHeaders', 'responseHeaders', 'attributes'] as const).find(name => here.given(name))
+  if (ofJson !== undefined) report.error('CONFIG_CONTRADICTION', `only lines of format "json" have what '${settingNames[ofJson]}' chooses`, here.where(ofJson), 'write format "json"')
+}
+
+const settingNames = { fields: 'fields', requestHeaders: 'request-headers', responseHeaders: 'response-headers', attributes: 'attributes' } as const
 
 const auditEvent = words([
   'blocked', 'agent-decision', 'waf-match', 'waf-block', 'rate-limit-exceeded', 'auth-event', 'config-change', 'cert-reload', 'circuit-breaker-change',

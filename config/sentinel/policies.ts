@@ -1,10 +1,12 @@
-import { ipRange } from '../schema/address.ts'
 import { block, optionalBlock } from '../schema/blocks.ts'
 import type { OlderForm } from '../schema/field.ts'
-import { list, notBuilt, optional, required, setting } from '../schema/fields.ts'
+import { list, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin, size } from '../schema/quantities.ts'
-import { bool, existingFile, ref, textLike, words } from '../schema/values.ts'
+import { bool, existingFile, ref } from '../schema/values.ts'
+import { verdict } from './filter-addresses.ts'
+import { addressLists, withFiles } from './address-lists.ts'
 import { failureMode } from './failure-mode.ts'
+import { checkGeoFile, country, geoForm } from './filter-geo.ts'
 import { requestHeaders, responseHeaders } from './header-edits.ts'
 import { keyInTwo, rateKey } from './rate-key.ts'
 import { rateStore } from './rate-store.ts'
@@ -20,11 +22,6 @@ const rateLimitFields = {
   backend: setting(rateStore, 'local', 'Where the counts are kept.'),
 }
 
-const keepOut = ['geoAccessControl'] as const
-const spelled = { geoAccessControl: 'geo-access-control' } as const
-
-const country = textLike('a country of two letters', /^[A-Za-z]{2}$/, '"DE" "FR"')
-const verdict = words(['allow', 'block'], { also: { block: ['deny'] } })
 
 /** `security-headers { Name "value" }` is nothing but fields to set. */
 const securityHeaders: OlderForm = {
@@ -32,15 +29,12 @@ const securityHeaders: OlderForm = {
   into: node => [{ name: 'response-headers', at: node.at, args: [], props: [], children: [{ ...node, name: 'set' }] }],
 }
 
-/** Said with more words by the check of the block. */
-const quiet = { quiet: true }
-
 const fields = {
   timeout: optional(wait, 'Time for the whole exchange; the same as `timeouts { request }`.', { aliases: ['timeout-secs', 'timeout-ms'] }),
   maxBodySize: optional(size, 'Largest request body; the limit of `limits` without it. 0 = no limit.', { aliases: ['max-body-size-bytes'] }),
-  failureMode: notBuilt(optional(failureMode, 'What a failing agent means on this route, in place of the agents\' own.', { aliases: ['fail-mode'] })),
-  bufferRequests: notBuilt(setting(bool, false, 'Take in the whole request before it goes on.')),
-  bufferResponses: notBuilt(setting(bool, false, 'Take in the whole answer before it goes on.')),
+  failureMode: optional(failureMode, 'What a failing agent means on this route, in place of the agents\' own; a filter that names the agent may say otherwise.', { aliases: ['fail-mode'] }),
+  bufferRequests: setting(bool, false, 'Take in the whole body of a request before the upstream gets any of it: up to `max-body-size`, and to `max-body-buffer-total` for all requests together.'),
+  bufferResponses: setting(bool, false, 'Take in a whole answer before the client gets any of it; one that is larger than `max-body-size` becomes 502. Streams of events and gRPC go on as they come.'),
   requestHeaders,
   responseHeaders,
   rateLimit: optionalBlock(rateLimitFields, 'Requests in a time; more get 429.', {
@@ -63,31 +57,43 @@ const fields = {
   requireHeaders: list(token, [], 'Header fields that a request must have; others get 400.'),
   ipAccessControl: optionalBlock({
     defaultAction: optional(verdict, 'What happens to those that no list names: block where there is an `allow`, else allow.'),
-    allow: list(ipRange, [], 'Who may come in.'),
-    block: list(ipRange, [], 'Who may not.', { aliases: ['deny'] }),
+    ...addressLists,
   }, 'Addresses that may come in.', {
     example: `ip-access-control {
     default-action "block"
     allow "10.0.0.0/8"
 }`,
     build (value, here) {
-      if (here.clean && value.defaultAction === 'block' && value.allow.length === 0) {
+      const { allow, block: kept, defaultAction } = withFiles(value, here)
+      if (here.clean && defaultAction === 'block' && allow.length === 0) {
         here.report.warning('CONFIG_NO_EFFECT', `${here.scope} lets in nobody`, here.at, 'write allow "10.0.0.0/8"')
       }
-      return { ...value, defaultAction: value.defaultAction ?? (value.allow.length > 0 ? 'block' as const : 'allow' as const) }
+      return { allow, block: kept, defaultAction: defaultAction ?? (allow.length > 0 || value.allowFile !== undefined ? 'block' as const : 'allow' as const) }
     },
   }),
-  geoAccessControl: notBuilt(optionalBlock({
+  geoAccessControl: optionalBlock({
     database: required(existingFile, 'Database of countries.', { aliases: ['database-path'] }),
-    action: setting(verdict, 'block', 'What happens to the others.'),
-    allowCountries: list(country, [], 'Who may come in.'),
-    blockCountries: list(country, [], 'Who may not.', { aliases: ['deny-countries'] }),
+    databaseType: optional(geoForm, 'Its form; by the file\'s extension (.mmdb or .bin) without it.'),
+    action: optional(verdict, 'What happens to those that no list names, and where no country is known: block where there is `allow-countries`, else allow.', { aliases: ['default-action'] }),
+    allowCountries: list(country, [], 'Who may come in.', { commas: true }),
+    blockCountries: list(country, [], 'Who may not.', { commas: true, aliases: ['deny-countries'] }),
   }, 'Countries that may come in.', {
     example: `geo-access-control {
     database "/var/lib/geoip/country.mmdb"
     allow-countries "DE" "FR"
 }`,
-  }), quiet),
+    build (value, here) {
+      const { database, databaseType, allowCountries, blockCountries, action = allowCountries.length > 0 ? 'block' as const : 'allow' as const } = value
+      if (here.clean) {
+        checkGeoFile(database, databaseType, 'database', here)
+        const both = allowCountries.find(one => blockCountries.includes(one))
+        if (both !== undefined) here.report.error('CONFIG_CONTRADICTION', `${here.scope} lets in ${both} and keeps it out`, here.where('blockCountries'))
+        if (action === 'block' && allowCountries.length === 0) here.report.warning('CONFIG_NO_EFFECT', `${here.scope} lets in nobody`, here.at, 'write allow-countries "DE" "FR"')
+        else if (action === 'allow' && blockCountries.length === 0) here.report.warning('CONFIG_NO_EFFECT', `${here.scope} keeps out nobody`, here.at, 'write block-countries "XX"')
+      }
+      return { ...value, action }
+    },
+  }),
   globalRateLimit: optionalBlock(rateLimitFields, 'Requests in a time, for all clients together; more get 429.', {
     older: { key: keyInTwo },
     example: 'global-rate-limit { requests-per-second 5000 }',
@@ -98,17 +104,12 @@ const fields = {
 export const policies = block(fields, 'Rules for the route\'s requests.', {
   older: { 'security-headers': securityHeaders },
   build (value, here) {
-    const protections = keepOut.filter(name => here.given(name))
-    for (const name of protections) {
-      here.report.warning('CONFIG_NOT_BUILT', `'${spelled[name]}' of ${here.scope} is accepted, but not in effect yet: requests of this route are refused with 501`, here.where(name), 'letting in those who are to be kept out would be worse')
-    }
     if (value.timeout !== undefined && value.timeouts?.request !== undefined && value.timeout !== value.timeouts.request) {
       here.report.error('CONFIG_CONTRADICTION', `'timeout' and 'timeouts { request }' of ${here.scope} say different things`, here.where('timeout'), 'they are the same: write one of them')
     }
     const none = { connect: undefined, firstByte: undefined, request: undefined, read: undefined, write: undefined }
     const timeouts = value.timeout === undefined ? value.timeouts : { ...value.timeouts ?? none, request: value.timeout }
-    /** Letting everybody in who was to be kept out would be worse than letting in nobody. */
-    return { ...value, timeouts, refusesAll: protections.length > 0 }
+    return { ...value, timeouts }
   },
   example: `policies {
     timeout "30s"

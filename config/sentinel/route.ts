@@ -50,7 +50,7 @@ const fields = {
   inference: notBuilt(inference),
   fallback: notBuilt(fallback),
   retryPolicy,
-  apiSchema: notBuilt(apiSchema),
+  apiSchema,
   cache: routeCache,
   shadow,
   hedge: optionalBlock({
@@ -60,10 +60,10 @@ const fields = {
   }, 'Ask another target when the first is slow, and take the first answer; the other request is cancelled at once. Only idempotent requests without a body, and within the budget of `retry-policy`.', { args: ['enabled'], example: 'hedge { delay "50ms" }' }),
   websocket,
   websocketInspection: notBuilt(setting(bool, false, 'Let agents see WebSocket frames.')),
-  wafEnabled: notBuilt(setting(bool, false, 'Ask the firewall on this route.')),
+  wafEnabled: optional(bool, 'Whether the firewall that guards every route (`waf`, or an agent of that type) guards this one; yes without it.'),
   errorPages: notBuilt(errorPages),
   circuitBreaker: routeCircuitBreaker,
-  wasmAgents: notBuilt(list(text, [], 'Agents that run inside of the proxy.')),
+  wasmAgents: list(text, [], 'Agents that run inside of the proxy, as WebAssembly components. There are none here: agents are processes. A route that names some answers every request with 501, because passing what they should have judged would be less safe.'),
   stripPrefix: optional(urlPath, 'Beginning of the path that the upstream does not get.'),
 }
 
@@ -111,8 +111,12 @@ export const routes = named('route', fields, 'Which requests go where, and who i
         'write matches { path-prefix "/" }, or priority "low" for a route that takes the rest')
     }
     // Letting in everybody who was to be kept out would be worse than letting in nobody.
-    const closed = { upstream: undefined, otherUpstreams: [], staticFiles: undefined, builtinHandler: undefined }
-    const { id, at, priority, enabled, upstream, otherUpstreams, staticFiles, builtinHandler } = rules.refusesAll ? { ...value, ...closed } : value
+    const refusesAll = value.wasmAgents.length > 0
+    if (refusesAll) {
+      here.report.warning('CONFIG_NOT_BUILT', `${here.scope} names agents that run inside of the proxy, which there are not: its requests are refused`, here.where('wasmAgents'), 'run the agent as a process of its own: see agents { … }')
+    }
+    const closed = { upstream: undefined, otherUpstreams: [], staticFiles: undefined, builtinHandler: undefined, respond: undefined }
+    const { id, at, priority, enabled, upstream, otherUpstreams, staticFiles, builtinHandler, respond } = refusesAll ? { ...value, ...closed } : value
     // Written out: leaving members out of a copy is slow, and there are thousands of routes.
     return {
       id, at, priority, enabled, matches, upstream, otherUpstreams,
@@ -125,20 +129,22 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       cache: value.cache,
       circuitBreaker: value.circuitBreaker,
       shadow: value.shadow,
-      respond: value.respond,
-      staticFiles, builtinHandler,
+      respond, staticFiles, builtinHandler,
+      apiSchema: value.apiSchema,
+      wafEnabled: value.wafEnabled,
       stripPrefix: value.stripPrefix,
       rewritePath: rules.rewritePath,
       requestHeaders: rules.requestHeaders,
       responseHeaders: rules.responseHeaders,
       requireHeaders: rules.requireHeaders,
-      ipAccessControl: rules.ipAccessControl,
+      ipAccessControl: rules.ipAccessControl, geoAccessControl: rules.geoAccessControl,
+      failureMode: rules.failureMode, bufferRequests: rules.bufferRequests, bufferResponses: rules.bufferResponses,
       rateLimit: rules.rateLimit,
       globalRateLimit: rules.globalRateLimit,
       /** What should answer is not built, so that requests have to be refused; or it could not be read, as the name of an upstream from an unset variable. */
-      serviceNotBuilt: checkService(serviceType, here) || rules.refusesAll || !here.clean ||
+      serviceNotBuilt: checkService(serviceType, here) || refusesAll || !here.clean ||
         (value.upstream === undefined && here.given('upstream')),
-    } satisfies Record<Exclude<keyof typeof value, 'policies' | 'serviceType'>, unknown> & Record<string, unknown>
+    } satisfies Record<Exclude<keyof typeof value, 'policies' | 'serviceType' | 'wasmAgents'>, unknown> & Record<string, unknown>
   },
 })
 

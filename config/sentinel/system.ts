@@ -1,7 +1,7 @@
 import type { KdlNode } from '../kdl/nodes.ts'
 import { block } from '../schema/blocks.ts'
 import type { OlderForms } from '../schema/field.ts'
-import { inert, notBuilt, optional, setting } from '../schema/fields.ts'
+import { inert, optional, setting } from '../schema/fields.ts'
 import { duration, durationWithin } from '../schema/quantities.ts'
 import type { ValueType } from '../schema/value.ts'
 import { unfit } from '../schema/value.ts'
@@ -51,9 +51,9 @@ const fields = {
   group: optional(account, 'Group to become along with `user`; the user\'s own without it.'),
   workingDirectory: optional(existingFolder, 'Folder to change to at start. Paths in the configuration do not depend on it.'),
   controlSocket: optional(socketOrNone, 'Where `sentinel reload`, `status`, `drain`, `stop` and `upgrade` find the running proxy. Without it a socket in a private folder, named after the configuration; #false: there is none.'),
-  traceIdFormat: notBuilt(setting(words(['tinyflake', 'uuid'], { also: { uuid: ['uuid4', 'uuidv4'] } }), 'tinyflake', 'Form of request ids: 11 letters and digits, or a UUID.')),
+  traceIdFormat: optional(words(['tinyflake', 'uuid'], { also: { uuid: ['uuid4', 'uuidv4'] } }), 'Form of request ids: tinyflake = 11 letters and digits, of which the first three come from the time, uuid = a random UUID. Without it 22 characters from 128 random bits.'),
   autoReload: setting(bool, false, 'Reload when a file of the configuration changes, appears or goes, certificates among them.'),
-  routeCacheSize: notBuilt(setting(integer(1, 10_000_000), 1_000, 'Results of route matching that are remembered.')),
+  routeCacheSize: inert(integer(1, 10_000_000), 'Results of route matching that are remembered.', 'the route is found by one walk over a tree, which costs no more than to remember it'),
   connectionTimeout: inert(duration, 'Older place of a listener\'s `request-timeout`.', 'each listener has a request-timeout of its own', { aliases: ['connection-timeout-secs', 'connection-timeout-ms'] }),
 }
 

@@ -30,7 +30,7 @@ export const variables = {
   'upstream.id': 'The upstream; empty before one was asked.',
   'upstream.target': 'The target that answered; empty before one was asked.',
   'response.status': 'Status of the answer; empty before there is one.',
-  'agent.': 'A fact that an agent attached to the request.',
+  'agent.': 'A fact that an agent or a filter attached to the request: `${agent.user}` of basic-auth, `${agent.geo.country}` of geo.',
 } as const satisfies Record<string, string>
 
 const marked = new RegExp(`${variableMarks[0]}([^${variableMarks[1]}]*)${variableMarks[1]}`)
@@ -38,32 +38,42 @@ const marked = new RegExp(`${variableMarks[0]}([^${variableMarks[1]}]*)${variabl
 /** RFC 9110, 5.5: no control characters, so that one field cannot become two. */
 const unprintable = /[^\t\x20-\x7e\x80-\uffff]/
 
-/** One line of text with `${…}` facts. */
-export const template: ValueType<Template> = {
-  name: 'text with facts',
-  expected: 'a text, with facts about the request as ${client.ip}',
-  example: '"${client.ip}"',
-  json: { type: 'string' },
-  takesVariables: true,
-  parse (raw) {
-    if (typeof raw !== 'string') return unfit
-    const parts: (string | { readonly variable: string })[] = []
-    for (const [at, part] of raw.split(marked).entries()) {
-      const read = at % 2 === 0 ? plain(part) : fact(part)
-      if ('wrong' in read) return read
-      if (read.value !== '') parts.push(read.value)
-    }
-    return { value: parts }
-  },
+interface Names {
+  readonly name: string
+  readonly example: string
 }
+
+/** A kind of text that takes these facts, in one line. */
+export function templateOf (known: Readonly<Record<string, string>>, { name, example }: Names): ValueType<Template> {
+  const names = Object.keys(known)
+  return {
+    name,
+    expected: 'a text, with facts about the request as ${client.ip}',
+    example,
+    json: { type: 'string' },
+    takesVariables: true,
+    parse (raw) {
+      if (typeof raw !== 'string') return unfit
+      const parts: (string | { readonly variable: string })[] = []
+      for (const [at, part] of raw.split(marked).entries()) {
+        const read = at % 2 === 0 ? plain(part) : fact(part, names)
+        if ('wrong' in read) return read
+        if (read.value !== '') parts.push(read.value)
+      }
+      return { value: parts }
+    },
+  }
+}
+
+/** One line of text with `${…}` facts. */
+export const template = templateOf(variables, { name: 'text with facts', example: '"${client.ip}"' })
 
 function plain (part: string): Fit<string> | Mismatch {
   if (!unprintable.test(part)) return { value: part }
   return { wrong: /[\r\n]/.test(part) ? 'it contains the end of a line' : 'it contains a control character' }
 }
 
-function fact (name: string): Fit<{ readonly variable: string }> | Mismatch {
-  const known = Object.keys(variables)
+function fact (name: string, known: readonly string[]): Fit<{ readonly variable: string }> | Mismatch {
   if (known.some((one) => one.endsWith('.') ? name.startsWith(one) && name.length > one.length : name === one)) return { value: { variable: name } }
   const near = nearest(name, known)
   return { wrong: `there is no fact \${${name}}`, hint: near === undefined ? `there are ${known.map((one) => one.endsWith('.') ? `${one}NAME` : one).join(', ')}` : `did you mean \${${near}}?` }

@@ -10,18 +10,27 @@ export const runningOptions = {
 
 /** Has a running proxy do something. `undefined` when none did; why has been said then, and the exit code is 2. */
 export async function askRunning (command: string, shell: Shell, options: OptionValues, asked: Asked): Promise<Answered | undefined> {
-  const { ask, ControlError, findPlaces, surroundingsOf } = await import('../control/index.ts')
-  const { resolve } = await import('node:path')
-  const given = options['socket']
-  const file = typeof given === 'string' ? undefined : configFile(command, shell, options)
-  if (typeof given !== 'string' && file === undefined) return undefined
+  const { ask, ControlError } = await import('../control/index.ts')
+  const places = await placesOf(command, shell, options)
+  if (places === undefined) return undefined
   try {
-    return await ask(typeof given === 'string' ? [resolve(shell.cwd, given)] : findPlaces(file!, surroundingsOf(shell.env)), asked)
+    return await ask(places, asked)
   } catch (error) {
     if (!(error instanceof ControlError)) throw error
+    const file = typeof options['socket'] === 'string' ? undefined : configFile(command, shell, options)
     shell.err(`sentinel ${command}: ${error.message}${file === undefined ? '' : ` (${file})`}\n`)
     return undefined
   }
+}
+
+/** Where the socket of the proxy may be. `undefined` when there is no configuration; that has been said then. */
+export async function placesOf (command: string, shell: Shell, options: OptionValues): Promise<string[] | undefined> {
+  const { findPlaces, surroundingsOf } = await import('../control/index.ts')
+  const { resolve } = await import('node:path')
+  const given = options['socket']
+  if (typeof given === 'string') return [resolve(shell.cwd, given)]
+  const file = configFile(command, shell, options)
+  return file === undefined ? undefined : findPlaces(file, surroundingsOf(shell.env))
 }
 
 /** The sentence of an answer that refuses. */

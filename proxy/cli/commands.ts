@@ -16,13 +16,14 @@ import { routes } from './routes.ts'
 import { run } from './run.ts'
 import { status } from './status.ts'
 import { stop } from './stop.ts'
+import { tail } from './tail.ts'
 import { undrain } from './undrain.ts'
 import { upgrade } from './upgrade.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
-  run, reload, status, drain, undrain, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference, configSchema, evidenceVerify, lsp,
+  run, reload, status, tail, drain, undrain, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference, configSchema, evidenceVerify, lsp,
   completion(() => commands), man(() => commands), version,
 ]
 

@@ -65,6 +65,6 @@ function read (text: string): unknown {
   }
 }
 
-function codeOf (error: unknown): unknown {
+export function codeOf (error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined
 }

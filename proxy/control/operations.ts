@@ -1,5 +1,6 @@
 import type { Change } from '../../config/schema/index.ts'
 import type { Problem } from '../../config/sentinel/index.ts'
+import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 
 /** What the control socket can have done. Whoever runs the proxy provides it; plain data both ways. */
 export interface Operations {
@@ -11,6 +12,8 @@ export interface Operations {
   plan (): Promise<PlanOutcome>
   /** Takes a target out of its upstream, or puts it back. False when there is no such target. */
   drain (upstream: string, target: string, on: boolean): boolean
+  /** Calls `take` with what was seen of exchanges that fit, until the function it gives is called. Throws, with a sentence, when the filter cannot be. */
+  tail (filter: TailFilter, take: (seen: Seen) => void): () => void
   /** Resolves when everything is over but the process itself. */
   stop (now: boolean): Promise<void>
   /** Hands the sockets to a new process. Rejects with a sentence for the operator, and has changed nothing then. */

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import type { Operations } from './operations.ts'
+import { tailFilterOf, TailStreams } from './tail-stream.ts'
 
 export interface ControlLog {
   info (message: string, facts?: Readonly<Record<string, unknown>>): void
@@ -38,8 +39,10 @@ export async function openControl (settings: ControlSettings): Promise<Control> 
   const { path, alsoAt, owner, operations, log } = settings
   if (Buffer.byteLength(path) > longestPath) throw new Error(`the path of the control socket is longer than ${longestPath} bytes: ${path}`)
   if (settings.succeeds !== true) await refuseToShare(path)
+  const tails = new TailStreams()
   const server = createServer({ maxHeaderSize: 8 * 1024, headersTimeout: 5_000, requestTimeout: 5_000, keepAliveTimeout: 1_000 }, (request, response) => {
-    void answer(request, response, operations, log)
+    if (request.url === '/tail') void beginTail(request, response, operations(), tails)
+    else void answer(request, response, operations, log)
   })
   server.maxConnections = 16
   // Made beside and put in place at once: there is never a moment without, and its owner never finds it with another mode.
@@ -58,6 +61,7 @@ export async function openControl (settings: ControlSettings): Promise<Control> 
   return {
     path,
     close: () => {
+      tails.close()
       if (isStill(path, ino)) {
         if (alsoAt !== undefined && (alsoAt === path || leadsTo(alsoAt, path))) removeQuietly(alsoAt, true)
         removeQuietly(path)
@@ -161,11 +165,28 @@ async function answer (request: IncomingMessage, response: ServerResponse, opera
     log.error('a command failed', { code: 'INTERNAL', path: request.url, error })
     found = refused(500, 'the command failed; the log says why')
   }
+  say(response, found)
+}
+
+function say (response: ServerResponse, found: Answer): void {
   const bytes = Buffer.from(`${JSON.stringify(found.body)}\n`)
   // Whoever asked may have left meanwhile: what was asked for is done all the same.
   response.on('error', () => {})
   response.writeHead(found.status, { 'content-type': 'application/json', 'content-length': bytes.length, connection: 'close' })
   response.end(bytes)
+}
+
+async function beginTail (request: IncomingMessage, response: ServerResponse, operations: Operations | undefined, tails: TailStreams): Promise<void> {
+  try {
+    if (request.method !== 'POST') return say(response, refused(405, '/tail is asked for with POST'))
+    if (operations === undefined) return say(response, refused(503, 'the proxy is starting or stopping'))
+    const filter = tailFilterOf(await bodyOf(request) ?? { routes: '' })
+    if (filter === undefined) return say(response, refused(400, 'give lists of routes, statuses, agents, ips, methods, paths, or none'))
+    if (tails.full) return say(response, refused(503, 'as many look on already as may'))
+    tails.begin(response, filter, operations)
+  } catch (error) {
+    say(response, refused(400, error instanceof Error ? error.message : String(error)))
+  }
 }
 
 type Work = (operations: Operations, body: Readonly<Record<string, unknown>>) => Promise<Answer> | Answer
@@ -198,7 +219,7 @@ const paths: Readonly<Record<string, { readonly method: 'GET' | 'POST', readonly
 async function answerTo (request: IncomingMessage, ready: ControlSettings['operations'], log: ControlLog): Promise<Answer> {
   const path = request.url?.split('?', 1)[0] ?? ''
   const found = Object.hasOwn(paths, path) ? paths[path] : undefined
-  if (found === undefined) return refused(404, `nothing is here; there are: ${Object.entries(paths).map(([name, { method }]) => `${method} ${name}`).join(', ')}`)
+  if (found === undefined) return refused(404, `nothing is here; there are: ${Object.entries(paths).map(([name, { method }]) => `${method} ${name}`).join(', ')}, POST /tail`)
   if (request.method !== found.method) return refused(405, `${path} is asked for with ${found.method}`)
   const operations = ready()
   if (operations === undefined) return refused(503, 'the proxy is starting or stopping')

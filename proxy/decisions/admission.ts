@@ -60,3 +60,8 @@ export class Admission {
     next.enter()
   }
 }
+
+/** Places of a filter of its own: as many more wait for one. */
+export function callPlaces (places: number): Admission {
+  return new Admission(places, places)
+}

@@ -9,8 +9,8 @@ import { editRequest, editResponse } from './edits.ts'
 import { completeFacts } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { badReply } from './grpc-stream.ts'
-import { planWith, type FilterSettings, type Plan } from './plan.ts'
-import type { Answer } from './question.ts'
+import { planWith, termsFor, type FilterSettings, type Plan } from './plan.ts'
+import type { Answer, Terms } from './question.ts'
 import { agentDone, type Talk } from './talk.ts'
 
 /**
@@ -60,7 +60,7 @@ export class Consultation implements EndListener {
   async ask (event: EventOneOf, stage: Stage): Promise<Ruling | undefined> {
     const startMs = performance.now()
     try {
-      const answer = await this.talk.ask(event, this.settings)
+      const answer = await this.#answerTo(event, termsFor(this.settings, stage.phase, false))
       return this.settle(answer, stage, startMs)
     } catch (error) {
       this.fail(error, stage, startMs)
@@ -68,11 +68,25 @@ export class Consultation implements EndListener {
     }
   }
 
+  /** Within the limits of the filter, and then of the agent. */
+  async #answerTo (event: EventOneOf, terms: Terms): Promise<Answer> {
+    const { places } = this.settings
+    const { timeoutMs } = terms
+    if (places === undefined) return this.talk.ask(event, terms)
+    const startMs = performance.now()
+    await places.enter(startMs + timeoutMs)
+    try {
+      return await this.talk.ask(event, { ...terms, timeoutMs: Math.max(1, startMs + timeoutMs - performance.now()) })
+    } finally {
+      places.leave()
+    }
+  }
+
   /** As `ask`, for a piece of a body that flows: resolves when it was sent, with the answer to come. */
   async askChunk (event: EventOneOf, stage: Stage): Promise<{ readonly answer: Promise<ChunkAnswer | Ruling | undefined> }> {
     const startMs = performance.now()
     try {
-      const { answer } = await this.talk.put(event, this.settings, true)
+      const { answer } = await this.talk.put(event, termsFor(this.settings, stage.phase, true), true)
       this.#handed.add(stage.phase)
       return {
         answer: answer.then(

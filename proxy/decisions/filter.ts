@@ -7,7 +7,7 @@ import { stages } from './decide.ts'
 import { requestEvent, responseEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { FlowingBody, withTrailersAsked } from './flowing-body.ts'
-import { neverWhole, planFor, type FilterSettings, type Plan } from './plan.ts'
+import { neverWhole, planFor, planOfRequest, settled, termsFor, type FilterSettings, type Plan } from './plan.ts'
 import { awaitAgent, type RetrySettings } from './retry.ts'
 import { shadowFilter } from './shadow.ts'
 import { inspectWhole, wholeRequest, wholeResponse } from './whole-body.ts'
@@ -47,8 +47,10 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
 
 /** What is left of the time for a decision, once an agent that was not there was waited for. */
 async function laterSettings (client: AgentClient, settings: FilterSettings, retry: RetrySettings): Promise<FilterSettings> {
-  const waitedMs = await awaitAgent(client, retry, settings.timeoutMs)
-  return { ...settings, timeoutMs: Math.max(1, settings.timeoutMs - waitedMs) }
+  const { timeoutMs, maxTimeoutMs } = termsFor(settings, 'request-headers', false)
+  const leftMs = Math.max(1, timeoutMs - await awaitAgent(client, retry, timeoutMs))
+  if (settings.termsOf === undefined) return { ...settings, timeoutMs: leftMs }
+  return { ...settings, termsOf: { ...settings.termsOf, 'request-headers': { timeoutMs: leftMs, maxTimeoutMs } } }
 }
 
 /** The plan of a description is made once, not for every exchange. */
@@ -71,7 +73,7 @@ function begin (x: Exchange, client: AgentClient, settings: FilterSettings, plan
   try {
     const talk = client.talk()
     const plan = planOf(client.describe!) // Whoever can be talked to has described itself.
-    if (typeof plan === 'object') return new Consultation(x, talk, settings, plan)
+    if (typeof plan === 'object') return new Consultation(x, talk, settings, planOfRequest(plan, x))
     const fault = new Fault('AGENT_NOT_CONFIGURED', plan)
     talk.end(fault)
     throw fault
@@ -157,7 +159,7 @@ function withoutBody ({ x }: Consultation, { status }: Reply): boolean {
 }
 
 function responseBodyOf ({ plan }: Consultation, reply: Reply): Plan['responseBody'] {
-  const { responseBody } = plan
+  const responseBody = settled(plan.responseBody, reply.body)
   if (reply.status === 101) return { ...responseBody, kind: 'none' }
   return responseBody.kind === 'buffer' && neverWhole(reply.headers.get('content-type')) ? { ...responseBody, kind: 'stream' } : responseBody
 }

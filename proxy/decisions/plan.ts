@@ -1,6 +1,9 @@
 import type { BodyMode, DescribeResponse, EventKind, Wants } from '../../proto/codec/index.ts'
+import type { Body } from '../pipeline/body.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
+import type { Admission } from './admission.ts'
 import { eventMismatch } from './handshake.ts'
+import type { Terms } from './question.ts'
 
 export interface FilterSettings {
   readonly agentId: string
@@ -9,26 +12,40 @@ export interface FilterSettings {
   /** For each question, from putting it to applying its answer; and as far as the agent may move that. */
   readonly timeoutMs: number
   readonly maxTimeoutMs: number
+  /** The same of one kind of question, where it is another. */
+  readonly termsOf?: { readonly [K in DecisionRecord['phase'] | 'chunk']?: Terms } | undefined
   /** Events the configuration lists; what the agent describes when absent. */
   readonly events?: readonly EventKind[] | undefined
   /** What the operator wrote wins over what the agent describes. */
-  readonly requestBodyMode?: 'buffer' | 'stream' | undefined
-  readonly responseBodyMode?: 'buffer' | 'stream' | undefined
+  readonly requestBodyMode?: BodyModeWish | undefined
+  readonly responseBodyMode?: BodyModeWish | undefined
   /** What becomes of a body longer than the limit: refused, its beginning shown, or not shown. */
   readonly bodyOver: 'block' | 'prefix' | 'skip'
   /** Largest body shown whole; also the most a streaming agent may hold back. */
   readonly maxRequestBodyBytes: number
   readonly maxResponseBodyBytes: number
+  /** What is asked about at all, and whether bodies are shown, whatever `events` says of them. */
+  readonly phase?: 'request' | 'response' | 'both'
+  readonly bodies?: boolean | undefined
+  /** Of the filter, beside the agent's own. */
+  readonly places?: Admission | undefined
   /** Takes the agent's choice of another upstream. False: the route does not list it. Without the hook none may be chosen. */
   readonly chooseUpstream?: ((x: Exchange, upstream: string) => boolean) | undefined
   /** Decisions that come when the exchange is over (shadow). */
   readonly recordLate?: ((x: Exchange, record: DecisionRecord) => void) | undefined
 }
 
+/** An object: whole up to so many bytes, where the length is told beforehand, and in pieces otherwise. */
+export type BodyModeWish = 'buffer' | 'stream' | { readonly wholeBytes: number }
+
 export interface BodyPlan {
   readonly kind: 'none' | 'buffer' | 'stream'
   readonly maxBytes: number
   readonly over: 'block' | 'prefix' | 'skip'
+  /** The operator does not show it, whatever the agent wants. */
+  readonly withheld?: true
+  /** Not settled yet (`settled`): the kind is that of a body that is longer, or of unknown length. */
+  readonly wholeBytes?: number
 }
 
 /** What is shown to an agent, from its description and the configuration. Changes during an exchange when the agent wants more or less. */
@@ -39,6 +56,15 @@ export interface Plan {
   readonly responseHeaders: boolean
   readonly responseBody: BodyPlan
   readonly responseTrailers: boolean
+  /** The operator does not want it asked about answers. */
+  readonly requestsAlone?: true
+}
+
+/** How long the answer to a question may take. */
+export function termsFor (settings: FilterSettings, phase: DecisionRecord['phase'], isChunk: boolean): Terms {
+  const { termsOf } = settings
+  if (termsOf === undefined) return settings
+  return (isChunk ? termsOf.chunk : undefined) ?? termsOf[phase] ?? settings
 }
 
 /** The plan for an agent as it describes itself now, or why there is none. Made once for each description. */
@@ -46,15 +72,17 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
   const { events } = settings
   const wrong = eventMismatch(events, description.events)
   if (wrong !== undefined) return wrong
-  const has = (event: EventKind): boolean => description.events.includes(event) && (events === undefined || events.includes(event))
+  const has = (event: EventKind): boolean => description.events.includes(event) && isWanted(event, settings)
   const limit = (bytes: number): number => {
     const own = description.limits?.maxBodyBytes ?? 0
     return own > 0 ? Math.min(own, bytes) : bytes
   }
-  const body = (subscribed: boolean, mode: 'buffer' | 'stream' | undefined, wish: BodyMode | undefined, maxBytes: number): BodyPlan => ({
-    kind: !subscribed ? 'none' : mode ?? (wish?.kind === 'stream' ? 'stream' : 'buffer'),
+  const body = (subscribed: boolean, mode: BodyModeWish | undefined, wish: BodyMode | undefined, maxBytes: number): BodyPlan => ({
+    kind: !subscribed ? 'none' : typeof mode === 'object' ? 'stream' : mode ?? (wish?.kind === 'stream' ? 'stream' : 'buffer'),
     maxBytes: limit(maxBytes),
     over: settings.bodyOver,
+    ...settings.bodies === false ? { withheld: true } : {},
+    ...subscribed && typeof mode === 'object' ? { wholeBytes: Math.min(mode.wholeBytes, limit(maxBytes)) } : {},
   })
   return {
     requestHeaders: has('request_headers'),
@@ -63,7 +91,27 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     responseHeaders: has('response_headers'),
     responseBody: body(has('response_body'), settings.responseBodyMode, description.responseBody, settings.maxResponseBodyBytes),
     responseTrailers: has('response_trailers'),
+    ...settings.phase === 'request' ? { requestsAlone: true } : {},
   }
+}
+
+function isWanted (event: EventKind, { events, phase = 'both', bodies }: FilterSettings): boolean {
+  const word = String(event)
+  if (phase !== 'both' && (word.startsWith('request_') || word.startsWith('response_')) && !word.startsWith(phase)) return false
+  const ofBody = word.endsWith('_body') || word.endsWith('_trailers')
+  if (ofBody && bodies !== undefined) return bodies
+  return events === undefined || events.includes(event)
+}
+
+/** How a body of this length is shown: the agent is told with its head, so that what is known then counts. */
+export function settled (plan: BodyPlan, body: Body | undefined): BodyPlan {
+  const { wholeBytes, ...rest } = plan
+  return wholeBytes === undefined ? plan : { ...rest, kind: (body?.length ?? Infinity) <= wholeBytes ? 'buffer' : 'stream' }
+}
+
+/** The plan for the request of an exchange. */
+export function planOfRequest (plan: Plan, { requestBody }: Exchange): Plan {
+  return plan.requestBody.wholeBytes === undefined ? plan : { ...plan, requestBody: settled(plan.requestBody, requestBody) }
 }
 
 /** The plan with what the agent asked for during this exchange: less at any time, more while it is not too late (`rule` sees to that). */
@@ -71,14 +119,16 @@ export function planWith (plan: Plan, wants: Wants): Plan {
   return {
     ...plan,
     requestBody: bodyWith(plan.requestBody, wants.requestBody),
-    responseHeaders: plan.responseHeaders || wants.responseHeaders,
-    responseBody: bodyWith(plan.responseBody, wants.responseBody),
+    ...plan.requestsAlone === true ? {} : {
+      responseHeaders: plan.responseHeaders || wants.responseHeaders,
+      responseBody: bodyWith(plan.responseBody, wants.responseBody),
+    },
   }
 }
 
 /** An agent may lower the operator's limit, not raise it, and not soften what happens above it. */
 function bodyWith (plan: BodyPlan, wish: BodyMode | undefined): BodyPlan {
-  if (wish === undefined || wish.kind === 'default' || wish.kind === 'unrecognized') return plan
+  if (plan.withheld === true || wish === undefined || wish.kind === 'default' || wish.kind === 'unrecognized') return plan
   const maxBytes = wish.maxBytes > 0 ? Math.min(wish.maxBytes, plan.maxBytes) : plan.maxBytes
   return { kind: wish.kind, maxBytes, over: plan.over }
 }

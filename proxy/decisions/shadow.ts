@@ -6,7 +6,7 @@ import type { AgentClient } from './client.ts'
 import { decisionRecord, failureRecord, isDecisive, maxRecords } from './consultation.ts'
 import { rule, stages, type Stage } from './decide.ts'
 import { completeFacts, requestEvent, responseEvent } from './events.ts'
-import { neverWhole, planFor, type BodyPlan, type FilterSettings, type Plan } from './plan.ts'
+import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan } from './plan.ts'
 import { agentDone, type Talk } from './talk.ts'
 
 /** Bytes of a flowing body that wait for the agent; more are not copied. */
@@ -43,7 +43,8 @@ export function shadowFilter (client: AgentClient, settings: FilterSettings): Fi
 }
 
 /** What passes through a tunnel is no body. */
-function responsePlan ({ responseBody }: Plan, { status, headers }: Reply): BodyPlan {
+function responsePlan (plan: Plan, { status, headers, body }: Reply): BodyPlan {
+  const responseBody = settled(plan.responseBody, body)
   if (status === 101) return { ...responseBody, kind: 'none' }
   return responseBody.kind === 'buffer' && neverWhole(headers.get('content-type')) ? { ...responseBody, kind: 'stream' } : responseBody
 }
@@ -71,11 +72,12 @@ class ShadowCopy {
     const startMs = performance.now()
     try {
       const talk = client.talk()
-      const plan = planFor(client.describe!, settings) // Whoever can be talked to has described itself.
-      if (typeof plan === 'string') {
-        talk.end(new Fault('AGENT_NOT_CONFIGURED', plan))
-        throw new Fault('AGENT_NOT_CONFIGURED', plan)
+      const planned = planFor(client.describe!, settings) // Whoever can be talked to has described itself.
+      if (typeof planned === 'string') {
+        talk.end(new Fault('AGENT_NOT_CONFIGURED', planned))
+        throw new Fault('AGENT_NOT_CONFIGURED', planned)
       }
+      const plan = planOfRequest(planned, x)
       const copy = new ShadowCopy(x, talk, settings, plan)
       const event = requestEvent(x, plan, 'shadow', talk.configVersion)
       if (plan.requestHeaders) copy.ask(event, stages.requestHeaders)
@@ -91,7 +93,7 @@ class ShadowCopy {
   ask (event: EventOneOf, stage: Stage, takesChunk = false, onSettled?: () => void): void {
     if (this.#stopped) return
     const startMs = performance.now()
-    const put = this.#said.then(() => this.#talk.put(event, this.#settings, takesChunk))
+    const put = this.#said.then(() => this.#talk.put(event, termsFor(this.#settings, stage.phase, takesChunk), takesChunk))
     this.#said = put.catch(() => {})
     const answered = put.then(({ answer }) => answer).then((answer) => {
       if (answer.kind === 'chunk') return

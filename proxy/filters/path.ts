@@ -1,16 +1,25 @@
+import type { Pattern } from '../../config/sentinel/index.ts'
 import type { Exchange, Filter } from '../pipeline/exchange.ts'
 import { readPath } from '../pipeline/path.ts'
 
 /** How the path that the upstream is asked for comes from the one that the client asked for. */
 export interface PathChange {
   readonly replaceFullPath?: string | undefined
+  /** What of the path is replaced by `substitution`. */
+  readonly pathRegex?: Pattern | undefined
+  readonly substitution?: string | undefined
   /** In place of whichever of `prefixes` the path begins with. */
   readonly replacePrefixMatch?: string | undefined
 }
 
 /** The new path; the same when nothing applies. `prefixes`: what the route's `path-prefix` names. */
-export function changedPath (upstreamPath: string, { replaceFullPath, replacePrefixMatch }: PathChange, prefixes: readonly string[]): string {
+export function changedPath (upstreamPath: string, change: PathChange, prefixes: readonly string[]): string {
+  const { replaceFullPath, replacePrefixMatch, pathRegex, substitution = '' } = change
   if (replaceFullPath !== undefined) return replaceFullPath
+  if (pathRegex !== undefined) {
+    const path = pathRegex.replace(upstreamPath, substitution)
+    return path.startsWith('/') ? path : `/${path}`
+  }
   if (replacePrefixMatch === undefined) return upstreamPath
   const prefix = prefixes.filter((one) => beginsWith(upstreamPath, one)).sort((a, b) => b.length - a.length)[0]
   return prefix === undefined ? upstreamPath : joined(replacePrefixMatch, upstreamPath.slice(prefix.length))

@@ -18,7 +18,11 @@ const standardPorts = { http: 80, https: 443 } as const
 export function redirectFilter (settings: RedirectSettings): Filter {
   return {
     name: 'redirect',
-    onRequest: (x) => ({ status: settings.statusCode, headers: HeaderList.from({ Location: locationOf(x, settings) }), body: undefined }),
+    onRequest (x) {
+      // Whoever gets the address of the place where they are comes again.
+      if (settings.pathRegex?.test(x.request.upstreamPath) === false) return undefined
+      return { status: settings.statusCode, headers: HeaderList.from({ Location: locationOf(x, settings) }), body: undefined }
+    },
   }
 }
 

@@ -51,7 +51,7 @@ const families: Readonly<Record<string, (name: string) => Text>> = {
   'agent.': (name) => ({ attributes }) => attributes?.get(name) ?? '',
 }
 
-function factOf (variable: string): Text {
+export function factOf (variable: string): Text {
   const known = facts[variable]
   if (known !== undefined) return known
   const family = Object.keys(families).find((start) => variable.startsWith(start))

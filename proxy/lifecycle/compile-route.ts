@@ -3,8 +3,9 @@ import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts
 import { Fault } from '../pipeline/faults.ts'
 import { behind, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
+import { schemaStep } from './api-schemas.ts'
 import { gatesOf } from './health-plans.ts'
-import { type Lend } from './leases.ts'
+import { canonicalKey, type Lend } from './leases.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
 import { ownResponder } from './route-services.ts'
@@ -37,13 +38,15 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
   }
   const askAgent = (step: Step): Filter => around.parts.agents!.agentFilter(around.agents.get(step.agent.id)!.client, {
     ...filterSettings(step),
+    places: placesOf(step, around),
     chooseUpstream: choiceOf(route, upstreamOf),
     recordLate: around.observeLate,
   })
   const webSocket = webSocketSettings(route)
   // Agents are told apart by their questions.
+  const more = around.parts.moreFilters?.({ ...around, config, route, upstreams })
   const own = (planned: OwnFilterConfig): Filter[] => [
-    ...ownFilter(planned, route, around.lend), ...around.parts.moreFilters?.make(planned, { ...around, config, route, upstreams }) ?? [],
+    ...ownFilter(planned, route, around.lend), ...more?.step(planned) ?? [],
   ]
   const step = around.traces?.step ?? ((filter: Filter, _name?: string) => filter)
   const { maxConnectionsPerRoute: max } = config.limits
@@ -54,17 +57,26 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
       ...scopeRules(route, config, around),
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
       ...rulesBefore(route, config, around.lend).map((one) => step(one)),
+      ...(more?.before() ?? []).map((one) => step(one)),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
       ...planOf(route, config).flatMap((planned) => (
         'agent' in planned ? [askAgent(planned)] : own(planned).map((one) => step(one, planned.id))
       )),
+      ...schemaStep(route, config, around.parts, around.metrics).map((one) => step(one)),
       ...rulesAfter(route).map((one) => step(one)),
+      ...(more?.after() ?? []).map((one) => step(one)),
       ...shadowStep(route, config, upstreams, around),
     ],
     upgrades: webSocket !== undefined,
     responder: responderOf(route, upstreamOf, config, around),
     maxBodyBytes: maxBodyBytes(route, config),
   }
+}
+
+/** All routes that name a filter share its places. */
+function placesOf ({ override }: Step, { parts, lend }: RouteSurroundings): ReturnType<NonNullable<RouteSurroundings['parts']['agents']>['callPlaces']> | undefined {
+  const max = override?.maxConcurrentCalls
+  return max === undefined ? undefined : lend(canonicalKey(`calls ${override!.id}`, max), () => parts.agents!.callPlaces(max))
 }
 
 function responderOf (route: RouteConfig, upstreamOf: UpstreamOf, config: SentinelConfig, around: RouteSurroundings): Responder {

@@ -1,10 +1,16 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { EvidenceRecorder } from '../evidence/evidence.ts'
-import { openAccessLog, type AccessLog } from '../observe/access-log.ts'
+import { factOf } from '../filters/index.ts'
+import { accessLog } from '../observe/access-log.ts'
+import type { LineSink } from '../observe/line-sink.ts'
+import type { LogFileOptions, LogFiles } from '../observe/log-files.ts'
+import { Comparisons } from '../observe/comparisons.ts'
 import type { Log } from '../observe/log.ts'
+import type { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import type { openTracing, Tracing } from '../observe/telemetry/tracing.ts'
+import { LocalRates } from '../state/index.ts'
 import { canonicalKey, type Lease, type Leases } from './leases.ts'
 import { readVersion } from './version.ts'
 
@@ -15,52 +21,76 @@ export interface Instruments {
   readonly tracing: Pick<Tracing, 'begin'> | undefined
   /** For a decision that came after its exchange was over. */
   readonly observeLate: (x: Exchange, decision: DecisionRecord) => void
-  readonly reopenLogs: () => void
   readonly release: () => void
 }
 
 export interface InstrumentSurroundings {
   readonly leases: Leases
   readonly log: Log
+  readonly files: LogFiles
+  readonly tails: Tails
   readonly metrics: Metrics
   readonly evidence?: EvidenceRecorder
   /** There where requests are traced. */
   readonly openTracing?: typeof openTracing
 }
 
-/** Opens the log that the configuration names. Throws when it cannot be opened, and then holds nothing. */
+type Observer = (x: Exchange) => void
+
+/** Opens the logs that the configuration names. Throws when one cannot be opened, and then holds nothing. */
 export function openInstruments (config: SentinelConfig, around: InstrumentSurroundings): Instruments {
-  const { leases, log, metrics, evidence } = around
-  const { accessLog, metrics: { highCardinality } } = config.observability
-  const count = highCardinality ? metrics.observeClosely : metrics.observeExchange
-  const held: Lease<AccessLog> | undefined = accessLog.enabled
-    ? leases.use(canonicalKey('access-log', accessLog), () => openLog(accessLog, log), (value) => value.close())
-    : undefined
-  const access = held?.value
-  const traces = leaseTracing(config, around)
-  const tracing = traces?.value
-  const observe = (x: Exchange): void => {
-    access?.record(x)
-    count(x)
-    evidence?.record(x)
+  const { leases, files, tails, metrics, evidence } = around
+  const held: Array<Lease<unknown>> = []
+  const release = (): void => { for (const lease of held) lease.release() }
+  const open = (options: LogFileOptions): LineSink => {
+    const lease = leases.use(canonicalKey('log-file', options), () => files.open(options), (sink) => files.close(sink))
+    held.push(lease)
+    return lease.value
   }
-  return {
-    tracing,
-    observe: tracing === undefined ? observe : (x) => {
-      tracing.finish(x)
-      observe(x)
-    },
-    observeLate (x, decision) {
-      metrics.observeDecision(x, decision)
-      evidence?.recordLate(x, decision)
-      tracing?.late(x, decision)
-    },
-    reopenLogs: () => access?.reopen(),
-    release () {
-      held?.release()
-      traces?.release()
-    },
+  try {
+    const traces = leaseTracing(config, around)
+    if (traces !== undefined) held.push(traces)
+    const tracing = traces?.value
+    const count = config.observability.metrics.highCardinality ? metrics.observeClosely : metrics.observeExchange
+    const observers: Observer[] = [...tracing === undefined ? [] : [tracing.finish], ...logsOf(config, open), (x) => {
+      count(x)
+      if (tails.active) tails.observe(x)
+    }]
+    const comparisons = comparisonsOf(config, metrics, around.log)
+    if (comparisons !== undefined) observers.push((x) => comparisons.over(x))
+    if (evidence !== undefined) observers.push((x) => evidence.record(x))
+    return {
+      tracing,
+      observe: together(observers),
+      observeLate (x, decision) {
+        metrics.observeDecision(x, decision)
+        comparisons?.late(x, decision)
+        evidence?.recordLate(x, decision)
+        tracing?.late(x, decision)
+      },
+      release,
+    }
+  } catch (error) {
+    release()
+    throw error
   }
+}
+
+/** Differences that are written into the log in a second; all of them are counted. */
+const maxToldPerSecond = 10
+
+function comparisonsOf ({ agents }: SentinelConfig, { table }: Metrics, log: Log): Comparisons | undefined {
+  const pairs = new Map(agents.flatMap(({ id, against }) => against === undefined ? [] : [[id, against] as const]))
+  if (pairs.size === 0) return undefined
+  const room = new LocalRates({ perSecond: maxToldPerSecond, burst: maxToldPerSecond - 1, maxKeys: 1 })
+  return new Comparisons(pairs, (x, { agent, against, phase }, difference) => {
+    table.agentComparisons.cell(agent, against, phase, difference === undefined ? 'same' : 'different').add()
+    if (difference === undefined || !room.take('', performance.now(), 0).allowed) return
+    const { said, otherSaid } = difference
+    log.info(`agents '${agent}' and '${against}' decide differently: ${said}, ${otherSaid}`, {
+      component: 'agent', event: 'agents-differ', agent, against, phase, said, other_said: otherSaid, request_id: x.id, route: x.route?.name ?? '',
+    })
+  })
 }
 
 function leaseTracing (config: SentinelConfig, { leases, log, metrics, openTracing: open }: InstrumentSurroundings): Lease<Tracing> | undefined {
@@ -72,9 +102,20 @@ function leaseTracing (config: SentinelConfig, { leases, log, metrics, openTraci
   return leases.use(canonicalKey('tracing', tracing), make, (value) => value.close())
 }
 
-function openLog ({ file, format }: SentinelConfig['observability']['accessLog'], log: Log): AccessLog {
-  return openAccessLog({
-    file, format,
-    onTrouble: (trouble) => log.error('the access log loses lines', { component: 'access-log', ...trouble }),
-  })
+function logsOf ({ observability }: SentinelConfig, open: (options: LogFileOptions) => LineSink): Observer[] {
+  const { enabled, file, bufferSize, ...options } = observability.accessLog
+  if (!enabled) return []
+  const sink = open({ log: 'access-log', to: file, gatherBytes: bufferSize })
+  // What a schema finds and lets pass is seen nowhere else.
+  const attributes = [...options.attributes, 'schema.violations']
+  return [accessLog({ ...options, attributes, factOf }, (line) => void sink.write(line))]
+}
+
+/** Calls for the usual numbers without a loop: this runs once for each request. */
+function together (all: readonly Observer[]): Observer {
+  const [first, second, third] = all
+  if (all.length === 1) return first!
+  if (all.length === 2) return (x) => { first!(x); second!(x) }
+  if (all.length === 3) return (x) => { first!(x); second!(x); third!(x) }
+  return (x) => { for (const observer of all) observer(x) }
 }

@@ -1,4 +1,5 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import type { Log } from '../observe/log.ts'
 import type { MoreFilters } from './more-filters.ts'
 import { needsMoreFilters } from './more-needed.ts'
 import { keepsAnswers } from './route-cache.ts'
@@ -9,6 +10,7 @@ export interface Parts {
   readonly evidence: typeof import('../evidence/evidence.ts') | undefined
   readonly traces: typeof import('../observe/telemetry/tracing.ts') | undefined
   readonly cache: typeof import('../cache/index.ts') | undefined
+  readonly schema: typeof import('../filters/schema/filter.ts') | undefined
   readonly shadow: typeof import('../filters/shadow.ts') | undefined
   readonly staticFiles: typeof import('../services/static/static-files.ts') | undefined
   /** Pages of the proxy itself. */
@@ -17,17 +19,18 @@ export interface Parts {
 }
 
 /** Rejects when a file that one of them reads cannot be used. */
-export async function loadParts (config: SentinelConfig, evidence: boolean): Promise<Parts> {
+export async function loadParts (config: SentinelConfig, evidence: boolean, log: Log): Promise<Parts> {
   const { agents, routes, observability } = config
   return {
     agents: agents.length === 0 ? undefined : await import('./agent-parts.ts'),
     evidence: evidence ? await import('../evidence/evidence.ts') : undefined,
     traces: observability.tracing?.enabled === true ? await import('../observe/telemetry/tracing.ts') : undefined,
     cache: routes.some((route) => keepsAnswers(route, config)) ? await import('../cache/index.ts') : undefined,
+    schema: routes.some(({ apiSchema }) => apiSchema !== undefined) ? await import('../filters/schema/filter.ts') : undefined,
     shadow: routes.some(({ shadow }) => shadow !== undefined) ? await import('../filters/shadow.ts') : undefined,
     staticFiles: routes.some(({ staticFiles }) => staticFiles !== undefined) ? await import('../services/static/static-files.ts') : undefined,
     pages: routes.some(({ builtinHandler }) => builtinHandler !== undefined)
       ? { ...await import('../services/builtin/builtin.ts'), ...await import('../services/builtin/guard.ts') } : undefined,
-    moreFilters: needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters() : undefined,
+    moreFilters: needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters(config, log.child({ component: 'filter' })) : undefined,
   }
 }

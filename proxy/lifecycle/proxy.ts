@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig, type AgentConfig, type EvidenceConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
+import { loadConfig, type AgentConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { MaybePromise } from '../pipeline/body.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { StatusJson } from '../admin/status.ts'
@@ -22,7 +22,9 @@ import type { Legacy, Predecessor } from './handover.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
-import { LentEvidence } from './lent-evidence.ts'
+import type { LentEvidence } from './lent-evidence.ts'
+import { leaseEvidence, leasePush } from './main-leases.ts'
+import { Onlookers } from './onlookers.ts'
 import { warnOfFewDescriptors } from './open-files.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
@@ -33,6 +35,7 @@ import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
+import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import { handOver } from './upgrade.ts'
 import { alone, upstreamSettings } from './upstream-settings.ts'
@@ -92,6 +95,7 @@ export class Proxy {
   readonly #held = new Map<number, Running>()
   #generations = 0
   #agentSocketsMade = 0
+  readonly #onlookers = new Onlookers(() => this.#path)
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
@@ -184,6 +188,11 @@ export class Proxy {
   /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False: there is none. */
   drain (upstream: string, target: string, on: boolean): boolean {
     return this.#health.drain(upstream, target, on)
+  }
+
+  /** See `Onlookers.begin`. */
+  tail (filter: TailFilter, take: (seen: Seen) => void): () => void {
+    return this.#onlookers.begin(filter, take)
   }
 
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
@@ -305,6 +314,10 @@ export class Proxy {
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
+      seen: (tail, seen, sent) => {
+        this.#onlookers.take(tail, seen)
+        sent()
+      },
       heardAt: (evidence) => this.#health.heardAt(evidence),
       answers: this.answers,
       page: (name) => this.#page(name),
@@ -341,10 +354,10 @@ export class Proxy {
       const { sockets, take } = bound = await this.#sockets.prepare(config)
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
-      evidence = config.evidence === undefined ? undefined : this.#leaseEvidence(config.evidence)
+      evidence = config.evidence === undefined ? undefined : leaseEvidence(config.evidence, this.#leases, this.#log)
       const records = await evidence?.value
       discoveries = await this.#discoveries.use(config.upstreams)
-      push = this.#leasePush(config)
+      push = leasePush(config, this.#leases, this.#log, () => this.#fresh(() => this.#metrics.families()))
       await push?.value
       const plans = this.#plansOf(config)
       admin = await this.#admin.prepare(config.observability.metrics)
@@ -417,28 +430,6 @@ export class Proxy {
     const before = this.#running?.config.agents.find((one) => one.transport.kind === 'unix' && one.transport.path === transport.path)
     const placed = before === undefined ? undefined : this.#running?.programs.get(before.id)?.value.placed
     return placed?.stepAside() === true ? placed : undefined
-  }
-
-  #leaseEvidence (settings: EvidenceConfig): Lease<Promise<LentEvidence>> {
-    const { file, maxQueue } = settings
-    const log = this.#log.child({ component: 'evidence' })
-    return this.#leases.use(
-      canonicalKey('evidence', settings),
-      () => LentEvidence.open(async () => {
-        const { openEvidence } = await import('../evidence/evidence.ts')
-        return openEvidence({ file, maxQueue, log, version: readVersion() })
-      }, maxQueue),
-      (opening) => opening.then((evidence) => evidence.close(), () => {}), // It was never open: whoever opened it was told why.
-    )
-  }
-
-  #leasePush ({ observability: { metrics: { otlp } } }: SentinelConfig): Running['push'] {
-    if (otlp === undefined) return undefined
-    const open = async (): Promise<MetricsPush> => {
-      const { pushMetrics } = await import('../observe/telemetry/metrics-push.ts')
-      return pushMetrics(otlp, { version: readVersion(), log: this.#log.child({ component: 'metrics' }), figures: () => this.#fresh(() => this.#metrics.families()) })
-    }
-    return this.#leases.use(canonicalKey('metrics push', otlp), open, (opening) => opening.then((push) => push.close(), () => {}))
   }
 
   #page (name: PageName): Promise<Page> {

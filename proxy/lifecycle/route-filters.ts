@@ -11,7 +11,7 @@ export function isInEffect (filter: OwnFilterConfig): boolean {
   return !notYet.has(filter.type)
 }
 
-const notYet: ReadonlySet<string> = new Set<OwnFilterConfig['type']>(['log', 'geo'])
+const notYet: ReadonlySet<string> = new Set<OwnFilterConfig['type']>()
 
 /** A filter of the proxy's own, as the route that names it needs it. Those that are not in effect yet make none. */
 export function ownFilter (filter: OwnFilterConfig, route: RouteConfig, lend: Lend): Filter[] {

@@ -1,4 +1,5 @@
 import { isWithin, leadsTo, type AgentConfig, type AgentFilterConfig, type ListenerConfig, type RouteConfig, type SentinelConfig } from '../../config/sentinel/index.ts'
+import { wafAgent } from '../../config/sentinel/waf-agent.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { RouterEntry } from '../routing/router.ts'
 import { cameByHttps } from './redirect-https.ts'
@@ -31,6 +32,8 @@ export interface Step {
   readonly override: AgentFilterConfig | undefined
   /** Why it is asked: it guards every route, or the route names it (itself or by a filter). */
   readonly by: 'guard' | 'filter' | 'agent'
+  /** Of the route. */
+  readonly failureMode: 'open' | 'closed' | undefined
 }
 
 /** A filter that the proxy does itself. */
@@ -39,10 +42,15 @@ export type OwnFilterConfig = Exclude<SentinelConfig['filters'][number], AgentFi
 /** What a route's exchanges pass, in order: agents that guard everything, then what its filters name, then its own agents. */
 export function planOf (route: RouteConfig, config: SentinelConfig): Array<Step | OwnFilterConfig> {
   return [
-    ...guardsOf(route, config).flatMap((id) => stepsNamed(id, 'guard', config)),
-    ...route.filters.flatMap((id) => stepsNamed(id, 'filter', config)),
-    ...route.agents.flatMap((id) => stepsNamed(id, 'agent', config)),
+    ...guardsOf(route, config).flatMap((id) => stepsNamed(id, 'guard', route, config)).filter((step) => isWanted(step, route)),
+    ...route.filters.flatMap((id) => stepsNamed(id, 'filter', route, config)),
+    ...route.agents.flatMap((id) => stepsNamed(id, 'agent', route, config)),
   ]
+}
+
+/** A route may do without the firewall. */
+function isWanted (step: Step | OwnFilterConfig, { wafEnabled }: RouteConfig): boolean {
+  return wafEnabled !== false || !('agent' in step) || step.agent.type !== wafAgent
 }
 
 /** Agents that nobody names, and that stand where the route does or further outside. */
@@ -70,26 +78,44 @@ export function filtersBehind (listener: Pick<ListenerConfig, 'namespace'>, { fi
 }
 
 /** A route names filters, which may name agents, or agents directly. */
-function stepsNamed (id: string, by: Step['by'], { filters, agents }: SentinelConfig): Array<Step | OwnFilterConfig> {
+function stepsNamed (id: string, by: Step['by'], { failureMode }: RouteConfig, { filters, agents }: SentinelConfig): Array<Step | OwnFilterConfig> {
   const filter = filters.find((candidate) => candidate.id === id)
   const agentOf = (name: string): AgentConfig => agents.find((agent) => agent.id === name)! // References were checked at load.
-  if (filter === undefined) return [{ agent: agentOf(id), override: undefined, by }]
-  return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter, by })) : [filter]
+  if (filter === undefined) return [{ agent: agentOf(id), override: undefined, by, failureMode }]
+  return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter, by, failureMode })) : [filter]
 }
 
-export function filterSettings ({ agent, override }: Step) {
+function wishOf (mode: AgentConfig['requestBodyMode']): AgentConfig['requestBodyMode'] {
+  return typeof mode === 'object' ? { wholeBytes: mode.wholeBytes } : mode
+}
+
+function termsOf ({ eventTimeouts: own, chunkTimeout, maxTimeout }: AgentConfig) {
+  if (own === undefined && chunkTimeout === undefined) return undefined
+  const given = {
+    'request-headers': own?.requestHeaders, 'request-body': own?.requestBody, 'response-headers': own?.responseHeaders, 'response-body': own?.responseBody,
+    chunk: chunkTimeout,
+  }
+  return Object.fromEntries(Object.entries(given).flatMap(([kind, timeoutMs]) => (
+    timeoutMs === undefined ? [] : [[kind, { timeoutMs, maxTimeoutMs: Math.max(timeoutMs, maxTimeout ?? 0) }]]
+  )))
+}
+
+export function filterSettings ({ agent, override, failureMode }: Step) {
   return {
     agentId: agent.id,
     mode: override?.mode ?? agent.mode,
-    failureMode: override?.failureMode ?? agent.failureMode,
+    failureMode: override?.failureMode ?? failureMode ?? agent.failureMode,
     timeoutMs: override?.timeout ?? agent.timeout,
     maxTimeoutMs: agent.maxTimeout ?? Math.max(override?.timeout ?? 0, agent.timeout),
+    termsOf: termsOf(agent),
     events: agent.events,
-    requestBodyMode: agent.requestBodyMode,
-    responseBodyMode: agent.responseBodyMode,
+    requestBodyMode: wishOf(agent.requestBodyMode),
+    responseBodyMode: wishOf(agent.responseBodyMode),
     bodyOver: agent.bodyOver,
-    maxRequestBodyBytes: agent.maxRequestBodySize,
-    maxResponseBodyBytes: agent.maxResponseBodySize,
+    maxRequestBodyBytes: override?.maxBodySize ?? agent.maxRequestBodySize,
+    maxResponseBodyBytes: override?.maxBodySize ?? agent.maxResponseBodySize,
+    phase: override?.phase ?? 'both',
+    bodies: override?.inspectBody,
   }
 }
 

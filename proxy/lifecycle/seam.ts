@@ -3,6 +3,7 @@ import type { Entry } from '../evidence/chain.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
+import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 import type { Evidence, GateEvidence, HealthOrders } from '../upstreams/index.ts'
 
 /**
@@ -62,6 +63,8 @@ export interface DataPath {
   discovered (key: string, targets: readonly TargetSettings[]): void
   /** Something was found out about targets. */
   health (orders: HealthOrders): void
+  /** Somebody looks at exchanges that fit, as they end, until it is `undefined`. What is seen is told by `seen`. Throws when the filter cannot be. */
+  tail (id: number, filter: TailFilter | undefined): void
   /** What is known of it; some time may have passed since. */
   facts (): PathFacts
   /** The answers that it keeps. */
@@ -112,6 +115,8 @@ export interface MainSide {
   evidence (generation: number, entry: Entry): void
   /** Records were lost on their way. */
   evidenceLost (generation: number, count: number): void
+  /** For who looks on under this number; `sent` is called when there is room for more. */
+  seen (tail: number, seen: Seen, sent: () => void): void
   /** How tries at targets ended, and exchanges behind gates. */
   heard (evidence: Evidence): void
   heardAt (evidence: GateEvidence): void

@@ -1,9 +1,12 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { Admission, type AdmissionSettings, type Places } from '../state/index.ts'
+import { LogFiles } from '../observe/log-files.ts'
 import type { Log } from '../observe/log.ts'
+import { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
 import { noFacts, type KeptAnswers } from '../pipeline/kept-answers.ts'
+import type { TailFilter } from '../pipeline/tail-filter.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
@@ -15,6 +18,7 @@ import type { TargetSettings } from '../upstreams/index.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
+import { setRequestIdForm } from '../listeners/index.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { loadParts } from './parts.ts'
 import { tellKept } from './route-cache.ts'
@@ -73,6 +77,8 @@ export class Worker implements DataPath {
   readonly #retiring = new Set<Promise<void>>()
   readonly #memory: MemoryWatch
   readonly #admission: Admission
+  readonly #files: LogFiles
+  readonly #tails: Tails
   readonly #shares: Shares
   #closed: Promise<void> | undefined
   /** Whoever waits for open exchanges waits no longer. */
@@ -89,6 +95,12 @@ export class Worker implements DataPath {
     this.#listeners = new ListenerTable({
       log, metrics, ticketSecret, shares: this.#shares, others: together !== undefined, snapshot: () => this.#running!.snapshot,
     })
+    this.#files = new LogFiles({
+      shared: together !== undefined,
+      trouble: (name, trouble) => log.error(`the ${name} loses lines`, { component: name, ...trouble }),
+      lost: (name) => metrics.table.logLinesLost.cell(name).add(),
+    })
+    this.#tails = new Tails((id, seen, sent) => options.main.seen(id, seen, sent))
     this.#memory = new MemoryWatch(log)
     this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined }, together?.places)
     metrics.onScrape((table) => {
@@ -130,6 +142,7 @@ export class Worker implements DataPath {
     const old = this.#running
     this.#running = next
     next.snapshot.takeOver()
+    setRequestIdForm(next.config.system.traceIdFormat)
     this.#memory.limit = memoryLimit(next.config.limits)
     this.#options.together?.places.limitTo(next.config.limits.maxInFlightRequests)
     this.#admission.configure(this.#admissionFor(next.config))
@@ -159,7 +172,7 @@ export class Worker implements DataPath {
   }
 
   async reopenLogs (): Promise<void> {
-    this.#running?.instruments.reopenLogs()
+    await this.#files.reopen()
   }
 
   renewTickets (secret: Buffer): void {
@@ -191,6 +204,10 @@ export class Worker implements DataPath {
       return { purged: outcomes.reduce((sum, { purged }) => sum + purged, 0) }
     },
     facts: async () => this.#running?.snapshot.kept?.facts() ?? noFacts,
+  }
+
+  tail (id: number, filter: TailFilter | undefined): void {
+    this.#tails.watch(id, filter)
   }
 
   facts (): PathFacts {
@@ -233,7 +250,7 @@ export class Worker implements DataPath {
 
   async #build ({ generation, config, agents: places, evidence, discovered }: Load): Promise<Running> {
     const drainMs = config.system.gracefulShutdownTimeout
-    const parts = await loadParts(config, evidence)
+    const parts = await loadParts(config, evidence, this.#log)
     const { traces, evidence: records } = parts
     const agents = new Map<string, Lease<AgentRuntime>>()
     let instruments: Instruments | undefined
@@ -241,7 +258,7 @@ export class Worker implements DataPath {
       for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts.agents!.openAgent))
       const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
-        leases: this.#leases, log, metrics,
+        leases: this.#leases, files: this.#files, tails: this.#tails, log, metrics,
         ...traces === undefined ? {} : { openTracing: traces.openTracing },
         ...records === undefined ? {} : { evidence: records.recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) },
       })

@@ -1,6 +1,8 @@
-import type { DecisionRecord, Exchange, TryRecord } from '../pipeline/exchange.ts'
+import { isSensitiveName } from '../../config/schema/sensitive.ts'
+import type { DecisionRecord, Exchange, TryRecord, WaitRecord } from '../pipeline/exchange.ts'
+import type { HeaderList } from '../pipeline/headers.ts'
 import { quote, quoted } from './quote.ts'
-import { redactQuery, redactUrl, scrubText } from './redact.ts'
+import { REDACTED, redactQuery, redactUrl, scrubText } from './redact.ts'
 
 /**
  * The access log's lines. Built by hand: this runs once per request (test/bench/access-log.bench.ts). Everything that comes from
@@ -15,8 +17,8 @@ export function terminatedBy (x: Exchange): TerminatedBy {
   return x.decisions?.some((d) => d.applied && d.status > 0) === true ? 'agent' : 'none'
 }
 
-/** One JSON object and a newline. `ts` is when the exchange ended; durations are milliseconds, sizes bytes of body. */
-export function jsonLine (x: Exchange, nowMs: number, attributes: readonly string[]): string {
+/** One JSON object and a newline; `more` goes to its end. `ts` is when the exchange ended; durations are milliseconds, sizes bytes of body. */
+export function jsonLine (x: Exchange, nowMs: number, attributes: readonly string[], more = ''): string {
   const { request, fault } = x
   const tls = x.peer.tls
   let line = `{"ts":"${isoTime(nowMs)}","request_id":"${x.id}","client_ip":${quoted(x.clientIp)},"peer_ip":${quoted(x.peer.address)}` +
@@ -24,31 +26,56 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
   if (x.trace !== undefined) line += `,"trace_id":"${x.trace.traceId}"`
   if (request.query !== '') line += `,"query":${quote(redactQuery(request.query))}`
   line += `,"protocol":"HTTP/${request.version}","status":${x.reply?.status ?? 0},"bytes_in":${x.requestBytes},"bytes_out":${x.responseBytes}` +
-    `,"duration_ms":${millis(x.durationMs)},"route":${x.route === undefined ? 'null' : quoted(x.route.name)}`
+    `,"duration_ms":${millis(x.durationMs)}`
+  if (x.firstByteMs > 0) line += `,"first_byte_ms":${millis(x.firstByteMs)}`
+  if (x.queuedMs > 0) line += `,"queue_ms":${millis(x.queuedMs)}`
+  if (x.waits !== undefined) line += waitsPart(x.waits)
+  line += `,"route":${x.route === undefined ? 'null' : quoted(x.route.name)}`
   const { namespace, service } = x.route ?? {}
   if (namespace !== undefined) line += `,"namespace":${quoted(namespace)}${service === undefined ? '' : `,"service":${quoted(service)}`}`
   if (x.upstream !== '') {
     line += `,"upstream":${quoted(x.upstream)},"target":${quoted(x.target)},"tries":${x.tries},"upstream_ms":${millis(x.upstreamMs)}`
+    if (x.poolMs > 0) line += `,"pool_ms":${millis(x.poolMs)}`
+    if (x.connectMs > 0) line += `,"connect_ms":${millis(x.connectMs)}`
+    if (x.tlsMs > 0) line += `,"tls_ms":${millis(x.tlsMs)}`
     if (x.attempts !== undefined) line += attemptsPart(x.attempts)
     if (x.notRetried !== undefined) line += `,"not_retried":"${x.notRetried}"`
   }
   if (x.cache !== '') line += `,"cache":"${x.cache}"`
   if (fault !== undefined) {
     line += `,"fault":"${fault.code}"`
-    if (fault.detail !== undefined) line += `,"detail":${quote(scrubText(fault.detail.slice(0, 512)), 512)}`
+    if (fault.detail !== undefined) line += detailPart(fault.detail)
   }
   line += `,"terminated_by":"${terminatedBy(x)}"`
   const userAgent = request.headers.get('user-agent')
   if (userAgent !== undefined) line += `,"user_agent":${quote(userAgent, 1024)}`
-  const referer = request.headers.get('referer')
-  if (referer !== undefined) line += `,"referer":${quote(redactUrl(referer), 2048)}`
+  line += refererPart(request.headers)
   if (tls !== undefined) line += `,"tls":{"version":${quote(tls.version)},"sni":${quote(tls.sni)}}`
   if (x.decisions !== undefined) line += agentsPart(x.decisions)
   if (attributes.length > 0 && x.attributes !== undefined) line += attributesPart(x.attributes, attributes)
-  return `${line}}\n`
+  return `${line}${more}}\n`
 }
 
-function attemptsPart (attempts: readonly TryRecord[]): string {
+export function detailPart (detail: string): string {
+  return `,"detail":${quote(scrubText(detail.slice(0, 512)), 512)}`
+}
+
+export function refererPart (headers: HeaderList): string {
+  const referer = headers.get('referer')
+  return referer === undefined ? '' : `,"referer":${quote(redactUrl(referer), 2048)}`
+}
+
+/** Each filter by its name; one that was waited for on both sides, or stands there twice, with all its time. */
+export function waitsPart (waits: readonly WaitRecord[]): string {
+  if (waits.length === 1) return `,"filters_ms":{${quoted(waits[0]!.filter)}:${millis(waits[0]!.ms)}}`
+  const sums = new Map<string, number>()
+  for (const { filter, ms } of waits) sums.set(filter, (sums.get(filter) ?? 0) + ms)
+  let part = ''
+  for (const [filter, ms] of sums) part += `${part === '' ? '' : ','}${quoted(filter)}:${millis(ms)}`
+  return `,"filters_ms":{${part}}`
+}
+
+export function attemptsPart (attempts: readonly TryRecord[]): string {
   let part = ',"upstream_attempts":['
   for (const [i, { target, hedge, status, fault, ms, reason }] of attempts.entries()) {
     part += `${i === 0 ? '' : ','}{"target":${quoted(target)},"ms":${millis(ms)}`
@@ -61,7 +88,7 @@ function attemptsPart (attempts: readonly TryRecord[]): string {
   return `${part}]`
 }
 
-function agentsPart (decisions: readonly DecisionRecord[]): string {
+export function agentsPart (decisions: readonly DecisionRecord[]): string {
   let part = ',"agents":['
   for (let i = 0; i < decisions.length; i++) {
     const d = decisions[i]!
@@ -88,11 +115,11 @@ function listPart (items: readonly string[]): string {
   return items.length > MAX_RULES ? `${part},"… ${items.length - MAX_RULES} more"]` : `${part}]`
 }
 
-function attributesPart (attributes: ReadonlyMap<string, string>, names: readonly string[]): string {
+export function attributesPart (attributes: ReadonlyMap<string, string>, names: readonly string[]): string {
   let part = ''
   for (const name of names) {
     const value = attributes.get(name)
-    if (value !== undefined) part += `${part === '' ? '' : ','}${quote(name)}:${quote(value, 1024)}`
+    if (value !== undefined) part += `${part === '' ? '' : ','}${quote(name)}:${isSensitiveName(name) ? `"${REDACTED}"` : quote(scrubText(value), 1024)}`
   }
   return part === '' ? '' : `,"attributes":{${part}}`
 }
@@ -118,14 +145,14 @@ function commonPart (x: Exchange, nowMs: number): string {
 }
 
 /** As Apache does it: what could end the field or the line, and bytes that are not ASCII, become \xHH. */
-function inCombined (text: string, maxChars: number): string {
+export function inCombined (text: string, maxChars: number): string {
   const bounded = text.length > maxChars ? text.slice(0, maxChars) : text
   if (!/[^\u0020\u0021\u0023-\u005b\u005d-\u007e]/.test(bounded)) return bounded
   return bounded.replace(/[^\u0020\u0021\u0023-\u005b\u005d-\u007e]/g, (unit) => `\\x${(unit.charCodeAt(0) & 0xff).toString(16).padStart(2, '0')}`)
 }
 
 /** Microsecond resolution without a long tail of digits. Put together from whole numbers: printing a fraction costs ten times as much. */
-function millis (ms: number): string {
+export function millis (ms: number): string {
   const micros = Math.round(ms * 1000)
   if (!(micros >= 0 && micros < 2 ** 31)) return String(Math.round(ms))
   const rest = micros % 1000
@@ -140,7 +167,7 @@ let combinedSecond = -1
 let combinedText = ''
 
 /** `toISOString` once a second, not once a line. */
-function isoTime (nowMs: number): string {
+export function isoTime (nowMs: number): string {
   const now = Math.floor(nowMs / 1000)
   if (now !== second) {
     second = now
@@ -152,7 +179,7 @@ function isoTime (nowMs: number): string {
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
-function combinedTime (nowMs: number): string {
+export function combinedTime (nowMs: number): string {
   const now = Math.floor(nowMs / 1000)
   if (now !== combinedSecond) {
     combinedSecond = now

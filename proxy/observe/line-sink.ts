@@ -5,6 +5,15 @@ export interface LineSinkOptions {
   readonly to: string
   /** Bytes that may wait for a slow receiver; a line beyond is lost and counted. */
   readonly maxBufferBytes: number
+  /** Lines are written when so much has come, and after 20 ms in any case; default 64 KiB. */
+  readonly gatherBytes?: number
+  /**
+   * Other processes append to the same file. A line of which the disk took a part only is written again, whole, on a line of its own: theirs may stand
+   * between.
+   */
+  readonly shared?: boolean
+  /** Called for each line that is lost. */
+  readonly onLost?: () => void
   /** Write at once when nothing waits (the proxy's own log: its last words matter), instead of gathering what comes close together. */
   readonly immediate?: boolean
   /** Open a path without blocking, as stdout and stderr are: for named pipes. */
@@ -24,8 +33,11 @@ export interface SinkTrouble {
 export interface LineSink {
   /** `line` ends with a newline. False when it was lost. */
   write (line: string): boolean
-  /** Opens the path anew (log rotation). Keeps the old file and throws when that fails. Does nothing on stdout and stderr. */
-  reopen (): void
+  /**
+   * Opens the path anew (log rotation). Keeps the old file and rejects when that fails. Does nothing on stdout and stderr. Resolves when the last line
+   * has gone to the old file.
+   */
+  reopen (): Promise<void>
   /** Whatever waits goes out before this returns, as far as the receiver takes it within `maxMs`. For the end of a process. */
   flushSync (maxMs?: number): void
   /** Resolves when everything was written, or after `maxMs`. */
@@ -41,6 +53,7 @@ const CHUNK_BYTES = 128 * 1024
  */
 const GATHER_MS = 20
 const GATHER_BYTES = 64 * 1024
+const newline = 0x0a
 const RETRY_MS = 20
 const RETRY_FAILED_MS = 1_000
 const SAY_AGAIN_MS = 1_000
@@ -51,9 +64,12 @@ export function openLineSink (options: LineSinkOptions): LineSink {
 
 class FileLineSink implements LineSink {
   readonly #options: LineSinkOptions
+  readonly #gatherBytes: number
   #fd: number
   #ownFd: boolean
   #next: { fd: number, own: boolean } | undefined
+  /** Those who wait for the last write to the old file. */
+  #reopened: Array<() => void> = []
   /** Where lines are put as they come: as text they would live until they are written, and be moved about by the collector meanwhile. */
   #room: Buffer | undefined
   #used = 0
@@ -78,6 +94,7 @@ class FileLineSink implements LineSink {
 
   constructor (options: LineSinkOptions) {
     this.#options = options
+    this.#gatherBytes = options.gatherBytes ?? GATHER_BYTES
     const opened = openTarget(options)
     this.#fd = opened.fd
     this.#ownFd = opened.own
@@ -88,16 +105,17 @@ class FileLineSink implements LineSink {
     this.#put(line)
     if (this.#writing || this.#retry !== undefined) return true
     if (this.#options.immediate === true) this.#writeNow()
-    else if (this.#gathering === undefined || this.#waitingBytes >= GATHER_BYTES) this.#turn ??= setImmediate(() => this.#flush())
+    else if (this.#gathering === undefined || this.#waitingBytes >= this.#gatherBytes) this.#turn ??= setImmediate(() => this.#flush())
     return true
   }
 
-  reopen (): void {
+  async reopen (): Promise<void> {
     if (this.#closed || isStandard(this.#options.to)) return
     const next = openTarget(this.#options)
     if (this.#next !== undefined) closeSync(this.#next.fd)
     this.#next = next
-    if (!this.#writing && this.#chunk === undefined) this.#swap()
+    if (!this.#writing && this.#chunk === undefined) return this.#swap()
+    return new Promise((resolve) => { this.#reopened.push(resolve) })
   }
 
   flushSync (maxMs = 500): void {
@@ -118,6 +136,7 @@ class FileLineSink implements LineSink {
     clearImmediate(this.#turn)
     clearTimeout(this.#gathering)
     if (this.#next !== undefined) closeSync(this.#next.fd)
+    this.#tellReopened()
     // A write that is still stuck in a worker thread must not end up in a stranger's descriptor.
     if (this.#ownFd && !this.#writing) closeSync(this.#fd)
   }
@@ -215,7 +234,7 @@ class FileLineSink implements LineSink {
 
   /** After a write: goes on at once with what is left or is much, waits for company otherwise. */
   #gather (): void {
-    if (this.#closed || this.#chunk !== undefined || this.#waitingBytes >= GATHER_BYTES) return this.#flush()
+    if (this.#closed || this.#chunk !== undefined || this.#waitingBytes >= this.#gatherBytes) return this.#flush()
     if (this.#next !== undefined) this.#swap()
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined
@@ -224,9 +243,15 @@ class FileLineSink implements LineSink {
   }
 
   #advance (chunk: Buffer, bytes: number): void {
-    this.#chunk = bytes < chunk.length ? chunk.subarray(bytes) : undefined
+    this.#chunk = bytes < chunk.length ? this.#rest(chunk, bytes) : undefined
     if (this.#chunk === undefined && chunk.buffer.byteLength === CHUNK_BYTES) this.#spare ??= Buffer.from(chunk.buffer)
     if (this.#failing) this.#sayRecovered()
+  }
+
+  #rest (chunk: Buffer, written: number): Buffer {
+    if (this.#options.shared !== true || written === 0) return chunk.subarray(written)
+    const from = chunk.lastIndexOf(newline, written - 1) + 1
+    return from === written ? chunk.subarray(from) : Buffer.concat([Buffer.of(newline), chunk.subarray(from)])
   }
 
   #retryIn (ms: number): void {
@@ -245,11 +270,17 @@ class FileLineSink implements LineSink {
     if (this.#ownFd) close(this.#fd, () => {})
     this.#fd = next.fd
     this.#ownFd = next.own
+    this.#tellReopened()
+  }
+
+  #tellReopened (): void {
+    for (const done of this.#reopened.splice(0)) done()
   }
 
   #lose (): false {
     this.lostLines++
     this.#lostUnsaid++
+    this.#options.onLost?.()
     if (!this.#failing) this.#say(new Error(`its receiver is too slow: more than ${this.#options.maxBufferBytes} bytes wait`))
     return false
   }

@@ -90,6 +90,8 @@ export function metricTable () {
     targetWeight: gauge('sentinel_upstream_target_weight', ['upstream', 'target'], 'Share of the target as it is now: less than was configured while it starts slowly.'),
     upstreamPanic: gauge('sentinel_upstream_panic', ['upstream'], '1 while so few targets are well that those are asked too that are not.'),
 
+    schemaChecks: counter('sentinel_schema_checks_total', ['route', 'side', 'result'],
+      'Requests and answers held against a route\'s `api-schema`: "ok", "refused", "logged" (they do not fit, and passed), or "unchecked" (it says nothing about them).'),
     shadowRequests: counter('sentinel_shadow_requests_total', ['route', 'upstream', 'result'], 'Copies of requests (`shadow`) that were sent: the status of the answer, or the fault code where there was none.'),
     shadowSkipped: counter('sentinel_shadow_skipped_total', ['route', 'reason'],
       'Requests that were to be copied and were not: "busy" (too many copies under way), "memory", "body" (bodies are not copied), "body-too-large", or "body-incomplete".'),
@@ -106,6 +108,8 @@ export function metricTable () {
     agentFailures: counter('sentinel_agent_failures_total', ['agent', 'code', 'failure_mode'],
       'Questions without a decision, and whether the exchange went on (open) or not (closed).'),
     agentBlocks: counter('sentinel_blocked_requests_total', ['agent', 'verdict', 'route'], 'Exchanges that an agent\'s applied decision answered instead of the upstream.'),
+    agentComparisons: counter('sentinel_agent_comparisons_total', ['agent', 'against', 'phase', 'result'],
+      'Decisions of two agents about one exchange that were compared (`against`): "same" or "different".'),
     agentState: gauge('sentinel_agent_state', ['agent', 'state'], '1 for the state the agent is in, 0 for those it was in before.'),
     agentBreakerState: gauge('sentinel_agent_circuit_breaker_state', ['agent'], 'Of an agent that has one and needed it: 0 closed, 1 half open, 2 open.'),
     agentRestarts: counter('sentinel_agent_restarts_total', ['agent'], 'Starts of a managed agent after its first.'),
@@ -115,7 +119,7 @@ export function metricTable () {
     evidenceDropped: counter('sentinel_evidence_dropped_total', [], 'Evidence records lost because the queue was full; each loss is a record of the chain, too.'),
     evidenceQueue: gauge('sentinel_evidence_queue_records', [], 'Evidence records that wait to be written.'),
     evidenceFailing: gauge('sentinel_evidence_failing', [], '1 while the evidence file cannot be written.'),
-    accessLogLost: counter('sentinel_access_log_lost_total', [], 'Access log lines lost because the disk or the reader was too slow.'),
+    logLinesLost: counter('sentinel_log_lines_lost_total', ['log'], 'Lines of a log lost because the disk or the reader was too slow: "access-log", "error-log", "audit-log".'),
 
     traceSpans: counter('sentinel_trace_spans_total', ['result'],
       'Spans of sampled requests: "sent" to the collector, "refused" by it, "left-out" because too many were waiting, "lost" because it could not be reached.'),

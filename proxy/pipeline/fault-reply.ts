@@ -56,6 +56,14 @@ export function faultReply (code: FaultCode, requestId: string, accept = '', ret
   return { status, headers, body: bodyOf(Buffer.from(text)) }
 }
 
+/** Problem details that say more than a fault does: `more` are members of their own (RFC 9457 section 3.2). */
+export function problemReply (status: number, detail: string, requestId: string, more: Readonly<Record<string, unknown>>): Reply {
+  const title = STATUS_CODES[status] ?? 'Error'
+  const text = JSON.stringify({ type: 'about:blank', title, status, detail, request_id: requestId, server: 'sentinel', ...more }) + '\n'
+  const headers = HeaderList.from({ 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store', 'X-Request-Id': requestId })
+  return { status, headers, body: bodyOf(Buffer.from(text)) }
+}
+
 function prefersHtml (accept: string): boolean {
   const html = accept.indexOf('text/html')
   const json = accept.search(/application\/(?:problem\+)?json/)

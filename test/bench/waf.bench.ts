@@ -5,7 +5,7 @@ import { createEngine, Inspection } from '../../agents/waf/engine/inspection.ts'
 import { rules } from '../../agents/waf/rules/index.ts'
 import { blogText, browsers } from '../unit/agents/waf/benign.ts'
 
-const limits = { maxBytes: 1024 * 1024, wholeFiles: false }
+const limits = { maxBytes: 1024 * 1024, maxUnpackedBytes: 1024 * 1024, maxRatio: 100, wholeFiles: false }
 const headers = browsers['chrome']!
 const form = 'title=My+trip&author=O%27Brien&body=' + encodeURIComponent(blogText.repeat(9)).slice(0, 10_150)
 const json = JSON.stringify({ items: Array.from({ length: 100 }, (_, id) => ({ id, name: `Item ${id}`, note: 'select a plan, then order by phone' })) })

@@ -14,7 +14,7 @@ import { otherKey, serverCertificate, serverKey } from './certificates.ts'
 const line = '----------\n'
 const folder = sourceFolder()
 const scratch = mkdtempSync(join(tmpdir(), 'sentinel-golden-'))
-const env = { CERT: put('server.crt', serverCertificate), KEY: put('server.key', serverKey), OTHER_KEY: put('other.key', otherKey), SECRET: 'hunter2 is secret', PORT: '8080' }
+const env = { CERT: put('server.crt', serverCertificate), KEY: put('server.key', serverKey), OTHER_KEY: put('other.key', otherKey), MMDB: put('country.mmdb', '\xab\xcd\xefMaxMind.com'), ADDRESSES: put('addresses', '10.0.0.0/8 ; office\n10.0.0.300\n'), SECRET: 'hunter2 is secret', PORT: '8080' }
 
 after(() => rmSync(scratch, { recursive: true, force: true }))
 
@@ -38,7 +38,7 @@ describe('what an operator is told about a mistake', () => {
 
 function put (name: string, content: string): string {
   const path = join(scratch, name)
-  writeFileSync(path, content, { mode: 0o600 })
+  writeFileSync(path, content, { mode: 0o600, encoding: name.endsWith('.mmdb') ? 'latin1' : 'utf8' })
   return path
 }
 

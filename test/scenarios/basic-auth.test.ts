@@ -4,7 +4,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
-import { startSentinel } from '../support/sentinel.ts'
+import { runSentinel, startSentinel } from '../support/sentinel.ts'
 
 /** Of "open sesame", made by htpasswd -B -C 4, and of "apricot" and "grüße", by openssl passwd -apr1 and htpasswd. */
 const hashes = {
@@ -14,9 +14,10 @@ const hashes = {
 
 const credentials = (user: string, password: string): Record<string, string> => ({ Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` })
 
-async function start (t: TestContext, settings = '') {
+async function start (t: TestContext, settings = '', system = '') {
   const app = await startRecordingUpstream(t)
-  const kdl = (more: string): string => `listeners { listener "web" { address "127.0.0.1:0" } }
+  const kdl = (more: string): string => `${system}
+listeners { listener "web" { address "127.0.0.1:0" } }
 routes { route "all" { matches { path-prefix "/" }; upstream "app"; filters "staff" } }
 upstreams { upstream "app" { target "127.0.0.1:${app.port}" } }
 filters { filter "staff" { type "basic-auth"; realm "Office"; users-file "users"; ${more} } }
@@ -47,6 +48,38 @@ test('the upstream learns the name and not the password', async (t) => {
   assert.equal(app.requests[0]!.headers['remote-user'], 'alice')
   assert.equal(app.requests[0]!.headers['remote_user'], undefined)
   assert.equal(app.requests[0]!.headers.authorization, undefined)
+})
+
+test('what else asks for the user gets the name', async (t) => {
+  const app = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, `listeners { listener "web" { address "127.0.0.1:0" } }
+routes { route "all" { matches { path-prefix "/" }; upstream "app"; filters "staff" "told" } }
+upstreams { upstream "app" { target "127.0.0.1:${app.port}" } }
+filters {
+  filter "staff" { type "basic-auth"; users { alice "\${HASH}" } }
+  filter "told" { type "headers"; set { X-User "\${agent.user}" } }
+}
+observability { metrics { enabled #false } }
+`, { env: { HASH: hashes.alice } })
+  await sentinel.get('/', { headers: credentials('alice', 'open sesame') })
+  assert.equal(app.requests[0]!.headers['x-user'], 'alice')
+})
+
+test('a hash in the configuration is shown by no command', async (t) => {
+  const { sentinel, kdl } = await start(t)
+  writeFileSync(sentinel.file, kdl(`users { carol "${hashes.alice}" }`))
+  const { stdout, code } = await runSentinel(['config', 'dump', '-c', sentinel.file])
+  assert.equal(code, 0)
+  assert.match(stdout, /carol/)
+  assert.ok(!stdout.includes(hashes.alice.slice(7)))
+})
+
+test('two workers let in the same people, and together no more wrong passwords', async (t) => {
+  const { sentinel } = await start(t, 'max-failures 4; failure-window "1h"', 'system { worker-threads 2 }')
+  const tries = await Promise.all(Array.from({ length: 16 }, (_, i) => sentinel.get('/', { headers: credentials('bob', `guess ${i}`) })))
+  const wrong = tries.filter(({ status }) => status === 401).length
+  assert.ok(wrong >= 2 && wrong <= 4, `${wrong} were checked`)
+  assert.equal(tries.length - wrong, tries.filter(({ status }) => status === 429).length)
 })
 
 test('forward-credentials leaves them in', async (t) => {

@@ -71,11 +71,11 @@ test('--text-only looks at no file that is named, and an unset variable is a war
 })
 
 test('--list-unbuilt tells what of a file is not in effect yet; without a file all there is of the language', async (t) => {
-  const cwd = folderWith(t, { 'site.kdl': site({ route: 'shadow { upstream "app" }' }).replace('metrics', 'access-log { format "custom" }; metrics'), 'plain.kdl': site() })
+  const cwd = folderWith(t, { 'site.kdl': site({ route: 'shadow { upstream "app" }' }).replace('metrics', 'access-log { fields "ts" "geo_country" }; metrics'), 'plain.kdl': site() })
   const { code, stdout } = await runSentinel(['check', '--list-unbuilt', 'site.kdl'], { cwd })
   assert.equal(code, 0)
   has(stdout, /^site\.kdl:2  routes\.all\.shadow  \S.*/)
-  has(stdout, /^site\.kdl:9  observability\.access-log\.format "custom"  .*\('json' is used instead\)$/)
+  has(stdout, /^site\.kdl:9  observability\.access-log\.fields "geo-country"  .*\(it is left out\)$/)
   assert.match((await runSentinel(['check', '--list-unbuilt', 'plain.kdl'], { cwd })).stdout, /everything in it is in effect/)
   const all = await runSentinel(['check', '--list-unbuilt'], { cwd })
   assert.equal(all.code, 0)

@@ -68,3 +68,22 @@ test('a route strips its prefix, or asks for one path whatever the client says; 
   await sentinel.request('/status?v')
   assert.deepEqual(asked(), ['/one?q', '/', '/two', '/internal/status?v'])
 })
+
+test('what an expression matches of the path is replaced, and the query stays; where it matches nothing, nothing happens', async (t) => {
+  const { sentinel, asked } = await start(t, `
+    route "users" { matches { path-prefix "/users" }; upstream "app"; filters "people" }
+    route "old" { matches { path-prefix "/old" }; upstream "app"; filters "moved" }
+  `, `
+    filter "people" { type "url-rewrite"; path-regex #"^/users/(\\d+)/(\\w+)"#; substitution "/people/$2/$1" }
+    filter "moved" { type "redirect"; status-code 301; path-regex #"^/old/(.*)$"#; substitution "/new/$1" }
+  `)
+  await sentinel.get('/users/7/photos/x?size=1&a=%2F')
+  await sentinel.get('/users/me/photos')
+  await sentinel.get('/users/7/x/%2e%2e/%2e%2e/8/photos')
+  await sentinel.get('/old')
+  assert.deepEqual(asked(), ['/people/photos/7/x?size=1&a=%2F', '/users/me/photos', '/people/photos/8', '/old'])
+  const moved = await sentinel.request('/old/a%20b?q', { host: 'shop.test' })
+  assert.deepEqual([moved.status, moved.headers['location']], [301, 'http://shop.test/new/a%20b?q'])
+  const sneaky = await sentinel.request('/old//evil.test', { host: 'shop.test' })
+  assert.equal(sneaky.headers['location'], 'http://shop.test/new//evil.test')
+})

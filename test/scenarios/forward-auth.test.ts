@@ -146,6 +146,34 @@ observability { metrics { enabled #false } }
   assert.match(await refused.until('\r\n\r\n'), /^HTTP\/1\.1 401 /)
 })
 
+test('a client that leaves is asked about no longer', async (t) => {
+  let gone = (): void => {}
+  const left = new Promise<void>((resolve) => { gone = resolve })
+  const { sentinel, auth } = await start(t, (_, response) => { response.on('close', gone) }, 'timeout "1m"')
+  const client = await rawClient(t, sentinel.port(), 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  while (auth.requests.length === 0) await new Promise((resolve) => { setTimeout(resolve, 5) })
+  client.socket.destroy()
+  await left
+})
+
+test('two workers ask alike, and a reload keeps the connections', async (t) => {
+  const auth = await startRecordingUpstream(t, signedIn)
+  const app = await startRecordingUpstream(t)
+  const kdl = `system { worker-threads 2 }
+listeners { listener "web" { address "127.0.0.1:0" } }
+routes { route "all" { matches { path-prefix "/" }; upstream "app"; filters "auth" } }
+upstreams { upstream "app" { target "127.0.0.1:${app.port}" } }
+filters { filter "auth" { type "forward-auth"; url "http://127.0.0.1:${auth.port}"; response-headers "Remote-User" } }
+observability { metrics { enabled #false } }
+`
+  const sentinel = await startSentinel(t, kdl)
+  const ask = () => Promise.all(Array.from({ length: 8 }, async () => (await sentinel.get('/', { headers: { Cookie: 'session=alice' } })).status))
+  assert.deepEqual(new Set(await ask()), new Set([200]))
+  assert.equal((await sentinel.reload(`${kdl}\n`)).event, 'reloaded')
+  assert.deepEqual(new Set(await ask()), new Set([200]))
+  assert.equal(app.requests.length, 16)
+})
+
 test('connections to the service are kept, and never more than it says', async (t) => {
   const sockets = new Set<unknown>()
   let open = 0

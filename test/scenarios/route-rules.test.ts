@@ -1,5 +1,7 @@
 // Routes that answer themselves, and rules about who may come in.
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { startSentinel } from '../support/sentinel.ts'
 
@@ -38,4 +40,29 @@ observability { metrics { enabled #false } }
   assert.equal(await from('/not', '203.0.113.7'), 403)
   assert.equal(await from('/not', '203.0.113.8'), 200)
   assert.equal((await sentinel.accessed(({ status }) => status === 403)).fault, 'ADDRESS_REFUSED')
+})
+
+test('a filter lets in addresses where it stands among the others', async (t) => {
+  const sentinel = await startSentinel(t, `listeners { listener "web" { address "127.0.0.1:0"; trusted-proxies "127.0.0.1" } }
+routes { route "only" { matches { path-prefix "/" }; respond 200 "in"; filters "office" } }
+filters { filter "office" { type "ip-access"; allow "10.0.0.0/8"; allow-file "more"; block "10.6.0.0/16" } }
+observability { metrics { enabled #false } }
+`, { files: { more: '2001:db8::/32\n' } })
+  const from = async (address: string) => (await sentinel.get('/', { headers: { 'X-Forwarded-For': address } })).status
+  assert.deepEqual([await from('10.1.2.3'), await from('2001:db8::1'), await from('10.6.1.1'), await from('192.0.2.1')], [200, 200, 403, 403])
+})
+
+test('lists of addresses may stand in files, which a reload reads again', async (t) => {
+  const kdl = `listeners { listener "web" { address "127.0.0.1:0"; trusted-proxies "127.0.0.1" } }
+routes { route "only" { matches { path-prefix "/" }; respond 200 "in"; policies { ip-access-control { allow-file "office"; block-file "bad" } } } }
+observability { metrics { enabled #false } }
+`
+  const sentinel = await startSentinel(t, kdl, { files: { office: '# office\n10.0.0.0/8 ; all of it\n\n2001:db8::/32\n', bad: '10.6.0.0/16\n' } })
+  const from = async (address: string) => (await sentinel.get('/', { headers: { 'X-Forwarded-For': address } })).status
+  assert.deepEqual([await from('10.1.2.3'), await from('2001:db8::1'), await from('10.6.1.1'), await from('192.0.2.1')], [200, 200, 403, 403])
+  writeFileSync(join(sentinel.folder, 'bad'), '10.1.0.0/16\n')
+  assert.equal((await sentinel.reload(kdl)).event, 'reloaded')
+  assert.deepEqual([await from('10.1.2.3'), await from('10.6.1.1')], [403, 200])
+  writeFileSync(join(sentinel.folder, 'bad'), '10.1.0.0/16\n10.6.0.0/160\n')
+  assert.equal((await sentinel.reload(kdl)).event, 'reload-failed')
 })

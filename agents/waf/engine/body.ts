@@ -7,16 +7,17 @@ import type { Collector, InspectedRequest } from './request.ts'
 import { xmlTexts } from './xml.ts'
 
 export interface BodyLimits {
-  /** Bytes, before and after decompression. */
+  /** Bytes, as they came, and after unpacking. */
   readonly maxBytes: number
+  readonly maxUnpackedBytes: number
+  /** A body may grow by this factor and not more; real text stays below 20. */
+  readonly maxRatio: number
   /** Every file is looked at as a field is, not only for code in it. */
   readonly wholeFiles: boolean
 }
 
 /** Layers of `Content-Encoding`. */
 const maxCodings = 2
-/** A body may grow by this factor and not more; real text stays below 20. */
-const maxRatio = 100
 
 const binaryTypes = new RegExp('^(?:image|audio|video|font)/|^application/(?:octet-stream|pdf|zip|gzip|x-[\\w-]*(?:tar|zip|compressed)|wasm|grpc|' +
   '(?:x-)?protobuf|vnd\\.|(?:x-)?msgpack|cbor|ocsp-request|dns-message)')
@@ -120,7 +121,7 @@ function decompress (body: Buffer, fields: readonly string[], limits: BodyLimits
   if (codings.length > maxCodings) return undefined
   let current = body
   for (const coding of codings.reverse()) {
-    const bound = Math.min(limits.maxBytes, Math.max(current.byteLength * maxRatio, 65536))
+    const bound = Math.min(limits.maxUnpackedBytes, Math.max(Math.floor(current.byteLength * limits.maxRatio), 65536))
     const next = decompressOne(current, coding, bound)
     if (next === undefined) return undefined
     current = next

@@ -51,16 +51,21 @@ export interface Verdict {
   readonly severity: Severity | undefined
 }
 
+const none: ReadonlySet<string> = new Set()
+
 /** The score of one exchange: header and body phase add to the same one. */
 export class Inspection implements Collector {
   readonly #engine: Engine
+  /** Ids of rules that are off for this exchange. */
+  readonly #off: ReadonlySet<string>
   readonly #hits = new Map<string, Hit>()
   #score = 0
   #values = 0
   #characters = 0
 
-  constructor (engine: Engine) {
+  constructor (engine: Engine, off: ReadonlySet<string> = none) {
     this.#engine = engine
+    this.#off = off
   }
 
   value (target: Target, name: string, text: string): boolean {
@@ -76,7 +81,7 @@ export class Inspection implements Collector {
     }
     // A score never falls: once it is reached, more evidence costs time and changes nothing.
     if (this.#score >= options.threshold) return false
-    const { rules, tooDeep } = matcher.match(target, text, options.threshold)
+    const { rules, tooDeep } = matcher.match(target, text, this.#off.size === 0 ? options.threshold : Infinity)
     for (const rule of rules) this.#add(rule, target, name)
     if (tooDeep) this.anomaly('encoding-too-deep')
     return true
@@ -102,7 +107,7 @@ export class Inspection implements Collector {
 
   /** A rule counts once per exchange, however often it matches: long texts are not worse than short ones. */
   #add (rule: Rule, target: Target | 'request', name: string): void {
-    if (this.#hits.has(rule.id)) return
+    if (this.#hits.has(rule.id) || this.#off.has(rule.id)) return
     this.#score += points[rule.severity]
     this.#hits.set(rule.id, { rule, target, name: name.slice(0, 64).replace(/[^\x20-\x7e]/g, '?') })
   }

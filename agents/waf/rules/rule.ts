@@ -4,7 +4,7 @@ import type { Transformation } from '../engine/transform.ts'
 export type Severity = 'critical' | 'error' | 'warning' | 'notice'
 
 export const categories = [
-  'sqli', 'xss', 'traversal', 'command', 'inclusion', 'template', 'jndi', 'xxe', 'ssrf', 'ldap', 'nosql', 'code', 'protocol', 'scanner', 'upload'
+  'sqli', 'xss', 'traversal', 'command', 'inclusion', 'template', 'jndi', 'xxe', 'ssrf', 'ldap', 'nosql', 'code', 'protocol', 'scanner', 'upload', 'custom'
 ] as const
 
 export type Category = typeof categories[number]

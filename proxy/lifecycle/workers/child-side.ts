@@ -65,6 +65,7 @@ export class ChildSide {
         evidence: (generation, entry) => this.#evidence.add(generation, entry),
         evidenceLost: (generation, count) => this.#evidence.lost(generation, count),
         heard: (tries) => this.#heard.add(tries),
+        seen: (tail, seen, sent) => send({ from: 'seen', tail, seen }, sent),
         heardAt: (gate) => this.#heard.addGate(gate),
         answers: this.#all.answers,
         page: (name) => this.#all.page(name),
@@ -81,6 +82,8 @@ export class ChildSide {
         return this.#worker.renewTickets(Buffer.from(message.secret))
       case 'agentStarted':
         return this.#worker.agentStarted(message.place)
+      case 'tail':
+        return this.#worker.tail(message.id, message.filter)
       case 'health':
         return this.#worker.health(message.orders)
       case 'discovered':

@@ -3,6 +3,7 @@ import type { Counts } from '../../observe/gather.ts'
 import type { Evidence, GateEvidence, HealthOrders, TargetSettings } from '../../upstreams/index.ts'
 import type { KeptFacts, Purge, PurgeOutcome } from '../../pipeline/kept-answers.ts'
 import type { AgentFacts, AgentPlace, Page, PageName, TargetFacts } from '../seam.ts'
+import type { Seen, TailFilter } from '../../pipeline/tail-filter.ts'
 import type { PlainConfig } from './config-transfer.ts'
 
 /** `Load`, as it is sent: sockets have gone ahead, and are named by number. */
@@ -59,6 +60,8 @@ export type ToWorker =
   | { readonly to: 'renewTickets', readonly secret: Uint8Array }
   | { readonly to: 'health', readonly orders: HealthOrders }
   | { readonly to: 'discovered', readonly key: string, readonly targets: readonly TargetSettings[] }
+  /** Somebody looks at exchanges that fit; without a filter, nobody under this number does. */
+  | { readonly to: 'tail', readonly id: number, readonly filter?: TailFilter }
   | { readonly to: 'agentStarted', readonly place: AgentPlace }
   | { readonly to: 'lent', readonly share: string, readonly count: number }
   /** What came of `askAll`. */
@@ -80,6 +83,7 @@ export type ToMain =
   | { readonly from: 'retired', readonly generation: number }
   | { readonly from: 'evidence', readonly generation: number, readonly entries: readonly Entry[], readonly dropped: number }
   | { readonly from: 'heard', readonly tries: readonly Evidence[], readonly gates: readonly GateEvidence[] }
+  | { readonly from: 'seen', readonly tail: number, readonly seen: Seen }
   | { readonly from: 'counts', readonly counts: Counts, readonly facts: PlainFacts }
   /** Asks for more of a limit. `lent` answers, with 0 when there is nothing. */
   | { readonly from: 'want', readonly share: string, readonly count: number, readonly limit: number }

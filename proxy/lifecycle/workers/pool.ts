@@ -1,6 +1,8 @@
 import type { Log } from '../../observe/log.ts'
 import { openLineSink, type LineSink } from '../../observe/line-sink.ts'
 import { Gathered } from '../../observe/gather.ts'
+import { compileTailFilter } from '../../observe/tail.ts'
+import type { TailFilter } from '../../pipeline/tail-filter.ts'
 import type { Metrics } from '../../observe/metrics.ts'
 import { sumOfFacts, type KeptAnswers, type KeptFacts, type PurgeOutcome } from '../../pipeline/kept-answers.ts'
 import type { HeldSocket } from '../../listeners/index.ts'
@@ -41,6 +43,8 @@ export class WorkerPool implements DataPath {
   readonly #gathered = new Gathered()
   readonly #facts = new Map<number, PlainFacts>()
   readonly #stdout: LineSink
+  /** Those who look on now: a process that is started has to know. */
+  readonly #tails = new Map<number, TailFilter>()
   #ticketSecret: Buffer
   /** Not before there is something to prepare: the process may become another user until then. */
   #started = false
@@ -132,6 +136,15 @@ export class WorkerPool implements DataPath {
     for (const slot of this.#slots) slot.tell({ to: 'discovered', key, targets })
   }
 
+  tail (id: number, filter: TailFilter | undefined): void {
+    if (filter === undefined) this.#tails.delete(id)
+    else {
+      compileTailFilter(filter)
+      this.#tails.set(id, filter)
+    }
+    for (const slot of this.#slots) slot.tell({ to: 'tail', id, ...filter === undefined ? {} : { filter } })
+  }
+
   facts (): PathFacts {
     const workers = this.#slots.map(({ number, pid = null, serving }) => ({
       number, pid, state: serving ? 'serving' as const : 'starting' as const,
@@ -219,6 +232,8 @@ export class WorkerPool implements DataPath {
         for (const evidence of message.tries) main.heard(evidence)
         for (const evidence of message.gates) main.heardAt(evidence)
         return
+      case 'seen':
+        return main.seen(message.tail, message.seen, () => {})
       case 'counts':
         this.#gathered.add(slot.number, message.counts)
         this.#facts.set(slot.number, message.facts)
@@ -245,6 +260,7 @@ export class WorkerPool implements DataPath {
     if (this.#plain?.of !== config) this.#plain = { of: config, plain: toPlain(config) }
     const { plain } = this.#plain
     const numbers = await process.giveAll(sockets)
+    for (const [id, filter] of this.#tails) process.tell({ to: 'tail', id, filter })
     const health = this.#partOf(this.#options.orders(), worker)
     const discovered = [...new Map([...load.discovered, ...this.#discovered])]
     await process.ask({ ask: 'prepare', load: { generation, config: plain, agents, sockets: numbers, evidence, health, discovered, agentStartMs, strict } })

@@ -3,7 +3,7 @@
  * part, and of the others only those in its row. "*" stands for one folder name.
  */
 
-const config = ['config', 'config/kdl', 'config/schema', 'config/sentinel', 'config/format']
+const config = ['config', 'config/kdl', 'config/api-schema', 'config/schema', 'config/sentinel', 'config/format']
 const proto = ['proto', 'proto/codec']
 const organs = ['listeners', 'certificates', 'routing', 'filters', 'cache', 'services', 'upstreams', 'decisions', 'state', 'evidence', 'observe', 'admin', 'control', 'service']
   .map((name) => `proxy/${name}`)
@@ -12,7 +12,8 @@ const lifecycle = [...organs, 'proxy/http1', 'proxy/http2', 'proxy/websocket', '
 export const importTable: Readonly<Record<string, readonly string[]>> = {
   'config/kdl': [],
   'config/schema': ['config/kdl'],
-  'config/sentinel': ['config/kdl', 'config/schema'],
+  'config/api-schema': ['config/kdl', 'config/schema'],
+  'config/sentinel': ['config/kdl', 'config/schema', 'config/api-schema'],
   'config/language-server': ['config/kdl', 'config/schema', 'config/sentinel'],
   'config/editor': [],
   'config/format': ['config/kdl', 'config/schema', 'config/sentinel'],
@@ -51,6 +52,9 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   '@grpc/grpc-js': ['sdk/server', 'test'],
   'pino': ['proxy/observe', 'sdk/server'],
   're2': ['config/schema/regex.ts', 'agents/waf'],
+  'yaml': ['config/api-schema'],
+  'ajv': ['proxy/filters/schema'],
+  'ajv-formats': ['proxy/filters/schema'],
   'ipaddr.js': ['config/schema/address.ts'],
   'fastest-levenshtein': ['config/kdl/nearest.ts'],
   'tinyglobby': ['config/kdl/include.ts'],

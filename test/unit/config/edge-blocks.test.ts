@@ -156,7 +156,7 @@ describe('logs, metrics and traces', () => {
   test('the access log is written in the forms of Apache, from either place', () => {
     assert.equal(observed('access-log { format "combined" }').accessLog.format, 'combined')
     assert.deepEqual(['clf', 'common', 'CLF'].map(word => observed(`logging { access-log { format "${word}" } }`).accessLog.format), ['common', 'common', 'common'])
-    assert.deepEqual(complaints(`${start}observability { access-log { format "custom" } }`), ['warning CONFIG_NOT_BUILT: format "custom" is accepted, but not in effect yet'])
+    assert.deepEqual(complaints(`${start}observability { access-log { format "custom" } }`), ['warning CONFIG_MISSING: \'access-log\' of \'observability\' has format "custom" and no template: its lines are JSON'])
     assert.equal(observed('access-log path="a.log"').accessLog.file, '/etc/sentinel/a.log')
   })
 

@@ -40,18 +40,21 @@ describe('loading a configuration', () => {
     assert.deepEqual(upstreams[0]?.timeouts, { connect: 10_000, firstByte: undefined, read: 30_000, write: 30_000, request: undefined })
     assert.deepEqual(limits, {
       maxHeaderSize: 8192, maxHeaderCount: 100, maxBodySize: 10_485_760, maxInFlightRequests: 10_000, maxTotalConnections: 10_000,
-      maxHeaderNameSize: 256, maxHeaderValueSize: undefined, maxBodyBuffer: 1_048_576, maxBodyBufferTotal: 67_108_864, maxBodyInspection: undefined, maxConnectionsPerClient: undefined, maxConnectionsPerRoute: undefined,
+      maxHeaderNameSize: 256, maxHeaderValueSize: undefined, maxBodyBuffer: 1_048_576, maxBodyBufferTotal: 67_108_864, maxBodyInspection: undefined, maxConnectionsPerClient: undefined, maxConnectionsPerRoute: undefined, maxDecompressionRatio: 100, maxDecompressedSize: 104_857_600,
       maxIdleConnectionsPerUpstream: undefined, maxInFlightRequestsPerWorker: undefined, maxQueuedRequests: 1_000, queueTimeout: 1_000, adaptiveConcurrency: undefined, maxMemory: undefined, maxMemoryPercent: undefined, maxRequestsPerSecondGlobal: undefined, maxRequestsPerSecondPerClient: undefined, maxRequestsPerSecondPerRoute: undefined, maxAgentQueueDepth: 100, maxAgentBody: 1_048_576, maxAgentResponse: undefined,
     })
     assert.deepEqual(observability, {
       logging: { level: 'info', format: 'auto' },
-      accessLog: { enabled: true, file: 'stdout', format: 'json' },
       metrics: { enabled: true, address: { host: '127.0.0.1', port: 9090, text: '127.0.0.1:9090' }, path: '/metrics', highCardinality: false, otlp: undefined },
       tracing: undefined,
+      accessLog: {
+        enabled: true, file: 'stdout', format: 'json', template: undefined, sampleRate: 1, alwaysLogErrors: true, fields: [], requestHeaders: [], responseHeaders: [], attributes: [],
+        bufferSize: 65_536,
+      },
     })
     assert.deepEqual([system, evidence], [{
       workerThreads: 1, gracefulShutdownTimeout: 30_000, shutdownDelay: 0, upgradeTimeout: 30_000, maxConnections: undefined, zone: undefined, instanceId: undefined, autoReload: false,
-      daemon: false, pidFile: undefined, controlSocket: undefined, user: undefined, group: undefined, workingDirectory: undefined,
+      daemon: false, pidFile: undefined, traceIdFormat: undefined, controlSocket: undefined, user: undefined, group: undefined, workingDirectory: undefined,
     }, undefined])
   })
 

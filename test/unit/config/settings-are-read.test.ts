@@ -13,6 +13,7 @@ import { Proxy } from '../../../proxy/lifecycle/proxy.ts'
 import { Service } from '../../../proxy/lifecycle/service.ts'
 import { logTo } from '../../../proxy/observe/log.ts'
 import { serverCertificate, serverKey } from '../../golden/certificates.ts'
+import { maxMindFile } from '../../support/geo-database.ts'
 
 /** Before there is a proxy: test/scenarios/service.test.ts. */
 const readByRun = ['system.daemon', 'system.workingDirectory']
@@ -21,6 +22,7 @@ const readByRun = ['system.daemon', 'system.workingDirectory']
 function everything (folder: string): string {
   return `
 system {
+  trace-id-format "uuid"
   graceful-shutdown-timeout "1s"; log-level "error"; pid-file "${folder}/pid"; control-socket "${folder}/control"; auto-reload #true
   user "${process.getuid!()}"; group "${process.getgid!()}"; working-directory "${folder}"; daemon #false
 }
@@ -38,20 +40,26 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside" "asked" "asked-by-name" "staff"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
+    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside" "asked" "asked-by-name" "staff" "where" "seen" "careful" "bad-day" "by-pattern" "office"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
     policies {
-      max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8" }
+      failure-mode "open"; buffer-requests #true; buffer-responses #true; geo-access-control { database "${folder}/country.mmdb"; database-type "maxmind"; action "allow"; allow-countries "DE"; block-countries "FR" }
+      max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8"; allow-file "${folder}/addresses"; block-file "${folder}/addresses" }
       rate-limit { requests-per-second 5; burst 2; key "host"; backend "local" }; global-rate-limit { requests-per-second 5; burst 2; key "route"; backend "local" }
       request-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
       response-headers { rename { a "b" }; set { c "d" }; add { e "f" }; remove "g" }
     }
     retry-policy { max-attempts 2; retryable-status-codes 503; retry-on "reset"; backoff "10ms"; max-backoff "20ms"; per-attempt-timeout "1s"; retry-non-idempotent #true; budget { percent 10; min-per-second 1 } }
+    api-schema { schema-file "${folder}/schema.json"; response-schema { type "object" }; validate-requests #true; validate-responses #true; strict-mode #true; on-invalid-request "reject"; on-invalid-response "log-only"
+      status-code 422; max-body-size "1KiB" }
     shadow { upstream "listed"; percentage 10; sample-header "X" "y"; timeout "1s"; buffer-body #true; max-body-size "1KiB"; max-in-flight 5 }
     hedge { enabled #true; delay "10ms"; max-attempts 2 }
     cache { enabled #true; default-ttl "1m"; negative-ttl "5s"; min-uses 2; max-size "1MiB"; cache-private #true; respect-cache-control #false; stale-while-revalidate "1s"; stale-if-error "1m"
       cacheable-methods "GET"; cacheable-status-codes 200; vary-headers "x"; vary-query-params "a"; ignore-query-params "b"; exclude-extensions "php"; exclude-paths "/a/**" }
     websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
   }
+  route "written" { matches { path "/written" }; upstream "app"; api-schema { request-schema { type "object" } } }
+  route "described" { matches { path "/described" }; upstream "app"; api-schema { schema-content "{openapi: 3.1.0, paths: {}}"; base-path "/a" } }
+  route "wasm" { matches { path "/wasm" }; upstream "app"; wasm-agents "a" }
   route "fixed" { matches { path "/fixed" }; respond 200 "ok" { headers { a "b" } } }
   route "files" { matches { path "/files" }; static-files { root "${folder}"; index "a.html"; directory-listing #true; cache-control "no-cache"; compress #true; compression-level 4; compression-types "text/*"; fallback "a.html"; dot-files #true; follow-links #true; mime-types { ".a" "text/plain" } } }
   route "page" { matches { path "/page" }; builtin-handler "status" { token "0123456789abcdef0123"; public #false } }
@@ -85,7 +93,7 @@ namespace "tenant" {
 }
 cache { enabled #true; backend "memory"; max-size "10MiB"; eviction-limit "9MiB"; lock-timeout "1s"; status-header #true; status-header-name "edge" }
 rate-limits { default-rps 100; default-burst 20; key "client-ip"; global { max-rps 1000; burst 10; key "client-ip" } }
-limits { adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
+limits { max-decompression-ratio 50; max-decompressed-size "1MiB"; adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
 filters {
   filter "patient" { type "timeout"; request-timeout "1m"; upstream-timeout "1s"; connect-timeout "1s" }
   filter "edit" { type "headers"; phase "both"; rename { a "b" }; set { c "d" }; add { e "f" }; remove "g"
@@ -99,18 +107,26 @@ filters {
     max-body-size "1KiB"; max-answer-size "1KiB"; timeout "1s"; max-connections 2; failure-mode "closed" }
   filter "asked-by-name" { type "forward-auth"; upstream "app"; path "/x" }
   filter "staff" { type "basic-auth"; users-file "${folder}/users"; users { a "$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1." }; realm "x"; user-header "x"; forward-credentials #true; max-failures 3; failure-window "1m" }
+  filter "where" { type "geo"; database-path "${folder}/country.mmdb"; database-type "maxmind"; action "log-only"; countries "DE"; on-failure "closed"; status-code 403; block-message "no"; cache-ttl "1m"; add-country-header #false }
+  filter "seen" { type "log"; log-request #false; log-response #false; log-body #true; max-body-log-size "1KiB"; level "debug"; fields "a" }
+  filter "careful" { type "security-headers"; hsts "365d"; hsts-include-subdomains #true; hsts-preload #true; content-type-options #false; frame-options "deny"; referrer-policy "origin"; content-security-policy "a"
+    content-security-policy-report-only #true; permissions-policy "a"; cross-origin-opener-policy "same-origin"; cross-origin-resource-policy "same-site"; cross-origin-embedder-policy "require-corp"; override #true; remove "a" }
+  filter "bad-day" { type "fault-injection"; delay "1s"; delay-percentage 5; abort-status 503; abort-percentage 5; header "x" }
+  filter "office" { type "ip-access"; default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8"; allow-file "${folder}/addresses"; block-file "${folder}/addresses" }
+  filter "by-pattern" { type "url-rewrite"; path-regex "^/a"; substitution "/b" }
   filter "inside" { type "url-rewrite"; hostname "c.test"; replace-prefix-match "/" }
 }
-filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor" } }
+filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor"; max-concurrent-calls 5; phase "request"; inspect-body #true; max-body-size "1KiB" } }
 agents {
-  agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "buffer"; response-body-mode "stream"; config { a 1 } }
+  agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "hybrid:1KiB"; response-body-mode "stream"; config { a 1 }
+    event-timeouts { request-headers "1s"; request-body "1s"; response-headers "1s"; response-body "1s" }; chunk-timeout "1s"; against "direct" }
   agent "direct" { grpc "127.0.0.1:9"; managed #false; circuit-breaker { failure-threshold 3 }; health-check { interval "1s" }; retry { max-attempts 2 }; pool { connections 1; connect-timeout "1s" } }
   agent "secure" { grpc "https://127.0.0.1:9" { ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; server-name "a.test" }; managed #false }
 }
 waf {
   mode "detection"
-  ruleset { paranoia-level 1; anomaly-threshold 5; exclusion { rule-ids "xss-active-tag"; scope "global" } }
-  body-inspection { inspect-request-body #true; inspect-response-body #false; max-inspection-size "1MiB"; decompress #true }
+  ruleset { paranoia-level 1; anomaly-threshold 5; exclusion { rule-ids "xss-active-tag"; scope "global" }; custom-rules-dir "${folder}"; paths "${folder}" }
+  body-inspection { inspect-request-body #true; inspect-response-body #false; max-inspection-size "1MiB"; decompress #true; content-types "text/*"; max-decompression-ratio 50 }; audit-log #false
 }
 observability { access-log { file "${folder}/access.log"; format "common" }; metrics { address "127.0.0.1:0"; high-cardinality #true; otlp { endpoint "http://127.0.0.1:9"; protocol "http/json"; timeout "1s"; headers { a "b" }; token-file "${folder}/cert.pem"; interval "1h"; service-name "a" } }; tracing { enabled #true; sampling-rate 1; service-name "a"; propagation "b3"; backend "otlp" { endpoint "http://127.0.0.1:9"; protocol "grpc"; timeout "1s"; headers { a "b" }; token-file "${folder}/cert.pem" } } }
 evidence { file "${folder}/evidence.jsonl" }
@@ -124,6 +140,9 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   writeFileSync(join(folder, 'cert.pem'), serverCertificate)
   writeFileSync(join(folder, 'key.pem'), serverKey)
   writeFileSync(join(folder, 'users'), 'b:$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1.\n', { mode: 0o600 })
+  writeFileSync(join(folder, 'country.mmdb'), maxMindFile({ '192.0.2.0/24': 'DE' }))
+  writeFileSync(join(folder, 'addresses'), '10.1.0.0/16 # office\n')
+  writeFileSync(join(folder, 'schema.json'), '{"type":"object"}')
   const loaded = checkText(everything(folder), join(folder, 'sentinel.kdl'), { env: {} })
   const { config, problems } = loaded
   assert.ok(config, problems.filter(({ severity }) => severity === 'error').map(({ message }) => message).join('\n'))

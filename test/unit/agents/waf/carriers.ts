@@ -5,7 +5,7 @@ import { createEngine, Inspection } from '../../../../agents/waf/engine/inspecti
 import type { InspectedRequest } from '../../../../agents/waf/engine/request.ts'
 import { rules } from '../../../../agents/waf/rules/index.ts'
 
-export const limits = { maxBytes: 1024 * 1024, wholeFiles: false }
+export const limits = { maxBytes: 1024 * 1024, maxUnpackedBytes: 1024 * 1024, maxRatio: 100, wholeFiles: false }
 
 const engines = new Map<string, Engine>()
 

@@ -27,7 +27,7 @@ test('no pattern matches the empty text', () => {
 })
 
 test('every category and every level has rules', () => {
-  for (const category of categories) assert.ok(rules.some((rule) => rule.category === category), category)
+  for (const category of categories.filter((one) => one !== 'custom')) assert.ok(rules.some((rule) => rule.category === category), category)
   for (const level of [1, 2, 3, 4]) assert.ok(rules.some((rule) => rule.paranoia === level), String(level))
   assert.ok(rules.filter((rule) => rule.paranoia === 1).length >= 80)
 })

@@ -1,0 +1,66 @@
+import type { ServerResponse } from 'node:http'
+import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
+import type { Operations } from './operations.ts'
+
+/** Bytes that may wait for who looks on. */
+const maxWaitingBytes = 1024 * 1024
+/** Others who give commands must find room on the socket. */
+const mostTails = 8
+
+/** Those who look at exchanges as they end: one answer each, of lines of JSON, which goes on until somebody ends it. */
+export class TailStreams {
+  readonly #open = new Set<ServerResponse>()
+
+  get full (): boolean {
+    return this.#open.size >= mostTails
+  }
+
+  /**
+   * The first line says that it has begun; every other one is one of the access log, in its JSON form, or says how many were lost because whoever looks on
+   * is too slow. Throws when the filter cannot be.
+   */
+  begin (response: ServerResponse, filter: TailFilter, operations: Operations): void {
+    let lost = 0
+    const write = (seen: Seen): void => {
+      lost += seen.lost
+      if (response.writableLength > maxWaitingBytes) return void (lost += seen.lines.length)
+      let text = ''
+      if (lost > 0) text = `{"lost":${lost}}\n`
+      lost = 0
+      for (const line of seen.lines) text += `${line}\n`
+      response.write(text)
+    }
+    const end = operations.tail(filter, write)
+    this.#open.add(response)
+    response.on('error', () => {})
+    response.on('close', () => {
+      this.#open.delete(response)
+      end()
+    })
+    // What was lost is told as soon as there is room, not with the next exchange.
+    response.on('drain', () => { if (lost > 0) write({ lines: [], lost: 0 }) })
+    response.writeHead(200, { 'content-type': 'application/x-ndjson', connection: 'close' })
+    response.write('{"tail":"begun"}\n')
+  }
+
+  /** Ends them all. */
+  close (): void {
+    for (const response of this.#open) response.end()
+  }
+}
+
+const lists = ['routes', 'agents', 'ips', 'methods', 'paths'] as const
+const mostOfOneKind = 100
+
+/** `undefined` when it is something else. */
+export function tailFilterOf (body: Readonly<Record<string, unknown>>): TailFilter | undefined {
+  const { statuses = [] } = body
+  if (!Array.isArray(statuses) || statuses.length > mostOfOneKind || !statuses.every(isRange)) return undefined
+  const texts = lists.map((name): readonly [string, unknown] => [name, body[name] ?? []])
+  if (!texts.every(([, list]) => Array.isArray(list) && list.length <= mostOfOneKind && list.every((item) => typeof item === 'string'))) return undefined
+  return { statuses, ...Object.fromEntries(texts) } as unknown as TailFilter // Every member was looked at.
+}
+
+function isRange (value: unknown): boolean {
+  return Array.isArray(value) && value.length === 2 && value.every((bound) => typeof bound === 'number')
+}

@@ -1,0 +1,40 @@
+// `event-timeouts { … }` and `chunk-timeout`: each kind of question to an agent has a time of its own.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fromDist } from '../support/paths.ts'
+import { startRecordingUpstream } from '../support/recording-upstream.ts'
+import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
+import { startSentinel } from '../support/sentinel.ts'
+
+test('the head of a request and that of an answer are waited for as long as each is said', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const agent = scriptedAgent('slow', 'timeout "20s"; max-timeout "30s"; event-timeouts { request-headers "100ms" }')
+  const sentinel = await startSentinel(t, siteWith(upstream.port, agent, ['slow']))
+  const started = performance.now()
+  const cut = await sentinel.request('/', { headers: scripted({ request: { do: 'never' } }) })
+  assert.equal(cut.status, 503)
+  assert.ok(performance.now() - started < 15_000, 'it was cut short')
+  assert.equal((await sentinel.accessed(({ fault }) => fault === 'AGENT_TIMEOUT')).status, 503)
+  const answered = await sentinel.request('/', { headers: scripted({ response: { do: 'sleep', ms: 400 } }) })
+  assert.equal(answered.status, 200, 'an answer has the agent\'s own time')
+})
+
+test('an agent cannot ask for more time than is said, unless max-timeout allows it', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const more = { headers: scripted({ request: { do: 'more-time', ms: 700 } }) }
+  const tight = await startSentinel(t, siteWith(upstream.port, scriptedAgent('slow', 'timeout "20s"; event-timeouts { request-headers "150ms" }'), ['slow']))
+  assert.equal((await tight.request('/', more)).status, 503)
+  const wide = await startSentinel(t, siteWith(upstream.port, scriptedAgent('slow', 'timeout "20s"; max-timeout "20s"; event-timeouts { request-headers "150ms" }'), ['slow']))
+  assert.equal((await wide.request('/', more)).status, 200)
+})
+
+test('a piece of a body that flows has a time of its own', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const program = `agent "pieces" { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'slow-pieces.js'))}; timeout "20s"`
+  const start = (settings: string) => startSentinel(t, siteWith(upstream.port, `${program}; ${settings} }`, ['pieces']))
+  const post = { method: 'POST', body: 'a piece' }
+  const cut = await start('chunk-timeout "100ms"; event-timeouts { request-body "20s" }')
+  assert.equal((await cut.request('/', post)).status, 503)
+  const patient = await start('event-timeouts { request-body "20s" }')
+  assert.equal((await patient.request('/', post)).status, 200)
+})
