@@ -34,6 +34,13 @@ export interface ApiContent {
   readonly type: string
   /** Name of a schema; without one anything goes. */
   readonly schema: string | undefined
+  /** Of a form: what its fields stand for, by name; of those that are lists, what their elements do. */
+  readonly fields?: Readonly<Record<string, ApiField>>
+}
+
+export interface ApiField {
+  readonly types: readonly ApiType[]
+  readonly items: readonly ApiType[]
 }
 
 export type ApiType = 'null' | 'boolean' | 'integer' | 'number' | 'string' | 'array' | 'object'

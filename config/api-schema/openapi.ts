@@ -1,7 +1,7 @@
 import type { JsonValue } from '../kdl/json.ts'
 import { nearest } from '../kdl/nearest.ts'
 import type { Converter, Direction } from './convert.ts'
-import type { ApiBody, ApiContent, ApiOperation, ApiParameter, ApiType } from './description.ts'
+import type { ApiBody, ApiContent, ApiField, ApiOperation, ApiParameter, ApiType } from './description.ts'
 import type { Path } from './document.ts'
 import type { Found, Source, Sources } from './sources.ts'
 import { isObject, valueAt } from './sources.ts'
@@ -155,8 +155,17 @@ class OpenApi {
     return content === undefined ? [] : this.#members(content).map(([type, media]) => {
       const schema = this.#member(media, 'schema')
       const plain = type.split(';', 1)[0]!.trim().toLowerCase()
-      return { type: plain, schema: schema === undefined ? undefined : this.#converter.name(schema, direction) }
+      const named = { type: plain, schema: schema === undefined ? undefined : this.#converter.name(schema, direction) }
+      return plain === 'application/x-www-form-urlencoded' && schema !== undefined ? { ...named, fields: this.#fields(schema) } : named
     })
+  }
+
+  #fields (schema: Found): Record<string, ApiField> {
+    const properties = this.#member(this.#followed(schema) ?? schema, 'properties')
+    return Object.fromEntries(properties === undefined ? [] : this.#members(properties).map(([name, one]): [string, ApiField] => {
+      const { types, items } = this.#shape(one)
+      return [name, { types, items }]
+    }))
   }
 
   #responses (operation: Found): Record<string, readonly ApiContent[]> {

@@ -2,6 +2,22 @@
 const sensitiveNames = new Set(['auth', 'pwd', 'jwt', 'bearer', 'otp', 'csrf', 'xcsrf'])
 const sensitiveParts = /token|secret|passw|passphrase|apikey|privatekey|accesskey|signature|session|credential|authorization|cookie/
 
+/** What an operator says of names, as they are compared. */
+let alsoSensitive: ReadonlySet<string> = new Set()
+let harmless: ReadonlySet<string> = new Set()
+
+/** What counts in this process from here on: names whose values are secrets as well, and names whose values are none. */
+export function judgeNames (names: readonly string[], except: readonly string[]): void {
+  alsoSensitive = new Set(names.map(plainName))
+  harmless = new Set(except.map(plainName))
+  known.clear()
+}
+
+/** The operator said that it is none. */
+export function isHarmlessName (name: string): boolean {
+  return harmless.size > 0 && harmless.has(plainName(name))
+}
+
 /** Names repeat from request to request: the answer is kept, for a bounded number of them. */
 const known = new Map<string, boolean>()
 const KNOWN_MAX = 2_000
@@ -11,7 +27,7 @@ export function isSensitiveName (name: string): boolean {
   let answer = known.get(name)
   if (answer !== undefined) return answer
   const plain = plainName(name)
-  answer = sensitiveNames.has(plain) || sensitiveParts.test(plain)
+  answer = !harmless.has(plain) && (sensitiveNames.has(plain) || sensitiveParts.test(plain)) || alsoSensitive.has(plain)
   if (known.size >= KNOWN_MAX) known.clear()
   known.set(name, answer)
   return answer

@@ -25,7 +25,7 @@ const fields = {
   basePath: optional(urlPath, 'Where the paths of an OpenAPI description begin, in place of what it says about `servers`.'),
 }
 
-export const apiSchema = optionalBlock(fields, 'Check requests and answers against a description of the API. It stands behind the route\'s filters and agents, and judges the path before `strip-prefix` and `rewrite-path` of its policies.', {
+export const apiSchema = optionalBlock(fields, 'Check requests and answers against a description of the API: JSON, and forms (`application/x-www-form-urlencoded`) that a description has a schema for; of bodies of other types only that the type is described. It stands behind the route\'s filters and agents, and judges the path before `strip-prefix` and `rewrite-path` of its policies.', {
   example: `api-schema {
     request-schema {
         type "object"

@@ -29,11 +29,11 @@ interface BasicAuth {
 
 export function checkBasicAuth ({ usersFile, users, userHeader }: BasicAuth, here: Here<typeof basicAuthFilter>): void {
   const { report, scope } = here
-  if (here.clean && !here.given('usersFile') && Object.keys(users).length === 0) {
+  const written = here.nodes('users').flatMap(({ children = [], props }) => [...children, ...props])
+  if (here.clean && !here.given('usersFile') && written.length === 0) {
     report.error('CONFIG_MISSING', `${scope} has no users: nobody could come in`, here.at, 'write users-file "/etc/sentinel/users", made by htpasswd -B -c')
   }
   if (userHeader !== undefined && belongsToProxy(userHeader)) report.error('CONFIG_CONTRADICTION', `${scope} writes ${userHeader}, which the proxy writes itself`, here.where('userHeader'))
-  const written = here.nodes('users').flatMap(node => node.children ?? [])
   const placeOf = (name: string): ReturnType<typeof here.where> => written.find(child => child.name === name)?.at ?? here.where('users')
   for (const [name, hash] of Object.entries(users)) {
     const why = name.includes(':') ? 'a name has no ":" in it' : hashProblem(hash.trimEnd())

@@ -28,6 +28,7 @@ export const forwardAuthFilter = {
   method: optional(method, 'Method of the question: GET without it, POST where the body is sent.'),
   requestHeaders: list(token, [], 'Header fields of the request that are sent along; all of them without it.', { commas: true, aliases: ['auth-request-headers'] }),
   responseHeaders: list(token, [], 'Header fields of a good answer that the upstream gets. What clients send under these names, or one that looks alike, is removed, on every route (Authorization and Cookie: here alone).', { commas: true, aliases: ['copy-headers', 'auth-response-headers'] }),
+  userHeader: optional(token, 'Header field of a good answer that says who it is, for `${agent.user}`, for limits by `attribute:user` and for agents.'),
   passCookies: setting(bool, true, 'Whether cookies of a good answer are set in the client as well.'),
   redirectScripts: setting(bool, false, 'Give redirects to scripts, native programs and WebSockets as well. Without it they get 401, since they cannot show a page where somebody signs in.'),
   sendBody: setting(bool, false, 'Whether the body of the request is sent along. It is held in memory for that.', { aliases: ['forward-body'] }),

@@ -6,7 +6,7 @@ import { setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import { bool, text, words } from '../schema/values.ts'
 import { collectorFields, collectorOf } from './collector.ts'
-import { accessLog, level, otherLogs, programLog } from './logs.ts'
+import { accessLog, level, otherLogs, programLog, redact } from './logs.ts'
 import { tracing } from './tracing.ts'
 import { urlPath } from './types.ts'
 
@@ -25,7 +25,12 @@ const fields = {
     ...programLog,
   }, 'What the program itself writes, on stderr.', {
     example: 'logging {\n    level "debug"\n    format "json"\n}',
-    build: (value, here) => ({ ...value, levelByDefault: !here.given('level') }),
+    build (value, here) {
+      if (value.rotate !== undefined && value.file === undefined) {
+        here.report.error('CONFIG_CONTRADICTION', `${here.scope} is to be rotated, and names no file`, here.where('rotate'), 'write file "/var/log/sentinel/sentinel.log"')
+      }
+      return { ...value, levelByDefault: !here.given('level') }
+    },
   }),
   accessLog: accessLog('One line for each request.'),
   metrics: block({
@@ -41,6 +46,7 @@ const fields = {
     example: 'metrics {\n    address "127.0.0.1:9191"\n    path "/metrics"\n}',
     build: (value, here) => ({ ...value, byDefault: !here.given('address') }),
   }),
+  redact,
   tracing,
   ...otherLogs,
 }
@@ -83,9 +89,14 @@ export const observability = block(fields, 'What the program tells about its wor
     }
 }`,
   build (value, here) {
-    const { accessLog: { present: own, ...accessLogHere }, logging: { accessLog: inLogging, ...logging }, metrics, tracing: traces } = value
+    const { accessLog: { present: own, ...accessLogHere }, logging: { accessLog: inLogging, errorLog, auditLog, ...logging }, metrics, tracing: traces } = value
     const { present: older, ...accessLogInLogging } = inLogging
     if (own && older) here.report.error('CONFIG_REPEATED', "'access-log' is given twice: in 'observability' and in 'logging'", here.where('accessLog'))
-    return { logging, accessLog: older && !own ? accessLogInLogging : accessLogHere, metrics, tracing: traces }
+    const twice = (kdl: string, name: 'errorLog' | 'auditLog'): void => here.report.error('CONFIG_REPEATED', `'${kdl}' is given twice: in 'observability' and in 'logging'`, here.where(name))
+    if (value.errorLog !== undefined && errorLog !== undefined) twice('error-log', 'errorLog')
+    if (value.auditLog !== undefined && auditLog !== undefined) twice('audit-log', 'auditLog')
+    const access = older && !own ? accessLogInLogging : accessLogHere
+    const { redact: hidden } = value
+    return { logging, errorLog: value.errorLog ?? errorLog, auditLog: value.auditLog ?? auditLog, accessLog: access, redact: hidden, metrics, tracing: traces }
   },
 })

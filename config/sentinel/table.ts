@@ -9,6 +9,7 @@ import { inertBlock, list, readBefore, required, setting } from '../schema/field
 import { integer, path, text } from '../schema/values.ts'
 import { agents } from './agent.ts'
 import { cache } from './cache.ts'
+import { errorPages } from './error-pages.ts'
 import { filters } from './filter.ts'
 import { limits } from './limits.ts'
 import { listeners, olderListeners } from './listener.ts'
@@ -25,6 +26,7 @@ export const table = {
   system,
   listeners,
   routes,
+  errorPages,
   upstreams,
   filters,
   agents,
@@ -54,7 +56,7 @@ export const olderBlocks: OlderForms = { ...olderSystem, ...olderListeners }
 export const groups: readonly Group[] = [
   { title: 'The program', keys: ['system', 'schemaVersion', 'include', 'metadata'] },
   { title: 'Where requests come in', keys: ['listeners'] },
-  { title: 'Which requests go where', keys: ['routes'] },
+  { title: 'Which requests go where', keys: ['routes', 'errorPages'] },
   { title: 'Where requests go to', keys: ['upstreams'] },
   { title: 'Steps on the way', doc: 'A route names filters and agents in its `filters`; they see the request in that order, and the answer in the reverse order.', keys: ['filters'] },
   { title: 'Programs that decide', keys: ['agents'] },

@@ -30,7 +30,7 @@ export const variables = {
   'upstream.id': 'The upstream; empty before one was asked.',
   'upstream.target': 'The target that answered; empty before one was asked.',
   'response.status': 'Status of the answer; empty before there is one.',
-  'agent.': 'A fact that an agent or a filter attached to the request: `${agent.user}` of basic-auth, `${agent.geo.country}` of geo.',
+  'agent.': 'A fact that an agent or a filter attached to the request: `${agent.user}` of basic-auth and forward-auth, `${agent.geo.country}` of geo.',
 } as const satisfies Record<string, string>
 
 const marked = new RegExp(`${variableMarks[0]}([^${variableMarks[1]}]*)${variableMarks[1]}`)

@@ -38,6 +38,7 @@ const fields = {
   enabled: setting(bool, true, 'Whether requests are traced.'),
   backend,
   samplingRate: setting(ratio, 0.01, 'Share of the requests that are traced, where whoever calls has not decided already.', { aliases: ['sample-rate'] }),
+  followCaller: setting(bool, true, 'Whether a caller that has decided is followed. Where strangers call, #false: their traces go on, and the share decides.'),
   serviceName: setting(text, 'sentinel', 'What this proxy is called in traces.'),
   propagation: list(propagationForm, ['w3c'], 'Forms of the header fields that carry a trace on; of what a client sends, the first that says something counts.', { commas: true }),
 }

@@ -1,7 +1,6 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import type { MaybePromise } from '../pipeline/body.ts'
 import { isHostAllowed, isLoopback } from './host-check.ts'
 import type { StatusJson } from './status.ts'
@@ -121,14 +120,13 @@ async function madeBy (page: Page, request: IncomingMessage, path: string, log: 
   }
 }
 
-const zipped = promisify(gzip)
-
 /** Figures repeat themselves: a tenth of the bytes. Whoever refuses gzip (`;q=0`) gets them as they are. */
 async function compressed (accepted: string | string[] | undefined, { type, body }: { readonly type: string, readonly body: string }): Promise<Answer> {
   const vary = { vary: 'accept, accept-encoding' }
   const takes = /(?:^|[\s,])gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)/i.test(String(accepted ?? ''))
   if (!takes || body.length < 1_000) return { status: 200, type, body, headers: vary }
-  return { status: 200, type, body: await zipped(body, { level: 3 }), headers: { ...vary, 'content-encoding': 'gzip' } }
+  const { gzip } = await import('node:zlib')
+  return { status: 200, type, body: await promisify(gzip)(body, { level: 3 }), headers: { ...vary, 'content-encoding': 'gzip' } }
 }
 
 function text (status: number, body: string): Answer {

@@ -93,7 +93,13 @@ class ShadowCopy {
   ask (event: EventOneOf, stage: Stage, takesChunk = false, onSettled?: () => void): void {
     if (this.#stopped) return
     const startMs = performance.now()
-    const put = this.#said.then(() => this.#talk.put(event, termsFor(this.#settings, stage.phase, takesChunk), takesChunk))
+    const places = takesChunk ? undefined : this.#settings.places
+    let entered = false
+    const put = this.#said.then(async () => {
+      await places?.enter(startMs + this.#settings.timeoutMs)
+      entered = places !== undefined
+      return this.#talk.put(event, termsFor(this.#settings, stage.phase, takesChunk), takesChunk)
+    })
     this.#said = put.catch(() => {})
     const answered = put.then(({ answer }) => answer).then((answer) => {
       if (answer.kind === 'chunk') return
@@ -102,6 +108,7 @@ class ShadowCopy {
       if (ruling.wants?.done === true) this.#stop(agentDone)
     }).catch((error: unknown) => this.#fail(Fault.from(error), stage, startMs)).finally(() => {
       this.#answers.delete(answered)
+      if (entered) places?.leave()
       onSettled?.()
     })
     // Those that were given are let go: a body may go on for ever.

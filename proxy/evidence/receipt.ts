@@ -1,4 +1,6 @@
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
+import { isSensitiveName } from '../../config/schema/sensitive.ts'
+import { REDACTED, scrubText } from '../pipeline/redact.ts'
 import { sha256 } from './canonical.ts'
 import type { Json } from './canonical.ts'
 import type { Entry } from './chain.ts'
@@ -49,7 +51,7 @@ export function receipt (x: Exchange, d: DecisionRecord, index: number, context:
     payload_sha256: payloadHashOf(d) ?? null,
     phase: d.phase,
     policy_version: text(d.configVersion, MAX_ITEM),
-    reason: text(audit?.reason ?? ''),
+    reason: text(scrubText((audit?.reason ?? '').slice(0, 4 * MAX_TEXT))),
     receipt_id: `rcpt_${text(x.id)}_${index}`,
     redactions: list(audit?.redactions),
     route: x.route === undefined ? null : text(x.route.name),
@@ -61,6 +63,7 @@ export function receipt (x: Exchange, d: DecisionRecord, index: number, context:
     target: text(x.target, MAX_ITEM),
     ticket: d.ticket === undefined ? null : text(d.ticket, MAX_ITEM),
     time: context.time,
+    ...x.trace === undefined ? {} : { trace_id: x.trace.traceId },
     upstream: text(x.upstream, MAX_ITEM),
     verdict: text(d.verdict, MAX_ITEM),
   }
@@ -110,10 +113,11 @@ function number (value: number): number {
 }
 
 function list (items: readonly string[] | undefined): readonly string[] {
-  return (items ?? []).slice(0, MAX_ITEMS).map((item) => text(item, MAX_ITEM))
+  return (items ?? []).slice(0, MAX_ITEMS).map((item) => text(scrubText(item.slice(0, 4 * MAX_ITEM)), MAX_ITEM))
 }
 
 function details (given: Readonly<Record<string, string>> | undefined): { readonly [name: string]: Json } {
   const kept = Object.entries(given ?? {}).filter(([name]) => !payloadHashNames.includes(name)).slice(0, MAX_DETAILS)
-  return Object.fromEntries(kept.map(([name, value]) => [text(name, MAX_ITEM), text(String(value))]))
+  const shown = (name: string, value: string): string => isSensitiveName(name) ? REDACTED : text(scrubText(value.slice(0, 4 * MAX_TEXT)))
+  return Object.fromEntries(kept.map(([name, value]) => [text(name, MAX_ITEM), shown(name, String(value))]))
 }

@@ -19,6 +19,8 @@ export interface ForwardAuthSettings {
   readonly requestHeaders: readonly string[]
   /** Of a good answer. */
   readonly responseHeaders: readonly string[]
+  /** Of a good answer: who it is. */
+  readonly userHeader: string | undefined
   readonly passCookies: boolean
   readonly redirectScripts: boolean
   /** Bytes of the request's body that are sent along; 0: none of it is. */
@@ -36,10 +38,11 @@ interface Answer {
 
 /** Asks another HTTP server whether a request may pass. 2xx says so; any other answer is the client's. */
 export function forwardAuthFilter (settings: ForwardAuthSettings, service: Responder): Filter {
-  const { responseHeaders, passCookies, redirectScripts, maxBodyBytes } = settings
+  const { responseHeaders, userHeader, passCookies, redirectScripts, maxBodyBytes } = settings
   const copied = responseHeaders.map((name) => ({ name, lower: name.toLowerCase() }))
   const aliases = new Set(responseHeaders.map(canonicalName))
   const headersOf = questionHeaders(settings)
+  const userField = userHeader?.toLowerCase()
   const cookies = new WeakMap<Exchange, readonly string[]>()
   return {
     name: 'forward-auth',
@@ -51,6 +54,8 @@ export function forwardAuthFilter (settings: ForwardAuthSettings, service: Respo
       if (answer === undefined) return undefined
       if (answer.status >= 300) return refusal(x, answer, redirectScripts)
       for (const { name, lower } of copied) for (const value of answer.headers.getAll(lower)) x.request.headers.append(name, value)
+      const user = userField === undefined ? undefined : answer.headers.get(userField)
+      if (user !== undefined) x.setAttribute('user', Buffer.from(user, 'latin1').toString())
       const given = passCookies ? answer.headers.getAll('set-cookie') : []
       if (given.length > 0) cookies.set(x, given)
       return undefined

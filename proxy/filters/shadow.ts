@@ -158,7 +158,9 @@ class KeptBody {
 
   /** To be freed by who takes it. */
   take (): Body {
-    return bodyOf(Buffer.concat(this.#pages ?? [], this.#bytes))
+    const whole = Buffer.concat(this.#pages ?? [], this.#bytes)
+    this.#pages = undefined
+    return bodyOf(whole)
   }
 
   drop (reason: ShadowSkip): void {

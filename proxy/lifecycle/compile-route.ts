@@ -8,7 +8,7 @@ import { gatesOf } from './health-plans.ts'
 import { canonicalKey, type Lend } from './leases.ts'
 import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
-import { ownResponder } from './route-services.ts'
+import { errorPagesOf, ownResponder, upstreamErrors } from './route-services.ts'
 import { routePolicy } from './route-policy.ts'
 import { filterSettings, maxBodyBytes, planOf, type OwnFilterConfig, type Step } from './route-plan.ts'
 import { namesOf, placeOfRoute, scopeRules } from './scope-rules.ts'
@@ -65,9 +65,11 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
       ...schemaStep(route, config, around.parts, around.metrics).map((one) => step(one)),
       ...rulesAfter(route).map((one) => step(one)),
       ...(more?.after() ?? []).map((one) => step(one)),
+      ...upstreamErrors(route, config, around.parts).map((one) => step(one)),
       ...shadowStep(route, config, upstreams, around),
     ],
     upgrades: webSocket !== undefined,
+    faultPages: errorPagesOf(route, config, around.parts),
     responder: responderOf(route, upstreamOf, config, around),
     maxBodyBytes: maxBodyBytes(route, config),
   }
@@ -84,10 +86,10 @@ function responderOf (route: RouteConfig, upstreamOf: UpstreamOf, config: Sentin
   return ownResponder(route, config, around) ?? (upstream === undefined ? notBuilt(id) : upstreamOf(upstream)!) // References were checked at load.
 }
 
-function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels }: RouteSurroundings): Filter {
+function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels, metrics }: RouteSurroundings): Filter {
   const places = lend(`tunnels ${route}`, () => new Places(shares, route))
   tunnels.set(route, places)
-  return webSocketFilter(settings, places)
+  return webSocketFilter(settings, places, (direction, kind, frames) => metrics.table.tunnelFrames.cell(route, direction, kind).add(frames))
 }
 
 function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {

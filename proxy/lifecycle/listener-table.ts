@@ -1,6 +1,8 @@
 import { unixPeer } from '../../config/schema/address.ts'
 import type { ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
-import { BoundSocket, checkTls, createListener, Door, type HandshakeOutcome, type HeldSocket, type Listener, type ListenerSettings } from '../listeners/index.ts'
+import {
+  BoundSocket, checkTls, createListener, Door, type HandshakeOutcome, type HeldSocket, type Listener, type ListenerSettings, type Place, type Refusal,
+} from '../listeners/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Shares } from '../pipeline/shares.ts'
@@ -151,9 +153,17 @@ export class ListenerTable {
 
   #add (key: string, settings: ListenerSettings, socket: BoundSocket): Listener {
     const { metrics, snapshot, others } = this.#around
-    const count = <P>(place: P): P => {
-      if (typeof place !== 'string') metrics.table.connections.cell(open.listener.id).add()
-      return place
+    const count = <P extends Place | Refusal>(place: P): P | Place => {
+      if (typeof place === 'string') return place
+      const sinceMs = performance.now()
+      const { id } = open.listener
+      metrics.table.connections.cell(id).add()
+      return {
+        leave () {
+          metrics.table.connectionDuration.cell(id).observe((performance.now() - sinceMs) / 1000)
+          place.leave()
+        },
+      }
     }
     const listener = createListener(settings, {
       serve: (x, client) => {

@@ -112,7 +112,7 @@ function forwardAuth (filter: OfType<'forward-auth'>, around: MoreSurroundings):
     name: id, path: pathname, query: search.slice(1), host: url?.host,
     method: filter.method ?? (sendBody ? 'POST' : 'GET'),
     requestHeaders: filter.requestHeaders, responseHeaders: filter.responseHeaders,
-    passCookies: filter.passCookies, redirectScripts: filter.redirectScripts,
+    userHeader: filter.userHeader, passCookies: filter.passCookies, redirectScripts: filter.redirectScripts,
     maxBodyBytes: sendBody ? filter.maxBodySize : 0, maxAnswerBytes: filter.maxAnswerSize,
     timeoutMs: timeout, failureMode: filter.failureMode,
   }, service)

@@ -15,6 +15,7 @@ export interface Parts {
   readonly staticFiles: typeof import('../services/static/static-files.ts') | undefined
   /** Pages of the proxy itself. */
   readonly pages: (typeof import('../services/builtin/builtin.ts') & typeof import('../services/builtin/guard.ts')) | undefined
+  readonly errorPages: typeof import('../services/error-pages.ts') | undefined
   readonly moreFilters: MoreFilters | undefined
 }
 
@@ -32,5 +33,6 @@ export async function loadParts (config: SentinelConfig, evidence: boolean, log:
     pages: routes.some(({ builtinHandler }) => builtinHandler !== undefined)
       ? { ...await import('../services/builtin/builtin.ts'), ...await import('../services/builtin/guard.ts') } : undefined,
     moreFilters: needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters(config, log.child({ component: 'filter' })) : undefined,
+    errorPages: config.errorPages !== undefined || routes.some(({ errorPages }) => errorPages !== undefined) ? await import('../services/error-pages.ts') : undefined,
   }
 }

@@ -18,13 +18,14 @@ import type { MetricsPush } from '../observe/telemetry/metrics-push.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
+import { MainLogs, type PreparedLogs } from './main-logs.ts'
+import { Onlookers } from './onlookers.ts'
 import type { Legacy, Predecessor } from './handover.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import type { LentEvidence } from './lent-evidence.ts'
 import { leaseEvidence, leasePush } from './main-leases.ts'
-import { Onlookers } from './onlookers.ts'
 import { warnOfFewDescriptors } from './open-files.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
@@ -88,6 +89,7 @@ export class Proxy {
   readonly #tickets: TicketSecret
   readonly #discoveries: Discoveries
   readonly #health: HealthKeeper
+  readonly #logs: MainLogs
   #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #running: Running | undefined
@@ -116,6 +118,7 @@ export class Proxy {
       status: () => this.#fresh(() => this.status()), log: this.#log.child({ component: 'admin' }),
       ready: () => this.#state === 'running', draining: () => this.#state === 'draining',
     }, inherited)
+    this.#logs = new MainLogs(this.#log, this.#metrics, async () => this.#path?.reopenLogs())
     this.#tickets = new TicketSecret((secret) => this.#path?.renewTickets(secret))
     this.#discoveries = new Discoveries({
       leases: this.#leases, log: this.#log, metrics: this.#metrics, env: options.env, tell: (key, targets) => this.#discovered(key, targets),
@@ -259,6 +262,7 @@ export class Proxy {
           ticketSecret: this.#tickets.current.toString('base64'), cookieSecret: this.#cookieSecret, drained: this.#health.drained, files: this.#sockets.files,
         },
       })
+      this.#logs.handOver()
       return { pid: successor.pid }
     } catch (error) {
       this.#metrics.upgradeFailed()
@@ -270,10 +274,10 @@ export class Proxy {
   async reopenLogs (): Promise<void> {
     if (this.#state !== 'running') return
     try {
-      await this.#path!.reopenLogs()
+      await this.#logs.reopen()
       this.#log.info('log files opened anew', { event: 'logs-reopened' })
     } catch (error) {
-      this.#log.error('the access log could not be opened anew: the old file stays in use', { event: 'logs-not-reopened', error })
+      this.#log.error('a log file could not be opened anew: the old one stays in use', { event: 'logs-not-reopened', error })
     }
   }
 
@@ -337,7 +341,6 @@ export class Proxy {
     this.#health.use(running.plans)
     this.#judge(running, () => true)
     this.#log.setLevel(logLevel(config))
-    this.#log.setFormat(config.observability.logging.format)
     return running
   }
 
@@ -348,11 +351,13 @@ export class Proxy {
     let evidence: Lease<Promise<LentEvidence>> | undefined
     let admin: PreparedAdmin | undefined
     let bound: PreparedSockets | undefined
+    let logs: PreparedLogs | undefined
     let discoveries: Running['discoveries'] = []
     let push: Running['push']
     try {
       const { sockets, take } = bound = await this.#sockets.prepare(config)
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
+      logs = this.#logs.prepare(config)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
       evidence = config.evidence === undefined ? undefined : leaseEvidence(config.evidence, this.#leases, this.#log)
       const records = await evidence?.value
@@ -371,6 +376,7 @@ export class Proxy {
         running,
         take: () => {
           admin?.take()
+          logs?.take()
           take()
         },
       }
@@ -381,6 +387,7 @@ export class Proxy {
       for (const lease of discoveries) lease.release()
       push?.release()
       await admin?.discard()
+      logs?.discard()
       await bound?.discard()
       throw error instanceof StartError ? error : new StartError(error instanceof Error ? error.message : String(error), [], error)
     }
@@ -463,6 +470,7 @@ export class Proxy {
     this.#successor?.leave()
     await this.#admin.close()
     this.#tickets.close()
+    await this.#logs.close()
     this.#health.close()
     this.#metrics.close()
     rmSync(this.#agentSockets, { recursive: true, force: true })

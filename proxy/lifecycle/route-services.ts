@@ -1,6 +1,7 @@
 import { isLocal, type RouteConfig, type SentinelConfig } from '../../config/sentinel/index.ts'
 import { isHostAllowed, isLoopback } from '../admin/host-check.ts'
-import type { Responder } from '../pipeline/exchange.ts'
+import type { Filter, Responder } from '../pipeline/exchange.ts'
+import type { FaultPages } from '../pipeline/fault-reply.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import { fixedAnswer } from '../services/index.ts'
 import { canonicalKey, type Lend } from './leases.ts'
@@ -9,6 +10,21 @@ import type { MainSide } from './seam.ts'
 
 /** For files of all routes together, in each worker. */
 const keptFileBytes = 32 * 1024 * 1024
+
+/** The operator's own pages for errors: those of a route before those for all, or those for all alone. */
+export function errorPagesOf (
+  route: Pick<RouteConfig, 'errorPages'> | undefined, { errorPages: all }: SentinelConfig, { errorPages }: Parts,
+): FaultPages | undefined {
+  const own = route?.errorPages
+  if (own !== undefined) return errorPages!.faultPages(own, all)
+  return all === undefined ? undefined : errorPages!.faultPages(all)
+}
+
+/** The step that puts them in the place of what the upstream says, where they are to. */
+export function upstreamErrors ({ errorPages: own }: Pick<RouteConfig, 'errorPages'>, { errorPages: all }: SentinelConfig, { errorPages }: Parts): Filter[] {
+  const near = own ?? all
+  return near?.upstreamErrors === true ? [errorPages!.upstreamErrorPages(near, own === undefined ? undefined : all)] : []
+}
 
 interface Around {
   readonly parts: Parts

@@ -155,9 +155,9 @@ function unixSockets ({ listeners }: SentinelConfig): string[] {
   return listeners.flatMap(({ address: { path }, socketOwner }) => path === undefined || socketOwner !== undefined ? [] : [path])
 }
 
-function appendedFiles ({ observability: { accessLog }, evidence }: SentinelConfig): string[] {
-  const access = accessLog.enabled && !['stdout', 'stderr'].includes(accessLog.file) ? [accessLog.file] : []
-  return [...access, ...evidence === undefined ? [] : [evidence.file]]
+function appendedFiles ({ observability: { accessLog, errorLog, auditLog, logging }, evidence }: SentinelConfig): string[] {
+  const logs = [accessLog, errorLog, auditLog].flatMap((log) => log?.enabled === true && !['stdout', 'stderr'].includes(log.file) ? [log.file] : [])
+  return [...logs, ...logging.file === undefined ? [] : [logging.file], ...evidence === undefined ? [] : [evidence.file]]
 }
 
 function statusLine (proxy: Proxy): string {

@@ -24,6 +24,7 @@ import type { MainSide } from './seam.ts'
 import { keepsAnswers, openCache, routeCacheSettings } from './route-cache.ts'
 import { httpsPort, redirectRoute } from './redirect-https.ts'
 import { agentsBehind, defaultRouteOf, filtersBehind, receptionOf, routerEntries } from './route-plan.ts'
+import { errorPagesOf } from './route-services.ts'
 import { seenFrom } from './scope-rules.ts'
 import { upstreamSettings, type Among, type UpstreamParts } from './upstream-settings.ts'
 
@@ -108,6 +109,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
         isTrusted: peerMatcher(listener.trustedProxies),
         guardedHeaders,
         match: traced(around.traces?.begin, matchOf(listener, router, otherwise, httpsPort(config.listeners, listener))),
+        faultPages: errorPagesOf(undefined, config, around.parts),
         ...admissionOf(around.admission, users),
         observe: around.observe,
       }]

@@ -1,7 +1,7 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { Admission, type AdmissionSettings, type Places } from '../state/index.ts'
 import { LogFiles } from '../observe/log-files.ts'
-import type { Log } from '../observe/log.ts'
+import type { Log, LogRecord } from '../observe/log.ts'
 import { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
@@ -173,6 +173,11 @@ export class Worker implements DataPath {
 
   async reopenLogs (): Promise<void> {
     await this.#files.reopen()
+  }
+
+  /** This process has said something, and is not main. */
+  heard (record: LogRecord): void {
+    this.#running?.instruments.heard(record)
   }
 
   renewTickets (secret: Buffer): void {

@@ -100,7 +100,7 @@ export function agentsPart (decisions: readonly DecisionRecord[]): string {
     const { audit } = d
     if (audit !== undefined) {
       if (audit.ruleIds.length > 0) part += `,"rule_ids":${listPart(audit.ruleIds)}`
-      if (audit.reason !== '') part += `,"reason":${quote(audit.reason, 256)}`
+      if (audit.reason !== '') part += `,"reason":${quote(scrubText(audit.reason.slice(0, 512)), 256)}`
     }
     part += '}'
   }
@@ -111,7 +111,7 @@ const MAX_RULES = 32
 
 function listPart (items: readonly string[]): string {
   let part = '['
-  for (let i = 0; i < items.length && i < MAX_RULES; i++) part += i === 0 ? quote(items[i]!, 128) : `,${quote(items[i]!, 128)}`
+  for (let i = 0; i < items.length && i < MAX_RULES; i++) part += `${i === 0 ? '' : ','}${quote(scrubText(items[i]!.slice(0, 256)), 128)}`
   return items.length > MAX_RULES ? `${part},"… ${items.length - MAX_RULES} more"]` : `${part}]`
 }
 

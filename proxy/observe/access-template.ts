@@ -3,7 +3,7 @@ import { isSensitiveName } from '../../config/schema/sensitive.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import { safeField } from './access-fields.ts'
 import { combinedTime, inCombined, isoTime, millis, terminatedBy } from './access-line.ts'
-import { isSensitiveKey, redactQuery, redactUrl, REDACTED } from './redact.ts'
+import { isSensitiveKey, redactQuery, REDACTED, scrubText } from './redact.ts'
 
 type Fact = (x: Exchange, nowMs: number) => string
 
@@ -28,11 +28,15 @@ export function templateLine (template: Template, factOf: FactOf): (x: Exchange,
 function factNamed (variable: string, factOf: FactOf): Fact {
   const own = Object.hasOwn(facts, variable) ? facts[variable as keyof typeof facts] : ownFamily(variable)
   const fact = own ?? withoutSecrets(variable, factOf(variable))
+  // Numbers, addresses and times of the proxy's own making need no second look.
+  if (/^(?:log|time)\./.test(variable) || plainFacts.has(variable)) return (x, nowMs) => fact(x, nowMs) || '-'
   return (x, nowMs) => {
     const text = fact(x, nowMs)
     return text === '' ? '-' : inCombined(text, maxFactChars)
   }
 }
+
+const plainFacts = new Set(['client.port', 'request.id', 'request.protocol', 'request.bytes', 'response.bytes', 'response.status', 'upstream.tries'])
 
 const facts: Readonly<Record<Exclude<LogVariable, 'response.header.'>, Fact>> = {
   'log.time': (_x, nowMs) => isoTime(nowMs),
@@ -46,7 +50,7 @@ const facts: Readonly<Record<Exclude<LogVariable, 'response.header.'>, Fact>> = 
   'time.total': ({ durationMs }) => millis(durationMs),
   'time.first-byte': ({ firstByteMs }) => millis(firstByteMs),
   'time.queue': ({ queuedMs }) => millis(queuedMs),
-  'time.filters': ({ waits = [] }) => waits.map(({ filter, ms }) => `${filter}=${millis(ms)}`).join(','),
+  'time.filters': ({ waits = [] }) => waits.map(({ filter, ms }) => `${inCombined(filter, 256)}=${millis(ms)}`).join(','),
   'time.pool': ({ poolMs }) => millis(poolMs),
   'time.connect': ({ connectMs }) => millis(connectMs),
   'time.tls': ({ tlsMs }) => millis(tlsMs),
@@ -67,14 +71,21 @@ function ownFamily (variable: string): Fact | undefined {
 function withoutSecrets (variable: string, fact: (x: Exchange) => string): Fact {
   const hidden: Fact = (x) => fact(x) === '' ? '' : REDACTED
   if (variable === 'request.query') return (x) => redactQuery(fact(x))
-  if (variable === 'request.uri') return (x) => redactUrl(fact(x))
+  if (variable === 'request.uri') return ({ request: { rawPath, query } }) => query === '' ? rawPath : `${rawPath}?${redactQuery(query)}`
   if (variable.startsWith('request.cookie.')) return hidden
-  if (variable.startsWith('request.query.')) return isSensitiveKey(variable.slice('request.query.'.length)) ? hidden : fact
-  if (variable.startsWith('agent.')) return isSensitiveName(variable.slice('agent.'.length)) ? hidden : fact
-  if (!variable.startsWith('request.header.')) return fact
-  const name = variable.slice('request.header.'.length).toLowerCase()
+  // What counts as a secret may be said anew while this is in use.
+  const parameter = nameBehind('request.query.', variable)
+  if (parameter !== undefined) return (x, nowMs) => isSensitiveKey(parameter) ? hidden(x, nowMs) : fact(x)
+  const attribute = nameBehind('agent.', variable)
+  if (attribute !== undefined) return (x, nowMs) => isSensitiveName(attribute) ? hidden(x, nowMs) : scrubText(fact(x))
+  const name = nameBehind('request.header.', variable)?.toLowerCase()
+  if (name === undefined) return fact
   return (x) => {
     const value = fact(x)
     return value === '' ? '' : safeField(name, value)
   }
+}
+
+function nameBehind (start: string, variable: string): string | undefined {
+  return variable.startsWith(start) ? variable.slice(start.length) : undefined
 }

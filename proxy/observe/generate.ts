@@ -13,6 +13,8 @@ export function metricsPage (): string {
     '',
     'Generated from `metrics-table.ts` by `node dist/proxy/observe/generate.js`; do not edit.',
     'Durations are seconds, sizes bytes. Served at `GET /metrics` of the address in `observability { metrics { address } }`.',
+    'Whoever names `application/openmetrics-text` in `Accept` gets OpenMetrics 1.0, where distributions of sampled requests have the id of a trace as an exemplar;',
+    'whoever takes gzip gets it compressed. `observability { metrics { otlp { … } } }` brings the same to a collector, without `_total` at the end of names.',
     'A metric keeps at most 2000 series; what comes later is counted under `(other)` and in `sentinel_metrics_overflow_total`.',
     '',
     '| Name | Type | Labels | Meaning |',

@@ -32,7 +32,8 @@ export class LogFiles {
   open ({ log, to, gatherBytes }: LogFileOptions): LineSink {
     const { shared, trouble, lost } = this.#options
     const sink = openLineSink({
-      to, gatherBytes, shared, maxBufferBytes: Math.max(maxWaitingBytes, 4 * gatherBytes),
+      // What workers say on standard error is the log of the program: main knows what it has of them on standard output.
+      to: shared && to === 'stderr' ? 'stdout' : to, gatherBytes, shared, maxBufferBytes: Math.max(maxWaitingBytes, 4 * gatherBytes),
       onTrouble: (what) => trouble(log, what),
       onLost: () => lost(log),
     })

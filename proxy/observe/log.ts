@@ -5,7 +5,7 @@ import { agentLines } from './agent-lines.ts'
 import type { AgentStream } from './agent-lines.ts'
 import { safeFacts } from './facts.ts'
 import type { LogFacts } from './facts.ts'
-import { openLineSink } from './line-sink.ts'
+import { openLineSink, type LineSink } from './line-sink.ts'
 import { prettyLine } from './pretty.ts'
 import { scrubText } from './redact.ts'
 
@@ -24,9 +24,24 @@ export interface Log {
   child (facts: LogFacts): Log
 }
 
+/** One thing that was said. */
+export interface LogRecord {
+  readonly level: LogLevel
+  readonly message: string
+  readonly facts: LogFacts
+}
+
 export interface RootLog extends Log {
   /** Changes the level of this log and of all its children, for a reload. */
   setLevel (level: LogLevel): void
+  /** Likewise, whether lines have the time. */
+  setTimestamps (on: boolean): void
+  /** Lines go there from now on, as JSON unless they are to be pretty; back to where they went before without one. */
+  writeTo (sink: LineSink | undefined): void
+  /** Said where lines went at the beginning, wherever they go now. */
+  aside (message: string, facts: LogFacts): void
+  /** Somebody hears all that is said from now on, whatever the level. */
+  listen (hear: (record: LogRecord) => void): void
   /** Likewise, for lines from now on. */
   setFormat (format: LogOptions['format']): void
   /** A line that an agent's process wrote, with the agent's name. Bounded in length and rate. */
@@ -52,21 +67,37 @@ export function createLog (options: LogOptions): RootLog {
   const sink = openLineSink({ to, maxBufferBytes: MAX_BUFFER_BYTES, immediate: true })
   const terminal = to === 'stderr' && isatty(2)
   const isPretty = (format: LogOptions['format']): boolean => format === 'pretty' || (format === 'auto' && terminal)
-  let pretty = isPretty(options.format)
+  let asked = options.format
+  let pretty = isPretty(asked)
   let saidLost = 0
-  const shape = (line: string): string => pretty ? prettyLine(line, terminal) : line
+  /** Where lines go in its place. */
+  let other: LineSink | undefined
+  const shape = (line: string): string => pretty ? prettyLine(line, terminal && other === undefined) : line
   const write = (line: string) => {
-    const lost = sink.lostLines - saidLost
+    const into = other ?? sink
+    const lost = into.lostLines - saidLost
     // Nobody else can say it: it is told where the lines are missing, as soon as there is room again.
-    if (lost > 0 && sink.write(shape(`{"level":40,"time":${Date.now()},"msg":"log lines were lost","lost":${lost}}\n`))) saidLost += lost
-    sink.write(shape(line))
+    if (lost > 0 && into.write(shape(`{"level":40,"time":${Date.now()},"msg":"log lines were lost","lost":${lost}}\n`))) saidLost += lost
+    into.write(shape(line))
   }
-  const flushSync = () => sink.flushSync()
+  const flushSync = () => {
+    sink.flushSync()
+    other?.flushSync()
+  }
   process.on('exit', flushSync)
   return logTo({
     level: options.level,
     write,
-    setFormat (format) { pretty = isPretty(format) },
+    setFormat (format) {
+      asked = format
+      pretty = isPretty(format)
+    },
+    writeTo (next) {
+      other = next
+      saidLost = (other ?? sink).lostLines
+      pretty = other === undefined ? isPretty(asked) : asked === 'pretty'
+    },
+    aside (line) { sink.write(line) },
     flushSync,
     async close () {
       process.off('exit', flushSync)
@@ -80,16 +111,25 @@ export function logTo (target: {
   level: LogLevel
   write: (line: string) => void
   setFormat?: RootLog['setFormat']
+  writeTo?: RootLog['writeTo']
+  aside?: (line: string) => void
   flushSync?: () => void
   close?: () => Promise<void>
 }): RootLog {
-  const root = pino({ base: null, level: 'trace' }, { write: target.write })
-  const threshold = { level: target.level }
+  let timestamps = true
+  const timestamp = (): string => timestamps ? `,"time":${Date.now()}` : ''
+  const root = pino({ base: null, level: 'trace', timestamp }, { write: target.write })
+  const beside = pino({ base: null, level: 'trace', timestamp }, { write: (line: string) => (target.aside ?? target.write)(line) })
+  const threshold: Threshold = { level: target.level, hear: undefined }
   const log = new PinoLog(root, threshold)
   const lines = agentLines(log)
   return Object.assign(log, {
     setLevel (level: LogLevel) { threshold.level = level },
     setFormat (format: LogOptions['format']) { target.setFormat?.(format) },
+    setTimestamps (on: boolean) { timestamps = on },
+    writeTo (sink: LineSink | undefined) { target.writeTo?.(sink) },
+    aside (message: string, facts: LogFacts) { beside.error(safeFacts(facts), scrubText(message)) },
+    listen (hear: (record: LogRecord) => void) { threshold.hear = hear },
     mergeAgentLine: lines.merge,
     flushSync () { target.flushSync?.() },
     async close () {
@@ -99,16 +139,24 @@ export function logTo (target: {
   })
 }
 
+interface Threshold {
+  level: LogLevel
+  hear: ((record: LogRecord) => void) | undefined
+}
+
 const weights: Record<LogLevel, number> = { debug: 20, info: 30, warn: 40, error: 50 }
 
 /** The threshold is shared by a log and all its children, so that a reload reaches those that parts of the proxy hold. */
 class PinoLog implements Log {
   readonly #pino: Logger
-  readonly #threshold: { level: LogLevel }
+  readonly #threshold: Threshold
+  /** On every line of this one. */
+  readonly #facts: LogFacts
 
-  constructor (target: Logger, threshold: { level: LogLevel }) {
+  constructor (target: Logger, threshold: Threshold, facts: LogFacts = {}) {
     this.#pino = target
     this.#threshold = threshold
+    this.#facts = facts
   }
 
   debug (message: string, facts?: LogFacts): void {
@@ -128,10 +176,11 @@ class PinoLog implements Log {
   }
 
   child (facts: LogFacts): Log {
-    return new PinoLog(this.#pino.child(safeFacts(facts)), this.#threshold)
+    return new PinoLog(this.#pino.child(safeFacts(facts)), this.#threshold, { ...this.#facts, ...facts })
   }
 
   #write (level: LogLevel, message: string, facts: LogFacts | undefined): void {
+    this.#threshold.hear?.({ level, message, facts: { ...this.#facts, ...facts } })
     if (weights[level] < weights[this.#threshold.level]) return
     const text = scrubText(message)
     if (facts === undefined) this.#pino[level](text)

@@ -37,6 +37,8 @@ export function metricTable () {
     openTunnels: gauge('sentinel_open_tunnels', ['route'], 'Tunnels (WebSockets) open now.'),
     tunnelDuration: distribution('sentinel_tunnel_duration_seconds', ['route'], tunnelBuckets, 'How long tunnels (WebSockets) were open; they are in no other distribution.'),
     tunnelBytes: counter('sentinel_tunnel_bytes_total', ['route', 'direction'], 'Bytes through tunnels that are over: "in" from clients, "out" to them.'),
+    tunnelFrames: counter('sentinel_websocket_frames_total', ['route', 'direction', 'kind'],
+      'Frames through WebSockets that are over, with the direction as in `sentinel_tunnel_bytes_total`: "text", "binary", "continuation", "ping", "pong", "close".'),
     faults: counter('sentinel_faults_total', ['code', 'blame'], 'Exchanges that ended in a fault, by its code and by who is to blame.'),
 
     scopedRequests: counter('sentinel_scoped_requests_total', ['namespace', 'service', 'route', 'status'],
@@ -141,6 +143,7 @@ export function metricTable () {
 
     openConnections: gauge('sentinel_open_connections', ['listener'], 'Client connections open now.'),
     connections: counter('sentinel_connections_total', ['listener'], 'Client connections that were let in.'),
+    connectionDuration: distribution('sentinel_connection_duration_seconds', ['listener'], tunnelBuckets, 'How long client connections were open.'),
     listenerFaults: counter('sentinel_listener_faults_total', ['listener', 'code'],
       'What listeners refused before there was an exchange, by fault code: connections over a limit, failed handshakes, requests that could not be read.'),
     workers: gauge('sentinel_workers', [], 'Worker processes that serve now; 0 where one process does everything.'),

@@ -17,7 +17,7 @@ export function prettyLine (line: string, colour: boolean): string {
   const name = names[typeof level === 'number' ? level : 30] ?? { word: String(level), colour: 0 }
   const who = typeof agent === 'string' ? `agent ${agent}` : typeof component === 'string' ? component : undefined
   const parts = [
-    paint(clock(time), 90, colour),
+    ...(typeof time === 'number' ? [paint(clock(time), 90, colour)] : []),
     paint(name.word, name.colour, colour),
     ...(who === undefined ? [] : [paint(`[${printable(who)}]`, 36, colour)]),
     printable(typeof msg === 'string' ? msg : ''),
@@ -35,8 +35,8 @@ function parse (line: string): Record<string, unknown> | undefined {
   }
 }
 
-function clock (time: unknown): string {
-  const date = new Date(typeof time === 'number' ? time : Date.now())
+function clock (time: number): string {
+  const date = new Date(time)
   const two = (n: number) => String(n).padStart(2, '0')
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, '0')}`
 }

@@ -1,4 +1,5 @@
 import type { Body, MaybePromise } from './body.ts'
+import type { FaultPages } from './fault-reply.ts'
 import type { EndSignal } from './end-signal.ts'
 import type { Fault } from './faults.ts'
 import type { HeaderList } from './headers.ts'
@@ -201,6 +202,8 @@ export interface Route {
   readonly maxBodyBytes: number
   /** Requests may ask to become tunnels. */
   readonly upgrades?: boolean
+  /** The operator's own pages for errors. */
+  readonly faultPages?: FaultPages | undefined
 }
 
 /**

@@ -1,7 +1,7 @@
 import { watched, type Body } from './body.ts'
 import { answerOf, lastReply } from './chain.ts'
 import type { Client, Exchange, Reply, Route, Upgrade } from './exchange.ts'
-import { faultAnswer } from './fault-reply.ts'
+import { faultAnswer, type FaultPages } from './fault-reply.ts'
 import { Fault, Refusal } from './faults.ts'
 import { dropFromTrailers, dropHopByHop, rebuildForwarded, takesTrailers } from './forwarded.ts'
 import { canonicalName, type HeaderList } from './headers.ts'
@@ -14,6 +14,8 @@ export interface Site {
   /** Canonical names (see `canonicalName`) of fields that only the proxy or an agent may set; asked anew for each exchange. */
   readonly guardedHeaders: () => ReadonlySet<string>
   readonly match: (x: Exchange) => Route | undefined
+  /** The operator's own pages for errors, where no route was found. */
+  readonly faultPages?: FaultPages | undefined
   /** Takes a place among the requests in flight, and waits for one where some may. Throws, or rejects with, a `Fault` when there is none. */
   readonly admit: (x: Exchange) => Promise<void> | undefined
   readonly release: (x: Exchange) => void
@@ -48,7 +50,7 @@ export async function serve (x: Exchange, site: Site, client: Client): Promise<v
     const sent = client.send(reply)
     if (sent instanceof Promise) await sent
   } catch (error) {
-    await repair(x, error, client)
+    await repair(x, error, client, site)
   } finally {
     x.requestBody?.cancel()
     x.upgrade?.input.cancel()
@@ -83,12 +85,12 @@ function tellFilters (x: Exchange): void {
 }
 
 /** The one place where something that went wrong becomes something the client sees. An answer that has begun stays the one that it got, cut off. */
-async function repair (x: Exchange, error: unknown, client: Client): Promise<void> {
+async function repair (x: Exchange, error: unknown, client: Client, site: Site): Promise<void> {
   x.reply?.body?.cancel()
   // What ended a tunnel is known before its ends break.
   if (!(error instanceof Refusal)) x.fault ??= Fault.from(error)
   if (client.began) return client.abort()
-  x.reply = answerTo(error, x)
+  x.reply = answerTo(error, x, site)
   if (x.reply === undefined) return client.abort()
   x.firstByteMs = performance.now() - x.startedMs
   try {
@@ -102,13 +104,13 @@ async function repair (x: Exchange, error: unknown, client: Client): Promise<voi
 }
 
 /** `undefined` when nobody is there to read one. */
-function answerTo (error: unknown, x: Exchange): Reply | undefined {
+function answerTo (error: unknown, x: Exchange, site: Site): Reply | undefined {
   if (error instanceof Refusal) {
     error.reply.headers.set('X-Request-Id', x.id)
     return error.reply
   }
   const { code, row, retryAfterMs } = x.fault!
-  return row.status === 0 ? undefined : faultAnswer(x, code, retryAfterMs)
+  return row.status === 0 ? undefined : faultAnswer(x, code, retryAfterMs, site.faultPages)
 }
 
 /**

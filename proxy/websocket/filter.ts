@@ -2,7 +2,7 @@ import type { Exchange, Filter } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { webSocketVersion } from './handshake.ts'
 import type { PlaceLimits, Places, TunnelPlace } from './places.ts'
-import { Watch, type WatchSettings } from './watch.ts'
+import { Watch, type FramesPassed, type WatchSettings } from './watch.ts'
 
 export interface WebSocketSettings extends WatchSettings, PlaceLimits {}
 
@@ -12,7 +12,7 @@ interface Open {
 }
 
 /** The first step of a route with WebSockets: who may have one, and what may pass. Ordinary requests pass it untouched. */
-export function webSocketFilter (settings: WebSocketSettings, places: Places): Filter {
+export function webSocketFilter (settings: WebSocketSettings, places: Places, passed?: FramesPassed): Filter {
   const open = new Map<Exchange, Open>()
   return {
     name: 'websocket',
@@ -35,6 +35,7 @@ export function webSocketFilter (settings: WebSocketSettings, places: Places): F
       if (own === undefined) return
       open.delete(x)
       own.watch.stop()
+      if (passed !== undefined) own.watch.tell(passed)
       own.place.giveBack()
     },
   }

@@ -19,7 +19,7 @@ export interface ScanRules {
   readonly maxMessageBytes: number
 }
 
-const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
+export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 const longestHeader = 14
 const longestControl = 125
 
@@ -30,6 +30,8 @@ const longestControl = 125
 export class FrameScanner {
   /** The end of a Close frame has passed: its sender says nothing more. */
   closed = false
+  /** Frames that passed, by their opcode. */
+  readonly passed = new Uint32Array(16)
   readonly #rules: ScanRules
   readonly #head = Buffer.alloc(longestHeader)
   #have = 0
@@ -100,8 +102,10 @@ export class FrameScanner {
     const length = this.#length(second & 0x7f)
     if (length === undefined) return broken('a length in more octets than it needs, or in more than there are')
     const wrong = this.#opcode >= opcodes.close ? this.#judgeControl(length) : this.#judgeData(length)
-    if (wrong === undefined) this.#left = length
-    return wrong
+    if (wrong !== undefined) return wrong
+    this.#left = length
+    this.passed[this.#opcode]!++
+    return undefined
   }
 
   /** The shortest form is the only one (RFC 6455 section 5.2). */

@@ -1,2 +1,3 @@
 export { webSocketFilter, type WebSocketSettings } from './filter.ts'
+export type { FramesPassed } from './watch.ts'
 export { Places } from './places.ts'

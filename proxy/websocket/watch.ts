@@ -2,7 +2,7 @@ import type { Body } from '../pipeline/body.ts'
 import type { Exchange, Upgrade } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { closeFrame, pingFrame, type CloseCode } from './control-frames.ts'
-import { FrameScanner, type Violation } from './frame-scanner.ts'
+import { FrameScanner, opcodes, type Violation } from './frame-scanner.ts'
 import { Lane, type LaneEvents } from './lane.ts'
 
 export interface WatchSettings {
@@ -14,6 +14,9 @@ export interface WatchSettings {
   /** Infinity: any length. */
   readonly maxMessageBytes: number
 }
+
+/** "in" from the client, "out" to it. */
+export type FramesPassed = (direction: 'in' | 'out', kind: keyof typeof opcodes, frames: number) => void
 
 /** One end of the tunnel, as the proxy sees it. */
 interface Side {
@@ -36,6 +39,7 @@ export class Watch implements LaneEvents {
   readonly #lenient: boolean
   readonly #client: Side
   #server: Side | undefined = undefined
+  #scanners: readonly [client: FrameScanner, server: FrameScanner] | undefined = undefined
   #pingDueMs = Infinity
   #parting = false
   #timer: NodeJS.Timeout | undefined = undefined
@@ -53,12 +57,24 @@ export class Watch implements LaneEvents {
     const { pingIntervalMs, maxMessageBytes } = this.#settings
     const scanner = (masked: boolean): FrameScanner => new FrameScanner({ masked, extended, maxMessageBytes })
     const now = performance.now()
-    this.#client.lane.follow(scanner(true))
+    const scanners = this.#scanners = [scanner(true), scanner(false)] as const
+    this.#client.lane.follow(scanners[0])
     this.#client.heardMs = now
-    this.#server = sideOf('upstream', new Lane(body, this, this.#lenient, scanner(false)))
+    this.#server = sideOf('upstream', new Lane(body, this, this.#lenient, scanners[1]))
     if (pingIntervalMs !== undefined) this.#pingDueMs = now + pingIntervalMs
     this.#arm(now)
     return this.#server.lane
+  }
+
+  /** Tells how many frames of each kind passed. */
+  tell (passed: FramesPassed): void {
+    if (this.#scanners === undefined) return
+    for (const [i, direction] of (['in', 'out'] as const).entries()) {
+      for (const [kind, opcode] of Object.entries(opcodes)) {
+        const frames = this.#scanners[i]!.passed[opcode]!
+        if (frames > 0) passed(direction, kind as keyof typeof opcodes, frames) // They are its keys.
+      }
+    }
   }
 
   stop (): void {

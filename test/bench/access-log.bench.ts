@@ -1,4 +1,9 @@
-import { jsonLine, combinedLine } from '../../proxy/observe/access-line.ts'
+import { factOf } from '../../proxy/filters/index.ts'
+import { accessLog, type AccessLogOptions } from '../../proxy/observe/access-log.ts'
+import { auditLog } from '../../proxy/observe/audit-log.ts'
+import { errorLog } from '../../proxy/observe/error-log.ts'
+import { Tails } from '../../proxy/observe/tail.ts'
+import { jsonLine, combinedLine, commonLine } from '../../proxy/observe/access-line.ts'
 import { GENESIS, seal } from '../../proxy/evidence/chain.ts'
 import { receipt } from '../../proxy/evidence/receipt.ts'
 import { createMetrics } from '../../proxy/observe/metrics.ts'
@@ -23,10 +28,29 @@ const metrics = createMetrics({ version: 'bench' })
 const facts: unknown = JSON.parse(jsonLine(plain, Date.now(), []))
 let head = GENESIS
 
+const combined = [
+  { variable: 'client.ip' }, ' - - [', { variable: 'log.time-common' }, '] "', { variable: 'request.method' }, ' ', { variable: 'request.uri' }, ' ', { variable: 'request.protocol' },
+  '" ', { variable: 'response.status' }, ' ', { variable: 'response.bytes' }, ' "', { variable: 'request.header.referer' }, '" "', { variable: 'request.header.user-agent' }, '"',
+]
+const recorded = (options: AccessLogOptions): () => void => {
+  const record = accessLog(options, () => {})
+  return () => record(plain)
+}
+const audit = auditLog({ logBlocked: true, logAgentDecisions: true, logWafEvents: true, events: [], firewalls: new Set() }, () => {})
+const errors = errorLog('warn', () => {})
+const tails = new Tails(() => {})
+
 const subjects: Record<string, () => void> = {
   'access line, json': () => void jsonLine(plain, Date.now(), []),
   'access line, json, two agents': () => void jsonLine(guarded, Date.now(), []),
   'access line, combined': () => void combinedLine(plain, Date.now()),
+  'access line, common': () => void commonLine(plain, Date.now()),
+  'access line, custom, as combined': recorded({ format: 'custom', template: combined, factOf }),
+  'access line, eight fields': recorded({ format: 'json', fields: ['ts', 'request_id', 'client_ip', 'method', 'path', 'status', 'duration_ms', 'route'] }),
+  'access line, json, one of a hundred': recorded({ format: 'json', sampleRate: 0.01 }),
+  'audit log, of a plain exchange': () => audit.observe(plain),
+  'error log, of a plain exchange': () => errors.observe(plain),
+  'tail, while nobody looks on': () => { if (tails.active) tails.observe(plain) },
   'JSON.stringify of the same facts': () => void JSON.stringify(facts),
   'metrics of an exchange': () => metrics.observeExchange(plain),
   'metrics of an exchange with two decisions': () => metrics.observeExchange(guarded),

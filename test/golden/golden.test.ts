@@ -14,7 +14,7 @@ import { otherKey, serverCertificate, serverKey } from './certificates.ts'
 const line = '----------\n'
 const folder = sourceFolder()
 const scratch = mkdtempSync(join(tmpdir(), 'sentinel-golden-'))
-const env = { CERT: put('server.crt', serverCertificate), KEY: put('server.key', serverKey), OTHER_KEY: put('other.key', otherKey), MMDB: put('country.mmdb', '\xab\xcd\xefMaxMind.com'), ADDRESSES: put('addresses', '10.0.0.0/8 ; office\n10.0.0.300\n'), SECRET: 'hunter2 is secret', PORT: '8080' }
+const env = { CERT: put('server.crt', serverCertificate), KEY: put('server.key', serverKey), OTHER_KEY: put('other.key', otherKey), MMDB: put('country.mmdb', '\xab\xcd\xefMaxMind.com'), USERS: put('users', '# staff\nalice:$apr1$abcdefgh$qWrZa/a40/nRwzoXi.WTr.\nbob:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=\nno colon\nalice:x\n'), ADDRESSES: put('addresses', '10.0.0.0/8 ; office\n10.0.0.300\n'), SECRET: 'hunter2 is secret', PORT: '8080' }
 
 after(() => rmSync(scratch, { recursive: true, force: true }))
 

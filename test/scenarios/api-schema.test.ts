@@ -119,6 +119,25 @@ test('parameters of path, query, header and cookie are read as their style says'
   assert.equal(await of('/v1/pets/mine'), 'fine', 'a path without parameters comes first')
 })
 
+test('fields of a form are read as their schema says', async (t) => {
+  const form = { type: 'object', required: ['age'], properties: { age: { type: 'integer', maximum: 150 }, tags: { type: 'array', maxItems: 2, items: { type: 'string' } }, ok: { type: 'boolean' } } }
+  const description = JSON.stringify({ openapi: '3.1.0', info: {}, paths: { '/f': { post: { requestBody: { content: { 'application/x-www-form-urlencoded': { schema: form } } } } } } })
+  const { send, seen } = await start(t, `strict-mode #true; schema-content ##"${description}"##`)
+  const post = async (body: string): Promise<string> => {
+    const answer = await send('/f', body, { 'Content-Type': 'application/x-www-form-urlencoded' })
+    return answer.status === 200 ? 'fine' : found(answer.text).join(', ')
+  }
+  assert.equal(await post('age=30&tags=a&tags=b%20c&ok=true'), 'fine')
+  assert.equal(await post('age=300'), 'body /age maximum')
+  assert.equal(await post('age=old'), 'body /age type')
+  assert.equal(await post('tags=a'), 'body  required')
+  assert.equal(await post('age=3&tags=a&tags=b&tags=c'), 'body /tags maxItems')
+  assert.equal(await post('age=3&age=4'), 'body  form')
+  assert.equal(await post('age=3&more=1'), 'body  additionalProperties')
+  assert.equal(await post('age=%ff'), 'body  form')
+  assert.deepEqual(seen, ['age=30&tags=a&tags=b%20c&ok=true'])
+})
+
 test('a body of a type that is not described is refused: it would pass unchecked', async (t) => {
   const { send, seen } = await start(t, 'schema-file "pets.yaml"')
   for (const type of ['text/plain', 'application/xml', 'application/json, text/plain', 'application/json; charset=utf-16']) {

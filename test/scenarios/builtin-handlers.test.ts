@@ -1,5 +1,9 @@
 // `builtin-handler`: pages of the proxy itself, as routes.
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import http from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { httpUpstream } from '../support/upstream.ts'
@@ -82,6 +86,21 @@ observability { metrics { enabled #false } }
   }
   assert.match(sentinel.screen(), /'status' of route 'status' answers on loopback addresses and Unix sockets only/)
   assert.doesNotMatch(JSON.stringify([sentinel.log, sentinel.access]) + sentinel.screen(), new RegExp(token))
+})
+
+test('whoever may open the Unix socket of a listener is a local client', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sentinel-admin-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const sentinel = await startSentinel(t, `
+listeners { listener "open" { address "0.0.0.0:0" }; listener "admin" { address "unix:${folder}/admin.sock" } }
+routes { route "config" { matches { path "/config" }; builtin-handler "config" } }
+observability { metrics { enabled #false } }
+`)
+  assert.equal((await sentinel.get('/config')).status, 403)
+  const status = await new Promise((resolve, reject) => {
+    http.get({ socketPath: join(folder, 'admin.sock'), path: '/config', headers: { host: 'localhost' } }, (answer) => resolve(answer.resume().statusCode)).on('error', reject)
+  })
+  assert.equal(status, 200)
 })
 
 test('what is to be purged is said in the query, or is the path that was asked for', async (t) => {

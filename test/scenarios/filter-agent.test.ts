@@ -42,6 +42,15 @@ test('max-concurrent-calls: as many are asked at a time, as many wait, and the f
   assert.equal(refused.fault, 'AGENT_QUEUE_FULL')
 })
 
+test('an agent in shadow is asked no more at a time either, and nobody waits for it', async (t) => {
+  const { sentinel } = await start(t, 'max-concurrent-calls 1; mode "shadow"; timeout "5s"')
+  const slow = scripted({ request: { do: 'sleep', ms: 300 } })
+  const statuses = await Promise.all(Array.from({ length: 5 }, async () => (await sentinel.get('/', { headers: slow })).status))
+  assert.deepEqual(new Set(statuses), new Set([200]))
+  const later = await sentinel.get('/', { headers: scripted({ request: blocked }) })
+  assert.equal(later.status, 200)
+})
+
 test('the failure mode of a route counts before the agent\'s own, and a filter\'s before that', async (t) => {
   const failing = { headers: scripted({ request: { do: 'throw' } }) }
   const route = await start(t, '', 'failure-mode "closed"', 'policies { failure-mode "open" }; ')

@@ -146,6 +146,27 @@ observability { metrics { enabled #false } }
   assert.match(await refused.until('\r\n\r\n'), /^HTTP\/1\.1 401 /)
 })
 
+test('who it is counts for limits and other fields', async (t) => {
+  const auth = await startRecordingUpstream(t, signedIn)
+  const app = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, `listeners { listener "web" { address "127.0.0.1:0" } }
+routes { route "all" { matches { path-prefix "/" }; upstream "app"; filters "auth" "each" "told" } }
+upstreams { upstream "app" { target "127.0.0.1:${app.port}" } }
+filters {
+  filter "auth" { type "forward-auth"; url "http://127.0.0.1:${auth.port}"; user-header "Remote-User" }
+  filter "each" { type "rate-limit"; max-rps 1; burst 1; key "attribute:user" }
+  filter "told" { type "headers"; set { X-Who "\${agent.user}" } }
+}
+observability { metrics { enabled #false } }
+`)
+  const as = async (user: string) => (await sentinel.get('/', { headers: { Cookie: `session=${user}` } })).status
+  const statuses = await Promise.all(['alice', 'alice', 'alice', 'alice', 'alice', 'alice'].map(as))
+  assert.ok(statuses.includes(429))
+  assert.equal(await as('bob'), 200)
+  assert.equal(app.requests.at(-1)!.headers['x-who'], 'bob')
+  assert.equal(app.requests.at(-1)!.headers['remote-user'], undefined, 'it was not chosen')
+})
+
 test('a client that leaves is asked about no longer', async (t) => {
   let gone = (): void => {}
   const left = new Promise<void>((resolve) => { gone = resolve })

@@ -51,8 +51,9 @@ for (const form of ['mmdb', 'bin'] as const) {
 }
 
 test('addresses of IPv6 have countries too', async (t) => {
-  const { statuses } = await start(t, 'mmdb', 'countries "NL"')
-  assert.deepEqual(await statuses('2001:db8:1::5', '2001:db8:2::5', '::ffff:192.0.2.1'), [403, 200, 200])
+  const { statuses } = await start(t, 'mmdb', 'countries "NL" "DE"')
+  assert.deepEqual(await statuses('2001:db8:1::5', '2001:db8:2::5'), [403, 200])
+  assert.deepEqual(await statuses('::ffff:192.0.2.1', '::ffff:c000:201', '0:0:0:0:0:ffff:192.0.2.1'), [403, 403, 403], 'an IPv4 address is the same in other clothes')
 })
 
 test('a refusal has the status and the text that were written', async (t) => {

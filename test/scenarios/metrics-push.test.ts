@@ -68,5 +68,5 @@ test('a collector that is away is said once, and nothing is lost for it; one tha
   await collector.delivered(collector.bodies.length + 1)
   const startMs = performance.now()
   assert.equal(await sentinel.stop(), 0)
-  assert.ok(performance.now() - startMs < 10_000)
+  assert.ok(performance.now() - startMs < 30_000)
 })

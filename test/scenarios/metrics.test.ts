@@ -1,14 +1,18 @@
 // `observability { metrics }`: what a Prometheus reads at the metrics address.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test, type TestContext } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import { expose } from '../../proxy/observe/exposition.ts'
 import { metricTable } from '../../proxy/observe/metrics-table.ts'
+import { HistogramCell } from '../../proxy/observe/registry.ts'
 import { readOpenMetrics } from '../support/open-metrics.ts'
 import { promtool, without } from '../support/prometheus.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { deadPort } from '../support/upstream.ts'
+import { closed, echoServer, webSocketClient } from '../support/websocket.ts'
 
 const openMetrics = 'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
 
@@ -34,6 +38,18 @@ for (const workers of [1, 2]) {
     assert.equal(`${text}${code}`, '0')
   })
 }
+
+test('promtool and a strict reader find nothing wrong with any metric that there is, also with those that are seldom told', without('promtool'), () => {
+  const families = Object.values(metricTable())
+  for (const family of families) {
+    const cell = family.cell(...family.declaration.labels.map((label) => `${label} "\\\n`))
+    if (cell instanceof HistogramCell) cell.observeIn('0af7651916cd43dd8448eb211c80319c', 0.5, Date.now())
+    else cell.set(1.5)
+  }
+  const { code, text } = promtool(['check', 'metrics'], expose(families))
+  assert.equal(`${text}${code}`, '0')
+  assert.equal(readOpenMetrics(expose(families, 'openmetrics')).size, families.length)
+})
 
 test('who asks for OpenMetrics gets it, and it is what its text says', async (t) => {
   const sentinel = await busy(t)
@@ -95,4 +111,28 @@ test('`high-cardinality` tells hosts, methods and targets; whatever clients send
   assert.equal(Number(/^sentinel_metrics_overflow_total\{metric="sentinel_requests_by_host_total"\} (\d+)$/m.exec(text)?.[1]), over)
   const plain = await (await busy(t)).metrics()
   assert.ok(!plain.includes('_by_host_total{') && !plain.includes('_by_method_total{') && !plain.includes('target_duration_seconds_bucket{'))
+})
+
+test('WebSockets that are over tell their frames, connections that are over how long they were open', async (t) => {
+  const echo = await echoServer(t)
+  const sentinel = await startSentinel(t, `listeners { listener "web" { address "127.0.0.1:0" } }
+routes { route "all" { matches { path-prefix "/" }; upstream "app"; websocket #true } }
+upstreams { upstream "app" { target "127.0.0.1:${echo.port}" } }
+observability { metrics { address "127.0.0.1:0" } }`)
+  const client = await webSocketClient(t, sentinel.port())
+  for (const message of ['a', Buffer.from('b'), 'c']) {
+    client.send(message)
+    await once(client, 'message')
+  }
+  client.close()
+  await closed(client)
+  for (let text = ''; !/^sentinel_connection_duration_seconds_count\{listener="web"\} 1$/m.test(text);) {
+    text = await sentinel.metrics()
+    if (!text.includes('sentinel_websocket_frames_total{')) continue
+    for (const direction of ['in', 'out']) {
+      assert.match(text, new RegExp(`^sentinel_websocket_frames_total\\{route="all",direction="${direction}",kind="text"\\} 2$`, 'm'))
+      assert.match(text, new RegExp(`^sentinel_websocket_frames_total\\{route="all",direction="${direction}",kind="binary"\\} 1$`, 'm'))
+      assert.match(text, new RegExp(`^sentinel_websocket_frames_total\\{route="all",direction="${direction}",kind="close"\\} 1$`, 'm'))
+    }
+  }
 })

@@ -1,12 +1,13 @@
 // Routes that answer with files of a folder.
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib'
 import { rawClient } from '../support/raw-client.ts'
+import { askHttp2 } from '../support/version-clients.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { httpUpstream } from '../support/upstream.ts'
 
@@ -27,8 +28,8 @@ function siteFolder (t: TestContext, files: Readonly<Record<string, string | Buf
   return root
 }
 
-function serving (t: TestContext, root: string, settings = '', more = ''): Promise<RunningSentinel> {
-  return startSentinel(t, `${more}listeners { listener "web" { address "127.0.0.1:0" } }
+function serving (t: TestContext, root: string, settings = ''): Promise<RunningSentinel> {
+  return startSentinel(t, `listeners { listener "web" { address "127.0.0.1:0" }; listener "two" { address "127.0.0.1:0"; protocol "h2" } }
 routes { route "files" { matches { path-prefix "/" }; static-files { root "${root}"; ${settings} } } }
 observability { metrics { enabled #false } }
 `)
@@ -269,6 +270,25 @@ test('a large file whole, over HTTP/1.1 and HTTP/2, and no descriptor stays open
   await until(async () => await descriptors() <= before)
   const { bytes } = await sentinel.get('/large.bin')
   assert.ok(bytes.subarray(large.length * 7).equals(large))
+  const over2 = await askHttp2(sentinel.port('two'), { path: '/large.bin' })
+  assert.ok(Buffer.from(over2.body, 'latin1').equals(bytes))
+  assert.ok(over2.fields.includes(`content-length: ${bytes.length}`), over2.fields.join(' '))
+  assert.equal((await askHttp2(sentinel.port('two'), { path: '/large.bin', method: 'HEAD' })).body, '')
+  assert.equal((await askHttp2(sentinel.port('two'), { path: '/large.bin', headers: { range: 'bytes=-5' } })).body, bytes.subarray(-5).toString())
+  await until(async () => await descriptors() <= before)
+})
+
+test('a file that becomes shorter while it is sent ends in a cut, not in half an answer that looks whole', async (t) => {
+  const root = siteFolder(t, { 'large.bin': Buffer.alloc(40_000_000) })
+  const sentinel = await serving(t, root)
+  const client = await rawClient(t, sentinel.port(), 'GET /large.bin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  await client.until('200 OK')
+  client.socket.pause()
+  truncateSync(join(root, 'large.bin'), 1_000)
+  client.socket.resume()
+  const { fault, status } = await sentinel.accessed(({ path }) => path === '/large.bin')
+  assert.deepEqual([status, fault], [200, 'FILE_CHANGED'])
+  assert.ok((await client.ended()).length < 40_000_000)
 })
 
 test('filters of the route see the answers: a prefix is taken off, fields are set, on refusals, too', async (t) => {

@@ -1,3 +1,5 @@
+import { ipBytes } from '../../../config/sentinel/index.ts'
+
 /** Where an address is, by a database. */
 export interface CountryDatabase {
   /** ISO 3166-1 alpha-2 in capitals; `undefined` for an address that it does not have. May throw on a damaged file. */
@@ -24,7 +26,7 @@ export function rememberedLookup (database: Pick<CountryDatabase, 'countryOf'>, 
     if (found !== undefined && found.untilMs > nowMs) return found.country
     let country: string | undefined
     try {
-      country = database.countryOf(address)
+      country = database.countryOf(plainAddress(address))
     } catch {
       // A part of the file that nobody can read says nothing about anybody: what that means is the operator's word.
       return undefined
@@ -33,6 +35,12 @@ export function rememberedLookup (database: Pick<CountryDatabase, 'countryOf'>, 
     known.set(address, { country, untilMs: nowMs + ttlMs })
     return country
   }
+}
+
+/** An address of IPv4 in the clothes of IPv6 (`::ffff:192.0.2.1`) is where it always was: databases may not know it so. */
+function plainAddress (address: string): string {
+  const bytes = ipBytes(address)
+  return bytes?.length === 4 ? bytes.join('.') : address
 }
 
 export function asCountry (code: unknown): string | undefined {

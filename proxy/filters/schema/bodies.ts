@@ -5,6 +5,7 @@ import type { HeaderList } from '../../pipeline/headers.ts'
 import { unpacked, type UnpackLimits } from '../../pipeline/unpack.ts'
 import type { Engine, Violation } from './engine.ts'
 import { refusalOf } from './json.ts'
+import { formOf } from './parameters.ts'
 
 /** What a message says about the form of its body; `undefined` when nothing, or two things. */
 export function mediaTypeOf (headers: HeaderList): { readonly type: string, readonly charset: string } | undefined {
@@ -28,17 +29,31 @@ const reasons = {
   malformed: 'is not JSON', depth: 'is nested too deeply', name: 'has two members of one name',
 } as const
 
-/** Unpacks, reads and checks a JSON body that is all there. Rejects with a `Fault` when it cannot be read at all. */
+const isUtf8 = /^(?:utf-?8|us-ascii)$/
+
+/** Whether a body of this type is looked into: of others nothing but their type is known. */
+export function isReadable (type: string, content: Pick<ApiContent, 'fields'>): boolean {
+  return isJson(type) || content.fields !== undefined
+}
+
+/** Unpacks, reads and checks a body that is all there. Rejects with a `Fault` when it cannot be read at all. */
 export async function bodyViolations (
-  bytes: Buffer, headers: HeaderList, charset: string, schema: string | undefined, engine: Engine, limits: UnpackLimits,
+  bytes: Buffer, headers: HeaderList, charset: string, { schema, fields }: Pick<ApiContent, 'schema' | 'fields'>, engine: Engine, limits: UnpackLimits,
 ): Promise<readonly Violation[]> {
   const plain = await unpacked(bytes, headers, limits)
   // RFC 8259 section 8.1: between systems JSON is UTF-8, and the sender adds no byte order mark.
-  if (!/^(?:utf-?8|us-ascii)$/.test(charset)) throw new Fault('MEDIA_TYPE_REFUSED', 'charset')
+  if (!isUtf8.test(charset)) throw new Fault('MEDIA_TYPE_REFUSED', 'charset')
   const text = textOf(plain)
+  if (fields !== undefined) return formViolations(text, schema, fields, engine)
   const refusal = text === undefined ? 'malformed' : refusalOf(text)
   if (text === undefined || refusal !== undefined) return [{ in: 'body', at: '', rule: 'json', message: reasons[refusal ?? 'malformed'] }]
   return schema === undefined ? [] : engine.violations(schema, JSON.parse(text) as JsonValue, plain.length)
+}
+
+function formViolations (text: string | undefined, schema: string | undefined, fields: NonNullable<ApiContent['fields']>, engine: Engine): readonly Violation[] {
+  const form = text === undefined ? undefined : formOf(text, fields)
+  if (text === undefined || form === undefined) return [{ in: 'body', at: '', rule: 'form', message: 'cannot be read, or has two fields of one name' }]
+  return schema === undefined ? [] : engine.violations(schema, form, text.length)
 }
 
 function textOf (bytes: Buffer): string | undefined {

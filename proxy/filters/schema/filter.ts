@@ -4,7 +4,7 @@ import type { Exchange, Filter, Reply } from '../../pipeline/exchange.ts'
 import { faultAnswer } from '../../pipeline/fault-reply.ts'
 import { Fault, type FaultCode } from '../../pipeline/faults.ts'
 import { listItems, type HeaderList } from '../../pipeline/headers.ts'
-import { bodyViolations, contentFor, isJson, mediaTypeOf } from './bodies.ts'
+import { bodyViolations, contentFor, isJson, isReadable, mediaTypeOf } from './bodies.ts'
 import { createEngine, type Engine, type Violation } from './engine.ts'
 import { findOperations, type Matched } from './operations.ts'
 import { parameterViolations } from './parameters.ts'
@@ -154,11 +154,11 @@ class Checks {
     const content = media === undefined ? undefined : contentOf(plan, media.type)
     if (media === undefined || content === undefined) return { code: 'MEDIA_TYPE_REFUSED', violations: [] }
     // Of other forms nothing but the type is known.
-    if (!isJson(media.type)) return found.length === 0 ? undefined : { code, violations: found }
+    if (!isReadable(media.type, content)) return found.length === 0 ? undefined : { code, violations: found }
     const taken = await this.#take(body, (again) => { x.requestBody = again })
     if (taken === undefined) return { code: 'BODY_TOO_LARGE', detail: `more than ${this.#settings.maxBodyBytes} bytes`, violations: [] }
     try {
-      const violations = [...found, ...await bodyViolations(taken, headers, media.charset, content.schema, this.#engine, this.#limits)]
+      const violations = [...found, ...await bodyViolations(taken, headers, media.charset, content, this.#engine, this.#limits)]
       return violations.length === 0 ? undefined : { code, violations }
     } catch (error) {
       const { code: why, detail } = Fault.from(error)
@@ -173,11 +173,11 @@ class Checks {
     const media = mediaTypeOf(headers)
     const content = media === undefined ? undefined : contentOf(plan, media.type)
     if (media === undefined || content === undefined) return body.length === 0 ? undefined : wrong('content type')
-    if (!isJson(media.type)) return undefined
+    if (!isReadable(media.type, content)) return undefined
     const taken = await this.#take(body, (again) => { reply.body = again })
     if (taken === undefined) return wrong(`more than ${this.#settings.maxBodyBytes} bytes`)
     try {
-      const violations = await bodyViolations(taken, headers, media.charset, content.schema, this.#engine, this.#limits)
+      const violations = await bodyViolations(taken, headers, media.charset, content, this.#engine, this.#limits)
       return violations.length === 0 ? undefined : wrong('body', violations)
     } catch (error) {
       return wrong(Fault.from(error).code)
@@ -205,7 +205,7 @@ class Checks {
 }
 
 /** A schema that stands alone is of JSON. */
-function contentOf ({ contents, schema }: BodyPlan, type: string): Pick<ApiContent, 'schema'> | undefined {
+function contentOf ({ contents, schema }: BodyPlan, type: string): Pick<ApiContent, 'schema' | 'fields'> | undefined {
   if (contents !== undefined) return contentFor(contents, type)
   return isJson(type) ? { schema } : undefined
 }

@@ -1,4 +1,4 @@
-import type { ApiParameter, ApiType } from '../../../config/api-schema/description.ts'
+import type { ApiField, ApiParameter, ApiType } from '../../../config/api-schema/description.ts'
 import type { JsonValue } from '../../../config/kdl/json.ts'
 import type { Exchange } from '../../pipeline/exchange.ts'
 import type { Engine, Violation } from './engine.ts'
@@ -112,6 +112,26 @@ function scalar (text: string, types: readonly ApiType[]): JsonValue {
   if (types.includes('boolean') && (text === 'true' || text === 'false')) return text === 'true'
   if (types.includes('null') && (text === '' || text === 'null') && !types.includes('string')) return null
   return text
+}
+
+/** What a form says (WHATWG URL section 5), as an object; `undefined` when it cannot be read in one way only. */
+export function formOf (text: string, fields: Readonly<Record<string, ApiField>>): JsonValue | undefined {
+  const pairs = queryOf(text)
+  if (pairs === undefined) return undefined
+  const byName = new Map<string, string[]>()
+  for (const [name, value] of pairs) {
+    const values = byName.get(name)
+    if (values === undefined) byName.set(name, [value])
+    else values.push(value)
+  }
+  const members: Array<readonly [string, JsonValue]> = []
+  for (const [name, values] of byName) {
+    const { types, items } = Object.hasOwn(fields, name) ? fields[name]! : { types: [], items: [] }
+    if (types.includes('array')) members.push([name, values.map((value) => scalar(value, items))])
+    else if (values.length > 1) return undefined
+    else members.push([name, scalar(values[0]!, types)])
+  }
+  return Object.fromEntries(members)
 }
 
 function queryOf (query: string): Pairs | undefined {

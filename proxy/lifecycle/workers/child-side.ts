@@ -1,3 +1,5 @@
+import { judgeNames } from '../../../config/schema/sensitive.ts'
+import type { SentinelConfig } from '../../../config/sentinel/index.ts'
 import { HeldSocket, type SocketHandle } from '../../listeners/index.ts'
 import { CountReader } from '../../observe/gather.ts'
 import type { RootLog } from '../../observe/log.ts'
@@ -41,6 +43,7 @@ export class ChildSide {
   #graceMs = 0
   #preparedLevel: Parameters<RootLog['setLevel']>[0] = 'info'
   #preparedGraceMs = 0
+  #preparedRedact: SentinelConfig['observability']['redact'] = { names: [], except: [] }
   #leaving = false
 
   constructor (options: ChildOptions) {
@@ -71,6 +74,7 @@ export class ChildSide {
         page: (name) => this.#all.page(name),
       },
     })
+    log.listen((record) => this.#worker.heard(record))
     setInterval(() => this.#tell(false), tellEveryMs).unref()
   }
 
@@ -122,6 +126,7 @@ export class ChildSide {
         return this.#prepare(question.load)
       case 'commit':
         await this.#worker.commit()
+        judgeNames(this.#preparedRedact.names, this.#preparedRedact.except)
         this.#graceMs = this.#preparedGraceMs
         this.#options.log.setLevel(this.#preparedLevel)
         return this.#options.settled()
@@ -156,8 +161,10 @@ export class ChildSide {
 
   async #prepare ({ generation, config: plain, agents, sockets, evidence, health, discovered, agentStartMs, strict }: PlainLoad): Promise<void> {
     const config = fromPlain(plain)
-    const { level } = config.observability.logging
-    this.#preparedLevel = level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level
+    const { logging: { level }, errorLog, redact } = config.observability
+    this.#preparedRedact = redact
+    // Main writes it, or does not, and the error log wants to know of it in any case.
+    this.#preparedLevel = errorLog?.level === 'warn' && (level === 'error' || level === 'fatal') ? 'warn' : level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level
     this.#preparedGraceMs = config.system.gracefulShutdownTimeout
     const load: Load = {
       generation, config, agents, evidence, health, agentStartMs, strict, discovered: new Map(discovered),

@@ -43,6 +43,7 @@ export class WorkerPool implements DataPath {
   readonly #gathered = new Gathered()
   readonly #facts = new Map<number, PlainFacts>()
   readonly #stdout: LineSink
+  #stderr: LineSink | undefined
   /** Those who look on now: a process that is started has to know. */
   readonly #tails = new Map<number, TailFilter>()
   #ticketSecret: Buffer
@@ -57,14 +58,11 @@ export class WorkerPool implements DataPath {
   #plain: { readonly of: Load['config'], readonly plain: PlainConfig } | undefined
 
   constructor (options: PoolOptions) {
-    const { workers, log, metrics, ticketSecret } = options
+    const { workers, metrics, ticketSecret } = options
     this.#options = options
     this.#ticketSecret = ticketSecret
     // Whole lines of several writers would be mixed in a pipe: one process writes them all.
-    this.#stdout = openLineSink({
-      to: 'stdout', maxBufferBytes: stdoutBytes,
-      onTrouble: (trouble) => log.error('the access log loses lines', { component: 'access-log', ...trouble }),
-    })
+    this.#stdout = this.#standard('stdout')
     metrics.join(this.#gathered)
     metrics.onScrape((table) => table.workers.cell().set(this.#slots.filter(({ serving }) => serving).length))
     this.#slots = Array.from({ length: workers }, (_, i) => this.#slot(i + 1))
@@ -193,7 +191,16 @@ export class WorkerPool implements DataPath {
 
   async close (graceMs: number): Promise<void> {
     await Promise.all(this.#slots.map((slot) => this.#load === undefined ? slot.stop(0) : slot.stop(graceMs)))
-    await this.#stdout.close()
+    await Promise.all([this.#stdout.close(), this.#stderr?.close()])
+  }
+
+  #standard (to: 'stdout' | 'stderr'): LineSink {
+    const { log, metrics } = this.#options
+    return openLineSink({
+      to, maxBufferBytes: stdoutBytes,
+      onTrouble: (trouble) => log.error('the access-log loses lines', { component: 'access-log', ...trouble }),
+      onLost: () => metrics.table.logLinesLost.cell('access-log').add(),
+    })
   }
 
   #slot (number: number): WorkerSlot {
@@ -202,7 +209,7 @@ export class WorkerPool implements DataPath {
     const slot: WorkerSlot = new WorkerSlot(() => ({ number, workers, ticketSecret: this.#ticketSecret, cookieSecret }), log, {
       wanted: () => this.#load,
       send: (process, load) => this.#send(process, load, number),
-      output: (lines) => void this.#stdout.write(lines),
+      output: (lines) => void (this.#load?.config.observability.accessLog.file === 'stderr' ? this.#stderr ??= this.#standard('stderr') : this.#stdout).write(lines),
       message: (message) => this.#take(slot, borrower, message),
       unused: (generation) => this.#tellRetired([generation]),
       gone: (reason, generations) => {

@@ -41,12 +41,13 @@ export function openTracing (settings: TracingSettings, { version, log, count }:
   const exporter = new SpanExporter({ carrier, encode: encoderOf(backend, resource), count, log })
   const isSampled = samplerOf(settings.samplingRate)
   const propagator = propagatorOf(settings.propagation)
+  const { followCaller } = settings
   const begin = (x: Exchange): void => {
     const { headers } = x.request
     const caller = propagator.extract(headers)
     const traceId = caller?.traceId ?? newTraceId()
     // Who calls has decided for the whole trace, unless it left that to others.
-    if (caller?.sampled ?? isSampled(traceId)) {
+    if ((followCaller ? caller?.sampled : undefined) ?? isSampled(traceId)) {
       x.trace = new ExchangeTrace(traceId, caller, headers.getAll('tracestate').join(','), propagator)
     } else {
       x.trace = { traceId, spanId: newSpanId(), sampled: false, recording: undefined }

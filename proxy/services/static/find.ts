@@ -15,7 +15,11 @@ export interface FoundFile {
   readonly plain: Representation
   /** Packed forms by their coding; `undefined` until a client that takes some has asked. */
   packed: Promise<PackedForms> | undefined
-  /** Memory that it takes. */
+  /** What was packed of these very bytes before somebody looked whether they are still the same. */
+  readonly packedBefore: Promise<PackedForms> | undefined
+  /** Memory that those take. */
+  packedBytes: number
+  /** Memory that it takes with them, when it was found. */
   readonly bytes: number
 }
 
@@ -68,8 +72,10 @@ export class Finder {
   }
 
   /** Packed forms that lie beside a file and are not older than it. */
-  async besides (plain: Representation): Promise<PackedForms> {
+  async besides ({ plain, packedBefore }: FoundFile): Promise<PackedForms> {
+    const before = await packedBefore ?? new Map<Coding, MaybePromise<Representation>>()
     const found = await Promise.all(codings.map(async (coding) => {
+      const last = await before.get(coding)
       const name = plain.name + endings[coding]
       const opened = await this.open(name)
       if (opened === undefined) return []
@@ -79,9 +85,11 @@ export class Finder {
         letGo(opened.fd)
         return []
       }
-      return [[coding, await this.#read(name, opened, undefined, coding)] as const]
+      return [[coding, await this.#read(name, opened, last, coding)] as const]
     }))
-    return new Map<Coding, MaybePromise<Representation>>(found.flat())
+    const forms = new Map<Coding, MaybePromise<Representation>>(found.flat())
+    for (const [coding, form] of before) if (!forms.has(coding) && (await form).madeHere) forms.set(coding, form)
+    return forms
   }
 
   async #folder (name: string, last: Found | undefined): Promise<Found> {
@@ -97,8 +105,12 @@ export class Finder {
   }
 
   async #file (name: string, opened: Opened, last: Found | undefined): Promise<FoundFile> {
-    const plain = await this.#read(name, opened, last?.kind === 'file' ? last.plain : undefined)
-    return { kind: 'file', plain, packed: undefined, bytes: plain.content?.length ?? 0 }
+    const old = last?.kind === 'file' ? last : undefined
+    const plain = await this.#read(name, opened, old?.plain)
+    const own = plain.content?.length ?? 0
+    if (old === undefined || plain !== old.plain) return { kind: 'file', plain, packed: undefined, packedBefore: undefined, packedBytes: 0, bytes: own }
+    const { packedBytes } = old
+    return { kind: 'file', plain, packed: undefined, packedBefore: old.packed ?? old.packedBefore, packedBytes, bytes: own + packedBytes }
   }
 
   async #read (name: string, opened: Opened, last: Representation | undefined, coding?: FileCoding): Promise<Representation> {

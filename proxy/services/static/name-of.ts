@@ -13,8 +13,8 @@ const longestSegment = 255
  * a slash, a backslash or a control character in disguise, dot segments that a rewrite has made, names that are not UTF-8, and hidden ones.
  */
 export function nameOf (path: string, dotFiles: boolean): FileName | undefined {
-  const segments = path.split('/')
-  if (segments.shift() !== '') return undefined
+  if (!path.startsWith('/')) return undefined
+  const segments = path.slice(1).split('/')
   const folder = segments.at(-1) === ''
   if (folder) segments.pop()
   const names: string[] = []

@@ -50,8 +50,8 @@ class StaticFiles implements Responder {
   respond (x: Exchange): MaybePromise<Reply> {
     const { method, path } = x.request
     if (method !== 'GET' && method !== 'HEAD') return refusal(x, new Fault('METHOD_NOT_ALLOWED', method), ['Allow', 'GET, HEAD'])
-    const found = this.#kept.fresh(path, x.startedMs)
-    return found === undefined ? this.#look(x, path).then((now) => this.#answer(x, now)) : this.#answer(x, found)
+    const found = this.#kept.fresh(path, performance.now())
+    return found === undefined ? this.#look(path).then((now) => this.#answer(x, now)) : this.#answer(x, found)
   }
 
   #answer (x: Exchange, found: Found): MaybePromise<Reply> {
@@ -64,14 +64,14 @@ class StaticFiles implements Responder {
     }
   }
 
-  async #look (x: Exchange, path: string): Promise<Found> {
+  async #look (path: string): Promise<Found> {
     const name = nameOf(path, this.#settings.dotFiles)
     if (name === undefined) return { kind: 'nothing', bytes: 0 }
     const found = await this.#lookFor(path, () => this.#finder.find(name, this.#kept.last(path)))
     const { fallback } = this.#settings
     if (fallback === undefined || found.kind !== 'nothing' && found.kind !== 'closed') return found
     // No path of a request is empty.
-    return this.#kept.fresh('', x.startedMs) ?? this.#lookFor('', () => this.#finder.find({ name: fallback, folder: false }, this.#kept.last('')))
+    return this.#kept.fresh('', performance.now()) ?? this.#lookFor('', () => this.#finder.find({ name: fallback, folder: false }, this.#kept.last('')))
   }
 
   async #lookFor (key: string, look: () => Promise<Found>): Promise<Found> {
@@ -92,7 +92,7 @@ class StaticFiles implements Responder {
 
   #fileAnswer (x: Exchange, file: FoundFile): MaybePromise<Reply> {
     if (!this.#settings.compress || !x.request.headers.has('accept-encoding')) return this.#answerWith(x, file.plain)
-    const packed = file.packed ??= this.#finder.besides(file.plain)
+    const packed = file.packed ??= this.#packedForms(x.request.path, file)
     return packed.then((forms) => this.#chosen(x, file, forms)).then((chosen) => this.#answerWith(x, chosen))
   }
 
@@ -110,13 +110,25 @@ class StaticFiles implements Responder {
     if (coding === undefined) return plain
     const ready = forms.get(coding)
     if (ready !== undefined) return ready
-    const made = this.#packed(plain, coding as keyof typeof packers, (bytes) => {
-      this.#kept.grow(path, file, bytes)
-      this.#kept.grow('', file, bytes)
-    })
+    const made = this.#packed(plain, coding as keyof typeof packers, (bytes) => this.#grow(path, file, bytes))
     forms.set(coding, made)
     made.catch(() => forms.delete(coding))
     return made
+  }
+
+  async #packedForms (path: string, file: FoundFile): Promise<PackedForms> {
+    const forms = await this.#finder.besides(file)
+    let bytes = 0
+    for (const form of forms.values()) bytes += (await form).content?.length ?? 0
+    this.#grow(path, file, bytes - file.packedBytes)
+    return forms
+  }
+
+  #grow (path: string, file: FoundFile, bytes: number): void {
+    file.packedBytes += bytes
+    this.#kept.grow(path, file, bytes)
+    // As what is sent in place of what is missing.
+    this.#kept.grow('', file, bytes)
   }
 
   async #packed (plain: Representation, coding: keyof typeof packers, took: (bytes: number) => void): Promise<Representation> {

@@ -173,7 +173,7 @@ describe('logs, metrics and traces', () => {
   test('the level of the older place counts where the newer one says nothing', () => {
     const levelOf = (system: string, logging: string) => configOf(`${start}system { ${system} }\nobservability { logging { ${logging} } }`).observability.logging.level
     assert.deepEqual([levelOf('log-level "debug"', ''), levelOf('log-level "debug"', 'level "info"'), levelOf('', 'level "err"'), levelOf('', '')], ['debug', 'info', 'error', 'info'])
-    assert.deepEqual(Object.keys(configOf(start).observability.logging), ['level', 'format'])
+    assert.deepEqual(Object.keys(configOf(start).observability.logging), ['level', 'format', 'timestamps', 'file', 'rotate'])
   })
 
   test('metrics with address and port apart', () => {

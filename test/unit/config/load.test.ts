@@ -44,12 +44,15 @@ describe('loading a configuration', () => {
       maxIdleConnectionsPerUpstream: undefined, maxInFlightRequestsPerWorker: undefined, maxQueuedRequests: 1_000, queueTimeout: 1_000, adaptiveConcurrency: undefined, maxMemory: undefined, maxMemoryPercent: undefined, maxRequestsPerSecondGlobal: undefined, maxRequestsPerSecondPerClient: undefined, maxRequestsPerSecondPerRoute: undefined, maxAgentQueueDepth: 100, maxAgentBody: 1_048_576, maxAgentResponse: undefined,
     })
     assert.deepEqual(observability, {
-      logging: { level: 'info', format: 'auto' },
       metrics: { enabled: true, address: { host: '127.0.0.1', port: 9090, text: '127.0.0.1:9090' }, path: '/metrics', highCardinality: false, otlp: undefined },
       tracing: undefined,
+      logging: { level: 'info', format: 'auto', timestamps: true, file: undefined, rotate: undefined },
+      redact: { names: [], except: [] },
+      errorLog: undefined,
+      auditLog: undefined,
       accessLog: {
         enabled: true, file: 'stdout', format: 'json', template: undefined, sampleRate: 1, alwaysLogErrors: true, fields: [], requestHeaders: [], responseHeaders: [], attributes: [],
-        bufferSize: 65_536,
+        bufferSize: 65_536, rotate: undefined,
       },
     })
     assert.deepEqual([system, evidence], [{

@@ -62,6 +62,7 @@ routes {
   route "wasm" { matches { path "/wasm" }; upstream "app"; wasm-agents "a" }
   route "fixed" { matches { path "/fixed" }; respond 200 "ok" { headers { a "b" } } }
   route "files" { matches { path "/files" }; static-files { root "${folder}"; index "a.html"; directory-listing #true; cache-control "no-cache"; compress #true; compression-level 4; compression-types "text/*"; fallback "a.html"; dot-files #true; follow-links #true; mime-types { ".a" "text/plain" } } }
+  route "paged" { matches { path "/paged" }; respond 200; error-pages { default-format "html"; include-stack-trace #false; template-dir "${folder}"; upstream-errors #true; pages { "404" { format "json"; message "no"; headers { a "b" } }; "410" { template "${folder}/page.html" } } } }
   route "page" { matches { path "/page" }; builtin-handler "status" { token "0123456789abcdef0123"; public #false } }
   route "moved" { matches { path "/moved" }; filters "moved" }
 }
@@ -92,6 +93,7 @@ namespace "tenant" {
   exports { upstreams "app" }
 }
 cache { enabled #true; backend "memory"; max-size "10MiB"; eviction-limit "9MiB"; lock-timeout "1s"; status-header #true; status-header-name "edge" }
+error-pages { default-format "html"; include-stack-trace #false; template-dir "${folder}"; upstream-errors #true; pages { "404" { format "json"; message "no"; headers { a "b" } }; "410" { template "${folder}/page.html" } } }
 rate-limits { default-rps 100; default-burst 20; key "client-ip"; global { max-rps 1000; burst 10; key "client-ip" } }
 limits { max-decompression-ratio 50; max-decompressed-size "1MiB"; adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
 filters {
@@ -103,7 +105,7 @@ filters {
   filter "sites" { type "cors"; allowed-origins "https://a.test"; allowed-origin-regex "b"; allowed-methods "GET"; allowed-headers "x"; exposed-headers "y"
     allow-credentials #true; allow-private-network #true; max-age "1h" }
   filter "moved" { type "redirect"; status-code 301; scheme "https"; port 8443; hostname "b.test"; replace-full-path "/" }
-  filter "asked" { type "forward-auth"; url "http://127.0.0.1:9/"; method "GET"; request-headers "a"; response-headers "b"; pass-cookies #false; redirect-scripts #true; send-body #true
+  filter "asked" { type "forward-auth"; url "http://127.0.0.1:9/"; method "GET"; request-headers "a"; response-headers "b"; user-header "b"; pass-cookies #false; redirect-scripts #true; send-body #true
     max-body-size "1KiB"; max-answer-size "1KiB"; timeout "1s"; max-connections 2; failure-mode "closed" }
   filter "asked-by-name" { type "forward-auth"; upstream "app"; path "/x" }
   filter "staff" { type "basic-auth"; users-file "${folder}/users"; users { a "$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1." }; realm "x"; user-header "x"; forward-credentials #true; max-failures 3; failure-window "1m" }
@@ -128,7 +130,11 @@ waf {
   ruleset { paranoia-level 1; anomaly-threshold 5; exclusion { rule-ids "xss-active-tag"; scope "global" }; custom-rules-dir "${folder}"; paths "${folder}" }
   body-inspection { inspect-request-body #true; inspect-response-body #false; max-inspection-size "1MiB"; decompress #true; content-types "text/*"; max-decompression-ratio 50 }; audit-log #false
 }
-observability { access-log { file "${folder}/access.log"; format "common" }; metrics { address "127.0.0.1:0"; high-cardinality #true; otlp { endpoint "http://127.0.0.1:9"; protocol "http/json"; timeout "1s"; headers { a "b" }; token-file "${folder}/cert.pem"; interval "1h"; service-name "a" } }; tracing { enabled #true; sampling-rate 1; service-name "a"; propagation "b3"; backend "otlp" { endpoint "http://127.0.0.1:9"; protocol "grpc"; timeout "1s"; headers { a "b" }; token-file "${folder}/cert.pem" } } }
+observability { redact { names "x-secret-thing"; except "state" }; logging { level "info"; format "json"; timestamps #true; file "${folder}/sentinel.log"; rotate { max-size "1MiB"; max-age "1d"; keep 3; compress #true } }
+  access-log { file "${folder}/access.log"; format "json"; fields "ts"; request-headers "a"; response-headers "b"; attributes "c"; sample-rate 0.5; always-log-errors #true; buffer-size "8KiB"
+    rotate { max-size "1MiB"; max-age "1d"; keep 3; compress #true } }
+  error-log { file "${folder}/error.log"; level "warn"; buffer-size "8KiB"; rotate { max-size "1MiB"; max-age "1d"; keep 3; compress #true } }
+  audit-log { file "${folder}/audit.log"; buffer-size "8KiB"; log-blocked #true; log-agent-decisions #true; log-waf-events #true; events "blocked"; rotate { max-size "1MiB"; max-age "1d"; keep 3; compress #true } }; metrics { address "127.0.0.1:0"; high-cardinality #true; otlp { endpoint "http://127.0.0.1:9"; protocol "http/json"; timeout "1s"; headers { a "b" }; token-file "${folder}/cert.pem"; interval "1h"; service-name "a" } }; tracing { enabled #true; sampling-rate 1; follow-caller #false; service-name "a"; propagation "b3"; backend "otlp" { endpoint "http://127.0.0.1:9"; protocol "grpc"; timeout "1s"; headers { a "b" }; token-file "${folder}/cert.pem" } } }
 evidence { file "${folder}/evidence.jsonl" }
 `
 }
@@ -139,6 +145,8 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'cert.pem'), serverCertificate)
   writeFileSync(join(folder, 'key.pem'), serverKey)
+  writeFileSync(join(folder, 'page.html'), '{{status}}')
+  writeFileSync(join(folder, '404.html'), '{{status}}')
   writeFileSync(join(folder, 'users'), 'b:$2y$04$MbU5bUaYp5yYl0v3qV3xT.Q4qG2tJmYy5xq1q1q1q1q1q1q1q1q1.\n', { mode: 0o600 })
   writeFileSync(join(folder, 'country.mmdb'), maxMindFile({ '192.0.2.0/24': 'DE' }))
   writeFileSync(join(folder, 'addresses'), '10.1.0.0/16 # office\n')
