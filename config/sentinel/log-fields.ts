@@ -55,7 +55,7 @@ const others: Partial<Record<LogField, readonly string[]>> = {
 }
 
 /** Fields that the language's documentation names and that nobody knows here. */
-const missing = { 'instance-id': null, namespace: null, service: null, 'connection-reused': null, 'rate-limit-hit': null, 'geo-country': null }
+const missing = { 'instance-id': null, 'connection-reused': null, 'rate-limit-hit': null, 'geo-country': null }
 
 export const logField = words(Object.keys(logFields) as LogField[], { also: others, notBuilt: missing })
 

@@ -56,7 +56,7 @@ export const namespaces = named('namespace', {
   listeners: ownListeners, upstreams, routes, agents, filters, limits: scopedLimits, services, exports: exportsBlock,
 }, 'A part of the configuration with names, routes and limits of its own: for a team, a tenant, an environment. ' +
 'A name that is used in it is looked for in the service, in the namespace, outside of namespaces, and among what namespaces export; `ns:name` and `ns:service:name` say which one is meant. ' +
-'What another namespace does not export cannot be used in it. ' +
+'What another namespace does not export is only found by that full name, with a warning. ' +
 'Its routes get requests of listeners that stand in it, and of those outside that say `namespace "ns"` (or `"ns:service"`); the listener of a service leads to the routes of the service alone. A listener outside that names no namespace leads to no route of one. ' +
 'An agent that nobody names guards every route of its namespace or service.', {
   direct: true,

@@ -126,7 +126,7 @@ function answerOfListener (listener: ListenerConfig, exchange: Exchange, { liste
   const { id } = listener
   if (receptionOf(listener, exchange) === 'routes') return undefined
   if (!exchange.request.headers.has('x-forwarded-host')) return { status: 400, why: 'no host to redirect to' }
-  const { status, location } = redirectFor(exchange, httpsPort(listeners))
+  const { status, location } = redirectFor(exchange, httpsPort(listeners, listener))
   return { status, why: `listener '${id}' sends clients to ${location}` }
 }
 

@@ -6,6 +6,7 @@ import {
 } from '../upstreams/index.ts'
 import { breakerValues, type HealthPlans } from './health-plans.ts'
 import type { Judge } from './health-follower.ts'
+import { labelsOf as scopeLabels } from './scope-rules.ts'
 
 interface KeeperSurroundings {
   readonly log: Log
@@ -21,6 +22,7 @@ const bad: ReadonlySet<HealthChange['event']> = new Set(['target-down', 'target-
 export class HealthKeeper implements Judge {
   readonly #health: Health
   readonly #log: Log
+  #scopes: HealthPlans['scopes'] = new Map()
 
   constructor ({ log, metrics, tell }: KeeperSurroundings) {
     this.#log = log.child({ component: 'health' })
@@ -46,7 +48,8 @@ export class HealthKeeper implements Judge {
   }
 
   /** Judges by these from now on. */
-  use ({ plans, gates }: HealthPlans): void {
+  use ({ plans, gates, scopes }: HealthPlans): void {
+    this.#scopes = scopes
     this.#health.use(plans, gates)
   }
 
@@ -91,16 +94,30 @@ export class HealthKeeper implements Judge {
     this.#log[bad.has(event) ? 'warn' : 'info'](`upstream '${upstream}', target ${target}: ${event.replace(/^(target|breaker)-/, '')}: ${why}`, { event, upstream, target, why })
   }
 
-  #tell ({ targetUp, breakerState }: MetricTable): void {
+  #tell (table: MetricTable): void {
+    const { targetUp, breakerState } = table
     targetUp.clear()
     breakerState.clear()
+    table.scopedBreakerState.clear()
     for (const [upstream, targets] of this.#health.state()) {
       for (const { name, reasons, breaker } of targets) {
         targetUp.cell(upstream, name).set(reasons.length === 0 ? 1 : 0)
-        if (breaker !== undefined) breakerState.cell('target', upstream, name).set(breakerValues[breaker])
+        if (breaker === undefined) continue
+        breakerState.cell('target', upstream, name).set(breakerValues[breaker])
+        this.#tellScoped(table, `upstream ${upstream}`, 'target', breakerValues[breaker])
       }
     }
-    for (const [gate, state] of this.#health.gates()) breakerState.cell(...labelsOf(gate)).set(breakerValues[state])
+    for (const [gate, state] of this.#health.gates()) {
+      breakerState.cell(...labelsOf(gate)).set(breakerValues[state])
+      this.#tellScoped(table, gate, labelsOf(gate)[0], breakerValues[state])
+    }
+  }
+
+  #tellScoped ({ scopedBreakerState }: MetricTable, gate: string, what: string, value: number): void {
+    const scope = this.#scopes.get(gate)
+    if (scope === undefined) return
+    const cell = scopedBreakerState.cell(...scopeLabels(scope), what, labelsOf(gate)[1])
+    cell.set(Math.max(cell.value, value))
   }
 }
 

@@ -6,6 +6,8 @@ type PartsOf = (upstream: UpstreamConfig) => { readonly connecting: ConnectingSe
 export interface HealthPlans {
   readonly plans: readonly HealthPlan[]
   readonly gates: readonly GatePlan[]
+  /** Of what stands in a namespace, by "upstream app" or "route app". */
+  readonly scopes: ReadonlyMap<string, string>
 }
 
 /** What there is to judge in a configuration: for the one who judges. Throws when files that connections need cannot be read. */
@@ -16,6 +18,8 @@ export function healthPlans ({ upstreams, routes }: SentinelConfig, partsOf: Par
       ...upstreams.flatMap(({ id, circuitBreaker }) => circuitBreaker?.scope === 'upstream' ? [{ gate: upstreamGate(id), breaker: breakerOf(circuitBreaker) }] : []),
       ...routes.flatMap(({ id, circuitBreaker }) => circuitBreaker === undefined ? [] : [{ gate: routeGate(id), breaker: breakerOf(circuitBreaker) }]),
     ],
+    scopes: new Map([...upstreams.map(({ id, scope }) => [upstreamGate(id), scope] as const), ...routes.map(({ id, scope }) => [routeGate(id), scope] as const)]
+      .filter(([, scope]) => scope !== '')),
   }
 }
 

@@ -1,13 +1,16 @@
-import type { ListenerConfig } from '../../config/sentinel/index.ts'
+import { leadsTo, type ListenerConfig } from '../../config/sentinel/index.ts'
 import type { Exchange, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { HeaderList } from '../pipeline/headers.ts'
 
 const standardPort = 443
 
-/** Where clients find https: the usual port when it is listened on, or when somebody else must be meant. */
-export function httpsPort (listeners: readonly Pick<ListenerConfig, 'protocol' | 'address'>[]): number {
-  const ports = listeners.filter(({ protocol, address }) => protocol === 'https' && address.port !== 0).map(({ address }) => address.port)
+type Bound = Pick<ListenerConfig, 'protocol' | 'address' | 'namespace'>
+
+/** Where clients of a listener find the same under https: the usual port when it is listened on, or when somebody else must be meant. */
+export function httpsPort (listeners: readonly Bound[], { namespace }: Pick<Bound, 'namespace'>): number {
+  const same = listeners.filter((one) => leadsTo(one, { scope: namespace ?? '' }))
+  const ports = same.filter(({ protocol, address }) => protocol === 'https' && address.port !== 0).map(({ address }) => address.port)
   return ports.includes(standardPort) ? standardPort : ports[0] ?? standardPort
 }
 

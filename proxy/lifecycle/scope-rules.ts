@@ -1,4 +1,5 @@
 import { limitsIn, scopesAround, leadsTo, type ListenerConfig, type LimitsConfig, type RouteConfig, type Scope, type SentinelConfig } from '../../config/sentinel/index.ts'
+import type { MetricTable } from '../observe/metrics-table.ts'
 import type { MaybePromise } from '../pipeline/body.ts'
 import { clientKey } from '../pipeline/client-key.ts'
 import type { Exchange, Filter, Route } from '../pipeline/exchange.ts'
@@ -35,12 +36,30 @@ export function namesOf (ids: readonly string[], scope: string): Array<[name: st
 
 interface Surroundings extends RateParts {
   readonly shares: Shares
+  readonly metrics: { readonly table: Pick<MetricTable, 'scopedActive'> }
 }
 
 /** What namespace and service say of the requests of a route, before the route itself does: what is refused by the one costs the other nothing. */
 export function scopeRules ({ id, scope }: Pick<RouteConfig, 'id' | 'scope'>, config: SentinelConfig, around: Surroundings): Filter[] {
+  if (scope === '') return []
   const scopes = scopesAround(scope, config)
-  return [...headRules(scopes, limitsIn(scope, config)), ...scopes.flatMap((one) => rulesOf(one, id, around))]
+  return [activeFilter(scope, around.metrics.table), ...headRules(scopes, limitsIn(scope, config)), ...scopes.flatMap((one) => rulesOf(one, id, around))]
+}
+
+/** First, so that it sees the end of whatever it has seen begin. */
+function activeFilter (scope: string, { scopedActive }: Pick<MetricTable, 'scopedActive'>): Filter {
+  const active = scopedActive.cell(...labelsOf(scope))
+  return {
+    name: 'active-requests',
+    onRequest (): undefined { active.add() },
+    onDone: () => active.add(-1),
+  }
+}
+
+/** Namespace and service, as metrics tell them. */
+export function labelsOf (scope: string): [namespace: string, service: string] {
+  const [namespace = '', service = ''] = scope.split(':')
+  return [namespace, service]
 }
 
 function rulesOf ({ id, limits }: Scope, route: string, around: Surroundings): Filter[] {

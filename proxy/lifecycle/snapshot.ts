@@ -114,7 +114,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
       return [listener.id, {
         isTrusted: peerMatcher(listener.trustedProxies),
         guardedHeaders,
-        match: traced(around.traces?.begin, matchOf(listener, router, otherwise, httpsPort(config.listeners))),
+        match: traced(around.traces?.begin, matchOf(listener, router, otherwise, httpsPort(config.listeners, listener))),
         faultPages: errorPagesOf(undefined, config, around.parts),
         ...admissionOf(around.admission, users),
         observe: around.observe,

@@ -75,7 +75,7 @@ listeners { listener "main" { address "127.0.0.1:0" } }
 routes { route "home" { matches { path-prefix "/" }; respond 200 "file" } }
 namespace "shop" {
   listeners { listener "front" { address "127.0.0.1:0" } }
-  upstreams { upstream "app" { ${await target(t, 'app')} } }
+  upstreams { upstream "app" { ${await target(t, 'app')}; circuit-breaker { failure-threshold 3 } } }
   routes { route "cart" { matches { path-prefix "/cart" }; upstream "app" } }
   service "pay" { routes { route "pay" { matches { path-prefix "/pay" }; respond 200 "pay" } } }
 }
@@ -95,6 +95,8 @@ ${metrics}`)
   assert.match(text, /sentinel_scoped_requests_total\{namespace="shop",service="pay",route="shop:pay:pay",status="200"\} 1/)
   assert.match(text, /sentinel_scoped_request_duration_seconds_count\{namespace="shop",service="pay",route="shop:pay:pay"\} 1/)
   assert.match(text, /sentinel_scoped_upstream_attempts_total\{namespace="shop",service="",upstream="shop:app",route="shop:cart"\} 1/)
+  assert.match(text, /sentinel_scoped_active_requests\{namespace="shop",service="pay"\} 0/)
+  assert.match(text, /sentinel_scoped_circuit_breaker_state\{namespace="shop",service="",scope="target",name="shop:app"\} 0/)
   assert.doesNotMatch(text, /sentinel_scoped_[a-z_]+\{[^}]*route="home"/)
 })
 

@@ -54,6 +54,28 @@ observability { metrics { address "127.0.0.1:0" } }
   assert.equal(blue.heads(), 0)
 })
 
+test('agents and the firewall of the file itself stand before the routes of every tenant', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const sentinel = await startSentinel(t, `
+listeners { listener "main" { address "127.0.0.1:0"; namespace "red" } }
+waf { mode "prevention" }
+agents { agent "denylist" { config { block-paths "/.env" } } }
+namespace "red" {
+  upstreams { upstream "app" { target "127.0.0.1:${upstream.port}" } }
+  routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
+  service "api" { listener { address "127.0.0.1:0" }; routes { route "api" { matches { path-prefix "/" }; upstream "app" } } }
+}
+observability { metrics { address "127.0.0.1:0" } }
+`)
+  for (const listener of ['main', 'red:api:service-listener']) {
+    const port = sentinel.port(listener)
+    assert.equal((await request(port, '/')).status, 200)
+    assert.equal((await request(port, '/.env')).status, 403)
+    assert.equal((await request(port, `/?q=${encodeURIComponent("1' OR '1'='1")}`)).status, 403)
+  }
+  assert.equal(upstream.requests.length, 2)
+})
+
 test('a name alone never means what another tenant keeps to itself', () => {
   const two = (more: string): string => `listeners { listener "main" { address "127.0.0.1:8080"; namespace "red" } }
 namespace "red" { routes { route "all" { matches { path-prefix "/" }; ${more} } } }

@@ -35,8 +35,12 @@ test('only a trusted proxy can say that the client came by https', async () => {
 })
 
 test('the port is the usual one when there is a choice', () => {
-  const listener = (protocol: 'http' | 'https', port: number) => ({ protocol, address: { host: '0.0.0.0', port, text: '' } })
+  const listener = (protocol: 'http' | 'https', port: number, namespace?: string) => ({ protocol, namespace, address: { host: '0.0.0.0', port, text: '' } })
+  const outside = { namespace: undefined }
   assert.deepEqual([
-    httpsPort([]), httpsPort([listener('http', 80), listener('https', 8443)]), httpsPort([listener('https', 8443), listener('https', 443)]), httpsPort([listener('https', 0)]),
+    httpsPort([], outside), httpsPort([listener('http', 80), listener('https', 8443)], outside), httpsPort([listener('https', 8443), listener('https', 443)], outside), httpsPort([listener('https', 0)], outside),
   ], [443, 8443, 443, 443])
+  const tenants = [listener('https', 8443, 'red'), listener('https', 9443, 'blue:pay'), listener('https', 7443)]
+  assert.deepEqual([outside, { namespace: 'red' }, { namespace: 'red:api' }, { namespace: 'blue' }, { namespace: 'blue:pay' }].map((from) => httpsPort(tenants, from)),
+    [7443, 8443, 8443, 443, 9443], 'never the port of another tenant')
 })
