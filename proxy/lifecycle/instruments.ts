@@ -1,17 +1,13 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { EvidenceRecorder } from '../evidence/evidence.ts'
-import { factOf } from '../filters/index.ts'
-import { accessLog } from '../observe/access-log.ts'
-import { auditLog, type AuditLog } from '../observe/audit-log.ts'
-import { errorLog } from '../observe/error-log.ts'
 import type { LineSink } from '../observe/line-sink.ts'
 import type { LogRecord } from '../observe/log.ts'
 import type { LogFileOptions, LogFiles } from '../observe/log-files.ts'
 import type { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
-import { firewallsOf } from './main-logs.ts'
 import { canonicalKey, type Lease, type Leases } from './leases.ts'
+import { requestLogs } from './request-logs.ts'
 
 /** What watches exchanges, for one configuration. */
 export interface Instruments {
@@ -43,7 +39,7 @@ export function openInstruments (config: SentinelConfig, { leases, files, tails,
     return lease.value
   }
   try {
-    const { observers: logs, audit } = logsOf(config, open)
+    const { observers: logs, audit } = requestLogs(config, open)
     const observers: Observer[] = [...logs, (x) => {
       metrics.observeExchange(x)
       if (tails.active) tails.observe(x)
@@ -63,30 +59,6 @@ export function openInstruments (config: SentinelConfig, { leases, files, tails,
     release()
     throw error
   }
-}
-
-interface Logs {
-  readonly observers: Observer[]
-  readonly audit: AuditLog | undefined
-}
-
-function logsOf (config: SentinelConfig, open: (options: LogFileOptions) => LineSink): Logs {
-  const { accessLog: access, errorLog: errors, auditLog: audited } = config.observability
-  const observers: Observer[] = []
-  if (access.enabled) {
-    const { file, bufferSize, ...options } = access
-    const sink = open({ log: 'access-log', to: file, gatherBytes: bufferSize })
-    observers.push(accessLog({ ...options, factOf }, (line) => void sink.write(line)))
-  }
-  if (errors?.enabled === true) {
-    const sink = open({ log: 'error-log', to: errors.file, gatherBytes: errors.bufferSize })
-    observers.push(errorLog(errors.level, (line) => void sink.write(line)).observe)
-  }
-  if (audited?.enabled !== true) return { observers, audit: undefined }
-  const sink = open({ log: 'audit-log', to: audited.file, gatherBytes: audited.bufferSize })
-  const audit = auditLog({ ...audited, firewalls: firewallsOf(config) }, (line) => void sink.write(line))
-  observers.push(audit.observe)
-  return { observers, audit }
 }
 
 /** Calls for the usual numbers without a loop: this runs once for each request. */
