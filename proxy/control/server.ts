@@ -41,7 +41,7 @@ export async function openControl (settings: ControlSettings): Promise<Control> 
   if (settings.succeeds !== true) await refuseToShare(path)
   const tails = new TailStreams()
   const server = createServer({ maxHeaderSize: 8 * 1024, headersTimeout: 5_000, requestTimeout: 5_000, keepAliveTimeout: 1_000 }, (request, response) => {
-    if (request.url === '/tail') void beginTail(request, response, operations(), tails)
+    if (request.url === '/tail') void beginTail(request, response, { operations: operations(), log }, tails)
     else void answer(request, response, operations, log)
   })
   server.maxConnections = 16
@@ -176,7 +176,12 @@ function say (response: ServerResponse, found: Answer): void {
   response.end(bytes)
 }
 
-async function beginTail (request: IncomingMessage, response: ServerResponse, operations: Operations | undefined, tails: TailStreams): Promise<void> {
+interface Asked {
+  readonly operations: Operations | undefined
+  readonly log: ControlLog
+}
+
+async function beginTail (request: IncomingMessage, response: ServerResponse, { operations, log }: Asked, tails: TailStreams): Promise<void> {
   try {
     if (request.method !== 'POST') return say(response, refused(405, '/tail is asked for with POST'))
     if (operations === undefined) return say(response, refused(503, 'the proxy is starting or stopping'))
@@ -184,6 +189,8 @@ async function beginTail (request: IncomingMessage, response: ServerResponse, op
     if (filter === undefined) return say(response, refused(400, 'give lists of routes, statuses, agents, ips, methods, paths, or none'))
     if (tails.full) return say(response, refused(503, 'as many look on already as may'))
     tails.begin(response, filter, operations)
+    // Who looks at what others do is to be known.
+    log.info('asked for: tail', { event: 'command', ...filter })
   } catch (error) {
     say(response, refused(400, error instanceof Error ? error.message : String(error)))
   }

@@ -1,9 +1,5 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { EvidenceRecorder } from '../evidence/evidence.ts'
-import { factOf } from '../filters/index.ts'
-import { accessLog } from '../observe/access-log.ts'
-import { auditLog, type AuditLog } from '../observe/audit-log.ts'
-import { errorLog } from '../observe/error-log.ts'
 import type { LineSink } from '../observe/line-sink.ts'
 import type { LogFileOptions, LogFiles } from '../observe/log-files.ts'
 import { Comparisons } from '../observe/comparisons.ts'
@@ -13,8 +9,8 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import type { openTracing, Tracing } from '../observe/telemetry/tracing.ts'
 import { LocalRates } from '../state/index.ts'
-import { firewallsOf } from './main-logs.ts'
 import { canonicalKey, type Lease, type Leases } from './leases.ts'
+import { requestLogs } from './request-logs.ts'
 import { readVersion } from './version.ts'
 
 /** What watches exchanges, for one configuration. */
@@ -57,7 +53,7 @@ export function openInstruments (config: SentinelConfig, around: InstrumentSurro
     if (traces !== undefined) held.push(traces)
     const tracing = traces?.value
     const count = config.observability.metrics.highCardinality ? metrics.observeClosely : metrics.observeExchange
-    const { observers: logs, audit } = logsOf(config, open)
+    const { observers: logs, audit } = requestLogs(config, open)
     const observers: Observer[] = [...tracing === undefined ? [] : [tracing.finish], ...logs, (x) => {
       count(x)
       if (tails.active) tails.observe(x)
@@ -108,32 +104,6 @@ function leaseTracing (config: SentinelConfig, { leases, log, metrics, openTraci
     version: readVersion(), log: log.child({ component: 'traces' }), count: (fate, spans) => metrics.table.traceSpans.cell(fate).add(spans),
   })
   return leases.use(canonicalKey('tracing', tracing), make, (value) => value.close())
-}
-
-interface Logs {
-  readonly observers: Observer[]
-  readonly audit: AuditLog | undefined
-}
-
-function logsOf (config: SentinelConfig, open: (options: LogFileOptions) => LineSink): Logs {
-  const { accessLog: access, errorLog: errors, auditLog: audited } = config.observability
-  const observers: Observer[] = []
-  if (access.enabled) {
-    const { file, bufferSize, ...options } = access
-    const sink = open({ log: 'access-log', to: file, gatherBytes: bufferSize })
-    // What a schema finds and lets pass is seen nowhere else.
-    const attributes = [...options.attributes, 'schema.violations']
-    observers.push(accessLog({ ...options, attributes, factOf }, (line) => void sink.write(line)))
-  }
-  if (errors?.enabled === true) {
-    const sink = open({ log: 'error-log', to: errors.file, gatherBytes: errors.bufferSize })
-    observers.push(errorLog(errors.level, (line) => void sink.write(line)).observe)
-  }
-  if (audited?.enabled !== true) return { observers, audit: undefined }
-  const sink = open({ log: 'audit-log', to: audited.file, gatherBytes: audited.bufferSize })
-  const audit = auditLog({ ...audited, firewalls: firewallsOf(config) }, (line) => void sink.write(line))
-  observers.push(audit.observe)
-  return { observers, audit }
 }
 
 /** Calls for the usual numbers without a loop: this runs once for each request. */

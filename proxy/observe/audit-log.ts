@@ -52,10 +52,10 @@ export function auditLog (options: AuditOptions, write: (line: string) => void):
       if (type !== undefined && wants(type)) write(exchangeLine(type, x, refusalPart(x)))
     },
     observeLate: decided,
-    heard ({ message, facts }) {
+    heard ({ message, facts, foreign }) {
       const { event } = facts
       // What agents write is theirs to choose, and what workers write they have written here themselves.
-      if (typeof event !== 'string' || 'agent' in facts || 'worker' in facts || !Object.hasOwn(ofLogEvents, event)) return
+      if (typeof event !== 'string' || foreign === true || 'worker' in facts || !Object.hasOwn(ofLogEvents, event)) return
       const type = ofLogEvents[event]!
       if (wants(type)) write(ownLine(type, event, message, facts))
     },

@@ -29,6 +29,8 @@ export interface LogRecord {
   readonly level: LogLevel
   readonly message: string
   readonly facts: LogFacts
+  /** An agent wrote it: what it says of itself is its own choice. */
+  readonly foreign?: boolean
 }
 
 export interface RootLog extends Log {
@@ -122,7 +124,7 @@ export function logTo (target: {
   const beside = pino({ base: null, level: 'trace', timestamp }, { write: (line: string) => (target.aside ?? target.write)(line) })
   const threshold: Threshold = { level: target.level, hear: undefined }
   const log = new PinoLog(root, threshold)
-  const lines = agentLines(log)
+  const lines = agentLines(new PinoLog(root, threshold, {}, true))
   return Object.assign(log, {
     setLevel (level: LogLevel) { threshold.level = level },
     setFormat (format: LogOptions['format']) { target.setFormat?.(format) },
@@ -152,11 +154,13 @@ class PinoLog implements Log {
   readonly #threshold: Threshold
   /** On every line of this one. */
   readonly #facts: LogFacts
+  readonly #foreign: boolean
 
-  constructor (target: Logger, threshold: Threshold, facts: LogFacts = {}) {
+  constructor (target: Logger, threshold: Threshold, facts: LogFacts = {}, foreign = false) {
     this.#pino = target
     this.#threshold = threshold
     this.#facts = facts
+    this.#foreign = foreign
   }
 
   debug (message: string, facts?: LogFacts): void {
@@ -176,11 +180,11 @@ class PinoLog implements Log {
   }
 
   child (facts: LogFacts): Log {
-    return new PinoLog(this.#pino.child(safeFacts(facts)), this.#threshold, { ...this.#facts, ...facts })
+    return new PinoLog(this.#pino.child(safeFacts(facts)), this.#threshold, { ...this.#facts, ...facts }, this.#foreign)
   }
 
   #write (level: LogLevel, message: string, facts: LogFacts | undefined): void {
-    this.#threshold.hear?.({ level, message, facts: { ...this.#facts, ...facts } })
+    this.#threshold.hear?.({ level, message, facts: { ...this.#facts, ...facts }, foreign: this.#foreign })
     if (weights[level] < weights[this.#threshold.level]) return
     const text = scrubText(message)
     if (facts === undefined) this.#pino[level](text)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { auditLog, type AuditOptions } from '../../../proxy/observe/audit-log.ts'
 import { errorLog } from '../../../proxy/observe/error-log.ts'
-import type { LogRecord } from '../../../proxy/observe/log.ts'
+import { logTo, type LogRecord } from '../../../proxy/observe/log.ts'
 import { HeaderList } from '../../../proxy/pipeline/headers.ts'
 import type { Exchange } from '../../../proxy/pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../../../proxy/pipeline/faults.ts'
@@ -60,7 +60,7 @@ test('what the program says of itself is told by its kind; what agents and other
     'config_change', 'config_change', 'cert_reload', 'cert_reload', 'circuit_breaker_change', 'circuit_breaker_change', 'circuit_breaker_change', 'cache_purge', 'admin_action',
     'admin_action', 'admin_action',
   ])
-  assert.deepEqual(written({}, said('agent-ready'), said('reloaded', { agent: 'forger' }), said('reloaded', { worker: 1 }), said('constructor'), said('toString')), [])
+  assert.deepEqual(written({}, said('agent-ready'), { ...said('reloaded', { agent: 'forger' }), foreign: true }, said('reloaded', { worker: 1 }), said('constructor'), said('toString')), [])
   const [record] = written({}, said('command', { upstream: 'app', token: 'hunter2', note: 'password=hunter2' }))
   assert.deepEqual(record!['details'], { upstream: 'app', token: '[redacted]', note: 'password=[redacted]' })
   assert.deepEqual(typesOf(written({ events: ['cert-reload', 'auth-event'] }, ...events.map((event) => said(event)))), ['cert_reload', 'cert_reload'])
@@ -75,4 +75,14 @@ test('nothing that a client sends begins a line of its own in the audit or error
   errorLog('warn', (line) => void lines.push(line)).observe(x)
   assert.equal(lines.join('').indexOf('\n'), lines.join('').length - 1)
   assert.deepEqual((JSON.parse(lines[0]!) as { code: string }).code, 'ADDRESS_REFUSED')
+})
+
+test('an agent cannot write into the audit log, whatever its lines say', () => {
+  const heard: LogRecord[] = []
+  const log = logTo({ level: 'info', write: () => {} })
+  log.listen((record) => void heard.push(record))
+  log.mergeAgentLine('forger', 'stdout', JSON.stringify({ level: 30, msg: 'configuration taken over', event: 'reloaded' }))
+  log.child({ agent: 'judge' }).warn('circuit breaker: open', { event: 'breaker-open' })
+  assert.equal(heard.length, 2)
+  assert.deepEqual(typesOf(written({}, ...heard)), ['circuit_breaker_change'])
 })
