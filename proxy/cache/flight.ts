@@ -119,7 +119,7 @@ export class Flight {
       complete: (whole) => {
         if (this.isOutdated) return
         cache.stores++
-        void cache.store.put({ ...stored, length: whole.length }, whole)
+        void cache.put(() => cache.store.put({ ...stored, length: whole.length }, whole))
       },
       over: () => cache.flights.remove(this),
     })
@@ -145,8 +145,8 @@ export class Flight {
     const judgement = judge(this.exchange.request, stored.status, headers, this.#settings, times)
     const kept: Kept = typeof judgement === 'string' ? outdated : { ...openable(outdated), stored: this.#storedOf(stored.status, fields, judgement, stored) }
     if (!this.isOutdated) {
-      if (typeof judgement === 'string') void this.#cache.store.purge((address) => address === stored.address, stored.address.path)
-      else void this.#cache.store.refresh(outdated, kept.stored)
+      if (typeof judgement === 'string') void this.#cache.put(async () => void await this.#cache.store.purge((address) => isSame(address, stored.address), stored.address.path))
+      else void this.#cache.put(() => this.#cache.store.refresh(outdated, kept.stored))
     }
     return { as: 'refreshed', kept }
   }
@@ -162,6 +162,10 @@ export class Flight {
       etag: headers.get('etag'), lastModified: headers.get('last-modified'), length: before?.length ?? 0,
     }
   }
+}
+
+function isSame (a: Address, b: Address): boolean {
+  return a.host === b.host && a.path === b.path && a.query === b.query
 }
 
 function openable (kept: Kept): Pick<Kept, 'from' | 'open'> {

@@ -1,6 +1,6 @@
 import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { peerMatcher } from '../../config/schema/address.ts'
-import type { Cache, openCache, StoreSettings } from '../cache/index.ts'
+import type { Cache, StoreSettings } from '../cache/index.ts'
 import type { agentFilter } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
@@ -41,7 +41,7 @@ export interface Surroundings {
   /** The answers that all processes keep, for those who are asked about them. */
   readonly answers: KeptAnswers
   /** There when a route keeps answers. */
-  readonly openCache: typeof openCache | undefined
+  readonly openCache: ((settings: StoreSettings) => Cache) | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
   readonly cookieSecret: string
@@ -139,7 +139,7 @@ function leaseUpstream (parts: UpstreamParts, discovery: string | undefined, aro
 }
 
 /** What is kept outlives a reload. */
-function leaseCache (place: StoreSettings, open: typeof openCache, leases: Leases, held: Array<() => void>): Cache {
+function leaseCache (place: StoreSettings, open: (settings: StoreSettings) => Cache, leases: Leases, held: Array<() => void>): Cache {
   const lease = leases.use(canonicalKey('cache', place), () => open(place), (cache) => cache.close())
   held.push(() => lease.release())
   return lease.value

@@ -16,7 +16,7 @@ import { canonicalKey, Leases, type Lease } from './leases.ts'
 import { ListenerTable, type ListenerChange } from './listener-table.ts'
 import { admissionSettings, memoryLimit } from './admission-settings.ts'
 import { MemoryWatch } from './memory-watch.ts'
-import { keepsAnswers, tellKept } from './route-cache.ts'
+import { keepsAnswers, tellKept, troubleTo } from './route-cache.ts'
 import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
@@ -253,7 +253,7 @@ export class Worker implements DataPath {
         observe: instruments.observe,
         observeLate: instruments.observeLate,
         answers: main.answers,
-        openCache: cache?.openCache,
+        openCache: cache === undefined ? undefined : (settings) => cache.openCache(settings, { isShared: this.#options.among !== undefined, trouble: troubleTo(log) }),
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,
