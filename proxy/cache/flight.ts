@@ -145,8 +145,12 @@ export class Flight {
     const judgement = judge(this.exchange.request, stored.status, headers, this.#settings, times)
     const kept: Kept = typeof judgement === 'string' ? outdated : { ...openable(outdated), stored: this.#storedOf(stored.status, fields, judgement, stored) }
     if (!this.isOutdated) {
-      if (typeof judgement === 'string') void this.#cache.put(async () => void await this.#cache.store.purge((address) => isSame(address, stored.address), stored.address.path))
-      else void this.#cache.put(() => this.#cache.store.refresh(outdated, kept.stored))
+      const { store } = this.#cache
+      const { address } = stored
+      void this.#cache.put(async () => {
+        if (typeof judgement === 'string') await store.purge((other) => isSame(other, address), address.path)
+        else await store.refresh(outdated, kept.stored)
+      })
     }
     return { as: 'refreshed', kept }
   }
@@ -183,7 +187,8 @@ function exchangeFor (x: Exchange, { query, outdated }: FlightPlan, { varyHeader
     if (lastModified !== undefined) headers.set('If-Modified-Since', lastModified)
   }
   const { id, startedMs, listener, peer, request } = x
-  const own = new Exchange({ id, startedMs, listener, peer, request: { ...request, query, headers }, requestBody: undefined, ending: new EndSignal() })
+  const head = { ...request, query, headers }
+  const own = new Exchange({ id, startedMs, listener, peer, request: head, requestBody: undefined, ending: new EndSignal() })
   own.clientIp = x.clientIp
   own.clientPort = x.clientPort
   own.route = x.route

@@ -161,7 +161,9 @@ export class CachingResponder implements Responder {
     return this.#landed(question, landing, outdated, { fwd: outdated === undefined ? 'uri-miss' : 'stale', collapsed: true })
   }
 
-  #landed (question: Question, landing: Exclude<Landing, { as: 'alone' }>, outdated: Kept | undefined, how: Pick<Outcome, 'fwd' | 'collapsed'>): Promise<Reply> | Reply {
+  #landed (
+    question: Question, landing: Exclude<Landing, { as: 'alone' }>, outdated: Kept | undefined, how: Pick<Outcome, 'fwd' | 'collapsed'>,
+  ): Promise<Reply> | Reply {
     const { x } = question
     if (landing.as === 'fault') return this.#failed(question, landing.fault, outdated)
     if (landing.as === 'refreshed') return this.#give(x, landing.kept, Date.now(), { ...how, as: 'revalidated', fwdStatus: 304 })

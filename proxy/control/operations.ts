@@ -1,4 +1,5 @@
 import type { Change } from '../../config/schema/index.ts'
+import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { Problem } from '../../config/sentinel/index.ts'
 
 /** What the control socket can have done. Whoever runs the proxy provides it; plain data both ways. */
@@ -11,6 +12,8 @@ export interface Operations {
   plan (): Promise<PlanOutcome>
   /** Takes a target out of its upstream, or puts it back. False when there is no such target. */
   drain (upstream: string, target: string, on: boolean): boolean
+  /** What is kept of answers. */
+  readonly answers: KeptAnswers
   /** Resolves when everything is over but the process itself. */
   stop (now: boolean): Promise<void>
   /** Hands the sockets to a new process. Rejects with a sentence for the operator, and has changed nothing then. */

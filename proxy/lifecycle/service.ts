@@ -133,6 +133,7 @@ export class Service {
       reload: () => this.reload(),
       plan: () => proxy.plan(),
       drain: (upstream, target, on) => proxy.drain(upstream, target, on),
+      answers: proxy.answers,
       stop,
       upgrade: upgrade ?? (() => Promise.reject(new Error('this Sentinel cannot hand over its sockets'))),
     }

@@ -244,6 +244,7 @@ export class Worker implements DataPath {
         leases: this.#leases, log, metrics,
         ...records === undefined ? {} : { evidence: records.recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) },
       })
+      const isShared = this.#options.among !== undefined
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
@@ -253,7 +254,7 @@ export class Worker implements DataPath {
         observe: instruments.observe,
         observeLate: instruments.observeLate,
         answers: main.answers,
-        openCache: cache === undefined ? undefined : (settings) => cache.openCache(settings, { isShared: this.#options.among !== undefined, trouble: troubleTo(log) }),
+        openCache: cache === undefined ? undefined : (settings) => cache.openCache(settings, { isShared, trouble: troubleTo(log) }),
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,

@@ -7,7 +7,7 @@ interface Row {
   readonly says: readonly string[]
   readonly status?: number
   readonly first?: Asked
-  readonly then?: Asked
+  readonly second?: Asked
   readonly afterMs?: number
   readonly defaultTtlMs?: number
   /** Whether the next request is answered without the upstream. */
@@ -91,7 +91,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'Set-Cookie': { says: [...cc('max-age=60'), 'Set-Cookie', 'a=b'], reused: false },
     'Set-Cookie, though it says public': { says: [...cc('public, max-age=60'), 'Set-Cookie', 'a=b'], reused: false },
     'no-store in the request': { says: cc('max-age=60'), first: { headers: ['Cache-Control', 'no-store'] }, reused: false },
-    'a password in the request': { says: cc('max-age=60'), first: { headers: ['Authorization', 'Basic a'] }, then: { headers: ['Authorization', 'Basic a'] }, reused: false },
+    'a password in the request': { says: cc('max-age=60'), first: { headers: ['Authorization', 'Basic a'] }, second: { headers: ['Authorization', 'Basic a'] }, reused: false },
     'a password, and must-revalidate': { says: cc('max-age=60, must-revalidate'), first: { headers: ['Authorization', 'Basic a'] }, reused: false },
     'a password, and public': { says: cc('max-age=60, public'), first: { headers: ['Authorization', 'Basic a'] }, reused: true },
     'a password, and s-maxage': { says: cc('s-maxage=60'), first: { headers: ['Authorization', 'Basic a'] }, reused: true },
@@ -129,22 +129,22 @@ const groups: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'unless it is empty': { says: [...cc('max-age=60'), 'CDN-Cache-Control', ''], afterMs: 30 * second, reused: true },
   },
   'what the request wants (section 5.2.1)': {
-    'max-age=0': { says: cc('max-age=60'), then: { headers: ['Cache-Control', 'max-age=0'] }, afterMs: second, reused: false },
-    'max-age below the age': { says: cc('max-age=60'), then: { headers: ['Cache-Control', 'max-age=10'] }, afterMs: 11 * second, reused: false },
-    'max-age above the age': { says: cc('max-age=60'), then: { headers: ['Cache-Control', 'max-age=10'] }, afterMs: 9 * second, reused: true },
-    'max-age below an age that it came with': { says: [...cc('max-age=600'), 'Age', '100'], then: { headers: ['Cache-Control', 'max-age=60'] }, reused: false },
-    'min-fresh that is not left': { says: cc('max-age=60'), then: { headers: ['Cache-Control', 'min-fresh=30'] }, afterMs: 31 * second, reused: false },
-    'min-fresh that is left': { says: cc('max-age=60'), then: { headers: ['Cache-Control', 'min-fresh=30'] }, afterMs: 29 * second, reused: true },
-    'max-stale': { says: [...cc('max-age=60'), ...validator], then: { headers: ['Cache-Control', 'max-stale=30'] }, afterMs: 80 * second, reused: true },
-    'max-stale that is not enough': { says: [...cc('max-age=60'), ...validator], then: { headers: ['Cache-Control', 'max-stale=30'] }, afterMs: 100 * second, reused: false },
-    'max-stale without an end': { says: [...cc('max-age=60'), ...validator], then: { headers: ['Cache-Control', 'max-stale'] }, afterMs: 1e6 * second, reused: true },
-    'max-stale against must-revalidate': { says: [...cc('max-age=60, must-revalidate'), ...validator], then: { headers: ['Cache-Control', 'max-stale'] }, afterMs: 80 * second, reused: false },
-    'max-stale against proxy-revalidate': { says: [...cc('max-age=60, proxy-revalidate'), ...validator], then: { headers: ['Cache-Control', 'max-stale'] }, afterMs: 80 * second, reused: false },
-    'max-stale against s-maxage': { says: [...cc('s-maxage=60'), ...validator], then: { headers: ['Cache-Control', 'max-stale'] }, afterMs: 80 * second, reused: false },
-    'no-cache': { says: cc('max-age=60'), then: { headers: ['Cache-Control', 'no-cache'] }, reused: false },
-    'no-cache in the older form': { says: cc('max-age=60'), then: { headers: ['Pragma', 'no-cache'] }, reused: false },
-    'the older form beside the newer': { says: cc('max-age=60'), then: { headers: ['Pragma', 'no-cache', 'Cache-Control', 'x'] }, reused: true },
-    'Cache-Control of nothing known': { says: cc('max-age=60'), then: { headers: ['Cache-Control', 'nothing-to-see-here'] }, reused: true },
+    'max-age=0': { says: cc('max-age=60'), second: { headers: ['Cache-Control', 'max-age=0'] }, afterMs: second, reused: false },
+    'max-age below the age': { says: cc('max-age=60'), second: { headers: ['Cache-Control', 'max-age=10'] }, afterMs: 11 * second, reused: false },
+    'max-age above the age': { says: cc('max-age=60'), second: { headers: ['Cache-Control', 'max-age=10'] }, afterMs: 9 * second, reused: true },
+    'max-age below an age that it came with': { says: [...cc('max-age=600'), 'Age', '100'], second: { headers: ['Cache-Control', 'max-age=60'] }, reused: false },
+    'min-fresh that is not left': { says: cc('max-age=60'), second: { headers: ['Cache-Control', 'min-fresh=30'] }, afterMs: 31 * second, reused: false },
+    'min-fresh that is left': { says: cc('max-age=60'), second: { headers: ['Cache-Control', 'min-fresh=30'] }, afterMs: 29 * second, reused: true },
+    'max-stale': { says: [...cc('max-age=60'), ...validator], second: { headers: ['Cache-Control', 'max-stale=30'] }, afterMs: 80 * second, reused: true },
+    'max-stale that is not enough': { says: [...cc('max-age=60'), ...validator], second: { headers: ['Cache-Control', 'max-stale=30'] }, afterMs: 100 * second, reused: false },
+    'max-stale without an end': { says: [...cc('max-age=60'), ...validator], second: { headers: ['Cache-Control', 'max-stale'] }, afterMs: 1e6 * second, reused: true },
+    'max-stale against must-revalidate': { says: [...cc('max-age=60, must-revalidate'), ...validator], second: { headers: ['Cache-Control', 'max-stale'] }, afterMs: 80 * second, reused: false },
+    'max-stale against proxy-revalidate': { says: [...cc('max-age=60, proxy-revalidate'), ...validator], second: { headers: ['Cache-Control', 'max-stale'] }, afterMs: 80 * second, reused: false },
+    'max-stale against s-maxage': { says: [...cc('s-maxage=60'), ...validator], second: { headers: ['Cache-Control', 'max-stale'] }, afterMs: 80 * second, reused: false },
+    'no-cache': { says: cc('max-age=60'), second: { headers: ['Cache-Control', 'no-cache'] }, reused: false },
+    'no-cache in the older form': { says: cc('max-age=60'), second: { headers: ['Pragma', 'no-cache'] }, reused: false },
+    'the older form beside the newer': { says: cc('max-age=60'), second: { headers: ['Pragma', 'no-cache', 'Cache-Control', 'x'] }, reused: true },
+    'Cache-Control of nothing known': { says: cc('max-age=60'), second: { headers: ['Cache-Control', 'nothing-to-see-here'] }, reused: true },
   },
 }
 
@@ -156,7 +156,7 @@ for (const [name, rows] of Object.entries(groups)) {
         route.origin = (): Origin => ({ status: row.status ?? 200, headers: row.says })
         await route.ask('/', row.first)
         route.advance(row.afterMs ?? 0)
-        const { cache } = await route.ask('/', row.then)
+        const { cache } = await route.ask('/', row.second)
         assert.equal(route.requests.length, row.reused ? 1 : 2, cache)
       })
     }
