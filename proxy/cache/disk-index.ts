@@ -12,6 +12,8 @@ export interface Indexed {
 /** What is known of the files of a folder, the one not used the longest first. */
 export class DiskIndex {
   readonly #files = new Map<string, Indexed>()
+  /** By the path that clients ask for: what is changed often must not cost a look at all. */
+  readonly #asked = new Map<string, Set<string>>()
   bytes = 0
   answers = 0
 
@@ -22,6 +24,10 @@ export class DiskIndex {
   add (path: string, file: Indexed): void {
     this.remove(path)
     this.#files.set(path, file)
+    const { path: asked } = file.address
+    const same = this.#asked.get(asked)
+    if (same === undefined) this.#asked.set(asked, new Set([path]))
+    else same.add(path)
     this.bytes += file.bytes
     if (file.isAnswer) this.answers++
   }
@@ -37,6 +43,9 @@ export class DiskIndex {
     const file = this.#files.get(path)
     if (file === undefined) return
     this.#files.delete(path)
+    const same = this.#asked.get(file.address.path)
+    same?.delete(path)
+    if (same?.size === 0) this.#asked.delete(file.address.path)
     this.bytes -= file.bytes
     if (file.isAnswer) this.answers--
   }
@@ -45,8 +54,13 @@ export class DiskIndex {
     return this.#files.keys().next().value
   }
 
-  meant (isMeant: Meant): Array<readonly [path: string, isAnswer: boolean]> {
-    return [...this.#files].filter(([, { address, tags }]) => isMeant(address, tags)).map(([path, { isAnswer }]) => [path, isAnswer] as const)
+  /** @param asked The one path that clients ask for all of them by, where it is known. */
+  meant (isMeant: Meant, asked?: string): Array<readonly [path: string, isAnswer: boolean]> {
+    const among = asked === undefined ? [...this.#files.keys()] : [...this.#asked.get(asked) ?? []]
+    return among.flatMap((path) => {
+      const { address, tags, isAnswer } = this.#files.get(path)!
+      return isMeant(address, tags) ? [[path, isAnswer] as const] : []
+    })
   }
 
   /** Files of a folder that are known and not there any more are forgotten. */

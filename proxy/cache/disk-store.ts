@@ -95,10 +95,10 @@ export class DiskStore implements Store {
     await this.put(stored, Buffer.concat(chunks))
   }
 
-  async purge (isMeant: Meant): Promise<number> {
+  async purge (isMeant: Meant, asked?: string): Promise<number> {
     for (const write of this.#writing) if (isMeant(write.stored.address, write.stored.tags)) write.outdated = true
     await this.#ready
-    const gone = await Promise.all(this.#index.meant(isMeant).map(async ([path, isAnswer]) => await this.#remove(path) && isAnswer))
+    const gone = await Promise.all(this.#index.meant(isMeant, asked).map(async ([path, isAnswer]) => await this.#remove(path) && isAnswer))
     return gone.filter(Boolean).length
   }
 

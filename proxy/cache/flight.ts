@@ -7,7 +7,7 @@ import { Arrival } from './arrival.ts'
 import type { Cache } from './cache.ts'
 import { isAbout } from './conditions.ts'
 import { keptFields, selecting, tagsOf, updatedFields } from './fields.ts'
-import { clientItself, valuesOf } from './key.ts'
+import { clientItself, notKeptKey, valuesOf } from './key.ts'
 import { judge, type Judgement, type Refusal } from './policy.ts'
 import type { RouteCacheSettings } from './settings.ts'
 import type { Address, Kept, Selection, Stored } from './stored.ts'
@@ -100,10 +100,10 @@ export class Flight {
     const { length } = reply.body ?? { length: 0 }
     const isTooLarge = length !== undefined && length > this.#settings.maxBytes
     if (typeof judgement === 'string' || isTooLarge) {
-      this.#cache.tellKept(base, false)
+      this.#cache.tellKept(notKeptKey(base, request.headers), false)
       return { as: 'alone', reply, why: typeof judgement === 'string' ? judgement : 'size' }
     }
-    this.#cache.tellKept(base, true)
+    this.#cache.tellKept(notKeptKey(base, request.headers), true)
     const stored = this.#storedOf(reply.status, keptFields(reply.headers), judgement)
     this.tags = stored.tags
     return this.#gather(stored, reply.body)

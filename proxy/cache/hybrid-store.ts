@@ -41,7 +41,7 @@ export class HybridStore implements Store {
 
   async purge (isMeant: Meant, path?: string): Promise<number> {
     const inMemory = this.#memory.purge(isMeant, path)
-    const onDisk = await this.#disk.purge(isMeant)
+    const onDisk = await this.#disk.purge(isMeant, path)
     // What was read from disk meanwhile.
     this.#memory.purge(isMeant, path)
     return Math.max(inMemory, onDisk)
