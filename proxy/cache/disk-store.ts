@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
 import { open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bodyOf } from '../pipeline/body.ts'
@@ -49,6 +49,7 @@ export class DiskStore implements Store {
     mkdirSync(this.#making, { recursive: true, mode: 0o700 })
     for (let i = 0; i < shards; i++) mkdirSync(join(folder, shardName(i)), { recursive: true, mode: 0o700 })
     removeAbandoned(this.#making)
+    removeStrays(folder, shards)
     this.#ready = this.#lookAround()
     if (settings.isShared) this.#timer = setInterval(() => void this.#lookAround(), lookAroundMs).unref()
   }
@@ -231,6 +232,13 @@ export class DiskStore implements Store {
 
 function shardName (number: number): string {
   return number.toString(16).padStart(3, '0')
+}
+
+/** Answers in folders that there are no longer, since `disk-shards` was made less: nobody would find them, and nobody count them. */
+function removeStrays (folder: string, shards: number): void {
+  for (const shard of readdirSync(folder).filter((name) => /^[0-9a-f]{3}$/.test(name) && Number.parseInt(name, 16) >= shards)) {
+    for (const name of readdirSync(join(folder, shard)).filter((file) => /^[0-9a-f]{40}$/.test(file))) rmSync(join(folder, shard, name), { force: true })
+  }
 }
 
 /** Of processes that did not get to put it in place. */
