@@ -1,7 +1,6 @@
 import { block } from '../schema/blocks.ts'
-import { notBuilt, optional, setting } from '../schema/fields.ts'
+import { optional, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
-import type { ValueType } from '../schema/value.ts'
 import { bool, integer, oneOf, path, textLike } from '../schema/values.ts'
 import { someBytes } from './route-types.ts'
 
@@ -10,30 +9,15 @@ const ofBackend: ReadonlySet<string> = new Set([
   'max-size', 'max-size-bytes', 'max-size-mb', 'eviction-limit', 'path', 'disk-path', 'disk-shards', 'disk-max-size', 'disk-max-size-bytes', 'disk-max-size-mb',
 ])
 
-type Place = 'memory' | 'disk' | 'hybrid'
-
-const known = oneOf<Place>('memory', 'disk', 'hybrid')
-
-/** Every word is read, because some settings belong to words that do not act yet. */
-const place: ValueType<Place> = {
-  ...known,
-  words: ['memory'],
-  notBuiltWords: ['disk', 'hybrid'],
-  parse (raw, context) {
-    const found = known.parse(raw, context)
-    return 'wrong' in found || found.value === 'memory' ? found : { ...found, notBuilt: 'answers are kept in memory instead' }
-  },
-}
-
 export const cache = block({
   enabled: setting(bool, true, 'Whether routes may keep answers at all.'),
-  backend: setting(place, 'memory', 'Where answers are kept; hybrid = on disk, and what is asked for often in memory.'),
-  maxSize: setting(someBytes, '100MiB', 'Memory for answers; those not asked for the longest go first.', { aliases: ['max-size-bytes', 'max-size-mb'] }),
+  backend: setting(oneOf('memory', 'disk', 'hybrid'), 'memory', 'Where answers are kept; hybrid = on disk, and what is asked for often in memory.'),
+  maxSize: setting(someBytes, '100MiB', 'Memory for answers, of each process; those not asked for the longest go first. As much again may be used while answers arrive, and a larger one is not kept.', { aliases: ['max-size-bytes', 'max-size-mb'] }),
   evictionLimit: optional(someBytes, 'How much may be kept until old answers go; `max-size` without it.', { aliases: ['eviction-limit-bytes'] }),
   lockTimeout: setting(durationWithin('1ms'), '10s', 'How long a request waits for another that fetches the same.', { aliases: ['lock-timeout-secs', 'lock-timeout-ms'], bareUnitMs: 1000 }),
-  diskPath: notBuilt(optional(path, 'Folder for answers.'), { quiet: true }),
-  diskShards: notBuilt(setting(integer(1, 4096), 16, 'Folders that answers are spread over.'), { quiet: true }),
-  diskMaxSize: notBuilt(optional(someBytes, 'Room on disk.', { aliases: ['disk-max-size-bytes', 'disk-max-size-mb'] }), { quiet: true }),
+  diskPath: optional(path, 'Folder for answers; made when it is not there. Several processes may have one. What is in it outlives them.'),
+  diskShards: setting(integer(1, 4096), 16, 'Folders that answers are spread over.'),
+  diskMaxSize: setting(someBytes, '1GiB', 'Room on disk; those not asked for the longest go first.', { aliases: ['disk-max-size-bytes', 'disk-max-size-mb'] }),
   statusHeader: setting(bool, false, 'Say in `Cache-Status` where an answer comes from (RFC 9211).'),
   statusHeaderName: setting(textLike('a name of letters, digits and -_.', /^[A-Za-z*][\w.*-]*$/, '"edge"'), 'sentinel', 'What this cache is called there.'),
 }, 'Where the answers of all routes are kept. What is kept is said by each route.', {

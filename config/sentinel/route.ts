@@ -110,6 +110,9 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       here.report.error('CONFIG_MISSING', `${here.scope} has no conditions and would take every request`, here.at,
         'write matches { path-prefix "/" }, or priority "low" for a route that takes the rest')
     }
+    if (value.cache?.enabled === true && here.given('respond') && here.clean) {
+      here.report.warning('CONFIG_NO_EFFECT', `'cache' of ${here.scope} keeps nothing: only answers of an upstream are kept`, here.where('cache'), 'leave it out')
+    }
     // Letting in everybody who was to be kept out would be worse than letting in nobody.
     const refusesAll = value.wasmAgents.length > 0
     if (refusesAll) {

@@ -46,6 +46,8 @@ export class Arrival {
   #passed = 0
   #taken = 0
   #keeps = true
+  /** Somebody has begun to read it. Until then nothing of it may be let go of. */
+  #isRead = false
   #end: 'open' | 'complete' | Fault = 'open'
   #progress: (() => void) | undefined = undefined
   #alone: NodeJS.Timeout | undefined = undefined
@@ -53,7 +55,7 @@ export class Arrival {
   constructor (settings: ArrivalSettings) {
     this.#settings = settings
     const { body, maxBytes } = settings
-    const expected = body === undefined ? 0 : body.length ?? firstBytes
+    const expected = body === undefined ? 0 : body.length ?? Math.min(firstBytes, maxBytes)
     const first = expected <= maxBytes && this.#take(expected) ? expected : 0
     this.#keeps = first >= expected
     this.#buffer = Buffer.allocUnsafeSlow(first)
@@ -65,7 +67,9 @@ export class Arrival {
     if (this.#passed > 0 || this.#end instanceof Fault) return undefined
     const reader = new ArrivalReader(this, this.#settings.body?.length)
     this.#readers.add(reader)
+    this.#isRead = true
     clearTimeout(this.#alone)
+    this.#progress?.()
     return reader
   }
 
@@ -98,7 +102,7 @@ export class Arrival {
 
   #lonely (): void {
     if (this.#end !== 'open') return
-    if (!this.#keeps) return this.#giveUp()
+    if (!this.#keeps && this.#isRead) return this.#giveUp()
     this.#alone = setTimeout(() => this.#giveUp(), this.#settings.patienceMs)
     this.#alone.unref()
   }
@@ -124,7 +128,7 @@ export class Arrival {
   async #run (body: Body | undefined): Promise<void> {
     try {
       for (;;) {
-        if (!this.#keeps) await this.#allHaveRead()
+        if (!this.#keeps && this.#passed + this.#filled > 0) await this.#allHaveRead()
         const next = body?.read()
         const chunk = next instanceof Promise ? await next : next
         if (this.#end !== 'open') return
@@ -184,6 +188,7 @@ export class Arrival {
   }
 
   #everybodyIsAt (position: number): boolean {
+    if (!this.#isRead) return false
     for (const reader of this.#readers) if (reader.cursor < position) return false
     return true
   }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Responder } from '../pipeline/exchange.ts'
 import type { KeptAnswers, KeptFacts, Purge, PurgeOutcome } from '../pipeline/kept-answers.ts'
+import type { MaybePromise } from '../pipeline/body.ts'
 import { ArrivalRoom } from './arrival.ts'
 import { Flights } from './flights.ts'
 import { meaningOf } from './purge.ts'
@@ -21,6 +22,7 @@ export class Cache implements KeptAnswers {
   readonly flights = new Flights()
   readonly #notKept = new LRUCache<string, true>({ max: mostRemembered, ttl: notKeptMs })
   readonly #uses = new LRUCache<string, number>({ max: mostRemembered })
+  #putting = 0
   hits = 0
   misses = 0
   stores = 0
@@ -50,6 +52,21 @@ export class Cache implements KeptAnswers {
   get counts (): KeptFacts {
     const { hits, misses, stores, store } = this
     return { hits, misses, stores, evictions: store.evictions, ...store.places }
+  }
+
+  /** Something of the store is changed. */
+  async put (work: () => MaybePromise<void>): Promise<void> {
+    this.#putting++
+    try {
+      await work()
+    } finally {
+      this.#putting--
+    }
+  }
+
+  /** Something is fetched, or put in its place. */
+  get isBusy (): boolean {
+    return this.#putting > 0 || this.flights.size > 0
   }
 
   isNotKept (key: string): boolean {

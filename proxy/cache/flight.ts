@@ -7,7 +7,7 @@ import { Arrival } from './arrival.ts'
 import type { Cache } from './cache.ts'
 import { isAbout } from './conditions.ts'
 import { keptFields, selecting, tagsOf, updatedFields } from './fields.ts'
-import { clientItself, valuesOf } from './key.ts'
+import { clientItself, notKeptKey, valuesOf } from './key.ts'
 import { judge, type Judgement, type Refusal } from './policy.ts'
 import type { RouteCacheSettings } from './settings.ts'
 import type { Address, Kept, Selection, Stored } from './stored.ts'
@@ -100,10 +100,10 @@ export class Flight {
     const { length } = reply.body ?? { length: 0 }
     const isTooLarge = length !== undefined && length > this.#settings.maxBytes
     if (typeof judgement === 'string' || isTooLarge) {
-      this.#cache.tellKept(base, false)
+      this.#cache.tellKept(notKeptKey(base, request.headers), false)
       return { as: 'alone', reply, why: typeof judgement === 'string' ? judgement : 'size' }
     }
-    this.#cache.tellKept(base, true)
+    this.#cache.tellKept(notKeptKey(base, request.headers), true)
     const stored = this.#storedOf(reply.status, keptFields(reply.headers), judgement)
     this.tags = stored.tags
     return this.#gather(stored, reply.body)
@@ -119,7 +119,7 @@ export class Flight {
       complete: (whole) => {
         if (this.isOutdated) return
         cache.stores++
-        void cache.store.put({ ...stored, length: whole.length }, whole)
+        void cache.put(() => cache.store.put({ ...stored, length: whole.length }, whole))
       },
       over: () => cache.flights.remove(this),
     })
@@ -145,8 +145,12 @@ export class Flight {
     const judgement = judge(this.exchange.request, stored.status, headers, this.#settings, times)
     const kept: Kept = typeof judgement === 'string' ? outdated : { ...openable(outdated), stored: this.#storedOf(stored.status, fields, judgement, stored) }
     if (!this.isOutdated) {
-      if (typeof judgement === 'string') void this.#cache.store.purge((address) => address === stored.address, stored.address.path)
-      else void this.#cache.store.refresh(outdated, kept.stored)
+      const { store } = this.#cache
+      const { address } = stored
+      void this.#cache.put(async () => {
+        if (typeof judgement === 'string') await store.purge((other) => isSame(other, address), address.path)
+        else await store.refresh(outdated, kept.stored)
+      })
     }
     return { as: 'refreshed', kept }
   }
@@ -164,6 +168,10 @@ export class Flight {
   }
 }
 
+function isSame (a: Address, b: Address): boolean {
+  return a.host === b.host && a.path === b.path && a.query === b.query
+}
+
 function openable (kept: Kept): Pick<Kept, 'from' | 'open'> {
   return { from: kept.from, open: (start, end) => kept.open(start, end) }
 }
@@ -179,7 +187,8 @@ function exchangeFor (x: Exchange, { query, outdated }: FlightPlan, { varyHeader
     if (lastModified !== undefined) headers.set('If-Modified-Since', lastModified)
   }
   const { id, startedMs, listener, peer, request } = x
-  const own = new Exchange({ id, startedMs, listener, peer, request: { ...request, query, headers }, requestBody: undefined, ending: new EndSignal() })
+  const head = { ...request, query, headers }
+  const own = new Exchange({ id, startedMs, listener, peer, request: head, requestBody: undefined, ending: new EndSignal() })
   own.clientIp = x.clientIp
   own.clientPort = x.clientPort
   own.route = x.route

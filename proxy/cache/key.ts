@@ -62,6 +62,11 @@ export function addressOf ({ request }: Exchange, query: string): Address {
   return { host: request.authority, path: readPath(request.rawPath).path, query }
 }
 
+/** Whether an answer may be kept also hangs on whether somebody said who it is: a client that does cannot decide it for those who do not. */
+export function notKeptKey (base: string, headers: HeaderList): string {
+  return `${base}${between}${headers.has('cookie') ? 'c' : ''}${headers.has('authorization') ? 'a' : ''}`
+}
+
 /** Of private answers, the client itself where it says nothing of who it is. */
 export const clientItself = ':client'
 

@@ -66,17 +66,27 @@ export class MemoryStore implements Store {
   }
 
   put (stored: Stored, body: Buffer): void {
+    this.keep(stored, body)
+  }
+
+  /** What it is from now on; `undefined` when it is too large. */
+  keep (stored: Stored, body: Buffer): Kept | undefined {
     const { base } = stored
     const key = `${base}\n${variantOf(stored.selection)}`
     const others = this.#variants.get(base)?.filter((other) => other !== key) ?? []
     while (others.length >= mostVariants) this.#answers.delete(others.shift()!)
-    this.#answers.set(key, new KeptInMemory(stored, body))
+    const kept = new KeptInMemory(stored, body)
+    this.#answers.set(key, kept)
     // Too large for the whole store: it is not there now.
-    if (!this.#answers.has(key)) return this.#forget(stored, key)
+    if (!this.#answers.has(key)) {
+      this.#forget(stored, key)
+      return undefined
+    }
     this.#variants.set(base, [...others, key])
     const keys = this.#paths.get(stored.address.path)
     if (keys === undefined) this.#paths.set(stored.address.path, new Set([key]))
     else keys.add(key)
+    return kept
   }
 
   refresh (kept: Kept, stored: Stored): void {

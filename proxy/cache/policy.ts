@@ -93,7 +93,8 @@ function initialAgeMs (headers: HeaderList, askedMs: number, arrivedMs: number):
 
 /** `undefined` when nothing is said, and nothing may be guessed. */
 function lifetimeMs (
-  request: Pick<RequestHead, 'headers'>, status: number, headers: HeaderList, directives: Directives, targeted: boolean, settings: RouteCacheSettings, arrivedMs: number,
+  request: Pick<RequestHead, 'headers'>, status: number, headers: HeaderList, directives: Directives, targeted: boolean,
+  settings: RouteCacheSettings, arrivedMs: number,
 ): number | undefined {
   const hasExpires = !targeted && settings.respectCacheControl && headers.has('expires')
   const isSaid = hasExpires || directives.has('max-age') || directives.has('s-maxage')

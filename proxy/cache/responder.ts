@@ -2,6 +2,7 @@ import type { MaybePromise } from '../pipeline/body.ts'
 import type { EndListener } from '../pipeline/end-signal.ts'
 import type { Exchange, Reply, Responder } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
+import type { HeaderList } from '../pipeline/headers.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { Cache } from './cache.ts'
 import { tell, type Outcome } from './cache-status.ts'
@@ -9,7 +10,7 @@ import { exclusion } from './exclusion.ts'
 import { Flight, type Landing } from './flight.ts'
 import { give, pass } from './give.ts'
 import { invalidated, isSafe } from './invalidation.ts'
-import { addressOf, keyReader, valuesOf, type KeyReader } from './key.ts'
+import { addressOf, keyReader, notKeptKey, valuesOf, type KeyReader } from './key.ts'
 import type { RouteCacheSettings } from './settings.ts'
 import { isSelected, type Kept } from './stored.ts'
 import { servesErrors, useOf } from './use.ts'
@@ -25,6 +26,9 @@ interface Question {
 
 /** Conditions that only the upstream can judge (RFC 9111 section 4.3.2). */
 const forUpstream = ['if-match', 'if-unmodified-since']
+
+/** A worker that does not answer, or a disk that is slow, does not keep a client waiting for longer. */
+const mostPurgeMs = 1_000
 
 const errorStatuses = new Set([500, 502, 503, 504])
 
@@ -77,7 +81,7 @@ export class CachingResponder implements Responder {
     const reply = await this.#behind.respond(x)
     if (reply.status >= 200 && reply.status < 400) {
       // Everywhere before the client hears that it is done: it may ask any worker for what it changed.
-      await Promise.all(invalidated(x, reply.headers).map((what) => this.#all.purge(what).catch(() => {})))
+      await within(mostPurgeMs, Promise.all(invalidated(x, reply.headers).map((what) => this.#all.purge(what).catch(() => {}))))
     }
     return this.#tell(x, reply, { as: 'bypass', fwd: 'method' })
   }
@@ -120,7 +124,7 @@ export class CachingResponder implements Responder {
       return this.#tell(x, await this.#behind.respond(x), { as: 'miss', fwd })
     }
     const key = this.#flightKey(question)
-    const isOwn = x.request.headers.has('authorization') || this.#cache.isNotKept(question.base)
+    const isOwn = x.request.headers.has('authorization') || this.#cache.isNotKept(notKeptKey(question.base, x.request.headers))
     const other = isOwn ? undefined : this.#cache.flights.of(key)
     if (other !== undefined) {
       const reply = await this.#join(question, other, outdated)
@@ -140,6 +144,8 @@ export class CachingResponder implements Responder {
   #isFetchable ({ x: { request }, wishes, base }: Question, outdated: Kept | undefined): boolean {
     if (request.method === 'HEAD') return false
     if (outdated === undefined && request.headers.has('range')) return false
+    // Conditions are asked of the upstream itself where nothing is kept that could answer them.
+    if (outdated === undefined && isConditional(request.headers) && this.#cache.isNotKept(notKeptKey(base, request.headers))) return false
     return !wishes.noStore && (outdated !== undefined || this.#cache.isWanted(base, this.#settings.minUses))
   }
 
@@ -166,7 +172,9 @@ export class CachingResponder implements Responder {
     return this.#landed(question, landing, outdated, { fwd: outdated === undefined ? 'uri-miss' : 'stale', collapsed: true })
   }
 
-  #landed (question: Question, landing: Exclude<Landing, { as: 'alone' }>, outdated: Kept | undefined, how: Pick<Outcome, 'fwd' | 'collapsed'>): Promise<Reply> | Reply {
+  #landed (
+    question: Question, landing: Exclude<Landing, { as: 'alone' }>, outdated: Kept | undefined, how: Pick<Outcome, 'fwd' | 'collapsed'>,
+  ): Promise<Reply> | Reply {
     const { x } = question
     if (landing.as === 'fault') return this.#failed(question, landing.fault, outdated)
     if (landing.as === 'refreshed') return this.#give(x, landing.kept, Date.now(), { ...how, as: 'revalidated', fwdStatus: 304 })
@@ -197,6 +205,10 @@ export class CachingResponder implements Responder {
   #tell (x: Exchange, reply: Reply, outcome: Outcome): Reply {
     return tell(x, reply, this.#settings.statusName, outcome)
   }
+}
+
+function isConditional (headers: HeaderList): boolean {
+  return headers.has('if-none-match') || headers.has('if-modified-since')
 }
 
 /** What the log says of the way to the upstream. */

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { nearest } from '../../config/kdl/nearest.ts'
+import { cachePurge, cacheStats } from './cache-commands.ts'
 import { check } from './check.ts'
 import { completion } from './completion.ts'
 import { configDump, configReference, configSchema } from './config-commands.ts'
@@ -23,8 +24,8 @@ import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
-  run, reload, status, tail, drain, undrain, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference, configSchema, evidenceVerify, lsp,
-  completion(() => commands), man(() => commands), version,
+  run, reload, status, tail, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
+  configSchema, evidenceVerify, lsp, completion(() => commands), man(() => commands), version,
 ]
 
 const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }

@@ -1,4 +1,5 @@
 import type { Change } from '../../config/schema/index.ts'
+import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { Problem } from '../../config/sentinel/index.ts'
 import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 
@@ -14,6 +15,8 @@ export interface Operations {
   drain (upstream: string, target: string, on: boolean): boolean
   /** Calls `take` with what was seen of exchanges that fit, until the function it gives is called. Throws, with a sentence, when the filter cannot be. */
   tail (filter: TailFilter, take: (seen: Seen) => void): () => void
+  /** What is kept of answers. */
+  readonly answers: KeptAnswers
   /** Resolves when everything is over but the process itself. */
   stop (now: boolean): Promise<void>
   /** Hands the sockets to a new process. Rejects with a sentence for the operator, and has changed nothing then. */

@@ -2,6 +2,7 @@ import { chmodSync, chownSync, lstatSync, readlinkSync, renameSync, rmdirSync, s
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
+import { longestPurge, type Purge } from '../pipeline/kept-answers.ts'
 import type { Operations } from './operations.ts'
 import { tailFilterOf, TailStreams } from './tail-stream.ts'
 
@@ -204,6 +205,8 @@ const paths: Readonly<Record<string, { readonly method: 'GET' | 'POST', readonly
   '/reload': { method: 'POST', work: async (operations) => outcome(await operations.reload()) },
   '/drain': { method: 'POST', work: (operations, body) => drained(operations, body, true) },
   '/undrain': { method: 'POST', work: (operations, body) => drained(operations, body, false) },
+  '/cache': { method: 'GET', work: async (operations) => ({ status: 200, body: await operations.answers.facts() }) },
+  '/cache/purge': { method: 'POST', work: purged },
   '/upgrade': {
     method: 'POST',
     async work (operations) {
@@ -256,6 +259,18 @@ async function bodyOf (request: IncomingMessage): Promise<Record<string, unknown
 function drained (operations: Operations, { upstream, target }: Readonly<Record<string, unknown>>, on: boolean): Answer {
   if (typeof upstream !== 'string' || typeof target !== 'string') return refused(400, 'give upstream and target: {"upstream":"app","target":"10.0.0.1:8080"}')
   return operations.drain(upstream, target, on) ? { status: 200, body: { ok: true } } : refused(404, `there is no target '${target}' in an upstream '${upstream}'`)
+}
+
+const waysToPurge: ReadonlySet<unknown> = new Set<Purge['by']>(['url', 'prefix', 'glob', 'tag', 'all'])
+
+async function purged ({ answers }: Operations, { by, value, host }: Readonly<Record<string, unknown>>): Promise<Answer> {
+  const isPath = by === 'url' || by === 'prefix' || by === 'glob'
+  if (!waysToPurge.has(by) || typeof value !== 'string' || host !== undefined && typeof host !== 'string') {
+    return refused(400, 'give by, value and perhaps host: {"by":"prefix","value":"/shop","host":"a.example"}; by is one of url, prefix, glob, tag, all')
+  }
+  if (isPath && !value.startsWith('/') || value.length > longestPurge) return refused(400, `a path begins with "/", and nothing longer than ${longestPurge} characters is looked for`)
+  const what: Purge = { by: by as Purge['by'], value, ...host === undefined ? {} : { host } } // One of the five: see above.
+  return { status: 200, body: { ok: true, ...await answers.purge(what) } }
 }
 
 function outcome (body: { readonly ok: boolean }): Answer {

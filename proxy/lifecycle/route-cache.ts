@@ -1,5 +1,6 @@
 import type { RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Cache, RouteCacheSettings, StoreSettings } from '../cache/index.ts'
+import type { Log } from '../observe/log.ts'
 import type { MetricTable } from '../observe/metrics-table.ts'
 import type { KeptFacts } from '../pipeline/kept-answers.ts'
 import { canonicalKey, type Lend } from './leases.ts'
@@ -10,16 +11,24 @@ export function keepsAnswers ({ cache, enabled, upstream }: RouteConfig, config:
   return enabled && upstream !== undefined && cache?.enabled === true && config.cache.enabled
 }
 
+interface CacheSurroundings {
+  readonly parts: Parts
+  readonly lend: Lend
+  readonly log: Log
+  /** Other processes have the same folder. */
+  readonly isShared: boolean
+}
+
 /** The store that all routes share, for as long as a configuration says the same of it. */
-export function openCache (config: SentinelConfig, { cache }: Parts, lend: Lend): Cache | undefined {
+export function openCache (config: SentinelConfig, { parts: { cache }, lend, log, isShared }: CacheSurroundings): Cache | undefined {
   if (cache === undefined) return undefined
   const settings = storeSettings(config)
-  return lend(canonicalKey('cache', settings), () => cache.openCache(settings), (store) => store.close())
+  return lend(canonicalKey('cache', settings), () => cache.openCache(settings, { isShared, trouble: troubleTo(log) }), (store) => store.close())
 }
 
 function storeSettings ({ cache }: SentinelConfig): StoreSettings {
-  const { maxSize, evictionLimit } = cache
-  return { backend: cache.backend, maxBytes: Math.min(maxSize, evictionLimit ?? maxSize), diskPath: undefined, diskShards: 16, diskMaxBytes: Infinity }
+  const { backend, maxSize, evictionLimit, diskPath, diskShards, diskMaxSize } = cache
+  return { backend, maxBytes: Math.min(maxSize, evictionLimit ?? maxSize), diskPath, diskShards, diskMaxBytes: diskMaxSize }
 }
 
 export function routeCacheSettings (route: RouteConfig, { cache: place }: SentinelConfig, guardedHeaders: () => ReadonlySet<string>): RouteCacheSettings {
@@ -56,4 +65,16 @@ export function tellKept (table: MetricTable, { stores, evictions, memory, disk 
   table.cacheSize.cell('disk').set(disk.bytes)
   table.cacheEntries.cell('memory').set(memory.entries)
   table.cacheEntries.cell('disk').set(disk.entries)
+}
+
+const troubleEveryMs = 60_000
+
+/** A disk that is full is told of once a minute, not with every answer. */
+function troubleTo (log: Log): (what: string, error: unknown) => void {
+  let lastMs = -Infinity
+  return (what, error) => {
+    if (performance.now() - lastMs < troubleEveryMs) return
+    lastMs = performance.now()
+    log.warn(`${what}; requests are answered without`, { event: 'cache-trouble', component: 'cache', error })
+  }
 }

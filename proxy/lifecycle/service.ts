@@ -134,6 +134,7 @@ export class Service {
       plan: () => proxy.plan(),
       drain: (upstream, target, on) => proxy.drain(upstream, target, on),
       tail: (filter, take) => proxy.tail(filter, take),
+      answers: proxy.answers,
       stop,
       upgrade: upgrade ?? (() => Promise.reject(new Error('this Sentinel cannot hand over its sockets'))),
     }

@@ -2,6 +2,7 @@ import type { AgentConfig, ListenerConfig, RouteConfig, SentinelConfig } from '.
 import { peerMatcher } from '../../config/schema/address.ts'
 import type { Cache } from '../cache/index.ts'
 import type { agentFilter } from '../decisions/index.ts'
+import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { canonicalName } from '../pipeline/headers.ts'
@@ -46,6 +47,9 @@ export interface Surroundings {
   /** The answers that all processes keep, for those who are asked about them. */
   readonly answers: KeptAnswers
   readonly page: MainSide['page']
+  readonly log: Log
+  /** There are other workers. */
+  readonly isShared: boolean
   readonly env: Readonly<Record<string, string | undefined>>
   /** What cookies are signed with for which nobody configured a secret; the same as long as the proxy runs. */
   readonly cookieSecret: string
@@ -97,7 +101,7 @@ export function buildSnapshot (config: SentinelConfig, around: Surroundings): Sn
     const tunnels = new Map<string, Places>()
     const limits = new Map<string, LimitInUse>()
     const kept = lend<ReplayRoom>('bodies kept', () => ({ used: 0 }))
-    const cache = openCache(config, around.parts, lend)
+    const cache = openCache(config, { ...around, lend })
     const guarded = guardedBy(config.agents, fieldsOfFilters(config.filters), around.agents)
     const keeping = (route: RouteConfig, responder: Responder): Responder => (
       cache === undefined || !keepsAnswers(route, config) ? responder : cache.before(responder, routeCacheSettings(route, config, guarded), around.answers)

@@ -285,6 +285,8 @@ export class Worker implements DataPath {
         observeLate: instruments.observeLate,
         answers: main.answers,
         page: main.page,
+        log,
+        isShared: this.#options.among !== undefined,
         gate: (settings) => this.#follower.gate(settings),
         env,
         cookieSecret,

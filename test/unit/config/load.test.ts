@@ -61,6 +61,19 @@ describe('loading a configuration', () => {
     }, undefined])
   })
 
+  test('a route that keeps answers has the defaults of the language, and so has the place where they are', () => {
+    const { routes, cache } = configOf(start.replace('upstream "app" }', 'upstream "app"; cache { enabled #true } }'))
+    assert.deepEqual({ ...routes[0]?.cache, at: undefined }, {
+      enabled: true, defaultTtl: 3_600_000, negativeTtl: 60_000, minUses: 1, maxSize: 10_485_760, cachePrivate: false, respectCacheControl: true,
+      staleWhileRevalidate: 60_000, staleIfError: 300_000, cacheableMethods: ['GET', 'HEAD'], cacheableStatusCodes: [200, 203, 204, 206, 300, 301, 308, 404, 410],
+      varyHeaders: [], varyQueryParams: [], ignoreQueryParams: [], excludeExtensions: [], excludePaths: [], at: undefined,
+    })
+    assert.deepEqual(cache, {
+      enabled: true, backend: 'memory', maxSize: 104_857_600, evictionLimit: undefined, lockTimeout: 10_000, diskPath: undefined, diskShards: 16,
+      diskMaxSize: 1_073_741_824, statusHeader: false, statusHeaderName: 'sentinel',
+    })
+  })
+
   test('every spelling of a target means the same', () => {
     const spellings = ['target "a:80" weight=3', 'target "a:80" { weight 3 }', 'target address="a:80" weight=3', 'target { address "a:80"; weight 3 }',
       'targets { target "a:80" weight=3 }', 'targets { target { address "a:80"; weight 3 } }']

@@ -93,10 +93,10 @@ namespace "tenant" {
   service "part" { limits { max-in-flight-requests 5 }; listener { address "127.0.0.1:0" }; routes { route "all" { matches { path-prefix "/" }; upstream "app" } } }
   exports { upstreams "app" }
 }
-cache { enabled #true; backend "memory"; max-size "10MiB"; eviction-limit "9MiB"; lock-timeout "1s"; status-header #true; status-header-name "edge" }
 error-pages { default-format "html"; include-stack-trace #false; template-dir "${folder}"; upstream-errors #true; pages { "404" { format "json"; message "no"; headers { a "b" } }; "410" { template "${folder}/page.html" } } }
 limits { max-decompression-ratio 50; max-decompressed-size "1MiB"; adaptive-concurrency { enabled #true; min-limit 5; max-limit 50; initial-limit 10; tolerance 2 }; max-requests-per-second-global 9; max-requests-per-second-per-client 9; max-requests-per-second-per-route 9 }
 rate-limits { default-rps 100; default-burst 20; key "client-ip"; on-limit "delay"; max-delay "1s"; status-code 429; message "no"; max-keys 10; backend "redis" { url "redis+sentinel://127.0.0.1:9/main"; key-prefix "a"; pool-size 1; timeout "1ms"; on-failure "open" }; global { max-rps 1000; burst 10; key "client-ip" } }
+cache { enabled #true; backend "hybrid"; disk-path "${folder}/kept"; disk-shards 2; disk-max-size "20MiB"; max-size "10MiB"; eviction-limit "9MiB"; lock-timeout "1s"; status-header #true; status-header-name "edge" }
 filters {
   filter "patient" { type "timeout"; request-timeout "1m"; upstream-timeout "1s"; connect-timeout "1s" }
   filter "edit" { type "headers"; phase "both"; rename { a "b" }; set { c "d" }; add { e "f" }; remove "g"
