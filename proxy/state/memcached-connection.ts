@@ -95,6 +95,7 @@ export class MemcachedConnection {
     this.#failures = 0
     try {
       while (this.#pending.length > 0 && this.#text !== '') if (!this.#settle(this.#pending[0]!)) break
+      if (this.#pending.length === 0 && this.#text !== '') throw new Error('memcached says what nobody asked')
       if (this.#text.length > mostBytes) throw new Error('memcached says too much')
     } catch (error) {
       this.#broke(error instanceof Error ? error : new Error('unknown'))
