@@ -10,7 +10,8 @@ export function placeElsewhere (name: string, whole: Fields): string | undefined
   if (index === undefined) indexes.set(whole, index = indexOf(whole))
   const found = index.has(name) ? name : name.length < 5 ? undefined : nearest(name, index.keys())
   const places = found === undefined ? [] : index.get(found) ?? []
-  if (places.length === 0) return undefined
+  // A name that stands everywhere says nothing about where it was meant to stand.
+  if (places.length === 0 || places.length > 5) return undefined
   if (places.length === 1 && places[0] === '') return found === name ? 'it stands at the top level' : `did you mean '${found}' at the top level?`
   const blocks = listed(places.map(place => place === '' ? 'the top level' : `'${place}'`), 3)
   return found === name ? `it belongs in ${blocks}` : `did you mean '${found}' of ${blocks}?`

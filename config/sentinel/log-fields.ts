@@ -7,6 +7,8 @@ export const logFields = {
   request_id: 'Id of the request.',
   client_ip: 'Address of the client, as trusted proxies state it.',
   peer_ip: 'Address at the other end of the connection.',
+  geo_country: 'Country of the client, where a geo filter has looked it up.',
+  instance_id: 'Which proxy it was (`system { instance-id }`). Only where it is chosen.',
   listener: 'The listener.',
   host: 'Host and port that the client asked for.',
   method: 'Method.',
@@ -29,11 +31,13 @@ export const logFields = {
   service: 'The service of the route, where it has one.',
   upstream: 'The upstream that was asked.',
   target: 'The target that was asked last.',
+  connection_reused: 'Whether the target was asked on a connection that was there before. Only where it is chosen.',
   tries: 'How often a target was asked.',
   upstream_ms: 'From the request to the head of the upstream\'s answer.',
   upstream_attempts: 'Each try, where there were several.',
   not_retried: 'What spoke against another try.',
   cache: 'What the cache had for it, where the route keeps answers.',
+  rate_limit_hit: 'true where a rate limit was over; left out where none was.',
   fault: 'What went wrong, as a code.',
   detail: 'Why.',
   terminated_by: 'Who ended it early: client, upstream, agent, sentinel, or none.',
@@ -54,10 +58,7 @@ const others: Partial<Record<LogField, readonly string[]>> = {
   target: ['upstream-addr'], query: ['query-string'], client_ip: ['remote-addr'], user_agent: ['useragent'], status: ['status-code'],
 }
 
-/** Fields that the language's documentation names and that nobody knows here. */
-const missing = { 'instance-id': null, 'connection-reused': null, 'rate-limit-hit': null, 'geo-country': null }
-
-export const logField = words(Object.keys(logFields) as LogField[], { also: others, notBuilt: missing })
+export const logField = words(Object.keys(logFields) as LogField[], { also: others })
 
 /** What a line of `template` may say besides the facts that header values may have. */
 export const logVariables = {

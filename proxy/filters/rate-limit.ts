@@ -6,6 +6,7 @@ import { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
 import type { Rates, RateVerdict } from '../pipeline/rates.ts'
 import { compileRateKey } from './rate-key.ts'
+import { waitFor } from './wait.ts'
 
 /** What came of requests that a limit saw. */
 export interface RateTally {
@@ -45,7 +46,7 @@ export function rateLimitFilter (settings: RateLimitSettings, counts: Rates, tal
       tally.allowed++
       if (waitMs === 0) return undefined
       tally.delayed++
-      return wait(x, waitMs)
+      return waitFor(x, waitMs)
     }
     tally.limited++
     if (onLimit !== 'log-only') return refusal(x, settings, waitMs)
@@ -64,23 +65,6 @@ export function rateLimitFilter (settings: RateLimitSettings, counts: Rates, tal
       return undefined
     },
   }
-}
-
-/** Until its turn, or until nobody waits for it any more. */
-function wait (x: Exchange, ms: number): Promise<undefined> {
-  const { ending } = x
-  return new Promise((resolve, reject) => {
-    if (ending.reason !== undefined) return reject(ending.reason)
-    const listener = { onExchangeEnd (reason: Fault): void {
-      clearTimeout(timer)
-      reject(reason)
-    } }
-    const timer = setTimeout(() => {
-      ending.ignore(listener)
-      resolve(undefined)
-    }, ms)
-    ending.listen(listener)
-  })
 }
 
 function refusal (x: Exchange, { name, statusCode, message }: RateLimitSettings, waitMs: number): Reply {

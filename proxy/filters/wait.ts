@@ -1,8 +1,8 @@
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Fault } from '../pipeline/faults.ts'
 
-/** Resolves after a time; rejects as soon as the exchange is over. */
-export function waitFor (x: Exchange, ms: number): Promise<void> {
+/** Resolves, with nothing to answer, after a time; rejects as soon as the exchange is over. */
+export function waitFor (x: Exchange, ms: number): Promise<undefined> {
   const { ending } = x
   return new Promise((resolve, reject) => {
     if (ending.reason !== undefined) return reject(ending.reason)
@@ -12,7 +12,7 @@ export function waitFor (x: Exchange, ms: number): Promise<void> {
     } }
     const timer = setTimeout(() => {
       ending.ignore(listener)
-      resolve()
+      resolve(undefined)
     }, ms)
     ending.listen(listener)
   })

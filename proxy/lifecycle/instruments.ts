@@ -10,6 +10,7 @@ import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import type { openTracing, Tracing } from '../observe/telemetry/tracing.ts'
 import { LocalRates } from '../state/index.ts'
 import { canonicalKey, type Lease, type Leases } from './leases.ts'
+import { instanceOf } from './upstream-settings.ts'
 import { requestLogs } from './request-logs.ts'
 import { readVersion } from './version.ts'
 
@@ -31,6 +32,7 @@ export interface InstrumentSurroundings {
   readonly files: LogFiles
   readonly tails: Tails
   readonly metrics: Metrics
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly evidence?: EvidenceRecorder
   /** There where requests are traced. */
   readonly openTracing?: typeof openTracing
@@ -53,7 +55,7 @@ export function openInstruments (config: SentinelConfig, around: InstrumentSurro
     if (traces !== undefined) held.push(traces)
     const tracing = traces?.value
     const count = config.observability.metrics.highCardinality ? metrics.observeClosely : metrics.observeExchange
-    const { observers: logs, audit } = requestLogs(config, open)
+    const { observers: logs, audit } = requestLogs(config, instanceOf(config, around.env), open)
     const observers: Observer[] = [...tracing === undefined ? [] : [tracing.finish], ...logs, (x) => {
       count(x)
       if (tails.active) tails.observe(x)

@@ -15,7 +15,7 @@ export interface RequestLogs {
 }
 
 /** @param open Gives where the lines of a log go; throws when it cannot be opened. */
-export function requestLogs (config: SentinelConfig, open: (options: LogFileOptions) => LineSink): RequestLogs {
+export function requestLogs (config: SentinelConfig, instance: string, open: (options: LogFileOptions) => LineSink): RequestLogs {
   const { accessLog: access, errorLog: errors, auditLog: audited } = config.observability
   const observers: Array<(x: Exchange) => void> = []
   if (access.enabled) {
@@ -23,7 +23,7 @@ export function requestLogs (config: SentinelConfig, open: (options: LogFileOpti
     const sink = open({ log: 'access-log', to: file, gatherBytes: bufferSize })
     // What a schema finds and lets pass is seen nowhere else.
     const attributes = [...options.attributes, 'schema.violations']
-    observers.push(accessLog({ ...options, attributes, factOf }, (line) => void sink.write(line)))
+    observers.push(accessLog({ ...options, attributes, instance, factOf }, (line) => void sink.write(line)))
   }
   if (errors?.enabled === true) {
     const sink = open({ log: 'error-log', to: errors.file, gatherBytes: errors.bufferSize })

@@ -1,3 +1,4 @@
+import type { Log } from '../observe/log.ts'
 import { isLocal, type RouteConfig, type SentinelConfig } from '../../config/sentinel/index.ts'
 import { isHostAllowed, isLoopback } from '../admin/host-check.ts'
 import type { Filter, Responder } from '../pipeline/exchange.ts'
@@ -7,6 +8,7 @@ import { fixedAnswer } from '../services/index.ts'
 import { canonicalKey, type Lend } from './leases.ts'
 import type { Parts } from './parts.ts'
 import type { MainSide } from './seam.ts'
+import { toldPurges } from './told-purges.ts'
 
 /** For files of all routes together, in each worker. */
 const keptFileBytes = 32 * 1024 * 1024
@@ -31,6 +33,7 @@ interface Around {
   readonly lend: Lend
   readonly answers: KeptAnswers
   readonly page: MainSide['page']
+  readonly log: Log
 }
 
 /** Who answers where a route needs no upstream; `undefined` where it does. */
@@ -53,7 +56,7 @@ function builtin (
   return builtinPage({
     handler,
     ask: around.page,
-    answers: around.answers,
+    answers: toldPurges(around.answers, around.log),
     byToken: token !== undefined,
     guard: forAll || !guarded ? undefined : guard({
       token,

@@ -1,5 +1,6 @@
 import type { Loaded, SentinelConfig } from '../../config/sentinel/index.ts'
 import { makePlace, openControl, surroundingsOf, type Control, type Operations, type ReloadOutcome, type UpgradeOutcome } from '../control/index.ts'
+import { toldPurges } from './told-purges.ts'
 import type { RootLog } from '../observe/log.ts'
 import { accountFor, become, giveFile, giveOwn, openNotifier, openPidFile, sayReady, watchdogMs, type Account, type PidFile } from '../service/index.ts'
 import { ConfigWatch } from './config-watch.ts'
@@ -134,7 +135,7 @@ export class Service {
       plan: () => proxy.plan(),
       drain: (upstream, target, on) => proxy.drain(upstream, target, on),
       tail: (filter, take) => proxy.tail(filter, take),
-      answers: proxy.answers,
+      answers: toldPurges(proxy.answers, this.#log),
       stop,
       upgrade: upgrade ?? (() => Promise.reject(new Error('this Sentinel cannot hand over its sockets'))),
     }

@@ -71,6 +71,11 @@ function targetOf (target: UpstreamConfig['targets'][number], among: Among): Tar
   }
 }
 
+/** What tells this proxy from others of the same configuration. */
+export function instanceOf ({ system }: Pick<SentinelConfig, 'system'>, env: Around['env']): string {
+  return system.instanceId ?? env['SENTINEL_INSTANCE_ID'] ?? hostname()
+}
+
 function balancingOf ({ id, loadBalancing }: UpstreamConfig, { system }: SentinelConfig, { env, cookieSecret }: Around): BalancingSettings {
   const { policy, key, subsetSize, cookieName, cookieTtl, cookiePath, cookieSecure, cookieSameSite, cookieSecret: secret, fallback } = loadBalancing
   return {
@@ -78,7 +83,7 @@ function balancingOf ({ id, loadBalancing }: UpstreamConfig, { system }: Sentine
     ...key === undefined ? {} : { hashKey: key },
     subsetSize,
     zone: system.zone ?? env['SENTINEL_ZONE'] ?? '',
-    instance: system.instanceId ?? env['SENTINEL_INSTANCE_ID'] ?? hostname(),
+    instance: instanceOf({ system }, env),
     ...policy !== 'sticky' ? {} : {
       sticky: {
         cookieName, path: cookiePath, ttlMs: cookieTtl, secure: cookieSecure, sameSite: cookieSameSite, fallback,

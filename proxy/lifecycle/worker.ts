@@ -268,7 +268,7 @@ export class Worker implements DataPath {
       for (const agent of config.agents) agents.set(agent.id, this.#leaseAgent(agent, places, drainMs, parts.agents!.openAgent))
       const { log, metrics, main, env, cookieSecret } = this.#options
       instruments = openInstruments(config, {
-        leases: this.#leases, files: this.#files, tails: this.#tails, log, metrics,
+        leases: this.#leases, files: this.#files, tails: this.#tails, log, metrics, env,
         ...traces === undefined ? {} : { openTracing: traces.openTracing },
         ...records === undefined ? {} : { evidence: records.recordsOf((entry) => main.evidence(generation, entry), log.child({ component: 'evidence' })) },
       })

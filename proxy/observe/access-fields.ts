@@ -3,7 +3,7 @@ import { isSensitiveName } from '../../config/schema/sensitive.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
 import {
-  agentsPart, attemptsPart, attributesPart, detailPart, isoTime, millis, refererPart, terminatedBy, waitsPart,
+  agentsPart, attemptsPart, attributesPart, countryPart, detailPart, isoTime, limitPart, millis, refererPart, terminatedBy, waitsPart,
 } from './access-line.ts'
 import { quote, quoted } from './quote.ts'
 import { redactQuery, redactUrl, REDACTED } from './redact.ts'
@@ -13,6 +13,8 @@ export interface Chosen {
   readonly attributes: readonly string[]
   readonly requestHeaders: readonly string[]
   readonly responseHeaders: readonly string[]
+  /** Which proxy this is. */
+  readonly instance: string
 }
 
 /** `,"name":value`, or nothing. */
@@ -35,22 +37,25 @@ export function headersPart (chosen: Chosen): Part {
   return (x, nowMs) => request(x, nowMs) + response(x, nowMs)
 }
 
-function partsOf ({ attributes, requestHeaders, responseHeaders }: Chosen): Readonly<Record<LogField, Part>> {
+function partsOf ({ attributes, requestHeaders, responseHeaders, instance }: Chosen): Readonly<Record<LogField, Part>> {
   const ofRequest = fieldsPart('request_headers', requestHeaders)
   const ofResponse = fieldsPart('response_headers', responseHeaders)
+  const instancePart = `,"instance_id":${quote(instance)}`
   return {
     ...parts,
+    instance_id: () => instancePart,
     attributes: (x) => x.attributes === undefined ? '' : attributesPart(x.attributes, attributes),
     request_headers: (x) => ofRequest(x.request.headers),
     response_headers: (x) => x.reply === undefined ? '' : ofResponse(x.reply.headers),
   }
 }
 
-const parts: Readonly<Record<Exclude<LogField, 'attributes' | 'request_headers' | 'response_headers'>, Part>> = {
+const parts: Readonly<Record<Exclude<LogField, 'instance_id' | 'attributes' | 'request_headers' | 'response_headers'>, Part>> = {
   ts: (_x, nowMs) => `,"ts":"${isoTime(nowMs)}"`,
   request_id: ({ id }) => `,"request_id":"${id}"`,
   client_ip: ({ clientIp }) => `,"client_ip":${quoted(clientIp)}`,
   peer_ip: ({ peer }) => `,"peer_ip":${quoted(peer.address)}`,
+  geo_country: ({ attributes }) => countryPart(attributes),
   listener: ({ listener }) => `,"listener":${quoted(listener)}`,
   host: ({ request }) => `,"host":${quote(request.authority)}`,
   method: ({ request }) => `,"method":${quoted(request.method)}`,
@@ -73,11 +78,13 @@ const parts: Readonly<Record<Exclude<LogField, 'attributes' | 'request_headers' 
   service: ({ route }) => route?.service === undefined ? '' : `,"service":${quoted(route.service)}`,
   upstream: ({ upstream }) => upstream === '' ? '' : `,"upstream":${quoted(upstream)}`,
   target: ({ target }) => target === '' ? '' : `,"target":${quoted(target)}`,
+  connection_reused: ({ target, connectMs }) => target === '' ? '' : `,"connection_reused":${connectMs === 0}`,
   tries: ({ upstream, tries }) => upstream === '' ? '' : `,"tries":${tries}`,
   upstream_ms: ({ upstream, upstreamMs }) => upstream === '' ? '' : `,"upstream_ms":${millis(upstreamMs)}`,
   upstream_attempts: ({ attempts }) => attempts === undefined ? '' : attemptsPart(attempts),
   not_retried: ({ notRetried }) => notRetried === undefined ? '' : `,"not_retried":"${notRetried}"`,
   cache: ({ cache }) => cache === '' ? '' : `,"cache":"${cache}"`,
+  rate_limit_hit: limitPart,
   fault: ({ fault }) => fault === undefined ? '' : `,"fault":"${fault.code}"`,
   detail: ({ fault }) => fault?.detail === undefined ? '' : detailPart(fault.detail),
   terminated_by: (x) => `,"terminated_by":"${terminatedBy(x)}"`,

@@ -23,6 +23,7 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
   const tls = x.peer.tls
   let line = `{"ts":"${isoTime(nowMs)}","request_id":"${x.id}","client_ip":${quoted(x.clientIp)},"peer_ip":${quoted(x.peer.address)}` +
     `,"listener":${quoted(x.listener)},"host":${quote(request.authority)},"method":${quoted(request.method)},"path":${quote(request.rawPath)}`
+  if (x.attributes !== undefined) line += countryPart(x.attributes)
   if (x.trace !== undefined) line += `,"trace_id":"${x.trace.traceId}"`
   if (request.query !== '') line += `,"query":${quote(redactQuery(request.query))}`
   line += `,"protocol":"HTTP/${request.version}","status":${x.reply?.status ?? 0},"bytes_in":${x.requestBytes},"bytes_out":${x.responseBytes}` +
@@ -42,6 +43,7 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
     if (x.notRetried !== undefined) line += `,"not_retried":"${x.notRetried}"`
   }
   if (x.cache !== '') line += `,"cache":"${x.cache}"`
+  line += limitPart(x)
   if (fault !== undefined) {
     line += `,"fault":"${fault.code}"`
     if (fault.detail !== undefined) line += detailPart(fault.detail)
@@ -54,6 +56,17 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
   if (x.decisions !== undefined) line += agentsPart(x.decisions)
   if (attributes.length > 0 && x.attributes !== undefined) line += attributesPart(x.attributes, attributes)
   return `${line}${more}}\n`
+}
+
+/** What a geo filter found out. */
+export function countryPart (attributes: Exchange['attributes']): string {
+  const country = attributes?.get('geo.country')
+  return country === undefined ? '' : `,"geo_country":${quote(country)}`
+}
+
+/** A request over a limit that only notes it is none that failed. */
+export function limitPart ({ fault, attributes }: Exchange): string {
+  return fault?.code === 'RATE_LIMITED' || attributes?.has('rate-limit.over') === true ? ',"rate_limit_hit":true' : ''
 }
 
 export function detailPart (detail: string): string {

@@ -25,15 +25,15 @@ export function accessLog (options: AccessLogOptions, write: (line: string) => v
   const record = (x: Exchange): void => write(lineOf(x, Date.now()))
   if (sampleRate === 1) return record
   return (x) => {
-    if (isSampled(x.id, sampleRate) || alwaysLogErrors && isFailed(x)) record(x)
+    if (isSampled(x.trace?.traceId ?? x.id, sampleRate) || x.trace?.sampled === true || alwaysLogErrors && isFailed(x)) record(x)
   }
 }
 
 type LineOf = (x: Exchange, nowMs: number) => string
 
 function lineOfFormat (options: AccessLogOptions): LineOf {
-  const { format, template, factOf, fields = [], attributes = [], requestHeaders = [], responseHeaders = [] } = options
-  const chosen = { attributes, requestHeaders, responseHeaders }
+  const { format, template, factOf, fields = [], attributes = [], requestHeaders = [], responseHeaders = [], instance = '' } = options
+  const chosen = { attributes, requestHeaders, responseHeaders, instance }
   if (format === 'combined') return combinedLine
   if (format === 'common') return commonLine
   if (format === 'custom') return templateLine(template ?? [], factOf ?? unknownFact)

@@ -22,6 +22,9 @@ const named: Readonly<Record<string, string>> = {
   'agents.agent': 'agent "example"', namespace: 'namespace "example"', 'namespace.service': 'service "example"',
 }
 
+/** What a block needs that stands around an example. */
+const beside: Readonly<Record<string, string>> = { 'observability.logging.access-log': 'file "/var/log/sentinel/access.log"' }
+
 function example ({ row, variant }: BlockPage): string | undefined {
   return variant === undefined ? row.example : row.variants?.examples[variant]
 }
@@ -40,7 +43,11 @@ function placed ({ path, row, variant }: BlockPage, text: string): Placed {
   const around = path.slice(0, gathers && !bare ? -2 : -1)
   const inFilter = path[0] === 'filters' && path.length > 2 && variant === undefined
   let whole = text
-  for (let depth = around.length; depth > 0; depth--) whole = `${named[around.slice(0, depth).join('.')] ?? around[depth - 1]} {\n${depth === 2 && inFilter ? `type "${typeOf(path)}"\n` : ''}${whole}\n}`
+  for (let depth = around.length; depth > 0; depth--) {
+    const block = around.slice(0, depth).join('.')
+    const needed = depth === 2 && inFilter ? `type "${typeOf(path)}"` : beside[block] ?? ''
+    whole = `${named[block] ?? around[depth - 1]} {\n${needed}\n${whole}\n}`
+  }
   const from = whole.slice(0, whole.indexOf(text)).split('\n').length
   const needed = Object.entries(base).filter(([name]) => !whole.startsWith(name)).map(([, piece]) => piece)
   return { text: `${whole}\n${needed.join('\n')}\n`, from, to: from + text.split('\n').length - 1 }

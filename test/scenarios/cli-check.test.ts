@@ -71,18 +71,17 @@ test('--text-only looks at no file that is named, and an unset variable is a war
 })
 
 test('--list-unbuilt tells what of a file is not in effect yet; without a file all there is of the language', async (t) => {
-  const cwd = folderWith(t, { 'site.kdl': site({ route: 'shadow { upstream "app" }' }).replace('metrics', 'access-log { fields "ts" "geo_country" }; metrics'), 'plain.kdl': site() })
+  const cwd = folderWith(t, { 'site.kdl': site({ route: 'inference { provider "generic" }' }).replace('metrics', 'access-log { fields "ts" }; metrics'), 'plain.kdl': site() })
   const { code, stdout } = await runSentinel(['check', '--list-unbuilt', 'site.kdl'], { cwd })
   assert.equal(code, 0)
-  has(stdout, /^site\.kdl:2  routes\.all\.shadow  \S.*/)
-  has(stdout, /^site\.kdl:9  observability\.access-log\.fields "geo-country"  .*\(it is left out\)$/)
+  has(stdout, /^site\.kdl:2  routes\.all\.inference  \S.*/)
   assert.match((await runSentinel(['check', '--list-unbuilt', 'plain.kdl'], { cwd })).stdout, /everything in it is in effect/)
   const all = await runSentinel(['check', '--list-unbuilt'], { cwd })
   assert.equal(all.code, 0)
-  has(all.stdout, /^routes\.route\.shadow  \S.*/)
+  has(all.stdout, /^routes\.route\.inference  \S.*/)
   assert.equal((await runSentinel(['check', '--list-unbuilt', '--all', 'site.kdl'], { cwd })).stdout, all.stdout)
   const { unbuilt } = JSON.parse((await runSentinel(['check', '--list-unbuilt', '--json'], { cwd })).stdout) as { unbuilt: Array<{ path: string, doc: string }> }
-  assert.ok(unbuilt.some(({ path, doc }) => path === 'routes.route.shadow' && doc !== ''))
+  assert.ok(unbuilt.some(({ path, doc }) => path === 'routes.route.inference' && doc !== ''))
 })
 
 test('--network connects to every target, and says of each what is wrong', async (t) => {

@@ -9,7 +9,7 @@ import { runSentinel } from '../support/sentinel.ts'
 
 const site = `
 listeners { listener "web" { bind "127.0.0.1:0"; request-timeout-secs 90 } }
-routes { route "app" { matches { path-prefix "/"; method "get" }; upstream "app"; shadow { upstream "app" } } }
+routes { route "app" { matches { path-prefix "/"; method "get" }; upstream "app"; inference { provider "generic" } } }
 upstreams { upstream "app" { target "127.0.0.1:9" weight=2; load-balancing "Weighted_Round_Robin" } }
 agents { agent "own" { unix-socket "own.sock"; managed #false; env { TOKEN "\${TOKEN}" }; config { key "\${TOKEN}"; list 1 2 } } }
 limits { max-body-size-bytes 1048576 }
@@ -29,7 +29,7 @@ test('config dump prints what is in effect with its places, loads again and mean
   assert.match(first.stdout, /^ {8}keepalive-timeout "75s" +\/\/ default$/m)
   assert.match(first.stdout, /^ {4}max-body-size "1MiB" +\/\/ sentinel\.kdl:6$/m)
   assert.match(first.stdout, /policy "weighted"|load-balancing "weighted"/)
-  assert.match(first.stdout, /shadow .*\/\/ sentinel\.kdl:3, not in effect yet$/m)
+  assert.match(first.stdout, /inference .*\/\/ sentinel\.kdl:3, not in effect yet$/m)
   assert.match(first.stdout, /^ +key "\$\{TOKEN\}"/m)
   const columns = first.stdout.split('\n').slice(1).map((line) => line.lastIndexOf('  // ')).filter((column) => column >= 0)
   assert.equal(new Set(columns.filter((column) => column < 72)).size, 1, 'the places stand in one column')

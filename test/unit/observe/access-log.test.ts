@@ -37,6 +37,8 @@ function full (): Exchange {
   x.reply = { status: 503, headers: new HeaderList(['Set-Cookie', 'sid=hunter2', 'X-Served', 'a']), body: undefined }
   x.fault = new Fault('UPSTREAM_RESET', 'token=hunter2')
   x.setAttribute('score', '7')
+  x.setAttribute('geo.country', 'DE')
+  x.setAttribute('rate-limit.over', 'each')
   x.setAttribute('api-key', 'hunter2')
   x.waits = [{ filter: 'denylist', side: 'request', sinceMs: 0, ms: 1 }, { filter: 'limit', side: 'request', sinceMs: 0, ms: 2 }, { filter: 'denylist', side: 'response', sinceMs: 0, ms: 3 }]
   x.attempts = [{ target: 'a:80', hedge: false, status: 503, fault: undefined, ms: 1, reason: undefined }]
@@ -52,7 +54,8 @@ function full (): Exchange {
 test('every field can be chosen, and says what a whole line says', () => {
   const extras = 'request-headers "x-tenant" "authorization"; response-headers "x-served" "set-cookie"; attributes "score" "api-key"'
   const [whole] = linesOf(optionsOf(extras), full())
-  const names = Object.keys(logFields) as LogField[]
+  const alone = new Set(['instance_id', 'connection_reused'])
+  const names = (Object.keys(logFields) as LogField[]).filter((name) => !alone.has(name))
   const [chosen] = linesOf(optionsOf(`${extras}; fields ${names.map((name) => `"${name}"`).join(' ')}`), full())
   const read = (line = ''): Record<string, unknown> => ({ ...JSON.parse(line), ts: '' })
   assert.deepEqual(Object.keys(read(chosen)), names, 'in the order in which they were chosen')
@@ -65,6 +68,8 @@ test('every field can be chosen, and says what a whole line says', () => {
 test('fields that are not there are left out, and the names of other products are understood', () => {
   assert.deepEqual(linesOf(optionsOf('fields { timestamp #true; correlation-id; query #false; "latency"; upstream }'), exchangeOf()).map((line) => Object.keys(JSON.parse(line) as object)), [['ts', 'request_id', 'duration_ms']])
   assert.deepEqual(linesOf(optionsOf('fields "query"'), exchangeOf()), ['{}\n'])
+  const [chosen] = linesOf({ ...optionsOf('fields "instance_id" "connection_reused"'), instance: 'a1' }, full())
+  assert.equal(chosen, '{"instance_id":"a1","connection_reused":false}\n')
 })
 
 test('a line of a template has the facts that it names, and a dash for what is missing', () => {
