@@ -1,6 +1,6 @@
 import type { HeaderList } from '../pipeline/headers.ts'
 import { fieldMembers } from './directives.ts'
-import { httpDateMs } from './http-date.ts'
+import { httpDateMs } from '../pipeline/http-date.ts'
 import type { Stored } from './stored.ts'
 
 /** Whether a client has this answer already (RFC 9110 section 13.1.2 and 13.1.3): then it gets 304. */

@@ -2,7 +2,7 @@ import CachePolicy from 'http-cache-semantics'
 import type { RequestHead } from '../pipeline/exchange.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
 import { fieldMembers, readDirectives, secondsOf, type Directives } from './directives.ts'
-import { httpDateMs } from './http-date.ts'
+import { httpDateMs } from '../pipeline/http-date.ts'
 import type { RouteCacheSettings } from './settings.ts'
 import type { Freshness } from './stored.ts'
 

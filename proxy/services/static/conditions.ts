@@ -1,5 +1,5 @@
 import type { HeaderList } from '../../pipeline/headers.ts'
-import { readHttpDate } from './http-date.ts'
+import { httpDateMs } from '../../pipeline/http-date.ts'
 
 /** What tells one state of a file from another. */
 export interface Validators {
@@ -19,7 +19,7 @@ export function judgeConditions (headers: HeaderList, { etag, modifiedMs }: Vali
   }
   const ifNoneMatch = headers.getAll('if-none-match')
   if (ifNoneMatch.length > 0) return names(ifNoneMatch, etag, isAlike) ? 'not modified' : 'go on'
-  const since = dateOf(headers.get('if-modified-since'))
+  const since = httpDateMs(headers.get('if-modified-since'))
   return since !== undefined && modifiedMs <= since ? 'not modified' : 'go on'
 }
 
@@ -27,16 +27,12 @@ export function judgeConditions (headers: HeaderList, { etag, modifiedMs }: Vali
 export function isRangeOf (ifRange: string | undefined, { etag, modifiedMs }: Validators): boolean {
   if (ifRange === undefined) return true
   if (ifRange.startsWith('"') || ifRange.startsWith('W/')) return isSame(ifRange.trim(), etag)
-  return !etag.startsWith('W/') && dateOf(ifRange) === modifiedMs
+  return !etag.startsWith('W/') && httpDateMs(ifRange) === modifiedMs
 }
 
 function isBefore (date: string | undefined, modifiedMs: number): boolean {
-  const ms = dateOf(date)
+  const ms = httpDateMs(date)
   return ms !== undefined && modifiedMs > ms
-}
-
-function dateOf (value: string | undefined): number | undefined {
-  return value === undefined ? undefined : readHttpDate(value)
 }
 
 const etags = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g

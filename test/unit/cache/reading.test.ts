@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { httpDateMs } from '../../../proxy/cache/http-date.ts'
+import { httpDateMs } from '../../../proxy/pipeline/http-date.ts'
 import { globMatcher } from '../../../proxy/cache/purge.ts'
 
 test('dates are those of HTTP and no others', () => {
