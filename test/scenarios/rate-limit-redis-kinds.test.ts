@@ -68,6 +68,8 @@ test('a cluster: keys are spread over its servers', { skip }, async (t) => {
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
   const made = spawnSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { encoding: 'utf8', timeout: 60_000 })
   assert.match(made.stdout, /All 16384 slots covered/)
+  // Each server finds out for itself that all are there.
+  await eventually(() => nodes.map(({ port }) => redisCli(port, 'cluster', 'info')), (infos) => infos.every((info) => info.includes('cluster_state:ok')), 30_000)
   const [a, b] = await Promise.all([start(t, `url "redis+cluster://${addresses[0]},${addresses[1]}"`), start(t, `url "redis+cluster://${addresses[2]}"`)])
   for (let i = 0; i < 12; i++) {
     const client = `192.0.2.${i}`
