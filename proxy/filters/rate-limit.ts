@@ -89,12 +89,21 @@ function tellerOf (name: string, limit: number, windowMs: number): (headers: Hea
   const most = String(limit)
   return (headers, { remaining, resetMs }) => {
     const reset = seconds(resetMs)
-    headers.set('RateLimit-Policy', policy)
-    headers.set('RateLimit', `${quoted};r=${remaining};t=${reset}`)
-    headers.set('X-RateLimit-Limit', most)
-    headers.set('X-RateLimit-Remaining', String(remaining))
-    headers.set('X-RateLimit-Reset', reset)
+    headers.removeIf(isTold)
+    headers.append('RateLimit-Policy', policy)
+    headers.append('RateLimit', `${quoted};r=${remaining};t=${reset}`)
+    headers.append('X-RateLimit-Limit', most)
+    headers.append('X-RateLimit-Remaining', String(remaining))
+    headers.append('X-RateLimit-Reset', reset)
   }
+}
+
+const told = new Set(['ratelimit-policy', 'ratelimit', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'])
+const lengthsTold = new Set([...told].map(({ length }) => length))
+
+/** Of what an upstream says of limits of its own; nearly every other name is told apart by its length. */
+function isTold (name: string): boolean {
+  return lengthsTold.has(name.length) && told.has(name.toLowerCase())
 }
 
 /** Whole ones, at least one: nobody is told to come back at once. */
