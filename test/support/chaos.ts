@@ -107,9 +107,10 @@ function ask ({ agent, port, path, post, hangMs }: Asked): Promise<Omit<Outcome,
 export async function accountFor (sentinel: RunningSentinel, outcomes: readonly Outcome[], path = '/', mayLose = 0): Promise<void> {
   const hanging = outcomes.filter(({ error }) => error === 'HANGS')
   assert.deepEqual(hanging.map(({ id }) => id), [], 'no request hangs')
-  // One that was cut off may have no line.
-  const last = outcomes.findLast(({ status }) => status !== 0) ?? outcomes.at(-1)!
-  await sentinel.accessed((record) => record.path === `${path}${last.id}`)
+  // One that was cut off may have no line, and the last that a killed worker answered has lost its own: another one is asked behind them.
+  const last = mayLose === 0 ? outcomes.findLast(({ status }) => status !== 0)?.id ?? outcomes.at(-1)!.id : 'behind'
+  if (mayLose > 0) await sentinel.get(`${path}behind`)
+  await sentinel.accessed((record) => record.path === `${path}${last}`)
   const lines = new Map(sentinel.access.map((record) => [record.path, record]))
   let missing = 0
   for (const { id, status, error } of outcomes) {
