@@ -72,7 +72,7 @@ function triedLines ({ tried }: Explanation, cwd: string, paint: Paint): string[
   return more === 0 ? lines : [paint.dim(`… ${more} before them do not take it either (--json lists all)`), ...lines]
 }
 
-function chainLines ({ chain, filters, idleFilters }: Explanation, paint: Paint): string[] {
+function chainLines ({ chain, filters }: Explanation, paint: Paint): string[] {
   const rows = chain.map((step) => [
     step.agent, typeOf(step), step.mode, `fails ${step.failureMode}`, duration(step.timeoutMs),
     step.events === null ? 'whatever it asks for' : step.events.join(' '),
@@ -85,8 +85,7 @@ function chainLines ({ chain, filters, idleFilters }: Explanation, paint: Paint)
       return column === 1 ? paint.dim(cell) : cell
     }),
     ...filters.map(({ id, type }) => `${paint.bold(id)}  ${paint.dim(type)}`),
-    ...idleFilters.map((id) => paint.warn(`filter '${id}' is accepted, but not in effect yet`)),
-    ...chain.length + filters.length + idleFilters.length === 0 ? [paint.dim('nobody')] : [],
+    ...chain.length + filters.length === 0 ? [paint.dim('nobody')] : [],
   ]
 }
 

@@ -1,7 +1,6 @@
 import type { ListenerConfig, RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { httpsPort, redirectFor } from '../lifecycle/redirect-https.ts'
-import { isInEffect } from '../lifecycle/route-filters.ts'
-import { defaultRouteOf, filterSettings, maxBodyBytes, ownAnswerOf, planOf, receptionOf, routerEntries, stepsOf, type OwnFilterConfig } from '../lifecycle/route-plan.ts'
+import { defaultRouteOf, filterSettings, maxBodyBytes, ownAnswerOf, planOf, receptionOf, routerEntries, stepsOf } from '../lifecycle/route-plan.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Finding } from '../routing/finding.ts'
 import { compileRouter } from '../routing/router.ts'
@@ -41,8 +40,6 @@ export interface Explanation {
   readonly chain: readonly ChainStep[]
   /** What the proxy does itself on the way, in order, apart from asking agents. */
   readonly filters: ReadonlyArray<{ readonly id: string, readonly type: string }>
-  /** Filters of the route that do nothing in this version. */
-  readonly idleFilters: readonly string[]
   readonly limits: { readonly bodyBytes: number | null, readonly headerBytes: number, readonly headerCount: number, readonly requestTimeoutMs: number } | null
   readonly upstream: UpstreamPart | null
   /** Status that the route itself answers with, in place of an upstream. */
@@ -90,7 +87,7 @@ export function explanationOf (asked: Asked, config: SentinelConfig, env: Env): 
   if (typeof read === 'string') return read
   const { listener, exchange } = read
   const where = { id: listener.id, protocol: listener.protocol, address: listener.address.text, note: read.note ?? null }
-  const nothing = { route: null, chain: [], filters: [], idleFilters: [], limits: null, upstream: null, responds: null, otherUpstreams: [], headers: null }
+  const nothing = { route: null, chain: [], filters: [], limits: null, upstream: null, responds: null, otherUpstreams: [], headers: null }
   if ('status' in exchange) {
     return { ...nothing, request: null, listener: where, tried: [], refused: { status: exchange.status, why: exchange.detail } }
   }
@@ -107,7 +104,7 @@ export function explanationOf (asked: Asked, config: SentinelConfig, env: Env): 
     request: seen, listener: where, tried, refused: null,
     route: { id: route.id, priority: route.priority, place: placeOf(route), byDefault: matched === undefined },
     chain: chainOf(route, config),
-    ...ownFiltersOf(route, config),
+    filters: ownFiltersOf(route, config),
     limits: limitsOf(route, read, seenFrom(route.scope, config)),
     upstream: upstreamOf(route, seenFrom(route.scope, config), exchange, env),
     responds: ownAnswerOf(route),
@@ -148,12 +145,8 @@ export function chainOf (route: RouteConfig, config: SentinelConfig): ChainStep[
   })
 }
 
-function ownFiltersOf (route: RouteConfig, config: SentinelConfig): Pick<Explanation, 'filters' | 'idleFilters'> {
-  const own = planOf(route, config).filter((step): step is OwnFilterConfig => !('agent' in step))
-  return {
-    filters: own.filter((filter) => isInEffect(filter)).map(({ id, type }) => ({ id, type })),
-    idleFilters: own.filter((filter) => !isInEffect(filter)).map(({ id }) => id),
-  }
+function ownFiltersOf (route: RouteConfig, config: SentinelConfig): Explanation['filters'] {
+  return planOf(route, config).flatMap((step) => 'agent' in step ? [] : [{ id: step.id, type: step.type }])
 }
 
 function limitsOf (route: RouteConfig, { listener }: ReadRequest, config: SentinelConfig): Explanation['limits'] {

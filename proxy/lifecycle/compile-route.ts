@@ -42,13 +42,14 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
     recordLate: around.observeLate,
   })
   const webSocket = webSocketSettings(route)
-  // Agents are told apart by their questions.
   const rates = rateRules(route, config, around)
   const more = around.parts.moreFilters?.({ ...around, config, route, upstreams })
   const own = (planned: OwnFilterConfig): Filter[] => [
     ...ownFilter(planned, route, around), ...more?.step(planned) ?? [],
   ]
-  const step = around.traces?.step ?? ((filter: Filter, _name?: string) => filter)
+  // Agents are told apart by their questions.
+  const trace = around.traces?.step
+  const traced = (filters: readonly Filter[], name?: string): readonly Filter[] => trace === undefined ? filters : filters.map((one) => trace(one, name))
   const { maxConnectionsPerRoute: max } = config.limits
   return {
     name: route.id,
@@ -56,17 +57,18 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
     filters: [
       ...scopeRules(route, config, around),
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
-      ...rulesBefore(route, rates.before).map((one) => step(one)),
-      ...(more?.before() ?? []).map((one) => step(one)),
+      ...traced([...rulesBefore(route, rates.before), ...more?.before() ?? []]),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
       ...planOf(route, config).flatMap((planned) => (
-        'agent' in planned ? [askAgent(planned)] : own(planned).map((one) => step(one, planned.id))
+        'agent' in planned ? [askAgent(planned)] : traced(own(planned), planned.id)
       )),
-      ...rates.after.map((one) => step(one)),
-      ...schemaStep(route, config, around.parts, around.metrics).map((one) => step(one)),
-      ...rulesAfter(route).map((one) => step(one)),
-      ...(more?.after() ?? []).map((one) => step(one)),
-      ...upstreamErrors(route, config, around.parts).map((one) => step(one)),
+      ...traced([
+        ...rates.after,
+        ...schemaStep(route, config, around.parts, around.metrics),
+        ...rulesAfter(route),
+        ...more?.after() ?? [],
+        ...upstreamErrors(route, config, around.parts),
+      ]),
       ...shadowStep(route, config, upstreams, around),
     ],
     upgrades: webSocket !== undefined,

@@ -5,14 +5,7 @@ import type { Filter } from '../pipeline/exchange.ts'
 import { rateFilter, type RateParts } from './rate-limits.ts'
 import type { OwnFilterConfig } from './route-plan.ts'
 
-/** Whether a filter does anything in this version. */
-export function isInEffect (filter: OwnFilterConfig): boolean {
-  return !notYet.has(filter.type)
-}
-
-const notYet: ReadonlySet<string> = new Set<OwnFilterConfig['type']>()
-
-/** A filter of the proxy's own, as the route that names it needs it. Those that are not in effect yet make none. */
+/** A filter of the proxy's own, as the route that names it needs it. Those of `more-filters.ts` make none here. */
 export function ownFilter (filter: OwnFilterConfig, route: RouteConfig, parts: RateParts): Filter[] {
   const { pathPrefix: prefixes } = route.matches
   switch (filter.type) {
