@@ -56,6 +56,8 @@ export interface Plan {
   readonly responseHeaders: boolean
   readonly responseBody: BodyPlan
   readonly responseTrailers: boolean
+  /** Where the route lets messages be looked at. */
+  readonly webSocketMessages: boolean
   /** The operator does not want it asked about answers. */
   readonly requestsAlone?: true
 }
@@ -91,6 +93,7 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     responseHeaders: has('response_headers'),
     responseBody: body(has('response_body'), settings.responseBodyMode, description.responseBody, settings.maxResponseBodyBytes),
     responseTrailers: has('response_trailers'),
+    webSocketMessages: has('websocket_message'),
     ...settings.phase === 'request' ? { requestsAlone: true } : {},
   }
 }
