@@ -1,12 +1,12 @@
 // An agent that does with each message of a WebSocket what its text says: "drop", "replace with:TEXT", "close:4001:REASON", "sleep:MS:TEXT" …
 // Written on the SDK as an outsider would.
 import { setTimeout as pause } from 'node:timers/promises'
-import { allow, block, close, defineAgent, drop, flag, redact, replace, serve, setting, text, type MaybeMessageAnswer } from 'sentinel/sdk'
+import { allow, block, close, defineAgent, drop, flag, optional, redact, replace, serve, setting, text, type MaybeMessageAnswer } from 'sentinel/sdk'
 
 const messages = defineAgent({
   name: 'messages',
   config: {
-    mark: setting(text, '', 'Put behind every text that passes.'),
+    mark: optional(text, 'Put behind every text that passes.'),
     direction: setting(text, 'both', 'Whose messages it looks at: from-client, from-upstream, both.'),
   },
   async onWebSocketMessage (message, request, context): Promise<MaybeMessageAnswer> {
@@ -30,7 +30,7 @@ const messages = defineAgent({
       case 'attribute': context.attributes.set('topic', first); return allow()
       case 'done': message.done(); return undefined
     }
-    return mark === '' || message.binary ? undefined : replace(message.text + mark)
+    return mark === undefined || message.binary ? undefined : replace(message.text + mark)
   },
   onComplete (summary, request, context) {
     context.log.info({ status: summary.status, path: request.path, in: summary.requestBodyBytes, out: summary.responseBodyBytes, error: summary.error }, 'complete')
