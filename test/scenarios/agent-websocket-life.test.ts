@@ -7,7 +7,7 @@ import { rawClient } from '../support/raw-client.ts'
 import { webSocketRequest } from '../support/websocket.ts'
 
 test('it is kept by a reload, with the agent that looks into it; new ones follow the new configuration', async (t) => {
-  const { open, sentinel, server, kdl } = await inspectedSite(t, messagesAgent('chat'), ['chat'], { more: 'system { graceful-shutdown-timeout "300ms" }' })
+  const { open, sentinel, server, kdl } = await inspectedSite(t, messagesAgent('chat'), ['chat'])
   const ends = await open()
   assert.equal((await sentinel.reload(kdl(messagesAgent('chat'), ['chat'], 'websocket #true; '))).event, 'reloaded')
   // Longer than anything of the old configuration is kept that nobody has taken over.
