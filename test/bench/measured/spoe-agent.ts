@@ -65,8 +65,8 @@ function varint (number: number): Buffer {
 
 function varintEnd (frame: Buffer, at: number): number {
   if ((frame[at++] ?? 0) < 240) return at
-  while ((frame[at++] ?? 0) >= 128);
-  return at
+  while ((frame[at] ?? 0) >= 128) at++
+  return at + 1
 }
 
 function text (value: string): Buffer {
