@@ -187,7 +187,10 @@ export class Exchange implements ContextSource, BodyAsker {
 
   /** Never rejects: what a handler throws becomes an error reply. */
   #handle (event: Event): Promise<void> | undefined {
-    if (event.kind === 'websocket_message') return void this.#laneOf(event).receive(event)
+    if (event.kind === 'websocket_message') {
+      this.#laneOf(event).receive(event)
+      return undefined
+    }
     if (event.kind === 'complete') this.#endMessages()
     this.answering(event)
     try {
