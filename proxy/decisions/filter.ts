@@ -29,7 +29,7 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
       open.set(x, c)
       const reply = await consultRequest(c)
       const judges = x.upgrade?.judges
-      if (judges !== undefined && c.plan.webSocketMessages && !c.over) judges.push(new AgentMessageJudge(c, client, () => planOf(client.describe!)))
+      if (judges !== undefined && c.plan.webSocketMessages && !c.over) judges.push(new AgentMessageJudge(c, client, planOf))
       return reply
     },
     async onResponse (x, reply) {

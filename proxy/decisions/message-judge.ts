@@ -1,4 +1,4 @@
-import type { EventOneOf } from '../../proto/codec/index.ts'
+import type { DescribeResponse, EventOneOf } from '../../proto/codec/index.ts'
 import type { DecisionRecord, MessageJudge, MessageVerdict, TunnelMessage } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
@@ -22,14 +22,14 @@ const maxFailures = 100
 export class AgentMessageJudge implements MessageJudge {
   readonly #c: Consultation
   readonly #client: AgentClient
-  readonly #plan: () => Plan | string
+  readonly #plan: (description: DescribeResponse) => Plan | string
   #allowed = false
   #failures = 0
   /** It has ended the tunnel: nothing passes any more, in neither direction. */
   #closed = false
 
-  /** `plan`: for the agent as it describes itself now. */
-  constructor (c: Consultation, client: AgentClient, plan: () => Plan | string) {
+  /** `plan`: for the agent as it describes itself. */
+  constructor (c: Consultation, client: AgentClient, plan: (description: DescribeResponse) => Plan | string) {
     this.#c = c
     this.#client = client
     this.#plan = plan
@@ -54,16 +54,17 @@ export class AgentMessageJudge implements MessageJudge {
     }
   }
 
-  /** The agent was lost since it was asked last; it, or another connection to it, may be there. */
+  /** The agent was lost since it was asked last; it, another connection to it, or who goes by its name now may be there. */
   async #callAgain (withinMs: number): Promise<void> {
     const c = this.#c
-    const { retry } = this.#client.settings
-    if (retry !== undefined && this.#client.state !== 'ready') await awaitAgent(this.#client, retry, withinMs)
+    const client = c.settings.successor?.() ?? this.#client
+    const { retry } = client.settings
+    if (retry !== undefined && client.state !== 'ready') await awaitAgent(client, retry, withinMs)
     if (c.gone !== undefined) throw c.gone
     // The other direction may have called meanwhile.
     if (!c.talk.over) return
-    const talk = this.#client.talk()
-    const plan = this.#plan()
+    const talk = client.talk()
+    const plan = this.#plan(client.describe!) // Whoever can be talked to has described itself.
     if (typeof plan === 'string' || !plan.webSocketMessages) {
       const fault = new Fault('AGENT_NOT_CONFIGURED', typeof plan === 'string' ? plan : 'the agent does not look at messages any more')
       talk.end(fault)

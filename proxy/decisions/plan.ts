@@ -2,6 +2,7 @@ import type { BodyMode, DescribeResponse, EventKind, Wants } from '../../proto/c
 import type { Body } from '../pipeline/body.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import type { Admission } from './admission.ts'
+import type { AgentClient } from './client.ts'
 import { eventMismatch } from './handshake.ts'
 import type { Terms } from './question.ts'
 
@@ -33,6 +34,8 @@ export interface FilterSettings {
   readonly chooseUpstream?: ((x: Exchange, upstream: string) => boolean) | undefined
   /** Decisions that come when the exchange is over (shadow). */
   readonly recordLate?: ((x: Exchange, record: DecisionRecord) => void) | undefined
+  /** Who goes by the agent's name now: a tunnel may outlive the configuration in which it began, and the program that was asked then. */
+  readonly successor?: (() => AgentClient | undefined) | undefined
 }
 
 /** An object: whole up to so many bytes, where the length is told beforehand, and in pieces otherwise. */

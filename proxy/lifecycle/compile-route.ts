@@ -40,6 +40,7 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
     places: placesOf(step, around),
     chooseUpstream: choiceOf(route, upstreamOf),
     recordLate: around.observeLate,
+    successor: () => around.agentNow(step.agent.id)?.client,
   })
   const webSocket = webSocketSettings(route, around.parts)
   const rates = rateRules(route, config, around)

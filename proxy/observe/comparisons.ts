@@ -69,9 +69,9 @@ export class Comparisons {
   }
 }
 
-/** Of a body in pieces the last decision counts. */
+/** Of a body in pieces the last decision counts. Messages of a WebSocket are many, and not all of them leave a record. */
 function lastOf (records: readonly DecisionRecord[], agent: string): Map<Phase, DecisionRecord> {
-  return new Map(records.filter((record) => record.agent === agent).map((record) => [record.phase, record]))
+  return new Map(records.filter((record) => record.agent === agent && record.phase !== 'websocket-message').map((record) => [record.phase, record]))
 }
 
 function sayingOf ({ verdict, status }: DecisionRecord): string {

@@ -27,6 +27,36 @@ test('it is kept by a reload, with the agent that looks into it; new ones follow
   assert.deepEqual(again.thereGot, ['hello'])
 })
 
+test('it goes on with the agent that a reload has put in the place of another, and without one that is gone as the failure mode says', async (t) => {
+  const { open, sentinel, kdl } = await inspectedSite(t, messagesAgent('chat', 'config { mark " one" }'), ['chat'])
+  const ends = await open()
+  ends.client.send('hello')
+  await eventually('it passes', () => ends.thereGot.length === 1)
+  // Another environment is another program.
+  assert.equal((await sentinel.reload(kdl(messagesAgent('chat', 'env { A "b" }; config { mark " two" }'), ['chat']))).event, 'reloaded')
+  await sentinel.logged((record) => record['agent_event'] === 'stopped')
+  ends.client.send('hello')
+  await eventually('it passes', () => ends.thereGot.length === 2)
+  assert.deepEqual(ends.thereGot, ['hello one', 'hello two'])
+  assert.equal((await sentinel.reload(kdl('', []))).event, 'reloaded')
+  await eventually('nobody is asked any more', async () => {
+    ends.client.send('hello')
+    await new Promise((wait) => setTimeout(wait, 50))
+    return ends.client.readyState === ends.client.CLOSED
+  }, 10_000)
+  assert.equal(await ends.thereClosed, '1011')
+})
+
+test('both ends are told 1001 when the proxy stops', async (t) => {
+  const { open, sentinel } = await inspectedSite(t, messagesAgent('chat'), ['chat'])
+  const ends = await open()
+  ends.client.send('hello')
+  await eventually('it passes', () => ends.thereGot.length === 1)
+  const stopped = sentinel.stop()
+  assert.deepEqual(await Promise.all([ends.clientClosed, ends.thereClosed]), ['1001', '1001'])
+  assert.equal(await stopped, 0)
+})
+
 test('a client that leaves in the middle of a verdict frees everything, and the agent hears of it', async (t) => {
   const { sentinel } = await inspectedSite(t, messagesAgent('chat', 'timeout "60s"'), ['chat'])
   const client = await rawClient(t, sentinel.port(), webSocketRequest)
