@@ -2,7 +2,7 @@ import type { DescribeResponse, EventOneOf } from '../../proto/codec/index.ts'
 import type { DecisionRecord, MessageJudge, MessageVerdict, TunnelMessage } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
-import { decisionRecord, failureRecord, type Consultation } from './consultation.ts'
+import { decisionRecord, failureRecord, maxRecords, type Consultation } from './consultation.ts'
 import { mergeAttributes, stages } from './decide.ts'
 import { requestEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
@@ -11,9 +11,6 @@ import { termsFor, type Plan } from './plan.ts'
 import { awaitAgent } from './retry.ts'
 
 const { phase } = stages.webSocketMessage
-
-/** Failures that one agent may leave of one exchange: a WebSocket may be open for days. */
-const maxFailures = 100
 
 /**
  * An agent that is shown the messages of one WebSocket. Where its failure mode lets messages pass, it is asked about the next one all the same:
@@ -24,7 +21,7 @@ export class AgentMessageJudge implements MessageJudge {
   readonly #client: AgentClient
   readonly #plan: (description: DescribeResponse) => Plan | string
   #allowed = false
-  #failures = 0
+  #records = 0
   /** It has ended the tunnel: nothing passes any more, in neither direction. */
   #closed = false
 
@@ -80,7 +77,7 @@ export class AgentMessageJudge implements MessageJudge {
     if (c.enforces && attributes.size > 0) c.x.attributes = mergeAttributes(c.x.attributes, attributes)
     // The first that passes is told of, all are counted.
     if (verdict !== 'allow' || ruling.audit !== undefined || !this.#allowed) {
-      this.#record(decisionRecord(c.settings, phase, ruling, startMs, c.talk.configVersion), outcome)
+      this.#record(decisionRecord(c.settings, phase, ruling, startMs, c.talk.configVersion))
     }
     if (verdict === 'allow') this.#allowed = true
     else c.verdict = verdict
@@ -90,9 +87,11 @@ export class AgentMessageJudge implements MessageJudge {
     return outcome
   }
 
-  #record (record: DecisionRecord, outcome: MessageVerdict): void {
-    if (outcome.kind === 'close') this.#c.x.recordDecision(record)
-    else this.#c.record(record)
+  /** A WebSocket may be open for days: what is more than its line in the log holds is told at once, and forgotten. */
+  #record (record: DecisionRecord): void {
+    const { x, settings } = this.#c
+    if (++this.#records <= maxRecords) x.recordDecision(record)
+    else settings.recordLate?.(x, record)
   }
 
   #fail (fault: Fault, startMs: number): MessageVerdict {
@@ -104,9 +103,7 @@ export class AgentMessageJudge implements MessageJudge {
     c.verdict = 'failed'
     const { mode, failureMode } = c.settings
     const next = afterFailure({ mode, failureMode, bodyGone: false })
-    if (++this.#failures <= maxFailures || next === 'refuse') {
-      c.x.recordDecision(failureRecord(c.settings, phase, fault, next === 'continue' ? 'open' : 'closed', startMs, c.talk.configVersion))
-    }
+    this.#record(failureRecord(c.settings, phase, fault, next === 'continue' ? 'open' : 'closed', startMs, c.talk.configVersion))
     if (next === 'continue') return passed
     this.#closed = true
     c.talk.cancel(fault.code === 'AGENT_TIMEOUT' ? 'timeout' : 'decided', fault)

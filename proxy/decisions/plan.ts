@@ -32,7 +32,7 @@ export interface FilterSettings {
   readonly places?: Admission | undefined
   /** Takes the agent's choice of another upstream. False: the route does not list it. Without the hook none may be chosen. */
   readonly chooseUpstream?: ((x: Exchange, upstream: string) => boolean) | undefined
-  /** Decisions that come when the exchange is over (shadow). */
+  /** Decisions that come when the exchange is over (shadow), and of a WebSocket those that are too many to be kept until then. */
   readonly recordLate?: ((x: Exchange, record: DecisionRecord) => void) | undefined
   /** Who goes by the agent's name now: a tunnel may outlive the configuration in which it began, and the program that was asked then. */
   readonly successor?: (() => AgentClient | undefined) | undefined

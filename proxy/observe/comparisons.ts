@@ -42,6 +42,7 @@ export class Comparisons {
 
   /** A decision came after that. */
   late (x: Exchange, record: DecisionRecord): void {
+    if (record.phase === 'websocket-message') return
     const late = this.#lateOf(x)
     late.records.push(record)
     this.#compare(x, [...x.decisions ?? [], ...late.records])

@@ -15,6 +15,8 @@ export interface Unpacked {
 export class Unpacker {
   readonly #packing: Packing
   #inflate: InflateRaw | undefined = undefined
+  /** Ends what is under way. */
+  #abandon: (() => void) | undefined = undefined
 
   constructor (packing: Packing) {
     this.#packing = packing
@@ -28,12 +30,14 @@ export class Unpacker {
       let bytes = 0
       let endsInside = false
       const done = (result: Unpacked | Violation): void => {
+        this.#abandon = undefined
         inflate.removeAllListeners('data').removeAllListeners('error').removeAllListeners('end')
         if ('code' in result || endsInside) this.close()
         else if (!this.#packing.takeover) inflate.reset()
         resolve(result)
       }
       const all = (): void => done({ data: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes), endsInside })
+      this.#abandon = () => resolve(abandoned)
       inflate.on('data', (chunk: Buffer) => {
         bytes += chunk.length
         if (bytes > maxBytes) return done(tooLong(maxBytes))
@@ -50,13 +54,17 @@ export class Unpacker {
     })
   }
 
+  /** Nobody needs the rest; what is under way gives nothing. */
   close (): void {
     const inflate = this.#inflate
     this.#inflate = undefined
+    this.#abandon?.()
     // What is still under way may fail: nobody waits for it any more.
     inflate?.on('error', () => {}).close()
   }
 }
+
+const abandoned: Unpacked = { data: Buffer.alloc(0), endsInside: false }
 
 /** zlib's smallest window is larger than the smallest that can be agreed on. */
 const smallestWindowBits = 9
@@ -67,6 +75,7 @@ const worthBytes = 64
 export class Packer {
   readonly #packing: Packing
   #deflate: DeflateRaw | undefined = undefined
+  #abandon: (() => void) | undefined = undefined
 
   constructor (packing: Packing) {
     this.#packing = packing
@@ -79,11 +88,13 @@ export class Packer {
     const deflate = this.#deflate ??= createDeflateRaw({ windowBits, memLevel: 7 })
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
+      this.#abandon = () => resolve(abandoned.data)
       deflate.on('data', (chunk: Buffer) => { chunks.push(chunk) })
       deflate.once('error', reject)
       deflate.write(data)
       deflate.flush(constants.Z_SYNC_FLUSH, () => {
         deflate.removeAllListeners('data').removeAllListeners('error')
+        this.#abandon = undefined
         if (!takeover) deflate.reset()
         const packed = Buffer.concat(chunks)
         resolve(packed.subarray(0, packed.length - tail.length))
@@ -94,5 +105,6 @@ export class Packer {
   close (): void {
     this.#deflate?.on('error', () => {}).close()
     this.#deflate = undefined
+    this.#abandon?.()
   }
 }

@@ -118,6 +118,17 @@ describe('messages that are compressed', () => {
     assert.ok(process.memoryUsage().arrayBuffers - before < 5_000_000)
   })
 
+  test('are given up when nobody needs them any more', async () => {
+    const unpacker = new Unpacker(takeover)
+    const under = unpacker.unpack(await sender()('x'.repeat(1_000_000)), 10_000_000)
+    unpacker.close()
+    assert.equal(dataOf(await under), '')
+    const packer = new Packer(takeover)
+    const packing = packer.pack(Buffer.alloc(1_000_000))
+    packer.close()
+    assert.equal((await packing)?.length, 0)
+  })
+
   test('that are none are told so', async () => {
     assert.equal((await new Unpacker(takeover).unpack(Buffer.from('\xff\xff\xff', 'latin1'), 1_000) as { code?: number }).code, 1007)
   })
