@@ -82,6 +82,17 @@ test('what waits for an agent is bounded: a sender is as fast as the verdicts', 
   await eventually('all arrive', () => ends.thereGot.length === 1_001, 60_000)
 })
 
+test('nobody is taken for gone while the agent has what he said', async (t) => {
+  const { open } = await inspectedSite(t, messagesAgent('chat', 'timeout "20s"'), ['chat'], { route: 'websocket { inspection; ping-interval "100ms"; ping-timeout "400ms"; idle-timeout "500ms" }; ' })
+  for (const from of ['client', 'there'] as const) {
+    const ends = await open()
+    ends[from].send('sleep:2000')
+    await eventually('it passes', () => (from === 'client' ? ends.thereGot : ends.clientGot).length === 1)
+    ends.client.close(1000)
+    assert.deepEqual(await Promise.all([ends.clientClosed, ends.thereClosed]), ['1000', '1000'])
+  }
+})
+
 test('pings of the proxy and its idle-timeout are those of any WebSocket', async (t) => {
   const { open } = await inspectedSite(t, messagesAgent('chat', 'timeout "10s"'), ['chat'], { route: 'websocket { inspection; ping-interval "200ms"; ping-timeout "5s"; idle-timeout "3s" }; ' })
   const ends = await open()

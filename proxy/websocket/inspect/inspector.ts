@@ -47,6 +47,7 @@ export class Inspector implements Inspected {
   #packer: Packer | undefined = undefined
   #apart = false
   #ended = false
+  waiting = false
 
   constructor (source: Body, settings: InspectorSettings) {
     this.#source = source
@@ -112,7 +113,9 @@ export class Inspector implements Inspected {
     const message = await this.#unpacked(said, work)
     if (message === undefined || this.#ended) return undefined
     if (!wanted) return this.#again(message, said, work)
+    this.waiting = true
     const verdict = await judged(message, work.judges)
+    this.waiting = false
     if (this.#ended) return undefined
     told(outcomes[verdict.kind])
     // The receiver does not get what it was packed from.
