@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
-import { inspectedSite, inspecting, maskedText, messagesAgent, openEnds } from '../support/inspected.ts'
+import { inspectedSite, inspecting, maskedText, messagesAgent, openEnds, type Ends } from '../support/inspected.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { webSocketRequest } from '../support/websocket.ts'
 
@@ -45,6 +45,19 @@ test('it goes on with the agent that a reload has put in the place of another, a
     return ends.client.readyState === ends.client.CLOSED
   }, 10_000)
   assert.equal(await ends.thereClosed, '1011')
+})
+
+test('several workers ask the same agent, and their figures are one', async (t) => {
+  const { open, sentinel } = await inspectedSite(t, messagesAgent('chat'), ['chat'], { system: 'worker-threads 2' })
+  const all: Ends[] = []
+  for (let i = 0; i < 6; i++) {
+    const ends = await open()
+    ends.client.send('drop:x')
+    ends.client.send('hello')
+    all.push(ends)
+  }
+  await eventually('all pass', () => all.flatMap(({ thereGot }) => thereGot).length === 6)
+  assert.match(await sentinel.metrics(), /sentinel_websocket_messages_total\{route="all",direction="in",outcome="dropped"\} 6/)
 })
 
 test('both ends are told 1001 when the proxy stops', async (t) => {
