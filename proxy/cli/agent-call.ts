@@ -1,6 +1,7 @@
 import type { Call, Called, MadeUpResponse, Put } from '../decisions/by-hand/call.ts'
 import { agentTargetOf, targetOptions } from './agent-target.ts'
 import { valuesOf, type Command, type OptionValues, type Shell } from './command.ts'
+import { contentOf } from './content.ts'
 
 const header = { type: 'string', multiple: true, value: '"NAME: VALUE"' } as const
 
@@ -109,12 +110,4 @@ function linesOf (texts: readonly string[]): string[] | string {
     lines.push(name, Buffer.from(value.trimEnd()).toString('latin1'))
   }
   return lines
-}
-
-async function contentOf (shell: Shell, given: OptionValues[string]): Promise<Buffer | undefined> {
-  if (typeof given !== 'string') return undefined
-  if (!given.startsWith('@')) return Buffer.from(given)
-  const { readFile } = await import('node:fs/promises')
-  const { resolve } = await import('node:path')
-  return readFile(resolve(shell.cwd, given.slice(1)))
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { nearest } from '../../config/kdl/nearest.ts'
 import { agentCall } from './agent-call.ts'
+import { agentConformance } from './agent-conformance.ts'
 import { cachePurge, cacheStats } from './cache-commands.ts'
 import { check } from './check.ts'
 import { completion } from './completion.ts'
@@ -26,7 +27,7 @@ import { version } from './version.ts'
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
   run, reload, status, tail, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
-  configSchema, evidenceVerify, agentCall, lsp, completion(() => commands), man(() => commands), version,
+  configSchema, evidenceVerify, agentCall, agentConformance, lsp, completion(() => commands), man(() => commands), version,
 ]
 
 const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }

@@ -65,8 +65,10 @@ export function agentHandlers (program: Program): AgentHandlers {
       }
     })
     call.on('end', () => {
-      close()
-      call.end()
+      stream.finish(() => {
+        close()
+        call.end()
+      })
     })
     call.on('cancelled', close)
     call.on('error', close)
