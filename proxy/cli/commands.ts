@@ -14,6 +14,7 @@ import { explain } from './explain.ts'
 import { fmt } from './fmt.ts'
 import { lsp } from './lsp.ts'
 import { man } from './man.ts'
+import { record } from './record.ts'
 import { reload } from './reload.ts'
 import { routes } from './routes.ts'
 import { run } from './run.ts'
@@ -26,7 +27,7 @@ import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
-  run, reload, status, tail, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
+  run, reload, status, tail, record, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
   configSchema, evidenceVerify, agentCall, agentConformance, lsp, completion(() => commands), man(() => commands), version,
 ]
 

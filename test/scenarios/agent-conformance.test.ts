@@ -11,9 +11,8 @@ import { fromDist } from '../support/paths.ts'
 import { allow, decision, everything } from '../support/raw-agent.ts'
 import { eventually } from '../support/running-service.ts'
 import { runSentinel } from '../support/sentinel.ts'
-import { wellMannered, wrong, type Manners } from '../support/well-mannered.ts'
+import { flowing, wellMannered, wrong, type Manners } from '../support/well-mannered.ts'
 
-const flowing = { ...everything, requestBody: { kind: 'stream', maxBytes: 0, over: 'block' } } as const
 const versions = (request: { protocolVersions: readonly number[] }): number => request.protocolVersions.includes(1) ? 1 : 0
 
 function checked (path: string, only: readonly string[] = [], timeoutMs = 400): Promise<Checked[]> {

@@ -1,6 +1,6 @@
 import type { Http2Session, ServerHttp2Stream } from 'node:http2'
 import type { TestContext } from 'node:test'
-import { decodeToAgent, encodeFromAgent, frame, FrameDecoder, type Event, type ReplyOneOf } from '../../proto/codec/index.ts'
+import { decodeToAgent, encodeFromAgent, frame, FrameDecoder, type DescribeResponse, type Event, type ReplyOneOf } from '../../proto/codec/index.ts'
 import { allow, everything, rawAgent, type RawAgent, type Script } from './raw-agent.ts'
 
 /** One stream of an agent without SDK. */
@@ -25,6 +25,9 @@ export interface Manners extends Script {
   /** Whether a new stream is served. */
   serves?: () => boolean
 }
+
+/** For `describe`: request bodies in pieces. */
+export const flowing: DescribeResponse = { ...everything, name: 'flowing', protocolVersion: 1, requestBody: { kind: 'stream', maxBytes: 0, over: 'block' } }
 
 export const wrong = (code: string): ReplyOneOf => ({ kind: 'error', value: { code, message: code, retryable: false } })
 
