@@ -16,6 +16,7 @@ import { lsp } from './lsp.ts'
 import { man } from './man.ts'
 import { record } from './record.ts'
 import { reload } from './reload.ts'
+import { replay } from './replay.ts'
 import { routes } from './routes.ts'
 import { run } from './run.ts'
 import { status } from './status.ts'
@@ -27,7 +28,7 @@ import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
-  run, reload, status, tail, record, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
+  run, reload, status, tail, record, replay, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
   configSchema, evidenceVerify, agentCall, agentConformance, lsp, completion(() => commands), man(() => commands), version,
 ]
 

@@ -50,7 +50,8 @@ function askedOf ({ event, dataBytes, reply, fault, ms }: Said, terms: RecordTer
   return {
     event: withData(redacted(plainEvent(event), terms, alone, marks), event, dataBytes, terms, marks),
     ...awaited ? { timeout_ms: event.timeoutMs, ms: Math.round(ms * 1000) / 1000 } : {},
-    ...reply === undefined ? {} : { reply: redacted(plainReply(reply), terms, true, marks) },
+    // What is taken out of what it said is not what it decided by.
+    ...reply === undefined ? {} : { reply: redacted(plainReply(reply), terms, true, new Set()) },
     ...fault === undefined ? {} : { failed: fault.code },
   }
 }
