@@ -1,6 +1,6 @@
 import {
   emptyAudit, emptyBlock, emptyBodyChunk, emptyBodyMode, emptyCancel, emptyChallenge, emptyComplete, emptyCredit, emptyDecision, emptyFailure, emptyHeaderEdit,
-  emptyMoreTime, emptyRedirect, emptyRequestHeaders, emptyResponseHeaders, emptyReview, emptyTls, emptyToolCall, emptyToolResult, emptyTrailers, emptyWants,
+  emptyMessageAnswer, emptyMessageClose, emptyMessagePayload, emptyMoreTime, emptyRedirect, emptyRequestHeaders, emptyResponseHeaders, emptyReview, emptyTls, emptyToolCall, emptyToolResult, emptyTrailers, emptyWants,
   emptyWebSocketMessage, type EventOneOf, type ReplyOneOf,
 } from './codec/index.ts'
 
@@ -37,6 +37,7 @@ const replyTemplates: Readonly<Record<NonNullable<ReplyOneOf['kind']>, Template>
   decision: { ...emptyDecision },
   error: { ...emptyFailure },
   chunk: {},
+  message: { ...emptyMessageAnswer },
   more_time: { ...emptyMoreTime },
   credit: { ...emptyCredit },
 }
@@ -44,6 +45,8 @@ const replyTemplates: Readonly<Record<NonNullable<ReplyOneOf['kind']>, Template>
 const decisionTemplates: Readonly<Record<string, Template>> = {
   allow: {}, flag: {}, redact: {}, review: { ...emptyReview }, block: { ...emptyBlock }, redirect: { ...emptyRedirect }, challenge: { ...emptyChallenge },
 }
+
+const messageTemplates: Readonly<Record<string, Template>> = { allow: {}, drop: {}, replace: { ...emptyMessagePayload }, close: { ...emptyMessageClose } }
 
 /** Messages in fields that may be missing, whose default says nothing of their shape. */
 const nested: Readonly<Record<string, Template>> = {
@@ -53,14 +56,14 @@ const nested: Readonly<Record<string, Template>> = {
 const chunkKinds = new Set(['pass', 'replace', 'hold', 'drop', 'pass_but_tail'])
 
 export function plainEvent (event: EventOneOf): PlainObject {
-  return plainOneOf(event.kind, event.value)
+  return plainOneOf(event.kind, event.value, event.kind === undefined ? {} : eventTemplates[event.kind])
 }
 
 export function plainReply (reply: ReplyOneOf): PlainObject {
   if (reply.kind === 'chunk') return { kind: 'chunk', value: plainOneOf(reply.value.kind, reply.value.value) }
-  if (reply.kind !== 'decision') return plainOneOf(reply.kind, reply.value)
+  if (reply.kind !== 'decision' && reply.kind !== 'message') return plainOneOf(reply.kind, reply.value)
   const { kind, value, ...more } = reply.value
-  return { kind: 'decision', value: { ...plainOneOf(kind, value), ...plainFields(more, emptyDecision) } }
+  return { kind: reply.kind, value: { ...plainOneOf(kind, value), ...plainFields(more, replyTemplates[reply.kind]) } }
 }
 
 /** Throws `NotAMessage`. */
@@ -75,11 +78,13 @@ export function replyFrom (json: unknown): ReplyOneOf {
   const { kind, value } = oneOf(json, 'a reply')
   if (!Object.hasOwn(replyTemplates, kind)) throw new NotAMessage(`a reply of the kind ${quoted(kind)} is not known to this version`)
   if (kind === 'chunk') return { kind, value: chunkFrom(value) } as unknown as ReplyOneOf // Looked at in `chunkFrom`.
-  if (kind !== 'decision') return { kind, value: fieldsFrom(value, replyTemplates[kind as keyof typeof replyTemplates], kind) } as unknown as ReplyOneOf // Made after its template.
+  const template = replyTemplates[kind as keyof typeof replyTemplates] // Looked at above.
+  if (kind !== 'decision' && kind !== 'message') return { kind, value: fieldsFrom(value, template, kind) } as unknown as ReplyOneOf // Made after its template.
+  const outcomes = kind === 'decision' ? decisionTemplates : messageTemplates
   const { kind: verdict, value: said, ...more } = objectOf(value, kind)
-  if (typeof verdict !== 'string' || !Object.hasOwn(decisionTemplates, verdict)) throw new NotAMessage(`a decision of the kind ${quoted(verdict)} is not known to this version`)
-  const outcome = { kind: verdict, value: fieldsFrom(said ?? {}, decisionTemplates[verdict]!, verdict) }
-  return { kind, value: { ...fieldsFrom(more, { ...emptyDecision }, kind), ...outcome } } as unknown as ReplyOneOf // Made after its templates.
+  if (typeof verdict !== 'string' || !Object.hasOwn(outcomes, verdict)) throw new NotAMessage(`a ${kind} of the kind ${quoted(verdict)} is not known to this version`)
+  const outcome = { kind: verdict, value: fieldsFrom(said ?? {}, outcomes[verdict]!, verdict) }
+  return { kind, value: { ...fieldsFrom(more, template, kind), ...outcome } } as unknown as ReplyOneOf // Made after its templates.
 }
 
 function chunkFrom (json: unknown): unknown {
@@ -91,26 +96,28 @@ function chunkFrom (json: unknown): unknown {
   return { kind, value }
 }
 
-function plainOneOf (kind: string | undefined, value: unknown): PlainObject {
+function plainOneOf (kind: string | undefined, value: unknown, template: object = {}): PlainObject {
   if (kind === undefined) return { kind: 'unrecognized' }
   if (Buffer.isBuffer(value)) return { kind, value: plainBytes(value) }
   if (typeof value !== 'object' || value === null) return { kind, value: value as number }
-  const fields = plainFields({ ...value }, {})
+  const fields = plainFields({ ...value }, template)
   return Object.keys(fields).length === 0 ? { kind } : { kind, value: fields }
 }
 
-function plainFields (message: Template, template: object): PlainObject {
+function plainFields (message: Template | object, template: object): PlainObject {
   const defaults = new Map(Object.entries(template))
   const out: Record<string, PlainJson> = {}
   for (const [name, value] of Object.entries(message)) {
-    if (isDefault(value) || defaults.get(name) === value) continue
+    // Where nothing is the default, an empty text is something.
+    const optional = defaults.has(name) && defaults.get(name) === undefined
+    if (value === undefined || !optional && (isDefault(value) || defaults.get(name) === value)) continue
     out[snake(name)] = plainValue(name, value)
   }
   return out
 }
 
 function isDefault (value: unknown): boolean {
-  if (value === undefined || value === '' || value === 0 || value === false || value === 'unspecified') return true
+  if (value === '' || value === 0 || value === false || value === 'unspecified') return true
   if (Buffer.isBuffer(value) || Array.isArray(value)) return value.length === 0
   return value instanceof Map && value.size === 0
 }

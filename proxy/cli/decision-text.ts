@@ -7,7 +7,8 @@ export function replySummary (reply: ReplyOneOf): string {
   switch (reply.kind) {
     case 'decision': return decisionSummary(reply.value)
     case 'error': return `error ${reply.value.code}${reply.value.message === '' ? '' : `: ${reply.value.message}`}`
-    case 'chunk': return `chunk ${reply.value.kind ?? 'of an unknown kind'}`
+    case 'chunk':
+    case 'message': return `${reply.kind} ${reply.value.kind ?? 'of an unknown kind'}`
     default: return reply.kind ?? 'a reply of an unknown kind'
   }
 }

@@ -39,9 +39,10 @@ function agentOf ({ agent, said, cut }: RecordedTalk, terms: RecordTerms, marks:
   const [mode, version] = head?.kind === 'request_headers' ? [head.value.mode, head.value.configVersion] : ['enforce', '']
   const pieces = new Map<string, number>()
   for (const { event } of said) pieces.set(String(event.kind), (pieces.get(String(event.kind)) ?? 0) + 1)
+  const inPieces = said.some(({ event }) => event.kind === 'websocket_message' && event.value.partial)
   return {
     agent, mode, config_version: version, ...cut ? { cut: true } : {},
-    asked: said.map((one) => askedOf(one, terms, pieces.get(String(one.event.kind)) === 1, marks)),
+    asked: said.map((one) => askedOf(one, terms, one.event.kind === 'websocket_message' ? !inPieces : pieces.get(String(one.event.kind)) === 1, marks)),
   }
 }
 

@@ -47,7 +47,7 @@ export function differing (before: Compared, after: Compared, receipt: boolean):
 
 export function goesOn (asked: AskedCase): boolean {
   const kind = objectOf(asked.reply?.['value'])['kind']
-  return asked.reply?.['kind'] === 'chunk' || kind === 'allow' || kind === 'flag' || kind === 'redact'
+  return asked.reply?.['kind'] === 'chunk' || asked.reply?.['kind'] === 'message' && kind !== 'close' || kind === 'allow' || kind === 'flag' || kind === 'redact'
 }
 
 /** JSON with the members of objects in one order. */
