@@ -6,7 +6,7 @@ import {
 } from '../../../proto/codec/index.ts'
 import { Fault } from '../../pipeline/faults.ts'
 import { badReply, gone, openStream, unary, type GrpcStream } from '../grpc-stream.ts'
-import { openSession, whyOf } from '../session.ts'
+import { endSession, openSession, whyOf } from '../session.ts'
 import type { AgentTarget } from '../settings.ts'
 
 const maxMessageBytes = 16 * 1024 * 1024
@@ -33,7 +33,7 @@ export class AgentLink {
       const session = openSession(target)
       const fail = (why: string): void => {
         clearTimeout(timer)
-        session.destroy()
+        endSession(session)
         reject(new Fault('AGENT_NOT_CONNECTED', why))
       }
       const timer = setTimeout(() => fail(`no connection in ${timeoutMs} ms`), timeoutMs)
@@ -77,7 +77,7 @@ export class AgentLink {
   }
 
   close (): void {
-    this.#session.destroy()
+    endSession(this.#session)
   }
 
   async #unary<T> (path: string, message: Buffer, read: (bytes: Buffer) => T): Promise<T> {
