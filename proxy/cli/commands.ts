@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util'
 import { nearest } from '../../config/kdl/nearest.ts'
+import { agentCall } from './agent-call.ts'
+import { agentConformance } from './agent-conformance.ts'
 import { cachePurge, cacheStats } from './cache-commands.ts'
 import { check } from './check.ts'
 import { completion } from './completion.ts'
@@ -12,7 +14,9 @@ import { explain } from './explain.ts'
 import { fmt } from './fmt.ts'
 import { lsp } from './lsp.ts'
 import { man } from './man.ts'
+import { record } from './record.ts'
 import { reload } from './reload.ts'
+import { replay } from './replay.ts'
 import { routes } from './routes.ts'
 import { run } from './run.ts'
 import { status } from './status.ts'
@@ -24,8 +28,8 @@ import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
-  run, reload, status, tail, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
-  configSchema, evidenceVerify, lsp, completion(() => commands), man(() => commands), version,
+  run, reload, status, tail, record, replay, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
+  configSchema, evidenceVerify, agentCall, agentConformance, lsp, completion(() => commands), man(() => commands), version,
 ]
 
 const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }

@@ -51,8 +51,10 @@ export function agentMethods (program: Program): AgentMethods {
         }
       },
       onEnd () {
-        close()
-        call.end()
+        stream.finish(() => {
+          close()
+          call.end()
+        })
       },
       onDrain: () => call.resume(),
       onClose: close,
