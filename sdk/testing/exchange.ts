@@ -33,6 +33,7 @@ export class TestExchange {
   #verdict: Promise<Verdict> | undefined
   #giveUp: ((reason: Error) => void) | undefined
 
+  /** @internal */
   constructor (link: Link, method: string, url: string, init: TestRequestInit) {
     this.#link = link
     this.#method = method
@@ -50,6 +51,7 @@ export class TestExchange {
     return this.#replies
   }
 
+  /** @internal Sends the head of the request, and what follows it. */
   begin (): void {
     void this.verdict.catch(() => {})
   }
@@ -79,12 +81,14 @@ export class TestExchange {
     this.#link.forget()
   }
 
+  /** Nobody waits for the agent any longer. */
   cancel (reason: CancelReason = 'client_gone'): void {
     this.#isCancelled = true
     this.#send({ kind: 'cancel', value: { reason, detail: '' } }, 0)
     this.#giveUp?.(new Error(`cancelled: ${reason}`))
   }
 
+  /** @internal A reply of the agent. */
   receive (reply: Reply): void {
     this.#replies.push(reply)
     if (reply.kind === 'more_time' || reply.kind === 'credit' || reply.sequence !== this.#waiting?.sequence) return

@@ -10,6 +10,7 @@ import { AgentStream } from '../stream.ts'
 import { TestExchange } from './exchange.ts'
 import type { Verdict } from './verdict.ts'
 
+/** What an agent under test is given. */
 export interface TestAgentOptions {
   /** The `config {}` block as JSON. */
   readonly config?: unknown
@@ -18,11 +19,15 @@ export interface TestAgentOptions {
 /** Text, bytes, or the pieces in which a streamed body arrives. */
 export type TestBody = string | Uint8Array | readonly (string | Uint8Array)[]
 
+/** A request of a test. */
 export interface TestRequestInit {
+  /** Header fields; `Host` is added from the URL when it is missing. */
   readonly headers?: HeadersInit
+  /** The body; none unless given. */
   readonly body?: TestBody
   /** Client address; 192.0.2.1 unless given. */
   readonly ip?: string
+  /** Name of the route; "test" unless given. */
   readonly route?: string
   /** What earlier agents of the chain attached. */
   readonly attributes?: Readonly<Record<string, string>>
@@ -32,20 +37,31 @@ export interface TestRequestInit {
   readonly timeoutMs?: number
 }
 
+/** An answer of a test. */
 export interface TestResponseInit {
+  /** Header fields of the answer. */
   readonly headers?: HeadersInit
+  /** Body of the answer; none unless given. */
   readonly body?: TestBody
+  /** Name of the upstream; "test" unless given. */
   readonly upstream?: string
+  /** How the operator has the body sent; as the agent wishes unless given. */
   readonly bodyMode?: 'buffer' | 'stream'
 }
 
+/** A line that the agent logged. */
 export interface LogRecord {
+  /** How serious it is. */
   readonly level: 'debug' | 'info' | 'warn' | 'error'
+  /** Its text. */
   readonly message: string
+  /** Everything else it says. */
   readonly fields: Readonly<Record<string, unknown>>
 }
 
+/** An agent under test. */
 export interface TestAgent {
+  /** What it says of itself to the proxy. */
   readonly description: DescribeResponse
   /** Everything the agent logged. */
   readonly log: readonly LogRecord[]
