@@ -6,6 +6,7 @@ import type { Agent, ConfigProblem } from '../definition.ts'
 import type { HeadersInit } from '../headers.ts'
 import type { Log } from '../log.ts'
 import { Program } from '../program.ts'
+import type { Store } from '../store/store.ts'
 import { AgentStream } from '../stream.ts'
 import { TestExchange } from './exchange.ts'
 import type { Verdict } from './verdict.ts'
@@ -67,6 +68,10 @@ export interface TestAgent {
   readonly log: readonly LogRecord[]
   /** Exchanges the agent keeps something of. */
   readonly open: number
+  /** What the handlers know as `context.store`: in memory, and empty at first. */
+  readonly store: Store
+  /** Resolves when everything that was given to `waitUntil` has ended. */
+  settled (): Promise<void>
   /** Sends a request through the agent, up to the point where it would go to the upstream. `url`: "/path?query" or absolute. */
   request (method: string, url: string, init?: TestRequestInit): Promise<TestExchange & Verdict>
   /** The same, for tests that act while the agent is still thinking. */
@@ -113,6 +118,8 @@ export async function testAgent (agent: Agent, { config = {} }: TestAgentOptions
     description,
     log: records,
     get open () { return program.open },
+    store: program.store,
+    settled: () => program.background.idle(),
     start,
     configure,
     close: () => stream.close(),
