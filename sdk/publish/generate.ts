@@ -1,10 +1,11 @@
 /** Writes what is derived from the SDK. `--check` only compares, for CI. Run as `node dist/sdk/publish/generate.js`. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { apiReport } from './api-report.ts'
 import { assemble } from './assemble.ts'
+import { filled } from './hooks.ts'
 
 const root = resolve(import.meta.dirname, '../../..')
 
@@ -29,10 +30,16 @@ export function generated (): Generated {
     assemble(root, folder)
     const reports = entryPoints.map(([name, entry]) => ({ name, ...apiReport(folder, entry, join(root, 'node_modules', '@types')) }))
     const sections = reports.map(({ name, text }) => `\n## ${name}\n\n\`\`\`ts\n${text}\`\`\`\n`)
-    return { files: { 'sdk/API.md': intro + sections.join('') }, undocumented: reports.flatMap(({ undocumented }) => undocumented) }
+    return { files: { ...guide(), 'sdk/API.md': intro + sections.join('') }, undocumented: reports.flatMap(({ undocumented }) => undocumented) }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** The pages of the guide, with the tables in them. */
+function guide (): Record<string, string> {
+  const pages = ['sdk/README.md', ...readdirSync(join(root, 'sdk', 'docs')).map((name) => `sdk/docs/${name}`)]
+  return Object.fromEntries(pages.map((path) => [path, filled(readFileSync(join(root, path), 'utf8'))]))
 }
 
 function main (check: boolean): number {

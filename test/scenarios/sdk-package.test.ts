@@ -1,41 +1,13 @@
 import { strict as assert } from 'node:assert'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { after, test } from 'node:test'
-import { assemble } from '../../sdk/publish/assemble.ts'
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
 import { configure, kindOf, openStream, startAgent } from '../support/agent-process.ts'
-import { fromRoot, root } from '../support/paths.ts'
+import { installSdk } from '../support/installed-sdk.ts'
+import { fromRoot } from '../support/paths.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'sentinel-package-'))
-after(() => rmSync(folder, { recursive: true, force: true }))
-const home = join(folder, 'home')
-const installed = join(home, 'node_modules', '@sentinel-proxy', 'sdk')
-const tarball = pack()
-
-/** As `npm install` of the tarball leaves a folder: the package, what its manifest names, and nothing else. */
-function pack (): string {
-  const made = join(folder, 'package')
-  const { needs } = assemble(root, made)
-  const said = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], { cwd: made, encoding: 'utf8' })
-  const [{ filename }] = JSON.parse(said) as [{ filename: string }]
-  mkdirSync(installed, { recursive: true })
-  execFileSync('tar', ['-xzf', join(folder, filename), '--strip-components=1', '-C', installed])
-  for (const name of needs) link(name)
-  return join(folder, filename)
-}
-
-function link (name: string): void {
-  const path = join(home, 'node_modules', name)
-  mkdirSync(dirname(path), { recursive: true })
-  symlinkSync(fromRoot('node_modules', name), path)
-}
-
-function written (name: string, text: string): string {
-  writeFileSync(join(home, name), text)
-  return join(home, name)
-}
+const { home, installed, tarball, link, write: written } = installSdk()
 
 function run (file: string): string {
   const { stdout, stderr, status } = spawnSync(process.execPath, ['--no-warnings', file], { cwd: home, encoding: 'utf8' })
