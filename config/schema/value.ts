@@ -51,6 +51,8 @@ export interface ValueType<T> {
   readonly words?: readonly string[]
   /** Those of them that have no effect in this version. */
   readonly notBuiltWords?: readonly string[]
+  /** Words that cannot be had, and why. */
+  readonly refusedWords?: Readonly<Record<string, string>>
   /** Kinds of named things this is the name of. */
   readonly refersTo?: readonly string[]
   /** It only speaks of it: what nobody else refers to is still unused. */

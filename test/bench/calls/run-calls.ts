@@ -22,7 +22,7 @@ export async function runCalls ({ folder, seconds, rounds }: { readonly folder: 
   const sockets = [...[0, 1, 2, 3].map((i) => `allow-${i}.sock`), 'pass-0.sock']
   try {
     answer('calls/answering.js', folder)
-    for (const socket of sockets) answer(`measured/${socket.split('-')[0]}-agent.js`, '--socket', join(folder, socket))
+    for (const socket of sockets) answer(`measured/${socket.startsWith('pass') ? 'pass-allow' : 'allow'}-agent.js`, '--socket', join(folder, socket))
     for (const socket of [...sockets, 'grpc.sock']) await there(join(folder, socket), others)
     const file = join(folder, 'results.json')
     const program = [process.execPath, fromDist('test', 'bench', 'calls', 'calling.js'), folder, String(seconds), String(rounds), file]
