@@ -1,4 +1,6 @@
-import type { BodyChunk, BodyMode, Event, ReplyOneOf, RequestHeaders, ResponseHeaders, Wants } from '../proto/codec/index.ts'
+import type {
+  BodyChunk, BodyMode, Event, FieldLines, ReplyOneOf, RequestHeaders, ResponseHeaders, Wants,
+} from '../proto/codec/index.ts'
 import { noEntries } from '../proto/codec/index.ts'
 import { answerOf } from './answer.ts'
 import { AskedBody, type BodyAsker } from './asked-body.ts'
@@ -8,6 +10,7 @@ import { ExchangeContext, type ContextSource } from './context.ts'
 import { allow, block, wireDecision, type Decision, type Recorded } from './decision.ts'
 import { wantedBody, type AnyDefinition } from './definition.ts'
 import { AgentFailure, ExchangeEnded, InvalidBody } from './failure.ts'
+import { HeaderView } from './headers.ts'
 import { Collector, LateBody, type BodyEvent } from './late-body.ts'
 import type { Log } from './log.ts'
 import type { Program } from './program.ts'
@@ -217,6 +220,8 @@ export class Exchange implements ContextSource, BodyAsker {
         this.#response = new AgentResponse(event.value, () => this.#isResponseBodyCut)
         return definition.onResponse?.(this.#response, this.#request, typed(this.#context))
       case 'response_body': return this.#callWithResponseBody(event.value, definition)
+      case 'request_trailers': return this.#callWithTrailers(event.value.headers, 'request')
+      case 'response_trailers': return this.#callWithTrailers(event.value.headers, 'response')
       case 'complete': return definition.onComplete?.(event.value, this.#request, typed(this.#context))
       case undefined: throw new AgentFailure('unknown_event', 'an event of a kind that this version does not know')
       default: throw new AgentFailure('not_subscribed', `the agent did not ask for ${event.kind}`)
@@ -248,6 +253,16 @@ export class Exchange implements ContextSource, BodyAsker {
     const body = (this.#responseBody ??= new Collector(this.maxBodyBytes)).add(chunk)
     if (body === undefined) return streamed ? hold() : later
     return definition.onResponseBody(body, this.#response, this.#request, typed(this.#context))
+  }
+
+  #callWithTrailers (lines: FieldLines, of: 'request' | 'response'): Outcome {
+    const { onRequestTrailers, onResponseTrailers } = this.#program.agent.definition
+    const trailers = new HeaderView(lines, 'fields behind a body pass as they are')
+    this.#request.headers.lock('the head went on before the body')
+    if (of === 'request') return onRequestTrailers?.(trailers, this.#request, typed(this.#context))
+    if (!this.#response) throw new AgentFailure('bad_event', 'fields behind the body of a response that was not shown')
+    this.#response.headers.lock('the head went on before the body')
+    return onResponseTrailers?.(trailers, this.#response, this.#request, typed(this.#context))
   }
 
   // ---------------------------------------------------------------------------------------------------------------- answers
@@ -350,7 +365,7 @@ function sizeOf (event: Event): number {
 }
 
 function isOfRequest ({ kind }: Event): boolean {
-  return kind === 'request_headers' || kind === 'request_body'
+  return kind === 'request_headers' || kind === 'request_body' || kind === 'request_trailers'
 }
 
 function isThenable (value: unknown): value is PromiseLike<unknown> {

@@ -23,9 +23,11 @@ export const hooks = {
   onRequest: { page: 'on-request', calledWith: '`request`', returns: 'decision', ...requestHead, lateBody: true },
   onRequestBody: { page: 'on-request-body', calledWith: 'whole body, `request`', returns: 'decision', ...requestHead, bodyOpen: true },
   onRequestChunk: { page: 'on-request-chunk', calledWith: 'piece of the body, `request`', returns: 'chunk answer or decision', ...responseHead },
+  onRequestTrailers: { page: 'on-request-trailers', calledWith: 'fields behind the body, `request`', returns: 'decision', ...responseHead },
   onResponse: { page: 'on-response', calledWith: '`response`, `request`', returns: 'decision', ...responseHead },
   onResponseBody: { page: 'on-response-body', calledWith: 'whole body, `response`, `request`', returns: 'decision', ...responseHead, bodyOpen: true },
   onResponseChunk: { page: 'on-response-chunk', calledWith: 'piece of the body, `response`, `request`', returns: 'chunk answer or decision', ...passing },
+  onResponseTrailers: { page: 'on-response-trailers', calledWith: 'fields behind the body, `response`, `request`', returns: 'decision', ...passing },
   onComplete: { page: 'on-complete', calledWith: 'how it ended, `request`', returns: 'nothing', ...passing },
 } as const satisfies Readonly<Record<string, Hook>>
 
@@ -63,11 +65,11 @@ function bodyHow ({ bodyOpen, returns }: Hook): string {
   return returns === 'chunk answer or decision' ? 'no: `replace()` each piece' : 'no: no whole body was shown'
 }
 
-function endHow ({ requestOpen, responseOpen, returns }: Hook, asks: boolean): string {
+function endHow ({ page, requestOpen, responseOpen }: Hook, asks: boolean): string {
   if (!asks) return 'no: the exchange is over'
   if (!responseOpen) return 'yes; the client has the head already, so its answer is cut off'
   if (requestOpen) return 'yes; the upstream sees nothing of the request'
-  return returns === 'decision' ? 'yes; the client gets it in place of the response' : 'yes; the upstream has the head and what was passed on'
+  return page.startsWith('on-request') ? 'yes; the upstream has the head and what was passed on' : 'yes; the client gets it in place of the response'
 }
 
 /** Where in a page of the guide generated text stands: between these two lines. */

@@ -26,6 +26,8 @@ export interface TestRequestInit {
   readonly headers?: HeadersInit
   /** The body; none unless given. */
   readonly body?: TestBody
+  /** Fields behind the body. */
+  readonly trailers?: HeadersInit
   /** Client address; 192.0.2.1 unless given. */
   readonly ip?: string
   /** Name of the route; "test" unless given. */
@@ -44,6 +46,8 @@ export interface TestResponseInit {
   readonly headers?: HeadersInit
   /** Body of the answer; none unless given. */
   readonly body?: TestBody
+  /** Fields behind the body. */
+  readonly trailers?: HeadersInit
   /** Name of the upstream; "test" unless given. */
   readonly upstream?: string
   /** How the operator has the body sent; as the agent wishes unless given. */
