@@ -7,6 +7,7 @@ import type { Context } from './context.ts'
 import type { Decision } from './decision.ts'
 import type { HeaderView } from './headers.ts'
 import type { Log } from './log.ts'
+import type { Close, WebSocketMessage } from './message.ts'
 import type { AgentRequest } from './request.ts'
 import type { AgentResponse } from './response.ts'
 
@@ -19,6 +20,11 @@ export type Answered = MaybeDecision | Promise<MaybeDecision>
 export type MaybeChunkAnswer = ChunkAnswer | Decision | undefined | void
 /** The same at once or later. */
 export type ChunkAnswered = MaybeChunkAnswer | Promise<MaybeChunkAnswer>
+
+/** What a handler of messages may return. */
+export type MaybeMessageAnswer = ChunkAnswer | Close | Decision | undefined | void
+/** The same at once or later. */
+export type MessageAnswered = MaybeMessageAnswer | Promise<MaybeMessageAnswer>
 
 /** How an agent wants a body. The operator's settings win. */
 export type BodyWish = 'buffer' | 'stream' | 'none' | {
@@ -121,6 +127,11 @@ export interface AgentDefinition<F extends Fields, S> {
   onResponseChunk? (chunk: Chunk, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): ChunkAnswered
   /** Fields behind the body of the answer, when it has some: the status of a gRPC call is one. They can be read. */
   onResponseTrailers? (trailers: HeaderView, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): Answered
+  /**
+   * A message of a WebSocket, on routes with `websocket-inspection`: `drop()`, `replace(…)` or `close(…)`; nothing returned lets it pass, a decision
+   * that refuses closes with 1008. Messages of one direction come one after the other, the two directions side by side.
+   */
+  onWebSocketMessage? (message: WebSocketMessage, request: AgentRequest, context: Context<Infer<F>, S>): MessageAnswered
   /** The exchange is over, however it ended. Nobody waits for an answer. */
   onComplete? (summary: Summary, request: AgentRequest, context: Context<Infer<F>, S>): void | Promise<void>
 }
@@ -200,6 +211,7 @@ function eventsOf (d: AnyDefinition): EventKind[] {
   if (d.onResponse || d.onResponseBody || d.onResponseChunk || d.onResponseTrailers) events.push('response_headers')
   if (d.onResponseBody || d.onResponseChunk) events.push('response_body')
   if (d.onResponseTrailers) events.push('response_trailers')
+  if (d.onWebSocketMessage) events.push('websocket_message')
   return [...events, 'complete']
 }
 

@@ -54,6 +54,14 @@ export interface TestResponseInit {
   readonly bodyMode?: 'buffer' | 'stream'
 }
 
+/** A message of a WebSocket in a test. */
+export interface TestMessageInit {
+  /** Who sends it; the client unless given. */
+  readonly from?: 'client' | 'upstream'
+  /** Whether it is one of bytes. */
+  readonly binary?: boolean
+}
+
 /** A line that the agent logged. */
 export interface LogRecord {
   /** How serious it is. */
@@ -130,7 +138,8 @@ export async function testAgent (agent: Agent, { config = {} }: TestAgentOptions
     async request (method, url, init) {
       const exchange = start(method, url, init)
       const verdict = await exchange.verdict
-      const isOver = agent.definition.onComplete === undefined && !description.events.includes('response_headers')
+      const goesOn = (['response_headers', 'websocket_message'] as const).some((event) => description.events.includes(event))
+      const isOver = agent.definition.onComplete === undefined && !goesOn
       if (isOver) await exchange.complete()
       return Object.assign(exchange, verdict)
     },

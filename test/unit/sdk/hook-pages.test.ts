@@ -17,6 +17,7 @@ const stageOf = {
   onResponseBody: stages.wholeResponseBody,
   onResponseChunk: stages.responseChunk,
   onResponseTrailers: stages.responseChunk,
+  onWebSocketMessage: stages.webSocketMessage,
 } as const
 
 test('every handler that is asked may do what its stage of the proxy allows, and nothing else', () => {
@@ -24,7 +25,7 @@ test('every handler that is asked may do what its stage of the proxy allows, and
     const { requestOpen, responseOpen, bodyOpen, lateBody, returns } = hooks[name as keyof typeof stageOf]
     assert.deepEqual({ requestOpen, responseOpen, bodyOpen }, { requestOpen: stage.requestOpen, responseOpen: stage.responseOpen, bodyOpen: stage.bodyOpen }, name)
     assert.equal(lateBody, stage.phase === 'request-headers', name)
-    assert.equal(returns, name.endsWith('Chunk') ? 'chunk answer or decision' : 'decision', name)
+    assert.equal(returns, name.endsWith('Chunk') ? 'chunk answer or decision' : name.endsWith('Message') ? 'message answer or decision' : 'decision', name)
   }
 })
 
