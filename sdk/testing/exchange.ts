@@ -3,7 +3,7 @@ import {
   type Event, type EventOneOf, type Reply,
 } from '../../proto/codec/index.ts'
 import { wantedBody } from '../definition.ts'
-import { linesOf } from '../headers.ts'
+import { linesOf, type HeadersInit } from '../headers.ts'
 import { PassedBody } from './passed-body.ts'
 import { partsOfUrl } from './url.ts'
 import type { TestBody, TestMessageInit, TestRequestInit, TestResponseInit } from './harness.ts'
@@ -38,6 +38,7 @@ export class TestExchange {
   #isCancelled = false
   #verdict: Promise<Verdict> | undefined
 
+  /** @internal */
   constructor (link: Link, method: string, url: string, init: TestRequestInit) {
     this.#link = link
     this.#method = method
@@ -55,12 +56,13 @@ export class TestExchange {
     return this.#replies
   }
 
+  /** @internal Sends the head of the request, and what follows it. */
   begin (): void {
     void this.verdict.catch(() => {})
   }
 
   /** The answer of the upstream, on its way back through the agent. */
-  async respond (status: number, { headers = {}, body = '', upstream = 'test', bodyMode }: TestResponseInit = {}): Promise<Verdict> {
+  async respond (status: number, { headers = {}, body = '', upstream = 'test', bodyMode, trailers }: TestResponseInit = {}): Promise<Verdict> {
     const { events, responseBody } = this.#link.description
     const from = this.#replies.length
     const content = chunksOf(body)
@@ -69,7 +71,9 @@ export class TestExchange {
       const value = { ...emptyResponseHeaders, status, headers: linesOf(headers), upstream, hasBody: content.length > 0, bodyMode: mode }
       if (!goesOn(await this.#ask({ kind: 'response_headers', value }))) return this.#since(from, undefined)
     }
-    const passed = content.length > 0 && events.includes('response_body') ? await this.#sendBody('response_body', content, mode) : undefined
+    const isShown = content.length > 0 && events.includes('response_body')
+    const passed = isShown ? await this.#sendBody('response_body', content, mode) : undefined
+    if (!isShown || passed !== undefined) await this.#sendTrailers('response_trailers', trailers)
     return this.#since(from, passed)
   }
 
@@ -94,12 +98,14 @@ export class TestExchange {
     this.#link.forget()
   }
 
+  /** Nobody waits for the agent any longer. */
   cancel (reason: CancelReason = 'client_gone'): void {
     this.#isCancelled = true
     this.#send({ kind: 'cancel', value: { reason, detail: '' } }, 0)
     for (const { giveUp } of this.#waiting.values()) giveUp(new Error(`cancelled: ${reason}`))
   }
 
+  /** @internal A reply of the agent. */
   receive (reply: Reply): void {
     this.#replies.push(reply)
     if (reply.kind === 'more_time' || reply.kind === 'credit') return
@@ -120,6 +126,7 @@ export class TestExchange {
     const mode = wanted && wanted.kind !== 'default' ? wanted : configured
     const isShown = content.length > 0 && mode?.kind !== 'none' && (events.includes('request_body') || wanted !== undefined)
     const passed = isShown ? await this.#sendBody('request_body', content, mode) : undefined
+    if (!isShown || passed !== undefined) await this.#sendTrailers('request_trailers', this.#init.trailers)
     return this.#since(0, passed)
   }
 
@@ -159,6 +166,10 @@ export class TestExchange {
     const data = !isLong ? whole : mode?.over === 'prefix' ? whole.subarray(0, max) : Buffer.alloc(0)
     const reply = await this.#ask({ kind, value: { data, end: true, truncated: isLong } })
     return goesOn(reply) ? whole : undefined
+  }
+
+  async #sendTrailers (kind: 'request_trailers' | 'response_trailers', trailers: HeadersInit | undefined): Promise<void> {
+    if (trailers !== undefined && this.#link.description.events.includes(kind)) await this.#ask({ kind, value: { headers: linesOf(trailers) } })
   }
 
   async #streamBody (kind: BodyKind, content: readonly Buffer[]): Promise<Buffer | undefined> {
