@@ -5,19 +5,23 @@ import {
 import { Configurations } from './configuration.ts'
 import type { Agent } from './definition.ts'
 import type { Log } from './log.ts'
+import type { StreamWatch } from './stream-watch.ts'
 
 /** An agent that runs: what its server, its streams and its exchanges share. */
 export class Program {
   readonly agent: Agent
   readonly log: Log
   readonly configurations: Configurations
+  /** Gives every stream somebody who looks on. */
+  readonly watch: (() => StreamWatch) | undefined
   #open = 0
   #draining = false
   #whenIdle: (() => void)[] = []
 
-  constructor (agent: Agent, log: Log) {
+  constructor (agent: Agent, log: Log, watch?: () => StreamWatch) {
     this.agent = agent
     this.log = log
+    this.watch = watch
     this.configurations = new Configurations(agent.definition, log)
   }
 

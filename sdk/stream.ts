@@ -2,12 +2,14 @@ import type { Event, FromAgent, Reply, ToAgent } from '../proto/codec/index.ts'
 import { Exchange } from './exchange.ts'
 import { AgentFailure, ExchangeEnded } from './failure.ts'
 import type { Program } from './program.ts'
+import type { StreamWatch } from './stream-watch.ts'
 
 /** One `Process` stream: events in, replies out, every exchange by its number. Knows nothing of gRPC. */
 export class AgentStream {
   readonly #program: Program
   readonly #send: (message: FromAgent) => void
   readonly #exchanges = new Map<number, Exchange>()
+  readonly #watch: StreamWatch | undefined
   #highest = 0
   #replies: Reply[] = []
   #flush: NodeJS.Immediate | undefined
@@ -16,6 +18,7 @@ export class AgentStream {
   constructor (program: Program, send: (message: FromAgent) => void) {
     this.#program = program
     this.#send = send
+    this.#watch = program.watch?.()
   }
 
   receive (message: ToAgent): void {
@@ -36,6 +39,7 @@ export class AgentStream {
   /** Sent with everything else of this turn of the event loop: a message costs more than what is in it. */
   reply (reply: Reply): void {
     if (this.#closed) return
+    this.#watch?.replied(reply)
     this.#replies.push(reply)
     this.#flush ??= setImmediate(() => this.flush())
   }
@@ -58,6 +62,7 @@ export class AgentStream {
   }
 
   #dispatch (event: Event): void {
+    this.#watch?.received(event)
     const exchange = this.#exchanges.get(event.exchange)
     if (exchange) exchange.receive(event)
     else if (event.kind === 'request_headers') this.#begin(event)

@@ -1,0 +1,26 @@
+import { format, parse } from '@bgotink/kdl'
+
+/** Characters that no text of KDL may hold: they cannot be in it already. */
+const mark = '\u0000'
+
+/**
+ * A text with lines added at the end of a block at its top level, everything else as it was, with all comments. A text without the block gets it at its end.
+ * `lines` stand as they do inside of the block. The text must be valid KDL.
+ */
+export function insertIntoBlock (text: string, block: string, lines: string): string {
+  const at = endOfBlock(text, block)
+  if (at === undefined) return `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${text.trim() === '' ? '' : '\n'}${block} {\n${lines}}\n`
+  const before = text.slice(0, at)
+  // A block on one line ends where it is: what is added begins a line of its own.
+  return `${before}${/\n[^\S\n]*$/.test(before) ? '' : '\n'}${lines}${text.slice(at)}`
+}
+
+/** Where the last block of that name ends: right before its brace, or before the blanks in front of it. */
+function endOfBlock (text: string, block: string): number | undefined {
+  const document = parse(text)
+  const node = document.nodes.findLast((candidate) => candidate.getName() === block && candidate.children !== null)
+  if (node?.children === null || node === undefined) return undefined
+  // The library writes what it read as it was: a mark in it is found at its place.
+  node.children.trailing = `${mark}${node.children.trailing ?? ''}`
+  return format(document).indexOf(mark)
+}
