@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url'
 import type { Fields, Infer } from '../config/schema/index.ts'
 import { parseSize } from '../config/schema/quantities.ts'
 import type { BodyMode, BodyModeKind, BodyModeOver, Complete, EventKind } from '../proto/codec/index.ts'
@@ -23,6 +24,26 @@ export type BodyWish = 'buffer' | 'stream' | 'none' | {
   readonly over?: 'block' | 'prefix' | 'skip'
 }
 
+/** Handlers in threads. */
+export interface WorkerOptions {
+  /** How many, from 1 to 256. */
+  readonly threads: number
+  /** URL of the module that serves the agent or exports it as its default: `import.meta.url`. The program that was started unless given. */
+  readonly module?: string
+  /** Events that one thread may owe an answer to, before new exchanges go elsewhere or are answered with the error "busy". 1000 unless given. */
+  readonly maxWaiting?: number
+  /** Milliseconds for which a thread with something to do may not react, before it is ended and replaced. 10 000 unless given. */
+  readonly stuckMs?: number
+}
+
+/** The same, complete. */
+export interface WorkerSettings {
+  readonly threads: number
+  readonly module: string
+  readonly maxWaiting: number
+  readonly stuckMs: number
+}
+
 /** Why a configuration is refused. `path` leads to the setting: names, and an index behind the name of a list. */
 export interface ConfigProblem {
   readonly path: readonly string[]
@@ -38,8 +59,12 @@ export type Summary = Complete
  * operator's failure mode decides. Handlers of different exchanges run concurrently, those of one exchange one after the other.
  */
 export interface AgentDefinition<F extends Fields, S> {
+  /** Letters, digits and "-", beginning with a letter. */
   readonly name: string
+  /** The agent's own version, for logs and `--version`. */
   readonly version?: string
+  /** What it does, in a sentence: for its page about settings. */
+  readonly description?: string
   /** Settings of the operator's `config {}` block. Anything else in it is refused. */
   readonly config?: F
   /** Request headers the agent sets as facts ("x-user"). The proxy removes copies that clients send. */
@@ -50,6 +75,11 @@ export interface AgentDefinition<F extends Fields, S> {
   readonly maxExchanges?: number
   /** Bytes of one body kept in memory at the most, as a number or as "1MiB", 16 MiB unless given. A longer one is the error "body_too_large". */
   readonly maxBody?: number | string
+  /**
+   * Threads that handlers run in, for work that takes milliseconds of a processor. Each loads the module of the definition anew: what handlers keep
+   * in variables is each thread's own, and `context.store` is what they share. None unless given.
+   */
+  readonly workers?: number | WorkerOptions
 
   /**
    * Turns a configuration into what handlers need (`context.state`): compiled patterns, tables. Must not change anything else: it also
@@ -96,11 +126,21 @@ export interface Agent {
   readonly maxBodyBytes: number
 }
 
+/** The threads an agent runs in: as the operator says (0: none), otherwise as its definition does. */
+export function wantedWorkers ({ definition: { workers } }: Agent, operators: number | undefined): WorkerSettings | undefined {
+  const given = typeof workers === 'object' ? workers : { threads: workers ?? 0 }
+  const threads = operators ?? given.threads
+  if (threads === 0) return undefined
+  const { module = pathToFileURL(process.argv[1] ?? '').href, maxWaiting = 1000, stuckMs = 10_000 } = given
+  return { threads, module, maxWaiting, stuckMs }
+}
+
 /** Checks a definition once, at start. Throws a TypeError for what can never work. */
 export function defineAgent<F extends Fields = Record<never, never>, S = undefined> (definition: AgentDefinition<F, S>): Agent {
   if (!/^[a-z][a-z0-9-]*$/i.test(definition.name)) {
     throw new TypeError(`an agent's name is letters, digits and "-", not ${JSON.stringify(definition.name)}`)
   }
+  checkWorkers(definition.workers)
   // Handlers are only ever called with what `prepare` and the settings of the same definition gave, so the types may be forgotten.
   const any = definition as unknown as AnyDefinition
   const events = eventsOf(any)
@@ -113,6 +153,11 @@ export function defineAgent<F extends Fields = Record<never, never>, S = undefin
     maxExchanges: any.maxExchanges ?? 10_000,
     maxBodyBytes: bytesOfSize(any.maxBody ?? 16 * 1024 * 1024),
   }
+}
+
+function checkWorkers (workers: number | WorkerOptions | undefined): void {
+  const threads = typeof workers === 'object' ? workers.threads : workers ?? 0
+  if (!Number.isInteger(threads) || threads < 0 || threads > 256) throw new TypeError(`an agent runs in 0 to 256 threads, not in ${threads}`)
 }
 
 /** Request headers always, because every handler gets the request; `complete` always, because it is what frees an exchange. */

@@ -5,14 +5,15 @@ import { AskedBody, type BodyAsker } from './asked-body.ts'
 import { hold, type ChunkAnswer } from './chunk.ts'
 import type { Configuration } from './configuration.ts'
 import { ExchangeContext, type ContextSource } from './context.ts'
-import { allow, wireDecision, type Decision, type Recorded } from './decision.ts'
+import { allow, block, wireDecision, type Decision, type Recorded } from './decision.ts'
 import { wantedBody, type AnyDefinition } from './definition.ts'
-import { AgentFailure, ExchangeEnded } from './failure.ts'
+import { AgentFailure, ExchangeEnded, InvalidBody } from './failure.ts'
 import { Collector, LateBody, type BodyEvent } from './late-body.ts'
 import type { Log } from './log.ts'
 import type { Program } from './program.ts'
 import { AgentRequest, type LateBodyOptions } from './request.ts'
 import { AgentResponse } from './response.ts'
+import type { Store } from './store/store.ts'
 import type { AgentStream } from './stream.ts'
 
 /** What a handler gave: nothing, a decision, a chunk answer, or, from JavaScript, anything. */
@@ -22,6 +23,7 @@ type Outcome = unknown
 const later = Symbol('answered with a later event')
 
 const plainAllow = allow()
+const badBody = block(400, { body: 'The body of the request is not what it should be.\n', audit: { reason: 'invalid_body' } })
 const nothingRecorded: Recorded = { requestHeaders: [], responseHeaders: [], attributes: noEntries }
 
 /** Events of one exchange that wait for its handlers. A proxy that sends more without waiting is not one of ours. */
@@ -70,7 +72,9 @@ export class Exchange implements ContextSource, BodyAsker {
   get config (): unknown { return this.#configuration.config }
   get state (): unknown { return this.#configuration.state }
   get configVersion (): string { return this.#configuration.version }
+  get nowMs (): number { return this.#program.now() }
   get log (): Log { return this.#program.log }
+  get store (): Store { return this.#program.store }
   get hasBody (): boolean { return this.#head.hasBody }
   get maxBodyBytes (): number { return this.#program.agent.maxBodyBytes }
 
@@ -108,8 +112,12 @@ export class Exchange implements ContextSource, BodyAsker {
   moreTime (ms: number): void {
     if (this.#answering === undefined || this.#askedForTime) return
     this.#askedForTime = true
-    this.deadlineAt = performance.now() + ms
+    this.deadlineAt = this.#program.now() + ms
     this.#reply(this.#answering, { kind: 'more_time', value: { timeoutMs: Math.ceil(ms) } })
+  }
+
+  waitUntil (work: PromiseLike<unknown> | (() => unknown)): boolean {
+    return this.#program.background.add(work)
   }
 
   // ------------------------------------------------------------------------------------------- a body that is asked for late
@@ -138,7 +146,7 @@ export class Exchange implements ContextSource, BodyAsker {
   answering (event: Event): void {
     this.#answering = event.timeoutMs > 0 ? event : undefined
     this.#askedForTime = false
-    this.deadlineAt = event.timeoutMs > 0 ? performance.now() + event.timeoutMs : Infinity
+    this.deadlineAt = event.timeoutMs > 0 ? this.#program.now() + event.timeoutMs : Infinity
   }
 
   answer (answer: ChunkAnswer | undefined): void {
@@ -286,6 +294,7 @@ export class Exchange implements ContextSource, BodyAsker {
 
   #fail (error: unknown): void {
     const event = this.#answering
+    if (error instanceof InvalidBody && event && isOfRequest(event)) return this.#finish(badBody)
     this.#answering = undefined
     const failure = error instanceof AgentFailure ? error : undefined
     if (this.#ended) return this.log.debug({ error, request: this.#request.id }, 'a handler failed after its exchange had ended')
@@ -339,6 +348,10 @@ function isStream (said: BodyMode | undefined, wished: BodyMode): boolean {
 
 function sizeOf (event: Event): number {
   return event.kind === 'request_body' || event.kind === 'response_body' ? event.value.data.length : 0
+}
+
+function isOfRequest ({ kind }: Event): boolean {
+  return kind === 'request_headers' || kind === 'request_body'
 }
 
 function isThenable (value: unknown): value is PromiseLike<unknown> {

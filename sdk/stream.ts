@@ -2,23 +2,23 @@ import type { Event, FromAgent, Reply, ToAgent } from '../proto/codec/index.ts'
 import { Exchange } from './exchange.ts'
 import { AgentFailure, ExchangeEnded } from './failure.ts'
 import type { Program } from './program.ts'
-import type { StreamWatch } from './stream-watch.ts'
 
 /** One `Process` stream: events in, replies out, every exchange by its number. Knows nothing of gRPC. */
 export class AgentStream {
   readonly #program: Program
   readonly #send: (message: FromAgent) => void
+  readonly #forgotten: ((exchange: number) => void) | undefined
   readonly #exchanges = new Map<number, Exchange>()
-  readonly #watch: StreamWatch | undefined
   #highest = 0
   #replies: Reply[] = []
   #flush: NodeJS.Immediate | undefined
   #closed = false
 
-  constructor (program: Program, send: (message: FromAgent) => void) {
+  /** `forgotten` hears of every exchange of which nothing is left. */
+  constructor (program: Program, send: (message: FromAgent) => void, forgotten?: (exchange: number) => void) {
     this.#program = program
     this.#send = send
-    this.#watch = program.watch?.()
+    this.#forgotten = forgotten
   }
 
   receive (message: ToAgent): void {
@@ -39,7 +39,6 @@ export class AgentStream {
   /** Sent with everything else of this turn of the event loop: a message costs more than what is in it. */
   reply (reply: Reply): void {
     if (this.#closed) return
-    this.#watch?.replied(reply)
     this.#replies.push(reply)
     this.#flush ??= setImmediate(() => this.flush())
   }
@@ -58,11 +57,12 @@ export class AgentStream {
   }
 
   forget (id: number): void {
-    if (this.#exchanges.delete(id)) this.#program.closed()
+    if (!this.#exchanges.delete(id)) return
+    this.#program.closed()
+    this.#forgotten?.(id)
   }
 
   #dispatch (event: Event): void {
-    this.#watch?.received(event)
     const exchange = this.#exchanges.get(event.exchange)
     if (exchange) exchange.receive(event)
     else if (event.kind === 'request_headers') this.#begin(event)

@@ -1,6 +1,11 @@
 import type { Decision, Event, HeaderEdit, Reply } from '../../proto/codec/index.ts'
 import type { Decided } from '../../proto/workbench.ts'
-import type { StreamWatch } from '../stream-watch.ts'
+
+/** Looks on while a stream works. */
+export interface StreamWatch {
+  received (event: Event): void
+  replied (reply: Reply): void
+}
 
 /** An exchange as far as its decisions are told. */
 interface Open {

@@ -1,10 +1,13 @@
 // The process of an agent under development: `sentinel agent dev` starts one ahead, with everything loaded but the agent, so that an edit only waits for the
 // agent's own files. It serves one version of them, and ends when its last exchange is over.
 import inspector from 'node:inspector'
+import type { FromAgent } from '../../proto/codec/index.ts'
 import type { WorkbenchNews, WorkbenchOrder } from '../../proto/workbench.ts'
 import type { Log } from '../log.ts'
 import { Program } from '../program.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
+import type { EventStream } from '../server/service.ts'
+import { AgentStream } from '../stream.ts'
 import { tellDecisions } from './decided.ts'
 import { CannotLoad, loadAgent } from './load-agent.ts'
 import { registerHooks } from './register.ts'
@@ -44,12 +47,29 @@ async function load ({ file, socket, inspectPort }: WorkbenchOrder & { readonly 
   try {
     if (inspectPort !== undefined) openInspector(inspectPort)
     const agent = await loadAgent(file, newFiles)
-    const program = new Program(agent, log, () => tellDecisions((decided) => say({ news: 'decided', ...decided })))
-    server = await startServer(program, { kind: 'unix', path: socket })
+    const program = new Program(agent, log)
+    server = await startServer(program, { kind: 'unix', path: socket }, (send) => watchedStream(program, send))
     say({ news: 'serving', name: agent.definition.name, files: newFiles() })
   } catch (error) {
     const why = error instanceof CannotLoad ? error.message : `${file}: ${error instanceof Error ? error.stack ?? error.message : String(error)}`
     say({ news: 'failed', why, files: newFiles() })
+  }
+}
+
+/** Handlers run here, whatever the agent says of threads: a debugger finds them, and they are loaded once. */
+function watchedStream (program: Program, send: (message: FromAgent) => void): EventStream {
+  const watch = tellDecisions((decided) => say({ news: 'decided', ...decided }))
+  const stream = new AgentStream(program, (message) => {
+    for (const reply of message.replies) watch.replied(reply)
+    send(message)
+  })
+  return {
+    receive (message) {
+      for (const event of message.events) watch.received(event)
+      stream.receive(message)
+    },
+    flush: () => stream.flush(),
+    close: () => stream.close(),
   }
 }
 

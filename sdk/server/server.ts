@@ -9,7 +9,7 @@ import {
 import type { Program } from '../program.ts'
 import { Health } from './health.ts'
 import type { Endpoint } from './options.ts'
-import { agentHandlers } from './service.ts'
+import { agentHandlers, type OpenStream } from './service.ts'
 import { bindSocket, type OwnedSocket } from './socket.ts'
 
 /** Room in a message for everything but the body. */
@@ -18,14 +18,14 @@ const messageSlackBytes = 1024 * 1024
 export interface RunningServer {
   /** "unix:/run/a.sock" or "127.0.0.1:4567". */
   readonly address: string
-  /** Says NOT_SERVING, waits for the open exchanges at most that long, closes, removes the socket. Safe to call twice. */
+  /** Says NOT_SERVING, waits for the open exchanges at most that long, closes, removes the socket, closes the program. Safe to call twice. */
   drain (timeoutMs: number): Promise<void>
   /** Removes the socket at once, for a process that is about to end. */
   abandon (): void
 }
 
 /** Serves a program until it is drained. Rejects when the address cannot be bound. */
-export async function startServer (program: Program, endpoint: Endpoint): Promise<RunningServer> {
+export async function startServer (program: Program, endpoint: Endpoint, openStream?: OpenStream): Promise<RunningServer> {
   const server = new Server({
     'grpc.max_receive_message_length': program.agent.maxBodyBytes + messageSlackBytes,
     'grpc.max_send_message_length': -1,
@@ -34,7 +34,7 @@ export async function startServer (program: Program, endpoint: Endpoint): Promis
     'grpc-node.max_session_memory': 64,
   })
   const health = new Health()
-  const handlers = agentHandlers(program)
+  const handlers = agentHandlers(program, openStream)
   server.addService(agentDefinition, handlers.implementation)
   server.addService(healthDefinition, { check: health.check, watch: health.watch })
   const { address, socket } = await bind(server, endpoint)
@@ -67,6 +67,7 @@ async function drainServer ({ program, server, health, endStreams, socket }: Par
   health.close()
   await closed(server, 1000)
   socket?.remove()
+  await program.close()
 }
 
 /** Peers that do not close their side are cut off after `timeoutMs`. */

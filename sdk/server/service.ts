@@ -1,7 +1,7 @@
 import type { handleBidiStreamingCall, handleUnaryCall, sendUnaryData, UntypedServiceImplementation } from '@grpc/grpc-js'
 import { status } from '@grpc/grpc-js'
 import {
-  decodeToAgent, type ConfigureRequest, type ConfigureResponse, type DescribeRequest, type DescribeResponse, type FromAgent,
+  decodeToAgent, type ConfigureRequest, type ConfigureResponse, type DescribeRequest, type DescribeResponse, type FromAgent, type ToAgent,
 } from '../../proto/codec/index.ts'
 import type { Program } from '../program.ts'
 import { AgentStream } from '../stream.ts'
@@ -12,8 +12,19 @@ export interface AgentHandlers {
   endStreams (): void
 }
 
+/** One `Process` stream, on the agent's side. */
+export interface EventStream {
+  receive (message: ToAgent): void
+  /** Sends what waits. */
+  flush (): void
+  /** The proxy is gone. */
+  close (): void
+}
+
+export type OpenStream = (send: (message: FromAgent) => void) => EventStream
+
 /** The calls of the agent service. */
-export function agentHandlers (program: Program): AgentHandlers {
+export function agentHandlers (program: Program, openStream: OpenStream = (send) => new AgentStream(program, send)): AgentHandlers {
   const streams = new Set<() => void>()
 
   const describe: handleUnaryCall<DescribeRequest, DescribeResponse> = (call, callback) => {
@@ -37,7 +48,7 @@ export function agentHandlers (program: Program): AgentHandlers {
   }
 
   const process: handleBidiStreamingCall<Buffer, FromAgent> = (call) => {
-    const stream = new AgentStream(program, (message) => {
+    const stream = openStream((message) => {
       // A proxy that does not read its replies gets no further until it does.
       if (!call.write(message) && !call.isPaused()) {
         call.pause()
