@@ -288,7 +288,10 @@ export class Exchange implements ContextSource, BodyAsker {
     }
     const isLast = this.#program.agent.wantsOnlyHeaders && this.#late?.finished !== false
     const wants = isLast ? done : undefined
-    this.#reply(event, { kind: 'decision', value: wireDecision(decision, this.#takeRecorded(), wants) })
+    const value = wireDecision(decision, this.#takeRecorded(), wants)
+    // Nothing in the place of nothing: a handler that changes bodies need not ask whether there is one, but the proxy takes none for a request without.
+    const isVoid = event.kind === 'request_headers' && !this.hasBody && value.replaceBody?.length === 0
+    this.#reply(event, { kind: 'decision', value: isVoid ? { ...value, replaceBody: undefined } : value })
     if (isLast) this.#stream.forget(this.id)
   }
 

@@ -4,7 +4,9 @@ import {
 } from '../../proto/codec/index.ts'
 import { wantedBody } from '../definition.ts'
 import { linesOf } from '../headers.ts'
+import type { TestClock } from './fake-clock.ts'
 import { PassedBody } from './passed-body.ts'
+import { stages, whyNotApplied, type Stage } from './stages.ts'
 import { partsOfUrl } from './url.ts'
 import type { TestBody, TestRequestInit, TestResponseInit } from './harness.ts'
 import { verdictOf, type Verdict } from './verdict.ts'
@@ -13,9 +15,19 @@ import { verdictOf, type Verdict } from './verdict.ts'
 export interface Link {
   readonly id: number
   readonly description: DescribeResponse
+  readonly clock: TestClock
   send (event: Event): void
   isOpen (): boolean
   forget (): void
+}
+
+/** An event that waits for its answer. */
+interface Waiting {
+  readonly sequence: number
+  readonly stage: Stage
+  readonly resolve: (reply: Reply) => void
+  /** Moves the deadline, once. */
+  readonly moreTime: (ms: number) => void
 }
 
 type BodyKind = 'request_body' | 'response_body'
@@ -27,7 +39,7 @@ export class TestExchange {
   readonly #method: string
   readonly #url: string
   #sequence = 0
-  #waiting: { readonly sequence: number, readonly resolve: (reply: Reply) => void } | undefined
+  #waiting: Waiting | undefined
   #replies: Reply[] = []
   #isCancelled = false
   #verdict: Promise<Verdict> | undefined
@@ -43,6 +55,11 @@ export class TestExchange {
   /** What the agent decided about the request; rejects when it is cancelled first. */
   get verdict (): Promise<Verdict> {
     return this.#verdict ??= this.#request()
+  }
+
+  /** What was asked: "GET /path". */
+  get about (): string {
+    return `${this.#method} ${this.#url}`
   }
 
   /** All replies so far, `more_time` and the like included. */
@@ -62,7 +79,7 @@ export class TestExchange {
     const mode = bodyMode === undefined ? responseBody : wantedBody(bodyMode, undefined, undefined)
     if (events.includes('response_headers')) {
       const value = { ...emptyResponseHeaders, status, headers: linesOf(headers), upstream, hasBody: content.length > 0, bodyMode: mode }
-      if (!goesOn(await this.#ask({ kind: 'response_headers', value }))) return this.#since(from, undefined)
+      if (!goesOn(await this.#ask({ kind: 'response_headers', value }, stages.responseHeaders))) return this.#since(from, undefined)
     }
     const passed = content.length > 0 && events.includes('response_body') ? await this.#sendBody('response_body', content, mode) : undefined
     return this.#since(from, passed)
@@ -86,11 +103,13 @@ export class TestExchange {
   }
 
   receive (reply: Reply): void {
-    this.#replies.push(reply)
-    if (reply.kind === 'more_time' || reply.kind === 'credit' || reply.sequence !== this.#waiting?.sequence) return
-    const { resolve } = this.#waiting
+    const waiting = reply.sequence === this.#waiting?.sequence ? this.#waiting : undefined
+    const judged = waiting === undefined ? reply : judgedReply(reply, waiting.stage)
+    this.#replies.push(judged)
+    if (judged.kind === 'more_time') return waiting?.moreTime(judged.value.timeoutMs)
+    if (judged.kind === 'credit' || waiting === undefined) return
     this.#waiting = undefined
-    resolve(reply)
+    waiting.resolve(judged)
   }
 
   get #timeoutMs (): number {
@@ -101,7 +120,7 @@ export class TestExchange {
     const { events, requestBody } = this.#link.description
     const content = this.#init.body === undefined ? [] : chunksOf(this.#init.body)
     const configured = this.#init.bodyMode === undefined ? requestBody : wantedBody(this.#init.bodyMode, undefined, undefined)
-    const first = await this.#ask({ kind: 'request_headers', value: this.#head(content, configured) })
+    const first = await this.#ask({ kind: 'request_headers', value: this.#head(content, configured) }, stages.requestHeaders)
     if (!goesOn(first)) return this.#since(0, undefined)
     const wanted = first.value.wants?.requestBody
     const mode = wanted && wanted.kind !== 'default' ? wanted : configured
@@ -136,6 +155,7 @@ export class TestExchange {
   async #sendBody (kind: BodyKind, content: readonly Buffer[], mode: BodyMode | undefined): Promise<Buffer | undefined> {
     if (mode?.kind === 'stream') return this.#streamBody(kind, content)
     const whole = Buffer.concat(content)
+    const at = bodyStages[kind]
     const max = mode?.maxBytes || whole.length
     const isLong = whole.length > max
     if (isLong && mode?.over === 'block') {
@@ -144,14 +164,14 @@ export class TestExchange {
       throw new Error(`413: the body of ${whole.length} bytes is longer than the agent takes (${max})`)
     }
     const data = !isLong ? whole : mode?.over === 'prefix' ? whole.subarray(0, max) : Buffer.alloc(0)
-    const reply = await this.#ask({ kind, value: { data, end: true, truncated: isLong } })
+    const reply = await this.#ask({ kind, value: { data, end: true, truncated: isLong } }, isLong ? at.cut : at.whole)
     return goesOn(reply) ? whole : undefined
   }
 
   async #streamBody (kind: BodyKind, content: readonly Buffer[]): Promise<Buffer | undefined> {
     const passed = new PassedBody()
     for (const [i, data] of content.entries()) {
-      const reply = await this.#ask({ kind, value: { data, end: i === content.length - 1, truncated: false } })
+      const reply = await this.#ask({ kind, value: { data, end: i === content.length - 1, truncated: false } }, bodyStages[kind].chunk)
       if (reply.kind === 'chunk') passed.answer(data, reply.value)
       else if (goesOn(reply)) passed.answer(data, { kind: 'pass', value: {} })
       else return undefined
@@ -163,18 +183,38 @@ export class TestExchange {
     return verdictOf(this.#replies.slice(from), passed)
   }
 
-  #ask (kind: EventOneOf): Promise<Reply> {
+  #ask (kind: EventOneOf, stage: Stage): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.#isCancelled) return reject(new Error('cancelled'))
-      const timer = setTimeout(() => this.#giveUp?.(new Error(`no answer to ${kind.kind} within ${this.#timeoutMs} ms`)), this.#timeoutMs)
+      const { clock } = this.#link
+      const startMs = clock.now()
+      let allowedMs = this.#timeoutMs
+      // As the proxy does: it waits no longer, and tells the agent.
+      const expire = (): void => {
+        this.#waiting = undefined
+        this.#isCancelled = true
+        this.#send({ kind: 'cancel', value: { reason: 'timeout', detail: '' } }, 0)
+        reject(new Error(`${this.about}: no answer to ${kind.kind} within ${allowedMs} ms`))
+      }
+      let stop = clock.after(allowedMs, expire)
       this.#giveUp = (reason) => {
-        clearTimeout(timer)
+        stop()
         reject(reason)
       }
+      let isMoved = false
       this.#waiting = {
         sequence: this.#sequence + 1,
+        stage,
+        moreTime: (ms) => {
+          if (isMoved) return
+          isMoved = true
+          const fromStartMs = Math.min(this.#init.maxTimeoutMs ?? Infinity, clock.now() - startMs + ms)
+          allowedMs = Math.max(allowedMs, fromStartMs)
+          stop()
+          stop = clock.after(startMs + allowedMs - clock.now(), expire)
+        },
         resolve (reply) {
-          clearTimeout(timer)
+          stop()
           resolve(reply)
         },
       }
@@ -185,6 +225,19 @@ export class TestExchange {
   #send (kind: EventOneOf, timeoutMs: number): void {
     this.#link.send({ exchange: this.#link.id, sequence: ++this.#sequence, timeoutMs: Math.ceil(timeoutMs), ...kind })
   }
+}
+
+const bodyStages: Readonly<Record<BodyKind, { readonly whole: Stage, readonly cut: Stage, readonly chunk: Stage }>> = {
+  request_body: { whole: stages.wholeRequestBody, cut: stages.requestPrefix, chunk: stages.requestChunk },
+  response_body: { whole: stages.wholeResponseBody, cut: stages.responsePrefix, chunk: stages.responseChunk },
+}
+
+/** A decision that the proxy would not apply is the error that it would make of it. */
+function judgedReply (reply: Reply, stage: Stage): Reply {
+  const why = reply.kind === 'decision' ? whyNotApplied(reply.value, stage) : undefined
+  if (why === undefined) return reply
+  const { exchange, sequence } = reply
+  return { exchange, sequence, kind: 'error', value: { code: 'AGENT_BAD_REPLY', message: `the proxy would not apply this decision: ${why}`, retryable: false } }
 }
 
 function goesOn (reply: Reply): reply is Reply & { kind: 'decision' } {
