@@ -146,7 +146,7 @@ export class DevSession {
     }
     try {
       // Its own folders go with ours, whatever becomes of it.
-      const env = { ...this.#settings.env, TMPDIR: this.#folder }
+      const env = { ...this.#settings.env, TMPDIR: this.#folder, RUNTIME_DIRECTORY: this.#folder }
       this.#proxy = await startDevProxy(file, controlSocket, env, { onTrouble: (text) => this.#screen.trouble(text) })
     } catch (error) {
       return (error as Error).message
