@@ -37,7 +37,8 @@ export class Program {
   #whenIdle: (() => void)[] = []
   readonly #parts: Part[] = []
 
-  constructor (agent: Agent, log: Log, { now = monotonic, store = memoryStore(undefined, now), configurations = new Configurations(agent.definition, log) }: Services = {}) {
+  constructor (agent: Agent, log: Log, services: Services = {}) {
+    const { now = monotonic, store = memoryStore(undefined, now), configurations = new Configurations(agent.definition, log) } = services
     this.agent = agent
     this.log = log
     this.now = now

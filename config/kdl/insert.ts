@@ -10,17 +10,18 @@ const mark = '\u0000'
 export function insertIntoBlock (text: string, block: string, lines: string): string {
   const at = endOfBlock(text, block)
   if (at === undefined) return `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${text.trim() === '' ? '' : '\n'}${block} {\n${lines}}\n`
-  const before = text.slice(0, at)
-  // A block on one line ends where it is: what is added begins a line of its own.
-  return `${before}${/\n[^\S\n]*$/.test(before) ? '' : '\n'}${lines}${text.slice(at)}`
+  // A brace that stands on a line of its own keeps its blanks; on a line with something else, what is added begins one of its own.
+  const blanks = /\n[^\S\n]*$/.exec(text.slice(0, at))
+  const end = blanks === null ? at : blanks.index + 1
+  return `${text.slice(0, end)}${blanks === null ? '\n' : ''}${lines}${text.slice(end)}`
 }
 
-/** Where the last block of that name ends: right before its brace, or before the blanks in front of it. */
+/** Where the last block of that name ends: right before its brace. */
 function endOfBlock (text: string, block: string): number | undefined {
   const document = parse(text)
   const node = document.nodes.findLast((candidate) => candidate.getName() === block && candidate.children !== null)
   if (node?.children === null || node === undefined) return undefined
   // The library writes what it read as it was: a mark in it is found at its place.
-  node.children.trailing = `${mark}${node.children.trailing ?? ''}`
+  node.children.trailing = `${node.children.trailing ?? ''}${mark}`
   return format(document).indexOf(mark)
 }

@@ -87,7 +87,7 @@ const log: Log = { debug: logAs('debug'), info: logAs('info'), warn: logAs('warn
 function logAs (level: 'debug' | 'info' | 'warn' | 'error'): Log['info'] {
   return (fields, message = '') => {
     if (typeof fields === 'string') return say({ news: 'logged', level, text: fields })
-    const { error, ...others } = fields as Readonly<Record<string, unknown>>
+    const { error, ...others } = fields
     const more = Object.entries(others).flatMap(([name, value]) => value === undefined ? [] : [`${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`])
     say({ news: 'logged', level, text: [message, ...more].join(' ') + (error === undefined ? '' : `\n${errorText(error)}`) })
   }

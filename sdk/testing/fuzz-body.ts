@@ -4,6 +4,9 @@ import type { TestAgent, TestRequestInit, TestResponseInit } from './harness.ts'
 import { pieces, splits } from './splits.ts'
 import type { Verdict } from './verdict.ts'
 
+/** Everything else of the response; its status is 200 unless given. */
+type ResponseInit = Omit<TestResponseInit, 'body'> & { readonly status?: number }
+
 /** How a body is fuzzed. */
 export interface FuzzBodyOptions {
   /** Whose body it is; "request" unless given. */
@@ -14,8 +17,8 @@ export interface FuzzBodyOptions {
   readonly url?: string
   /** Everything else of the request. */
   readonly request?: Omit<TestRequestInit, 'body'>
-  /** Everything else of the response, with `of: 'response'`. Its status is 200 unless given. */
-  readonly response?: Omit<TestResponseInit, 'body'> & { readonly status?: number }
+  /** The response, with `of: 'response'`. */
+  readonly response?: ResponseInit
   /** Ways to cut it by chance; 50 unless given. */
   readonly random?: number
   /** Beginning of chance, so that a failure can be had again; 1 unless given. */
@@ -28,8 +31,9 @@ const maxBorders = 1024
 const maxSingleBytes = 16 * 1024
 
 /**
- * Sends one body in many ways: in one piece, cut at every border, byte by byte, in pieces of chance, with empty pieces between. Resolves with the verdict, which
- * must be the same for all of them; rejects with an AssertionError that names the first way for which it is not. Only a streamed body has pieces.
+ * Sends one body in many ways: in one piece, cut at every border, byte by byte, in pieces of chance, with empty pieces between. Resolves with the
+ * verdict, which must be the same for all of them; rejects with an AssertionError that names the first way for which it is not. Only a streamed
+ * body has pieces.
  */
 export async function fuzzBody (tested: TestAgent, body: string | Uint8Array, options: FuzzBodyOptions = {}): Promise<Verdict> {
   const bytes = Buffer.from(body)
@@ -42,7 +46,8 @@ export async function fuzzBody (tested: TestAgent, body: string | Uint8Array, op
   return whole
 }
 
-async function verdictFor (tested: TestAgent, body: readonly Uint8Array[], { of = 'request', method = 'POST', url = '/', request = {}, response = {} }: FuzzBodyOptions): Promise<Verdict> {
+async function verdictFor (tested: TestAgent, body: readonly Uint8Array[], options: FuzzBodyOptions): Promise<Verdict> {
+  const { of = 'request', method = 'POST', url = '/', request = {}, response = {} } = options
   if (of === 'request') {
     const exchange = await tested.request(method, url, { ...request, body })
     await exchange.complete()
@@ -94,9 +99,10 @@ function numbersFrom (seed: number): () => number {
 }
 
 /** What must not depend on where a body is cut. */
-function comparable ({ kind, status, body, location, error, requestHeaders, responseHeaders, attributes, audit, passedBody }: Verdict): object {
-  const { ruleIds, tags, reason, severity } = audit
-  return { kind, status, body, location, error: error?.code, requestHeaders, responseHeaders, attributes, audit: { ruleIds, tags, reason, severity }, passedBody }
+function comparable (verdict: Verdict): object {
+  const { kind, status, body, location, error, requestHeaders, responseHeaders, attributes, passedBody } = verdict
+  const { ruleIds, tags, reason, severity } = verdict.audit
+  return { kind, status, body, location, error: error?.code, requestHeaders, responseHeaders, attributes, ruleIds, tags, reason, severity, passedBody }
 }
 
 function differs (cut: readonly Uint8Array[], actual: object, expected: object, { seed = 1 }: FuzzBodyOptions): AssertionError {

@@ -46,7 +46,8 @@ export function whyNotApplied (decision: Decision, stage: Stage): string | undef
   }
   if (!stage.responseOpen && responseHeaders.length > 0) return 'edits of a response that has left already'
   if (replaceBody !== undefined && !stage.bodyOpen) return 'another body where no whole body was shown'
-  return wrongWants(decision.wants, stage) ?? wrongAttributes(attributes) ?? wrongOutcome(decision) ?? wrongEdits(requestHeaders) ?? wrongEdits(responseHeaders) ??
+  return wrongWants(decision.wants, stage) ?? wrongAttributes(attributes) ?? wrongOutcome(decision) ??
+    wrongEdits(requestHeaders) ?? wrongEdits(responseHeaders) ??
     wrongTarget(rewritePath, /^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/, 'path') ?? wrongTarget(rewriteQuery, /^[\x21\x22\x24-\x7e]*$/, 'query')
 }
 

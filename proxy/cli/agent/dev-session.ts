@@ -29,8 +29,8 @@ type Serving = LoadOutcome & { readonly news: 'serving' }
 const tooSoonMs = 2_000
 
 /**
- * An agent that is being worked on. One process serves it; another one, with everything loaded but the agent, waits for the next edit. The proxy is told of it by
- * a reload, as an operator would: what began under the old code ends there, and no request meets nobody.
+ * An agent that is being worked on. One process serves it; another one, with everything loaded but the agent, waits for the next edit. The proxy
+ * is told of it by a reload, as an operator would: what began under the old code ends there, and no request meets nobody.
  */
 export class DevSession {
   readonly #settings: DevSettings
@@ -174,7 +174,7 @@ export class DevSession {
     const { agent, env } = this.#settings
     const bench = startWorkbench(agent.folder, join(this.#folder, `agent-${++this.#made}.sock`), env, {
       onNews: (from, news) => this.#hear(from, news),
-      onLine: (line) => this.#screen.line(line),
+      onLine: (line) => { if (!ofTheInspector.test(line)) this.#screen.line(line) },
       onCrash: (from, how) => this.#crashed(from, how),
     })
     return bench
@@ -218,6 +218,9 @@ export class DevSession {
     return relative(this.#settings.agent.folder, file)
   }
 }
+
+/** Node tells on its own what `debugger:` tells. */
+const ofTheInspector = /^(?:Debugger listening on ws:|Debugger ending on ws:|For help, see: https:\/\/nodejs\.org)/
 
 /** First words of lines that the SDK writes about its own life: here the screen tells. */
 const ofTheSdk: ReadonlySet<string> = new Set(['connected', 'configured', 'configuration'])

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /**
@@ -10,7 +10,8 @@ export function makeFolder (folder: string, files: ReadonlyMap<string, string>):
     mkdirSync(folder)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    return code === 'EEXIST' ? `${folder} exists already; nothing was changed.` : `${folder} cannot be made: ${message}`
+    // A file where a folder above it should be says "exists" as well.
+    return code === 'EEXIST' && existsSync(folder) ? `${folder} exists already; nothing was changed.` : `${folder} cannot be made: ${message}`
   }
   try {
     for (const [name, text] of files) writeFileSync(join(folder, name), text, { flag: 'wx' })

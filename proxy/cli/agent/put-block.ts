@@ -21,8 +21,10 @@ export async function putBlock (shell: Shell, { file, name, block }: PutWhere): 
   if (block.missing.length > 0) return say(`${name} needs ${block.missing.join(', ')}: give it with --config ${block.missing[0]!}=VALUE. ${file} is as it was.`)
   const text = readFileSync(file, 'utf8')
   const before = checkText(text, file, { env: shell.env })
-  if (before.config === undefined) return sayProblems(shell, before, `${file} has errors already, and is as it was.`)
-  if (before.config.agents.some(({ id }) => id === name)) return say(`${file} has an agent '${name}' already, and is as it was.`)
+  // What is not KDL has no place for it. Other mistakes may be that a route names the agent already: they are judged with it.
+  const broken = before.problems.filter(({ severity, code }) => severity === 'error' && (code === 'CONFIG_SYNTAX' || code === 'CONFIG_UNREADABLE'))
+  if (broken.length > 0) return sayProblems(shell, before, `${file} has errors already, and is as it was.`)
+  if (before.config?.agents.some(({ id }) => id === name) === true) return say(`${file} has an agent '${name}' already, and is as it was.`)
   const next = insertIntoBlock(text, 'agents', block.text)
   const after = checkText(next, file, { env: shell.env })
   if (after.config === undefined) return sayProblems(shell, after, `with the agent ${file} would not load; it is as it was.`)

@@ -52,31 +52,25 @@ export default defineAgent({
 }
 
 function testFile (extension: string): string {
-  return `import assert from 'node:assert/strict'
-import test from 'node:test'
-import { testAgent } from 'sentinel/sdk/testing'
+  return `import test from 'node:test'
+import { expectVerdict, testAgent } from 'sentinel/sdk/testing'
 import agent from './agent.${extension}'
 
 test('the application learns the country', async () => {
   const tested = await testAgent(agent)
   const verdict = await tested.request('GET', '/', { headers: { 'cf-ipcountry': 'de' } })
-  assert.equal(verdict.kind, 'allow')
-  assert.deepEqual(verdict.requestHeaders, [{ action: 'set', name: 'x-country', value: 'DE' }])
-  assert.equal(verdict.attributes['country'], 'DE')
+  expectVerdict(verdict, { kind: 'allow', requestHeaders: { 'x-country': 'DE' }, attributes: { country: 'DE' } })
 })
 
 test('without a word about it the configured country counts', async () => {
   const tested = await testAgent(agent, { config: { country: 'FR' } })
-  const verdict = await tested.request('GET', '/')
-  assert.equal(verdict.attributes['country'], 'FR')
+  expectVerdict(await tested.request('GET', '/'), { requestHeaders: { 'x-country': 'FR' } })
 })
 
 test('a blocked country is refused, and the log says why', async () => {
   const tested = await testAgent(agent, { config: { blocked: ['DE', 'FR'] } })
   const verdict = await tested.request('GET', '/', { headers: { 'cf-ipcountry': 'fr' } })
-  assert.equal(verdict.kind, 'block')
-  assert.equal(verdict.status, 451)
-  assert.equal(verdict.audit.reason, 'country_blocked')
+  expectVerdict(verdict, { kind: 'block', status: 451, reason: 'country_blocked' })
 })
 `
 }

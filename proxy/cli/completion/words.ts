@@ -38,7 +38,8 @@ export function shellCommands (commands: readonly Command[]): ShellCommand[] {
 }
 
 function shellOption (long: string, { type, short, value = 'VALUE', implied, doc }: CommandOption): ShellOption {
-  return { long, doc: firstSentence(doc), ...short === undefined ? {} : { short }, ...type === 'string' && implied === undefined ? { value: { name: value, kind: valueKind(value) } } : {} }
+  const takesNext = type === 'string' && implied === undefined
+  return { long, doc: firstSentence(doc), ...short === undefined ? {} : { short }, ...takesNext ? { value: { name: value, kind: valueKind(value) } } : {} }
 }
 
 /** Groups of commands: "evidence" for "evidence verify", with the second words. */
