@@ -3,8 +3,10 @@ import { bytesOf } from './decision.ts'
 
 /** What becomes of a chunk of a streamed body. Made by `pass`, `replace`, `hold`, `drop` and `passButTail`. */
 export class ChunkAnswer {
+  /** @internal What goes to the proxy. */
   readonly wire: WireChunkAnswer
 
+  /** @internal */
   constructor (wire: WireChunkAnswer) {
     this.wire = wire
   }
@@ -42,6 +44,7 @@ export function passButTail (tail: number): ChunkAnswer {
 
 /** A piece of a body that is streamed. */
 export interface Chunk {
+  /** The data itself; not to be changed. */
   readonly bytes: Uint8Array
   /** No more data follows. The last chunk may be empty. */
   readonly end: boolean

@@ -30,7 +30,7 @@ type Outcome = Exclude<DecisionOneOf, { kind: undefined }>
 
 /** What an agent decided. Made by `allow`, `block` and the others; never changed afterwards. */
 export class Decision {
-  /** @internal */
+  /** @internal What goes to the proxy. */
   readonly outcome: Outcome
   /** What is attached to it. */
   readonly extras: Extras

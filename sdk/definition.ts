@@ -10,9 +10,13 @@ import type { AgentRequest } from './request.ts'
 import type { AgentResponse } from './response.ts'
 
 // `void`, so that a handler may simply end.
+/** What a handler may return. */
 export type MaybeDecision = Decision | undefined | void
+/** The same at once or later. */
 export type Answered = MaybeDecision | Promise<MaybeDecision>
+/** What a handler of chunks may return. */
 export type MaybeChunkAnswer = ChunkAnswer | Decision | undefined | void
+/** The same at once or later. */
 export type ChunkAnswered = MaybeChunkAnswer | Promise<MaybeChunkAnswer>
 
 /** How an agent wants a body. The operator's settings win. */
@@ -46,8 +50,11 @@ export interface WorkerSettings {
 
 /** Why a configuration is refused. `path` leads to the setting: names, and an index behind the name of a list. */
 export interface ConfigProblem {
+  /** Leads to the setting; empty for the block as a whole. */
   readonly path: readonly string[]
+  /** One sentence for the operator. It must not repeat secrets. */
   readonly message: string
+  /** What would be right, or what was probably meant. */
   readonly hint?: string
 }
 
@@ -69,7 +76,9 @@ export interface AgentDefinition<F extends Fields, S> {
   readonly config?: F
   /** Request headers the agent sets as facts ("x-user"). The proxy removes copies that clients send. */
   readonly setsHeaders?: readonly string[]
+  /** How request bodies are wanted: whole where there is an `onRequestBody`, in pieces for an `onRequestChunk` alone, unless given. */
   readonly requestBody?: BodyWish
+  /** The same for response bodies. */
   readonly responseBody?: BodyWish
   /** Exchanges open at once; more are answered with the error "busy". 10 000 unless given. */
   readonly maxExchanges?: number
@@ -92,21 +101,31 @@ export interface AgentDefinition<F extends Fields, S> {
    */
   onConfigure? (config: Infer<F>, about: ConfigureInfo<S>): readonly ConfigProblem[] | void | Promise<readonly ConfigProblem[] | void>
 
+  /** The head of a request has come, and nothing of it has been sent on. */
   onRequest? (request: AgentRequest, context: Context<Infer<F>, S>): Answered
   /** The whole request body (buffer mode). Not called for requests without one. */
   onRequestBody? (body: Uint8Array, request: AgentRequest, context: Context<Infer<F>, S>): Answered
   /** A piece of the request body (stream mode). Nothing returned passes it on. */
   onRequestChunk? (chunk: Chunk, request: AgentRequest, context: Context<Infer<F>, S>): ChunkAnswered
+  /** The head of the answer has come, and nothing of it has been sent on. */
   onResponse? (response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): Answered
+  /** The whole response body (buffer mode). Not called for answers without one. */
   onResponseBody? (body: Uint8Array, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): Answered
+  /** A piece of the response body (stream mode). Nothing returned passes it on. */
   onResponseChunk? (chunk: Chunk, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): ChunkAnswered
+  /** The exchange is over, however it ended. Nobody waits for an answer. */
   onComplete? (summary: Summary, request: AgentRequest, context: Context<Infer<F>, S>): void | Promise<void>
 }
 
+/** What `onConfigure` knows beside the configuration. */
 export interface ConfigureInfo<S> {
+  /** It is only to be judged: nothing may change. */
   readonly validateOnly: boolean
+  /** The proxy's name for the configuration. */
   readonly version: string
+  /** What `prepare` made of it. */
   readonly state: S
+  /** The log of the agent. */
   readonly log: Log
 }
 
@@ -115,14 +134,19 @@ export type AnyDefinition = AgentDefinition<Fields, unknown>
 
 /** Made by `defineAgent`, run by `serve` and `testAgent`. */
 export interface Agent {
+  /** What the author wrote. */
   readonly definition: AnyDefinition
   /** What the agent tells the proxy to send. */
   readonly events: readonly EventKind[]
+  /** How it wants request bodies when it is sent any. */
   readonly requestBody: BodyMode
+  /** The same for response bodies. */
   readonly responseBody: BodyMode
   /** Nothing but `onRequest`: an exchange is over with its answer. */
   readonly wantsOnlyHeaders: boolean
+  /** Exchanges open at once. */
   readonly maxExchanges: number
+  /** Bytes of one body kept in memory. */
   readonly maxBodyBytes: number
 }
 

@@ -5,7 +5,9 @@ import { unfit } from './value.ts'
 
 /** A compiled expression. Never backtracks: time is linear in the text, whatever the pattern. */
 export interface Pattern {
+  /** As it was written. */
   readonly source: string
+  /** Whether it is found in the text. */
   test (text: string): boolean
   /** The text with its first match replaced; `$1` and `$<name>` stand for groups. */
   replace (text: string, by: string): string

@@ -221,7 +221,7 @@ export class Worker implements DataPath {
   }
 
   facts (): PathFacts {
-    const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
+    const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError, refusals: client.refusals }] as const)
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
     return { connections: this.#listeners.connections, agents: new Map(agents), upstreams: new Map(upstreams) }
   }

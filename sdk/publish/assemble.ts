@@ -37,6 +37,9 @@ export function assemble (root: string, folder: string): Assembled {
   write(join(folder, 'package.json'), readFileSync(join(root, 'sdk', 'package.json'), 'utf8'))
   const pages = ['README.md', 'API.md', 'docs'].filter((name) => existsSync(join(root, 'sdk', name)))
   for (const name of pages) cpSync(join(root, 'sdk', name), join(folder, name), { recursive: true })
+  // What is outside of the package cannot be followed from inside.
+  const guide = readFileSync(join(root, 'sdk', 'README.md'), 'utf8')
+  write(join(folder, 'README.md'), guide.replaceAll(/\[([^\]]+)\]\(\.\.\/[^)]*\)/g, '$1'))
   cpSync(join(root, 'LICENSE'), join(folder, 'LICENSE'))
   return { files: [...code.modules.keys(), 'package.json', 'LICENSE', ...pages].sort(), needs: Object.keys(manifest.dependencies) }
 }

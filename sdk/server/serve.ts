@@ -2,10 +2,10 @@ import type { Agent } from '../definition.ts'
 import { Program } from '../program.ts'
 import { settingsPage } from '../settings-page.ts'
 import { isHosted } from '../workers/hosted.ts'
+import { launch } from './launch.ts'
 import { processLog, type ProcessLog } from './log.ts'
 import { BadOptions, readOptions, usage, type ServeOptions } from './options.ts'
 import type { RunningServer } from './server.ts'
-import { launch } from './start.ts'
 
 /**
  * The whole main program of an agent: reads flags and environment, serves, drains on SIGTERM, ends the process. Resolves once the agent

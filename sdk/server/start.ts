@@ -1,10 +1,8 @@
 import type { Agent } from '../definition.ts'
-import { wantedWorkers } from '../definition.ts'
 import type { Log } from '../log.ts'
-import { Program } from '../program.ts'
-import { isRedisUrl, openStore } from '../store/open.ts'
-import { BadOptions, readEndpoint, type Endpoint } from './options.ts'
-import { startServer, type RunningServer } from './server.ts'
+import { isRedisUrl } from '../store/open.ts'
+import { launch } from './launch.ts'
+import { BadOptions, readEndpoint } from './options.ts'
 
 /** Where and how an agent is served inside of another program. Either `socket` or `listen` is needed. */
 export interface StartOptions {
@@ -49,34 +47,4 @@ export async function startAgent (agent: Agent, options: StartOptions): Promise<
   const { server, program } = await launch(agent, { endpoint, log, store, workers })
   const drain = (): Promise<void> => server.drain(drainTimeoutMs)
   return { address: server.address, get open () { return program.open }, drain, [Symbol.asyncDispose]: drain }
-}
-
-export interface LaunchOptions {
-  readonly endpoint: Endpoint
-  readonly log: Log
-  readonly store: string
-  readonly workers: number | undefined
-}
-
-/** An agent with everything it runs with, served. What was opened is closed again when it cannot be. */
-export async function launch (agent: Agent, options: LaunchOptions): Promise<{ readonly server: RunningServer, readonly program: Program }> {
-  const { endpoint, log } = options
-  const store = await openStore(options.store, agent.definition.name, log)
-  const workers = wantedWorkers(agent, options.workers)
-  let program: Program | undefined
-  try {
-    if (workers === undefined) {
-      program = new Program(agent, log, { store })
-      return { server: await startServer(program, endpoint), program }
-    }
-    const { startWorkers } = await import('../workers/pool.ts')
-    const pool = await startWorkers(agent, workers, store, log)
-    program = new Program(agent, log, { store, configurations: pool.configurations })
-    program.attach(pool)
-    const running = program
-    return { server: await startServer(program, endpoint, (send) => pool.openStream(running, send)), program }
-  } catch (error) {
-    await (program ?? store).close()
-    throw error
-  }
 }

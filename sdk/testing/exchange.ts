@@ -45,6 +45,7 @@ export class TestExchange {
   #verdict: Promise<Verdict> | undefined
   #giveUp: ((reason: Error) => void) | undefined
 
+  /** @internal */
   constructor (link: Link, method: string, url: string, init: TestRequestInit) {
     this.#link = link
     this.#method = method
@@ -67,6 +68,7 @@ export class TestExchange {
     return this.#replies
   }
 
+  /** @internal Sends the head of the request, and what follows it. */
   begin (): void {
     void this.verdict.catch(() => {})
   }
@@ -96,12 +98,14 @@ export class TestExchange {
     this.#link.forget()
   }
 
+  /** Nobody waits for the agent any longer. */
   cancel (reason: CancelReason = 'client_gone'): void {
     this.#isCancelled = true
     this.#send({ kind: 'cancel', value: { reason, detail: '' } }, 0)
     this.#giveUp?.(new Error(`cancelled: ${reason}`))
   }
 
+  /** @internal A reply of the agent. */
   receive (reply: Reply): void {
     const waiting = reply.sequence === this.#waiting?.sequence ? this.#waiting : undefined
     const judged = waiting === undefined ? reply : judgedReply(reply, waiting.stage)

@@ -11,7 +11,7 @@ await serve(defineAgent({
     attributes.set('thread', String(threadId))
     switch (request.path) {
       case '/spin': return spin(Number(request.query))
-      case '/stuck': for (;;);
+      case '/stuck': return spin(Infinity)
       case '/exit': return process.exit(7)
       case '/crash': setImmediate(() => { throw new Error('crashed on purpose') })
         return await new Promise(() => {})
@@ -39,5 +39,5 @@ await serve(defineAgent({
 /** Keeps the processor busy, as a handler that hashes or parses something large does. */
 function spin (ms: number): void {
   const until = performance.now() + ms
-  while (performance.now() < until);
+  while (performance.now() < until) continue
 }
