@@ -2,6 +2,9 @@ import { register } from 'node:module'
 import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { HookSettings } from './hooks.ts'
 
+/** What agents import the SDK as: out of the whole product, and out of the package that it is alone. */
+const names = ['sentinel/sdk', '@sentinel-proxy/sdk']
+
 /** Paths of the files that were loaded from outside of the installation and of `node_modules`. */
 export interface LoadedFiles {
   /** Those since the last call. */
@@ -17,10 +20,9 @@ export function registerHooks ({ warm = false }: { readonly warm?: boolean } = {
   // Node waits for whoever listens on a port; nobody does here.
   port1.unref()
   const data: HookSettings = {
-    sdk: {
-      'sentinel/sdk': new URL('../index.js', import.meta.url).href,
-      'sentinel/sdk/testing': new URL('../testing/index.js', import.meta.url).href,
-    },
+    sdk: Object.fromEntries(names.flatMap((name) => [
+      [name, new URL('../index.js', import.meta.url).href], [`${name}/testing`, new URL('../testing/index.js', import.meta.url).href],
+    ])),
     ownFolder: new URL('../..', import.meta.url).href,
     loaded: port2,
     warm,

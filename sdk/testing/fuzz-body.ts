@@ -4,9 +4,6 @@ import type { TestAgent, TestRequestInit, TestResponseInit } from './harness.ts'
 import { pieces, splits } from './splits.ts'
 import type { Verdict } from './verdict.ts'
 
-/** Everything else of the response; its status is 200 unless given. */
-type ResponseInit = Omit<TestResponseInit, 'body'> & { readonly status?: number }
-
 /** How a body is fuzzed. */
 export interface FuzzBodyOptions {
   /** Whose body it is; "request" unless given. */
@@ -17,8 +14,8 @@ export interface FuzzBodyOptions {
   readonly url?: string
   /** Everything else of the request. */
   readonly request?: Omit<TestRequestInit, 'body'>
-  /** The response, with `of: 'response'`. */
-  readonly response?: ResponseInit
+  /** Everything else of the response, with `of: 'response'`. Its status is 200 unless given. */
+  readonly response?: Omit<TestResponseInit, 'body'> & { readonly status?: number }
   /** Ways to cut it by chance; 50 unless given. */
   readonly random?: number
   /** Beginning of chance, so that a failure can be had again; 1 unless given. */
