@@ -41,15 +41,17 @@ listeners { listener "web" { address "127.0.0.1:0" } }   // one
 /* agents
    of ours */
 agents {
-    agent "old" { command "node" "old.mjs"; timeout "2s" } // kept
+    agent "old" { unix-socket "/nowhere/old.sock"; managed #false; timeout "2s" } // kept
     // the last line
 }
-routes { route "all" { matches { path-prefix "/" }; upstream "app"; filters "simple" } }
+routes {
+    route "all" { matches { path-prefix "/" }; upstream "app"; filters "simple" }
+    route "old" { matches { host "old.test" }; upstream "app"; filters "old" }
+}
 upstreams { upstream "app" { target "127.0.0.1:${port}" } }
+observability { metrics { enabled #false } }
 // end
 `
-
-const old = "import { defineAgent, serve } from 'sentinel/sdk'\nawait serve(defineAgent({ name: 'old', onRequest () {} }))\n"
 
 /** The lines that `diff` finds to be new; fails when any is gone. */
 function added (before: string, after: string): string[] {
@@ -100,6 +102,7 @@ key "5e0f"
   const sentinel = await startSentinel(t, `listeners { listener "web" { address "127.0.0.1:0" } }
 routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
 upstreams { upstream "app" { target "127.0.0.1:${upstream.port}" } }
+observability { metrics { enabled #false } }
 ${block}`)
   const { status, headers } = await sentinel.get('/')
   assert.equal(status, 403)
@@ -122,7 +125,7 @@ test('--write adds the agent, keeps every line and comment, and the proxy runs i
   assert.equal(lines.at(-1), '    }')
   assert.ok(text.includes('    // the last line\n    agent "simple" {'), text)
   assert.equal(statSync(file).mode & 0o777, 0o640)
-  const sentinel = await startSentinel(t, text.replace('"node" "old.mjs"', `"${process.execPath}" "old.mjs"`), { files: { 'old.mjs': old } })
+  const sentinel = await startSentinel(t, text)
   const { status, text: said } = await sentinel.get('/')
   assert.deepEqual([status, said], [418, 'teapot'])
 })
@@ -141,7 +144,7 @@ test('a configuration without agents, on one line, or with them at its end gets 
 test('a file that would not load, that has errors, or that has the agent already, stays as it is', async (t) => {
   const required = simple.replace("setting(text, 'no', 'What is said.')", "required(text, 'What is said.')").replace('setting,', 'required,')
   const cases: ReadonlyArray<readonly [agent: string, kdl: string, args: readonly string[], said: RegExp]> = [
-    [simple, site(9).replace('filters "simple"', '').replace('agent "old"', 'agent "simple"'), [], /has an agent 'simple' already, and is as it was/],
+    [simple, site(9).replaceAll('"old"', '"simple"'), [], /has an agent 'simple' already, and is as it was/],
     [simple, `${site(9)}{\n`, [], /CONFIG_SYNTAX[^]*has errors already, and is as it was/],
     [simple, `${site(9)}nonsense\n`, [], /CONFIG_UNKNOWN_SETTING[^]*would not load; it is as it was/],
     [required, site(9), [], /simple needs word: give it with --config word=VALUE\./],

@@ -63,6 +63,7 @@ test('five minutes: a new agent is tried, edited, tested, and put to work behind
   const site = `listeners { listener "web" { address "127.0.0.1:0" } }
 routes { route "all" { matches { path-prefix "/" }; upstream "app"; filters "geo-header" } }
 upstreams { upstream "app" { target "127.0.0.1:${upstream.port}" } }
+observability { metrics { enabled #false } }
 `
   const installed = await runSentinel(['agent', 'install', 'geo-header', '--config', 'blocked=FR'], { cwd })
   assert.equal(installed.code, 0, installed.stderr)
