@@ -5,7 +5,9 @@ import type { BodyMode, BodyModeKind, BodyModeOver, Complete, EventKind } from '
 import type { Chunk, ChunkAnswer } from './chunk.ts'
 import type { Context } from './context.ts'
 import type { Decision } from './decision.ts'
+import type { HeaderView } from './headers.ts'
 import type { Log } from './log.ts'
+import type { Close, WebSocketMessage } from './message.ts'
 import type { AgentRequest } from './request.ts'
 import type { AgentResponse } from './response.ts'
 
@@ -18,6 +20,11 @@ export type Answered = MaybeDecision | Promise<MaybeDecision>
 export type MaybeChunkAnswer = ChunkAnswer | Decision | undefined | void
 /** The same at once or later. */
 export type ChunkAnswered = MaybeChunkAnswer | Promise<MaybeChunkAnswer>
+
+/** What a handler of messages may return. */
+export type MaybeMessageAnswer = ChunkAnswer | Close | Decision | undefined | void
+/** The same at once or later. */
+export type MessageAnswered = MaybeMessageAnswer | Promise<MaybeMessageAnswer>
 
 /** How an agent wants a body. The operator's settings win. */
 export type BodyWish = 'buffer' | 'stream' | 'none' | {
@@ -107,12 +114,24 @@ export interface AgentDefinition<F extends Fields, S> {
   onRequestBody? (body: Uint8Array, request: AgentRequest, context: Context<Infer<F>, S>): Answered
   /** A piece of the request body (stream mode). Nothing returned passes it on. */
   onRequestChunk? (chunk: Chunk, request: AgentRequest, context: Context<Infer<F>, S>): ChunkAnswered
+  /**
+   * Fields behind the body of a request (RFC 9110 section 6.5), when it has some: gRPC and chunked uploads do. They can be read; the head and the body
+   * have gone on already, but for the end of it.
+   */
+  onRequestTrailers? (trailers: HeaderView, request: AgentRequest, context: Context<Infer<F>, S>): Answered
   /** The head of the answer has come, and nothing of it has been sent on. */
   onResponse? (response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): Answered
   /** The whole response body (buffer mode). Not called for answers without one. */
   onResponseBody? (body: Uint8Array, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): Answered
   /** A piece of the response body (stream mode). Nothing returned passes it on. */
   onResponseChunk? (chunk: Chunk, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): ChunkAnswered
+  /** Fields behind the body of the answer, when it has some: the status of a gRPC call is one. They can be read. */
+  onResponseTrailers? (trailers: HeaderView, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): Answered
+  /**
+   * A message of a WebSocket, on routes with `websocket-inspection`: `drop()`, `replace(…)` or `close(…)`; nothing returned lets it pass, a decision
+   * that refuses closes with 1008. Messages of one direction come one after the other, the two directions side by side.
+   */
+  onWebSocketMessage? (message: WebSocketMessage, request: AgentRequest, context: Context<Infer<F>, S>): MessageAnswered
   /** The exchange is over, however it ended. Nobody waits for an answer. */
   onComplete? (summary: Summary, request: AgentRequest, context: Context<Infer<F>, S>): void | Promise<void>
 }
@@ -188,8 +207,11 @@ function checkWorkers (workers: number | WorkerOptions | undefined): void {
 function eventsOf (d: AnyDefinition): EventKind[] {
   const events: EventKind[] = ['request_headers']
   if (d.onRequestBody || d.onRequestChunk) events.push('request_body')
-  if (d.onResponse || d.onResponseBody || d.onResponseChunk) events.push('response_headers')
+  if (d.onRequestTrailers) events.push('request_trailers')
+  if (d.onResponse || d.onResponseBody || d.onResponseChunk || d.onResponseTrailers) events.push('response_headers')
   if (d.onResponseBody || d.onResponseChunk) events.push('response_body')
+  if (d.onResponseTrailers) events.push('response_trailers')
+  if (d.onWebSocketMessage) events.push('websocket_message')
   return [...events, 'complete']
 }
 

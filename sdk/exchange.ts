@@ -1,15 +1,20 @@
-import type { BodyChunk, BodyMode, Event, ReplyOneOf, RequestHeaders, ResponseHeaders, Wants } from '../proto/codec/index.ts'
+import type {
+  BodyChunk, BodyMode, Event, FieldLines, ReplyOneOf, RequestHeaders, ResponseHeaders, Wants,
+} from '../proto/codec/index.ts'
 import { noEntries } from '../proto/codec/index.ts'
 import { answerOf } from './answer.ts'
 import { AskedBody, type BodyAsker } from './asked-body.ts'
 import { hold, type ChunkAnswer } from './chunk.ts'
 import type { Configuration } from './configuration.ts'
-import { ExchangeContext, type ContextSource } from './context.ts'
+import { ExchangeContext, type ContextSource, type EventContext } from './context.ts'
 import { allow, block, wireDecision, type Decision, type Recorded } from './decision.ts'
 import { wantedBody, type AnyDefinition } from './definition.ts'
 import { AgentFailure, ExchangeEnded, InvalidBody } from './failure.ts'
+import { HeaderView } from './headers.ts'
 import { Collector, LateBody, type BodyEvent } from './late-body.ts'
 import type { Log } from './log.ts'
+import type { WebSocketMessage } from './message.ts'
+import { MessageLane, type MessageEvent } from './message-lane.ts'
 import type { Program } from './program.ts'
 import { AgentRequest, type LateBodyOptions } from './request.ts'
 import { AgentResponse } from './response.ts'
@@ -57,6 +62,9 @@ export class Exchange implements ContextSource, BodyAsker {
   #responseBody: Collector | undefined
   #isRequestBodyCut = false
   #isResponseBodyCut = false
+  /** Of a WebSocket, made with the first message of each direction. */
+  #fromClient: MessageLane | undefined
+  #fromUpstream: MessageLane | undefined
   #ended = false
 
   constructor (id: number, head: RequestHeaders, configuration: Configuration, program: Program, stream: AgentStream) {
@@ -89,7 +97,8 @@ export class Exchange implements ContextSource, BodyAsker {
       this.#isRequestBodyCut ||= event.value.truncated
       return this.#receiveLate(event, this.#late)
     }
-    if (event.kind === 'complete' && this.#running) this.end(new ExchangeEnded('complete'))
+    const busy = this.#running || this.#fromClient?.running === true || this.#fromUpstream?.running === true
+    if (event.kind === 'complete' && busy) this.end(new ExchangeEnded('complete'))
     this.#late?.end(new ExchangeEnded(`${event.kind} came before the body`))
     if (!this.#running) return this.#run(event)
     if (this.#queue.length >= maxQueuedEvents || this.#queuedBytes > this.maxBodyBytes) {
@@ -106,6 +115,7 @@ export class Exchange implements ContextSource, BodyAsker {
     this.#queue = []
     this.#queuedBytes = 0
     this.#late?.end(reason)
+    this.#endMessages()
     this.#context.end(reason)
   }
 
@@ -188,6 +198,11 @@ export class Exchange implements ContextSource, BodyAsker {
 
   /** Never rejects: what a handler throws becomes an error reply. */
   #handle (event: Event): Promise<void> | undefined {
+    if (event.kind === 'websocket_message') {
+      this.#laneOf(event).receive(event)
+      return undefined
+    }
+    if (event.kind === 'complete') this.#endMessages()
     this.answering(event)
     try {
       const outcome = this.#call(event)
@@ -218,6 +233,8 @@ export class Exchange implements ContextSource, BodyAsker {
         this.#response = new AgentResponse(event.value, () => this.#isResponseBodyCut)
         return definition.onResponse?.(this.#response, this.#request, typed(this.#context))
       case 'response_body': return this.#callWithResponseBody(event.value, definition)
+      case 'request_trailers': return this.#callWithTrailers(event.value.headers, 'request')
+      case 'response_trailers': return this.#callWithTrailers(event.value.headers, 'response')
       case 'complete': return definition.onComplete?.(event.value, this.#request, typed(this.#context))
       case undefined: throw new AgentFailure('unknown_event', 'an event of a kind that this version does not know')
       default: throw new AgentFailure('not_subscribed', `the agent did not ask for ${event.kind}`)
@@ -249,6 +266,46 @@ export class Exchange implements ContextSource, BodyAsker {
     const body = (this.#responseBody ??= new Collector(this.maxBodyBytes)).add(chunk)
     if (body === undefined) return streamed ? hold() : later
     return definition.onResponseBody(body, this.#response, this.#request, typed(this.#context))
+  }
+
+  #callWithTrailers (lines: FieldLines, of: 'request' | 'response'): Outcome {
+    const { onRequestTrailers, onResponseTrailers } = this.#program.agent.definition
+    const trailers = new HeaderView(lines, 'fields behind a body pass as they are')
+    this.#request.headers.lock('the head went on before the body')
+    if (of === 'request') return onRequestTrailers?.(trailers, this.#request, typed(this.#context))
+    if (!this.#response) throw new AgentFailure('bad_event', 'fields behind the body of a response that was not shown')
+    this.#response.headers.lock('the head went on before the body')
+    return onResponseTrailers?.(trailers, this.#response, this.#request, typed(this.#context))
+  }
+
+  // ------------------------------------------------------------------------------------------------ messages of a WebSocket
+
+  #laneOf ({ value: { fromClient } }: MessageEvent): MessageLane {
+    this.#request.headers.lock('the request was sent already')
+    if (fromClient) return this.#fromClient ??= this.#lane()
+    return this.#fromUpstream ??= this.#lane()
+  }
+
+  #lane (): MessageLane {
+    return new MessageLane({
+      context: this.#context,
+      maxBodyBytes: this.maxBodyBytes,
+      handle: (message, context) => this.#callWithMessage(message, context),
+      reply: (event, reply) => this.#reply(event, reply),
+      fail: (event, error) => this.#failEvent(event, error),
+      done: () => this.#stream.forget(this.id),
+    })
+  }
+
+  #callWithMessage (message: WebSocketMessage, context: EventContext): Outcome {
+    const { definition } = this.#program.agent
+    if (!definition.onWebSocketMessage) throw new AgentFailure('not_subscribed', 'the agent did not ask for messages of WebSockets')
+    return definition.onWebSocketMessage(message, this.#request, context as never)
+  }
+
+  #endMessages (): void {
+    this.#fromClient?.end()
+    this.#fromUpstream?.end()
   }
 
   // ---------------------------------------------------------------------------------------------------------------- answers
@@ -299,6 +356,10 @@ export class Exchange implements ContextSource, BodyAsker {
     const event = this.#answering
     if (error instanceof InvalidBody && event && isOfRequest(event)) return this.#finish(badBody)
     this.#answering = undefined
+    this.#failEvent(event, error)
+  }
+
+  #failEvent (event: Event | undefined, error: unknown): void {
     const failure = error instanceof AgentFailure ? error : undefined
     if (this.#ended) return this.log.debug({ error, request: this.#request.id }, 'a handler failed after its exchange had ended')
     this.log.error({ error, code: failure?.code, request: this.#request.id }, 'a handler failed')
@@ -350,11 +411,11 @@ function isStream (said: BodyMode | undefined, wished: BodyMode): boolean {
 }
 
 function sizeOf (event: Event): number {
-  return event.kind === 'request_body' || event.kind === 'response_body' ? event.value.data.length : 0
+  return event.kind === 'request_body' || event.kind === 'response_body' || event.kind === 'websocket_message' ? event.value.data.length : 0
 }
 
 function isOfRequest ({ kind }: Event): boolean {
-  return kind === 'request_headers' || kind === 'request_body'
+  return kind === 'request_headers' || kind === 'request_body' || kind === 'request_trailers'
 }
 
 function isThenable (value: unknown): value is PromiseLike<unknown> {

@@ -3,6 +3,8 @@ import type { Agent } from './definition.ts'
 
 const eventWords: Readonly<Record<string, string>> = {
   request_headers: 'request heads', request_body: 'request bodies', response_headers: 'response heads', response_body: 'response bodies',
+  request_trailers: 'fields behind request bodies', response_trailers: 'fields behind response bodies',
+  websocket_message: 'messages of WebSockets',
 }
 
 /** What an operator has to know of an agent, as a page of Markdown: what it is sent, what it sets, and every setting of its `config {}` block. */

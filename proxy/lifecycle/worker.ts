@@ -24,7 +24,7 @@ import { loadParts } from './parts.ts'
 import { tellKept } from './route-cache.ts'
 import { tellLimits } from './limit-metrics.ts'
 import { MemoryWatch } from './memory-watch.ts'
-import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
+import { LoadError, type AgentFacts, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
 
@@ -221,7 +221,7 @@ export class Worker implements DataPath {
   }
 
   facts (): PathFacts {
-    const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError, refusals: client.refusals }] as const)
+    const agents = [...this.#running?.agents ?? []].map(([id, { value }]) => [id, factsOfAgent(value.client)] as const)
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
     return { connections: this.#listeners.connections, agents: new Map(agents), upstreams: new Map(upstreams) }
   }
@@ -275,6 +275,7 @@ export class Worker implements DataPath {
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
+        agentNow: (id) => this.#running?.agents.get(id)?.value,
         parts,
         metrics,
         admission: this.#admission,
@@ -324,6 +325,10 @@ export class Worker implements DataPath {
     const missing = fresh.find(({ runtime }) => runtime.managed && runtime.client.state !== 'ready')
     if (missing !== undefined) throw new LoadError(`agent '${missing.id}' did not become ready: ${missing.runtime.client.state}`)
   }
+}
+
+function factsOfAgent ({ state, lastError: problem, refusals }: AgentRuntime['client']): AgentFacts {
+  return { state, problem, refusals }
 }
 
 function factsOf ({ name, inFlight, connections }: Target): TargetFacts {

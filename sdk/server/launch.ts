@@ -23,8 +23,7 @@ export async function launch (agent: Agent, options: LaunchOptions): Promise<{ r
       program = new Program(agent, log, { store })
       return { server: await startServer(program, endpoint), program }
     }
-    const { startWorkers } = await import('../workers/pool.ts')
-    const pool = await startWorkers(agent, workers, store, log)
+    const pool = await (await loadWorkers())(agent, workers, store, log)
     program = new Program(agent, log, { store, configurations: pool.configurations })
     program.attach(pool)
     const running = program
@@ -32,5 +31,13 @@ export async function launch (agent: Agent, options: LaunchOptions): Promise<{ r
   } catch (error) {
     await (program ?? store).close()
     throw error
+  }
+}
+
+async function loadWorkers (): Promise<typeof import('../workers/pool.ts').startWorkers> {
+  try {
+    return (await import('../workers/pool.ts')).startWorkers
+  } catch (error) {
+    throw new Error('workers need the package piscina, which cannot be loaded here: npm install piscina', { cause: error })
   }
 }

@@ -3,12 +3,13 @@ import {
   type Event, type EventOneOf, type Reply,
 } from '../../proto/codec/index.ts'
 import { wantedBody } from '../definition.ts'
-import { linesOf } from '../headers.ts'
+import { linesOf, type HeadersInit } from '../headers.ts'
 import type { TestClock } from './fake-clock.ts'
 import { PassedBody } from './passed-body.ts'
 import { stages, whyNotApplied, type Stage } from './stages.ts'
 import { partsOfUrl } from './url.ts'
-import type { TestBody, TestRequestInit, TestResponseInit } from './harness.ts'
+import type { TestBody, TestMessageInit, TestRequestInit, TestResponseInit } from './harness.ts'
+import { messageVerdictOf, type MessageVerdict } from './message-verdict.ts'
 import { verdictOf, type Verdict } from './verdict.ts'
 
 /** The agent's end of the exchange. */
@@ -23,9 +24,9 @@ export interface Link {
 
 /** An event that waits for its answer. */
 interface Waiting {
-  readonly sequence: number
   readonly stage: Stage
   readonly resolve: (reply: Reply) => void
+  readonly giveUp: (reason: Error) => void
   /** Moves the deadline, once. */
   readonly moreTime: (ms: number) => void
 }
@@ -39,11 +40,10 @@ export class TestExchange {
   readonly #method: string
   readonly #url: string
   #sequence = 0
-  #waiting: Waiting | undefined
+  readonly #waiting = new Map<number, Waiting>()
   #replies: Reply[] = []
   #isCancelled = false
   #verdict: Promise<Verdict> | undefined
-  #giveUp: ((reason: Error) => void) | undefined
 
   /** @internal */
   constructor (link: Link, method: string, url: string, init: TestRequestInit) {
@@ -74,7 +74,7 @@ export class TestExchange {
   }
 
   /** The answer of the upstream, on its way back through the agent. */
-  async respond (status: number, { headers = {}, body = '', upstream = 'test', bodyMode }: TestResponseInit = {}): Promise<Verdict> {
+  async respond (status: number, { headers = {}, body = '', upstream = 'test', bodyMode, trailers }: TestResponseInit = {}): Promise<Verdict> {
     const { events, responseBody } = this.#link.description
     const from = this.#replies.length
     const content = chunksOf(body)
@@ -83,8 +83,20 @@ export class TestExchange {
       const value = { ...emptyResponseHeaders, status, headers: linesOf(headers), upstream, hasBody: content.length > 0, bodyMode: mode }
       if (!goesOn(await this.#ask({ kind: 'response_headers', value }, stages.responseHeaders))) return this.#since(from, undefined)
     }
-    const passed = content.length > 0 && events.includes('response_body') ? await this.#sendBody('response_body', content, mode) : undefined
+    const isShown = content.length > 0 && events.includes('response_body')
+    const passed = isShown ? await this.#sendBody('response_body', content, mode) : undefined
+    if (!isShown || passed !== undefined) await this.#sendTrailers('response_trailers', trailers)
     return this.#since(from, passed)
+  }
+
+  /**
+   * A message of a WebSocket, on its way through the agent: text, or bytes. From the client unless `from` says something else. Those of the two
+   * directions do not wait for each other.
+   */
+  async message (data: string | Uint8Array, { from = 'client', binary = typeof data !== 'string' }: TestMessageInit = {}): Promise<MessageVerdict> {
+    const sent = { fromClient: from === 'client', binary, data: Buffer.from(data), partial: false }
+    if (!this.#link.description.events.includes('websocket_message')) throw new Error('the agent does not ask for websocket_message events')
+    return messageVerdictOf(await this.#ask({ kind: 'websocket_message', value: sent }, stages.webSocketMessage), sent)
   }
 
   /** The exchange is over. Resolves when the agent has forgotten it. */
@@ -102,18 +114,16 @@ export class TestExchange {
   cancel (reason: CancelReason = 'client_gone'): void {
     this.#isCancelled = true
     this.#send({ kind: 'cancel', value: { reason, detail: '' } }, 0)
-    this.#giveUp?.(new Error(`cancelled: ${reason}`))
+    for (const { giveUp } of this.#waiting.values()) giveUp(new Error(`cancelled: ${reason}`))
   }
 
   /** @internal A reply of the agent. */
   receive (reply: Reply): void {
-    const waiting = reply.sequence === this.#waiting?.sequence ? this.#waiting : undefined
+    const waiting = this.#waiting.get(reply.sequence)
     const judged = waiting === undefined ? reply : judgedReply(reply, waiting.stage)
     this.#replies.push(judged)
-    if (judged.kind === 'more_time') return waiting?.moreTime(judged.value.timeoutMs)
-    if (judged.kind === 'credit' || waiting === undefined) return
-    this.#waiting = undefined
-    waiting.resolve(judged)
+    if (judged.kind === 'more_time') waiting?.moreTime(judged.value.timeoutMs)
+    else if (judged.kind !== 'credit') waiting?.resolve(judged)
   }
 
   get #timeoutMs (): number {
@@ -130,6 +140,7 @@ export class TestExchange {
     const mode = wanted && wanted.kind !== 'default' ? wanted : configured
     const isShown = content.length > 0 && mode?.kind !== 'none' && (events.includes('request_body') || wanted !== undefined)
     const passed = isShown ? await this.#sendBody('request_body', content, mode) : undefined
+    if (!isShown || passed !== undefined) await this.#sendTrailers('request_trailers', this.#init.trailers)
     return this.#since(0, passed)
   }
 
@@ -172,6 +183,11 @@ export class TestExchange {
     return goesOn(reply) ? whole : undefined
   }
 
+  async #sendTrailers (kind: 'request_trailers' | 'response_trailers', trailers: HeadersInit | undefined): Promise<void> {
+    const stage = kind === 'request_trailers' ? stages.requestChunk : stages.responseChunk
+    if (trailers !== undefined && this.#link.description.events.includes(kind)) await this.#ask({ kind, value: { headers: linesOf(trailers) } }, stage)
+  }
+
   async #streamBody (kind: BodyKind, content: readonly Buffer[]): Promise<Buffer | undefined> {
     const passed = new PassedBody()
     for (const [i, data] of content.entries()) {
@@ -191,37 +207,38 @@ export class TestExchange {
     return new Promise((resolve, reject) => {
       if (this.#isCancelled) return reject(new Error('cancelled'))
       const { clock } = this.#link
+      const sequence = this.#sequence + 1
       const startMs = clock.now()
       let allowedMs = this.#timeoutMs
-      // As the proxy does: it waits no longer, and tells the agent.
-      const expire = (): void => {
-        this.#waiting = undefined
-        this.#isCancelled = true
-        this.#send({ kind: 'cancel', value: { reason: 'timeout', detail: '' } }, 0)
-        reject(new Error(`${this.about}: no answer to ${kind.kind} within ${allowedMs} ms`))
-      }
-      let stop = clock.after(allowedMs, expire)
-      this.#giveUp = (reason) => {
+      const giveUp = (reason: Error): void => {
         stop()
+        this.#waiting.delete(sequence)
         reject(reason)
       }
+      // As the proxy does: it waits no longer, and tells the agent.
+      const expire = (): void => {
+        giveUp(new Error(`${this.about}: no answer to ${kind.kind} within ${allowedMs} ms`))
+        this.#isCancelled = true
+        this.#send({ kind: 'cancel', value: { reason: 'timeout', detail: '' } }, 0)
+      }
+      let stop = clock.after(allowedMs, expire)
       let isMoved = false
-      this.#waiting = {
-        sequence: this.#sequence + 1,
+      this.#waiting.set(sequence, {
         stage,
+        giveUp,
         moreTime: (ms) => {
           if (isMoved) return
           isMoved = true
-          const fromStartMs = Math.min(this.#init.maxTimeoutMs ?? Infinity, clock.now() - startMs + ms)
-          allowedMs = Math.max(allowedMs, fromStartMs)
+          allowedMs = Math.max(allowedMs, Math.min(this.#init.maxTimeoutMs ?? Infinity, clock.now() - startMs + ms))
           stop()
           stop = clock.after(startMs + allowedMs - clock.now(), expire)
         },
-        resolve (reply) {
+        resolve: (reply) => {
           stop()
+          this.#waiting.delete(sequence)
           resolve(reply)
         },
-      }
+      })
       this.#send(kind, this.#timeoutMs)
     })
   }

@@ -29,6 +29,8 @@ export interface TestRequestInit {
   readonly headers?: HeadersInit
   /** The body; none unless given. */
   readonly body?: TestBody
+  /** Fields behind the body. */
+  readonly trailers?: HeadersInit
   /** Client address; 192.0.2.1 unless given. */
   readonly ip?: string
   /** Name of the route; "test" unless given. */
@@ -49,10 +51,20 @@ export interface TestResponseInit {
   readonly headers?: HeadersInit
   /** Body of the answer; none unless given. */
   readonly body?: TestBody
+  /** Fields behind the body. */
+  readonly trailers?: HeadersInit
   /** Name of the upstream; "test" unless given. */
   readonly upstream?: string
   /** How the operator has the body sent; as the agent wishes unless given. */
   readonly bodyMode?: 'buffer' | 'stream'
+}
+
+/** A message of a WebSocket in a test. */
+export interface TestMessageInit {
+  /** Who sends it; the client unless given. */
+  readonly from?: 'client' | 'upstream'
+  /** Whether it is one of bytes. */
+  readonly binary?: boolean
 }
 
 /** A line that the agent logged. */
@@ -131,7 +143,8 @@ export async function testAgent (agent: Agent, { config = {}, clock = realClock 
     async request (method, url, init) {
       const exchange = start(method, url, init)
       const verdict = await exchange.verdict
-      const isOver = agent.definition.onComplete === undefined && !description.events.includes('response_headers')
+      const goesOn = (['response_headers', 'websocket_message'] as const).some((event) => description.events.includes(event))
+      const isOver = agent.definition.onComplete === undefined && !goesOn
       if (isOver) await exchange.complete()
       return Object.assign(exchange, verdict)
     },

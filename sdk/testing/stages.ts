@@ -3,7 +3,8 @@ import type { Decision, HeaderEdit, Wants } from '../../proto/codec/index.ts'
 /** What a decision may change at the point of an exchange where it is given. */
 export interface Stage {
   readonly isHeadOfRequest: boolean
-  readonly isBodyOfResponse: boolean
+  /** The head of the response was shown before. */
+  readonly isBehindResponse: boolean
   /** The request has not left yet: its head, path and upstream may change. */
   readonly requestOpen: boolean
   /** The head of the response has not left yet. */
@@ -12,7 +13,7 @@ export interface Stage {
   readonly bodyOpen: boolean
 }
 
-const closed: Stage = { isHeadOfRequest: false, isBodyOfResponse: false, requestOpen: false, responseOpen: false, bodyOpen: false }
+const closed: Stage = { isHeadOfRequest: false, isBehindResponse: false, requestOpen: false, responseOpen: false, bodyOpen: false }
 
 export const stages = {
   requestHeaders: { ...closed, isHeadOfRequest: true, requestOpen: true, responseOpen: true },
@@ -20,9 +21,10 @@ export const stages = {
   requestPrefix: { ...closed, requestOpen: true, responseOpen: true },
   requestChunk: { ...closed, responseOpen: true },
   responseHeaders: { ...closed, responseOpen: true },
-  wholeResponseBody: { ...closed, isBodyOfResponse: true, responseOpen: true, bodyOpen: true },
-  responsePrefix: { ...closed, isBodyOfResponse: true, responseOpen: true },
-  responseChunk: { ...closed, isBodyOfResponse: true },
+  wholeResponseBody: { ...closed, isBehindResponse: true, responseOpen: true, bodyOpen: true },
+  responsePrefix: { ...closed, isBehindResponse: true, responseOpen: true },
+  responseChunk: { ...closed, isBehindResponse: true },
+  webSocketMessage: { ...closed, isBehindResponse: true, bodyOpen: true },
 } as const satisfies Readonly<Record<string, Stage>>
 
 /** Fields that belong to a connection, to the framing, or to the choice of the route (RFC 9110 sections 7.6.1 and 8.6): no agent edits them. */
@@ -54,7 +56,7 @@ export function whyNotApplied (decision: Decision, stage: Stage): string | undef
 function wrongWants (wants: Wants | undefined, stage: Stage): string | undefined {
   const late = (mode: string | undefined): boolean => mode === 'buffer' || mode === 'stream'
   if (!stage.isHeadOfRequest && late(wants?.requestBody?.kind)) return 'the request body was asked for after the answer to its headers'
-  return stage.isBodyOfResponse && (late(wants?.responseBody?.kind) || wants?.responseHeaders === true) ? 'the response was asked for after it was shown' : undefined
+  return stage.isBehindResponse && (late(wants?.responseBody?.kind) || wants?.responseHeaders === true) ? 'the response was asked for after it was shown' : undefined
 }
 
 function wrongAttributes (attributes: ReadonlyMap<string, string>): string | undefined {

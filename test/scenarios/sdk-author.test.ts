@@ -1,5 +1,6 @@
 // What the SDK offers to authors, from the agent's handler to the bytes client and upstream see.
 import assert from 'node:assert/strict'
+import http from 'node:http'
 import { test } from 'node:test'
 import { fromDist } from '../support/paths.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
@@ -47,6 +48,29 @@ test('a wrong value in config {} is shown with file, line, column and a mark und
   assert.match(screen, /sentinel\.kdl:\d+:9: CONFIG_REFUSED: agent 'author': 'limit' must be a whole number from 1 to 100, found 1000\n +\d+ \|   limit 1000\n +\| {9}\^\^\^\^\n/)
   assert.match(screen, /sentinel\.kdl:\d+:25: CONFIG_REFUSED: [^\n]*'networks' must be an IP address[^\n]*\n +\d+ \|   networks "10\.0\.0\.0\/8" "nonsense"\n +\| {25}\^{10} for example/)
   assert.match(screen, /unknown setting 'netwrks'[^\n]*\n[^\n]*\n[^\n]*\^ did you mean 'networks'\?/)
+})
+
+test('fields behind bodies are shown to the agent, pass as they are, and can still end the exchange', async (t) => {
+  const upstream = await startRecordingUpstream(t, (_request, response) => {
+    response.writeHead(200, { trailer: 'grpc-status' })
+    response.write('answer')
+    response.addTrailers({ 'grpc-status': '7' })
+    response.end()
+  })
+  const sentinel = await startSentinel(t, siteWith(upstream.port, author(), ['author']))
+  const send = (sum: string): Promise<{ status: number | undefined, trailers: http.IncomingMessage['trailers'] } | undefined> => new Promise((resolve) => {
+    const sent = http.request({ port: sentinel.port(), host: '127.0.0.1', method: 'POST', path: `/sum-${sum}`, headers: { 'transfer-encoding': 'chunked', trailer: 'x-sum' } })
+    sent.on('response', (response) => response.resume().on('end', () => resolve({ status: response.statusCode, trailers: response.trailers })))
+    sent.on('error', () => resolve(undefined))
+    sent.write('body')
+    sent.addTrailers({ 'x-sum': sum })
+    sent.end()
+  })
+  assert.deepEqual(await send('right'), { status: 200, trailers: { 'grpc-status': '7' } })
+  assert.deepEqual(upstream.requests.map(({ url, rawTrailers }) => [url, rawTrailers]), [['/sum-right', ['x-sum', 'right']]])
+  await sentinel.logged((record) => record.msg === 'behind the body' && record['sum'] === 'right')
+  assert.equal((await send('wrong'))?.status, 400)
+  assert.equal(upstream.requests.length, 1, 'the upstream never saw the end of the wrong one')
 })
 
 test('what waitUntil was given is done before the agent ends', async (t) => {

@@ -65,6 +65,26 @@ test('a setting that needs an optional package says so when the package is not t
   assert.match(run(program), /npm install re2/)
 })
 
+test('workers say which package they need, and run when it is there', () => {
+  const program = written('workers.mjs', `
+    import { isMainThread } from 'node:worker_threads'
+    import { block, defineAgent, startAgent } from '@sentinel-proxy/sdk'
+    const agent = defineAgent({ name: 'threads', workers: { threads: 2, module: import.meta.url }, onRequest: () => block() })
+    export default agent
+    if (isMainThread) {
+      await startAgent(agent, { listen: '127.0.0.1:0' }).then(
+        async (running) => {
+          console.log('served')
+          await running.drain()
+        },
+        (error) => console.log(error.message),
+      )
+    }`)
+  assert.match(run(program), /npm install piscina/)
+  link('piscina')
+  assert.equal(run(program), 'served\n')
+})
+
 const typed = `
 import { allow, block, bool, defineAgent, duration, integer, list, oneOf, optional, refuse, section, sections, serve, setting, startAgent, text } from '@sentinel-proxy/sdk'
 import type { Decision, RunningAgent, Store } from '@sentinel-proxy/sdk'

@@ -23,6 +23,13 @@ await serve(defineAgent({
     if (request.path === '/spin') spin(Number(request.query))
     return undefined
   },
+  onRequestTrailers (trailers, _request, { log }) {
+    log.info({ sum: trailers.get('x-sum') }, 'behind the body')
+    return trailers.get('x-sum') === 'wrong' ? block(400) : undefined
+  },
+  onResponseTrailers (trailers, response, _request, { attributes }) {
+    attributes.set('outcome', `${response.status} ${trailers.get('grpc-status')}`)
+  },
 }))
 
 function spin (ms: number): void {

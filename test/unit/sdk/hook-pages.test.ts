@@ -12,9 +12,12 @@ const stageOf = {
   onRequest: stages.requestHeaders,
   onRequestBody: stages.wholeRequestBody,
   onRequestChunk: stages.requestChunk,
+  onRequestTrailers: stages.requestChunk,
   onResponse: stages.responseHeaders,
   onResponseBody: stages.wholeResponseBody,
   onResponseChunk: stages.responseChunk,
+  onResponseTrailers: stages.responseChunk,
+  onWebSocketMessage: stages.webSocketMessage,
 } as const
 
 test('every handler that is asked may do what its stage of the proxy allows, and nothing else', () => {
@@ -22,7 +25,7 @@ test('every handler that is asked may do what its stage of the proxy allows, and
     const { requestOpen, responseOpen, bodyOpen, lateBody, returns } = hooks[name as keyof typeof stageOf]
     assert.deepEqual({ requestOpen, responseOpen, bodyOpen }, { requestOpen: stage.requestOpen, responseOpen: stage.responseOpen, bodyOpen: stage.bodyOpen }, name)
     assert.equal(lateBody, stage.phase === 'request-headers', name)
-    assert.equal(returns, stage === stages.requestChunk || stage === stages.responseChunk ? 'chunk answer or decision' : 'decision', name)
+    assert.equal(returns, name.endsWith('Chunk') ? 'chunk answer or decision' : name.endsWith('Message') ? 'message answer or decision' : 'decision', name)
   }
 })
 
