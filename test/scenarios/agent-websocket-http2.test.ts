@@ -37,7 +37,7 @@ async function inspecting (t: TestContext, given: Pick<ProxyGiven, 'targets' | '
   const agent = await judging(t)
   const client = await ready(t, agent.path)
   const watch = { idleMs: 60_000, pingIntervalMs: undefined, pingTimeoutMs: 10_000, maxMessageBytes: 1024 * 1024, maxConnections: Infinity, maxConnectionsPerIp: Infinity, inspection }
-  const filters = [webSocketFilter(watch, new Places()), agentFilter(client, { ...settings, timeoutMs: 5_000, maxTimeoutMs: 5_000 })]
+  const filters = [webSocketFilter(watch, new Places()), agentFilter(client, { ...settings, timeoutMs: 20_000, maxTimeoutMs: 20_000 })]
   return { proxy: await startProxy(t, { ...given, upgrades: true, filters }), agent }
 }
 

@@ -32,7 +32,7 @@ async function rig (t: TestContext, onMessage: OnMessage, overrides: Partial<Fil
   const client = await ready(t, agent.path)
   const watch = { idleMs: 60_000, pingIntervalMs: undefined, pingTimeoutMs: 10_000, maxMessageBytes, maxConnections: Infinity, maxConnectionsPerIp: Infinity, inspection }
   const { server, port } = await webSocketServer(t)
-  const filters = [webSocketFilter(watch, new Places()), agentFilter(client, { ...settings, timeoutMs: 2_000, maxTimeoutMs: 2_000, ...overrides })]
+  const filters = [webSocketFilter(watch, new Places()), agentFilter(client, { ...settings, timeoutMs: 20_000, maxTimeoutMs: 20_000, ...overrides })]
   const proxy = await startProxy(t, { targets: [port], upgrades: true, filters })
   return { proxy, agent, ...await openEnds(t, server, proxy.port, { perMessageDeflate: false }) }
 }

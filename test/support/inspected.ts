@@ -9,7 +9,9 @@ import { webSocketClient, webSocketServer } from './websocket.ts'
 
 /** KDL of a managed agent that does with each message what it says (`agents/messages.ts`). */
 export function messagesAgent (id: string, settings = ''): string {
-  return `agent ${JSON.stringify(id)} { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'messages.js'))}\n${settings} }`
+  // A machine that is busy is no agent that is slow.
+  const patient = /(?:^|[;\s])timeout "/.test(settings) ? '' : 'timeout "20s"; '
+  return `agent ${JSON.stringify(id)} { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'messages.js'))}\n${patient}${settings} }`
 }
 
 export interface Ends {
