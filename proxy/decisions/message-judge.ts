@@ -4,11 +4,12 @@ import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
 import { decisionRecord, failureRecord, maxRecords, type Consultation } from './consultation.ts'
 import { mergeAttributes, stages } from './decide.ts'
-import { requestEvent } from './events.ts'
+import { completeFacts, requestEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { ruleMessage, type MessageRuling } from './message-ruling.ts'
 import { termsFor, type Plan } from './plan.ts'
 import { awaitAgent } from './retry.ts'
+import type { Talk } from './talk.ts'
 
 const { phase } = stages.webSocketMessage
 
@@ -40,14 +41,19 @@ export class AgentMessageJudge implements MessageJudge {
     const c = this.#c
     if (this.#closed) return dropped
     const startMs = performance.now()
+    let asked: Talk | undefined
     try {
       const terms = termsFor(c.settings, phase, false)
       if (c.talk.over) await this.#callAgain(terms.timeoutMs)
       const timeoutMs = Math.max(1, terms.timeoutMs - (performance.now() - startMs))
+      asked = c.talk
       const answer = await c.answerTo(messageEvent(message), { ...terms, timeoutMs })
       return this.#settle(ruleMessage(answer, message), startMs)
     } catch (error) {
-      return this.#fail(Fault.from(error), startMs)
+      const fault = Fault.from(error)
+      const verdict = this.#fail(fault, startMs)
+      if (verdict.kind === 'pass' && hasForgotten(fault)) asked?.complete(completeFacts(c.x))
+      return verdict
     }
   }
 
@@ -109,6 +115,11 @@ export class AgentMessageJudge implements MessageJudge {
     c.talk.cancel(fault.code === 'AGENT_TIMEOUT' ? 'timeout' : 'decided', fault)
     return { kind: 'close', code: mayHelpLater.has(fault.code) ? 1013 : 1011, reason: '', fault }
   }
+}
+
+/** The agent knows nothing of this WebSocket any more, and never will again under its number: the next message begins anew. */
+function hasForgotten ({ code, detail = '' }: Fault): boolean {
+  return code === 'AGENT_ERROR' && /^(?:unknown_exchange|worker_crashed|worker_stuck): /.test(detail)
 }
 
 /** Too much for now (1013, "try again later"); the others are unexpected (1011). */

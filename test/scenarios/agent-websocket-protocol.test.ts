@@ -79,6 +79,24 @@ test('an answer for a message where something else was asked about is none', asy
   assert.deepEqual([response.status, faults], [503, ['wrong_phase']])
 })
 
+test('an agent that has forgotten a WebSocket is told of it anew, where its failure mode lets messages pass', async (t) => {
+  let forgets = true
+  const { client, thereGot, agent } = await rig(t, (event, wire) => {
+    if (!forgets) return wire.reply(event, answer({ kind: 'drop', value: {} }))
+    forgets = false
+    wire.reply(event, { kind: 'error', value: { code: 'worker_crashed', message: 'gone', retryable: false } })
+  }, { failureMode: 'open' })
+  client.send('passes')
+  client.send('is dropped')
+  await agent.seen((event) => event.exchange === 2 && event.kind === 'websocket_message')
+  assert.deepEqual(agent.events.map(({ exchange, kind }) => `${exchange} ${String(kind)}`), [
+    '1 request_headers', '1 websocket_message', '1 complete', '2 request_headers', '2 websocket_message',
+  ])
+  client.close(1000)
+  await agent.seen((event) => event.exchange === 2 && event.kind === 'complete')
+  assert.deepEqual(thereGot, ['passes'])
+})
+
 test('a late answer for one message changes nothing for the next', async (t) => {
   const waiting: Array<() => void> = []
   const { client, thereGot } = await rig(t, (event, wire) => {
