@@ -4,9 +4,11 @@ import type { BodyMode, BodyModeKind, BodyModeOver, Complete, EventKind } from '
 import type { Chunk, ChunkAnswer } from './chunk.ts'
 import type { Context } from './context.ts'
 import type { Decision } from './decision.ts'
+import type { GuardrailInspection, Inspected } from './guardrail.ts'
 import type { Log } from './log.ts'
 import type { AgentRequest } from './request.ts'
 import type { AgentResponse } from './response.ts'
+import type { ToolCall, ToolResult } from './tools.ts'
 
 // `void`, so that a handler may simply end.
 export type MaybeDecision = Decision | undefined | void
@@ -70,6 +72,12 @@ export interface AgentDefinition<F extends Fields, S> {
   onResponse? (response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): Answered
   onResponseBody? (body: Uint8Array, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): Answered
   onResponseChunk? (chunk: Chunk, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): ChunkAnswered
+  /** A call of a tool, in a request to an MCP server or in the answer of a model. `replaceBody` of the decision is other arguments, as JSON. */
+  onToolCall? (call: ToolCall, request: AgentRequest, context: Context<Infer<F>, S>): Answered
+  /** What came of a call, in the answer of an MCP server or in a request to a model. `replaceBody` of the decision is another result, as JSON. */
+  onToolResult? (result: ToolResult, request: AgentRequest, context: Context<Infer<F>, S>): Answered
+  /** Texts that the `guardrails` of a route want looked through. Nothing returned: nothing was found. */
+  onGuardrail? (inspection: GuardrailInspection, request: AgentRequest, context: Context<Infer<F>, S>): Inspected
   onComplete? (summary: Summary, request: AgentRequest, context: Context<Infer<F>, S>): void | Promise<void>
 }
 
@@ -121,6 +129,9 @@ function eventsOf (d: AnyDefinition): EventKind[] {
   if (d.onRequestBody || d.onRequestChunk) events.push('request_body')
   if (d.onResponse || d.onResponseBody || d.onResponseChunk) events.push('response_headers')
   if (d.onResponseBody || d.onResponseChunk) events.push('response_body')
+  if (d.onToolCall) events.push('tool_call')
+  if (d.onToolResult) events.push('tool_result')
+  if (d.onGuardrail) events.push('guardrail')
   return [...events, 'complete']
 }
 

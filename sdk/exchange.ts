@@ -9,11 +9,13 @@ import { allow, wireDecision, type Decision, type Recorded } from './decision.ts
 import { wantedBody, type AnyDefinition } from './definition.ts'
 import { AgentFailure, ExchangeEnded } from './failure.ts'
 import { Collector, LateBody, type BodyEvent } from './late-body.ts'
+import { inspectionOf, wireFindings } from './guardrail.ts'
 import type { Log } from './log.ts'
 import type { Program } from './program.ts'
 import { AgentRequest, type LateBodyOptions } from './request.ts'
 import { AgentResponse } from './response.ts'
 import type { AgentStream } from './stream.ts'
+import { ToolCall, ToolResult } from './tools.ts'
 
 /** What a handler gave: nothing, a decision, a chunk answer, or, from JavaScript, anything. */
 type Outcome = unknown
@@ -210,6 +212,9 @@ export class Exchange implements ContextSource, BodyAsker {
         this.#response = new AgentResponse(event.value, () => this.#isResponseBodyCut)
         return definition.onResponse?.(this.#response, this.#request, typed(this.#context))
       case 'response_body': return this.#callWithResponseBody(event.value, definition)
+      case 'tool_call': return definition.onToolCall?.(new ToolCall(event.value), this.#request, typed(this.#context))
+      case 'tool_result': return definition.onToolResult?.(new ToolResult(event.value), this.#request, typed(this.#context))
+      case 'guardrail': return definition.onGuardrail?.(inspectionOf(event.value), this.#request, typed(this.#context))
       case 'complete': return definition.onComplete?.(event.value, this.#request, typed(this.#context))
       case undefined: throw new AgentFailure('unknown_event', 'an event of a kind that this version does not know')
       default: throw new AgentFailure('not_subscribed', `the agent did not ask for ${event.kind}`)
@@ -265,6 +270,11 @@ export class Exchange implements ContextSource, BodyAsker {
     const event = this.#answering
     if (event === undefined) return
     try {
+      if (event.kind === 'guardrail') {
+        this.#reply(event, { kind: 'findings', value: wireFindings(outcome, event.value) })
+        this.#answering = undefined
+        return
+      }
       const answer = answerOf(outcome, this.#bodyOf(event.kind), this.#asked.current)
       if ('wire' in answer) this.#reply(event, { kind: 'chunk', value: checkedAtEnd(answer, event) })
       else this.#decide(event, answer)

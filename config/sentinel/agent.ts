@@ -16,9 +16,9 @@ import { withWasmAgents } from './wasm-agent.ts'
 export { failureMode }
 export const mode = words(['enforce', 'monitor', 'shadow', 'dry-run'], { also: { monitor: ['audit'] } })
 
-const events = words(['request_headers', 'request_body', 'response_headers', 'response_body', 'complete'], {
+const events = words(['request_headers', 'request_body', 'response_headers', 'response_body', 'tool_call', 'tool_result', 'guardrail', 'complete'], {
   also: { complete: ['log', 'request_complete'] },
-  notBuilt: { websocket_frame: null, web_socket_frame: null, guardrail: null },
+  notBuilt: { websocket_frame: null, web_socket_frame: null },
 })
 
 /** Of a body in hybrid mode: the longest that is given whole. */

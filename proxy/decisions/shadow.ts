@@ -85,7 +85,7 @@ class ShadowCopy {
       if (x.requestBody !== undefined) x.requestBody = copy.copying(x.requestBody, plan.requestBody, 'request_body')
       return copy
     } catch (error) {
-      x.recordDecision(failureRecord(settings, 'request-headers', Fault.from(error), 'open', startMs, client.configVersion))
+      x.recordDecision(failureRecord(settings, stages.requestHeaders, Fault.from(error), 'open', startMs, client.configVersion))
       return undefined
     }
   }
@@ -104,7 +104,7 @@ class ShadowCopy {
     const answered = put.then(({ answer }) => answer).then((answer) => {
       if (answer.kind === 'chunk') return
       const ruling = rule(answer.value, stage)
-      this.#record(decisionRecord(this.#settings, stage.phase, ruling, startMs, this.#talk.configVersion))
+      this.#record(decisionRecord(this.#settings, stage, ruling, startMs, this.#talk.configVersion))
       if (ruling.wants?.done === true) this.#stop(agentDone)
     }).catch((error: unknown) => this.#fail(Fault.from(error), stage, startMs)).finally(() => {
       this.#answers.delete(answered)
@@ -150,7 +150,7 @@ class ShadowCopy {
       if (plan.over === 'prefix') return show(true)
       done = true
       chunks.length = 0
-      this.#record(failureRecord(this.#settings, stage.phase, new Fault('AGENT_BODY_TOO_LARGE', `more than ${plan.maxBytes} bytes`), 'open', performance.now(), this.#talk.configVersion))
+      this.#record(failureRecord(this.#settings, stage, new Fault('AGENT_BODY_TOO_LARGE', `more than ${plan.maxBytes} bytes`), 'open', performance.now(), this.#talk.configVersion))
     }
   }
 
@@ -169,7 +169,7 @@ class ShadowCopy {
 
   #fail (fault: Fault, stage: Stage, startMs: number): void {
     if (this.#stopped) return
-    this.#record(failureRecord(this.#settings, stage.phase, fault, 'open', startMs, this.#talk.configVersion))
+    this.#record(failureRecord(this.#settings, stage, fault, 'open', startMs, this.#talk.configVersion))
     this.#stopped = true
     this.#talk.cancel(fault.code === 'AGENT_TIMEOUT' ? 'timeout' : 'decided', fault)
   }

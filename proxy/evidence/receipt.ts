@@ -63,6 +63,7 @@ export function receipt (x: Exchange, d: DecisionRecord, index: number, context:
     target: text(x.target, MAX_ITEM),
     ticket: d.ticket === undefined ? null : text(d.ticket, MAX_ITEM),
     time: context.time,
+    ...d.tool === undefined ? {} : { tool: text(d.tool, MAX_ITEM) },
     ...x.trace === undefined ? {} : { trace_id: x.trace.traceId },
     upstream: text(x.upstream, MAX_ITEM),
     verdict: text(d.verdict, MAX_ITEM),
@@ -74,7 +75,8 @@ function actionOf (d: DecisionRecord): string {
   if (d.fault !== undefined) return d.failureMode === 'open' || !d.applied ? 'continued' : 'refused'
   if (!d.applied) return 'continued'
   if (d.status > 0) return 'answered'
-  return d.verdict === 'redact' ? 'changed' : 'continued'
+  // A part may be refused and the rest go on.
+  return d.verdict === 'allow' || d.verdict === 'flag' ? 'continued' : 'changed'
 }
 
 /**

@@ -107,7 +107,9 @@ export interface Client {
 /** What was decided by whom: one row for each question put to an agent. */
 export interface DecisionRecord {
   readonly agent: string
-  readonly phase: 'request-headers' | 'request-body' | 'response-headers' | 'response-body'
+  readonly phase: 'request-headers' | 'request-body' | 'response-headers' | 'response-body' | 'tool-call' | 'tool-result' | 'guardrail'
+  /** The tool that a call or a result is of. */
+  readonly tool: string | undefined
   readonly mode: 'enforce' | 'monitor' | 'shadow' | 'dry-run'
   /** "allow", "flag", "review", "block", "redirect", "challenge", "redact"; "failed" when there was none. */
   readonly verdict: string

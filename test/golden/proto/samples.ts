@@ -107,7 +107,9 @@ export const samples: Readonly<Record<string, Sample>> = {
   'tool-call': sample('ToolCall', {
     protocol: 'mcp', server: 'files', tool: 'read', argumentsJson: Buffer.from('{}'), callId: '7',
   }, (m) => encode(writeToolCall, m)),
-  'tool-result': sample('ToolResult', { callId: '7', resultJson: Buffer.from('[]'), isError: true }, (m) => encode(writeToolResult, m)),
+  'tool-result': sample('ToolResult', {
+    callId: '7', resultJson: Buffer.from('[]'), isError: true, protocol: 'mcp', server: 'files', tool: 'read',
+  }, (m) => encode(writeToolResult, m)),
   tls: sample('Tls', tls, (m) => encode(writeTls, m)),
 
   'decision-allow': decision({ kind: 'allow', value: {} }),

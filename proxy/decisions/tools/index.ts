@@ -1,0 +1,1 @@
+export { askAsTheClientDid, inspectAnswer, inspectRequest } from './whole.ts'
