@@ -99,7 +99,7 @@ test('calls in answers of models and results in requests to them', async (t) => 
     await t.test(`${name}: each call is asked about, in order, and what may pass is what the model said, byte for byte`, async () => {
       const got = await ask([['read', 'c1', { path: '/a' }], ['write', 'c2', {}]])
       assert.equal(got.text, JSON.stringify(answer))
-      assert.deepEqual(asked(path).map((record) => [record['asked'], record['protocol'], record['server'], record['tool'], record['id'], record['arguments']]), [
+      assert.deepEqual((await asked(path, 2)).map((record) => [record['asked'], record['protocol'], record['server'], record['tool'], record['id'], record['arguments']]), [
         ['call', format.protocol, 'app', 'read', 'c1', '{"path":"/a"}'], ['call', format.protocol, 'app', 'write', 'c2', '{}'],
       ])
     })
@@ -135,7 +135,7 @@ test('calls in answers of models and results in requests to them', async (t) => 
       const body = format.result('c1', 'read', 'the key is 42')
       assert.equal((await post(body, {}, { path: at })).status, 200)
       assert.equal(upstream.requests.at(-1)!.body.toString(), JSON.stringify(body))
-      const [record] = asked(at)
+      const [record] = await asked(at, 1)
       assert.deepEqual([record!['asked'], record!['protocol'], record!['server'], record!['tool'], record!['id']], ['result', format.protocol, 'app', format.resultName, 'c1'])
       assert.match(String(record!['result']), /the key is 42/)
 
@@ -154,12 +154,12 @@ test('calls in answers of models and results in requests to them', async (t) => 
   await t.test('calls of other forms: custom tools, functions of old, shells that clients run', async () => {
     answer = { choices: [{ finish_reason: 'tool_calls', message: { role: 'assistant', tool_calls: [{ id: 'c', type: 'custom', custom: { name: 'sql', input: 'drop table "x"' } }] } }] }
     await post({}, {}, { path: '/custom' })
-    assert.deepEqual(asked('/custom').map((record) => [record['tool'], record['arguments']]), [['sql', '"drop table \\"x\\""']])
+    assert.deepEqual((await asked('/custom', 1)).map((record) => [record['tool'], record['arguments']]), [['sql', '"drop table \\"x\\""']])
     answer = { choices: [{ finish_reason: 'function_call', message: { role: 'assistant', function_call: { name: 'rm', arguments: '{}' } } }] }
     assert.deepEqual(JSON.parse((await post({}, { calls: { rm: { do: 'block' } } })).text), { choices: [{ finish_reason: 'stop', message: { role: 'assistant', content: 'The call of the tool "rm" was refused.' } }] })
     answer = { output: [{ type: 'local_shell_call', id: 'l', call_id: 'c', action: { type: 'exec', command: ['rm', '-rf', '/'] } }] }
     assert.ok(!(await post({}, { calls: { local_shell: { do: 'block' } } }, { path: '/shell' })).text.includes('-rf'))
-    assert.equal(asked('/shell')[0]!['arguments'], '{"type":"exec","command":["rm","-rf","/"]}')
+    assert.equal((await asked('/shell', 1))[0]!['arguments'], '{"type":"exec","command":["rm","-rf","/"]}')
   })
 
   await t.test('an answer that came packed all the same is unpacked, and goes on packed when nothing changes', async () => {

@@ -31,7 +31,7 @@ test('calls of MCP tools are asked about, and what the agent decides is what cli
     const answer = await post(undefined, {}, { path: '/facts', raw })
     assert.equal(answer.status, 200)
     assert.equal(last().body.toString(), raw, 'the server gets the bytes of the client')
-    const [first, second] = asked('/facts')
+    const [first, second] = (await asked('/facts', 2))
     assert.deepEqual(
       [first!['asked'], first!['protocol'], first!['server'], first!['tool'], first!['id'], first!['arguments'], first!['parsed']],
       ['call', 'mcp', 'app', 'read', 'a-1', '{"path": "/tmp/\\u0061", "n": 1.0}', '{"path":"/tmp/a","n":1}'],
@@ -74,7 +74,7 @@ test('calls of MCP tools are asked about, and what the agent decides is what cli
     assert.match(errors[1]!.error.message, /"rm" was refused/)
     assert.match(errors[0]!.error.message, /not sent/)
     assert.equal(upstream.heads(), before)
-    assert.deepEqual(asked('/batch').map((record) => record['tool']), ['read', 'rm'], 'each is asked about, in order')
+    assert.deepEqual((await asked('/batch', 2)).map((record) => record['tool']), ['read', 'rm'], 'each is asked about, in order')
   })
 
   await t.test('a batch that may pass: each call and each result is asked about', async () => {
@@ -85,7 +85,7 @@ test('calls of MCP tools are asked about, and what the agent decides is what cli
     assert.deepEqual(results.map(({ id }) => id), [1, '1', 2])
     assert.equal(results[1]!.error?.message, 'The result of the tool "write" was refused.')
     assert.ok(results[0]!.result !== undefined && results[2]!.result !== undefined)
-    assert.deepEqual(asked('/batch-passes').map((record) => [record['asked'], record['tool'], record['id']]), [
+    assert.deepEqual((await asked('/batch-passes', 4)).map((record) => [record['asked'], record['tool'], record['id']]), [
       ['call', 'read', '1'], ['call', 'write', '1'], ['result', 'read', '1'], ['result', 'write', '1'],
     ])
   })
@@ -131,7 +131,7 @@ test('calls of MCP tools are asked about, and what the agent decides is what cli
 
   await t.test('errors of the server and of the tool are results', async () => {
     await post(call(5, 'failing'), {}, { path: '/failing' })
-    assert.equal(asked('/failing').at(-1)!['isError'], true)
+    assert.equal((await asked('/failing', 2)).at(-1)!['isError'], true)
   })
 
   await t.test('notifications, other methods, other contents and answers pass unasked', async () => {
@@ -139,7 +139,7 @@ test('calls of MCP tools are asked about, and what the agent decides is what cli
       assert.ok((await post(body, {}, { path: '/unasked' }).catch((error: unknown) => ({ status: String(error) }))).status !== 403)
       assert.equal(last().body.toString(), JSON.stringify(body))
     }
-    assert.deepEqual(asked('/unasked'), [])
+    assert.deepEqual(await asked('/unasked', 0), [])
   })
 
   await t.test('a call without an id is a call all the same', async () => {
@@ -153,7 +153,7 @@ test('calls of MCP tools are asked about, and what the agent decides is what cli
     assert.equal((await post(undefined, {}, { path: '/packed', raw, headers })).status, 200)
     assert.deepEqual(last().body, raw)
     assert.equal(last().headers['accept-encoding'], 'identity', 'asked for is an answer that can be read')
-    assert.equal(asked('/packed')[0]!['arguments'], '{"a":1}')
+    assert.equal((await asked('/packed', 2))[0]!['arguments'], '{"a":1}')
     assert.equal((await post(undefined, { calls: { read: { do: 'redact', json: { a: 2 } } } }, { raw, headers })).status, 200)
     assert.equal(last().headers['content-encoding'], undefined, 'what was changed is sent unpacked')
     assert.deepEqual(JSON.parse(last().body.toString()), call(1, 'read', { a: 2 }))
@@ -213,14 +213,14 @@ test('modes, failure modes and chains hold for tools as for everything', async (
       agents: [tooledAgent('first'), tooledAgent('second')], names: ['first', 'second'],
     })
     await post(call(1, 'read', { path: '/secret' }), { calls: { read: { do: 'redact', json: { path: '/public' } } } }, { path: '/chain' })
-    assert.deepEqual(asked('/chain').filter((record) => record['asked'] === 'call').map((record) => [record.agent, record['arguments']]), [['first', '{"path":"/secret"}'], ['second', '{"path":"/public"}']])
+    assert.deepEqual((await asked('/chain', 4)).filter((record) => record['asked'] === 'call').map((record) => [record.agent, record['arguments']]), [['first', '{"path":"/secret"}'], ['second', '{"path":"/public"}']])
     assert.match(upstream.requests.at(-1)!.body.toString(), /public/)
   })
 
   await t.test('only what the operator lists of it is asked', async (t) => {
     const { post, asked } = await startToolSite(t, ({ body }, response) => json(response, answersTo(body)), { agent: 'events "tool_result"' })
     await post(call(1, 'read'), { calls: { read: { do: 'block' } } }, { path: '/listed' })
-    assert.deepEqual(asked('/listed').map((record) => [record['asked'], record['tool']]), [['result', 'read']])
+    assert.deepEqual((await asked('/listed', 1)).map((record) => [record['asked'], record['tool']]), [['result', 'read']])
   })
 })
 
@@ -234,7 +234,7 @@ test('results in event streams are held until their verdict, everything else pas
   const head = ': hello\n\nevent: message\nid: 1\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}\n\nevent: message\nid: 2\ndata: '
   const passed = await post(call(1, 'read'), {}, { path: '/stream' })
   assert.equal(passed.text, `${head}{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"secret"}]}}\n\n`)
-  assert.deepEqual(asked('/stream').map((record) => [record['asked'], record['tool']]), [['call', 'read'], ['result', 'read']])
+  assert.deepEqual((await asked('/stream', 2)).map((record) => [record['asked'], record['tool']]), [['call', 'read'], ['result', 'read']])
   const blocked = await post(call(1, 'read'), { results: { read: { do: 'block' } } })
   assert.equal(blocked.text, `${head}{"jsonrpc":"2.0","id":1,"error":{"code":-32050,"message":"The result of the tool \\"read\\" was refused."}}\n\n`)
   const other = await post(call(1, 'read'), { results: { read: { do: 'redact', json: { content: [] } } } })

@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test'
 import type { ToolScript } from './agents/tooled.ts'
+import { eventually } from './eventually.ts'
 import { fromDist } from './paths.ts'
 import { startRecordingUpstream, type Received, type RecordingUpstream } from './recording-upstream.ts'
 import type { Answer } from './request.ts'
@@ -19,8 +20,8 @@ export interface ToolSite {
   readonly sentinel: RunningSentinel
   /** Sends JSON; other types of content by `headers`. */
   readonly post: (body: unknown, script?: ToolScript, more?: { readonly path?: string, readonly headers?: Readonly<Record<string, string>>, readonly raw?: string | Buffer }) => Promise<Answer>
-  /** What agents were asked about requests to this path. */
-  readonly asked: (path: string) => readonly LogRecord[]
+  /** What agents were asked about requests to this path, when it is so many questions. */
+  readonly asked: (path: string, count: number) => Promise<readonly LogRecord[]>
 }
 
 /** A real proxy with one agent that is asked about tools, before a server that answers as `answer` says. */
@@ -35,7 +36,11 @@ export async function startToolSite (
     post: (body, script = {}, { path = '/mcp', headers = {}, raw } = {}) => sentinel.request(path, {
       method: 'POST', body: raw ?? JSON.stringify(body), headers: { 'Content-Type': 'application/json', 'x-tools': ascii(JSON.stringify(script)), ...headers },
     }),
-    asked: (path) => sentinel.log.filter((record) => record['asked'] !== undefined && record['path'] === path),
+    async asked (path, count) {
+      const found = (): readonly LogRecord[] => sentinel.log.filter((record) => record['asked'] !== undefined && record['path'] === path)
+      await eventually(`${count} questions about ${path}`, () => found().length >= count)
+      return found()
+    },
   }
 }
 

@@ -116,7 +116,7 @@ export class FlowingEvents implements Body {
     this.#heldBytes += event.raw.length
     if (event.problem !== undefined) throw new Unreadable(event.problem)
     if (this.#heldBytes > this.#around.maxBytes) throw this.#tooLarge('what belongs to a call')
-    const root = /^\s*[[{]/.test(passing.text) ? readJson(passing.text) : undefined
+    const root = saysJson(passing.text) ? readJson(passing.text) : undefined
     if (root !== undefined) {
       if (root.kind === 'object') passing.root = root
       await this.#askAtOnce(passing, root)
@@ -192,6 +192,11 @@ export class FlowingEvents implements Body {
 }
 
 const maxKnown = 1024
+
+/** Events may hold anything; providers of models end their streams with a word in brackets. */
+function saysJson (data: string): boolean {
+  return /^\s*[[{]/.test(data) && data.trim() !== '[DONE]'
+}
 
 function keyOf (found: Found): string {
   const { callId, tool } = found.value
