@@ -104,7 +104,7 @@ export class Consultation implements EndListener {
 
   /** Records a decision and applies it when the agent may act. Gives it back only then. Throws AGENT_BAD_REPLY. */
   settle (answer: Answer, stage: Stage, startMs: number): Ruling | undefined {
-    if (answer.kind !== 'decision') throw badReply('an answer for a chunk where none was asked about')
+    if (answer.kind !== 'decision') throw badReply('an answer of another kind than a decision')
     const ruling = rule(answer.value, stage)
     if (this.enforces) this.#apply(ruling, stage)
     if (ruling.verdict !== 'allow') this.verdict = ruling.verdict
@@ -197,7 +197,7 @@ export class Consultation implements EndListener {
 type Asked = Pick<Stage, 'phase' | 'tool'>
 
 export function decisionRecord (
-  { agentId, mode }: FilterSettings, { phase, tool }: Asked, ruling: Pick<Ruling, 'verdict'> & Partial<Ruling>, startMs: number, configVersion: string,
+  { agentId, mode }: Pick<FilterSettings, 'agentId' | 'mode'>, { phase, tool }: Asked, ruling: Pick<Ruling, 'verdict'> & Partial<Ruling>, startMs: number, configVersion: string,
 ): DecisionRecord {
   return {
     agent: agentId,
@@ -217,7 +217,7 @@ export function decisionRecord (
 }
 
 export function failureRecord (
-  { agentId, mode }: FilterSettings, { phase, tool }: Asked, fault: Fault, failureMode: 'open' | 'closed', startMs: number, configVersion: string,
+  { agentId, mode }: Pick<FilterSettings, 'agentId' | 'mode'>, { phase, tool }: Asked, fault: Fault, failureMode: 'open' | 'closed', startMs: number, configVersion: string,
 ): DecisionRecord {
   return {
     agent: agentId,

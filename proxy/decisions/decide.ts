@@ -183,7 +183,7 @@ function checkWants (wants: Wants | undefined, { phase }: Stage): void {
 const maxWords = 64
 const maxWordChars = 512
 
-function auditOf (audit: Audit | undefined): AuditFacts | undefined {
+export function auditOf (audit: Audit | undefined): AuditFacts | undefined {
   if (audit === undefined) return undefined
   if (audit.severity === 'unrecognized') throw badReply('an audit of a severity that this version does not know')
   const words = (list: readonly string[]): string[] => list.slice(0, maxWords).map((word) => word.slice(0, maxWordChars))

@@ -102,7 +102,7 @@ class ShadowCopy {
     })
     this.#said = put.catch(() => {})
     const answered = put.then(({ answer }) => answer).then((answer) => {
-      if (answer.kind === 'chunk') return
+      if (answer.kind !== 'decision') return
       const ruling = rule(answer.value, stage)
       this.#record(decisionRecord(this.#settings, stage, ruling, startMs, this.#talk.configVersion))
       if (ruling.wants?.done === true) this.#stop(agentDone)

@@ -120,7 +120,7 @@ export function editsOf (c: Consultation, reading: Reading, outcomes: Outcomes, 
  * no failure mode softens that, since the client chooses what it sends. The beginning alone is of no use, so "prefix" refuses as well.
  */
 export function refuseUnseen (c: Consultation, error: unknown, phase: Stage['phase'], side: 'request' | 'answer'): void {
-  const fault = unseen(error, side)
+  const fault = unseenFault(error, side)
   const refuse = c.enforces && c.settings.bodyOver !== 'skip'
   c.record(failureRecord(c.settings, { phase, tool: undefined }, fault, refuse ? 'closed' : 'open', performance.now(), c.talk.configVersion))
   if (!refuse) return
@@ -128,7 +128,8 @@ export function refuseUnseen (c: Consultation, error: unknown, phase: Stage['pha
   throw fault
 }
 
-function unseen (error: unknown, side: 'request' | 'answer'): Fault {
+/** Why a body cannot be judged, as what goes wrong with an exchange. */
+export function unseenFault (error: unknown, side: 'request' | 'answer'): Fault {
   const detail = error instanceof Fault ? error.detail ?? error.code : (error as Error).message
   if (side === 'request') return error instanceof Fault ? error : new Fault('BODY_UNREADABLE', detail)
   return error instanceof Fault && error.code === 'AGENT_BODY_TOO_LARGE' ? new Fault('AGENT_ANSWER_TOO_LARGE', detail) : new Fault('AGENT_ANSWER_UNREADABLE', detail)
