@@ -212,13 +212,19 @@ export class Exchange implements ContextSource, BodyAsker {
         this.#response = new AgentResponse(event.value, () => this.#isResponseBodyCut)
         return definition.onResponse?.(this.#response, this.#request, typed(this.#context))
       case 'response_body': return this.#callWithResponseBody(event.value, definition)
-      case 'tool_call': return definition.onToolCall?.(new ToolCall(event.value), this.#request, typed(this.#context))
-      case 'tool_result': return definition.onToolResult?.(new ToolResult(event.value), this.#request, typed(this.#context))
-      case 'guardrail': return definition.onGuardrail?.(inspectionOf(event.value), this.#request, typed(this.#context))
+      case 'tool_call':
+        if (definition.onToolCall) return definition.onToolCall(new ToolCall(event.value), this.#request, typed(this.#context))
+        break
+      case 'tool_result':
+        if (definition.onToolResult) return definition.onToolResult(new ToolResult(event.value), this.#request, typed(this.#context))
+        break
+      case 'guardrail':
+        if (definition.onGuardrail) return definition.onGuardrail(inspectionOf(event.value), this.#request, typed(this.#context))
+        break
       case 'complete': return definition.onComplete?.(event.value, this.#request, typed(this.#context))
       case undefined: throw new AgentFailure('unknown_event', 'an event of a kind that this version does not know')
-      default: throw new AgentFailure('not_subscribed', `the agent did not ask for ${event.kind}`)
     }
+    throw new AgentFailure('not_subscribed', `the agent did not ask for ${event.kind}`)
   }
 
   #callWithRequestBody (chunk: BodyChunk, definition: AnyDefinition): Outcome {

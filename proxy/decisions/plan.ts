@@ -108,7 +108,8 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
   }
 }
 
-function toolsIn (has: (event: EventKind) => boolean, limit: (bytes: number) => number, { phase = 'both', maxRequestBodyBytes, maxResponseBodyBytes }: FilterSettings): { tools?: ToolPlan } {
+function toolsIn (has: (event: EventKind) => boolean, limit: (bytes: number) => number, settings: FilterSettings): { tools?: ToolPlan } {
+  const { phase = 'both', maxRequestBodyBytes, maxResponseBodyBytes } = settings
   const calls = has('tool_call')
   const results = has('tool_result')
   if (!calls && !results) return {}

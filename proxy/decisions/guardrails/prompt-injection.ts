@@ -1,3 +1,4 @@
+import type { Body } from '../../pipeline/body.ts'
 import type { Exchange, Filter } from '../../pipeline/exchange.ts'
 import { cannotBeJudged, unseenFault } from '../tools/ask.ts'
 import { readBody } from '../tools/readable.ts'
@@ -32,9 +33,15 @@ export function promptInjectionFilter (settings: GuardrailSettings): Filter {
   }
 }
 
-async function readRequest (x: Exchange, talk: GuardrailTalk, { maxBytes }: GuardrailSettings): Promise<{ readonly texts: readonly TextAt[], readonly model: string } | undefined> {
+interface Told {
+  readonly texts: readonly TextAt[]
+  readonly model: string
+}
+
+async function readRequest (x: Exchange, talk: GuardrailTalk, { maxBytes }: GuardrailSettings): Promise<Told | undefined> {
   try {
-    const { body, json } = await readBody(x.requestBody!, x.request.headers, maxBytes, 'request', (kept) => { x.requestBody = kept }) // Whoever calls has seen that it is there.
+    const keep = (kept: Body): void => { x.requestBody = kept }
+    const { body, json } = await readBody(x.requestBody!, x.request.headers, maxBytes, 'request', keep) // Whoever calls has seen that it is there.
     x.requestBody = body
     return json === undefined ? undefined : { texts: requestTexts(json.text, json.root), model: modelOf(json.text, json.root) }
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Decision } from '../../../proto/codec/index.ts'
+import type { Decision, EventOneOf } from '../../../proto/codec/index.ts'
 import { bodyOf } from '../../pipeline/body.ts'
 import type { Reply } from '../../pipeline/exchange.ts'
 import { Fault } from '../../pipeline/faults.ts'
@@ -36,7 +36,7 @@ export async function askAll (c: Consultation, { found: all }: Pick<Reading, 'fo
     if (c.over) break
     if (!isWanted(c, found)) continue
     const refusal: { own: boolean } = { own: false }
-    const ruling = await c.ask({ kind: found.kind, value: { ...found.value, server: found.value.server || asking.server } } as Parameters<Consultation['ask']>[0], stageOf(found, asking, refusal))
+    const ruling = await c.ask(eventOf(found, asking.server), stageOf(found, asking, refusal))
     if (ruling === undefined) continue
     if (ruling.reply !== undefined) {
       if (asking.refuses === 'exchange' || (refusal.own && asking.responseOpen)) {
@@ -49,6 +49,12 @@ export async function askAll (c: Consultation, { found: all }: Pick<Reading, 'fo
     }
   }
   return { outcomes, reply: undefined }
+}
+
+/** `server` where the call itself names none. */
+function eventOf (found: Found, server: string): EventOneOf {
+  if (found.kind === 'tool_call') return { kind: 'tool_call', value: { ...found.value, server: found.value.server || server } }
+  return { kind: 'tool_result', value: { ...found.value, server: found.value.server || server } }
 }
 
 function isWanted ({ plan: { tools } }: Consultation, { kind }: Found): boolean {

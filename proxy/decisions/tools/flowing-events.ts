@@ -129,7 +129,7 @@ export class FlowingEvents implements Body {
   async #askAtOnce (passing: Passing, root: Json): Promise<void> {
     const { reading, again } = this.#readingOf(passing.text, root)
     const { outcomes } = await askAll(this.#c, { found: reading.found.filter((found) => !again.has(found)) }, this.#asking)
-    for (const found of reading.found) if (!again.has(found)) this.#known.set(keyOf(found), outcomes.get(found))
+    for (const found of reading.found) if (!again.has(found)) this.#remember(found, outcomes.get(found))
     const all = new Map([...again, ...outcomes].flatMap(([found, outcome]) => outcome === undefined ? [] : [[found, outcome] as const]))
     passing.edits.push(...editsOf(this.#c, reading, all, 'tool-call'))
   }
@@ -144,8 +144,8 @@ export class FlowingEvents implements Body {
         [object, memberObject(object, 'message'), memberObject(object, 'response')].flatMap((one) => one === undefined ? [] : readLlmAnswer(text, one))
       )),
     ])
-    const again = new Map(reading.found.filter((found) => found.value.callId !== '' && this.#known.has(keyOf(found))).map((found) => [found, this.#known.get(keyOf(found))]))
-    return { reading, again }
+    const again = reading.found.filter((found) => found.value.callId !== '' && this.#known.has(keyOf(found)))
+    return { reading, again: new Map(again.map((found) => [found, this.#known.get(keyOf(found))])) }
   }
 
   async #settle (calls: readonly StreamedCall[]): Promise<void> {

@@ -29,7 +29,14 @@ export function readLlmRequest (text: string, root: Json): Reading | undefined {
   }
 }
 
-function resultAt (text: string, protocol: LlmProtocol, callId: string | undefined, tool: string | undefined, body: Json | undefined, isError = false): Result[] {
+interface About {
+  readonly protocol: LlmProtocol
+  readonly callId: string | undefined
+  readonly tool?: string | undefined
+  readonly isError?: boolean
+}
+
+function resultAt (text: string, body: Json | undefined, { protocol, callId, tool, isError = false }: About): Result[] {
   if (body === undefined) return []
   return [{
     body,
@@ -47,25 +54,27 @@ function ofMessage (text: string, message: JsonObject): Result[] {
   const role = memberText(text, message, 'role')
   const content = member(message, 'content')
   if (role === 'tool' || role === 'function') {
-    return resultAt(text, 'openai-chat', memberText(text, message, 'tool_call_id'), memberText(text, message, 'name'), content)
+    return resultAt(text, content, { protocol: 'openai-chat', callId: memberText(text, message, 'tool_call_id'), tool: memberText(text, message, 'name') })
   }
   if (content?.kind !== 'array') return []
   return content.items.flatMap((block) => {
     // `web_search_tool_result`, `mcp_tool_result` and others are named like it.
     if (block.kind !== 'object' || memberText(text, block, 'type')?.endsWith('tool_result') !== true) return []
-    return resultAt(text, 'anthropic', memberText(text, block, 'tool_use_id'), undefined, member(block, 'content'), member(block, 'is_error')?.kind === 'true')
+    const isError = member(block, 'is_error')?.kind === 'true'
+    return resultAt(text, member(block, 'content'), { protocol: 'anthropic', callId: memberText(text, block, 'tool_use_id'), isError })
   })
 }
 
 /** An item of OpenAI's responses: `function_call_output`, `custom_tool_call_output`, `local_shell_call_output` and others. */
 function ofItem (text: string, item: JsonObject): Result[] {
   if (memberText(text, item, 'type')?.endsWith('_call_output') !== true) return []
-  return resultAt(text, 'openai-responses', memberText(text, item, 'call_id') ?? memberText(text, item, 'id'), undefined, member(item, 'output'))
+  return resultAt(text, member(item, 'output'), { protocol: 'openai-responses', callId: memberText(text, item, 'call_id') ?? memberText(text, item, 'id') })
 }
 
 function ofContent (text: string, content: JsonObject): Result[] {
   return itemsOf(content, 'parts').flatMap((part) => {
     const given = part.kind === 'object' ? memberObject(part, 'functionResponse') ?? memberObject(part, 'function_response') : undefined
-    return given === undefined ? [] : resultAt(text, 'gemini', memberText(text, given, 'id'), memberText(text, given, 'name'), member(given, 'response'))
+    if (given === undefined) return []
+    return resultAt(text, member(given, 'response'), { protocol: 'gemini', callId: memberText(text, given, 'id'), tool: memberText(text, given, 'name') })
   })
 }
