@@ -1,12 +1,12 @@
 import {
   emptyComplete, emptyRequestHeaders, emptyResponseHeaders, type BodyMode, type CancelReason, type Complete, type DescribeResponse,
-  type Event, type EventOneOf, type Reply,
+  type Event, type EventOneOf, type Findings, type Reply,
 } from '../../proto/codec/index.ts'
 import { wantedBody } from '../definition.ts'
 import { linesOf } from '../headers.ts'
 import { PassedBody } from './passed-body.ts'
 import { partsOfUrl } from './url.ts'
-import type { TestBody, TestRequestInit, TestResponseInit } from './harness.ts'
+import type { TestBody, TestInspection, TestRequestInit, TestResponseInit, TestToolCall, TestToolResult } from './harness.ts'
 import { verdictOf, type Verdict } from './verdict.ts'
 
 /** The agent's end of the exchange. */
@@ -66,6 +66,32 @@ export class TestExchange {
     }
     const passed = content.length > 0 && events.includes('response_body') ? await this.#sendBody('response_body', content, mode) : undefined
     return this.#since(from, passed)
+  }
+
+  /** A call of a tool in the body of this exchange. `passedBody` of the verdict is other arguments, where the agent gave some. */
+  toolCall ({ tool, arguments: args, id = '1', protocol = 'mcp', server = 'test' }: TestToolCall): Promise<Verdict> {
+    const argumentsJson = Buffer.from(args === undefined ? '' : JSON.stringify(args))
+    return this.#askedAlone({ kind: 'tool_call', value: { protocol, server, tool, argumentsJson, callId: id } })
+  }
+
+  /** What came of a call. `passedBody` of the verdict is another result, where the agent gave one. */
+  toolResult ({ tool = '', result, isError = false, id = '1', protocol = 'mcp', server = 'test' }: TestToolResult): Promise<Verdict> {
+    return this.#askedAlone({ kind: 'tool_result', value: { protocol, server, tool, resultJson: Buffer.from(JSON.stringify(result)), isError, callId: id } })
+  }
+
+  /** Texts for the agent to look through. Gives what it found; rejects with its error. */
+  async guardrail ({ inspection, texts, categories = [], model = '' }: TestInspection): Promise<Findings> {
+    const value = { inspection, texts: texts.map((text) => typeof text === 'string' ? { role: 'user', text } : text), categories, model }
+    const reply = await this.#ask({ kind: 'guardrail', value })
+    if (reply.kind === 'error') throw new Error(`${reply.value.code}: ${reply.value.message}`)
+    if (reply.kind !== 'findings') throw new Error(`the agent answered with ${String(reply.kind)}`)
+    return reply.value
+  }
+
+  async #askedAlone (event: EventOneOf): Promise<Verdict> {
+    const from = this.#replies.length
+    await this.#ask(event)
+    return this.#since(from, undefined)
   }
 
   /** The exchange is over. Resolves when the agent has forgotten it. */

@@ -39,6 +39,33 @@ export interface TestResponseInit {
   readonly bodyMode?: 'buffer' | 'stream'
 }
 
+interface TestTool {
+  /** "1" unless given. */
+  readonly id?: string
+  /** "mcp" unless given. */
+  readonly protocol?: string
+  readonly server?: string
+}
+
+export interface TestToolCall extends TestTool {
+  readonly tool: string
+  readonly arguments?: unknown
+}
+
+export interface TestToolResult extends TestTool {
+  readonly tool?: string
+  readonly result: unknown
+  readonly isError?: boolean
+}
+
+export interface TestInspection {
+  readonly inspection: 'prompt_injection' | 'pii'
+  /** A bare text is one of the user. */
+  readonly texts: readonly (string | { readonly role: string, readonly text: string })[]
+  readonly categories?: readonly string[]
+  readonly model?: string
+}
+
 export interface LogRecord {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly message: string
@@ -103,12 +130,15 @@ export async function testAgent (agent: Agent, { config = {} }: TestAgentOptions
     async request (method, url, init) {
       const exchange = start(method, url, init)
       const verdict = await exchange.verdict
-      const isOver = agent.definition.onComplete === undefined && !description.events.includes('response_headers')
+      const isOver = agent.definition.onComplete === undefined && !description.events.some((event) => more.has(event))
       if (isOver) await exchange.complete()
       return Object.assign(exchange, verdict)
     },
   }
 }
+
+/** Events that may come when a request was decided. */
+const more: ReadonlySet<string> = new Set(['response_headers', 'tool_call', 'tool_result', 'guardrail'])
 
 function recordingLog (records: LogRecord[]): Log {
   const line = (level: LogRecord['level']): Log['info'] => (fields, message = '') => {

@@ -195,6 +195,24 @@ test('modes, failure modes and chains hold for tools as for everything', async (
     }
   })
 
+  await t.test('a shadow is shown copies, and nobody waits for it', async (t) => {
+    const { upstream, sentinel, post, asked } = await startToolSite(t, ({ body, url }, response) => {
+      if (url !== '/stream') return json(response, answersTo(body))
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.end(`data: ${JSON.stringify(answersTo(body))}\n\n`)
+    }, { agent: 'mode "shadow"', more: 'evidence { file "evidence.jsonl" }' })
+    const raw = JSON.stringify(call(1, 'rm', { a: 1 }))
+    const passed = await post(undefined, { calls: { rm: { do: 'block' } }, results: { rm: { do: 'sleep', ms: 900 } } }, { path: '/shadow', raw, headers: { 'Accept-Encoding': 'br' } })
+    assert.equal(passed.status, 200)
+    assert.equal(upstream.requests.at(-1)!.body.toString(), raw)
+    assert.equal(upstream.requests.at(-1)!.headers['accept-encoding'], 'br')
+    assert.deepEqual((await asked('/shadow', 2)).map((record) => [record['asked'], record['tool'], record['server']]), [['call', 'rm', 'app'], ['result', 'rm', 'app']])
+    await post(undefined, {}, { path: '/stream', raw })
+    assert.deepEqual((await asked('/stream', 2)).map((record) => [record['asked'], record['tool']]), [['call', 'rm'], ['result', 'rm']])
+    await sentinel.stop()
+    assert.match(readFileSync(join(sentinel.folder, 'evidence.jsonl'), 'utf8'), /"mode":"shadow".*"phase":"tool-call".*"tool":"rm".*"verdict":"block"/)
+  })
+
   await t.test('an agent that fails refuses, or lets go on, as the operator says', async (t) => {
     const closed = await startToolSite(t, ({ body }, response) => json(response, answersTo(body)))
     assert.equal((await closed.post(call(1, 'x'), { calls: { x: { do: 'throw' } } })).status, 503)

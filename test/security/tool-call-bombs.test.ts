@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { eventually } from '../support/eventually.ts'
 import { json, startToolSite } from '../support/tooled-agent.ts'
 
 test('hostile requests are refused at once, and the proxy serves on', async (t) => {
@@ -36,7 +35,7 @@ test('hostile requests are refused at once, and the proxy serves on', async (t) 
 
 test('hostile answers and streams are cut, held no further than the limit, and the proxy serves on', async (t) => {
   let write: (send: (text: string) => void) => void = () => {}
-  const { post, sentinel } = await startToolSite(t, (_request, response) => {
+  const { post } = await startToolSite(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.on('error', () => {})
     write((text) => response.write(text))
@@ -63,5 +62,4 @@ test('hostile answers and streams are cut, held no further than the limit, and t
   }
   write = (send) => { for (let i = 0; i < 2_000; i++) send('\n\n: a\n\n') }
   assert.equal((await post({})).text.length, 2_000 * 7, 'what says nothing passes')
-  await eventually('the agent has no exchange any more', async () => /sentinel_agent_calls_in_flight\{agent="tools"\} 0|^(?!.*calls_in_flight)/s.test(await sentinel.metrics()))
 })

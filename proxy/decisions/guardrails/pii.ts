@@ -84,10 +84,7 @@ async function inspectHeld (talk: GuardrailTalk, reply: Reply, settings: Guardra
   reply.body = bodyAfter(chunks, source)
   if (!complete) throw new Fault('AGENT_BODY_TOO_LARGE', `more than ${maxBytes} bytes`)
   const streamed = new StreamedTexts(true)
-  const splitter = new EventSplitter()
-  for (const chunk of chunks) for (const event of splitter.push(chunk)) streamed.see(event)
-  const last = splitter.end()
-  if (last !== undefined) streamed.see(last)
+  for (const event of new EventSplitter().all(Buffer.concat(chunks))) streamed.see(event)
   const texts = streamed.all()
   const verdict = await talk.inspect(texts.map((text) => ({ role: 'assistant', text })), '')
   if (!actsOn(verdict, talk, settings)) return undefined

@@ -52,7 +52,7 @@ export async function askAll (c: Consultation, { found: all }: Pick<Reading, 'fo
 }
 
 /** `server` where the call itself names none. */
-function eventOf (found: Found, server: string): EventOneOf {
+export function eventOf (found: Found, server: string): EventOneOf {
   if (found.kind === 'tool_call') return { kind: 'tool_call', value: { ...found.value, server: found.value.server || server } }
   return { kind: 'tool_result', value: { ...found.value, server: found.value.server || server } }
 }

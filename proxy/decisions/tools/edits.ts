@@ -22,14 +22,6 @@ export function replaced ({ start, end }: Json, text: string): Edit {
   return { start, end, text }
 }
 
-/** The object with this member, in the place of the one that it has or as its first. */
-export function withMember (object: JsonObject, name: string, text: string): Edit {
-  const held = object.members.find((member) => member.name === name)
-  if (held !== undefined) return replaced(held.value, text)
-  const at = object.start + 1
-  return { start: at, end: at, text: `${JSON.stringify(name)}:${text}${object.members.length > 0 ? ',' : ''}` }
-}
-
 /** Takes out those members, with the commas that parted them from the others. */
 export function withoutMembers (object: JsonObject, names: readonly string[]): Edit[] {
   const parts = object.members.map(({ name, start, value }) => ({ start, end: value.end, kept: !names.includes(name) }))

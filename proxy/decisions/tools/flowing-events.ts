@@ -5,15 +5,12 @@ import type { Consultation } from '../consultation.ts'
 import { badReply } from '../grpc-stream.ts'
 import { askAll, cannotBeJudged, editsOf, refuseUnseen } from './ask.ts'
 import { edited } from './edits.ts'
-import { joinedReadings, Unfit, type Found, type Outcome, type Reading } from './found.ts'
-import { member, memberObject, readJson, Unreadable, type Json, type JsonObject } from './json.ts'
-import { readLlmAnswer } from './llm-answer.ts'
-import { readMcpAnswer, type Pending } from './mcp.ts'
+import { assemblers, eventJson, readingOfEvent } from './event-reading.ts'
+import { Unfit, type Found, type Outcome, type Reading } from './found.ts'
+import { Unreadable, type Json } from './json.ts'
+import type { Pending } from './mcp.ts'
 import { EventSplitter, withData, type ServerEvent } from './server-events.ts'
-import { BlockAssembler } from './stream-blocks.ts'
-import { ChatAssembler } from './stream-chat.ts'
-import { ItemAssembler } from './stream-items.ts'
-import type { Assembler, Passing, StreamedCall } from './streamed.ts'
+import type { Passing, StreamedCall } from './streamed.ts'
 
 export interface EventsAround {
   readonly pending: Pending
@@ -33,7 +30,7 @@ export class FlowingEvents implements Body {
   readonly #source: Body
   readonly #around: EventsAround
   readonly #splitter = new EventSplitter()
-  readonly #assemblers: readonly Assembler[] = [new ChatAssembler(), new BlockAssembler(), new ItemAssembler()]
+  readonly #assemblers = assemblers()
   /** What was decided about calls by all that they say: some answers say everything once more in the end. */
   readonly #known = new Map<string, Outcome | undefined>()
   #ready: Buffer[] = []
@@ -116,7 +113,7 @@ export class FlowingEvents implements Body {
     this.#heldBytes += event.raw.length
     if (event.problem !== undefined) throw new Unreadable(event.problem)
     if (this.#heldBytes > this.#around.maxBytes) throw this.#tooLarge('what belongs to a call')
-    const root = saysJson(passing.text) ? readJson(passing.text) : undefined
+    const root = eventJson(passing.text)
     if (root !== undefined) {
       if (root.kind === 'object') passing.root = root
       await this.#askAtOnce(passing, root)
@@ -136,14 +133,7 @@ export class FlowingEvents implements Body {
 
   /** `again`: what the stream said before, and what was decided then. */
   #readingOf (text: string, root: Json): { readonly reading: Reading, readonly again: ReadonlyMap<Found, Outcome | undefined> } {
-    const objects = (root.kind === 'array' ? root.items : [root]).filter((item): item is JsonObject => item.kind === 'object')
-    const reading = joinedReadings([
-      readMcpAnswer(text, root, this.#around.pending),
-      ...objects.filter((object) => member(object, 'jsonrpc') === undefined).flatMap((object) => (
-        // The first event of a message and the last ones of a response hold the answer as it stands.
-        [object, memberObject(object, 'message'), memberObject(object, 'response')].flatMap((one) => one === undefined ? [] : readLlmAnswer(text, one))
-      )),
-    ])
+    const reading = readingOfEvent(text, root, this.#around.pending)
     const again = reading.found.filter((found) => found.value.callId !== '' && this.#known.has(keyOf(found)))
     return { reading, again: new Map(again.map((found) => [found, this.#known.get(keyOf(found))])) }
   }
@@ -192,11 +182,6 @@ export class FlowingEvents implements Body {
 }
 
 const maxKnown = 1024
-
-/** Events may hold anything; providers of models end their streams with a word in brackets. */
-function saysJson (data: string): boolean {
-  return /^\s*[[{]/.test(data) && data.trim() !== '[DONE]'
-}
 
 function keyOf (found: Found): string {
   const { callId, tool } = found.value

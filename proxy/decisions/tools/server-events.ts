@@ -52,6 +52,13 @@ export class EventSplitter {
     this.#keep(chunk.subarray(from))
   }
 
+  /** The events of a stream that is all there. */
+  * all (stream: Buffer): IterableIterator<ServerEvent> {
+    yield * this.push(stream)
+    const last = this.end()
+    if (last !== undefined) yield last
+  }
+
   /** The bytes of the event that is not complete, for somebody who does not look at events any more. */
   rest (): Buffer[] {
     const parts = this.#parts

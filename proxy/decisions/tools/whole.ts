@@ -96,7 +96,7 @@ export async function inspectAnswer (c: Consultation, plan: ToolPlan, talk: Tool
 }
 
 /** Everything that an answer says of tools. */
-function readAnswer (text: string, root: Json, pending: Pending): Reading {
+export function readAnswer (text: string, root: Json, pending: Pending): Reading {
   const objects = (root.kind === 'array' ? root.items : [root]).filter((item): item is JsonObject => item.kind === 'object')
   return joinedReadings([
     readMcpAnswer(text, root, pending),

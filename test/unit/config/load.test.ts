@@ -116,6 +116,7 @@ describe('loading a configuration', () => {
     assert.equal(eventsOf(''), undefined)
     assert.deepEqual(eventsOf('events "request_headers" "request-body" "log"'), ['request_headers', 'request_body', 'complete'])
     assert.deepEqual(eventsOf('events "request_headers" "websocket_frame"'), ['request_headers'])
+    assert.deepEqual(eventsOf('events "tool_call" "tool-result" "guardrail"'), ['tool_call', 'tool_result', 'guardrail'])
   })
 
   test('an agent nobody names guards every route, in file order; one that is named does not', () => {
