@@ -213,18 +213,18 @@ export class Exchange implements ContextSource, BodyAsker {
         return definition.onResponse?.(this.#response, this.#request, typed(this.#context))
       case 'response_body': return this.#callWithResponseBody(event.value, definition)
       case 'tool_call':
-        if (definition.onToolCall) return definition.onToolCall(new ToolCall(event.value), this.#request, typed(this.#context))
-        break
+        checkSubscribed(definition.onToolCall, event.kind)
+        return definition.onToolCall?.(new ToolCall(event.value), this.#request, typed(this.#context))
       case 'tool_result':
-        if (definition.onToolResult) return definition.onToolResult(new ToolResult(event.value), this.#request, typed(this.#context))
-        break
+        checkSubscribed(definition.onToolResult, event.kind)
+        return definition.onToolResult?.(new ToolResult(event.value), this.#request, typed(this.#context))
       case 'guardrail':
-        if (definition.onGuardrail) return definition.onGuardrail(inspectionOf(event.value), this.#request, typed(this.#context))
-        break
+        checkSubscribed(definition.onGuardrail, event.kind)
+        return definition.onGuardrail?.(inspectionOf(event.value), this.#request, typed(this.#context))
       case 'complete': return definition.onComplete?.(event.value, this.#request, typed(this.#context))
       case undefined: throw new AgentFailure('unknown_event', 'an event of a kind that this version does not know')
+      default: throw new AgentFailure('not_subscribed', `the agent did not ask for ${event.kind}`)
     }
-    throw new AgentFailure('not_subscribed', `the agent did not ask for ${event.kind}`)
   }
 
   #callWithRequestBody (chunk: BodyChunk, definition: AnyDefinition): Outcome {
@@ -341,6 +341,11 @@ export class Exchange implements ContextSource, BodyAsker {
 }
 
 const done: Wants = { done: true, requestBody: undefined, responseHeaders: false, responseBody: undefined }
+
+/** An event for which there is no handler is nothing that could be allowed. */
+function checkSubscribed (handler: unknown, kind: string): void {
+  if (handler === undefined) throw new AgentFailure('not_subscribed', `the agent did not ask for ${kind}`)
+}
 
 /** Nothing comes after the end that could let go of what is held: the proxy calls that a bad reply. */
 function checkedAtEnd ({ wire }: ChunkAnswer, event: Event): ChunkAnswer['wire'] {

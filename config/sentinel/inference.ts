@@ -72,7 +72,7 @@ export const inference = optionalBlock({
   tokenEstimation: notBuilt(optional(estimation, 'How tokens are guessed, for the rate limit and the budget.')),
   priority: notBuilt(optional(priority, 'Which requests go first when some have to wait.')),
   queueTimeout: notBuilt(optional(durationWithin('1ms'), 'How long a request may wait.', { aliases: ['queue-timeout-ms', 'queue-timeout-secs'] })),
-}, 'Requests to language models: count tokens, and choose by model.', {
+}, 'Requests to language models: look texts through, count tokens, and choose by model.', {
   example: `inference {
     guardrails {
         prompt-injection {

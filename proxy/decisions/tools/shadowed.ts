@@ -11,8 +11,13 @@ import { readBody } from './readable.ts'
 import { EventSplitter } from './server-events.ts'
 import { readAnswer } from './whole.ts'
 
+interface FoundInRequest {
+  readonly found: readonly Found[]
+  readonly pending: Pending
+}
+
 /** What a whole copy of a request says of tools, and what it asked for. Rejects when it cannot be judged. */
-export async function foundInRequest (data: Buffer, headers: HeaderList, plan: ToolPlan): Promise<{ readonly found: readonly Found[], readonly pending: Pending }> {
+export async function foundInRequest (data: Buffer, headers: HeaderList, plan: ToolPlan): Promise<FoundInRequest> {
   const { json } = await readBody(bodyOf(data), headers, plan.maxRequestBytes, 'request', () => {})
   if (json === undefined) return { found: [], pending: new Map() }
   const reading = readMcpRequest(json.text, json.root) ?? readLlmRequest(json.text, json.root)

@@ -125,6 +125,19 @@ agents { agent "d" type="waf"; agent "c" type="waf"; agent "b" type="waf"; agent
     assert.deepEqual(configOf(text).guardAgents, ['d', 'a'])
   })
 
+  test('an agent that a guardrail names guards no other route, and is found in its namespace', () => {
+    const guarded = 'inference { guardrails { prompt-injection { enabled #true; agent "look" } } }'
+    const text = `${start.replace('upstream "app" }', `upstream "app"; ${guarded} }`)}agents { agent "look" { unix-socket "a"; managed #false } }
+namespace "shop" {
+  routes { route "r" { matches { path "/shop" }; upstream "own"; ${guarded} } }
+  upstreams { upstream "own" { target "a:80" } }
+  agents { agent "look" { unix-socket "b"; managed #false } }
+}`
+    const { guardAgents, routes } = configOf(text)
+    assert.deepEqual(guardAgents, [])
+    assert.deepEqual(routes.map(({ guardrails }) => guardrails?.promptInjection?.agent), ['look', 'shop:look'])
+  })
+
   test('an agent that shares its name with a filter is not taken for named', () => {
     const text = `${start.replace('upstream "app" }', 'upstream "app"; filters "waf" }')}filters { filter "waf" { type "rate-limit" } }\nagents { agent "waf" }`
     assert.deepEqual(configOf(text).guardAgents, ['waf'])
