@@ -183,8 +183,9 @@ test('modes, failure modes and chains hold for tools as for everything', async (
     for (const mode of ['monitor', 'dry-run']) {
       const { upstream, sentinel, post } = await startToolSite(t, ({ body }, response) => json(response, answersTo(body)), { agent: `mode "${mode}"` })
       const raw = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"rm","name2":1,"arguments":{}}}'
-      const answer = await post(undefined, { calls: { rm: { do: 'block' } }, results: { rm: { do: 'redact', json: {} } } }, { raw, path: `/${mode}` })
+      const answer = await post(undefined, { calls: { rm: { do: 'block' } }, results: { rm: { do: 'redact', json: {} } } }, { raw, path: `/${mode}`, headers: { 'Accept-Encoding': 'br' } })
       assert.equal(answer.status, 200)
+      assert.equal(upstream.requests.at(-1)!.headers['accept-encoding'], 'br')
       assert.equal(upstream.requests.at(-1)!.body.toString(), raw)
       assert.match(answer.text, /"text":"rm/)
       const { agents } = await sentinel.accessed(({ path }) => path === `/${mode}`)

@@ -85,6 +85,31 @@ test('a refused call does not get out of a stream, however it is written', async
   })
 })
 
+test('answers that say to be something else than they are', async (t) => {
+  let type = ''
+  let body: string[] = []
+  const { post } = await startToolSite(t, (_request, response) => {
+    response.writeHead(200, type === '' ? {} : { 'content-type': type })
+    for (const chunk of body) response.write(chunk)
+    response.end()
+  })
+  const answer = { choices: [{ index: 0, message: { role: 'assistant', tool_calls: [{ id: 'c', function: { name: 'rm', arguments: '{"secret":1}' } }] }, finish_reason: 'tool_calls' }] }
+  for (const said of ['', 'text/plain', 'text/html', 'application/octet-stream', 'image/png']) {
+    for (const chunks of [[JSON.stringify(answer)], [' \n', JSON.stringify(answer)], [event(answer)], Array.from(event(answer)), [event(answer, 'x')], [':\n\n', event(answer)]]) {
+      type = said
+      body = chunks
+      const got = await post({}, denied)
+      assert.ok(!got.text.includes('secret') && got.text.includes('refused'), `${said}: ${chunks.join('')}`)
+    }
+    body = ['dat', 'a is not', ' {"secret":1}']
+    assert.equal((await post({}, denied)).text, body.join(''))
+    body = ['{ not JSON', ' }']
+    assert.equal((await post({}, denied)).text, body.join(''))
+    body = ['   ']
+    assert.equal((await post({}, denied)).text, '   ')
+  }
+})
+
 test('a packed stream is not passed unseen', async (t) => {
   const { post } = await startToolSite(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' })

@@ -7,7 +7,7 @@ import { forgetOldBody } from '../edits.ts'
 import { cannotBeJudged, unseenFault } from '../tools/ask.ts'
 import { edited, replaced } from '../tools/edits.ts'
 import { Unreadable } from '../tools/json.ts'
-import { readBody } from '../tools/readable.ts'
+import { readBody, saysEvents, type ReadBody } from '../tools/readable.ts'
 import { EventSplitter } from '../tools/server-events.ts'
 import { GuardrailTalk, refusalOf, type GuardrailSettings, type Verdict } from './inspection.ts'
 import { redactedTexts } from './redaction.ts'
@@ -25,7 +25,7 @@ export function piiFilter (settings: GuardrailSettings): Filter {
     onRequest (x) {
       const { headers } = x.request
       open.set(x, { talk: new GuardrailTalk(x, settings), takes: headers.getAll('accept-encoding') })
-      headers.set('Accept-Encoding', 'identity')
+      if (settings.mode === 'enforce') headers.set('Accept-Encoding', 'identity')
       return undefined
     },
     async onResponse (x, reply) {
@@ -48,13 +48,16 @@ export function piiFilter (settings: GuardrailSettings): Filter {
 
 /** Gives the answer that takes the place of this one. */
 async function inspectAnswer (talk: GuardrailTalk, reply: Reply, settings: GuardrailSettings): Promise<Reply | undefined> {
-  const isStream = /^\s*text\/event-stream\b/i.test(reply.headers.get('content-type') ?? '')
-  const holds = talk.acts && settings.action !== 'log'
   try {
-    if (isStream && isPacked(reply.headers)) throw new Unreadable('it is a packed event stream, although none was asked for')
-    if (!isStream) return await inspectWhole(talk, reply, settings)
-    if (holds) return await inspectHeld(talk, reply, settings)
-    reply.body = withTextsTold(reply.body!, talk, settings) // Whoever calls has seen that it is there.
+    if (saysEvents(reply.headers)) {
+      if (isPacked(reply.headers)) throw new Unreadable('it is a packed event stream, although none was asked for')
+      return await inspectEvents(talk, reply, settings)
+    }
+    const keep = (kept: Body): void => { reply.body = kept }
+    const { body, json, isEvents } = await readBody(reply.body!, reply.headers, settings.maxBytes, 'answer', keep) // Whoever calls has seen that it is there.
+    reply.body = body
+    if (isEvents) return await inspectEvents(talk, reply, settings)
+    return json === undefined ? undefined : await inspectWhole(talk, reply, json, settings)
   } catch (error) {
     if (!cannotBeJudged(error)) throw error
     talk.unseen(unseenFault(error, 'answer'))
@@ -62,17 +65,20 @@ async function inspectAnswer (talk: GuardrailTalk, reply: Reply, settings: Guard
   return undefined
 }
 
-async function inspectWhole (talk: GuardrailTalk, reply: Reply, settings: GuardrailSettings): Promise<Reply | undefined> {
-  const { body, json } = await readBody(reply.body!, reply.headers, settings.maxBytes, 'answer', (kept) => { reply.body = kept })
-  reply.body = body
-  if (json === undefined) return undefined
+async function inspectEvents (talk: GuardrailTalk, reply: Reply, settings: GuardrailSettings): Promise<Reply | undefined> {
+  if (talk.acts && settings.action !== 'log') return inspectHeld(talk, reply, settings)
+  reply.body = withTextsTold(reply.body!, talk, settings)
+  return undefined
+}
+
+async function inspectWhole (talk: GuardrailTalk, reply: Reply, json: ReadBody, settings: GuardrailSettings): Promise<Reply | undefined> {
   const texts = answerTexts(json.text, json.root)
   const verdict = await talk.inspect(texts, '')
   if (!actsOn(verdict, talk, settings)) return undefined
   if (settings.action === 'block') return refusalOf(settings)
   const edits = [...redactedTexts(texts.map(({ text }) => text), verdict.findings.findings)].map(([i, text]) => replaced(texts[i]!.node, JSON.stringify(text)))
   forget(reply.headers)
-  reply.body = bodyOf(Buffer.from(edited(json.text, edits)), body.trailers)
+  reply.body = bodyOf(Buffer.from(edited(json.text, edits)), reply.body?.trailers)
   return undefined
 }
 

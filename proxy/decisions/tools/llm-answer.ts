@@ -41,7 +41,8 @@ function argumentsAt (text: string, given: Json | undefined, form: Call['form'])
 
 function otherArguments ({ given, form }: Call, json: string): Edit {
   if (given === undefined) throw new Unfit('there are no arguments that others could replace')
-  if (form === 'json') return replaced(given, objectJson(json, 'arguments of a tool'))
+  // Some providers write an object where the API has a text.
+  if (form === 'json' || given.kind !== 'string') return replaced(given, objectJson(json, 'arguments of a tool'))
   return replaced(given, form === 'text' && json.trimStart().startsWith('"') ? json : JSON.stringify(json))
 }
 
@@ -151,10 +152,9 @@ function ofMessage (text: string, message: JsonObject): Reading[] {
   }]
 }
 
-const toolBlocks: ReadonlySet<string> = new Set(['tool_use', 'server_tool_use', 'mcp_tool_use'])
-
+/** `tool_use`, `server_tool_use`, `mcp_tool_use`, and what may come to be called like them. */
 export function isToolBlock (type: string | undefined): boolean {
-  return type !== undefined && toolBlocks.has(type)
+  return type?.endsWith('tool_use') === true
 }
 
 function blockCall (text: string, block: JsonObject): Call | undefined {

@@ -15,13 +15,15 @@ export interface Readable {
   readonly body: Body
   /** `undefined`: it is no JSON, and nobody takes it for some. */
   readonly json: ReadBody | undefined
+  /** An answer that begins like an event stream and does not say that it is one: clients that expect one take it for one. */
+  readonly isEvents: boolean
 }
 
 /** How often a packed body may be larger than it comes. */
 const maxRatio = 100
 
 /** Blanks before the first character of a text that are looked through. */
-const maxBlanks = 64 * 1024
+const maxBlanks = 4 * 1024
 
 /** application/json, application/problem+json … */
 const jsonType = /^\s*(?:application|text)\/(?:[\w.-]+\+)?json\b/i
@@ -36,14 +38,14 @@ export async function readBody (body: Body, headers: HeaderList, maxBytes: numbe
   const type = headers.get('content-type') ?? ''
   const said = jsonType.test(type)
   const packed = isPacked(headers)
-  // What an answer says to be counts, unless it says nothing; a request may come from somebody who wants not to be looked at.
-  if (!said && side === 'answer' && (packed || !/^\s*(?:$|text\/plain|application\/octet-stream)/i.test(type))) return { body, json: undefined }
+  // Asked for was an answer that is not packed. A request may come from somebody who wants not to be looked at.
+  if (!said && side === 'answer' && packed) return { body, json: undefined, isEvents: false }
   let current = body
   if (!said && !packed) {
-    const head = await beginning(body)
-    current = bodyAfter(head.chunks, body)
+    const { chunks, looksLike } = await beginning(body)
+    current = bodyAfter(chunks, body)
     keep(current)
-    if (!head.looksLikeJson) return { body: current, json: undefined }
+    if (looksLike !== 'json') return { body: current, json: undefined, isEvents: looksLike === 'events' && side === 'answer' }
   }
   if (body.length !== undefined && body.length > maxBytes) throw new Fault('AGENT_BODY_TOO_LARGE', `more than ${maxBytes} bytes`)
   const gathered = await gather(current, maxBytes)
@@ -55,11 +57,11 @@ export async function readBody (body: Body, headers: HeaderList, maxBytes: numbe
   const same = bodyOf(data, body.trailers)
   keep(same)
   const plain = packed ? await unpacked(data, headers, { maxBytes, maxRatio }) : data
-  return { body: same, json: jsonIn(plain, said, type, side) }
+  return { body: same, json: jsonIn(plain, said, type, side), isEvents: false }
 }
 
 function jsonIn (data: Buffer, said: boolean, type: string, side: 'request' | 'answer'): ReadBody | undefined {
-  if (!said && beginsLikeJson(data) !== true) return undefined
+  if (!said && beginningOf(data) !== 'json') return undefined
   if (data.length === 0) return undefined
   try {
     const text = utf8(data)
@@ -70,33 +72,44 @@ function jsonIn (data: Buffer, said: boolean, type: string, side: 'request' | 'a
   }
 }
 
+/** What an answer says to be. */
+export function saysEvents (headers: HeaderList): boolean {
+  return /^\s*text\/event-stream\b/i.test(headers.get('content-type') ?? '')
+}
+
+type Looks = 'json' | 'events' | 'other'
+
 /** As many chunks as it takes to see how a body begins. */
-async function beginning (body: Body): Promise<{ readonly chunks: readonly Buffer[], readonly looksLikeJson: boolean }> {
+async function beginning (body: Body): Promise<{ readonly chunks: readonly Buffer[], readonly looksLike: Looks }> {
   const chunks: Buffer[] = []
-  let bytes = 0
+  let head = Buffer.alloc(0)
   for (;;) {
     const chunk = await body.read()
-    if (chunk === undefined) return { chunks, looksLikeJson: false }
+    if (chunk === undefined) return { chunks, looksLike: 'other' }
     chunks.push(chunk)
-    bytes += chunk.length
-    const looksLikeJson = beginsLikeJson(chunk)
+    head = Buffer.concat([head, chunk])
+    const looksLike = beginningOf(head)
     // Whoever sends that many blanks before a text wants something.
-    if (looksLikeJson !== undefined || bytes > maxBlanks) return { chunks, looksLikeJson: looksLikeJson ?? true }
+    if (looksLike !== undefined || head.length > maxBlanks) return { chunks, looksLike: looksLike ?? 'json' }
   }
 }
 
+/** Fields of events, and a comment. */
+const eventFields = ['data:', 'event:', 'id:', 'retry:', ':']
+
 /**
- * Whether the first character that is no blank begins an object or a list; `undefined` when there are only blanks. Marks of other encodings count
- * as a beginning: what they hold is read by some.
+ * What the first characters that are no blanks begin; `undefined` when more is needed to tell. Marks of other encodings count as the beginning of
+ * JSON: what they hold is read by some.
  */
-function beginsLikeJson (data: Buffer): boolean | undefined {
-  for (const byte of data) {
-    switch (byte) {
-      case 0x20: case 0x09: case 0x0a: case 0x0d: continue
-      // "{", "[", NUL of UTF-16 and UTF-32, and the first bytes of the marks of UTF-8 and UTF-16.
-      case 0x7b: case 0x5b: case 0x00: case 0xef: case 0xfe: case 0xff: return true
-      default: return false
-    }
+function beginningOf (data: Buffer): Looks | undefined {
+  let at = 0
+  while (at < data.length && [0x20, 0x09, 0x0a, 0x0d].includes(data[at]!)) at++
+  switch (data[at]) {
+    case undefined: return undefined
+    // "{", "[", NUL of UTF-16 and UTF-32, and the first bytes of the marks of UTF-8 and UTF-16.
+    case 0x7b: case 0x5b: case 0x00: case 0xef: case 0xfe: case 0xff: return 'json'
   }
-  return undefined
+  const start = data.toString('latin1', at, at + 6)
+  if (eventFields.some((field) => start.startsWith(field))) return 'events'
+  return eventFields.some((field) => field.startsWith(start)) ? undefined : 'other'
 }

@@ -7,7 +7,7 @@ import { joinedReadings, type Found } from './found.ts'
 import { Unreadable, type Json } from './json.ts'
 import { readLlmRequest } from './llm-request.ts'
 import { pendingOf, readMcpRequest, type Pending } from './mcp.ts'
-import { readBody } from './readable.ts'
+import { readBody, saysEvents } from './readable.ts'
 import { EventSplitter } from './server-events.ts'
 import { readAnswer } from './whole.ts'
 
@@ -26,8 +26,9 @@ export async function foundInRequest (data: Buffer, headers: HeaderList, plan: T
 
 /** What a whole copy of an answer says of tools, an event stream as well. Rejects when it cannot be judged. */
 export async function foundInAnswer (data: Buffer, headers: HeaderList, plan: ToolPlan, pending: Pending): Promise<readonly Found[]> {
-  if (/^\s*text\/event-stream\b/i.test(headers.get('content-type') ?? '')) return foundInStream(data, headers, pending)
-  const { json } = await readBody(bodyOf(data), headers, plan.maxResponseBytes, 'answer', () => {})
+  if (saysEvents(headers)) return foundInStream(data, headers, pending)
+  const { json, isEvents } = await readBody(bodyOf(data), headers, plan.maxResponseBytes, 'answer', () => {})
+  if (isEvents) return foundInStream(data, headers, pending)
   return json === undefined ? [] : readAnswer(json.text, json.root, pending).found
 }
 

@@ -13,7 +13,7 @@ import { member, Unreadable, type Json, type JsonObject } from './json.ts'
 import { readLlmAnswer } from './llm-answer.ts'
 import { readLlmRequest } from './llm-request.ts'
 import { pendingOf, readMcpAnswer, readMcpRequest, type McpRequest, type Pending } from './mcp.ts'
-import { readBody, type ReadBody } from './readable.ts'
+import { readBody, saysEvents, type ReadBody } from './readable.ts'
 
 /** What an agent that is asked about tools needs to know of an exchange from its request to its answer. */
 export interface ToolTalk {
@@ -28,7 +28,8 @@ export async function inspectRequest (c: Consultation, plan: ToolPlan): Promise<
   const { x } = c
   const { headers } = x.request
   const talk: ToolTalk = c.tools = { pending: new Map(), takes: headers.getAll('accept-encoding') }
-  if (!plan.requestsAlone) headers.set('Accept-Encoding', 'identity')
+  // An agent that only looks on changes nothing of what the client asks for.
+  if (c.enforces && !plan.requestsAlone) headers.set('Accept-Encoding', 'identity')
   if (x.requestBody === undefined || x.requestBody.length === 0) return undefined
   try {
     const { body, json } = await readBody(x.requestBody, headers, plan.maxRequestBytes, 'request', (kept) => { x.requestBody = kept })
@@ -74,14 +75,15 @@ export async function inspectAnswer (c: Consultation, plan: ToolPlan, talk: Tool
   const { body, headers } = reply
   if (body === undefined || body.length === 0) return undefined
   const server = c.x.upstream || serverOf(c.x)
-  if (/^\s*text\/event-stream\b/i.test(headers.get('content-type') ?? '')) {
+  const flowing = (events: Body): Body => new FlowingEvents(c, events, { pending: talk.pending, server, maxBytes: plan.maxResponseBytes })
+  if (saysEvents(headers)) {
     if (isPacked(headers)) refuseUnseen(c, new Unreadable('it is a packed event stream, although none was asked for'), 'tool-result', 'answer')
-    else reply.body = new FlowingEvents(c, body, { pending: talk.pending, server, maxBytes: plan.maxResponseBytes })
+    else reply.body = flowing(body)
     return undefined
   }
   try {
-    const { body: same, json } = await readBody(body, headers, plan.maxResponseBytes, 'answer', (kept) => { reply.body = kept })
-    reply.body = same
+    const { body: same, json, isEvents } = await readBody(body, headers, plan.maxResponseBytes, 'answer', (kept) => { reply.body = kept })
+    reply.body = isEvents ? flowing(same) : same
     if (json === undefined) return undefined
     const reading = readAnswer(json.text, json.root, talk.pending)
     const { outcomes, reply: other } = await askAll(c, reading, { requestOpen: false, responseOpen: true, refuses: 'part', server })
