@@ -6,6 +6,7 @@ import type { Context } from './context.ts'
 import type { Decision } from './decision.ts'
 import type { GuardrailInspection, Inspected } from './guardrail.ts'
 import type { Log } from './log.ts'
+import type { Close, WebSocketMessage } from './message.ts'
 import type { AgentRequest } from './request.ts'
 import type { AgentResponse } from './response.ts'
 import type { ToolCall, ToolResult } from './tools.ts'
@@ -15,6 +16,9 @@ export type MaybeDecision = Decision | undefined | void
 export type Answered = MaybeDecision | Promise<MaybeDecision>
 export type MaybeChunkAnswer = ChunkAnswer | Decision | undefined | void
 export type ChunkAnswered = MaybeChunkAnswer | Promise<MaybeChunkAnswer>
+
+export type MaybeMessageAnswer = ChunkAnswer | Close | Decision | undefined | void
+export type MessageAnswered = MaybeMessageAnswer | Promise<MaybeMessageAnswer>
 
 /** How an agent wants a body. The operator's settings win. */
 export type BodyWish = 'buffer' | 'stream' | 'none' | {
@@ -72,6 +76,11 @@ export interface AgentDefinition<F extends Fields, S> {
   onResponse? (response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): Answered
   onResponseBody? (body: Uint8Array, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): Answered
   onResponseChunk? (chunk: Chunk, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): ChunkAnswered
+  /**
+   * A message of a WebSocket, on routes with `websocket-inspection`: `drop()`, `replace(…)` or `close(…)`; nothing returned lets it pass, a decision
+   * that refuses closes with 1008. Messages of one direction come one after the other, the two directions side by side.
+   */
+  onWebSocketMessage? (message: WebSocketMessage, request: AgentRequest, context: Context<Infer<F>, S>): MessageAnswered
   /** A call of a tool, in a request to an MCP server or in the answer of a model. `replaceBody` of the decision is other arguments, as JSON. */
   onToolCall? (call: ToolCall, request: AgentRequest, context: Context<Infer<F>, S>): Answered
   /** What came of a call, in the answer of an MCP server or in a request to a model. `replaceBody` of the decision is another result, as JSON. */
@@ -129,6 +138,7 @@ function eventsOf (d: AnyDefinition): EventKind[] {
   if (d.onRequestBody || d.onRequestChunk) events.push('request_body')
   if (d.onResponse || d.onResponseBody || d.onResponseChunk) events.push('response_headers')
   if (d.onResponseBody || d.onResponseChunk) events.push('response_body')
+  if (d.onWebSocketMessage) events.push('websocket_message')
   if (d.onToolCall) events.push('tool_call')
   if (d.onToolResult) events.push('tool_result')
   if (d.onGuardrail) events.push('guardrail')

@@ -27,7 +27,8 @@ export function isDecisive (record: DecisionRecord): boolean {
 /** One exchange as one agent is consulted about it: what was asked, what of the answers still has to be applied. */
 export class Consultation implements EndListener {
   readonly x: Exchange
-  readonly talk: Talk
+  /** Another one when the agent was lost between two messages. */
+  talk: Talk
   readonly settings: FilterSettings
   plan: Plan
   /** Of an agent that is asked about tools. */
@@ -55,6 +56,11 @@ export class Consultation implements EndListener {
     this.talk.cancel(reason.code === 'SHUTTING_DOWN' ? 'shutdown' : 'client_gone', reason)
   }
 
+  /** Why nobody waits for anything any more. */
+  get gone (): Fault | undefined {
+    return this.#gone
+  }
+
   get enforces (): boolean {
     return this.settings.mode === 'enforce'
   }
@@ -63,7 +69,7 @@ export class Consultation implements EndListener {
   async ask (event: EventOneOf, stage: Stage): Promise<Ruling | undefined> {
     const startMs = performance.now()
     try {
-      const answer = await this.#answerTo(event, termsFor(this.settings, stage.phase, false))
+      const answer = await this.answerTo(event, termsFor(this.settings, stage.phase, false))
       return this.settle(answer, stage, startMs)
     } catch (error) {
       this.fail(error, stage, startMs)
@@ -72,7 +78,7 @@ export class Consultation implements EndListener {
   }
 
   /** Within the limits of the filter, and then of the agent. */
-  async #answerTo (event: EventOneOf, terms: Terms): Promise<Answer> {
+  async answerTo (event: EventOneOf, terms: Terms): Promise<Answer> {
     const { places } = this.settings
     const { timeoutMs } = terms
     if (places === undefined) return this.talk.ask(event, terms)
@@ -109,7 +115,7 @@ export class Consultation implements EndListener {
     if (this.enforces) this.#apply(ruling, stage)
     if (ruling.verdict !== 'allow') this.verdict = ruling.verdict
     this.record(decisionRecord(this.settings, stage, ruling, startMs, this.talk.configVersion))
-    this.#heed(ruling)
+    this.heed(ruling)
     if (!this.enforces) return undefined
     if (ruling.reply !== undefined && stage.partial !== true) this.over = true
     return ruling
@@ -184,7 +190,7 @@ export class Consultation implements EndListener {
     if (ruling.reply !== undefined && partial !== true) this.editReply(ruling.reply)
   }
 
-  #heed ({ wants }: Ruling): void {
+  heed ({ wants }: Pick<Ruling, 'wants'>): void {
     if (wants === undefined) return
     this.plan = planWith(this.plan, wants)
     if (!wants.done) return
@@ -196,8 +202,11 @@ export class Consultation implements EndListener {
 /** What a question was about. */
 type Asked = Pick<Stage, 'phase' | 'tool'>
 
+/** What a record tells of a ruling, whatever that is about. */
+type Told = { readonly verdict: string } & Partial<Pick<Ruling, 'reply' | 'audit' | 'ticket'>>
+
 export function decisionRecord (
-  { agentId, mode }: Pick<FilterSettings, 'agentId' | 'mode'>, { phase, tool }: Asked, ruling: Pick<Ruling, 'verdict'> & Partial<Ruling>, startMs: number, configVersion: string,
+  { agentId, mode }: Pick<FilterSettings, 'agentId' | 'mode'>, { phase, tool }: Asked, ruling: Told, startMs: number, configVersion: string,
 ): DecisionRecord {
   return {
     agent: agentId,

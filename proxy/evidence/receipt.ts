@@ -70,13 +70,18 @@ export function receipt (x: Exchange, d: DecisionRecord, index: number, context:
   }
 }
 
+const changing = new Set(['redact', 'drop', 'replace'])
+/** Of a message: there is no answer to give any more. */
+const closing = new Set(['close', 'block', 'review', 'redirect', 'challenge'])
+
 /** What the proxy did because of the decision. */
 function actionOf (d: DecisionRecord): string {
   if (d.fault !== undefined) return d.failureMode === 'open' || !d.applied ? 'continued' : 'refused'
   if (!d.applied) return 'continued'
   if (d.status > 0) return 'answered'
-  // A part may be refused and the rest go on.
-  return d.verdict === 'allow' || d.verdict === 'flag' ? 'continued' : 'changed'
+  // Of a call, or a result: the rest of the exchange goes on.
+  if (closing.has(d.verdict)) return d.phase === 'websocket-message' ? 'closed' : 'changed'
+  return changing.has(d.verdict) ? 'changed' : 'continued'
 }
 
 /**

@@ -66,6 +66,11 @@ export interface TestInspection {
   readonly model?: string
 }
 
+export interface TestMessageInit {
+  readonly from?: 'client' | 'upstream'
+  readonly binary?: boolean
+}
+
 export interface LogRecord {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly message: string
@@ -138,7 +143,7 @@ export async function testAgent (agent: Agent, { config = {} }: TestAgentOptions
 }
 
 /** Events that may come when a request was decided. */
-const more: ReadonlySet<string> = new Set(['response_headers', 'tool_call', 'tool_result', 'guardrail'])
+const more: ReadonlySet<string> = new Set(['response_headers', 'websocket_message', 'tool_call', 'tool_result', 'guardrail'])
 
 function recordingLog (records: LogRecord[]): Log {
   const line = (level: LogRecord['level']): Log['info'] => (fields, message = '') => {
