@@ -8,7 +8,7 @@ const wait = durationWithin('1ms')
 
 const common = {
   enabled: setting(bool, false, 'Whether the agent is asked.'),
-  agent: required(ref('agent'), 'Who looks at the texts.'),
+  agent: required(ref('agent'), 'Who looks at the texts: an agent that describes the event guardrail. In another mode than enforce what it finds is recorded only.'),
   failureMode: setting(failureMode, 'closed', 'What a missing decision means: closed = refuse, open = go on.'),
 }
 
