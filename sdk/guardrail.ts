@@ -1,10 +1,12 @@
 import { emptyAudit, noEntries, type Audit, type Findings as WireFindings, type Guardrail, type Inspection as WireInspection } from '../proto/codec/index.ts'
 import { AgentFailure } from './failure.ts'
 
+/** What texts are looked through for. */
 export type Inspection = Exclude<WireInspection, 'unspecified' | 'unrecognized'>
 
 /** Texts that the operator wants looked through. */
 export interface GuardrailInspection {
+  /** What is looked for. */
   readonly inspection: Inspection
   /** In order. What is spread over several of them belongs together. */
   readonly texts: readonly { readonly role: string, readonly text: string }[]
@@ -16,6 +18,7 @@ export interface GuardrailInspection {
 
 /** One thing that was found. */
 export interface Finding {
+  /** For instance "email": letters, digits, and `_ . : / -` and blanks. */
   readonly category: string
   /** 0–1; 1 unless given. */
   readonly confidence?: number
@@ -23,6 +26,7 @@ export interface Finding {
   readonly text?: number
   /** Characters of that text, as `slice(start, end)` takes them. Without them: the text as a whole. */
   readonly start?: number
+  /** Behind its last character. */
   readonly end?: number
 }
 
@@ -32,13 +36,16 @@ export interface Findings {
   readonly detected?: boolean
   /** Of all of it, 0–1; the highest of the findings unless given. */
   readonly confidence?: number
+  /** Each thing that was found. */
   readonly findings?: readonly Finding[]
   /** Facts for log and evidence; clients never see them. */
   readonly audit?: Partial<Omit<Audit, 'details'>> & { readonly details?: Readonly<Record<string, string>> }
 }
 
 // `void`, so that a handler may simply end.
+/** What a handler of guardrails may return. */
 export type MaybeFindings = Findings | undefined | void
+/** The same at once or later. */
 export type Inspected = MaybeFindings | Promise<MaybeFindings>
 
 /** The event as a handler gets it. Throws `AgentFailure` for an inspection that this version does not know. */

@@ -21,9 +21,13 @@ export class ToolCall implements AboutTool {
     this.#wire = wire
   }
 
+  /** "mcp", "openai-chat", "openai-responses", "anthropic" or "gemini". */
   get protocol (): string { return this.#wire.protocol }
+  /** The upstream, or the server that the call itself names. */
   get server (): string { return this.#wire.server }
+  /** Its name as the call spells it. */
   get tool (): string { return this.#wire.tool }
+  /** What binds a result to its call; "" when there is none. */
   get id (): string { return this.#wire.callId }
   /** The arguments as JSON, as they stand in the call; "" when there are none. */
   get argumentsJson (): string { return this.#wire.argumentsJson.toString() }
@@ -44,9 +48,13 @@ export class ToolResult implements AboutTool {
     this.#wire = wire
   }
 
+  /** "mcp", "openai-chat", "openai-responses", "anthropic" or "gemini". */
   get protocol (): string { return this.#wire.protocol }
+  /** The upstream, or the server that the call itself names. */
   get server (): string { return this.#wire.server }
+  /** Its name; "" when nothing says which tool it was. */
   get tool (): string { return this.#wire.tool }
+  /** What binds a result to its call; "" when there is none. */
   get id (): string { return this.#wire.callId }
   /** The tool, or its server, says that it failed. */
   get isError (): boolean { return this.#wire.isError }
