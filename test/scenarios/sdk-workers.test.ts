@@ -122,6 +122,15 @@ test('a thread that computes without end is ended, and its exchanges fail', asyn
   assert.equal(kindOf(await stream.ask(2, '/')), 'allow')
 })
 
+test('what no thread has room for is refused as busy, and taken again when there is room', async (t) => {
+  const { stream } = await start(t, [], { MAX_WAITING: '1' })
+  stream.send(headersOf(1, '/wait'), headersOf(2, '/wait'))
+  const refused = await stream.ask(3, '/')
+  assert.deepEqual(refused.value, { code: 'busy', message: 'all workers have too much to do', retryable: true })
+  stream.send({ exchange: 1, sequence: 2, timeoutMs: 0, kind: 'cancel', value: { reason: 'client_gone', detail: '' } })
+  assert.equal(kindOf(await stream.ask(4, '/')), 'allow')
+})
+
 test('SIGTERM: open exchanges and work after answers end in the threads before the process does', async (t) => {
   const { child, stream, log } = await start(t)
   stream.send({ ...headersOf(1, '/spin'), ...spinFor(300) })
