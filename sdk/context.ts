@@ -75,6 +75,7 @@ export interface ContextSource {
   readonly state: unknown
   readonly configVersion: string
   readonly log: Log
+  readonly nowMs: number
   readonly deadlineAt: number
   readonly store: Store
   moreTime (ms: number): void
@@ -97,7 +98,7 @@ export class ExchangeContext implements Context<unknown, unknown> {
   get state (): unknown { return this.#source.state }
   get configVersion (): string { return this.#source.configVersion }
   get log (): Log { return this.#source.log }
-  get deadlineMs (): number { return this.#source.deadlineAt - performance.now() }
+  get deadlineMs (): number { return this.#source.deadlineAt - this.#source.nowMs }
   get store (): Store { return this.#source.store }
   get memory (): Map<unknown, unknown> { return this.#memory ??= new Map() }
 

@@ -80,10 +80,14 @@ export class Exchange implements ContextSource, BodyAsker {
   get config (): unknown { return this.#configuration.config }
   get state (): unknown { return this.#configuration.state }
   get configVersion (): string { return this.#configuration.version }
+  get nowMs (): number { return this.#program.now() }
   get log (): Log { return this.#program.log }
   get store (): Store { return this.#program.store }
   get hasBody (): boolean { return this.#head.hasBody }
   get maxBodyBytes (): number { return this.#program.agent.maxBodyBytes }
+
+  /** Somebody awaits an answer. */
+  get owes (): boolean { return this.#answering !== undefined || this.#queue.some(({ timeoutMs }) => timeoutMs > 0) }
 
   receive (event: Event): void {
     if (event.sequence <= this.#lastSequence) {
@@ -121,7 +125,7 @@ export class Exchange implements ContextSource, BodyAsker {
   moreTime (ms: number): void {
     if (this.#answering === undefined || this.#askedForTime) return
     this.#askedForTime = true
-    this.deadlineAt = performance.now() + ms
+    this.deadlineAt = this.#program.now() + ms
     this.#reply(this.#answering, { kind: 'more_time', value: { timeoutMs: Math.ceil(ms) } })
   }
 
@@ -155,7 +159,7 @@ export class Exchange implements ContextSource, BodyAsker {
   answering (event: Event): void {
     this.#answering = event.timeoutMs > 0 ? event : undefined
     this.#askedForTime = false
-    this.deadlineAt = event.timeoutMs > 0 ? performance.now() + event.timeoutMs : Infinity
+    this.deadlineAt = event.timeoutMs > 0 ? this.#program.now() + event.timeoutMs : Infinity
   }
 
   answer (answer: ChunkAnswer | undefined): void {
@@ -344,7 +348,10 @@ export class Exchange implements ContextSource, BodyAsker {
     }
     const isLast = this.#program.agent.wantsOnlyHeaders && this.#late?.finished !== false
     const wants = isLast ? done : undefined
-    this.#reply(event, { kind: 'decision', value: wireDecision(decision, this.#takeRecorded(), wants) })
+    const value = wireDecision(decision, this.#takeRecorded(), wants)
+    // Nothing in the place of nothing: a handler that changes bodies need not ask whether there is one, but the proxy takes none for a request without.
+    const isVoid = event.kind === 'request_headers' && !this.hasBody && value.replaceBody?.length === 0
+    this.#reply(event, { kind: 'decision', value: isVoid ? { ...value, replaceBody: undefined } : value })
     if (isLast) this.#stream.forget(this.id)
   }
 

@@ -6,12 +6,14 @@ import { Background } from './background.ts'
 import { Configurations, type ConfigurationSet } from './configuration.ts'
 import type { Agent } from './definition.ts'
 import type { Log } from './log.ts'
-import { memoryStore } from './store/memory.ts'
+import { memoryStore, monotonic } from './store/memory.ts'
 import type { OwnedStore } from './store/store.ts'
 
 /** What an agent is given to run with. */
 export interface Services {
   readonly store?: OwnedStore
+  /** Milliseconds that only grow; those of the process unless given. */
+  readonly now?: () => number
   /** Who keeps its configurations; itself unless given. */
   readonly configurations?: ConfigurationSet
 }
@@ -29,14 +31,17 @@ export class Program {
   readonly configurations: ConfigurationSet
   readonly store: OwnedStore
   readonly background: Background
+  readonly now: () => number
   #open = 0
   #draining = false
   #whenIdle: (() => void)[] = []
   readonly #parts: Part[] = []
 
-  constructor (agent: Agent, log: Log, { store = memoryStore(), configurations = new Configurations(agent.definition, log) }: Services = {}) {
+  constructor (agent: Agent, log: Log, services: Services = {}) {
+    const { now = monotonic, store = memoryStore(undefined, now), configurations = new Configurations(agent.definition, log) } = services
     this.agent = agent
     this.log = log
+    this.now = now
     this.store = store
     this.configurations = configurations
     this.background = new Background(log)

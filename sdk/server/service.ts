@@ -63,8 +63,10 @@ export function agentMethods (program: Program, openStream: OpenStream = (send) 
         }
       },
       onEnd () {
-        close()
-        call.end()
+        stream.finish(() => {
+          close()
+          call.end()
+        })
       },
       onDrain: () => call.resume(),
       onClose: close,

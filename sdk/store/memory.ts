@@ -3,7 +3,7 @@ import { checkKey, checkStep, checkValue, checkedTtl, counterFull, noCounter, ty
 interface Entry {
   readonly value: string
   readonly bytes: number
-  /** Of `performance.now()`; Infinity: stays. */
+  /** Of the clock; Infinity: stays. */
   readonly until: number
 }
 
@@ -17,8 +17,13 @@ const standard: MemoryBounds = { maxEntries: 100_000, maxBytes: 64 * 1024 * 1024
 /** What a Map, its key and an entry cost beside their texts. */
 const entryBytes = 150
 
+/** Milliseconds that only grow. */
+export function monotonic (): number {
+  return performance.now()
+}
+
 /** A store in the memory of this process. When it is full, what was not used for the longest time goes. */
-export function memoryStore (bounds: MemoryBounds = standard): OwnedStore {
+export function memoryStore (bounds: MemoryBounds = standard, now: () => number = monotonic): OwnedStore {
   // A Map keeps the order in which keys came: whatever is used is put at its end.
   const entries = new Map<string, Entry>()
   let bytes = 0
@@ -30,7 +35,7 @@ export function memoryStore (bounds: MemoryBounds = standard): OwnedStore {
   const find = (key: string): Entry | undefined => {
     const entry = entries.get(key)
     if (entry === undefined) return undefined
-    if (entry.until <= performance.now()) {
+    if (entry.until <= now()) {
       remove(key, entry)
       return undefined
     }
@@ -47,19 +52,19 @@ export function memoryStore (bounds: MemoryBounds = standard): OwnedStore {
     if (entries.size > bounds.maxEntries || bytes > bounds.maxBytes) shrink()
   }
   const shrink = (): void => {
-    const now = performance.now()
+    const nowMs = now()
     // A few of the oldest that are over anyway, then the oldest of all.
     let looked = 0
     for (const [key, entry] of entries) {
       if (++looked > 20) break
-      if (entry.until <= now) remove(key, entry)
+      if (entry.until <= nowMs) remove(key, entry)
     }
     for (const [key, entry] of entries) {
       if (entries.size <= bounds.maxEntries && bytes <= bounds.maxBytes) break
       remove(key, entry)
     }
   }
-  const untilOf = (ttlMs: number | undefined): number => ttlMs === undefined ? Infinity : performance.now() + ttlMs
+  const untilOf = (ttlMs: number | undefined): number => ttlMs === undefined ? Infinity : now() + ttlMs
 
   return {
     async get (key) {

@@ -9,12 +9,15 @@ import { Program } from '../program.ts'
 import type { Store } from '../store/store.ts'
 import { AgentStream } from '../stream.ts'
 import { TestExchange } from './exchange.ts'
+import { realClock, type TestClock } from './fake-clock.ts'
 import type { Verdict } from './verdict.ts'
 
 /** What an agent under test is given. */
 export interface TestAgentOptions {
   /** The `config {}` block as JSON. */
   readonly config?: unknown
+  /** Time for it and for the test: `fakeClock()` stands still until the test moves it. That of the machine unless given. */
+  readonly clock?: TestClock
 }
 
 /** Text, bytes, or the pieces in which a streamed body arrives. */
@@ -38,6 +41,8 @@ export interface TestRequestInit {
   readonly bodyMode?: 'buffer' | 'stream'
   /** Deadline of each event, and when a test gives up waiting; 5 s unless given. */
   readonly timeoutMs?: number
+  /** How far an agent that asks for more time may have a deadline moved, from its event on; as far as it likes unless given. */
+  readonly maxTimeoutMs?: number
 }
 
 /** An answer of a test. */
@@ -95,9 +100,9 @@ export interface TestAgent {
 }
 
 /** Runs an agent in this process, fed by what a proxy would send, byte for byte. Rejects when it refuses `config`. */
-export async function testAgent (agent: Agent, { config = {} }: TestAgentOptions = {}): Promise<TestAgent> {
+export async function testAgent (agent: Agent, { config = {}, clock = realClock }: TestAgentOptions = {}): Promise<TestAgent> {
   const records: LogRecord[] = []
-  const program = new Program(agent, recordingLog(records))
+  const program = new Program(agent, recordingLog(records), { now: clock.now })
   const exchanges = new Map<number, TestExchange>()
   const stream = new AgentStream(program, (message) => {
     for (const reply of decodeFromAgent(encodeFromAgent(message)).replies) exchanges.get(reply.exchange)?.receive(reply)
@@ -120,7 +125,7 @@ export async function testAgent (agent: Agent, { config = {} }: TestAgentOptions
   const description = decodeDescribeResponse(encodeDescribeResponse(described))
   const start: TestAgent['start'] = (method, url, init = {}) => {
     const id = ++last
-    const link = { id, description, send, isOpen: () => stream.has(id), forget: () => exchanges.delete(id) }
+    const link = { id, description, clock, send, isOpen: () => stream.has(id), forget: () => exchanges.delete(id) }
     const exchange = new TestExchange(link, method, url, init)
     exchanges.set(id, exchange)
     exchange.begin()
