@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url'
-import type { Fields, Infer } from '../config/schema/index.ts'
+import type { Fields, Infer } from '../config/schema/field.ts'
 import { parseSize } from '../config/schema/quantities.ts'
 import type { BodyMode, BodyModeKind, BodyModeOver, Complete, EventKind } from '../proto/codec/index.ts'
 import type { Chunk, ChunkAnswer } from './chunk.ts'
