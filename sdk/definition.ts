@@ -30,6 +30,13 @@ export interface ConfigProblem {
   readonly hint?: string
 }
 
+/** What more of an exchange an agent is told of, after the head of its request. */
+export interface Concern {
+  readonly requestBody: boolean
+  readonly response: boolean
+  readonly responseBody: boolean
+}
+
 /** How an exchange ended: always the last thing an agent hears of it. */
 export type Summary = Complete
 
@@ -61,6 +68,12 @@ export interface AgentDefinition<F extends Fields, S> {
    * refuse it. Not needed where `prepare` does the work.
    */
   onConfigure? (config: Infer<F>, about: ConfigureInfo<S>): readonly ConfigProblem[] | void | Promise<readonly ConfigProblem[] | void>
+
+  /**
+   * For an agent that knows only at run time what concerns it, because its rules say so: asked with the answer to the head of each request.
+   * Without it, everything concerns it that it has a handler for. Bodies come whole, to `onRequestBody` and `onResponseBody`.
+   */
+  concerns? (request: AgentRequest, context: Context<Infer<F>, S>): Concern
 
   onRequest? (request: AgentRequest, context: Context<Infer<F>, S>): Answered
   /** The whole request body (buffer mode). Not called for requests without one. */
@@ -107,7 +120,7 @@ export function defineAgent<F extends Fields = Record<never, never>, S = undefin
   return {
     definition: any,
     events,
-    wantsOnlyHeaders: events.length === 2 && any.onComplete === undefined,
+    wantsOnlyHeaders: events.length === 2 && any.onComplete === undefined && any.concerns === undefined,
     requestBody: bodyMode(any.requestBody, any.onRequestBody !== undefined, any.onRequestChunk !== undefined),
     responseBody: bodyMode(any.responseBody, any.onResponseBody !== undefined, any.onResponseChunk !== undefined),
     maxExchanges: any.maxExchanges ?? 10_000,
@@ -118,6 +131,7 @@ export function defineAgent<F extends Fields = Record<never, never>, S = undefin
 /** Request headers always, because every handler gets the request; `complete` always, because it is what frees an exchange. */
 function eventsOf (d: AnyDefinition): EventKind[] {
   const events: EventKind[] = ['request_headers']
+  if (d.concerns) return [...events, 'complete']
   if (d.onRequestBody || d.onRequestChunk) events.push('request_body')
   if (d.onResponse || d.onResponseBody || d.onResponseChunk) events.push('response_headers')
   if (d.onResponseBody || d.onResponseChunk) events.push('response_body')

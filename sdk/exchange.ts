@@ -278,10 +278,26 @@ export class Exchange implements ContextSource, BodyAsker {
     if (decision.extras.requestHeaders && this.#response) {
       throw new AgentFailure('bad_answer', 'the request was sent already; its headers cannot be changed')
     }
-    const isLast = this.#program.agent.wantsOnlyHeaders && this.#late?.finished !== false
-    const wants = isLast ? done : undefined
+    const wants = this.#late?.finished === false ? undefined : this.#wantsAfter(event)
+    const isLast = wants?.done === true
     this.#reply(event, { kind: 'decision', value: wireDecision(decision, this.#takeRecorded(), wants) })
     if (isLast) this.#stream.forget(this.id)
+  }
+
+  /** What comes after the answer to this event; `undefined`: what the agent subscribed to. */
+  #wantsAfter (event: Event): Wants | undefined {
+    const { wantsOnlyHeaders, definition } = this.#program.agent
+    if (wantsOnlyHeaders) return done
+    if (definition.concerns === undefined || (event.kind !== 'request_headers' && this.#late === undefined)) return undefined
+    const { requestBody, response, responseBody } = definition.concerns(this.#request, typed(this.#context))
+    const bodyComes = requestBody && this.#head.hasBody && this.#late === undefined
+    if (!bodyComes && !response && !responseBody && definition.onComplete === undefined) return done
+    return {
+      done: false,
+      requestBody: bodyComes ? wholeBody : undefined,
+      responseHeaders: response || responseBody,
+      responseBody: responseBody ? wholeBody : undefined,
+    }
   }
 
   #fail (error: unknown): void {
@@ -324,6 +340,7 @@ export class Exchange implements ContextSource, BodyAsker {
   }
 }
 
+const wholeBody: BodyMode = { kind: 'buffer', maxBytes: 0, over: 'block' }
 const done: Wants = { done: true, requestBody: undefined, responseHeaders: false, responseBody: undefined }
 
 /** Nothing comes after the end that could let go of what is held: the proxy calls that a bad reply. */

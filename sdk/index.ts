@@ -1,7 +1,7 @@
 // What the author of an agent imports as 'sentinel/sdk'. The guide is README.md in this folder.
 export { defineAgent } from './definition.ts'
 export type {
-  Agent, AgentDefinition, Answered, BodyWish, ChunkAnswered, ConfigProblem, ConfigureInfo, MaybeChunkAnswer, MaybeDecision, Summary,
+  Agent, AgentDefinition, Answered, BodyWish, ChunkAnswered, Concern, ConfigProblem, ConfigureInfo, MaybeChunkAnswer, MaybeDecision, Summary,
 } from './definition.ts'
 export { serve } from './server/serve.ts'
 
@@ -20,7 +20,7 @@ export { AgentFailure, ExchangeEnded } from './failure.ts'
 export { ConfigRefused, refuse } from './configuration.ts'
 
 export {
-  anyText, bool, compile, duration, durationWithin, existingFile, integer, ipFinder, ipMatcher, ipRange, list, map, number, numberBetween, oneOf, optional,
+  anyText, bool, compile, duration, durationWithin, existingFile, integer, ipFinder, ipMatcher, ipRange, json, list, map, number, numberBetween, oneOf, optional,
   parseDuration, parseIpRange, parseSize, regex, required, setting, size, sizeWithin, text, textLike,
 } from '../config/schema/index.ts'
 export type { Field, Fields, Fit, Infer, IpRange, JsonObject, JsonValue, Mismatch, Pattern, ValueType } from '../config/schema/index.ts'

@@ -68,15 +68,17 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'mmdb-lib': ['proxy/filters/geo'],
   'ip2location-nodejs': ['proxy/filters/geo'],
   'node:worker_threads': ['proxy/filters'],
+  // Scripts of operators: types are taken off beside, and nothing else of them is run but in a process of its own.
+  '@swc/wasm-typescript': ['agents/js'],
   'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/control', 'proxy/observe/telemetry', 'proxy/pipeline/fault-reply.ts'],
   'node:https': ['proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
   'node:http2': ['proxy/decisions', 'proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
   // Plain calls and interfaces between our modules; an emitter hides who hears what.
   'node:events': ['sdk/server', 'proxy/listeners', 'proxy/upstreams', 'proxy/decisions'],
-  'node:child_process': ['proxy/lifecycle', 'proxy/service', 'config/editor'],
+  'node:child_process': ['proxy/lifecycle', 'agents/js', 'proxy/service', 'config/editor'],
   'lru-cache': ['proxy/cache'],
   'http-cache-semantics': ['proxy/cache/policy.ts'],
-  'node:vm': []
+  'node:vm': ['agents/js/runner']
 }
 
 /** Packages that no one installs: the program that loads the file brings them. */

@@ -1,0 +1,61 @@
+import { AgentFailure, defineAgent, type AgentRequest, type AgentResponse, type Context, type Decision } from 'sentinel/sdk'
+import { payloadOf, type Occasion } from './calls.ts'
+import { applyEdits, decisionOf } from './decisions.ts'
+import { Desk, type Deployed } from './desk.ts'
+import { settings, type Settings } from './settings.ts'
+
+type JsContext = Context<Settings, Deployed>
+
+/** What a script may remember of an exchange from one call to the next, as JSON. */
+const mostMemory = 64 * 1024
+const remembered = Symbol('memory of the script')
+
+export const desk = new Desk()
+
+/** Runs a script of the operator's: every exchange goes to the version that is in use at the time. */
+export const js = defineAgent({
+  name: 'js',
+  version: '0.1.0',
+  config: settings,
+  prepare: (config) => desk.prepare(config),
+
+  onConfigure (_, { validateOnly, state, log }) {
+    if (!validateOnly) desk.adopt(state, log)
+  },
+
+  /** A body is not even held where the script has no function for it. */
+  concerns () {
+    const { deployment } = desk.current
+    return {
+      requestBody: deployment.has('onRequestBody'),
+      response: deployment.has('onResponse'),
+      responseBody: deployment.has('onResponseBody'),
+    }
+  },
+
+  onRequest: (request, context) => called({ hook: 'onRequest', request }, context),
+  onRequestBody: (body, request, context) => called({ hook: 'onRequestBody', request, body }, context),
+  onResponse: (response, request, context) => called({ hook: 'onResponse', request, response }, context),
+  onResponseBody: (body, response, request, context) => called({ hook: 'onResponseBody', request, response, body }, context),
+})
+
+/** Nothing waits, not even for a microtask, where the script has no such function. */
+function called (occasion: Occasion, context: JsContext): Promise<Decision | undefined> | undefined {
+  const { deployment, file } = desk.current
+  if (!deployment.has(occasion.hook)) return undefined
+  return answered(deployment, file, occasion, context)
+}
+
+async function answered (deployment: Deployed['deployment'], file: string, occasion: Occasion, context: JsContext): Promise<Decision | undefined> {
+  // Only this program sets it.
+  const memory = context.memory.get(remembered) as string | undefined
+  const result = await deployment.call(payloadOf({ ...occasion, memory }), context.deadlineMs)
+  const { request, response }: { request: AgentRequest, response?: AgentResponse } = occasion
+  applyEdits(request.headers, result.request)
+  applyEdits(response?.headers, result.response)
+  if (result.memory !== undefined) {
+    if (result.memory.length > mostMemory) throw new AgentFailure('script_error', `${file}: 'memory' holds more than ${mostMemory / 1024} KiB as JSON`)
+    context.memory.set(remembered, result.memory)
+  }
+  return decisionOf(result, file)
+}
