@@ -1,4 +1,4 @@
-import { AgentFailure, defineAgent, type AgentRequest, type AgentResponse, type Context, type Decision } from 'sentinel/sdk'
+import { AgentFailure, defineAgent, type Agent, type AgentRequest, type AgentResponse, type Context, type Decision } from 'sentinel/sdk'
 import { payloadOf, type Occasion } from './calls.ts'
 import { applyEdits, decisionOf } from './decisions.ts'
 import { Desk, type Deployed } from './desk.ts'
@@ -10,43 +10,38 @@ type JsContext = Context<Settings, Deployed>
 const mostMemory = 64 * 1024
 const remembered = Symbol('memory of the script')
 
-export const desk = new Desk()
-
-/** Runs a script of the operator's: every exchange goes to the version that is in use at the time. */
-export const js = defineAgent({
-  name: 'js',
-  version: '0.1.0',
-  config: settings,
-  prepare: (config) => desk.prepare(config),
-
-  onConfigure (_, { validateOnly, state, log }) {
-    if (!validateOnly) desk.adopt(state, log)
-  },
-
-  /** A body is not even held where the script has no function for it. */
-  concerns () {
-    const { deployment } = desk.current
-    return {
-      requestBody: deployment.has('onRequestBody'),
-      response: deployment.has('onResponse'),
-      responseBody: deployment.has('onResponseBody'),
-    }
-  },
-
-  onRequest: (request, context) => called({ hook: 'onRequest', request }, context),
-  onRequestBody: (body, request, context) => called({ hook: 'onRequestBody', request, body }, context),
-  onResponse: (response, request, context) => called({ hook: 'onResponse', request, response }, context),
-  onResponseBody: (body, response, request, context) => called({ hook: 'onResponseBody', request, response, body }, context),
-})
-
-/** Nothing waits, not even for a microtask, where the script has no such function. */
-function called (occasion: Occasion, context: JsContext): Promise<Decision | undefined> | undefined {
-  const { deployment, file } = desk.current
-  if (!deployment.has(occasion.hook)) return undefined
-  return answered(deployment, file, occasion, context)
+/** The agent, and what ends its workers. `env` is what the operator may let scripts read. */
+export function jsAgent (env: Readonly<Record<string, string | undefined>>): { readonly agent: Agent, close (): void } {
+  const desk = new Desk(env)
+  return { agent: agentOf(desk), close: () => desk.close() }
 }
 
-async function answered (deployment: Deployed['deployment'], file: string, occasion: Occasion, context: JsContext): Promise<Decision | undefined> {
+/** Runs a script of the operator's: every call goes to the version that is in use at the time. */
+function agentOf (desk: Desk): Agent {
+  /** Nothing waits, not even for a microtask, where the script has no such function. */
+  const called = (occasion: Occasion, context: JsContext): Promise<Decision | undefined> | undefined =>
+    desk.current.deployment.has(occasion.hook) ? answered(desk.current, occasion, context) : undefined
+  return defineAgent({
+    name: 'js',
+    version: '0.1.0',
+    config: settings,
+    prepare: (config) => desk.prepare(config),
+    onConfigure (_, { validateOnly, state, log }) {
+      if (!validateOnly) desk.adopt(state, log)
+    },
+    /** A body is not even held where the script has no function for it. */
+    concerns () {
+      const { deployment } = desk.current
+      return { requestBody: deployment.has('onRequestBody'), response: deployment.has('onResponse'), responseBody: deployment.has('onResponseBody') }
+    },
+    onRequest: (request, context) => called({ hook: 'onRequest', request }, context),
+    onRequestBody: (body, request, context) => called({ hook: 'onRequestBody', request, body }, context),
+    onResponse: (response, request, context) => called({ hook: 'onResponse', request, response }, context),
+    onResponseBody: (body, response, request, context) => called({ hook: 'onResponseBody', request, response, body }, context),
+  })
+}
+
+async function answered ({ deployment, file }: Deployed, occasion: Occasion, context: JsContext): Promise<Decision | undefined> {
   // Only this program sets it.
   const memory = context.memory.get(remembered) as string | undefined
   const result = await deployment.call(payloadOf({ ...occasion, memory }), context.deadlineMs)

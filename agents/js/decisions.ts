@@ -89,8 +89,8 @@ function edits (said: Said, whole: string, added: string, removed: string, file:
 
 function editOf (name: string, value: unknown): HeaderEdit[] {
   if (value === null) return [{ action: 'remove', name, value: '' }]
-  if (Array.isArray(value)) return value.map((one, i) => ({ action: i === 0 ? 'set' : 'append', name, value: String(one) }))
-  return [{ action: 'set', name, value: String(value) }]
+  if (Array.isArray(value)) return value.map((one, i) => ({ action: i === 0 ? 'set' : 'append', name, value: wordOf(one) }))
+  return [{ action: 'set', name, value: wordOf(value) }]
 }
 
 /** Edits that a script made on the headers themselves. */
@@ -104,7 +104,7 @@ export function applyEdits (headers: { set (name: string, value: string): void, 
 
 function headersOf (said: Said, file: string): { headers?: Record<string, string | string[]> } {
   if (said['headers'] === undefined) return {}
-  return { headers: Object.fromEntries(Object.entries(objectOf(said['headers'], 'headers', file)).map(([name, value]) => [name, Array.isArray(value) ? value.map(String) : String(value)])) }
+  return { headers: Object.fromEntries(Object.entries(objectOf(said['headers'], 'headers', file)).map(([name, value]) => [name, Array.isArray(value) ? value.map(wordOf) : wordOf(value)])) }
 }
 
 function content (said: Said): { body?: string | Uint8Array | Record<string, unknown> } {
@@ -133,18 +133,23 @@ function number (said: Said, name: string, file: string): number | undefined {
 }
 
 function list (value: unknown, name: string, file: string): string[] {
-  if (Array.isArray(value)) return value.map(String)
+  if (Array.isArray(value)) return value.map(wordOf)
   throw wrong(file, `'${name}' of a decision is a list`)
 }
 
 function texts (value: unknown, name: string, file: string): Record<string, string> {
-  return Object.fromEntries(Object.entries(objectOf(value, name, file)).map(([key, one]) => [key, String(one)]))
+  return Object.fromEntries(Object.entries(objectOf(value, name, file)).map(([key, one]) => [key, wordOf(one)]))
 }
 
 function objectOf (value: unknown, name: string, file: string): Said {
   if (value === undefined) return {}
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(file, `'${name}' of a decision is an object`)
   return value as Said
+}
+
+/** A number or a flag means what it reads as. */
+function wordOf (value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value) ?? ''
 }
 
 function wrong (file: string, message: string): AgentFailure {

@@ -22,11 +22,16 @@ const linesPerSecond = 100
 
 /** What is in use, and what may come after it. */
 export class Desk {
+  readonly #env: Readonly<Record<string, string | undefined>>
   #current: Deployed | undefined
   readonly #judged = new Map<string, Promise<Deployed>>()
   #watch: { stop (): void } | undefined
   #log: Log | undefined
   #early: (readonly [level: string, text: string])[] = []
+
+  constructor (env: Readonly<Record<string, string | undefined>>) {
+    this.#env = env
+  }
 
   get current (): Deployed {
     if (this.#current === undefined) throw new AgentFailure('not_configured', 'there is no script yet')
@@ -74,9 +79,10 @@ export class Desk {
 
   async #start (settings: Settings, { file, source }: ScriptText, key: string): Promise<Deployed> {
     const { timeout, memory, workers, queue, allow, settings: own } = settings
-    const words = JSON.stringify({ config: own?.json ?? {}, env: grantedEnv(allow, process.env) })
+    const words = JSON.stringify({ config: own?.json ?? {}, env: grantedEnv(allow, this.#env) })
     const deployment = new Deployment({
       boot: { file, source, words, linesPerSecond },
+      timeZone: this.#env['TZ'],
       timeoutMs: timeout, memoryBytes: memory, workers, queue,
       onLine: (level, text) => this.#write(level, text, file),
       onAsk: granting(allow),

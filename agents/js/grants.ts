@@ -69,11 +69,15 @@ async function fetchGranted (text: string, init: unknown, granted: Allow['net'],
   // A redirect could lead to somebody who is not granted: the script sees it and may follow.
   const answer = await fetch(url, {
     redirect: 'manual', signal,
-    ...method === undefined ? {} : { method: String(method) },
-    ...typeof headers === 'object' && headers !== null ? { headers: Object.entries(headers).map(([name, value]) => [name, String(value)] as [string, string]) } : {},
-    ...body === undefined ? {} : { body: String(body) },
+    ...method === undefined ? {} : { method: wordOf(method) },
+    ...typeof headers === 'object' && headers !== null ? { headers: Object.entries(headers).map(([name, value]) => [name, wordOf(value)] as [string, string]) } : {},
+    ...body === undefined ? {} : { body: wordOf(body) },
   }).catch((error: unknown) => { throw new Error(`${place} did not answer: ${reasonOf(error)}`) })
   return { status: answer.status, headers: [...answer.headers].flat(), body: await bounded(answer, place) }
+}
+
+function wordOf (value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value) ?? ''
 }
 
 /** Of a failed `fetch` the cause says what happened. */

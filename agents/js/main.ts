@@ -1,5 +1,6 @@
 import { serve } from 'sentinel/sdk'
-import { desk, js } from './agent.ts'
+import { jsAgent } from './agent.ts'
 
-process.on('exit', () => desk.close())
-await serve(js)
+const { agent, close } = jsAgent(process.env)
+process.on('exit', close)
+await serve(agent)

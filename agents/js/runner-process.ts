@@ -3,8 +3,10 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export interface RunnerLimits {
+export interface RunnerSurroundings {
   readonly memoryBytes: number
+  /** The one variable that it gets: dates are shown in it. */
+  readonly timeZone: string | undefined
 }
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -13,7 +15,7 @@ const here = dirname(fileURLToPath(import.meta.url))
  * Starts a process that runs a script: without environment, files, programs and threads, and with a limit of memory that the kernel holds.
  * Its standard input and output are the way to it.
  */
-export function startRunner ({ memoryBytes }: RunnerLimits): ChildProcess {
+export function startRunner ({ memoryBytes, timeZone }: RunnerSurroundings): ChildProcess {
   const heapMiB = Math.ceil(memoryBytes / 1024 / 1024)
   const node = [
     process.execPath, '--no-warnings', ...permissions(),
@@ -22,7 +24,7 @@ export function startRunner ({ memoryBytes }: RunnerLimits): ChildProcess {
     join(here, 'runner', 'main.js'),
   ]
   const [program, ...args] = process.platform === 'win32' ? node : withinLimits(node, heapMiB)
-  return spawn(program!, args, { cwd: '/', env: process.env['TZ'] === undefined ? {} : { TZ: process.env['TZ'] }, stdio: ['pipe', 'pipe', 'pipe'] })
+  return spawn(program!, args, { cwd: '/', env: timeZone === undefined ? {} : { TZ: timeZone }, stdio: ['pipe', 'pipe', 'pipe'] })
 }
 
 /** Its own files, to be loaded. The flag lost its prefix in Node 22.13. */

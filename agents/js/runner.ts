@@ -22,6 +22,7 @@ export interface Ask {
 export interface RunnerOptions {
   readonly boot: Boot
   readonly memoryBytes: number
+  readonly timeZone: string | undefined
   readonly timeoutMs: number
   readonly onLine: (level: string, text: string) => void
   /** Gives what the script may know. A rejection is told to the script, by its message. */
@@ -60,7 +61,7 @@ export class Runner {
 
   constructor (options: RunnerOptions) {
     this.#options = options
-    const child = this.#child = startRunner({ memoryBytes: options.memoryBytes })
+    const child = this.#child = startRunner(options)
     child.on('error', (error) => this.#end(new AgentFailure('script_worker', `a worker cannot be started: ${error.message}`)))
     child.on('exit', (code, signal) => this.#end(this.#why ?? this.#reasonOf(code, signal)))
     child.stdin!.on('error', () => {}) // It is gone: its exit tells.

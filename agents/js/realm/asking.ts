@@ -14,7 +14,7 @@ export function askingWords (post: Post, kinds: { readonly ask: number, readonly
   const ask = (op: string, args: readonly unknown[]): Promise<unknown> => new Promise((resolve, reject) => {
     if (asked.size >= mostWaiting) throw new RangeError(`${mostWaiting} answers are awaited already`)
     const text = JSON.stringify({ id: ++last, op, args })
-    asked.set(last, { resolve: resolve as Settlers['resolve'], reject })
+    asked.set(last, { resolve, reject })
     post(kinds.ask, text)
   })
   const answerOf = (value: { status: number, headers: readonly string[], body: string }, views: (lines: readonly string[]) => object): object => ({

@@ -31,7 +31,7 @@ export function latin1Of (bytes: Uint8Array): string {
 export function sayable (outcome: unknown): unknown {
   if (outcome === undefined || outcome === null) return null
   if (typeof outcome !== 'object' || Array.isArray(outcome)) {
-    throw new TypeError(`a handler returned ${typeof outcome === 'object' ? 'a list' : `the ${typeof outcome} ${String(outcome).slice(0, 40)}`}: it returns nothing, or a decision like { decision: 'block', status: 403 }`)
+    throw new TypeError(`a handler returned ${typeof outcome === 'object' ? 'a list' : `a ${typeof outcome}`}: it returns nothing, or a decision like { decision: 'block', status: 403 }`)
   }
   return Object.fromEntries(Object.entries(outcome).filter(([, value]) => value !== undefined).map(([name, value]) => {
     const bytes = value instanceof ArrayBuffer ? new Uint8Array(value) : value

@@ -2,7 +2,7 @@
 export function describeThrown (thrown: unknown, file: string): string {
   try {
     const { name, message, stack } = typeof thrown === 'object' && thrown !== null ? thrown as { name?: unknown, message?: unknown, stack?: unknown } : {}
-    const text = message === undefined ? shown(thrown) : `${String(name ?? 'Error')}: ${String(message)}`
+    const text = message === undefined ? shown(thrown) : `${typeof name === 'string' ? name : 'Error'}: ${shown(message)}`
     const trace = typeof stack === 'string' ? stack : ''
     const at = trace.indexOf(`${file}:`)
     const [, line, column] = /^:(\d+):(\d+)/.exec(at < 0 ? '' : trace.slice(at + file.length)) ?? []
