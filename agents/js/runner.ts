@@ -175,9 +175,21 @@ export class Runner {
     if (/out of memory|Allocation failed|memory limit/i.test(this.#complaint)) {
       return new AgentFailure('script_memory', `the worker needed more than its memory of ${memory}: it is ended, and another one started`)
     }
+    const syntax = syntaxErrorIn(this.#complaint, this.#options.boot)
+    if (syntax !== undefined) return new AgentFailure('script_error', placed(this.#options.boot.file, syntax))
     const first = this.#complaint.split('\n').find((line) => line.trim() !== '')
     return new AgentFailure('script_crashed', `the worker ended by ${signal ?? `exit code ${code}`}${first === undefined ? '' : `: ${first.slice(0, 200)}`}`)
   }
+}
+
+/** What Node writes of a text that cannot be compiled: `file:line`, the line, a caret under it, and what is wrong. */
+function syntaxErrorIn (complaint: string, { file, source }: Boot): Thrown | undefined {
+  const [place = '', , caret = '', , message = ''] = complaint.split('\n')
+  if (!place.startsWith(`${file}:`) || !message.startsWith('SyntaxError: ')) return undefined
+  const line = Number(place.slice(file.length + 1))
+  // Behind its last line stands what the runner puts there.
+  const lines = source.split('\n').length
+  return line > lines ? { message: 'SyntaxError: it ends before it is complete', line: lines, column: 1 } : { message, line, column: caret.indexOf('^') + 1 }
 }
 
 /** `custom.ts:3:9: TypeError: …`, as editors and terminals link it. */

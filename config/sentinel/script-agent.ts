@@ -35,12 +35,13 @@ interface Surroundings {
   readonly scope: string
   readonly at: Position
   where (name: 'script' | 'type'): Position
-  given (name: 'type'): boolean
+  given (name: 'script' | 'type'): boolean
 }
 
 export function checkScript (type: string, { script, command, managed }: Scripted, here: Surroundings): void {
   if (script === undefined) {
-    if (type !== 'js' || command.length > 0 || managed === false) return
+    // One that cannot be read was told already.
+    if (here.given('script') || type !== 'js' || command.length > 0 || managed === false) return
     here.report.error('CONFIG_MISSING', `${here.scope} needs 'script': the file with what it runs`, here.given('type') ? here.where('type') : here.at, 'write script "custom.js", or managed #false when somebody else runs it')
     return
   }

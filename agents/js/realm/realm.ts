@@ -1,4 +1,4 @@
-import { askingWords, posted, type Post } from './asking.ts'
+import { askingWords, posted, roomyPost, type Post } from './asking.ts'
 import { base64Words } from './base64.ts'
 import { decisionWords, latin1Of, sayable } from './decisions.ts'
 import { describeThrown, shown } from './errors.ts'
@@ -36,7 +36,8 @@ export interface Result {
 }
 
 /** The script's surroundings. `posting` has the numbers of `posted`; `boot` is JSON. */
-export function realm (post: Post, file: string, boot: string, posting: typeof posted): Realm {
+export function realm (host: Post, file: string, boot: string, posting: typeof posted): Realm {
+  const post = roomyPost(host)
   const { config, env } = JSON.parse(boot) as { config: unknown, env: Readonly<Record<string, string>> }
   const hooks = ['onRequest', 'onRequestBody', 'onResponse', 'onResponseBody'] as const
   const otherNames = { onRequest: 'on_request_headers', onRequestBody: 'on_request_body', onResponse: 'on_response_headers', onResponseBody: 'on_response_body' } as const
@@ -135,5 +136,5 @@ export function realm (post: Post, file: string, boot: string, posting: typeof p
 
 /** All of the above as one expression, whose value is `realm`. */
 export const realmText = `(() => { 'use strict';
-${[decisionWords, latin1Of, sayable, headersView, queryView, requestView, responseView, bodyView, describeThrown, shown, base64Words, askingWords, realm].map(String).join('\n')}
+${[decisionWords, latin1Of, sayable, headersView, queryView, requestView, responseView, bodyView, describeThrown, shown, base64Words, roomyPost, askingWords, realm].map(String).join('\n')}
 return realm })()`

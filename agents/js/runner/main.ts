@@ -21,7 +21,8 @@ export interface Boot {
 const declared = ['onRequest', 'onRequestBody', 'onResponse', 'onResponseBody', 'on_request_headers', 'on_request_body', 'on_response_headers', 'on_response_body']
 const ending = `\nexport const $declared = { ${declared.map((name) => `${name}: typeof ${name} === 'undefined' ? undefined : ${name}`).join(', ')} }`
 
-const { stdin, stdout } = process
+const us = process
+const { stdin, stdout } = us
 const send = (kind: number, payload: string): void => { stdout.write(frame(kind, payload)) }
 const failWith = (text: string): void => send(fromRunner.failed, text)
 
@@ -106,8 +107,10 @@ async function start (boot: Boot): Promise<void> {
   try {
     module = new SourceTextModule(boot.source + ending, { context, identifier: file, importModuleDynamically: async () => refused })
   } catch (error) {
-    // Nothing of the script has run: the error is the compiler's.
-    return failWith(JSON.stringify(syntaxError(error, file)))
+    // Where it is wrong Node tells nobody but the standard error of a process that ends by it.
+    us.removeListener('uncaughtException', stray)
+    setImmediate(() => { throw error })
+    return
   }
   let wanted: string | undefined
   try {
@@ -132,14 +135,6 @@ function noModules (): never {
   throw new Error('no module is linked here')
 }
 
-/** Node puts file, line and a picture with a caret before the stack of a syntax error. */
-function syntaxError (error: unknown, file: string): { message: string, line?: number, column?: number } {
-  if (!(error instanceof Error)) return { message: 'it cannot be compiled' }
-  const [place = '', , caret = ''] = (error.stack ?? '').split('\n')
-  const line = place.startsWith(`${file}:`) ? Number(place.slice(file.length + 1)) : undefined
-  return { message: `${error.name}: ${error.message}`, ...line === undefined ? {} : { line, column: caret.indexOf('^') + 1 } }
-}
-
 const take = frameReader((kind, payload) => {
   switch (kind) {
     case toRunner.boot: {
@@ -156,11 +151,11 @@ const take = frameReader((kind, payload) => {
   }
 })
 
-process.on('unhandledRejection', stray)
-process.on('uncaughtException', stray)
+us.on('unhandledRejection', stray)
+us.on('uncaughtException', stray)
 stdin.on('data', take)
 // The agent holds the other end.
-stdin.on('end', () => process.exit(0))
-stdin.on('error', () => process.exit(0))
+stdin.on('end', () => us.exit(0))
+stdin.on('error', () => us.exit(0))
 // What a script that got out would look for first.
 for (const name of ['process', 'fetch', 'WebSocket', 'navigator']) Reflect.deleteProperty(globalThis, name)
