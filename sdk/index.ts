@@ -20,8 +20,8 @@ export { AgentFailure, ExchangeEnded } from './failure.ts'
 export { ConfigRefused, refuse } from './configuration.ts'
 
 export {
-  anyText, bool, compile, duration, durationWithin, existingFile, integer, ipFinder, ipMatcher, ipRange, json, list, map, number, numberBetween, oneOf, optional,
-  parseDuration, parseIpRange, parseSize, regex, required, setting, size, sizeWithin, text, textLike,
+  anyText, bool, compile, duration, durationWithin, existingFile, integer, ipFinder, ipMatcher, ipRange, json, list, map, number, numberBetween, oneOf,
+  optional, parseDuration, parseIpRange, parseSize, regex, required, setting, size, sizeWithin, text, textLike,
 } from '../config/schema/index.ts'
 export type { Field, Fields, Fit, Infer, IpRange, JsonObject, JsonValue, Mismatch, Pattern, ValueType } from '../config/schema/index.ts'
 export { section, sections } from './settings.ts'

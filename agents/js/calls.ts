@@ -24,9 +24,11 @@ export function payloadOf ({ hook, request, response, body, memory }: Occasion):
 }
 
 function requestFacts (request: AgentRequest): Call['request'] {
-  const { id, method, scheme, authority, path, rawPath, query, httpVersion, ip, port, tls, route, listener, traceparent, hasBody, contentLength, bodyTruncated, user } = request
+  const { id, method, scheme, authority, path, rawPath, query, httpVersion, ip, port, tls, route, listener, traceparent, user } = request
+  const { hasBody, contentLength, bodyTruncated } = request
   return {
-    id, method, scheme, authority, path, rawPath, query, httpVersion, ip, port, tls, route, listener, traceparent, hasBody, contentLength, bodyTruncated, user,
+    id, method, scheme, authority, path, rawPath, query, httpVersion, ip, port, tls, route, listener, traceparent, user,
+    hasBody, contentLength, bodyTruncated,
     headers: [...request.headers].flat(),
   }
 }

@@ -1,4 +1,6 @@
-import { AgentFailure, allow, block, challenge, flag, redact, redirect, review, type Decision, type Extras, type HeaderEdit } from 'sentinel/sdk'
+import {
+  AgentFailure, allow, block, challenge, flag, redact, redirect, review, type Decision, type Extras, type HeaderEdit, type HeaderView,
+} from 'sentinel/sdk'
 import type { Result } from './realm/realm.ts'
 
 type Said = Readonly<Record<string, unknown>>
@@ -81,8 +83,11 @@ function auditOf (said: Said, file: string): Extras['audit'] {
 
 function edits (said: Said, whole: string, added: string, removed: string, file: string): HeaderEdit[] {
   const given = said[whole]
-  const ones = given === undefined ? [] : Array.isArray(given) ? given as HeaderEdit[] : Object.entries(objectOf(given, whole, file)).flatMap(([name, value]) => editOf(name, value))
-  const adds = Object.entries(objectOf(said[added], added, file)).flatMap(([name, value]) => editOf(name, value))
+  const editsIn = (record: unknown, name: string): HeaderEdit[] =>
+    Object.entries(objectOf(record, name, file)).flatMap(([field, value]) => editOf(field, value))
+  // The SDK checks single edits one by one.
+  const ones = Array.isArray(given) ? given as HeaderEdit[] : editsIn(given, whole)
+  const adds = editsIn(said[added], added)
   const removes = said[removed] === undefined ? [] : list(said[removed], removed, file).map((name): HeaderEdit => ({ action: 'remove', name, value: '' }))
   return [...removes, ...ones, ...adds]
 }
@@ -94,7 +99,7 @@ function editOf (name: string, value: unknown): HeaderEdit[] {
 }
 
 /** Edits that a script made on the headers themselves. */
-export function applyEdits (headers: { set (name: string, value: string): void, append (name: string, value: string): void, remove (name: string): void } | undefined, given: Result['request']): void {
+export function applyEdits (headers: HeaderView | undefined, given: Result['request']): void {
   for (const [action, name, value] of given) {
     if (action === 'set') headers?.set(name, value)
     else if (action === 'append') headers?.append(name, value)
@@ -104,7 +109,8 @@ export function applyEdits (headers: { set (name: string, value: string): void, 
 
 function headersOf (said: Said, file: string): { headers?: Record<string, string | string[]> } {
   if (said['headers'] === undefined) return {}
-  return { headers: Object.fromEntries(Object.entries(objectOf(said['headers'], 'headers', file)).map(([name, value]) => [name, Array.isArray(value) ? value.map(wordOf) : wordOf(value)])) }
+  const fields = Object.entries(objectOf(said['headers'], 'headers', file))
+  return { headers: Object.fromEntries(fields.map(([name, value]) => [name, Array.isArray(value) ? value.map(wordOf) : wordOf(value)])) }
 }
 
 function content (said: Said): { body?: string | Uint8Array | Record<string, unknown> } {

@@ -9,7 +9,8 @@ export const posted = { done: 2, log: 3, ask: 4, failed: 5, timer: 6 } as const
  * would be one of another realm.
  */
 export function roomyPost (post: Post): Post {
-  const descend = (frames: number, a: number, b: number, c: number, d: number, e: number, f: number): number => frames === 0 ? a : descend(frames - 1, b, c, d, e, f, a) + 1
+  const descend = (frames: number, a: number, b: number, c: number, d: number, e: number, f: number): number =>
+    frames === 0 ? a : descend(frames - 1, b, c, d, e, f, a) + 1
   return (kind, text) => {
     descend(100, 0, 0, 0, 0, 0, 0)
     try {

@@ -62,8 +62,8 @@ export function realm (host: Post, file: string, boot: string, posting: typeof p
 
   const handlerOf = (hook: typeof hooks[number], exported: Readonly<Record<string, unknown>>): unknown => {
     const whole = exported['default']
-    const places = [exported, typeof whole === 'object' && whole !== null ? whole as Record<string, unknown> : {}, exported['$declared'] as Record<string, unknown>, globalThis as unknown as Record<string, unknown>]
-    for (const place of places) {
+    const inWhole = typeof whole === 'object' && whole !== null ? whole : {}
+    for (const place of [exported, inWhole, exported['$declared'], globalThis] as unknown as Record<string, unknown>[]) {
       const found = place[hook] ?? place[otherNames[hook]]
       if (found !== undefined) return found
     }
@@ -134,7 +134,12 @@ export function realm (host: Post, file: string, boot: string, posting: typeof p
   }
 }
 
+const parts = [
+  decisionWords, latin1Of, sayable, headersView, queryView, requestView, responseView, bodyView, describeThrown, shown, base64Words,
+  roomyPost, askingWords, realm,
+]
+
 /** All of the above as one expression, whose value is `realm`. */
 export const realmText = `(() => { 'use strict';
-${[decisionWords, latin1Of, sayable, headersView, queryView, requestView, responseView, bodyView, describeThrown, shown, base64Words, roomyPost, askingWords, realm].map(String).join('\n')}
+${parts.map(String).join('\n')}
 return realm })()`
