@@ -71,7 +71,7 @@ test('granted hosts are spoken to, on their port alone; a redirect is shown and 
     if (request.url === '/away') response.writeHead(302, { location: `http://127.0.0.1:${other.port}/` }).end()
     else if (request.url === '/endless') response.write('x')
     else if (request.url === '/large') response.end('x'.repeat(9 * 1024 * 1024))
-    else response.writeHead(201, { 'x-from': 'granted' }).end(`${request.method} ${request.headers['x-mine']} ${request.body.toString()}`)
+    else response.writeHead(201, { 'x-from': 'granted' }).end(`${request.method} ${String(request.headers['x-mine'])} ${request.body.toString()}`)
   })
   const other = await startRecordingUpstream(t)
   const { sentinel } = await startScript(t, `
