@@ -1,4 +1,4 @@
-import type { AgentRequest, AgentResponse } from 'sentinel/sdk'
+import type { AgentRequest, AgentResponse, WebSocketMessage } from 'sentinel/sdk'
 import { withBody } from './frames.ts'
 import type { Call } from './realm/realm.ts'
 
@@ -9,15 +9,17 @@ export interface Occasion {
   readonly request: AgentRequest
   readonly response?: AgentResponse
   readonly body?: Uint8Array
+  readonly message?: WebSocketMessage
   readonly memory?: string | undefined
 }
 
 /** A call as a runner takes it. */
-export function payloadOf ({ hook, request, response, body, memory }: Occasion): Buffer {
+export function payloadOf ({ hook, request, response, body, message, memory }: Occasion): Buffer {
   const call: Call = {
     hook,
     request: requestFacts(request),
     ...response === undefined ? {} : { response: responseFacts(response) },
+    ...message === undefined ? {} : { message: { fromClient: message.fromClient, direction: message.direction, binary: message.binary } },
     ...memory === undefined ? {} : { memory },
   }
   return withBody(JSON.stringify(call), body ?? noBody)

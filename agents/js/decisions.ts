@@ -1,5 +1,6 @@
 import {
-  AgentFailure, allow, block, challenge, flag, redact, redirect, review, type Decision, type Extras, type HeaderEdit, type HeaderView,
+  AgentFailure, allow, block, challenge, close, drop, flag, redact, redirect, replace, review,
+  type Decision, type Extras, type HeaderEdit, type HeaderView, type MaybeMessageAnswer,
 } from 'sentinel/sdk'
 import type { Result } from './realm/realm.ts'
 
@@ -7,7 +8,7 @@ type Said = Readonly<Record<string, unknown>>
 
 /** Every word that a decision may have, with the name it goes by here. Scripts for other proxies write the second kind. */
 const known: Readonly<Record<string, string>> = {
-  decision: 'decision', status: 'status', body: 'body', headers: 'headers', location: 'location', ticket: 'ticket', scheme: 'scheme', params: 'params',
+  decision: 'decision', data: 'data', code: 'code', status: 'status', body: 'body', headers: 'headers', location: 'location', ticket: 'ticket', scheme: 'scheme', params: 'params',
   attributes: 'attributes', audit: 'audit', requestHeaders: 'requestHeaders', responseHeaders: 'responseHeaders', replaceBody: 'replaceBody',
   rewritePath: 'rewritePath', rewriteQuery: 'rewriteQuery', upstream: 'upstream', tags: 'tags', reason: 'reason', confidence: 'confidence', ruleIds: 'ruleIds',
   addRequestHeaders: 'addRequestHeaders', removeRequestHeaders: 'removeRequestHeaders', addResponseHeaders: 'addResponseHeaders', removeResponseHeaders: 'removeResponseHeaders',
@@ -18,6 +19,30 @@ const known: Readonly<Record<string, string>> = {
 
 /** What a script answered, as the decision it means. Throws `AgentFailure` or a TypeError for what means none: it must not pass for "go on". */
 export function decisionOf (result: Result, file: string): Decision | undefined {
+  const said = saidIn(result, file)
+  return said === undefined ? undefined : decided(said, file)
+}
+
+/** The same about a message of a WebSocket, where there are a few more words. */
+export function messageAnswerOf (result: Result, file: string): MaybeMessageAnswer {
+  const said = saidIn(result, file)
+  if (said === undefined) return undefined
+  const { attributes, audit } = extrasOf(said, file)
+  const extras = { ...attributes === undefined ? {} : { attributes }, ...audit === undefined ? {} : { audit } }
+  switch (said['decision']) {
+    case 'drop': return drop().with(extras)
+    case 'replace': {
+      const data = bytesOrText(said['data'])
+      if (data === undefined) throw wrong(file, '\'data\' of what replaces a message is a text or bytes')
+      return replace(data).with(extras)
+    }
+    case 'close': return close(number(said, 'code', file) ?? 1008, text(said, 'reason', file) ?? '', attributes === undefined ? {} : { attributes })
+    default: return decided(said, file)
+  }
+}
+
+/** Its names as they go here; `undefined` when nothing was said. */
+function saidIn (result: Result, file: string): Said | undefined {
   if (result.decision === null) return undefined
   const said: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(result.decision)) {
@@ -25,6 +50,10 @@ export function decisionOf (result: Result, file: string): Decision | undefined 
     if (word === undefined) throw wrong(file, `a decision has no '${name}'`)
     said[word] = value
   }
+  return said
+}
+
+function decided (said: Said, file: string): Decision {
   const extras = extrasOf(said, file)
   switch (said['decision']) {
     case undefined: case 'allow': return allow(extras)

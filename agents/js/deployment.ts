@@ -55,6 +55,10 @@ export class Deployment {
     return this.#hooks.has(hook)
   }
 
+  get hasAny (): boolean {
+    return this.#hooks.size > 0
+  }
+
   /** Rejects with `AgentFailure`. */
   call (payload: Buffer, deadlineMs: number): Promise<Result> {
     const runner = this.#idle.pop()

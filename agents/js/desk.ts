@@ -88,9 +88,9 @@ export class Desk {
       onAsk: granting(allow),
     })
     await deployment.start()
-    if (['onRequest', 'onRequestBody', 'onResponse', 'onResponseBody'].every((hook) => !deployment.has(hook as 'onRequest'))) {
+    if (!deployment.hasAny) {
       deployment.retire()
-      throw new ScriptRefused(`${file}: it has none of the functions onRequest, onRequestBody, onResponse and onResponseBody`)
+      throw new ScriptRefused(`${file}: it has none of the functions onRequest, onRequestBody, onResponse, onResponseBody and onWebSocketMessage`)
     }
     return { key, file, settings, deployment }
   }

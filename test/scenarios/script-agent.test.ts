@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { folderWith } from '../support/folder.ts'
+import { inspectedSite } from '../support/inspected.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { scriptSite, startScript } from '../support/script-agent.ts'
 import { runSentinel, startSentinel } from '../support/sentinel.ts'
@@ -187,6 +189,42 @@ test('a body and an answer that the script has no function for are not asked for
   assert.equal((await sentinel.request('/', { method: 'POST', body: 'text' })).text, 'text')
   const { agents } = await sentinel.accessed(() => true)
   assert.deepEqual(agents!.map(({ phase }) => phase), ['request-headers'])
+})
+
+test('messages of a WebSocket pass, are dropped, replaced and end it, as the script says', async (t) => {
+  const folder = folderWith(t, { 'chat.js': `
+export function onRequest (request, { memory }) { memory.room = request.path }
+export function onWebSocketMessage (message, request, { memory }) {
+  if (!message.fromClient) return { decision: 'replace', data: '<' + message.text + '>' }
+  switch (message.text) {
+    case 'drop': return drop()
+    case 'room': return replace(memory.room)
+    case 'bytes': return replace(Uint8Array.of(255, 0))
+    case 'close': return close(4001, 'that is enough')
+    case 'block': return block(403)
+    case 'throw': throw new Error('no')
+    case 'last': message.done()
+  }
+}` })
+  const { open, sentinel } = await inspectedSite(t, `agent "chat" type="js" { script ${JSON.stringify(join(folder, 'chat.js'))}; timeout "20s"; config { timeout "10s" } }`, ['chat'])
+  const { client, there, thereGot, clientGot, clientClosed } = await open()
+  for (const text of ['hello', 'drop', 'room', 'bytes']) client.send(text)
+  client.send(Buffer.from([1, 2]))
+  there.send('answer')
+  await eventually('the messages arrive', () => thereGot.length === 4 && clientGot.length === 1, 20_000)
+  assert.deepEqual(thereGot, ['hello', '/', 'ff00', '0102'])
+  assert.deepEqual(clientGot, ['<answer>'])
+  client.send('close')
+  assert.equal(await clientClosed, '4001 that is enough')
+  for (const [text, how] of [['block', '1008'], ['throw', '1011']] as const) {
+    const ends = await open()
+    ends.client.send(text)
+    assert.match(await ends.clientClosed, new RegExp(`^${how}`), text)
+  }
+  const { client: free, thereGot: unseen } = await open()
+  for (const text of ['last', 'drop', 'close']) free.send(text)
+  await eventually('nothing is looked at any longer', () => unseen.length === 3, 20_000)
+  assert.ok(sentinel.agentPids()['chat'])
 })
 
 test('TypeScript is run as it is, and errors name the line and column of the file', async (t) => {

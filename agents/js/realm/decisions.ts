@@ -16,6 +16,10 @@ export function decisionWords () {
     review: (ticket?: string, extras?: Fields) => decision('review', { ticket }, extras),
     block: (status?: number, extras?: Fields) => decision('block', { status }, extras),
     redirect: (location: string, status?: number, extras?: Fields) => decision('redirect', { location, status }, extras),
+    pass: (extras?: Fields) => decision('allow', {}, extras),
+    drop: (extras?: Fields) => decision('drop', {}, extras),
+    replace: (data: unknown, extras?: Fields) => decision('replace', { data }, extras),
+    close: (code?: number, reason?: string, extras?: Fields) => decision('close', { code, reason }, extras),
     challenge: (scheme: string, params?: Fields, extras?: Fields) => decision('challenge', { scheme, params }, extras),
   }
 }

@@ -2,7 +2,7 @@ import { askingWords, posted, roomyPost, type Post } from './asking.ts'
 import { base64Words } from './base64.ts'
 import { decisionWords, latin1Of, sayable } from './decisions.ts'
 import { describeThrown, shown } from './errors.ts'
-import { bodyView, headersView, queryView, requestView, responseView, type HeaderEdit } from './views.ts'
+import { bodyView, headersView, messageView, queryView, requestView, responseView, type HeaderEdit } from './views.ts'
 
 /** What the runner calls. Everything that crosses is a text or a number, in both directions. */
 export interface Realm {
@@ -20,9 +20,11 @@ export interface Realm {
 }
 
 export interface Call {
-  readonly hook: 'onRequest' | 'onRequestBody' | 'onResponse' | 'onResponseBody'
+  readonly hook: 'onRequest' | 'onRequestBody' | 'onResponse' | 'onResponseBody' | 'onWebSocketMessage'
   readonly request: Readonly<Record<string, unknown>> & { readonly headers: readonly string[] }
   readonly response?: Readonly<Record<string, unknown>> & { readonly headers: readonly string[] }
+  /** Of a WebSocket; its content is the body. */
+  readonly message?: Readonly<Record<string, unknown>>
   /** What earlier calls of the exchange left, as JSON. */
   readonly memory?: string
 }
@@ -33,14 +35,19 @@ export interface Result {
   readonly request: readonly HeaderEdit[]
   readonly response: readonly HeaderEdit[]
   readonly memory?: string
+  /** No more messages of this WebSocket. */
+  readonly last?: true
 }
 
 /** The script's surroundings. `posting` has the numbers of `posted`; `boot` is JSON. */
 export function realm (host: Post, file: string, boot: string, posting: typeof posted): Realm {
   const post = roomyPost(host)
   const { config, env } = JSON.parse(boot) as { config: unknown, env: Readonly<Record<string, string>> }
-  const hooks = ['onRequest', 'onRequestBody', 'onResponse', 'onResponseBody'] as const
-  const otherNames = { onRequest: 'on_request_headers', onRequestBody: 'on_request_body', onResponse: 'on_response_headers', onResponseBody: 'on_response_body' } as const
+  const hooks = ['onRequest', 'onRequestBody', 'onResponse', 'onResponseBody', 'onWebSocketMessage'] as const
+  const otherNames = {
+    onRequest: 'on_request_headers', onRequestBody: 'on_request_body', onResponse: 'on_response_headers', onResponseBody: 'on_response_body',
+    onWebSocketMessage: 'on_websocket_frame',
+  } as const
   type Handler = (...args: unknown[]) => unknown
   const handlers = new Map<string, Handler>()
   const state = {}
@@ -71,13 +78,15 @@ export function realm (host: Post, file: string, boot: string, posting: typeof p
   }
 
   const call = (facts: string, text: string, latin1: string): void => {
-    const { hook, request: asked, response: answered, memory: kept } = JSON.parse(facts) as Call
+    const { hook, request: asked, response: answered, message: said, memory: kept } = JSON.parse(facts) as Call
     const mine = ++running
     const edits = { request: [] as HeaderEdit[], response: [] as HeaderEdit[] }
     const memory = kept === undefined ? {} : JSON.parse(kept) as object
     const request = requestView(asked, edits.request)
     const response = answered === undefined ? undefined : responseView(answered, asked['id'], edits.response)
     const body = hook.endsWith('Body') ? [bodyView(text, latin1, (answered ?? asked)['bodyTruncated'])] : []
+    let last = false
+    const message = said === undefined ? [] : [messageView(said, text, latin1, () => { last = true })]
     const context = { config, env, state, memory, log: console }
 
     const fail = (thrown: unknown): void => { if (mine === running) post(posting.failed, describeThrown(thrown, file)) }
@@ -85,14 +94,14 @@ export function realm (host: Post, file: string, boot: string, posting: typeof p
       if (mine !== running) return
       try {
         const left = JSON.stringify(memory)
-        const result: Result = { decision: sayable(outcome) as Result['decision'], ...edits, ...left === '{}' || left === kept ? {} : { memory: left } }
+        const result: Result = { decision: sayable(outcome) as Result['decision'], ...edits, ...left === '{}' || left === kept ? {} : { memory: left }, ...last ? { last } : {} }
         post(posting.done, JSON.stringify(result))
       } catch (error) {
         fail(error)
       }
     }
     try {
-      const outcome = handlers.get(hook)!(...body, ...response === undefined ? [] : [response], request, context)
+      const outcome = handlers.get(hook)!(...body, ...message, ...response === undefined ? [] : [response], request, context)
       const waits = typeof outcome === 'object' && outcome !== null && typeof (outcome as { then?: unknown }).then === 'function'
       if (waits) void Promise.resolve(outcome).then(finish, fail)
       else finish(outcome)
@@ -135,7 +144,7 @@ export function realm (host: Post, file: string, boot: string, posting: typeof p
 }
 
 const parts = [
-  decisionWords, latin1Of, sayable, headersView, queryView, requestView, responseView, bodyView, describeThrown, shown, base64Words,
+  decisionWords, latin1Of, sayable, headersView, queryView, requestView, responseView, bodyView, messageView, describeThrown, shown, base64Words,
   roomyPost, askingWords, realm,
 ]
 

@@ -111,3 +111,9 @@ export function bodyView (text: string, latin1: string, truncated: unknown) {
     bytes: () => Uint8Array.from({ length: latin1.length }, (_, at) => latin1.charCodeAt(at)),
   }
 }
+
+/** A message of a WebSocket. */
+export function messageView (facts: Readonly<Record<string, unknown>>, text: string, latin1: string, done: () => void) {
+  const body = bodyView(text, latin1, false)
+  return { ...facts, length: body.length, text, json: body.json, bytes: body.bytes, done }
+}

@@ -18,7 +18,10 @@ export interface Boot {
 }
 
 /** Looks at names the module does not export: scripts for other proxies declare their handlers and leave it at that. */
-const declared = ['onRequest', 'onRequestBody', 'onResponse', 'onResponseBody', 'on_request_headers', 'on_request_body', 'on_response_headers', 'on_response_body']
+const declared = [
+  'onRequest', 'onRequestBody', 'onResponse', 'onResponseBody', 'onWebSocketMessage',
+  'on_request_headers', 'on_request_body', 'on_response_headers', 'on_response_body', 'on_websocket_frame',
+]
 const ending = `\nexport const $declared = { ${declared.map((name) => `${name}: typeof ${name} === 'undefined' ? undefined : ${name}`).join(', ')} }`
 
 const us = process
