@@ -109,7 +109,7 @@ export async function testAgent (agent: Agent, { config = {} }: TestAgentOptions
       const exchange = start(method, url, init)
       const verdict = await exchange.verdict
       const goesOn = (['response_headers', 'websocket_message'] as const).some((event) => description.events.includes(event))
-      const isOver = agent.definition.onComplete === undefined && !goesOn
+      const isOver = agent.definition.onComplete === undefined && agent.definition.concerns === undefined && !goesOn
       if (isOver) await exchange.complete()
       return Object.assign(exchange, verdict)
     },

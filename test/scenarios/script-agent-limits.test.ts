@@ -1,10 +1,9 @@
 // Whatever a script does costs the call that did it, and nothing else: not the agent, not a call on another worker, not one that waits.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
-import { startScript, type RunningScript } from '../support/script-agent.ts'
+import { startScript, workersOf, type RunningScript } from '../support/script-agent.ts'
 
 const bombs: Readonly<Record<string, readonly [code: string, faults: RegExp]>> = {
   'endless-loop': ['for (;;);', /^script_timeout: /],
@@ -45,15 +44,6 @@ export function onRequest (request) {
 
 function residentMiB (pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
-}
-
-/** The processes that the agent has started. */
-function workersOf (pid: number): number[] {
-  try {
-    return execFileSync('ps', ['--ppid', String(pid), '-o', 'pid='], { encoding: 'utf8' }).split('\n').filter((line) => line.trim() !== '').map(Number)
-  } catch {
-    return []
-  }
 }
 
 test('loops, waits, memory, errors: each costs its own call, and the next is answered', async (t) => {

@@ -1,8 +1,10 @@
 // A script of the agent `js` is not to get at anything but the words it was given. Each attempt here is one that got out of some sandbox made
 // of node:vm: it looks for an object of another realm, and for `process` behind it.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { startScript } from '../support/script-agent.ts'
+import { startScript, workersOf } from '../support/script-agent.ts'
 
 /** What a script does before each attempt, and how it knows that it has got something that is not its own. */
 const prelude = `
@@ -126,4 +128,30 @@ export function onRequest (request) {
   // The script's own side looks for these, to say what was thrown.
   const expected = new Set(['name', 'message', 'stack', 'then', 'constructor', 'toJSON', 'toString', 'valueOf', 'Symbol(Symbol.toPrimitive)'])
   assert.deepEqual(traps.filter(([trap, name]) => !(trap === 'get' && expected.has(name)) && trap !== 'getPrototypeOf'), [])
+})
+
+test('behind the realm stands a process without environment, files, programs and threads, whose memory the kernel limits', { skip: process.platform !== 'linux' }, async (t) => {
+  const { sentinel } = await startScript(t, 'export const onRequest = () => block(403)', { env: { SECRET: 'hidden' } })
+  const [worker] = workersOf(sentinel.agentPids()['custom']!)
+  const about = (name: string): string => readFileSync(`/proc/${worker}/${name}`, 'utf8')
+  const variables = about('environ').split('\0').map((line) => line.split('=')[0]!)
+  assert.deepEqual(variables.filter((name) => !['', 'PWD', 'TZ'].includes(name)), [], 'the shell that sets the limits says where it is, dates need a time zone')
+  assert.match(about('limits'), /Max data size\s+\d+/)
+  assert.match(about('limits'), /Max core file size\s+0/)
+  const [program = '', ...args] = about('cmdline').split('\0').filter((arg) => arg !== '')
+  // The same flags with another program: what one that got out of the realm would meet.
+  const attempts = `
+const tried = {
+  read: () => require('fs').readFileSync('/etc/passwd'),
+  write: () => require('fs').writeFileSync('/tmp/sentinel-escaped', ''),
+  program: () => require('child_process').execFileSync('/bin/true'),
+  thread: () => new (require('worker_threads').Worker)('0', { eval: true }),
+  text: () => new Function('return 1')(),
+  builtIn: () => { 'use strict'; Promise.prototype.then = 1 },
+}
+console.log(JSON.stringify(Object.entries(tried).map(([name, attempt]) => { try { attempt(); return name + ': done' } catch (error) { return name + ': ' + (error.code ?? error.name) } })))`
+  const { stdout, stderr } = spawnSync(program, [...args.slice(0, -1), '-e', attempts], { encoding: 'utf8', env: {} })
+  assert.deepEqual(JSON.parse(stdout || stderr), [
+    'read: ERR_ACCESS_DENIED', 'write: ERR_ACCESS_DENIED', 'program: ERR_ACCESS_DENIED', 'thread: ERR_ACCESS_DENIED', 'text: EvalError', 'builtIn: TypeError',
+  ])
 })

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import type { TestContext } from 'node:test'
 import { startRecordingUpstream, type RecordingUpstream } from './recording-upstream.ts'
 import { siteWith } from './scripted-agent.ts'
@@ -31,4 +32,13 @@ export async function startScript (t: TestContext, script: string, site: ScriptS
   const kdl = scriptSite(upstream.port, site)
   const sentinel = await startSentinel(t, kdl, { files: { [`custom.${site.ending ?? 'js'}`]: script, ...site.files }, ...site.env === undefined ? {} : { env: site.env }, timeoutMs: 60_000 })
   return { sentinel, upstream, kdl }
+}
+
+/** The processes that the agent has started. */
+export function workersOf (pid: number): number[] {
+  try {
+    return execFileSync('ps', ['--ppid', String(pid), '-o', 'pid='], { encoding: 'utf8' }).split('\n').filter((line) => line.trim() !== '').map(Number)
+  } catch {
+    return []
+  }
 }

@@ -94,7 +94,11 @@ export function realm (host: Post, file: string, boot: string, posting: typeof p
       if (mine !== running) return
       try {
         const left = JSON.stringify(memory)
-        const result: Result = { decision: sayable(outcome) as Result['decision'], ...edits, ...left === '{}' || left === kept ? {} : { memory: left }, ...last ? { last } : {} }
+        const result: Result = {
+          decision: sayable(outcome) as Result['decision'], ...edits,
+          ...left === '{}' || left === kept ? {} : { memory: left },
+          ...last ? { last } : {},
+        }
         post(posting.done, JSON.stringify(result))
       } catch (error) {
         fail(error)
