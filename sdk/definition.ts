@@ -67,8 +67,11 @@ export interface ConfigProblem {
 
 /** What more of an exchange an agent is told of, after the head of its request. */
 export interface Concern {
+  /** The body of the request, whole: `onRequestBody`. */
   readonly requestBody: boolean
+  /** The head of the answer: `onResponse`. */
   readonly response: boolean
+  /** The body of the answer, whole: `onResponseBody`. Its head comes before it. */
   readonly responseBody: boolean
   /** Of the WebSocket that the request may open. */
   readonly messages: boolean

@@ -66,7 +66,7 @@ async function answeredMessage (deployed: Deployed, message: WebSocketMessage, r
 async function resultOf ({ deployment, file }: Deployed, occasion: Occasion, context: JsContext): Promise<Result> {
   // Only this program sets it.
   const memory = context.memory.get(remembered) as string | undefined
-  const result = await deployment.call(payloadOf({ ...occasion, memory }), context.deadlineMs)
+  const result = await deployment.call({ payload: payloadOf({ ...occasion, memory }), store: context.store }, context.deadlineMs)
   if (result.memory !== undefined) {
     if (result.memory.length > mostMemory) throw new AgentFailure('script_error', `${file}: 'memory' holds more than ${mostMemory / 1024} KiB as JSON`)
     context.memory.set(remembered, result.memory)

@@ -1,6 +1,6 @@
 import { AgentFailure } from 'sentinel/sdk'
 import type { Call, Result } from './realm/realm.ts'
-import { Runner, type RunnerOptions } from './runner.ts'
+import { Runner, type Question, type RunnerOptions } from './runner.ts'
 
 export interface DeploymentOptions extends Omit<RunnerOptions, 'onGone'> {
   readonly workers: number
@@ -9,7 +9,7 @@ export interface DeploymentOptions extends Omit<RunnerOptions, 'onGone'> {
 }
 
 interface Waiting {
-  readonly payload: Buffer
+  readonly question: Question
   /** On the clock of `performance.now()`. */
   readonly deadlineAt: number
   readonly resolve: (result: Result) => void
@@ -60,15 +60,15 @@ export class Deployment {
   }
 
   /** Rejects with `AgentFailure`. */
-  call (payload: Buffer, deadlineMs: number): Promise<Result> {
+  call (question: Question, deadlineMs: number): Promise<Result> {
     const runner = this.#idle.pop()
-    if (runner !== undefined) return this.#run(runner, payload)
+    if (runner !== undefined) return this.#run(runner, question)
     if (this.#waiting.length >= this.#options.queue) {
       const all = this.#options.workers === 1 ? 'its worker is' : `all ${this.#options.workers} workers are`
       return Promise.reject(new AgentFailure('script_busy', `${all} busy, and ${this.#waiting.length} calls wait already: see 'workers' and 'queue' of its config`, { retryable: true }))
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ payload, deadlineAt: performance.now() + deadlineMs, resolve, reject })
+      this.#waiting.push({ question, deadlineAt: performance.now() + deadlineMs, resolve, reject })
     })
   }
 
@@ -84,9 +84,9 @@ export class Deployment {
     for (const runner of this.#all) runner.kill(new AgentFailure('script_worker', 'the agent ends'))
   }
 
-  async #run (runner: Runner, payload: Buffer): Promise<Result> {
+  async #run (runner: Runner, question: Question): Promise<Result> {
     try {
-      return await runner.call(payload)
+      return await runner.call(question)
     } finally {
       if (!runner.gone) this.#free(runner)
     }
@@ -101,7 +101,7 @@ export class Deployment {
       this.#idle.push(runner)
       this.#endIfThrough()
     } else {
-      this.#run(runner, next.payload).then(next.resolve, next.reject)
+      this.#run(runner, next.question).then(next.resolve, next.reject)
     }
   }
 

@@ -1,7 +1,7 @@
 import { constants, readlinkSync, realpathSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { sep } from 'node:path'
-import type { Ask } from './runner.ts'
+import type { RunnerOptions } from './runner.ts'
 import type { Settings } from './settings.ts'
 
 /** Most of a file or an answer that a script gets. */
@@ -10,12 +10,24 @@ const mostBytes = 8 * 1024 * 1024
 type Allow = Settings['allow']
 
 /** What the operator lets scripts have, done in their place. Errors are told to the script. */
-export function granting (allow: Allow): (ask: Ask, signal: AbortSignal) => Promise<unknown> {
-  return async ({ op, args: [first, second] }, signal) => {
+export function granting (allow: Allow): RunnerOptions['onAsk'] {
+  return async ({ op, args: [first, second, third] }, store, signal) => {
     if (op === 'readFile' && typeof first === 'string') return readGranted(first, allow.read)
     if (op === 'fetch' && typeof first === 'string') return fetchGranted(first, second, allow.net, signal)
+    switch (op) {
+      // The store checks what it is given.
+      case 'store.get': return store.get(first as string)
+      case 'store.set': return store.set(first as string, second as string, storeOptions(third))
+      case 'store.increment': return store.increment(first as string, storeOptions(second))
+      case 'store.delete': return store.delete(first as string)
+    }
     throw new Error(`there is no '${String(op).slice(0, 40)}' here`)
   }
+}
+
+function storeOptions (given: unknown): { ttlMs?: number, by?: number } {
+  if (typeof given !== 'object' || given === null) throw new TypeError('options of the store are an object')
+  return given
 }
 
 /** The variables that are granted and there. */

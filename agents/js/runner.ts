@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { AgentFailure } from 'sentinel/sdk'
+import { AgentFailure, type Store } from 'sentinel/sdk'
 import { frame, frameReader, fromRunner, toRunner } from './frames.ts'
 import type { Result } from './realm/realm.ts'
 import type { Boot } from './runner/main.ts'
@@ -19,6 +19,12 @@ export interface Ask {
   readonly args: readonly unknown[]
 }
 
+/** One call of a handler. */
+export interface Question {
+  readonly payload: Buffer
+  readonly store: Store
+}
+
 export interface RunnerOptions {
   readonly boot: Boot
   readonly memoryBytes: number
@@ -26,7 +32,7 @@ export interface RunnerOptions {
   readonly timeoutMs: number
   readonly onLine: (level: string, text: string) => void
   /** Gives what the script may know. A rejection is told to the script, by its message. */
-  readonly onAsk: (ask: Ask, signal: AbortSignal) => Promise<unknown>
+  readonly onAsk: (ask: Ask, store: Store, signal: AbortSignal) => Promise<unknown>
   readonly onGone: (runner: Runner) => void
 }
 
@@ -43,6 +49,8 @@ interface Awaited {
   readonly resolve: (result: string) => void
   readonly reject: (error: Error) => void
   readonly timer: NodeJS.Timeout
+  /** What the call may keep beyond it; none while the script is being started. */
+  readonly store: Store | undefined
   /** Made for the first thing that is asked for. */
   abort: AbortController | undefined
 }
@@ -83,9 +91,9 @@ export class Runner {
   get pid (): number | undefined { return this.#child.pid }
 
   /** Rejects with `AgentFailure`, and after one that the worker may not survive it is `gone`. */
-  async call (payload: Buffer): Promise<Result> {
+  async call ({ payload, store }: Question): Promise<Result> {
     const { timeoutMs } = this.#options
-    const answered = this.#await(timeoutMs, `the call is not through after ${timeoutMs} ms`)
+    const answered = this.#await(timeoutMs, `the call is not through after ${timeoutMs} ms`, store)
     this.#write(frame(toRunner.call, payload))
     return JSON.parse(await answered) as Result
   }
@@ -114,13 +122,13 @@ export class Runner {
     }
   }
 
-  #await (ms: number, late: string): Promise<string> {
+  #await (ms: number, late: string, store?: Store): Promise<string> {
     return new Promise((resolve, reject) => {
       // What has arrived meanwhile counts, however late this process looks at it.
       const timer = setTimeout(() => setImmediate(() => {
         if (this.#awaited === call) this.kill(new AgentFailure('script_timeout', `${late}: the worker is ended, and another one started`))
       }), ms)
-      const call: Awaited = { resolve, reject, timer, abort: undefined }
+      const call: Awaited = { resolve, reject, timer, store, abort: undefined }
       this.#awaited = call
     })
   }
@@ -147,9 +155,9 @@ export class Runner {
 
   async #answer (ask: Ask): Promise<void> {
     const call = this.#awaited
-    if (call === undefined) return
+    if (call?.store === undefined) return
     call.abort ??= new AbortController()
-    const reply = await this.#options.onAsk(ask, call.abort.signal)
+    const reply = await this.#options.onAsk(ask, call.store, call.abort.signal)
       .then((value) => ({ id: ask.id, value }), (error: unknown) => ({ id: ask.id, error: error instanceof Error ? error.message : String(error) }))
     if (this.#awaited === call) this.#write(frame(toRunner.settle, JSON.stringify(reply)))
   }

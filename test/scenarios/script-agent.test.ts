@@ -258,6 +258,26 @@ export function onRequest (request, context) {
   assert.deepEqual(JSON.parse((await sentinel.get('/')).text), { calls: 2, same: 2, config: { limit: 5, names: ['a', 'b'] }, own: 5 })
 })
 
+test('workers share a store, which outlives a version of the script', async (t) => {
+  const script = (name: string): string => `
+export async function onRequest (request) {
+  if (request.path === '/wrong') return await store.set('', 5)
+  const count = await store.increment('seen', { by: 2, ttlMs: 600000 })
+  await store.set('name', '${name}' + ((await store.get('name')) ?? ''))
+  const gone = [await store.delete('nobody'), await store.get('nobody') === undefined]
+  return block(418, { body: { count, name: await store.get('name'), gone } })
+}`
+  const { sentinel } = await startScript(t, script('a'), { config: 'workers 4; timeout "10s"' })
+  const counts = await Promise.all(Array.from({ length: 8 }, async () => (JSON.parse((await sentinel.get('/')).text) as { count: number }).count))
+  assert.deepEqual(counts.toSorted((a, b) => a - b), [2, 4, 6, 8, 10, 12, 14, 16])
+  assert.deepEqual((JSON.parse((await sentinel.get('/')).text) as { gone: boolean[] }).gone, [false, true])
+  assert.equal((await sentinel.get('/wrong')).status, 503)
+  assert.match(String((await sentinel.accessed(({ status }) => status === 503))['detail']), /a key of the store/)
+  writeFileSync(join(sentinel.folder, 'custom.js'), script('b'))
+  await eventually('the new version answers', async () => (JSON.parse((await sentinel.get('/')).text) as { name: string }).name.startsWith('b'), 20_000)
+  assert.ok((JSON.parse((await sentinel.get('/')).text) as { count: number }).count > 18)
+})
+
 test('lines of console are in the log of the proxy, with level and script, and not more than it bears', async (t) => {
   const { sentinel } = await startScript(t, `
 console.info('loaded')

@@ -59,6 +59,12 @@ export function askingWords (post: Post, kinds: { readonly ask: number, readonly
       wanted?.()
     },
     words: (views: (lines: readonly string[]) => object) => ({
+      store: {
+        get: (key: unknown) => ask('store.get', [key]),
+        set: (key: unknown, value: unknown, options?: unknown) => ask('store.set', [key, value, options ?? {}]),
+        increment: (key: unknown, options?: unknown) => ask('store.increment', [key, options ?? {}]),
+        delete: (key: unknown) => ask('store.delete', [key]),
+      },
       readFile: (path: unknown) => ask('readFile', [String(path)]),
       fetch: async (url: unknown, init?: unknown) => answerOf(await ask('fetch', [String(url), init ?? {}]) as never, views),
       setTimeout (wanted: (...args: unknown[]) => void, ms?: unknown, ...args: unknown[]): number {
