@@ -362,13 +362,29 @@ export class Exchange implements ContextSource, BodyAsker {
     if (decision.extras.requestHeaders && this.#response) {
       throw new AgentFailure('bad_answer', 'the request was sent already; its headers cannot be changed')
     }
-    const isLast = this.#program.agent.wantsOnlyHeaders && this.#late?.finished !== false
-    const wants = isLast ? done : undefined
+    const wants = this.#late?.finished === false ? undefined : this.#wantsAfter(event)
+    const isLast = wants?.done === true
     const value = wireDecision(decision, this.#takeRecorded(), wants)
     // Nothing in the place of nothing: a handler that changes bodies need not ask whether there is one, but the proxy takes none for a request without.
     const isVoid = event.kind === 'request_headers' && !this.hasBody && value.replaceBody?.length === 0
     this.#reply(event, { kind: 'decision', value: isVoid ? { ...value, replaceBody: undefined } : value })
     if (isLast) this.#stream.forget(this.id)
+  }
+
+  /** What comes after the answer to this event; `undefined`: what the agent subscribed to. */
+  #wantsAfter (event: Event): Wants | undefined {
+    const { wantsOnlyHeaders, definition } = this.#program.agent
+    if (wantsOnlyHeaders) return done
+    if (definition.concerns === undefined || (event.kind !== 'request_headers' && this.#late === undefined)) return undefined
+    const { requestBody, response, responseBody, messages } = definition.concerns(this.#request, typed(this.#context))
+    const bodyComes = requestBody && this.#head.hasBody && this.#late === undefined
+    if (!bodyComes && !response && !responseBody && !messages && definition.onComplete === undefined) return done
+    return {
+      done: false,
+      requestBody: bodyComes ? wholeBody : undefined,
+      responseHeaders: response || responseBody,
+      responseBody: responseBody ? wholeBody : undefined,
+    }
   }
 
   #fail (error: unknown): void {
@@ -416,6 +432,7 @@ export class Exchange implements ContextSource, BodyAsker {
   }
 }
 
+const wholeBody: BodyMode = { kind: 'buffer', maxBytes: 0, over: 'block' }
 const done: Wants = { done: true, requestBody: undefined, responseHeaders: false, responseBody: undefined }
 
 /** An event for which there is no handler is nothing that could be allowed. */

@@ -3,7 +3,7 @@ import { inert, json, list, map, notBuilt, optional, setting } from '../schema/f
 import { durationWithin, parseSize, size, sizeWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import type { ValueType } from '../schema/value.ts'
-import { anyText, bool, integer, mention, oneOf, path, text, words } from '../schema/values.ts'
+import { anyText, bool, existingFile, integer, mention, oneOf, text, words } from '../schema/values.ts'
 import { connections, eventTimeouts, healthCheck, pool, pooled, retry } from './agent-calls.ts'
 import { olderRestart, restart } from './agent-process.ts'
 import { chosenTransport, olderTransports, transports } from './agent-transport.ts'
@@ -11,6 +11,7 @@ import { builtInAgents } from './built-in-agents.ts'
 import { agentCircuitBreaker } from './circuit-breaker.ts'
 import { failureMode } from './failure-mode.ts'
 import { token } from './types.ts'
+import { checkScript, scriptOf } from './script-agent.ts'
 import { withWasmAgents } from './wasm-agent.ts'
 
 export { failureMode }
@@ -56,7 +57,7 @@ const version: ValueType<string> = {
 }
 
 const fields = {
-  type: optional(text, 'Which agent it is; its own name without one. `waf` and `denylist` are built in.'),
+  type: optional(text, 'Which agent it is; its own name without one. `waf`, `denylist` and `js` are built in.'),
   ...transports,
   managed: optional(bool, 'Whether the proxy starts and supervises it. Without it: if there is a `command` or the type is built in, and nobody serves the socket yet.'),
   command: list(text, [], 'Program to start, with its arguments.'),
@@ -84,7 +85,7 @@ const fields = {
   retry,
   eventTimeouts,
   chunkTimeout: optional(wait, 'Time for the decision on one piece of a body that is given in pieces; what `event-timeouts` or `timeout` say without it.', { aliases: ['chunk-timeout-ms'] }),
-  script: notBuilt(optional(path, 'Program text that a script agent runs.')),
+  script: optional(existingFile, 'JavaScript or TypeScript that decides; for type "js", whose settings `config` has. The agent sees by itself when the file changes.'),
   host: notBuilt(optional(text, 'Process that the agent shares with others of this name.')),
   against: optional(mention('agent'), 'Another agent whose decisions are compared with this one\'s, where a route asks both: `sentinel_agent_comparisons_total` counts, the log tells what differs. It goes well with mode "shadow"; stand before the other in the route, so as to be asked about what that one refuses.'),
   protocolVersion: inert(version, 'Version of the protocol.', 'both sides agree on it when they connect'),
@@ -111,12 +112,14 @@ export const agents = withWasmAgents(named('agent', fields, 'Programs that decid
     const type = agent.type ?? ownName(agent.id, here.names)
     checkTimes(agent, here)
     checkManagement(type, agent, here)
+    checkScript(type, agent, here)
     return {
       ...agent,
       ...pooled(inPool, agent, here),
       type,
       transport: chosenTransport({ unixSocket, grpc, http, tls }, here),
       events: here.given('events') ? wanted : undefined,
+      script: agent.script === undefined ? undefined : scriptOf(agent.script, here.where('script')),
     }
   },
 }))

@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { expected as customAgent } from '../../examples/custom-agent/expected.ts'
+import { expected as customJavascript } from '../../examples/custom-javascript/expected.ts'
 import type { Applications, Expectation, Feature } from '../../examples/expectation.ts'
 import * as homelab from '../../examples/homelab/expected.ts'
 import * as loadBalancer from '../../examples/load-balancer/expected.ts'
@@ -30,7 +31,8 @@ interface Example {
 }
 
 const examples: Readonly<Record<string, Example>> = {
-  'custom-agent': { expected: customAgent }, 'mcp-tools': { expected: mcpTools }, observability: { expected: observability }, quickstart: { expected: quickstart }, systemd: { expected: systemd }, waf: { expected: waf },
+  'custom-agent': { expected: customAgent }, 'custom-javascript': { expected: customJavascript }, 'mcp-tools': { expected: mcpTools },
+  observability: { expected: observability }, quickstart: { expected: quickstart }, systemd: { expected: systemd }, waf: { expected: waf },
   homelab, 'load-balancer': loadBalancer, microservices, 'static-site': staticSite, teams, 'websocket-chat': websocketChat,
 }
 
