@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { nearest } from '../../config/kdl/nearest.ts'
 import { agentCall } from './agent-call.ts'
 import { agentConformance } from './agent-conformance.ts'
+import { agents } from './agents.ts'
 import { cachePurge, cacheStats } from './cache-commands.ts'
 import { check } from './check.ts'
 import { completion } from './completion.ts'
@@ -28,7 +29,7 @@ import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
-  run, reload, status, tail, record, replay, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
+  run, reload, status, agents, tail, record, replay, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
   configSchema, evidenceVerify, agentCall, agentConformance, lsp, completion(() => commands), man(() => commands), version,
 ]
 

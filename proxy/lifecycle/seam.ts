@@ -3,6 +3,7 @@ import type { Entry } from '../evidence/chain.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
+import type { TalkFacts } from './agent-facts.ts'
 import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 import type { Evidence, GateEvidence, HealthOrders } from '../upstreams/index.ts'
 
@@ -105,6 +106,7 @@ export interface AgentFacts {
   readonly state: string
   /** Why it is not ready, when that is known. */
   readonly problem: string | undefined
+  readonly talk: TalkFacts
 }
 
 /** What the data path asks of main. */
