@@ -9,6 +9,7 @@ import * as homelab from '../../examples/homelab/expected.ts'
 import * as loadBalancer from '../../examples/load-balancer/expected.ts'
 import * as microservices from '../../examples/microservices/expected.ts'
 import { expected as observability } from '../../examples/observability/expected.ts'
+import { expected as pythonAgent } from '../../examples/python-agent/expected.ts'
 import { expected as quickstart } from '../../examples/quickstart/expected.ts'
 import * as staticSite from '../../examples/static-site/expected.ts'
 import { expected as systemd } from '../../examples/systemd/expected.ts'
@@ -29,7 +30,7 @@ interface Example {
 }
 
 const examples: Readonly<Record<string, Example>> = {
-  'custom-agent': { expected: customAgent }, observability: { expected: observability }, quickstart: { expected: quickstart }, systemd: { expected: systemd }, waf: { expected: waf },
+  'custom-agent': { expected: customAgent }, observability: { expected: observability }, 'python-agent': { expected: pythonAgent }, quickstart: { expected: quickstart }, systemd: { expected: systemd }, waf: { expected: waf },
   homelab, 'load-balancer': loadBalancer, microservices, 'static-site': staticSite, teams, 'websocket-chat': websocketChat,
 }
 
