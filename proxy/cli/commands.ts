@@ -29,8 +29,8 @@ import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
-  run, reload, status, agents, tail, record, replay, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
-  configSchema, evidenceVerify, agentCall, agentConformance, lsp, completion(() => commands), man(() => commands), version,
+  run, reload, status, agents, tail, record, replay, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump,
+  configReference, configSchema, evidenceVerify, agentCall, agentConformance, lsp, completion(() => commands), man(() => commands), version,
 ]
 
 const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }

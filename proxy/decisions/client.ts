@@ -147,7 +147,7 @@ class Client implements AgentClient, Switchboard {
     this.counters.calls++
     if (fault !== undefined) {
       this.counters.failures[fault.code] = (this.counters.failures[fault.code] ?? 0) + 1
-      this.counters.lastFailure = { code: fault.code, detail: fault.detail ?? '', atMs: Date.now() }
+      this.counters.lastFailure = { code: fault.code, detail: fault.detail ?? '', atMs: performance.timeOrigin + performance.now() }
     }
     this.settings.observe(durationMs, fault?.code ?? 'ok')
   }

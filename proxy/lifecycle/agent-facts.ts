@@ -20,10 +20,15 @@ export interface TalkFacts {
   readonly lastFailure: { readonly code: string, readonly detail: string, readonly atMs: number } | undefined
 }
 
+const neverTalked: TalkFacts = {
+  version: '', configVersion: '', inFlight: 0, queued: 0, breaker: undefined, calls: 0, failures: 0, protocolFaults: 0, reconnects: 0, lastFailure: undefined,
+}
+
 export function talkFacts ({ describe, configVersion, inFlight, queued, breakerState, counters }: AgentClient): TalkFacts {
   const { calls, failures, protocolFaults, reconnects, lastFailure } = counters
   return {
-    version: describe?.version ?? '', configVersion, inFlight, queued, breaker: breakerState, calls, failures: sum(failures), protocolFaults: sum(protocolFaults), reconnects, lastFailure,
+    version: describe?.version ?? '', configVersion, inFlight, queued, breaker: breakerState,
+    calls, failures: sum(failures), protocolFaults: sum(protocolFaults), reconnects, lastFailure,
   }
 }
 
@@ -53,12 +58,12 @@ function sum (counts: Readonly<Partial<Record<string, number>>>): number {
 /** How agents do, all processes together. */
 export function agentsJson ({ agents }: StatusJson, path: PathFacts, families: readonly AnyFamily[]): AgentJson[] {
   return agents.map(({ id, state, managed, pid, restarts, mode, failure_mode, problem }) => {
-    const talk = path.agents.get(id)?.talk
-    const last = talk?.lastFailure
+    const talk = path.agents.get(id)?.talk ?? neverTalked
+    const last = talk.lastFailure
     return {
       id, state, managed, pid, restarts, mode, failure_mode,
-      version: talk?.version ?? '', config_version: talk?.configVersion ?? '', in_flight: talk?.inFlight ?? 0, queued: talk?.queued ?? 0, breaker: talk?.breaker ?? null,
-      calls: talk?.calls ?? 0, failures: talk?.failures ?? 0, protocol_faults: talk?.protocolFaults ?? 0, reconnects: talk?.reconnects ?? 0,
+      version: talk.version, config_version: talk.configVersion, in_flight: talk.inFlight, queued: talk.queued, breaker: talk.breaker ?? null,
+      calls: talk.calls, failures: talk.failures, protocol_faults: talk.protocolFaults, reconnects: talk.reconnects,
       latency_ms: latencyOf(id, families),
       ...problem === undefined ? {} : { problem },
       ...last === undefined ? {} : { last_failure: { code: last.code, detail: scrubText(last.detail), at: new Date(last.atMs).toISOString() } },
@@ -77,7 +82,8 @@ function latencyOf (agent: string, families: readonly AnyFamily[]): AgentJson['l
   const bounds = family.declaration.buckets ?? []
   const counts = bounds.map((_, i) => cells.reduce((total, cell) => total + cell.counts[i]!, 0)) // One for each bound.
   const ms = (seconds: number): number => Math.round(seconds * 1e6) / 1e3
-  return { mean: ms(cells.reduce((total, cell) => total + cell.sum, 0) / count), p50: ms(quantile(0.5, count, bounds, counts)), p99: ms(quantile(0.99, count, bounds, counts)) }
+  const [p50, p99] = [quantile(0.5, count, bounds, counts), quantile(0.99, count, bounds, counts)]
+  return { mean: ms(cells.reduce((total, cell) => total + cell.sum, 0) / count), p50: ms(p50), p99: ms(p99) }
 }
 
 /** Within its bucket a value is taken to be anywhere with the same chance; beyond the last one it is told as that one's bound. */

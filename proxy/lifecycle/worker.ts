@@ -26,7 +26,7 @@ import { loadParts } from './parts.ts'
 import { tellKept } from './route-cache.ts'
 import { tellLimits } from './limit-metrics.ts'
 import { MemoryWatch } from './memory-watch.ts'
-import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
+import { LoadError, type AgentFacts, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
 
@@ -224,7 +224,8 @@ export class Worker implements DataPath {
   }
 
   facts (): PathFacts {
-    const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError, talk: talkFacts(client) }] as const)
+    const factsOfAgent = ({ client }: AgentRuntime): AgentFacts => ({ state: client.state, problem: client.lastError, talk: talkFacts(client) })
+    const agents = [...this.#running?.agents ?? []].map(([id, { value }]) => [id, factsOfAgent(value)] as const)
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
     return { connections: this.#listeners.connections, agents: new Map(agents), upstreams: new Map(upstreams) }
   }
