@@ -10,6 +10,7 @@ const longestMs = 600_000
 export class AgentStream {
   readonly #program: Program
   readonly #send: (message: FromAgent) => void
+  readonly #forgotten: ((exchange: number) => void) | undefined
   readonly #exchanges = new Map<number, Exchange>()
   #highest = 0
   #replies: Reply[] = []
@@ -18,9 +19,11 @@ export class AgentStream {
   /** What to do when nothing is owed any more. */
   #finished: (() => void) | undefined
 
-  constructor (program: Program, send: (message: FromAgent) => void) {
+  /** `forgotten` hears of every exchange of which nothing is left. */
+  constructor (program: Program, send: (message: FromAgent) => void, forgotten?: (exchange: number) => void) {
     this.#program = program
     this.#send = send
+    this.#forgotten = forgotten
   }
 
   receive (message: ToAgent): void {
@@ -84,7 +87,9 @@ export class AgentStream {
   }
 
   forget (id: number): void {
-    if (this.#exchanges.delete(id)) this.#program.closed()
+    if (!this.#exchanges.delete(id)) return
+    this.#program.closed()
+    this.#forgotten?.(id)
   }
 
   #dispatch (event: Event): void {

@@ -224,8 +224,7 @@ export class Worker implements DataPath {
   }
 
   facts (): PathFacts {
-    const factsOfAgent = ({ client }: AgentRuntime): AgentFacts => ({ state: client.state, problem: client.lastError, talk: talkFacts(client) })
-    const agents = [...this.#running?.agents ?? []].map(([id, { value }]) => [id, factsOfAgent(value)] as const)
+    const agents = [...this.#running?.agents ?? []].map(([id, { value }]) => [id, factsOfAgent(value.client)] as const)
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
     return { connections: this.#listeners.connections, agents: new Map(agents), upstreams: new Map(upstreams) }
   }
@@ -329,6 +328,11 @@ export class Worker implements DataPath {
     const missing = fresh.find(({ runtime }) => runtime.managed && runtime.client.state !== 'ready')
     if (missing !== undefined) throw new LoadError(`agent '${missing.id}' did not become ready: ${missing.runtime.client.state}`)
   }
+}
+
+function factsOfAgent (client: AgentRuntime['client']): AgentFacts {
+  const { state, lastError: problem, refusals } = client
+  return { state, problem, refusals, talk: talkFacts(client) }
 }
 
 function factsOf ({ name, inFlight, connections }: Target): TargetFacts {
