@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig, type AgentConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { MaybePromise } from '../pipeline/body.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
+import type { AgentJson } from '../admin/agents-json.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/ticket-secret.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
@@ -15,6 +16,7 @@ import { exposed, formFor } from '../observe/exposition.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import type { MetricsPush } from '../observe/telemetry/metrics-push.ts'
+import { agentsJson } from './agent-facts.ts'
 import { agentConfiguration, agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
@@ -36,7 +38,6 @@ import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
-import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import { handOver } from './upgrade.ts'
 import { alone, upstreamSettings } from './upstream-settings.ts'
@@ -97,7 +98,7 @@ export class Proxy {
   readonly #held = new Map<number, Running>()
   #generations = 0
   #agentSocketsMade = 0
-  readonly #onlookers = new Onlookers(() => this.#path)
+  readonly onlookers = new Onlookers(() => this.#path)
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
@@ -195,10 +196,8 @@ export class Proxy {
     return this.#health.drain(upstream, target, on)
   }
 
-  /** See `Onlookers.begin`. */
-  tail (filter: TailFilter, take: (seen: Seen) => void): () => void {
-    return this.#onlookers.begin(filter, take)
-  }
+  /** How agents do, in all workers. */
+  readonly agents = (): Promise<AgentJson[]> => this.#fresh(() => agentsJson(this.status(), this.#path!.facts(), this.#metrics.families()))
 
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
   reload (): Promise<ReloadOutcome> {
@@ -321,7 +320,7 @@ export class Proxy {
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
       seen: (tail, seen, sent) => {
-        this.#onlookers.take(tail, seen)
+        this.onlookers.take(tail, seen)
         sent()
       },
       heardAt: (evidence) => this.#health.heardAt(evidence),

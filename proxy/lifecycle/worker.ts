@@ -12,6 +12,7 @@ import type { RateLedgers } from '../pipeline/rates.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
+import { talkFacts } from './agent-facts.ts'
 import { agentIdentity } from './agent-identity.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { HealthFollower } from './health-follower.ts'
@@ -329,8 +330,9 @@ export class Worker implements DataPath {
   }
 }
 
-function factsOfAgent ({ state, lastError: problem, refusals }: AgentRuntime['client']): AgentFacts {
-  return { state, problem, refusals }
+function factsOfAgent (client: AgentRuntime['client']): AgentFacts {
+  const { state, lastError: problem, refusals } = client
+  return { state, problem, refusals, talk: talkFacts(client) }
 }
 
 function factsOf ({ name, inFlight, connections }: Target): TargetFacts {
