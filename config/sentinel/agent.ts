@@ -106,7 +106,7 @@ export const agents = withWasmAgents(named('agent', fields, 'Programs that decid
     failure-mode "closed"
 }`,
   build (value, here) {
-    const { unixSocket, grpc, http, transport: _unknownKind, tls, events: wanted, pool: inPool, http2: _inert, ...agent } = value
+    const { unixSocket, grpc, http, reverse, transport: _unknownKind, tls, events: wanted, pool: inPool, http2: _inert, ...agent } = value
     const type = agent.type ?? ownName(agent.id, here.names)
     checkTimes(agent, here)
     checkManagement(type, agent, here)
@@ -114,7 +114,7 @@ export const agents = withWasmAgents(named('agent', fields, 'Programs that decid
       ...agent,
       ...pooled(inPool, agent, here),
       type,
-      transport: chosenTransport({ unixSocket, grpc, http, tls }, here),
+      transport: chosenTransport({ unixSocket, grpc, http, reverse, tls }, here),
       events: here.given('events') ? wanted : undefined,
     }
   },
@@ -132,10 +132,14 @@ interface Management {
 
 function checkManagement (type: string, agent: Management, here: Here<typeof fields>): void {
   const builtIn = builtInAgents.has(type)
-  const remote = (['grpc', 'http'] as const).find(name => here.given(name))
+  const remote = (['grpc', 'http', 'reverse'] as const).find(name => here.given(name))
   const hasTransport = remote !== undefined || here.given('unixSocket') || here.given('transport')
   if (remote !== undefined && agent.managed === true && agent.command.length === 0 && builtIn) {
     here.report.error('CONFIG_CONTRADICTION', `${here.scope} is started by the proxy: it is reached over a socket, not over an address`, here.where(remote), 'leave out the transport')
+  }
+  if (here.given('reverse') && (agent.managed === true || agent.command.length > 0)) {
+    here.report.error('CONFIG_CONTRADICTION', `${here.scope} connects to the proxy: the proxy does not start it`, here.where('reverse'), 'leave out managed and command')
+    return
   }
   const hands = agent.managed === false || (agent.managed === undefined && !builtIn && agent.command.length === 0)
   if (agent.managed === false && agent.command.length > 0) {
@@ -146,7 +150,7 @@ function checkManagement (type: string, agent: Management, here: Here<typeof fie
   }
   if (hands && !hasTransport) {
     here.report.error('CONFIG_MISSING', `${here.scope} requires a transport: nothing says how to reach it`, here.at, 'write unix-socket "/path" or grpc "host:port", or a command to start')
-  } else if (hands && agent.managed === undefined) {
+  } else if (hands && agent.managed === undefined && !here.given('reverse')) {
     here.report.warning('CONFIG_NOT_BUILT', `no agent of type '${type}' is built in: ${here.scope} has to be started by somebody else`, here.given('type') ? here.where('type') : here.at, 'write managed #false when that is meant')
   }
 }

@@ -4,6 +4,7 @@ import type { Report } from '../schema/report.ts'
 import { checkHandlers } from './builtin-handler.ts'
 import type { AgentConfig, SentinelConfig } from './config.ts'
 import { checkScopes } from './check-scopes.ts'
+import { checkReverse } from './reverse-listener.ts'
 import type { Scoped } from './scopes.ts'
 import { flatten, limitsIn } from './scopes.ts'
 import type { ConfigTable } from './table.ts'
@@ -26,6 +27,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   for (const scope of new Set(routes.map(route => route.scope))) checkReachable(routes.filter(route => route.scope === scope), report)
   checkScopes(config, report)
   checkSockets(config, report)
+  checkReverse(config, report)
   checkWaf(waf, report)
   checkHandlers(config, report)
   checkSessions(config, report)

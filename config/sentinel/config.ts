@@ -29,6 +29,7 @@ export interface SentinelConfig extends Omit<ConfigTable, 'observability' | 'sys
 }
 
 export type ListenerConfig = SentinelConfig['listeners'][number]
+export type ReverseListenerConfig = SentinelConfig['reverseListeners'][number]
 export type TlsConfig = NonNullable<ListenerConfig['tls']>
 export type RouteConfig = SentinelConfig['routes'][number]
 export type MatchConfig = RouteConfig['matches']

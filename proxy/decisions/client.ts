@@ -1,10 +1,11 @@
+import type { Duplex } from 'node:stream'
 import type { ConfigProblem, DescribeResponse } from '../../proto/codec/index.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import { Admission } from './admission.ts'
 import { AgentBreaker } from './agent-breaker.ts'
 import { AgentConnection } from './connection.ts'
 import { reconnectPauseMs } from './reconnect.ts'
-import { withDefaults, type AgentConfiguration, type AgentOptions, type AgentState, type ProtocolFault, type Settings } from './settings.ts'
+import { withDefaults, type AgentAddress, type AgentConfiguration, type AgentOptions, type AgentState, type ProtocolFault, type Settings } from './settings.ts'
 import { Talk, type Switchboard } from './talk.ts'
 
 export interface AgentCounters {
@@ -57,6 +58,8 @@ export function connectAgent (options: AgentOptions): AgentClient {
 interface Slot {
   connection: AgentConnection | undefined
   timer: NodeJS.Timeout | undefined
+  /** Of a place that an agent has to come to by itself: ends the waiting. */
+  leave: (() => void) | undefined
   /** When it was lost, or first tried. */
   awaySinceMs: number
 }
@@ -105,12 +108,13 @@ class Client implements AgentClient, Switchboard {
     this.breaker = settings.breaker === undefined ? undefined : new AgentBreaker(settings.id, settings.breaker, settings.onBreaker)
     this.#configuration = settings.config
     if (settings.onState !== undefined) this.#listeners.add(settings.onState)
-    this.#slots = Array.from({ length: settings.connections }, () => ({ connection: undefined, timer: undefined, awaySinceMs: performance.now() }))
+    const awaySinceMs = performance.now()
+    this.#slots = Array.from({ length: settings.connections }, () => ({ connection: undefined, timer: undefined, leave: undefined, awaySinceMs }))
     for (const slot of this.#slots) this.#connect(slot)
   }
 
   get state (): AgentState { return this.#state }
-  get lastError (): string | undefined { return this.#state === 'ready' ? undefined : this.#lastError }
+  get lastError (): string | undefined { return this.#state === 'ready' ? undefined : this.#lastError ?? this.#awaited }
   get inFlight (): number { return this.admission.inFlight }
   get queued (): number { return this.admission.queued }
 
@@ -210,6 +214,8 @@ class Client implements AgentClient, Switchboard {
     for (const slot of this.#slots) {
       clearTimeout(slot.timer)
       slot.timer = undefined
+      slot.leave?.()
+      slot.leave = undefined
       slot.connection?.lose(fault)
     }
     for (const connection of this.#retiring) connection.lose(fault)
@@ -228,8 +234,17 @@ class Client implements AgentClient, Switchboard {
   #connect (slot: Slot): void {
     slot.timer = undefined
     if (this.#ending !== undefined) return
+    const { target } = this.settings
+    if (!('arrivals' in target)) return this.#begin(slot, target)
+    slot.leave = target.arrivals.wait((socket) => {
+      slot.leave = undefined
+      this.#begin(slot, { socket })
+    })
+  }
+
+  #begin (slot: Slot, to: AgentAddress | { readonly socket: Duplex }): void {
     const startedMs = performance.now()
-    const connection = slot.connection = new AgentConnection(this.settings, {
+    const connection = slot.connection = new AgentConnection(this.settings, to, {
       configuration: () => this.#configuration,
       onChange: () => {
         if (connection.state === 'retiring') this.#setAside(slot, connection)
@@ -252,6 +267,8 @@ class Client implements AgentClient, Switchboard {
   #retry (slot: Slot): void {
     if (this.#ending !== undefined) return
     this.counters.reconnects++
+    // The pauses are the agent's: whoever comes is taken at once.
+    if ('arrivals' in this.settings.target) return this.#connect(slot)
     const { reconnectInitialMs: initialMs, reconnectMaxMs: maxMs } = this.settings
     slot.timer = setTimeout(() => this.#connect(slot), reconnectPauseMs(performance.now() - slot.awaySinceMs, { initialMs, maxMs })).unref()
   }
@@ -262,6 +279,11 @@ class Client implements AgentClient, Switchboard {
     slot.awaySinceMs = performance.now()
     this.#lastError = connection.why
     this.#retry(slot)
+  }
+
+  /** Of an agent that has never come. */
+  get #awaited (): string | undefined {
+    return 'arrivals' in this.settings.target && this.#slots.every(({ connection }) => connection === undefined) ? 'it has not connected to the proxy yet' : undefined
   }
 
   /** The state of the whole, from those of the connections. */

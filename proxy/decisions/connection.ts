@@ -1,4 +1,5 @@
 import { constants, type ClientHttp2Session } from 'node:http2'
+import type { Duplex } from 'node:stream'
 import {
   agentService, decode, encode, readFromAgent, writeToAgent, type ConfigProblem, type DescribeResponse, type Event, type Reply,
 } from '../../proto/codec/index.ts'
@@ -10,7 +11,7 @@ import { watchHealth } from './health-watch.ts'
 import { keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
 import { openSession, whyOf } from './session.ts'
-import type { AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
+import type { AgentAddress, AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
 
 /** Window for what the agent sends on all streams together; see `openSession` for one stream. */
 const connectionWindowBytes = 8 * 1024 * 1024
@@ -60,7 +61,7 @@ export class AgentConnection {
   #lastExchange = 0
   #connectTimer: NodeJS.Timeout | undefined
 
-  constructor (settings: Settings, hooks: ConnectionHooks) {
+  constructor (settings: Settings, to: AgentAddress | { readonly socket: Duplex }, hooks: ConnectionHooks) {
     this.#settings = settings
     this.#hooks = hooks
     this.#outbox = new Outbox({
@@ -70,7 +71,7 @@ export class AgentConnection {
       },
       onOverfull: () => this.lose(gone('the agent does not read what it is sent')),
     })
-    this.#session = openSession(settings.target)
+    this.#session = openSession(to)
     this.#watch = keepalive(this.#session, settings, {
       onStalled: () => {
         if (this.state === 'ready' || this.state === 'not-serving') this.#become('stalled', `no answer to a ping in ${settings.pingTimeoutMs} ms`)

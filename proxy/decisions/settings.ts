@@ -1,12 +1,22 @@
+import type { Duplex } from 'node:stream'
 import type { EventKind } from '../../proto/codec/index.ts'
 import type { BreakerSettings, BreakerState } from '../pipeline/breaker.ts'
 import type { HealthPollSettings } from './health-poll.ts'
 import type { RetrySettings } from './retry.ts'
 
-/** Where an agent is reached. */
-export type AgentTarget =
+/** Where an agent listens. */
+export type AgentAddress =
   | { readonly path: string }
   | { readonly host: string, readonly port: number, readonly tls?: AgentTls }
+
+/** Where an agent is reached, or where those arrive that come by themselves. */
+export type AgentTarget = AgentAddress | { readonly arrivals: Arriving }
+
+/** Connections that an agent makes to the proxy. */
+export interface Arriving {
+  /** Calls `take` with a connection when there is one for it, at once or later. Returns how to wait no longer. */
+  wait (take: (socket: Duplex) => void): () => void
+}
 
 export interface AgentTls {
   /** PEM. Without `ca` the system's authorities count. */

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import type { AgentConfig, Transport } from '../../config/sentinel/index.ts'
-import type { AgentTarget } from '../decisions/index.ts'
+import type { AgentAddress } from '../decisions/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { agentCommand, targetOf } from './agent-identity.ts'
@@ -42,6 +42,7 @@ const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_ENV', 
 export function runAgent (agent: AgentConfig, around: ProgramSurroundings): AgentProgram {
   const { log, metrics } = around
   const own = log.child({ component: 'agent', agent: agent.id })
+  const { transport } = agent
   const command = agentCommand(agent)
   const mayManage = agent.managed !== false && command !== undefined && (agent.transport.kind === 'unix' || agent.command.length > 0)
   const socket = agent.transport.kind === 'unix' ? agent.transport.path ?? around.newSocket() : undefined
@@ -51,11 +52,11 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
   let program: Program | undefined
   let closed = false
   const begin = async (): Promise<void> => {
-    if (!mayManage || closed) return
-    const placed = agent.transport.kind === 'grpc' || agent.transport.path !== undefined
-    if (placed && agent.managed !== true && await answers(targetOf(agent.transport, socket))) {
-      const where = agent.transport.kind === 'grpc' ? { address: agent.transport.address.text } : { socket: socket! }
-      own.info(`somebody serves its ${agent.transport.kind === 'grpc' ? 'address' : 'socket'} already: it is not started here`, { event: 'agent-external', ...where })
+    if (!mayManage || closed || transport.kind === 'reverse') return
+    const placed = transport.kind === 'grpc' || transport.path !== undefined
+    if (placed && agent.managed !== true && await answers(targetOf(transport, socket))) {
+      const where = transport.kind === 'grpc' ? { address: transport.address.text } : { socket: socket! }
+      own.info(`somebody serves its ${transport.kind === 'grpc' ? 'address' : 'socket'} already: it is not started here`, { event: 'agent-external', ...where })
       return
     }
     if (closed) return
@@ -63,7 +64,7 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
       id: agent.id,
       command,
       cwd: around.cwd,
-      env: { ...inherited(around.env), ...agent.env, ...whereToServe(agent.transport, socket), SENTINEL_AGENT_ID: agent.id, SENTINEL_MANAGED: '1' },
+      env: { ...inherited(around.env), ...agent.env, ...whereToServe(transport, socket), SENTINEL_AGENT_ID: agent.id, SENTINEL_MANAGED: '1' },
       restartInitialMs: agent.restart.initialDelay,
       restartMaxMs: agent.restart.maxDelay,
       restartPolicy: agent.restart.policy,
@@ -100,7 +101,7 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
 }
 
 /** What tells a program of ours where it is expected. */
-function whereToServe (transport: Transport, socket: string | undefined): Record<string, string> {
+function whereToServe (transport: Exclude<Transport, { readonly kind: 'reverse' }>, socket: string | undefined): Record<string, string> {
   return transport.kind === 'unix' ? { SENTINEL_SOCKET: socket! } : { SENTINEL_LISTEN: transport.address.text.replace(/^[a-z]+:\/\//, '') }
 }
 
@@ -114,7 +115,7 @@ function inherited (env: ProgramSurroundings['env']): Record<string, string> {
 }
 
 /** Whether somebody accepts connections there. */
-function answers (target: AgentTarget): Promise<boolean> {
+function answers (target: AgentAddress): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = 'path' in target ? connect(target.path) : connect(target.port, target.host)
     const done = (answer: boolean): void => {

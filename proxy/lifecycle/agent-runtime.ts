@@ -1,5 +1,5 @@
 import type { AgentConfig } from '../../config/sentinel/index.ts'
-import { connectAgent, type AgentClient, type AgentOptions } from '../decisions/index.ts'
+import { connectAgent, type AgentClient, type Arrivals, type AgentOptions } from '../decisions/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { agentConfiguration, targetOf } from './agent-identity.ts'
@@ -9,6 +9,8 @@ import type { AgentPlace } from './seam.ts'
 export interface AgentSurroundings {
   readonly log: Log
   readonly metrics: Metrics
+  /** Where the configuration has agents that connect to the proxy. */
+  readonly arrivals: Arrivals | undefined
 }
 
 /** An agent as the data path knows it: whom it talks to. Its program, when it is ours to run, is main's. */
@@ -29,12 +31,12 @@ export interface AgentRuntime {
 /** Long enough for an agent that is there; nobody knows when one that is not will come. */
 const externalMs = 500
 
-export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, { log, metrics }: AgentSurroundings): AgentRuntime {
+export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, { log, metrics, arrivals }: AgentSurroundings): AgentRuntime {
   const own = log.child({ component: 'agent', agent: agent.id })
   const { json, version } = agentConfiguration(agent)
   const client = connectAgent({
     id: agent.id,
-    target: targetOf(agent.transport, socket),
+    target: agent.transport.kind === 'reverse' ? { arrivals: arrivals!.of(agent.id) } : targetOf(agent.transport, socket),
     config: { json, version },
     events: agent.events,
     connections: agent.connections,

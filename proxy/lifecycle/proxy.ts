@@ -1,9 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig, type AgentConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
+import { loadConfig, type AgentConfig, type Loaded, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { MaybePromise } from '../pipeline/body.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { StatusJson } from '../admin/status.ts'
@@ -15,8 +15,9 @@ import { exposed, formFor } from '../observe/exposition.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import type { MetricsPush } from '../observe/telemetry/metrics-push.ts'
-import { agentConfiguration, agentIdentity } from './agent-identity.ts'
+import { agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
+import { logLevel, summary, versionOf } from './config-facts.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
 import { MainLogs, type PreparedLogs } from './main-logs.ts'
 import { Onlookers } from './onlookers.ts'
@@ -30,6 +31,7 @@ import { warnOfFewDescriptors } from './open-files.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
 import { pageOf } from './pages.ts'
+import { reverseSocket, ReverseSockets } from './reverse-sockets.ts'
 import type { DataPath, Load, MainSide, Page, PageName } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
@@ -85,6 +87,7 @@ export class Proxy {
   readonly #metrics: Metrics
   readonly #agentSockets = makeSocketFolder()
   readonly #sockets: SocketTable
+  readonly #reverse: ReverseSockets
   readonly #admin: AdminServer
   readonly #tickets: TicketSecret
   readonly #discoveries: Discoveries
@@ -112,7 +115,8 @@ export class Proxy {
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
     const inherited = options.predecessor?.descriptors ?? options.inherited
-    this.#sockets = new SocketTable(this.#log, () => this.#path, inherited)
+    this.#reverse = new ReverseSockets(this.#log, (listener, socket) => this.#path?.agentArrived(listener, socket))
+    this.#sockets = new SocketTable(this.#log, () => this.#path === undefined ? undefined : this.#reverse.beside(this.#path), inherited)
     this.#admin = new AdminServer({
       metrics: (accept) => this.#fresh(() => exposed(this.#metrics, formFor(accept))),
       status: () => this.#fresh(() => this.status()), log: this.#log.child({ component: 'admin' }),
@@ -145,6 +149,7 @@ export class Proxy {
       this.#running = running
       take()
       await path.commit()
+      await this.#reverse.use(config.reverseListeners, running.sockets)
       this.#health.use(running.plans)
       for (const [upstream, target] of legacy?.drained ?? []) this.#health.drain(upstream, target, true)
       this.#judge(running, () => true)
@@ -338,6 +343,7 @@ export class Proxy {
     await this.#path!.commit()
     this.#running = running
     take()
+    await this.#reverse.use(config.reverseListeners, running.sockets)
     this.#health.use(running.plans)
     this.#judge(running, () => true)
     this.#log.setLevel(logLevel(config))
@@ -355,7 +361,7 @@ export class Proxy {
     let discoveries: Running['discoveries'] = []
     let push: Running['push']
     try {
-      const { sockets, take } = bound = await this.#sockets.prepare(config)
+      const { sockets, take } = bound = await this.#sockets.prepare([...config.listeners, ...config.reverseListeners.map(reverseSocket)])
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
       logs = this.#logs.prepare(config)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
@@ -463,6 +469,7 @@ export class Proxy {
 
   /** `servesOn`: another process accepts from the same sockets. */
   async #closeAll (graceMs: number, servesOn = false): Promise<void> {
+    this.#reverse.close()
     this.#sockets.close(servesOn)
     await this.#path?.close(graceMs)
     for (const generation of this.#held.keys()) this.#letGo(generation)
@@ -479,20 +486,6 @@ export class Proxy {
 
 async function loadOf ({ generation, config, programs, records, sockets }: Running, strict: boolean): Promise<Omit<Load, 'health' | 'discovered'>> {
   const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
-  return { generation, config, agents, sockets, evidence: records !== undefined, agentStartMs, strict }
-}
-
-function logLevel ({ observability: { logging: { level } } }: SentinelConfig): 'debug' | 'info' | 'warn' | 'error' {
-  return level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level
-}
-
-/** A digest of what the configuration means: equal settings, equal version. */
-function versionOf (config: SentinelConfig): string {
-  const agents = config.agents.map((agent) => agentConfiguration(agent).version)
-  return createHash('sha256').update(canonicalKey('config', { ...config, agents })).digest('hex').slice(0, 12)
-}
-
-function summary (problems: readonly Problem[]): string {
-  const errors = problems.filter(({ severity }) => severity === 'error')
-  return errors.map(({ code, message, position: { file, line, column } }) => `${file}:${line}:${column}: ${code}: ${message}`).join('; ')
+  const ofListeners = new Map(config.listeners.map(({ id }) => [id, sockets.get(id)!]))
+  return { generation, config, agents, sockets: ofListeners, evidence: records !== undefined, agentStartMs, strict }
 }

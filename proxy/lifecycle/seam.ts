@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Entry } from '../evidence/chain.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
@@ -59,6 +60,8 @@ export interface DataPath {
   renewTickets (secret: Buffer): void
   /** The program of an agent was started: it is worth to connect at once. */
   agentStarted (place: AgentPlace): void
+  /** An agent, or somebody else, has connected to the reverse-listener of this key (`reverseKey`). Nothing was read from it. */
+  agentArrived (listener: string, socket: Socket): void
   /** The targets that a discovery found have become others. */
   discovered (key: string, targets: readonly TargetSettings[]): void
   /** Something was found out about targets. */

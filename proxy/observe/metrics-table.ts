@@ -114,6 +114,8 @@ export function metricTable () {
       'Decisions of two agents about one exchange that were compared (`against`): "same" or "different".'),
     agentState: gauge('sentinel_agent_state', ['agent', 'state'], '1 for the state the agent is in, 0 for those it was in before.'),
     agentBreakerState: gauge('sentinel_agent_circuit_breaker_state', ['agent'], 'Of an agent that has one and needed it: 0 closed, 1 half open, 2 open.'),
+    agentArrivals: counter('sentinel_agent_arrivals_total', ['outcome'],
+      'Connections at a `reverse-listener` by what became of them: "accepted", "waits", "enough", "denied" (name or token), "malformed", "late", "crowded", "no_tls", "gone", "closing".'),
     agentRestarts: counter('sentinel_agent_restarts_total', ['agent'], 'Starts of a managed agent after its first.'),
     agentProtocolFaults: counter('sentinel_agent_protocol_faults_total', ['agent', 'kind'], 'Replies of an agent that break the protocol, by kind.'),
 

@@ -8,8 +8,9 @@ import {
 } from '../../proto/codec/index.ts'
 import type { Program } from '../program.ts'
 import { Health } from './health.ts'
+import { dial, type DialTarget } from './dial.ts'
 import type { Endpoint } from './options.ts'
-import { agentHandlers } from './service.ts'
+import { agentHandlers, type AgentHandlers } from './service.ts'
 import { bindSocket, type OwnedSocket } from './socket.ts'
 
 /** Room in a message for everything but the body. */
@@ -32,11 +33,14 @@ export async function startServer (program: Program, endpoint: Endpoint): Promis
     // A proxy uses a handful of streams; health tools come and go.
     'grpc.max_concurrent_streams': 256,
     'grpc-node.max_session_memory': 64,
+    // A connection that the agent made is its own to watch: a proxy that is gone may not have said so.
+    ...endpoint.kind === 'connect' ? { 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 10_000 } : {},
   })
   const health = new Health()
   const handlers = agentHandlers(program)
   server.addService(agentDefinition, handlers.implementation)
   server.addService(healthDefinition, { check: health.check, watch: health.watch })
+  if (endpoint.kind === 'connect') return connectServer(program, server, health, handlers, endpoint.target)
   const { address, socket } = await bind(server, endpoint)
   let drained: Promise<void> | undefined
   return {
@@ -48,15 +52,32 @@ export async function startServer (program: Program, endpoint: Endpoint): Promis
   }
 }
 
+/** The agent connects; from then on it is asked as if it had been connected to. */
+function connectServer (program: Program, server: Server, health: Health, { endStreams }: AgentHandlers, target: DialTarget): RunningServer {
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
+  const dialler = dial(target, program.log, (connection) => injector.injectConnection(connection))
+  let drained: Promise<void> | undefined
+  return {
+    address: 'path' in target.to ? `unix:${target.to.path}` : `${target.to.host}:${target.to.port}`,
+    drain (timeoutMs) {
+      dialler.stop()
+      return drained ??= drainServer({ program, server, health, endStreams, socket: undefined, leave: () => injector.destroy() }, timeoutMs)
+    },
+    abandon: () => dialler.stop(),
+  }
+}
+
 interface Parts {
   readonly program: Program
   readonly server: Server
   readonly health: Health
   readonly endStreams: () => void
   readonly socket: OwnedSocket | undefined
+  /** Before the server closes. */
+  readonly leave?: () => void
 }
 
-async function drainServer ({ program, server, health, endStreams, socket }: Parts, timeoutMs: number): Promise<void> {
+async function drainServer ({ program, server, health, endStreams, socket, leave }: Parts, timeoutMs: number): Promise<void> {
   health.stop()
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<'late'>((resolve) => { timer = setTimeout(resolve, timeoutMs, 'late') })
@@ -65,6 +86,7 @@ async function drainServer ({ program, server, health, endStreams, socket }: Par
   if (how === 'late') program.log.warn({ open: program.open }, 'exchanges are still open after the drain timeout')
   endStreams()
   health.close()
+  leave?.()
   await closed(server, 1000)
   socket?.remove()
 }
@@ -83,7 +105,7 @@ function closed (server: Server, timeoutMs: number): Promise<void> {
   })
 }
 
-async function bind (server: Server, endpoint: Endpoint): Promise<{ address: string, socket: OwnedSocket | undefined }> {
+async function bind (server: Server, endpoint: Exclude<Endpoint, { kind: 'connect' }>): Promise<{ address: string, socket: OwnedSocket | undefined }> {
   if (endpoint.kind === 'unix') {
     const address = `unix:${endpoint.path}`
     const socket = await bindSocket(endpoint.path, async () => { await bindTo(server, address, ServerCredentials.createInsecure()) })

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { judgeNames } from '../../../config/schema/sensitive.ts'
 import type { SentinelConfig } from '../../../config/sentinel/index.ts'
 import { HeldSocket, type SocketHandle } from '../../listeners/index.ts'
@@ -88,6 +89,9 @@ export class ChildSide {
         return void this.#sockets.set(message.socket, new HeldSocket(handle as SocketHandle, message.address)) // Sent together.
       case 'renewTickets':
         return this.#worker.renewTickets(Buffer.from(message.secret))
+      case 'agentArrived':
+        // Its process may have ended, or the peer have gone, on the way.
+        return handle instanceof Socket ? this.#worker.agentArrived(message.listener, handle) : undefined
       case 'agentStarted':
         return this.#worker.agentStarted(message.place)
       case 'tail':

@@ -64,6 +64,8 @@ export type ToWorker =
   | { readonly to: 'discovered', readonly key: string, readonly targets: readonly TargetSettings[] }
   /** Somebody looks at exchanges that fit; without a filter, nobody under this number does. */
   | { readonly to: 'tail', readonly id: number, readonly filter?: TailFilter }
+  /** Comes with the socket. */
+  | { readonly to: 'agentArrived', readonly listener: string }
   | { readonly to: 'agentStarted', readonly place: AgentPlace }
   | { readonly to: 'lent', readonly share: string, readonly count: number }
   /** What came of `askAll`. */
