@@ -1,6 +1,8 @@
 import { noEntries } from '../proto/codec/index.ts'
 import { ExchangeEnded } from './failure.ts'
 import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import type { Condition } from './vitals.ts'
 
 /** What a handler knows besides request and response. The same object through all handlers of an exchange. */
 export interface Context<C, S> {
@@ -15,6 +17,10 @@ export interface Context<C, S> {
   /** Milliseconds until the proxy gives up waiting for the answer to the current event; Infinity when it awaits none. */
   readonly deadlineMs: number
   readonly log: Log
+  /** Figures of the agent's own, which the proxy shows on its page. */
+  readonly metrics: Metrics
+  /** For an agent that notices that it cannot do its work as it should. */
+  readonly health: Condition
   /** Facts from earlier agents; what is set here goes to later ones and to the access log. */
   readonly attributes: Attributes
   /** Whatever the agent wants to remember of this exchange from one handler to the next. */
@@ -61,6 +67,8 @@ export interface ContextSource {
   readonly state: unknown
   readonly configVersion: string
   readonly log: Log
+  readonly metrics: Metrics
+  readonly health: Condition
   readonly deadlineAt: number
   moreTime (ms: number): void
 }
@@ -81,6 +89,8 @@ export class ExchangeContext implements Context<unknown, unknown> {
   get state (): unknown { return this.#source.state }
   get configVersion (): string { return this.#source.configVersion }
   get log (): Log { return this.#source.log }
+  get metrics (): Metrics { return this.#source.metrics }
+  get health (): Condition { return this.#source.health }
   get deadlineMs (): number { return this.#source.deadlineAt - performance.now() }
   get memory (): Map<unknown, unknown> { return this.#memory ??= new Map() }
 

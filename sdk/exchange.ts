@@ -10,10 +10,12 @@ import { wantedBody, type AnyDefinition } from './definition.ts'
 import { AgentFailure, ExchangeEnded } from './failure.ts'
 import { Collector, LateBody, type BodyEvent } from './late-body.ts'
 import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
 import type { Program } from './program.ts'
 import { AgentRequest, type LateBodyOptions } from './request.ts'
 import { AgentResponse } from './response.ts'
 import type { AgentStream } from './stream.ts'
+import type { Condition } from './vitals.ts'
 
 /** What a handler gave: nothing, a decision, a chunk answer, or, from JavaScript, anything. */
 type Outcome = unknown
@@ -71,6 +73,8 @@ export class Exchange implements ContextSource, BodyAsker {
   get state (): unknown { return this.#configuration.state }
   get configVersion (): string { return this.#configuration.version }
   get log (): Log { return this.#program.log }
+  get metrics (): Metrics { return this.#program.vitals.metrics }
+  get health (): Condition { return this.#program.vitals }
   get hasBody (): boolean { return this.#head.hasBody }
   get maxBodyBytes (): number { return this.#program.agent.maxBodyBytes }
 

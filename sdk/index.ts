@@ -14,6 +14,8 @@ export type { AgentRequest, AnswerableChunk, LateBodyOptions } from './request.t
 export type { AgentResponse } from './response.ts'
 export type { HeaderEdit, HeaderEdits, HeadersInit, HeaderView } from './headers.ts'
 export type { Attributes, Context } from './context.ts'
+export type { Counter, Gauge, Histogram, HistogramOptions, Labels, Metrics } from './metrics.ts'
+export type { Condition } from './vitals.ts'
 export type { Log, LogLine } from './log.ts'
 export type { Severity } from '../proto/codec/index.ts'
 export { AgentFailure, ExchangeEnded } from './failure.ts'

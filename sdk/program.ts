@@ -5,12 +5,14 @@ import {
 import { Configurations } from './configuration.ts'
 import type { Agent } from './definition.ts'
 import type { Log } from './log.ts'
+import { Vitals } from './vitals.ts'
 
 /** An agent that runs: what its server, its streams and its exchanges share. */
 export class Program {
   readonly agent: Agent
   readonly log: Log
   readonly configurations: Configurations
+  readonly vitals = new Vitals()
   #open = 0
   #draining = false
   #whenIdle: (() => void)[] = []

@@ -126,7 +126,7 @@ export class ArrivalGate {
       this.#hooks.onOutcome('malformed', { peer, why: head })
       return answer(socket, '400 Bad Request', head)
     }
-    const { agent, token } = head
+    const { agent, token, instance } = head
     const why = this.#distrust(agent, token)
     if (why !== undefined) {
       this.#hooks.onOutcome('denied', { peer, agent, why })
@@ -135,7 +135,7 @@ export class ArrivalGate {
     }
     socket.setKeepAlive(true, keepAliveMs)
     socket.setNoDelay(true)
-    const outcome = this.#arrivals.arrive(agent, this.#visitor(agent, socket))
+    const outcome = this.#arrivals.arrive(agent, this.#visitor(agent, instance, socket))
     this.#hooks.onOutcome(outcome, { peer, agent })
   }
 
@@ -151,10 +151,11 @@ export class ArrivalGate {
     return token === undefined ? 'it shows no token' : 'its token is not the right one'
   }
 
-  #visitor (agent: string, socket: Socket): Visitor {
+  #visitor (agent: string, instance: string, socket: Socket): Visitor {
     const gone = (): void => this.#arrivals.left(agent, visitor)
     const tooEarly = (): void => { socket.destroy() }
     const visitor: Visitor = {
+      instance,
       admit (then) {
         socket.off('close', gone)
         socket.off('data', tooEarly)

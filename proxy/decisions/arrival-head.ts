@@ -6,6 +6,8 @@ export interface ArrivalHead {
   readonly agent: string
   /** `undefined`: it shows none. */
   readonly token: string | undefined
+  /** Which of its processes it is, as it names itself; "" when it does not say. */
+  readonly instance: string
 }
 
 /** Longest head; nobody needs a tenth of it. */
@@ -38,7 +40,9 @@ export function readArrivalHead (text: string): ArrivalHead | string {
   if (credentials === null) return 'more than one field Authorization'
   const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(credentials ?? '') ?? []
   if (credentials !== undefined && token === undefined) return 'the field Authorization has to be Bearer and the token'
-  return { agent, token }
+  const instance = one('sentinel-instance') ?? ''
+  if (!/^[\w.-]{0,64}$/.test(instance)) return 'the field Sentinel-Instance has to be a word of at most 64 characters'
+  return { agent, token, instance }
 }
 
 function decoded (text: string | undefined | null): string | undefined {

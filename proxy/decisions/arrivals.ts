@@ -3,6 +3,8 @@ import type { Arriving } from './settings.ts'
 
 /** An agent at the door, known and believed. */
 export interface Visitor {
+  /** Its process, as it names itself: a word that nothing depends on. */
+  readonly instance: string
   /** Lets it in. `then` gets its connection, never at once, or `undefined` when it has gone. */
   admit (then: (socket: Duplex | undefined) => void): void
   /** Asks it to wait: it is called in when there is room. */
@@ -17,13 +19,17 @@ interface Place {
   given: boolean
 }
 
+/** Processes of one agent of which a connection waits. */
+const maxParked = 8
+
 /**
- * Agents that connect to the proxy, and the places that wait for them. Each agent may have one connection more than it has places: that one waits,
- * so that a place that falls free is taken at once.
+ * Agents that connect to the proxy, and the places that wait for them. Each process of an agent may have one connection more than there are places for:
+ * that one waits, so that a place that falls free is taken at once.
  */
 export class Arrivals {
   readonly #places = new Map<string, Set<Place>>()
-  readonly #parked = new Map<string, Visitor>()
+  /** By the agent, and by the process as it names itself. */
+  readonly #parked = new Map<string, Map<string, Visitor>>()
 
   /** The places of one agent. */
   of (agent: string): Arriving {
@@ -46,33 +52,37 @@ export class Arrivals {
       this.#fill(agent, place, visitor)
       return 'accepted'
     }
-    if (this.#parked.has(agent)) {
+    const parked = this.#parked.get(agent) ?? new Map<string, Visitor>()
+    if (parked.has(visitor.instance) || parked.size >= maxParked) {
       visitor.turnAway()
       return 'enough'
     }
-    this.#parked.set(agent, visitor)
+    this.#parked.set(agent, parked.set(visitor.instance, visitor))
     visitor.park()
     return 'waits'
   }
 
   /** It has gone while it waited. */
   left (agent: string, visitor: Visitor): void {
-    if (this.#parked.get(agent) === visitor) this.#parked.delete(agent)
+    const parked = this.#parked.get(agent)
+    if (parked?.get(visitor.instance) !== visitor) return
+    parked.delete(visitor.instance)
+    if (parked.size === 0) this.#parked.delete(agent)
   }
 
   /** Those who wait by what was valid before are sent away, and may come again. */
   turnAway (stays: (agent: string) => boolean = () => false): void {
-    for (const [agent, visitor] of this.#parked) {
+    for (const [agent, parked] of this.#parked) {
       if (stays(agent)) continue
       this.#parked.delete(agent)
-      visitor.turnAway()
+      for (const visitor of parked.values()) visitor.turnAway()
     }
   }
 
   #offer (agent: string, place: Place): void {
-    const visitor = this.#parked.get(agent)
+    const [visitor] = this.#parked.get(agent)?.values() ?? []
     if (visitor !== undefined) {
-      this.#parked.delete(agent)
+      this.left(agent, visitor)
       return this.#fill(agent, place, visitor)
     }
     this.#places.set(agent, (this.#places.get(agent) ?? new Set()).add(place))

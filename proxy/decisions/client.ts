@@ -135,10 +135,17 @@ class Client implements AgentClient, Switchboard {
       if (connection.state !== 'ready' || connection === except) continue
       if (best === undefined || connection.lines.size < best.lines.size) best = connection
     }
+    best ??= this.#fading(except)
     if (this.#ending !== undefined || best === undefined) throw this.#absent()
     const bound = best.describe?.limits?.maxExchanges ?? 0
     if (bound > 0 && open >= bound) throw new Fault('AGENT_QUEUE_FULL', `the agent takes ${bound} exchanges at once`)
     return best
+  }
+
+  /** Who is about to stop is asked while nobody else is there. */
+  #fading (except?: AgentConnection): AgentConnection | undefined {
+    for (const connection of this.#retiring) if (connection.state === 'fading' && connection !== except) return connection
+    return undefined
   }
 
   count (durationMs: number, fault: Fault | undefined): void {
@@ -247,10 +254,11 @@ class Client implements AgentClient, Switchboard {
     const connection = slot.connection = new AgentConnection(this.settings, to, {
       configuration: () => this.#configuration,
       onChange: () => {
-        if (connection.state === 'retiring') this.#setAside(slot, connection)
+        if ((connection.state === 'retiring' || connection.state === 'fading') && slot.connection === connection) this.#setAside(slot, connection)
         if (connection.state === 'incompatible' || connection.state === 'refused') slot.awaySinceMs = performance.now()
         this.#look()
       },
+      onReport: this.settings.onReport,
       onLost: (fault) => {
         this.counters.bytesSent += connection.bytesSent
         this.counters.bytesReceived += connection.bytesReceived
@@ -289,7 +297,7 @@ class Client implements AgentClient, Switchboard {
   /** The state of the whole, from those of the connections. */
   #look (): void {
     const has = (state: AgentConnection['state']): AgentConnection | undefined => this.#slots.find(({ connection }) => connection?.state === state)?.connection
-    const ready = has('ready')
+    const ready = has('ready') ?? this.#fading()
     if (ready !== undefined) {
       this.describe = ready.describe
       this.configVersion = ready.configVersion

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { EventKind } from '../../proto/codec/index.ts'
+import type { AgentReport, EventKind } from '../../proto/codec/index.ts'
 import type { BreakerSettings, BreakerState } from '../pipeline/breaker.ts'
 import type { HealthPollSettings } from './health-poll.ts'
 import type { RetrySettings } from './retry.ts'
@@ -85,6 +85,8 @@ export interface AgentOptions {
   readonly breaker?: BreakerSettings | undefined
   readonly onBreaker?: (state: BreakerState) => void
   readonly onState?: (state: AgentState, why: string | undefined) => void
+  /** What it says of its health, its load and its own figures. */
+  readonly onReport?: (report: AgentReport) => void
   readonly onProtocolFault?: (kind: ProtocolFault, detail: string) => void
   /** Each answered or failed call: milliseconds, and "ok" or the fault's code. For histograms. */
   readonly observe?: (durationMs: number, outcome: string) => void
@@ -107,6 +109,7 @@ export function withDefaults (options: AgentOptions): Settings {
     pingTimeoutMs: 2_000,
     maxMessageBytes: 16 * 1024 * 1024,
     onProtocolFault () {},
+    onReport () {},
     observe () {},
     onBreaker () {},
     ...options,

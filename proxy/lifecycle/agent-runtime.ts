@@ -4,11 +4,12 @@ import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { agentConfiguration, targetOf } from './agent-identity.ts'
 import { breakerOf, breakerValues } from './health-plans.ts'
-import type { AgentPlace } from './seam.ts'
+import type { AgentPlace, MainSide } from './seam.ts'
 
 export interface AgentSurroundings {
   readonly log: Log
   readonly metrics: Metrics
+  readonly report: MainSide['agentReport']
   /** Where the configuration has agents that connect to the proxy. */
   readonly arrivals: Arrivals | undefined
 }
@@ -31,7 +32,7 @@ export interface AgentRuntime {
 /** Long enough for an agent that is there; nobody knows when one that is not will come. */
 const externalMs = 500
 
-export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, { log, metrics, arrivals }: AgentSurroundings): AgentRuntime {
+export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, { log, metrics, arrivals, report }: AgentSurroundings): AgentRuntime {
   const own = log.child({ component: 'agent', agent: agent.id })
   const { json, version } = agentConfiguration(agent)
   const client = connectAgent({
@@ -56,6 +57,7 @@ export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, 
       if (state === 'ready') own.info('ready', { event: 'agent-ready', config_version: client.configVersion })
       else if (state !== 'connecting' && state !== 'draining' && state !== 'closed') own.warn(why ?? state, { event: 'agent-state', state })
     },
+    onReport: (said) => report(agent.id, said),
     onProtocolFault: (kind, detail) => {
       metrics.agentProtocolFault(agent.id, kind)
       own.warn(`the agent broke the protocol: ${detail}`, { event: 'agent-protocol-fault', code: 'AGENT_BAD_REPLY', kind })

@@ -15,9 +15,11 @@ import { exposed, formFor } from '../observe/exposition.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import type { MetricsPush } from '../observe/telemetry/metrics-push.ts'
+import type { AgentReports } from '../observe/agent-reports.ts'
 import { agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { logLevel, summary, versionOf } from './config-facts.ts'
+import { agentReports } from './agent-vitals.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
 import { MainLogs, type PreparedLogs } from './main-logs.ts'
 import { Onlookers } from './onlookers.ts'
@@ -93,6 +95,7 @@ export class Proxy {
   readonly #discoveries: Discoveries
   readonly #health: HealthKeeper
   readonly #logs: MainLogs
+  readonly #reports: AgentReports
   #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #running: Running | undefined
@@ -128,6 +131,7 @@ export class Proxy {
       leases: this.#leases, log: this.#log, metrics: this.#metrics, env: options.env, tell: (key, targets) => this.#discovered(key, targets),
     })
     this.#health = new HealthKeeper({ log: this.#log, metrics: this.#metrics, tell: (orders) => this.#path?.health(orders) })
+    this.#reports = agentReports(this.#log, this.#metrics, () => this.#running?.config.agents ?? [])
     this.#metrics.onScrape((table) => {
       const evidence = this.#running?.records?.stats()
       if (evidence === undefined) return
@@ -189,7 +193,7 @@ export class Proxy {
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
       lastReload: this.#lastReload, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
       programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(), health: this.#health.state(),
-      discovery: (upstream) => this.#discoveries.stateOf(upstream),
+      discovery: (upstream) => this.#discoveries.stateOf(upstream), vitals: (agent) => this.#reports.vitals(agent),
     })
   }
 
@@ -323,6 +327,7 @@ export class Proxy {
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
+      agentReport: (agent, report) => this.#reports.take(agent, report),
       seen: (tail, seen, sent) => {
         this.#onlookers.take(tail, seen)
         sent()

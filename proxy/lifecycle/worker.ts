@@ -245,7 +245,8 @@ export class Worker implements DataPath {
   }
 
   facts (): PathFacts {
-    const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
+    const agents = [...this.#running?.agents ?? []].map(([id, { value: { client: { state, lastError: problem, configVersion } } }]) =>
+      [id, { state, problem, configVersion }] as const)
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
     return { connections: this.#listeners.connections, agents: new Map(agents), upstreams: new Map(upstreams) }
   }
@@ -328,9 +329,9 @@ export class Worker implements DataPath {
   }
 
   #leaseAgent (agent: SentinelConfig['agents'][number], places: readonly AgentPlace[], drainMs: number, openAgent: AgentParts['openAgent']): Lease<AgentRuntime> {
-    const { log, metrics } = this.#options
+    const { log, metrics, main } = this.#options
     const place = places.find(({ id }) => id === agent.id)! // Main made one for each.
-    const open = (): AgentRuntime => openAgent(agent, place, { log, metrics, arrivals: this.#door?.arrivals })
+    const open = (): AgentRuntime => openAgent(agent, place, { log, metrics, arrivals: this.#door?.arrivals, report: main.agentReport })
     return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), open, async (runtime) => {
       await runtime.close(AbortSignal.timeout(drainMs))
       // Another may go by its name by now.

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { connect as connectSocket, type Socket } from 'node:net'
 import { connect as connectTls, TLSSocket } from 'node:tls'
@@ -144,12 +145,15 @@ export function dial (target: DialTarget, log: Log, accept: (socket: Socket) => 
   }
 }
 
+/** So that one connection of each process may wait for a place. */
+const instance = randomBytes(8).toString('hex')
+
 /** A connection that is being made, with the question on its way. Throws when a file cannot be read. */
 function connected ({ to, tls, agent, token }: DialTarget): Socket {
   const shown = token()
   const head = [
     `GET ${connectPath} HTTP/1.1`, `Host: ${'path' in to ? 'localhost' : to.host}`, 'Connection: Upgrade', `Upgrade: ${upgradeToken}`,
-    `Sentinel-Agent: ${encodeURIComponent(agent)}`, ...shown === undefined ? [] : [`Authorization: Bearer ${shown}`], '', '',
+    `Sentinel-Agent: ${encodeURIComponent(agent)}`, `Sentinel-Instance: ${instance}`, ...shown === undefined ? [] : [`Authorization: Bearer ${shown}`], '', '',
   ].join('\r\n')
   const socket = tls === undefined || 'path' in to ? connectSocket('path' in to ? { path: to.path } : { ...to, noDelay: true }) : connectTls({
     ...to, ALPNProtocols: ['http/1.1'], minVersion: 'TLSv1.2', servername: tls.serverName ?? nameFor(to.host),

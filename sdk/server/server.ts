@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import {
-  agentService, decodeConfigureRequest, decodeConfigureResponse, decodeDescribeRequest, decodeDescribeResponse, decodeFromAgent,
-  decodeHealthCheckRequest, decodeHealthCheckResponse, encodeConfigureRequest, encodeConfigureResponse, encodeDescribeRequest,
-  encodeDescribeResponse, encodeFromAgent,
-  encodeHealthCheckRequest, encodeHealthCheckResponse, encodeToAgent, healthService,
+  agentService, decodeAgentReport, decodeConfigureRequest, decodeConfigureResponse, decodeDescribeRequest, decodeDescribeResponse, decodeFromAgent,
+  decodeHealthCheckRequest, decodeHealthCheckResponse, decodeReportRequest, encodeAgentReport, encodeConfigureRequest, encodeConfigureResponse,
+  encodeDescribeRequest, encodeDescribeResponse, encodeFromAgent, encodeHealthCheckRequest, encodeHealthCheckResponse, encodeReportRequest, encodeToAgent,
+  healthService,
 } from '../../proto/codec/index.ts'
 import type { Program } from '../program.ts'
 import { Health } from './health.ts'
@@ -12,6 +13,9 @@ import { dial, type DialTarget } from './dial.ts'
 import type { Endpoint } from './options.ts'
 import { agentHandlers, type AgentHandlers } from './service.ts'
 import { bindSocket, type OwnedSocket } from './socket.ts'
+
+/** Between saying that it stops and taking nothing new. */
+const noticeMs = 500
 
 /** Room in a message for everything but the body. */
 const messageSlackBytes = 1024 * 1024
@@ -46,14 +50,14 @@ export async function startServer (program: Program, endpoint: Endpoint): Promis
   return {
     address,
     drain (timeoutMs) {
-      return drained ??= drainServer({ program, server, health, endStreams: handlers.endStreams, socket }, timeoutMs)
+      return drained ??= drainServer({ program, server, health, handlers, socket }, timeoutMs)
     },
     abandon: () => socket?.remove(),
   }
 }
 
 /** The agent connects; from then on it is asked as if it had been connected to. */
-function connectServer (program: Program, server: Server, health: Health, { endStreams }: AgentHandlers, target: DialTarget): RunningServer {
+function connectServer (program: Program, server: Server, health: Health, handlers: AgentHandlers, target: DialTarget): RunningServer {
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const dialler = dial(target, program.log, (connection) => injector.injectConnection(connection))
   let drained: Promise<void> | undefined
@@ -61,7 +65,7 @@ function connectServer (program: Program, server: Server, health: Health, { endS
     address: 'path' in target.to ? `unix:${target.to.path}` : `${target.to.host}:${target.to.port}`,
     drain (timeoutMs) {
       dialler.stop()
-      return drained ??= drainServer({ program, server, health, endStreams, socket: undefined, leave: () => injector.destroy() }, timeoutMs)
+      return drained ??= drainServer({ program, server, health, handlers, socket: undefined, leave: () => injector.destroy() }, timeoutMs)
     },
     abandon: () => dialler.stop(),
   }
@@ -71,20 +75,23 @@ interface Parts {
   readonly program: Program
   readonly server: Server
   readonly health: Health
-  readonly endStreams: () => void
+  readonly handlers: AgentHandlers
   readonly socket: OwnedSocket | undefined
   /** Before the server closes. */
   readonly leave?: () => void
 }
 
-async function drainServer ({ program, server, health, endStreams, socket, leave }: Parts, timeoutMs: number): Promise<void> {
+async function drainServer ({ program, server, health, handlers, socket, leave }: Parts, timeoutMs: number): Promise<void> {
+  program.vitals.draining()
   health.stop()
+  // What is on its way from a proxy that has not heard of it yet is still taken; it looks for another connection meanwhile.
+  if (handlers.open > 0) await pause(Math.min(noticeMs, timeoutMs / 2))
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<'late'>((resolve) => { timer = setTimeout(resolve, timeoutMs, 'late') })
   const how = await Promise.race([program.drain(), timeout])
   clearTimeout(timer)
   if (how === 'late') program.log.warn({ open: program.open }, 'exchanges are still open after the drain timeout')
-  endStreams()
+  handlers.endStreams()
   health.close()
   leave?.()
   await closed(server, 1000)
@@ -147,6 +154,15 @@ const agentDefinition: ServiceDefinition<UntypedServiceImplementation> = {
     requestDeserialize: decodeConfigureRequest,
     responseSerialize: encodeConfigureResponse,
     responseDeserialize: decodeConfigureResponse,
+  },
+  report: {
+    path: agentService.report,
+    requestStream: false,
+    responseStream: true,
+    requestSerialize: encodeReportRequest,
+    requestDeserialize: decodeReportRequest,
+    responseSerialize: encodeAgentReport,
+    responseDeserialize: decodeAgentReport,
   },
   process: {
     path: agentService.process,

@@ -5,16 +5,20 @@ import {
 } from '../../proto/codec/index.ts'
 import type { Program } from '../program.ts'
 import { AgentStream } from '../stream.ts'
+import { reporter } from './report.ts'
 
 export interface AgentHandlers {
   readonly implementation: UntypedServiceImplementation
-  /** Closes the agent's side of every `Process` stream. */
+  /** `Process` streams that are open. */
+  readonly open: number
+  /** Closes the agent's side of every stream. */
   endStreams (): void
 }
 
 /** The calls of the agent service. */
 export function agentHandlers (program: Program): AgentHandlers {
   const streams = new Set<() => void>()
+  const reports = reporter(program)
 
   const describe: handleUnaryCall<DescribeRequest, DescribeResponse> = (call, callback) => {
     const { agentId, proxy, protocolVersions } = call.request
@@ -37,7 +41,9 @@ export function agentHandlers (program: Program): AgentHandlers {
   }
 
   const process: handleBidiStreamingCall<Buffer, FromAgent> = (call) => {
+    const watch = program.vitals.watch()
     const stream = new AgentStream(program, (message) => {
+      watch.said(message)
       // A proxy that does not read its replies gets no further until it does.
       if (!call.write(message) && !call.isPaused()) {
         call.pause()
@@ -55,7 +61,9 @@ export function agentHandlers (program: Program): AgentHandlers {
     streams.add(end)
     call.on('data', (bytes: Buffer) => {
       try {
-        stream.receive(decodeToAgent(bytes))
+        const message = decodeToAgent(bytes)
+        watch.heard(message)
+        stream.receive(message)
       } catch (error) {
         // Whoever sends what is no message cannot be trusted to mean the next one.
         program.log.error({ error }, 'the stream ends: the proxy sent something that cannot be read')
@@ -73,9 +81,11 @@ export function agentHandlers (program: Program): AgentHandlers {
   }
 
   return {
-    implementation: { describe, configure, process },
+    implementation: { describe, configure, process, report: reports.report },
+    get open () { return streams.size },
     endStreams () {
       for (const end of streams) end()
+      reports.end()
     },
   }
 }

@@ -72,6 +72,7 @@ export class ChildSide {
         retired: (generation) => send({ from: 'retired', generation }),
         evidence: (generation, entry) => this.#evidence.add(generation, entry),
         evidenceLost: (generation, count) => this.#evidence.lost(generation, count),
+        agentReport: (agent, report) => send({ from: 'agentReport', agent, report }),
         heard: (tries) => this.#heard.add(tries),
         seen: (tail, seen, sent) => send({ from: 'seen', tail, seen }, sent),
         heardAt: (gate) => this.#heard.addGate(gate),

@@ -261,6 +261,8 @@ export class WorkerPool implements DataPath {
         this.#gathered.add(slot.number, message.counts)
         this.#facts.set(slot.number, message.facts)
         return
+      case 'agentReport':
+        return main.agentReport(message.agent, message.report)
       case 'askAll':
         return void this.#askedBy(slot, message)
       case 'want':
