@@ -39,6 +39,8 @@ const upgradeToken = 'sentinel-agent'
 const answerMs = 10_000
 const maxHeadBytes = 8_192
 const keepAliveMs = 15_000
+/** Looked at so often: it may be silent for twice as long at the most. */
+const silentMs = 20_000
 const firstPauseMs = 100
 const longestPauseMs = 5_000
 /** A connection that lasted this long was a good one. */
@@ -118,6 +120,7 @@ export function dial (target: DialTarget, log: Log, accept: (socket: Socket) => 
           if (socket instanceof TLSSocket) socket.alpnProtocol = 'h2'
           if (answer.rest.length > 0) socket.unshift(answer.rest)
           acceptedAt = performance.now()
+          watchOver(socket)
           accept(socket)
           return settle(soon)
         case 'waits':
@@ -170,6 +173,16 @@ function connected ({ to, tls, agent, token }: DialTarget): Socket {
 /** An address is no name to ask for (RFC 6066 section 3). */
 function nameFor (host: string): string {
   return /^[\d.]+$|:/.test(host) ? '' : host
+}
+
+/** A proxy asks for a sign of life whenever nothing was said for a second: one that says nothing for long is gone, and could not say so. */
+function watchOver (socket: Socket): void {
+  let before = -1
+  const timer = setInterval(() => {
+    if (socket.bytesRead === before) socket.destroy()
+    before = socket.bytesRead
+  }, silentMs).unref()
+  socket.once('close', () => clearInterval(timer))
 }
 
 /** Heads of HTTP/1.1 answers, one or two: the proxy may first say that there is no room yet. */

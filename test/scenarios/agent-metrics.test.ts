@@ -68,5 +68,5 @@ test('the page is one that Prometheus reads without a complaint', async (t) => {
   assert.equal(new Set(names).size, names.length, 'each name once')
   const tool = spawnSync('promtool', ['check', 'metrics'], { input: page })
   if (tool.error !== undefined) return t.diagnostic('promtool is not installed: not asked')
-  assert.equal(`${tool.stdout}${tool.stderr}`.trim(), '')
+  assert.equal(tool.stdout.toString() + tool.stderr.toString(), '')
 })
