@@ -84,7 +84,7 @@ const fields = {
   eventTimeouts,
   chunkTimeout: optional(wait, 'Time for the decision on one piece of a body that is given in pieces; what `event-timeouts` or `timeout` say without it.', { aliases: ['chunk-timeout-ms'] }),
   script: notBuilt(optional(path, 'Program text that a script agent runs.')),
-  host: notBuilt(optional(text, 'Process that the agent shares with others of this name.')),
+  host: optional(text, 'Process that the agent shares with all others that have a host of this name: memory for one in place of several, and one end for all of them. For agents that are built in, and for a `command` that is node and one JavaScript file.'),
   against: optional(mention('agent'), 'Another agent whose decisions are compared with this one\'s, where a route asks both: `sentinel_agent_comparisons_total` counts, the log tells what differs. It goes well with mode "shadow"; stand before the other in the route, so as to be asked about what that one refuses.'),
   protocolVersion: inert(version, 'Version of the protocol.', 'both sides agree on it when they connect'),
   binaryUds: inert(bool, 'Binary messages over the socket.', 'they always are'),

@@ -12,8 +12,9 @@ export function agentIdentity (agent: AgentConfig): unknown {
   const files = fingerprint(transport)
   const whereItIs = transport.kind === 'reverse' ? { kind: transport.kind, tokens: transport.tokens.map((token) => tokenDigest(token).toString('hex')) } : transport
   const { circuitBreaker, healthCheck, retry } = agent
+  const { host, hostMembers } = agent
   const calls = { connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, maxMessageSize, circuitBreaker, healthCheck, retry }
-  return { id, type, transport: whereItIs, files, managed, command, env, events, ...calls, restart }
+  return { id, type, transport: whereItIs, files, managed, command, env, events, ...calls, restart, host, hostMembers }
 }
 
 /** Of what the certificates' files hold: renewed ones make another agent, which is connected to anew. Those of a text that is only compared need not be there. */

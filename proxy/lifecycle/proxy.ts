@@ -16,6 +16,7 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import type { MetricsPush } from '../observe/telemetry/metrics-push.ts'
 import type { AgentReports } from '../observe/agent-reports.ts'
+import { AgentHosts } from './agent-host.ts'
 import { agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
 import { logLevel, summary, versionOf } from './config-facts.ts'
@@ -103,6 +104,7 @@ export class Proxy {
   readonly #held = new Map<number, Running>()
   #generations = 0
   #agentSocketsMade = 0
+  readonly #hosts = new AgentHosts()
   readonly #onlookers = new Onlookers(() => this.#path)
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
@@ -435,6 +437,7 @@ export class Proxy {
       env: this.#options.env,
       log: this.#log,
       metrics: this.#metrics,
+      hosts: this.#hosts,
       started: (place) => this.#path?.agentStarted(place),
     }), async (program) => {
       await program.stop(AbortSignal.any([AbortSignal.timeout(drainMs), this.#hurry.signal]))

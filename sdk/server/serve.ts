@@ -2,6 +2,7 @@ import type { Agent } from '../definition.ts'
 import { Program } from '../program.ts'
 import { processLog, type ProcessLog } from './log.ts'
 import { BadOptions, readOptions, usage, type ServeOptions } from './options.ts'
+import { sharedProcess } from './seats.ts'
 import { startServer, type RunningServer } from './server.ts'
 
 /**
@@ -9,6 +10,8 @@ import { startServer, type RunningServer } from './server.ts'
  * is being served.
  */
 export async function serve (agent: Agent): Promise<void> {
+  const shared = sharedProcess()
+  if (shared !== undefined) return shared.serve(agent)
   const { name, version = '' } = agent.definition
   try {
     const command = readOptions(process.argv.slice(2), process.env)

@@ -68,7 +68,9 @@ export function agentMethods (program: Program): AgentMethods {
   }
 
   return {
-    methods: new Map([[agentService.describe, describe], [agentService.configure, configure], [agentService.process, process], [agentService.report, reports.report]]),
+    methods: new Map([
+      [agentService.describe, describe], [agentService.configure, configure], [agentService.process, process], [agentService.report, reports.report],
+    ]),
     get open () { return streams.size },
     endStreams () {
       for (const end of streams) end()

@@ -81,3 +81,6 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that no one installs: the program that loads the file brings them. */
 export const broughtPackages: ReadonlySet<string> = new Set(['vscode'])
+
+/** Files that load a module by an address they are given: that of the operator's or the author's own program. */
+export const computedImports: ReadonlySet<string> = new Set(['sdk/server/host-main.ts'])

@@ -125,6 +125,7 @@ agents {
     event-timeouts { request-headers "1s"; request-body "1s"; response-headers "1s"; response-body "1s" }; chunk-timeout "1s"; against "direct" }
   agent "direct" { grpc "127.0.0.1:9"; managed #false; circuit-breaker { failure-threshold 3 }; health-check { interval "1s" }; retry { max-attempts 2 }; pool { connections 1; connect-timeout "1s" } }
   agent "secure" { grpc "https://127.0.0.1:9" { ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; server-name "a.test" }; managed #false }
+  agent "housed" type="denylist" { host "house" }
   agent "far" { reverse { token "0123456789abcdef0123" } }
 }
 reverse-listener "unix:${folder}/agents.sock" { handshake-timeout "1s"; max-handshakes 5; socket-mode "0600"; socket-owner "${process.getuid!()}"; socket-group "${process.getgid!()}" }
