@@ -4,6 +4,7 @@ import type { Report } from '../schema/report.ts'
 import { withHosts } from './agent-host.ts'
 import { checkHandlers } from './builtin-handler.ts'
 import type { AgentConfig, SentinelConfig } from './config.ts'
+import { checkMessages } from './check-messages.ts'
 import { checkScopes } from './check-scopes.ts'
 import { checkReverse } from './reverse-listener.ts'
 import type { Scoped } from './scopes.ts'
@@ -35,6 +36,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   const guardAgents = guards(limitedAgents, waf?.at, report)
   checkWafOfRoutes(config, limitedAgents.filter(({ id }) => guardAgents.includes(id)), report)
   checkComparisons(config, report)
+  checkMessages({ routes, filters: config.filters, agents: limitedAgents, guardAgents }, report)
   return { ...config, system, observability: { ...config.observability, metrics, logging: { ...logging, level } }, guardAgents }
 }
 

@@ -26,7 +26,8 @@ export function isDecisive (record: DecisionRecord): boolean {
 /** One exchange as one agent is consulted about it: what was asked, what of the answers still has to be applied. */
 export class Consultation implements EndListener {
   readonly x: Exchange
-  readonly talk: Talk
+  /** Another one when the agent was lost between two messages. */
+  talk: Talk
   readonly settings: FilterSettings
   plan: Plan
   /** Nothing is asked any more: the agent is done, has failed, or its answer ended the exchange. */
@@ -52,6 +53,11 @@ export class Consultation implements EndListener {
     this.talk.cancel(reason.code === 'SHUTTING_DOWN' ? 'shutdown' : 'client_gone', reason)
   }
 
+  /** Why nobody waits for anything any more. */
+  get gone (): Fault | undefined {
+    return this.#gone
+  }
+
   get enforces (): boolean {
     return this.settings.mode === 'enforce'
   }
@@ -60,7 +66,7 @@ export class Consultation implements EndListener {
   async ask (event: EventOneOf, stage: Stage): Promise<Ruling | undefined> {
     const startMs = performance.now()
     try {
-      const answer = await this.#answerTo(event, termsFor(this.settings, stage.phase, false))
+      const answer = await this.answerTo(event, termsFor(this.settings, stage.phase, false))
       return this.settle(answer, stage, startMs)
     } catch (error) {
       this.fail(error, stage, startMs)
@@ -69,7 +75,7 @@ export class Consultation implements EndListener {
   }
 
   /** Within the limits of the filter, and then of the agent. */
-  async #answerTo (event: EventOneOf, terms: Terms): Promise<Answer> {
+  async answerTo (event: EventOneOf, terms: Terms): Promise<Answer> {
     const { places } = this.settings
     const { timeoutMs } = terms
     if (places === undefined) return this.talk.ask(event, terms)
@@ -106,7 +112,7 @@ export class Consultation implements EndListener {
     if (this.enforces) this.#apply(ruling)
     if (ruling.verdict !== 'allow') this.verdict = ruling.verdict
     this.record(decisionRecord(this.settings, stage.phase, ruling, startMs, this.talk.configVersion))
-    this.#heed(ruling)
+    this.heed(ruling)
     if (!this.enforces) return undefined
     if (ruling.reply !== undefined) this.over = true
     return ruling
@@ -181,7 +187,7 @@ export class Consultation implements EndListener {
     if (ruling.reply !== undefined) this.editReply(ruling.reply)
   }
 
-  #heed ({ wants }: Ruling): void {
+  heed ({ wants }: Pick<Ruling, 'wants'>): void {
     if (wants === undefined) return
     this.plan = planWith(this.plan, wants)
     if (!wants.done) return
@@ -190,8 +196,11 @@ export class Consultation implements EndListener {
   }
 }
 
+/** What a record tells of a ruling, whatever that is about. */
+type Told = { readonly verdict: string } & Partial<Pick<Ruling, 'reply' | 'audit' | 'ticket'>>
+
 export function decisionRecord (
-  { agentId, mode }: FilterSettings, phase: DecisionRecord['phase'], ruling: Pick<Ruling, 'verdict'> & Partial<Ruling>, startMs: number, configVersion: string,
+  { agentId, mode }: FilterSettings, phase: DecisionRecord['phase'], ruling: Told, startMs: number, configVersion: string,
 ): DecisionRecord {
   return {
     agent: agentId,

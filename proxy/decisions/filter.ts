@@ -8,6 +8,7 @@ import { requestEvent, responseEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { FlowingBody, withTrailersAsked } from './flowing-body.ts'
 import { neverWhole, planFor, planOfRequest, settled, termsFor, type FilterSettings, type Plan } from './plan.ts'
+import { AgentMessageJudge } from './message-judge.ts'
 import { awaitAgent, type RetrySettings } from './retry.ts'
 import { shadowFilter } from './shadow.ts'
 import { inspectWhole, wholeRequest, wholeResponse } from './whole-body.ts'
@@ -26,7 +27,10 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
       const c = begin(x, client, mayWait ? await laterSettings(client, settings, retry) : settings, planOf)
       if (c === undefined) return undefined
       open.set(x, c)
-      return await consultRequest(c)
+      const reply = await consultRequest(c)
+      const judges = x.upgrade?.judges
+      if (judges !== undefined && c.plan.webSocketMessages && !c.over) judges.push(new AgentMessageJudge(c, client, planOf))
+      return reply
     },
     async onResponse (x, reply) {
       const c = open.get(x)

@@ -2,6 +2,7 @@ import type { BodyMode, DescribeResponse, EventKind, Wants } from '../../proto/c
 import type { Body } from '../pipeline/body.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import type { Admission } from './admission.ts'
+import type { AgentClient } from './client.ts'
 import { eventMismatch } from './handshake.ts'
 import type { Terms } from './question.ts'
 
@@ -31,8 +32,10 @@ export interface FilterSettings {
   readonly places?: Admission | undefined
   /** Takes the agent's choice of another upstream. False: the route does not list it. Without the hook none may be chosen. */
   readonly chooseUpstream?: ((x: Exchange, upstream: string) => boolean) | undefined
-  /** Decisions that come when the exchange is over (shadow). */
+  /** Decisions that come when the exchange is over (shadow), and of a WebSocket those that are too many to be kept until then. */
   readonly recordLate?: ((x: Exchange, record: DecisionRecord) => void) | undefined
+  /** Who goes by the agent's name now: a tunnel may outlive the configuration in which it began, and the program that was asked then. */
+  readonly successor?: (() => AgentClient | undefined) | undefined
 }
 
 /** An object: whole up to so many bytes, where the length is told beforehand, and in pieces otherwise. */
@@ -56,6 +59,8 @@ export interface Plan {
   readonly responseHeaders: boolean
   readonly responseBody: BodyPlan
   readonly responseTrailers: boolean
+  /** Where the route lets messages be looked at. */
+  readonly webSocketMessages: boolean
   /** The operator does not want it asked about answers. */
   readonly requestsAlone?: true
 }
@@ -91,6 +96,7 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     responseHeaders: has('response_headers'),
     responseBody: body(has('response_body'), settings.responseBodyMode, description.responseBody, settings.maxResponseBodyBytes),
     responseTrailers: has('response_trailers'),
+    webSocketMessages: has('websocket_message'),
     ...settings.phase === 'request' ? { requestsAlone: true } : {},
   }
 }

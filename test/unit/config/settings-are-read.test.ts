@@ -56,7 +56,7 @@ routes {
     hedge { enabled #true; delay "10ms"; max-attempts 2 }
     cache { enabled #true; default-ttl "1m"; negative-ttl "5s"; min-uses 2; max-size "1MiB"; cache-private #true; respect-cache-control #false; stale-while-revalidate "1s"; stale-if-error "1m"
       cacheable-methods "GET"; cacheable-status-codes 200; vary-headers "x"; vary-query-params "a"; ignore-query-params "b"; exclude-extensions "php"; exclude-paths "/a/**" }
-    websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3 }
+    websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3; inspection #true }; websocket-inspection #true
   }
   route "written" { matches { path "/written" }; upstream "app"; api-schema { request-schema { type "object" } } }
   route "described" { matches { path "/described" }; upstream "app"; api-schema { schema-content "{openapi: 3.1.0, paths: {}}"; base-path "/a" } }
@@ -122,7 +122,7 @@ filters {
 filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor"; max-concurrent-calls 5; phase "request"; inspect-body #true; max-body-size "1KiB" } }
 agents {
   agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "hybrid:1KiB"; response-body-mode "stream"; config { a 1 }
-    event-timeouts { request-headers "1s"; request-body "1s"; response-headers "1s"; response-body "1s" }; chunk-timeout "1s"; against "direct" }
+    event-timeouts { request-headers "1s"; request-body "1s"; response-headers "1s"; response-body "1s"; websocket-message "1s" }; chunk-timeout "1s"; against "direct" }
   agent "direct" { grpc "127.0.0.1:9"; managed #false; circuit-breaker { failure-threshold 3 }; health-check { interval "1s" }; retry { max-attempts 2 }; pool { connections 1; connect-timeout "1s" } }
   agent "secure" { grpc "https://127.0.0.1:9" { ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; server-name "a.test" }; managed #false }
   agent "housed" type="denylist" { host "house" }
