@@ -2919,6 +2919,23 @@ export function readBucket (r: Reader, until: number): Bucket {
 /**
  * Served by every agent, over gRPC on a Unix socket or TCP. The proxy is the client.
  * Agents also serve `grpc.health.v1.Health`, so that ordinary tools can ask them how they are.
+ *
+ * An agent that cannot be connected to connects to the proxy (`reverse-listener`), over TLS or a Unix socket, and says
+ *
+ * GET /sentinel.agent.v1/connect HTTP/1.1
+ * Host: proxy
+ * Connection: Upgrade
+ * Upgrade: sentinel-agent
+ * Sentinel-Agent: <name in the proxy's configuration, percent-encoded>
+ * Sentinel-Instance: <a random word for each process>
+ * Authorization: Bearer <token>
+ *
+ * and nothing more until it is answered: "101", and from the next byte on the connection is HTTP/2 with the proxy as the
+ * client, as if it had been the one to connect; "102" when all places are taken and this connection waits for one ("101" or
+ * "409" follows, whenever that is); "409" when one of this process waits already; "401" for a name or token that is not right;
+ * "400" for anything else. An agent goes on connecting until it is told "409", waits then for some seconds, and tries again
+ * for ever: each worker of the proxy has places of its own. Where a gRPC library cannot serve on a connection that it did not
+ * accept, the agent copies bytes between this connection and one to its own server on a loopback address.
  */
 export const agentService = {
   name: 'sentinel.agent.v1.Agent',

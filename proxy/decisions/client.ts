@@ -262,7 +262,7 @@ class Client implements AgentClient, Switchboard {
       onLost: (fault) => {
         this.counters.bytesSent += connection.bytesSent
         this.counters.bytesReceived += connection.bytesReceived
-        if (this.#retiring.delete(connection)) return
+        if (this.#retiring.delete(connection)) return this.#look()
         this.#lastError = fault.detail ?? fault.code
         slot.connection = undefined
         if (connection.proven || performance.now() - startedMs > provenMs) slot.awaySinceMs = performance.now()

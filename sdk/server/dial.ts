@@ -130,6 +130,8 @@ export function dial (target: DialTarget, log: Log, accept: (socket: Socket) => 
           socket.removeAllListeners('close')
           open--
           socket.destroy()
+          // One that had waited is sent away by a proxy that stops, or has other places now.
+          if (waiting.delete(socket)) return soon()
           return settle(backOff)
         case 'refused':
           lastError = answer.why
