@@ -90,10 +90,10 @@ const fields = {
   binaryUds: inert(bool, 'Binary messages over the socket.', 'they always are'),
   bufferSize: inert(size, 'Bytes that are read at a time.', 'the system chooses'),
   http2: block({
-    keepAliveInterval: inert(wait, 'Silence after which the agent is asked for a sign of life.', 'it is one second', { aliases: ['keep-alive-interval-ms', 'keep-alive-interval-secs'] }),
-    keepAliveTimeout: inert(wait, 'Time for that sign of life.', 'it is two seconds', { aliases: ['keep-alive-timeout-ms', 'keep-alive-timeout-secs'] }),
+    keepAliveInterval: setting(wait, '1s', 'Silence after which the agent is asked for a sign of life.', { aliases: ['keep-alive-interval-ms', 'keep-alive-interval-secs'] }),
+    keepAliveTimeout: setting(wait, '2s', 'Time for that sign of life: one that gives none is asked nothing more until it does, and the connection ends after five times as long.', { aliases: ['keep-alive-timeout-ms', 'keep-alive-timeout-secs'] }),
     maxConcurrentStreams: inert(integer(1, 1_000_000), 'Streams of one connection.', 'all decisions go through one stream; see max-concurrent-calls'),
-  }, 'Details of the connection that files of an earlier version have.', { example: 'http2 { keep-alive-interval "10s" }' }),
+  }, 'Signs of life of the connection: a process that hangs keeps it open, and only silence tells.', { example: 'http2 { keep-alive-interval "10s" }' }),
 }
 
 export const agents = withWasmAgents(named('agent', fields, 'Programs that decide.', {
@@ -106,7 +106,7 @@ export const agents = withWasmAgents(named('agent', fields, 'Programs that decid
     failure-mode "closed"
 }`,
   build (value, here) {
-    const { unixSocket, grpc, http, reverse, transport: _unknownKind, tls, events: wanted, pool: inPool, http2: _inert, ...agent } = value
+    const { unixSocket, grpc, http, reverse, transport: _unknownKind, tls, events: wanted, pool: inPool, ...agent } = value
     const type = agent.type ?? ownName(agent.id, here.names)
     checkTimes(agent, here)
     checkManagement(type, agent, here)

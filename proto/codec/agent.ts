@@ -12,6 +12,7 @@ export const eventKindWords = [
   'unspecified', 'request_headers', 'request_body', 'request_trailers', 'response_headers', 'response_body',
   'response_trailers', 'websocket_message', 'tool_call', 'tool_result', 'complete',
 ] as const
+/** A word of `EventKind`, or "unrecognized" for a number that this version has no word for. */
 export type EventKind = typeof eventKindWords[number] | Unrecognized
 const eventKindNumbers = new Map<string, number>(eventKindWords.map((word, i) => [word, i]))
 
@@ -19,6 +20,7 @@ const eventKindNumbers = new Map<string, number>(eventKindWords.map((word, i) =>
 export const agentModeWords = [
   'enforce', 'monitor', 'shadow', 'dry_run',
 ] as const
+/** A word of `AgentMode`, or "unrecognized" for a number that this version has no word for. */
 export type AgentMode = typeof agentModeWords[number] | Unrecognized
 const agentModeNumbers = new Map<string, number>(agentModeWords.map((word, i) => [word, i]))
 
@@ -26,6 +28,7 @@ const agentModeNumbers = new Map<string, number>(agentModeWords.map((word, i) =>
 export const cancelReasonWords = [
   'unspecified', 'client_gone', 'timeout', 'decided', 'upstream_failed', 'shutdown',
 ] as const
+/** A word of `CancelReason`, or "unrecognized" for a number that this version has no word for. */
 export type CancelReason = typeof cancelReasonWords[number] | Unrecognized
 const cancelReasonNumbers = new Map<string, number>(cancelReasonWords.map((word, i) => [word, i]))
 
@@ -33,6 +36,7 @@ const cancelReasonNumbers = new Map<string, number>(cancelReasonWords.map((word,
 export const headerEditActionWords = [
   'unspecified', 'set', 'append', 'remove',
 ] as const
+/** A word of `HeaderEditAction`, or "unrecognized" for a number that this version has no word for. */
 export type HeaderEditAction = typeof headerEditActionWords[number] | Unrecognized
 const headerEditActionNumbers = new Map<string, number>(headerEditActionWords.map((word, i) => [word, i]))
 
@@ -40,6 +44,7 @@ const headerEditActionNumbers = new Map<string, number>(headerEditActionWords.ma
 export const severityWords = [
   'unspecified', 'info', 'low', 'medium', 'high', 'critical',
 ] as const
+/** A word of `Severity`, or "unrecognized" for a number that this version has no word for. */
 export type Severity = typeof severityWords[number] | Unrecognized
 const severityNumbers = new Map<string, number>(severityWords.map((word, i) => [word, i]))
 
@@ -47,6 +52,7 @@ const severityNumbers = new Map<string, number>(severityWords.map((word, i) => [
 export const bodyModeKindWords = [
   'default', 'none', 'buffer', 'stream',
 ] as const
+/** A word of `BodyModeKind`, or "unrecognized" for a number that this version has no word for. */
 export type BodyModeKind = typeof bodyModeKindWords[number] | Unrecognized
 const bodyModeKindNumbers = new Map<string, number>(bodyModeKindWords.map((word, i) => [word, i]))
 
@@ -54,6 +60,7 @@ const bodyModeKindNumbers = new Map<string, number>(bodyModeKindWords.map((word,
 export const bodyModeOverWords = [
   'block', 'prefix', 'skip',
 ] as const
+/** A word of `BodyModeOver`, or "unrecognized" for a number that this version has no word for. */
 export type BodyModeOver = typeof bodyModeOverWords[number] | Unrecognized
 const bodyModeOverNumbers = new Map<string, number>(bodyModeOverWords.map((word, i) => [word, i]))
 
@@ -61,6 +68,7 @@ const bodyModeOverNumbers = new Map<string, number>(bodyModeOverWords.map((word,
 export const agentHealthWords = [
   'unspecified', 'serving', 'degraded', 'draining',
 ] as const
+/** A word of `AgentHealth`, or "unrecognized" for a number that this version has no word for. */
 export type AgentHealth = typeof agentHealthWords[number] | Unrecognized
 const agentHealthNumbers = new Map<string, number>(agentHealthWords.map((word, i) => [word, i]))
 
@@ -68,6 +76,7 @@ const agentHealthNumbers = new Map<string, number>(agentHealthWords.map((word, i
 export const metricKindWords = [
   'unspecified', 'counter', 'gauge', 'histogram',
 ] as const
+/** A word of `MetricKind`, or "unrecognized" for a number that this version has no word for. */
 export type MetricKind = typeof metricKindWords[number] | Unrecognized
 const metricKindNumbers = new Map<string, number>(metricKindWords.map((word, i) => [word, i]))
 
@@ -887,10 +896,15 @@ export function readRequestHeaders (r: Reader, until: number): RequestHeaders {
 
 /** Facts of the client's TLS connection. Absent on plain connections. */
 export interface Tls {
+  /** "TLSv1.3" or "TLSv1.2". */
   readonly version: string
+  /** Name of the cipher suite. */
   readonly cipher: string
+  /** The host that the client asked for (RFC 6066 section 3); empty when it did not. */
   readonly sni: string
+  /** Subject of the client's certificate; empty without one. */
   readonly clientSubject: string
+  /** Subject alternative names of the client's certificate. */
   readonly clientSans: readonly string[]
   /** SHA-256 of the client certificate, hex, lower case. */
   readonly clientFingerprint: string
@@ -1289,10 +1303,13 @@ export function readToolResult (r: Reader, until: number): ToolResult {
 export interface Complete {
   /** Status sent to the client; 0 when none was. */
   readonly status: number
+  /** Bytes of the request body that were received. */
   readonly requestBodyBytes: number
+  /** Bytes of the response body that were sent. */
   readonly responseBodyBytes: number
-  /** Whole duration, and the part until the upstream's response head. */
+  /** Whole duration. */
   readonly durationMs: number
+  /** The part of it until the upstream's response head. */
   readonly upstreamMs: number
   /** Fault code when something went wrong, for instance "UPSTREAM_TIMEOUT". */
   readonly error: string
@@ -2381,10 +2398,13 @@ export function readHeaderEdit (r: Reader, until: number): HeaderEdit {
 
 /** Facts for log and evidence. Never shown to clients. */
 export interface Audit {
+  /** Rules that matched, by the names their author gave them. */
   readonly ruleIds: readonly string[]
+  /** Words to filter evidence by, for instance "waf". */
   readonly tags: readonly string[]
   /** Stable word, for instance "sqli". */
   readonly reason: string
+  /** How bad it would have been. */
   readonly severity: Severity
   /** 0–1. */
   readonly confidence: number
@@ -2524,10 +2544,13 @@ export function readWants (r: Reader, until: number): Wants {
   }
 }
 
+/** How an agent is sent a body. */
 export interface BodyMode {
+  /** Not at all, whole, or in pieces. */
   readonly kind: BodyModeKind
   /** Bytes buffered at the most; 0 = the operator's limit. */
   readonly maxBytes: number
+  /** What becomes of a longer one. */
   readonly over: BodyModeOver
 }
 

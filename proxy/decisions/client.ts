@@ -5,7 +5,7 @@ import { Admission } from './admission.ts'
 import { AgentBreaker } from './agent-breaker.ts'
 import { AgentConnection } from './connection.ts'
 import { reconnectPauseMs } from './reconnect.ts'
-import { withDefaults, type AgentAddress, type AgentConfiguration, type AgentOptions, type AgentState, type ProtocolFault, type Settings } from './settings.ts'
+import { withDefaults, type AgentTarget, type AgentConfiguration, type AgentOptions, type AgentState, type ProtocolFault, type Settings } from './settings.ts'
 import { Talk, type Switchboard } from './talk.ts'
 
 export interface AgentCounters {
@@ -249,7 +249,7 @@ class Client implements AgentClient, Switchboard {
     })
   }
 
-  #begin (slot: Slot, to: AgentAddress | { readonly socket: Duplex }): void {
+  #begin (slot: Slot, to: AgentTarget | { readonly socket: Duplex }): void {
     const startedMs = performance.now()
     const connection = slot.connection = new AgentConnection(this.settings, to, {
       configuration: () => this.#configuration,

@@ -11,8 +11,8 @@ import { watchHealth } from './health-watch.ts'
 import { keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
 import { watchReports } from './report-watch.ts'
-import { openSession, whyOf } from './session.ts'
-import type { AgentAddress, AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
+import { endSession, openSession, whyOf } from './session.ts'
+import type { AgentTarget, AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
 
 /** Window for what the agent sends on all streams together; see `openSession` for one stream. */
 const connectionWindowBytes = 8 * 1024 * 1024
@@ -66,7 +66,7 @@ export class AgentConnection {
   #lastExchange = 0
   #connectTimer: NodeJS.Timeout | undefined
 
-  constructor (settings: Settings, to: AgentAddress | { readonly socket: Duplex }, hooks: ConnectionHooks) {
+  constructor (settings: Settings, to: AgentTarget | { readonly socket: Duplex }, hooks: ConnectionHooks) {
     this.#settings = settings
     this.#hooks = hooks
     this.#outbox = new Outbox({
@@ -146,7 +146,7 @@ export class AgentConnection {
     this.#stopPolling()
     this.#outbox.close()
     this.#stream?.destroy(fault)
-    this.#session.destroy()
+    endSession(this.#session)
     const open = [...this.lines.values()]
     this.lines.clear()
     for (const line of open) line.onLost(fault)

@@ -2,13 +2,13 @@ import { connect as connectSession, type ClientHttp2Session } from 'node:http2'
 import { connect as connectSocket, isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import type { AgentAddress, AgentTls } from './settings.ts'
+import type { AgentTarget, AgentTls } from './settings.ts'
 
 /** Window for what the agent sends on one stream: several replies with bodies at once do not wait for it. */
 const streamWindowBytes = 4 * 1024 * 1024
 
 /** An HTTP/2 connection that is being made. Its errors go through `whyOf`. */
-export function openSession (target: AgentAddress | { readonly socket: Duplex }): ClientHttp2Session {
+export function openSession (target: AgentTarget | { readonly socket: Duplex }): ClientHttp2Session {
   const options = { settings: { enablePush: false, initialWindowSize: streamWindowBytes }, maxSessionMemory: 64 }
   if ('path' in target) return connectSession('http://localhost', { ...options, createConnection: () => connectSocket(target.path) })
   if ('socket' in target) return connectSession('http://localhost', { ...options, createConnection: () => target.socket })
@@ -16,6 +16,14 @@ export function openSession (target: AgentAddress | { readonly socket: Duplex })
   const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
   if (tls === undefined) return connectSession(`http://${authority}`, { ...options, createConnection: () => connectSocket({ host, port, noDelay: true }) })
   return connectSession(`https://${authority}`, { ...options, createConnection: () => connectSecurely(host, port, tls) })
+}
+
+/**
+ * Ends a connection at once, with all its streams. Not while one of them is being told that it was reset: Node 20 then sends for ever what it has to send on the
+ * others, in a loop that nothing ends.
+ */
+export function endSession (session: ClientHttp2Session): void {
+  setImmediate(() => session.destroy())
 }
 
 const notHttp2 = 'it speaks TLS, but not HTTP/2'

@@ -1,16 +1,17 @@
 import type { Duplex } from 'node:stream'
 import type { AgentReport, EventKind } from '../../proto/codec/index.ts'
+import type { TapPlace } from '../pipeline/agent-tap.ts'
 import type { BreakerSettings, BreakerState } from '../pipeline/breaker.ts'
 import type { HealthPollSettings } from './health-poll.ts'
 import type { RetrySettings } from './retry.ts'
 
 /** Where an agent listens. */
-export type AgentAddress =
+export type AgentTarget =
   | { readonly path: string }
   | { readonly host: string, readonly port: number, readonly tls?: AgentTls }
 
 /** Where an agent is reached, or where those arrive that come by themselves. */
-export type AgentTarget = AgentAddress | { readonly arrivals: Arriving }
+export type AgentSource = AgentTarget | { readonly arrivals: Arriving }
 
 /** Connections that an agent makes to the proxy. */
 export interface Arriving {
@@ -57,7 +58,7 @@ export type ProtocolFault = 'unknown' | 'late' | 'duplicate' | 'wrong_phase' | '
 
 export interface AgentOptions {
   readonly id: string
-  readonly target: AgentTarget
+  readonly target: AgentSource
   readonly config: AgentConfiguration
   /** Events the configuration lists; all that the agent describes when absent. */
   readonly events?: readonly EventKind[] | undefined
@@ -88,11 +89,13 @@ export interface AgentOptions {
   /** What it says of its health, its load and its own figures. */
   readonly onReport?: (report: AgentReport) => void
   readonly onProtocolFault?: (kind: ProtocolFault, detail: string) => void
+  /** Who looks on at what is said to it. */
+  readonly taps?: TapPlace | undefined
   /** Each answered or failed call: milliseconds, and "ok" or the fault's code. For histograms. */
   readonly observe?: (durationMs: number, outcome: string) => void
 }
 
-type Optional = 'events' | 'retry' | 'onState' | 'breaker' | 'healthPoll'
+type Optional = 'events' | 'retry' | 'onState' | 'breaker' | 'healthPoll' | 'taps'
 
 export type Settings = Required<Omit<AgentOptions, Optional>> & Pick<AgentOptions, Optional>
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { builtInAgents } from '../../config/sentinel/built-in-agents.ts'
 import type { AgentConfig, Transport } from '../../config/sentinel/index.ts'
-import type { AgentAddress } from '../decisions/index.ts'
+import type { AgentTarget } from '../decisions/index.ts'
 import { packageFile } from './package-file.ts'
 import { tokenDigest } from './token-digest.ts'
 
@@ -11,9 +11,8 @@ export function agentIdentity (agent: AgentConfig): unknown {
   const { id, type, transport, managed, command, env, events, connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, maxMessageSize, restart } = agent
   const files = fingerprint(transport)
   const whereItIs = transport.kind === 'reverse' ? { kind: transport.kind, tokens: transport.tokens.map((token) => tokenDigest(token).toString('hex')) } : transport
-  const { circuitBreaker, healthCheck, retry } = agent
-  const { host, hostMembers } = agent
-  const calls = { connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, maxMessageSize, circuitBreaker, healthCheck, retry }
+  const { circuitBreaker, healthCheck, retry, http2, host, hostMembers } = agent
+  const calls = { connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, maxMessageSize, circuitBreaker, healthCheck, retry, http2 }
   return { id, type, transport: whereItIs, files, managed, command, env, events, ...calls, restart, host, hostMembers }
 }
 
@@ -27,7 +26,7 @@ function fingerprint (transport: Transport): string | undefined {
 }
 
 /** Where an agent is connected to, its certificates read from the files. `socket` is the path of one that the configuration leaves to the proxy. */
-export function targetOf (transport: Exclude<Transport, { readonly kind: 'reverse' }>, socket: string | undefined): AgentAddress {
+export function targetOf (transport: Exclude<Transport, { readonly kind: 'reverse' }>, socket: string | undefined): AgentTarget {
   if (transport.kind === 'unix') return { path: socket! }
   const { address: { host, port }, tls } = transport
   if (tls === undefined) return { host, port }

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import type { AgentConfig, Transport } from '../../config/sentinel/index.ts'
-import type { AgentAddress } from '../decisions/index.ts'
+import type { AgentTarget } from '../decisions/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { agentCommand, targetOf } from './agent-identity.ts'
@@ -107,7 +107,7 @@ function whereToServe (transport: Exclude<Transport, { readonly kind: 'reverse' 
 }
 
 /** Whether somebody accepts connections there. */
-function answers (target: AgentAddress): Promise<boolean> {
+function answers (target: AgentTarget): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = 'path' in target ? connect(target.path) : connect(target.port, target.host)
     const done = (answer: boolean): void => {

@@ -35,7 +35,7 @@ import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
 import { pageOf } from './pages.ts'
 import { reverseSocket, ReverseSockets } from './reverse-sockets.ts'
-import type { DataPath, Load, MainSide, Page, PageName } from './seam.ts'
+import type { DataPath, Load, MainSide, Page, PageName, PathFacts } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
@@ -198,6 +198,8 @@ export class Proxy {
       discovery: (upstream) => this.#discoveries.stateOf(upstream), vitals: (agent) => this.#reports.vitals(agent),
     })
   }
+
+  get facts (): PathFacts { return this.#path!.facts() } // Asked from `start` on.
 
   /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False: there is none. */
   drain (upstream: string, target: string, on: boolean): boolean {

@@ -6,6 +6,7 @@ import { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
 import { noFacts, type KeptAnswers } from '../pipeline/kept-answers.ts'
+import type { TapPlace } from '../pipeline/agent-tap.ts'
 import type { TailFilter } from '../pipeline/tail-filter.ts'
 import { Admission, ownRates, type AdmissionSettings, type Places } from '../state/index.ts'
 import type { RateLedgers } from '../pipeline/rates.ts'
@@ -26,7 +27,7 @@ import { loadParts } from './parts.ts'
 import { tellKept } from './route-cache.ts'
 import { tellLimits } from './limit-metrics.ts'
 import { MemoryWatch } from './memory-watch.ts'
-import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
+import { LoadError, type AgentFacts, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
 
@@ -88,6 +89,7 @@ export class Worker implements DataPath {
   /** There where agents connect to the proxy, or did. */
   #door: InstanceType<AgentParts['AgentDoor']> | undefined
   readonly #tails: Tails
+  readonly #taps: TapPlace = { tap: undefined }
   readonly #shares: Shares
   #closed: Promise<void> | undefined
   /** Whoever waits for open exchanges waits no longer. */
@@ -109,7 +111,7 @@ export class Worker implements DataPath {
       trouble: (name, trouble) => log.error(`the ${name} loses lines`, { component: name, ...trouble }),
       lost: (name) => metrics.table.logLinesLost.cell(name).add(),
     })
-    this.#tails = new Tails((id, seen, sent) => options.main.seen(id, seen, sent))
+    this.#tails = new Tails((id, seen, sent) => options.main.seen(id, seen, sent), this.#taps)
     this.#memory = new MemoryWatch(log)
     this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined }, together?.places)
     metrics.onScrape((table) => {
@@ -245,8 +247,7 @@ export class Worker implements DataPath {
   }
 
   facts (): PathFacts {
-    const agents = [...this.#running?.agents ?? []].map(([id, { value: { client: { state, lastError: problem, configVersion } } }]) =>
-      [id, { state, problem, configVersion }] as const)
+    const agents = [...this.#running?.agents ?? []].map(([id, { value }]) => [id, factsOfAgent(value.client)] as const)
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
     return { connections: this.#listeners.connections, agents: new Map(agents), upstreams: new Map(upstreams) }
   }
@@ -332,8 +333,8 @@ export class Worker implements DataPath {
   #leaseAgent (agent: SentinelConfig['agents'][number], places: readonly AgentPlace[], drainMs: number, openAgent: AgentParts['openAgent']): Lease<AgentRuntime> {
     const { log, metrics, main } = this.#options
     const place = places.find(({ id }) => id === agent.id)! // Main made one for each.
-    const open = (): AgentRuntime => openAgent(agent, place, { log, metrics, arrivals: this.#door?.arrivals, report: main.agentReport })
-    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), open, async (runtime) => {
+    const around = { log, metrics, taps: this.#taps, arrivals: this.#door?.arrivals, report: main.agentReport }
+    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, place, around), async (runtime) => {
       await runtime.close(AbortSignal.timeout(drainMs))
       // Another may go by its name by now.
       if (this.#running?.agents.get(agent.id)?.value === runtime || this.#running?.agents.has(agent.id) !== true) metrics.agentGone(agent.id)
@@ -352,6 +353,10 @@ export class Worker implements DataPath {
     const missing = fresh.find(({ runtime }) => runtime.managed && runtime.client.state !== 'ready')
     if (missing !== undefined) throw new LoadError(`agent '${missing.id}' did not become ready: ${missing.runtime.client.state}`)
   }
+}
+
+function factsOfAgent ({ state, lastError: problem, configVersion, refusals }: AgentRuntime['client']): AgentFacts {
+  return { state, problem, configVersion, refusals }
 }
 
 function factsOf ({ name, inFlight, connections }: Target): TargetFacts {

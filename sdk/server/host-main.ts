@@ -1,9 +1,9 @@
 import { pathToFileURL } from 'node:url'
 import type { Agent } from '../definition.ts'
-import { Program } from '../program.ts'
+import { launch } from './launch.ts'
 import { processLog, type ProcessLog } from './log.ts'
 import { shareProcess } from './seats.ts'
-import { startServer, type RunningServer } from './server.ts'
+import type { RunningServer } from './server.ts'
 
 /**
  * The program of a process that several agents share. Their files are loaded one after the other; what each hands to `serve` is served on a socket of its
@@ -40,7 +40,8 @@ async function fill ({ id, socket, file }: Seat): Promise<void> {
     let served = false
     taken = async (agent) => {
       served = true
-      servers.push(await startServer(new Program(agent, own), { kind: 'unix', path: socket }))
+      const { server } = await launch(agent, { endpoint: { kind: 'unix', path: socket }, log: own, store: process.env['SENTINEL_STORE'] ?? 'memory', workers: 0 })
+      servers.push(server)
       own.info({ event: 'serving', version: agent.definition.version }, 'serving')
     }
     // Two agents may have the same file: each has it run for itself.

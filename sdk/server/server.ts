@@ -6,7 +6,7 @@ import { dial, type DialTarget } from './dial.ts'
 import { grpcServer, type GrpcServer, type GrpcOptions } from './grpc.ts'
 import { Health } from './health.ts'
 import type { Endpoint } from './options.ts'
-import { agentMethods, type AgentMethods } from './service.ts'
+import { agentMethods, type AgentMethods, type OpenStream } from './service.ts'
 import { bindSocket, type OwnedSocket } from './socket.ts'
 
 /** Between saying that it stops and taking nothing new. */
@@ -19,16 +19,16 @@ const lastWordsMs = 1_000
 export interface RunningServer {
   /** "unix:/run/a.sock" or "127.0.0.1:4567". */
   readonly address: string
-  /** Says NOT_SERVING, waits for the open exchanges at most that long, closes, removes the socket. Safe to call twice. */
+  /** Says NOT_SERVING, waits for the open exchanges at most that long, closes, removes the socket, closes the program. Safe to call twice. */
   drain (timeoutMs: number): Promise<void>
   /** Removes the socket at once, for a process that is about to end. */
   abandon (): void
 }
 
 /** Serves a program until it is drained. Rejects when the address cannot be bound. */
-export async function startServer (program: Program, endpoint: Endpoint): Promise<RunningServer> {
+export async function startServer (program: Program, endpoint: Endpoint, openStream?: OpenStream): Promise<RunningServer> {
   const health = new Health()
-  const agent = agentMethods(program)
+  const agent = agentMethods(program, openStream)
   const server = grpcServer(new Map([...agent.methods, [healthService.check, health.check], [healthService.watch, health.watch]]), {
     maxMessageBytes: program.agent.maxBodyBytes + messageSlackBytes,
     tls: endpoint.kind === 'tcp' ? await certificatesOf(endpoint) : undefined,
@@ -81,6 +81,7 @@ async function drainServer ({ program, server, health, agent, socket }: Parts, t
   health.close()
   await server.close(lastWordsMs)
   socket?.remove()
+  await program.close()
 }
 
 async function bind (server: GrpcServer, endpoint: Exclude<Endpoint, { kind: 'connect' }>): Promise<{ address: string, socket: OwnedSocket | undefined }> {

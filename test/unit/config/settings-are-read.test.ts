@@ -123,7 +123,7 @@ filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; time
 agents {
   agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "hybrid:1KiB"; response-body-mode "stream"; config { a 1 }
     event-timeouts { request-headers "1s"; request-body "1s"; response-headers "1s"; response-body "1s"; websocket-message "1s" }; chunk-timeout "1s"; against "direct" }
-  agent "direct" { grpc "127.0.0.1:9"; managed #false; circuit-breaker { failure-threshold 3 }; health-check { interval "1s" }; retry { max-attempts 2 }; pool { connections 1; connect-timeout "1s" } }
+  agent "direct" { grpc "127.0.0.1:9"; managed #false; circuit-breaker { failure-threshold 3 }; health-check { interval "1s" }; retry { max-attempts 2 }; pool { connections 1; connect-timeout "1s" }; http2 { keep-alive-interval "2s"; keep-alive-timeout "3s" } }
   agent "secure" { grpc "https://127.0.0.1:9" { ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; server-name "a.test" }; managed #false }
   agent "housed" type="denylist" { host "house" }
   agent "far" { reverse { token "0123456789abcdef0123" } }
