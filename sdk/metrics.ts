@@ -3,21 +3,29 @@ import type { Metric, MetricKind, Series } from '../proto/codec/index.ts'
 /** Values of labels by their names. */
 export type Labels = Readonly<Record<string, string>>
 
+/** What only grows. */
 export interface Counter {
   /** `amount`: not negative; 1 unless given. */
   add (amount?: number, labels?: Labels): void
 }
 
+/** What goes up and down. */
 export interface Gauge {
+  /** Is this from now on. */
   set (value: number, labels?: Labels): void
+  /** So much more; less when it is negative. */
   add (amount: number, labels?: Labels): void
 }
 
+/** How often values of each size were seen. */
 export interface Histogram {
+  /** One more value. */
   observe (value: number, labels?: Labels): void
 }
 
+/** What tells the series of a histogram apart, and where its buckets end. */
 export interface HistogramOptions {
+  /** Names of its labels. */
   readonly labels?: readonly string[]
   /** Upper bounds, rising. Those of seconds unless given. */
   readonly buckets?: readonly number[]
@@ -30,7 +38,9 @@ export interface HistogramOptions {
 export interface Metrics {
   /** The name ends with "_total". */
   counter (name: string, help: string, labels?: readonly string[]): Counter
+  /** The name does not end with "_total". */
   gauge (name: string, help: string, labels?: readonly string[]): Gauge
+  /** The name does not end with that of a part: "_count", "_sum", "_bucket", "_total". */
   histogram (name: string, help: string, options?: HistogramOptions): Histogram
 }
 

@@ -35,7 +35,8 @@ import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
 import { pageOf } from './pages.ts'
 import { reverseSocket, ReverseSockets } from './reverse-sockets.ts'
-import type { DataPath, Load, MainSide, Page, PageName, PathFacts } from './seam.ts'
+import { loadOf } from './main-load.ts'
+import type { DataPath, MainSide, Page, PageName, PathFacts } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
@@ -60,9 +61,6 @@ export interface ProxyOptions {
   /** A reload has read this, and is about to try it. */
   readonly read?: (loaded: Loaded) => void
 }
-
-/** How long a start or a reload waits for agents that have just been started. */
-const agentStartMs = 10_000
 
 /** What main has of one configuration. */
 interface Running {
@@ -492,10 +490,4 @@ export class Proxy {
     this.#metrics.close()
     rmSync(this.#agentSockets, { recursive: true, force: true })
   }
-}
-
-async function loadOf ({ generation, config, programs, records, sockets }: Running, strict: boolean): Promise<Omit<Load, 'health' | 'discovered'>> {
-  const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
-  const ofListeners = new Map(config.listeners.map(({ id }) => [id, sockets.get(id)!]))
-  return { generation, config, agents, sockets: ofListeners, evidence: records !== undefined, agentStartMs, strict }
 }
