@@ -74,6 +74,8 @@ interface Family {
 
 export class MetricsRegistry implements Metrics {
   readonly #families = new Map<string, Family>()
+  /** By source, and by name and labels. */
+  readonly #absorbed = new Map<object, Map<string, Series>>()
   #series = 0
   #changes = 0
 
@@ -131,6 +133,31 @@ export class MetricsRegistry implements Metrics {
     return changed
   }
 
+  /** What another registry has come to, that of a thread: only what is new since the last time is added here. */
+  absorb (source: object, metrics: readonly Metric[]): void {
+    const before = this.#absorbed.get(source) ?? new Map<string, Series>()
+    this.#absorbed.set(source, before)
+    for (const { name, help, kind, labelNames: labels, series } of metrics) {
+      if (kind === 'unspecified' || kind === 'unrecognized') continue
+      const family = this.#family({ name, help, kind, labels, buckets: series[0]?.buckets.map(({ upperBound }) => upperBound) ?? [] })
+      for (const one of series) {
+        const key = [name, ...one.labelValues].join('\0')
+        addDifference(this.#cellOf(family, one.labelValues), one, before.get(key))
+        before.set(key, one)
+      }
+    }
+  }
+
+  /** The other one is gone: what it counted stays, what it was at the moment does not. */
+  forget (source: object): void {
+    for (const [key, { value }] of this.#absorbed.get(source) ?? []) {
+      const [name = '', ...values] = key.split('\0')
+      const family = this.#families.get(name)
+      if (family?.kind === 'gauge') this.#cellOf(family, values).value -= value
+    }
+    this.#absorbed.delete(source)
+  }
+
   #family (wanted: Omit<Family, 'cells'>): Family {
     const { name, help, labels } = wanted
     const known = this.#families.get(name)
@@ -152,7 +179,10 @@ export class MetricsRegistry implements Metrics {
   }
 
   #cell (family: Family, given: Labels = {}): Cell {
-    const values = family.labels.map((label) => (given[label] ?? '').slice(0, maxLabelChars))
+    return this.#cellOf(family, family.labels.map((label) => (given[label] ?? '').slice(0, maxLabelChars)))
+  }
+
+  #cellOf (family: Family, values: readonly string[]): Cell {
     const found = family.cells.get(values.join('\0')) ?? this.#newCell(family, values)
     found.changed = ++this.#changes
     return found
@@ -168,6 +198,13 @@ export class MetricsRegistry implements Metrics {
     this.#series++
     return cell
   }
+}
+
+function addDifference (cell: Cell, now: Series, before: Series | undefined): void {
+  cell.value += now.value - (before?.value ?? 0)
+  cell.count += now.count - (before?.count ?? 0)
+  cell.sum += now.sum - (before?.sum ?? 0)
+  now.buckets.forEach(({ count }, i) => { cell.counts[i]! += count - (before?.buckets[i]?.count ?? 0) })
 }
 
 function seriesOf ({ values, value, counts, count, sum }: Cell, buckets: readonly number[]): Series {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { AgentReport, FromAgent, ToAgent } from '../proto/codec/index.ts'
+import type { AgentReport, FromAgent, Metric, ToAgent } from '../proto/codec/index.ts'
 import { MetricsRegistry } from './metrics.ts'
 
 /** How an agent is, as it says itself. */
@@ -10,6 +10,12 @@ export interface Condition {
   well (): void
 }
 
+/** What a thread that runs handlers tells: why it is degraded, when it is, and what it counted. */
+export interface ThreadVitals {
+  readonly why: string | undefined
+  readonly metrics: readonly Metric[]
+}
+
 /** What an agent process tells of itself: health, load, and figures of its own. */
 export class Vitals implements Condition {
   readonly metrics = new MetricsRegistry()
@@ -17,6 +23,8 @@ export class Vitals implements Condition {
   queued: () => number = () => 0
   readonly #instance = randomBytes(8).toString('hex')
   readonly #listeners = new Set<() => void>()
+  /** Why threads are degraded that are. */
+  readonly #troubles = new Map<object, string>()
   #health: 'serving' | 'degraded' | 'draining' = 'serving'
   #detail = ''
   #answered = 0
@@ -40,6 +48,26 @@ export class Vitals implements Condition {
   onChange (listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
+  }
+
+  /** What a thread says that runs handlers of this agent. */
+  absorb (source: object, { why, metrics }: ThreadVitals): void {
+    this.metrics.absorb(source, metrics)
+    if (why === this.#troubles.get(source)) return
+    if (why === undefined) this.#troubles.delete(source)
+    else this.#troubles.set(source, why)
+    this.#tell()
+  }
+
+  /** The thread is gone. */
+  forget (source: object): void {
+    this.metrics.forget(source)
+    if (this.#troubles.delete(source)) this.#tell()
+  }
+
+  /** What a thread has to say since then. */
+  tellSince (mark: number): ThreadVitals {
+    return { why: this.#health === 'degraded' ? this.#detail : undefined, metrics: this.metrics.since(mark) }
   }
 
   /** Watches one stream. Timing one question at a time costs nothing that could be measured. */
@@ -76,16 +104,25 @@ export class Vitals implements Condition {
   /** `mark`: what was told of metrics already. */
   report (openExchanges: number, configVersion: string, mark: number): AgentReport {
     return {
-      instance: this.#instance, health: this.#health, detail: this.#detail, openExchanges, queued: this.queued(),
+      instance: this.#instance, ...this.#condition, openExchanges, queued: this.queued(),
       answered: this.#answered, failed: this.#failed, timed: this.#timed, timedSeconds: this.#timedSeconds,
       configVersion, metrics: this.metrics.since(mark),
     }
+  }
+
+  get #condition (): Pick<AgentReport, 'health' | 'detail'> {
+    const [trouble] = this.#troubles.values()
+    return this.#health === 'serving' && trouble !== undefined ? { health: 'degraded', detail: trouble } : { health: this.#health, detail: this.#detail }
+  }
+
+  #tell (): void {
+    for (const listener of this.#listeners) listener()
   }
 
   #become (health: 'serving' | 'degraded' | 'draining', detail: string): void {
     if (this.#health === 'draining' || (this.#health === health && this.#detail === detail)) return
     this.#health = health
     this.#detail = detail.slice(0, 200)
-    for (const listener of this.#listeners) listener()
+    this.#tell()
   }
 }

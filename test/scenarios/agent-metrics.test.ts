@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { siteWith } from '../support/scripted-agent.ts'
 import { startSentinel } from '../support/sentinel.ts'
-import { figure, vitalAgent } from '../support/vital-agent.ts'
+import { agentStatus, figure, vitalAgent, vitalProgram } from '../support/vital-agent.ts'
 
 const seen = (agent: string, tag: string): string => `sentinel_agent_custom_requests_seen_total{agent="${agent}",tag="${tag}"}`
 
@@ -69,4 +69,15 @@ test('the page is one that Prometheus reads without a complaint', async (t) => {
   const tool = spawnSync('promtool', ['check', 'metrics'], { input: page })
   if (tool.error !== undefined) return t.diagnostic('promtool is not installed: not asked')
   assert.equal(tool.stdout.toString() + tool.stderr.toString(), '')
+})
+
+test('what handlers count in threads is counted as well, and one of them that is degraded is seen', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const agent = `agent "one" { command "${process.execPath}" "${vitalProgram}" "--workers" "2"; timeout "10s" }`
+  const sentinel = await startSentinel(t, siteWith(upstream.port, agent, ['one']))
+  for (let i = 0; i < 6; i++) assert.equal((await sentinel.request('/12345')).status, 200)
+  await eventually('six were seen', async () => await figure(sentinel, seen('one', 'none')) === 6)
+  assert.equal(await figure(sentinel, 'sentinel_agent_custom_path_chars_count{agent="one"}'), 6)
+  assert.equal((await sentinel.request('/degrade')).status, 200)
+  await eventually('it is degraded', async () => (await agentStatus(sentinel, 'one')).health === 'degraded')
 })
