@@ -86,6 +86,9 @@ export class Exchange implements ContextSource, BodyAsker {
   get hasBody (): boolean { return this.#head.hasBody }
   get maxBodyBytes (): number { return this.#program.agent.maxBodyBytes }
 
+  /** Somebody awaits an answer. */
+  get owes (): boolean { return this.#answering !== undefined || this.#queue.some(({ timeoutMs }) => timeoutMs > 0) }
+
   receive (event: Event): void {
     if (event.sequence <= this.#lastSequence) {
       return this.#refuse(event, 'bad_event', `event ${event.sequence} is not after ${this.#lastSequence}`)

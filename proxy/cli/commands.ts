@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util'
 import { nearest } from '../../config/kdl/nearest.ts'
+import { agentCall } from './agent-call.ts'
+import { agentConformance } from './agent-conformance.ts'
 import { agentDev } from './agent-dev.ts'
 import { agentInstall } from './agent-install.ts'
 import { agentNew } from './agent-new.ts'
@@ -17,7 +19,9 @@ import { explain } from './explain.ts'
 import { fmt } from './fmt.ts'
 import { lsp } from './lsp.ts'
 import { man } from './man.ts'
+import { record } from './record.ts'
 import { reload } from './reload.ts'
+import { replay } from './replay.ts'
 import { routes } from './routes.ts'
 import { run } from './run.ts'
 import { status } from './status.ts'
@@ -29,8 +33,9 @@ import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
-  run, reload, status, tail, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
-  configSchema, evidenceVerify, agentNew, agentDev, agentTest, agentInstall, agentRun, lsp, completion(() => commands), man(() => commands), version,
+  run, reload, status, tail, record, replay, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump,
+  configReference, configSchema, evidenceVerify, agentNew, agentDev, agentTest, agentInstall, agentRun, agentCall, agentConformance, lsp,
+  completion(() => commands), man(() => commands), version,
 ]
 
 const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }

@@ -1,4 +1,5 @@
 import type { CancelReason, Complete, Event, EventOneOf, Reply } from '../../proto/codec/index.ts'
+import type { TalkTap } from '../pipeline/agent-tap.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { Admission } from './admission.ts'
 import type { AgentBreaker } from './agent-breaker.ts'
@@ -43,12 +44,15 @@ export class Talk implements Line {
   #over: Fault | undefined
   /** Bytes of a streamed body that the agent is ready to have unanswered, beyond the usual window. */
   credit = 0
+  /** `undefined` while nobody looks on. */
+  readonly #tap: TalkTap | undefined
 
   /** Throws AGENT_NOT_CONNECTED, AGENT_NOT_CONFIGURED or AGENT_QUEUE_FULL at once when there is nobody to talk to. */
   constructor (board: Switchboard) {
     this.#board = board
     this.#connection = board.pick()
     this.#exchange = this.#connection.open(this)
+    this.#tap = board.settings.taps?.tap?.begin(board.settings.id)
   }
 
   get configVersion (): string {
@@ -141,6 +145,7 @@ export class Talk implements Line {
     }
     const question = this.#questions.get(reply.sequence)
     if (question === undefined) return this.#stray(reply)
+    this.#tap?.answered(reply)
     switch (reply.kind) {
       case 'decision': return this.#settle(question, reply)
       case 'chunk':
@@ -226,7 +231,9 @@ export class Talk implements Line {
 
   #send (event: EventOneOf, timeoutMs: number): void {
     if (isLong(event)) this.#bodyShown = true
-    this.#connection.send({ exchange: this.#exchange, sequence: ++this.#sequence, timeoutMs, ...event })
+    const sent: Event = { exchange: this.#exchange, sequence: ++this.#sequence, timeoutMs, ...event }
+    this.#tap?.asked(sent)
+    this.#connection.send(sent)
   }
 
   #settle (question: Question, answer: Answer): void {
@@ -236,6 +243,7 @@ export class Talk implements Line {
   }
 
   #fail (question: Question, fault: Fault): void {
+    this.#tap?.failed(question.sequence, fault)
     this.#questions.delete(question.sequence)
     question.reject(fault)
     this.#leave()
@@ -261,6 +269,7 @@ export class Talk implements Line {
     this.#questions.clear()
     for (const question of open) {
       (this.#expired ??= new Set()).add(question.sequence)
+      this.#tap?.failed(question.sequence, fault)
       question.reject(fault)
     }
     this.#leave()
@@ -268,7 +277,9 @@ export class Talk implements Line {
 
   /** Frees the number once nothing is said or awaited any more; later replies are late then. */
   #leave (): void {
-    if (this.#over !== undefined && this.#questions.size === 0) this.#connection.lines.delete(this.#exchange)
+    if (this.#over === undefined || this.#questions.size > 0) return
+    this.#connection.lines.delete(this.#exchange)
+    this.#tap?.over()
   }
 
   /** One head event is open, nothing of a body was shown, and it did not move before, or may more often. */
@@ -281,6 +292,7 @@ export class Talk implements Line {
   }
 
   #repeat (): void {
+    this.#tap?.again()
     this.#sequence = 0
     this.#exchange = this.#connection.open(this)
     const [question] = this.#questions.values()

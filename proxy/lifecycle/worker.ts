@@ -5,6 +5,7 @@ import { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
 import { noFacts, type KeptAnswers } from '../pipeline/kept-answers.ts'
+import type { TapPlace } from '../pipeline/agent-tap.ts'
 import type { TailFilter } from '../pipeline/tail-filter.ts'
 import { Admission, ownRates, type AdmissionSettings, type Places } from '../state/index.ts'
 import type { RateLedgers } from '../pipeline/rates.ts'
@@ -83,6 +84,7 @@ export class Worker implements DataPath {
   readonly #admission: Admission
   readonly #files: LogFiles
   readonly #tails: Tails
+  readonly #taps: TapPlace = { tap: undefined }
   readonly #shares: Shares
   #closed: Promise<void> | undefined
   /** Whoever waits for open exchanges waits no longer. */
@@ -104,7 +106,7 @@ export class Worker implements DataPath {
       trouble: (name, trouble) => log.error(`the ${name} loses lines`, { component: name, ...trouble }),
       lost: (name) => metrics.table.logLinesLost.cell(name).add(),
     })
-    this.#tails = new Tails((id, seen, sent) => options.main.seen(id, seen, sent))
+    this.#tails = new Tails((id, seen, sent) => options.main.seen(id, seen, sent), this.#taps)
     this.#memory = new MemoryWatch(log)
     this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined }, together?.places)
     metrics.onScrape((table) => {
@@ -306,7 +308,7 @@ export class Worker implements DataPath {
   #leaseAgent (agent: SentinelConfig['agents'][number], places: readonly AgentPlace[], drainMs: number, openAgent: AgentParts['openAgent']): Lease<AgentRuntime> {
     const { log, metrics } = this.#options
     const place = places.find(({ id }) => id === agent.id)! // Main made one for each.
-    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, place, { log, metrics }), async (runtime) => {
+    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, place, { log, metrics, taps: this.#taps }), async (runtime) => {
       await runtime.close(AbortSignal.timeout(drainMs))
       // Another may go by its name by now.
       if (this.#running?.agents.get(agent.id)?.value === runtime || this.#running?.agents.has(agent.id) !== true) metrics.agentGone(agent.id)

@@ -68,6 +68,7 @@ function watchedStream (program: Program, send: (message: FromAgent) => void): E
       for (const event of message.events) watch.received(event)
       stream.receive(message)
     },
+    finish: (done) => stream.finish(done),
     flush: () => stream.flush(),
     close: () => stream.close(),
   }

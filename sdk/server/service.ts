@@ -15,6 +15,8 @@ export interface AgentMethods {
 /** One `Process` stream, on the agent's side. */
 export interface EventStream {
   receive (message: ToAgent): void
+  /** The proxy says nothing more. Calls `done` when every question is answered, or the last of their deadlines is over. */
+  finish (done: () => void): void
   /** Sends what waits. */
   flush (): void
   /** The proxy is gone. */
@@ -63,8 +65,10 @@ export function agentMethods (program: Program, openStream: OpenStream = (send) 
         }
       },
       onEnd () {
-        close()
-        call.end()
+        stream.finish(() => {
+          close()
+          call.end()
+        })
       },
       onDrain: () => call.resume(),
       onClose: close,

@@ -26,6 +26,10 @@ export class RoutedStream {
   readonly #send: (message: FromAgent) => void
   readonly #exchanges = new Map<number, Routed>()
   #highest = 0
+  /** When the last of the answers that are awaited is too late, in milliseconds of `performance.now`. */
+  #lastDeadlineMs = 0
+  /** What to do when nothing is owed any more. */
+  #finished: (() => void) | undefined
 
   constructor (id: number, program: Program, pool: Pool, send: (message: FromAgent) => void) {
     this.id = id
@@ -53,6 +57,22 @@ export class RoutedStream {
     if (refused.length > 0) this.#send({ replies: refused })
   }
 
+  /** As that of `AgentStream`. */
+  finish (done: () => void): void {
+    const timer = setTimeout(() => this.#finished?.(), Math.max(0, this.#lastDeadlineMs - performance.now())).unref()
+    this.#finished = () => {
+      clearTimeout(timer)
+      this.#finished = undefined
+      done()
+    }
+    this.#lookForEnd()
+  }
+
+  #lookForEnd (): void {
+    for (const { awaited } of this.#exchanges.values()) if (awaited.length > 0) return
+    this.#finished?.()
+  }
+
   /** Nothing waits here: workers collect the replies of one turn. */
   flush (): void {}
 
@@ -78,6 +98,7 @@ export class RoutedStream {
       if (routed.forgotten && routed.awaited.length === 0) this.#forget(exchange)
     }
     this.#send(message)
+    if (this.#finished !== undefined) this.#lookForEnd()
   }
 
   forgotten (exchange: number): void {
@@ -98,6 +119,7 @@ export class RoutedStream {
       if (routed.forgotten) this.#forget(id)
     }
     if (replies.length > 0) this.#send({ replies })
+    if (this.#finished !== undefined) this.#lookForEnd()
   }
 
   #begin (event: Event, refused: Reply[]): Routed | undefined {
@@ -123,6 +145,7 @@ export class RoutedStream {
     if (event.kind === 'cancel') return this.#settle(routed)
     if (event.timeoutMs === 0) return
     routed.awaited.push(event.sequence)
+    this.#lastDeadlineMs = Math.max(this.#lastDeadlineMs, performance.now() + event.timeoutMs)
     worker.owes(1)
   }
 

@@ -35,6 +35,7 @@ describe('loading a configuration', () => {
     }]])
     assert.deepEqual(routes[0]?.matches, { path: [], pathPrefix: ['/'], pathRegex: [], host: [], hostRegex: [], method: [], header: [], queryParam: [] })
     assert.deepEqual([routes[0]?.priority, routes[0]?.upstream, routes[0]?.maxBodySize], [50, 'app', undefined])
+    assert.deepEqual([routes[0]?.websocket, routes[0]?.websocketInspection], [undefined, false])
     assert.deepEqual(upstreams[0]?.targets.map(({ address, weight }) => [address.text, weight]), [['127.0.0.1:3000', 1]])
     assert.deepEqual(upstreams[0]?.connectionPool, { maxConnections: undefined, idleTimeout: 60_000, maxIdle: undefined, maxLifetime: undefined, maxPending: 1_000, pendingTimeout: undefined })
     assert.deepEqual(upstreams[0]?.timeouts, { connect: 10_000, firstByte: undefined, read: 30_000, write: 30_000, request: undefined })
