@@ -83,3 +83,15 @@ test('code that refuses the settings does not take over, and says why', async (t
   assert.equal(received((await dev.get('/')).text).headers['x-version'], '1')
 })
 
+
+test('an editor that empties the file before it writes it shows no error in between', async (t) => {
+  const folder = folderWith(t, { 'agent.ts': agentText(1) })
+  const dev = await startDev(t, folder)
+  for (let version = 2; version <= 4; version++) {
+    writeFileSync(join(folder, 'agent.ts'), '')
+    await new Promise((resolve) => { setTimeout(resolve, 30) })
+    writeFileSync(join(folder, 'agent.ts'), agentText(version))
+    await eventually('the edit counts', async () => received((await dev.get('/')).text).headers['x-version'] === String(version), 20_000)
+  }
+  assert.ok(!/keeps running/.test(dev.screen()), dev.screen())
+})

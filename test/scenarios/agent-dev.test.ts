@@ -81,6 +81,11 @@ test('when it is killed its processes end by themselves, and the next one tidies
   const pids = dev.children()
   await dev.stop('SIGKILL')
   await eventually('every process is gone', () => !pids.some(isAlive), 20_000)
+  const [left] = readdirSync(dev.temporary)
+  assert.ok(left !== undefined, 'its folder is still there')
+  const next = spawnDev(t, folder, [], dev.temporary)
+  await next.shows(/every request to http:/)
+  assert.ok(!readdirSync(dev.temporary).includes(left))
 })
 
 test('what cannot be used is refused before anything starts', async (t) => {
