@@ -4,7 +4,7 @@ export interface Hook {
   readonly page: string
   /** What it is called with, before the context. */
   readonly calledWith: string
-  readonly returns: 'decision' | 'chunk answer or decision' | 'message answer or decision' | 'nothing'
+  readonly returns: 'decision' | 'chunk answer or decision' | 'message answer or decision' | 'findings' | 'nothing'
   /** Nothing of the request has been sent on: its headers, path and upstream may change. */
   readonly requestOpen: boolean
   /** The head of the response has not been sent on: its headers may change. */
@@ -13,6 +13,8 @@ export interface Hook {
   readonly bodyOpen: boolean
   /** The body may be asked for: `request.body()`, `text()`, `json()`, `chunks()`. */
   readonly lateBody: boolean
+  /** It may be found in a request and in an answer: what may be changed depends on where. */
+  readonly eitherWay?: boolean
 }
 
 const requestHead = { requestOpen: true, responseOpen: true, bodyOpen: false, lateBody: false }
@@ -31,6 +33,9 @@ export const hooks = {
   onWebSocketMessage: {
     page: 'on-websocket-message', calledWith: 'message of a WebSocket, `request`', returns: 'message answer or decision', ...passing, bodyOpen: true,
   },
+  onToolCall: { page: 'on-tool-call', calledWith: 'call of a tool, `request`', returns: 'decision', ...requestHead, bodyOpen: true, eitherWay: true },
+  onToolResult: { page: 'on-tool-result', calledWith: 'what came of one, `request`', returns: 'decision', ...requestHead, bodyOpen: true, eitherWay: true },
+  onGuardrail: { page: 'on-guardrail', calledWith: 'texts to look through, `request`', returns: 'findings', ...passing },
   onComplete: { page: 'on-complete', calledWith: 'how it ended, `request`', returns: 'nothing', ...passing },
 } as const satisfies Readonly<Record<string, Hook>>
 
@@ -43,6 +48,8 @@ export function hooksTable (): string {
 /** What one handler may do, row by row. */
 export function allowedTable (hook: Hook): string {
   const asks = hook.returns !== 'nothing'
+  const decides = asks && hook.returns !== 'findings'
+  const either = hook.eitherWay === true
   const pieces = hook.returns === 'chunk answer or decision'
   const message = hook.returns === 'message answer or decision'
   const rows: readonly (readonly [what: string, how: string])[] = [
@@ -51,11 +58,11 @@ export function allowedTable (hook: Hook): string {
     ['`hold()` `passButTail()`', yes(pieces, message ? 'a message is answered as a whole' : 'there is no piece to answer')],
     ['`close()`', yes(message, 'there is no WebSocket to close')],
     ['`block()` `redirect()` `challenge()` `review()`', endHow(hook, asks)],
-    ['change request headers, `rewritePath`, `rewriteQuery`, `upstream`', yes(asks && hook.requestOpen, 'the request has left')],
-    ['change response headers', asks && hook.page.startsWith('on-request') ? 'yes; applied when the response comes' : yes(asks && hook.responseOpen, 'the response has left')],
+    ['change request headers, `rewritePath`, `rewriteQuery`, `upstream`', either ? 'yes, where it stands in a request' : yes(decides && hook.requestOpen, decides || !asks ? 'the request has left' : 'what is found changes nothing by itself')],
+    ['change response headers', either ? 'yes, unless it stands in a stream' : asks && hook.page.startsWith('on-request') ? 'yes; applied when the response comes' : yes(decides && hook.responseOpen, decides || !asks ? 'the response has left' : 'what is found changes nothing by itself')],
     ['`replaceBody`', bodyHow(hook)],
     ['`request.body()` `request.text()` `request.json()` `request.chunks()`', yes(hook.lateBody, 'a body can be asked for in `onRequest` alone')],
-    ['`attributes`, `audit`', yes(asks, 'the exchange is over')],
+    ['`attributes`, `audit`', asks && !decides ? '`audit` alone, with the findings' : yes(asks, 'the exchange is over')],
     ['`context.moreTime(ms)`', yes(asks, 'nothing is awaited')],
     ['`context.store`, `context.memory`, `context.waitUntil()`, `context.log`', 'yes'],
   ]
@@ -67,6 +74,7 @@ function returnHow ({ returns }: Hook): string {
     case 'decision': return 'decision; nothing at all is `allow()`'
     case 'chunk answer or decision': return `${returns}; nothing at all passes the piece on`
     case 'message answer or decision': return `${returns}; nothing at all passes the message on`
+    case 'findings': return 'findings; nothing at all means that nothing was found'
     case 'nothing': return 'nothing: nobody waits for an answer'
   }
 }
@@ -75,13 +83,17 @@ function yes (may: boolean, why: string): string {
   return may ? 'yes' : `no: ${why}`
 }
 
-function bodyHow ({ bodyOpen, returns }: Hook): string {
+function bodyHow ({ bodyOpen, returns, eitherWay }: Hook): string {
+  if (eitherWay === true) return 'yes: other arguments, or another result, as JSON'
+  if (returns === 'findings') return 'no: the operator says what becomes of what is found'
   if (returns === 'message answer or decision') return 'yes, with `redact()`; `replace()` does the same'
   if (bodyOpen) return 'yes, unless the body was cut off (`bodyTruncated`)'
   return returns === 'chunk answer or decision' ? 'no: `replace()` each piece' : 'no: no whole body was shown'
 }
 
-function endHow ({ page, requestOpen, responseOpen, returns }: Hook, asks: boolean): string {
+function endHow ({ page, requestOpen, responseOpen, returns, eitherWay }: Hook, asks: boolean): string {
+  if (returns === 'findings') return 'no: the operator says what becomes of what is found'
+  if (eitherWay === true) return 'yes; see below'
   if (!asks) return 'no: the exchange is over'
   if (returns === 'message answer or decision') return 'yes; the WebSocket is closed with 1008'
   if (!responseOpen) return 'yes; the client has the head already, so its answer is cut off'
