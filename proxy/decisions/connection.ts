@@ -15,6 +15,8 @@ import type { AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
 /** Window for what the agent sends on all streams together; see `openSession` for one stream. */
 const connectionWindowBytes = 8 * 1024 * 1024
 
+const mostWithdrawn = 1_000
+
 export type ConnectionState = 'connecting' | 'ready' | 'stalled' | 'not-serving' | 'refused' | 'incompatible' | 'retiring' | 'closed'
 
 export interface ConnectionHooks {
@@ -45,6 +47,8 @@ export class AgentConnection {
   bytesSent = 0
   bytesReceived = 0
   readonly lines = new Map<number, Line>()
+  /** The last exchanges that ended with a question taken back: an answer that crossed that on its way is nobody's mistake. */
+  readonly #withdrawn = new Set<number>()
   readonly #settings: Settings
   readonly #hooks: ConnectionHooks
   readonly #session: ClientHttp2Session
@@ -110,6 +114,11 @@ export class AgentConnection {
   /** Puts an event on its way. It is encoded at once: what it shows may change afterwards. */
   send (event: Event): void {
     if (this.state !== 'closed') this.#outbox.push(encode(writeToAgent, { events: [event] }))
+  }
+
+  withdrawn (exchange: number): void {
+    if (this.#withdrawn.size >= mostWithdrawn) for (const oldest of this.#withdrawn) { this.#withdrawn.delete(oldest); break }
+    this.#withdrawn.add(exchange)
   }
 
   stray (kind: ProtocolFault, detail: string): void {
@@ -229,7 +238,7 @@ export class AgentConnection {
         line.onReply(reply)
       } else if (reply.exchange === 0 || reply.exchange > this.#lastExchange) {
         this.stray('unknown', `a reply for exchange ${reply.exchange}, which never was`)
-      } else {
+      } else if (!this.#withdrawn.delete(reply.exchange)) {
         this.stray('late', `a reply for exchange ${reply.exchange}, which is over`)
       }
     }

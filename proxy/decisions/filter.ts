@@ -1,5 +1,6 @@
 import type { DescribeResponse } from '../../proto/codec/index.ts'
-import type { Exchange, Filter, Reply } from '../pipeline/exchange.ts'
+import type { Body } from '../pipeline/body.ts'
+import type { DecisionRecord, Exchange, Filter, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
 import { Consultation, failureRecord } from './consultation.ts'
@@ -7,8 +8,8 @@ import { stages } from './decide.ts'
 import { requestEvent, responseEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { FlowingBody, withTrailersAsked } from './flowing-body.ts'
-import { neverWhole, planFor, planOfRequest, settled, termsFor, type FilterSettings, type Plan } from './plan.ts'
-import { awaitAgent, type RetrySettings } from './retry.ts'
+import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan } from './plan.ts'
+import { awaitAgent } from './retry.ts'
 import { shadowFilter } from './shadow.ts'
 import { inspectWhole, wholeRequest, wholeResponse } from './whole-body.ts'
 
@@ -21,9 +22,7 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
   return {
     name: agentId,
     async onRequest (x) {
-      const { retry } = client.settings
-      const mayWait = retry !== undefined && client.state !== 'ready'
-      const c = begin(x, client, mayWait ? await laterSettings(client, settings, retry) : settings, planOf)
+      const c = begin(x, client, isAway(client) ? await laterSettings(client, settings) : settings, planOf)
       if (c === undefined) return undefined
       open.set(x, c)
       return await consultRequest(c)
@@ -45,16 +44,23 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
   }
 }
 
+/** It may be waited for. */
+export function isAway ({ settings: { retry }, state }: AgentClient): boolean {
+  return retry !== undefined && state !== 'ready'
+}
+
 /** What is left of the time for a decision, once an agent that was not there was waited for. */
-async function laterSettings (client: AgentClient, settings: FilterSettings, retry: RetrySettings): Promise<FilterSettings> {
+export async function laterSettings (client: AgentClient, settings: FilterSettings): Promise<FilterSettings> {
   const { timeoutMs, maxTimeoutMs } = termsFor(settings, 'request-headers', false)
-  const leftMs = Math.max(1, timeoutMs - await awaitAgent(client, retry, timeoutMs))
+  const leftMs = Math.max(1, timeoutMs - await awaitAgent(client, client.settings.retry!, timeoutMs)) // Whoever is waited for has some (`isAway`).
   if (settings.termsOf === undefined) return { ...settings, timeoutMs: leftMs }
   return { ...settings, termsOf: { ...settings.termsOf, 'request-headers': { timeoutMs: leftMs, maxTimeoutMs } } }
 }
 
+export type PlanOf = (description: DescribeResponse) => Plan | string
+
 /** The plan of a description is made once, not for every exchange. */
-function remember (settings: FilterSettings): (description: DescribeResponse) => Plan | string {
+export function remember (settings: FilterSettings): PlanOf {
   let known: DescribeResponse | undefined
   let plan: Plan | string = ''
   return (description) => {
@@ -67,8 +73,18 @@ function remember (settings: FilterSettings): (description: DescribeResponse) =>
 }
 
 /** `undefined`: the agent cannot be asked, and the failure mode lets the exchange go on without it. */
-function begin (x: Exchange, client: AgentClient, settings: FilterSettings, planOf: ReturnType<typeof remember>): Consultation | undefined {
+function begin (x: Exchange, client: AgentClient, settings: FilterSettings, planOf: PlanOf): Consultation | undefined {
   const startMs = performance.now()
+  const begun = consultationWith(x, client, settings, planOf)
+  if (begun instanceof Consultation) return begun
+  const record = absenceRecord(begun, client, settings, startMs)
+  x.recordDecision(record)
+  if (record.failureMode === 'closed') throw begun
+  return undefined
+}
+
+/** A fault: why the agent cannot be asked. Throws when nobody waits for the exchange any more. */
+export function consultationWith (x: Exchange, client: AgentClient, settings: FilterSettings, planOf: PlanOf): Consultation | Fault {
   if (x.ending.reason !== undefined) throw x.ending.reason
   try {
     const talk = client.talk()
@@ -76,19 +92,21 @@ function begin (x: Exchange, client: AgentClient, settings: FilterSettings, plan
     if (typeof plan === 'object') return new Consultation(x, talk, settings, planOfRequest(plan, x))
     const fault = new Fault('AGENT_NOT_CONFIGURED', plan)
     talk.end(fault)
-    throw fault
+    return fault
   } catch (error) {
-    const fault = Fault.from(error)
-    const next = afterFailure({ mode: settings.mode, failureMode: settings.failureMode, bodyGone: false })
-    x.recordDecision(failureRecord(settings, 'request-headers', fault, next === 'continue' ? 'open' : 'closed', startMs, client.configVersion))
-    if (next === 'refuse') throw fault
-    return undefined
+    return Fault.from(error)
   }
+}
+
+/** That an agent could not be asked, and what its failure mode makes of that. */
+export function absenceRecord (fault: Fault, { configVersion }: AgentClient, settings: FilterSettings, startMs: number): DecisionRecord {
+  const next = afterFailure({ mode: settings.mode, failureMode: settings.failureMode, bodyGone: false })
+  return failureRecord(settings, 'request-headers', fault, next === 'continue' ? 'open' : 'closed', startMs, configVersion)
 }
 
 async function consultRequest (c: Consultation): Promise<Reply | undefined> {
   const { x } = c
-  const event = requestEvent(x, c.plan, c.settings.mode, c.talk.configVersion)
+  const event = requestEvent(x, c.plan, c.settings, c.talk.configVersion)
   if (c.plan.requestHeaders) {
     const ruling = await c.ask(event, stages.requestHeaders)
     if (ruling?.reply !== undefined) return ruling.reply
@@ -99,13 +117,7 @@ async function consultRequest (c: Consultation): Promise<Reply | undefined> {
   if (c.over || body === undefined) return undefined
   const { requestBody: plan, requestTrailers } = c.plan
   if (plan.kind === 'stream' && body.length !== 0) {
-    x.requestBody = new FlowingBody(c, body, {
-      event: 'request_body',
-      trailers: requestTrailers ? 'request_trailers' : undefined,
-      stage: stages.requestChunk,
-      maxHeldBytes: plan.maxBytes,
-      wanted: () => c.plan.requestBody.kind !== 'none',
-    })
+    x.requestBody = flowingRequest(c, body)
     return undefined
   }
   if (plan.kind === 'buffer' && body.length !== 0) {
@@ -117,9 +129,31 @@ async function consultRequest (c: Consultation): Promise<Reply | undefined> {
   return undefined
 }
 
+export function flowingRequest (c: Consultation, body: Body): Body {
+  const { requestBody, requestTrailers } = c.plan
+  return new FlowingBody(c, body, {
+    event: 'request_body',
+    trailers: requestTrailers ? 'request_trailers' : undefined,
+    stage: stages.requestChunk,
+    maxHeldBytes: requestBody.maxBytes,
+    wanted: () => c.plan.requestBody.kind !== 'none',
+  })
+}
+
+/** `plan` is that of this answer. */
+export function flowingResponse (c: Consultation, body: Body, { maxBytes }: BodyPlan): Body {
+  return new FlowingBody(c, body, {
+    event: 'response_body',
+    trailers: c.plan.responseTrailers ? 'response_trailers' : undefined,
+    stage: stages.responseChunk,
+    maxHeldBytes: maxBytes,
+    wanted: () => c.plan.responseBody.kind !== 'none',
+  })
+}
+
 /** Gives the answer that takes the place of the upstream's, and lets go of that one. */
 async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | undefined> {
-  const event = responseEvent(c.x, reply, responseBodyOf(c, reply))
+  const event = responseEvent(c.x, reply, responseBodyOf(c, reply), c.settings.sight)
   if (c.plan.responseHeaders) {
     const ruling = await c.ask(event, stages.responseHeaders)
     if (ruling?.reply !== undefined) return inPlaceOf(reply, ruling.reply)
@@ -131,13 +165,7 @@ async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | 
   const plan = responseBodyOf(c, reply)
   if (c.over || body === undefined || withoutBody(c, reply)) return undefined
   if (plan.kind === 'stream' && body.length !== 0) {
-    reply.body = new FlowingBody(c, body, {
-      event: 'response_body',
-      trailers: c.plan.responseTrailers ? 'response_trailers' : undefined,
-      stage: stages.responseChunk,
-      maxHeldBytes: plan.maxBytes,
-      wanted: () => c.plan.responseBody.kind !== 'none',
-    })
+    reply.body = flowingResponse(c, body, plan)
     return undefined
   }
   if (plan.kind === 'buffer' && body.length !== 0) {
@@ -154,17 +182,17 @@ async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | 
  * The answer to HEAD, and 304, tell a length without bytes: there is nothing to show, and the length is that of the answer to GET.
  * What passes through a tunnel is no body.
  */
-function withoutBody ({ x }: Consultation, { status }: Reply): boolean {
+export function withoutBody ({ x }: Consultation, { status }: Reply): boolean {
   return x.request.method === 'HEAD' || status === 304 || status === 101
 }
 
-function responseBodyOf ({ plan }: Consultation, reply: Reply): Plan['responseBody'] {
+export function responseBodyOf ({ plan }: Consultation, reply: Reply): Plan['responseBody'] {
   const responseBody = settled(plan.responseBody, reply.body)
   if (reply.status === 101) return { ...responseBody, kind: 'none' }
   return responseBody.kind === 'buffer' && neverWhole(reply.headers.get('content-type')) ? { ...responseBody, kind: 'stream' } : responseBody
 }
 
-function inPlaceOf (reply: Reply, other: Reply): Reply {
+export function inPlaceOf (reply: Reply, other: Reply): Reply {
   reply.body?.cancel()
   return other
 }

@@ -3,7 +3,9 @@ import type { Body } from '../pipeline/body.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import type { Admission } from './admission.ts'
 import { eventMismatch } from './handshake.ts'
+import type { Permissions } from './permissions.ts'
 import type { Terms } from './question.ts'
+import type { Sight } from './sight.ts'
 
 export interface FilterSettings {
   readonly agentId: string
@@ -31,6 +33,11 @@ export interface FilterSettings {
   readonly places?: Admission | undefined
   /** Takes the agent's choice of another upstream. False: the route does not list it. Without the hook none may be chosen. */
   readonly chooseUpstream?: ((x: Exchange, upstream: string) => boolean) | undefined
+  /** What it is shown, and what it may change; all without them. */
+  readonly sight?: Sight | undefined
+  readonly may?: Permissions | undefined
+  /** The parallel stage that it is part of. */
+  readonly stage?: string | undefined
   /** Decisions that come when the exchange is over (shadow). */
   readonly recordLate?: ((x: Exchange, record: DecisionRecord) => void) | undefined
 }

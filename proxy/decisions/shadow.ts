@@ -30,8 +30,8 @@ export function shadowFilter (client: AgentClient, settings: FilterSettings): Fi
       if (copy === undefined) return undefined
       const { plan } = copy
       const body = responsePlan(plan, reply)
-      if (plan.responseHeaders) copy.ask(responseEvent(x, reply, body), stages.responseHeaders)
-      else if (body.kind !== 'none') copy.tell(responseEvent(x, reply, body))
+      if (plan.responseHeaders) copy.ask(responseEvent(x, reply, body, settings.sight), stages.responseHeaders)
+      else if (body.kind !== 'none') copy.tell(responseEvent(x, reply, body, settings.sight))
       if (reply.body !== undefined) reply.body = copy.copying(reply.body, body, 'response_body')
       return undefined
     },
@@ -79,7 +79,7 @@ class ShadowCopy {
       }
       const plan = planOfRequest(planned, x)
       const copy = new ShadowCopy(x, talk, settings, plan)
-      const event = requestEvent(x, plan, 'shadow', talk.configVersion)
+      const event = requestEvent(x, plan, settings, talk.configVersion)
       if (plan.requestHeaders) copy.ask(event, stages.requestHeaders)
       else copy.tell(event)
       if (x.requestBody !== undefined) x.requestBody = copy.copying(x.requestBody, plan.requestBody, 'request_body')
@@ -103,7 +103,7 @@ class ShadowCopy {
     this.#said = put.catch(() => {})
     const answered = put.then(({ answer }) => answer).then((answer) => {
       if (answer.kind === 'chunk') return
-      const ruling = rule(answer.value, stage)
+      const ruling = rule(answer.value, stage, this.#settings.may)
       this.#record(decisionRecord(this.#settings, stage.phase, ruling, startMs, this.#talk.configVersion))
       if (ruling.wants?.done === true) this.#stop(agentDone)
     }).catch((error: unknown) => this.#fail(Fault.from(error), stage, startMs)).finally(() => {
