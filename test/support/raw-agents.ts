@@ -20,9 +20,19 @@ export interface RawSite {
   readonly agents: Readonly<Record<string, RawAgent>>
 }
 
+export interface RawSiteGiven {
+  /** Settings of the route, and further blocks of the file. */
+  readonly route?: string
+  readonly more?: string
+  readonly filters?: readonly string[]
+  readonly upstream?: RecordingUpstream
+  /** Files beside the configuration. */
+  readonly files?: Readonly<Record<string, string>>
+}
+
 /** A whole proxy before a recording upstream, whose agents are played by the test: what they are sent is all there to look at. */
 export async function startWithRawAgents<N extends string> (
-  t: TestContext, members: Readonly<Record<N, RawMember>>, given: { readonly route?: string, readonly more?: string, readonly filters?: readonly string[], readonly upstream?: RecordingUpstream } = {},
+  t: TestContext, members: Readonly<Record<N, RawMember>>, given: RawSiteGiven = {},
 ): Promise<RawSite & { readonly agents: Readonly<Record<N, RawAgent>> }> {
   const upstream = given.upstream ?? await startRecordingUpstream(t)
   const agents: Partial<Record<N, RawAgent>> = {}
@@ -38,7 +48,7 @@ export async function startWithRawAgents<N extends string> (
     })
     blocks += `agent ${JSON.stringify(name)} { unix-socket ${JSON.stringify(agent.path)}; managed #false; timeout "5s"; ${settings} }\n`
   }
-  const sentinel = await startSentinel(t, siteWith(upstream.port, blocks, given.filters ?? [], given.more ?? '', given.route ?? ''))
+  const sentinel = await startSentinel(t, siteWith(upstream.port, blocks, given.filters ?? [], given.more ?? '', given.route ?? ''), { files: given.files ?? {} })
   for (const name of Object.keys(members)) await sentinel.logged(({ event, agent }) => event === 'agent-ready' && agent === name)
   return { sentinel, upstream, agents: agents as Record<N, RawAgent> } // Each was set above.
 }
