@@ -46,7 +46,7 @@ export async function startWithRawAgents<N extends string> (
         if (said !== false && !wire.stream.destroyed) wire.reply(event, said ?? allow)
       },
     })
-    blocks += `agent ${JSON.stringify(name)} { unix-socket ${JSON.stringify(agent.path)}; managed #false; timeout "5s"; ${settings} }\n`
+    blocks += `agent ${JSON.stringify(name)} { unix-socket ${JSON.stringify(agent.path)}; managed #false; ${/(?:^|; )timeout /.test(settings) ? '' : 'timeout "5s"; '}${settings} }\n`
   }
   const sentinel = await startSentinel(t, siteWith(upstream.port, blocks, given.filters ?? [], given.more ?? '', given.route ?? ''), { files: given.files ?? {} })
   for (const name of Object.keys(members)) await sentinel.logged(({ event, agent }) => event === 'agent-ready' && agent === name)
