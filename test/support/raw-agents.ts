@@ -9,6 +9,8 @@ export interface RawMember {
   /** What it says to an event that awaits an answer; allows it when that is `undefined`, and says nothing when it is `false`. */
   readonly answer?: (event: Event) => ReplyOneOf | undefined | false | Promise<ReplyOneOf | undefined | false>
   readonly describe?: Script['describe']
+  /** What it asks for before it answers. */
+  readonly moreTimeMs?: number
   /** More lines of the agent block. */
   readonly settings?: string
 }
@@ -37,11 +39,12 @@ export async function startWithRawAgents<N extends string> (
   const upstream = given.upstream ?? await startRecordingUpstream(t)
   const agents: Partial<Record<N, RawAgent>> = {}
   let blocks = ''
-  for (const [name, { answer, describe, settings = '' }] of Object.entries(members) as Array<[N, RawMember]>) {
+  for (const [name, { answer, describe, moreTimeMs, settings = '' }] of Object.entries(members) as Array<[N, RawMember]>) {
     const agent = agents[name] = await rawAgent(t, {
       ...describe === undefined ? {} : { describe },
       async onEvent (event, wire) {
         if (event.timeoutMs === 0) return
+        if (moreTimeMs !== undefined) wire.reply(event, { kind: 'more_time', value: { timeoutMs: moreTimeMs } })
         const said = await answer?.(event)
         if (said !== false && !wire.stream.destroyed) wire.reply(event, said ?? allow)
       },
