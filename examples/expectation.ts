@@ -24,8 +24,8 @@ export interface Answer {
 export interface Running {
   /** Asks the proxy, over TLS where the example speaks it. */
   readonly get: (path: string, host?: string) => Promise<Answer>
-  /** Opens a WebSocket, says something, and gives what comes back. */
-  readonly say: (host: string, text: string) => Promise<string>
+  /** Opens a WebSocket, says one thing after the other, and gives the first that comes back. */
+  readonly say: (host: string, ...texts: readonly string[]) => Promise<string>
   /** Ends an application the way a crash does. */
   readonly kill: (application: string) => Promise<void>
   readonly start: (application: string) => Promise<void>

@@ -14,6 +14,9 @@ const goesOn: ReadonlySet<DecisionKind> = new Set(['allow', 'flag', 'redact'])
  */
 export function answerOf (outcome: unknown, body: 'stream' | 'whole' | 'none', current: ChunkAnswer | undefined): ChunkAnswer | Decision {
   if (outcome === undefined) return body === 'stream' ? current ?? pass() : plainAllow
+  if (outcome instanceof ChunkAnswer && Object.keys(outcome.extras).length > 0) {
+    throw new AgentFailure('bad_answer', 'an answer for a piece of a body carries nothing: attributes and audit go with a decision')
+  }
   if (outcome instanceof ChunkAnswer && body !== 'none') return body === 'stream' ? outcome : wholeOf(outcome)
   if (!(outcome instanceof Decision)) throw new AgentFailure('bad_answer', 'a handler returned something that is not a decision')
   if (body !== 'stream') return outcome

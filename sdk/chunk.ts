@@ -1,12 +1,28 @@
 import type { ChunkAnswer as WireChunkAnswer } from '../proto/codec/index.ts'
-import { bytesOf } from './decision.ts'
+import { bytesOf, type Extras } from './decision.ts'
 
-/** What becomes of a chunk of a streamed body. Made by `pass`, `replace`, `hold`, `drop` and `passButTail`. */
+/** What an answer about a message may carry. */
+export type MessageExtras = Pick<Extras, 'attributes' | 'audit'>
+
+/**
+ * What becomes of a chunk of a streamed body, or of a message of a WebSocket. Made by `pass`, `replace`, `hold`, `drop` and `passButTail`; a
+ * message cannot be held.
+ */
 export class ChunkAnswer {
   readonly wire: WireChunkAnswer
+  /** What replaces was given as text: a message is one of text then. */
+  readonly isText: boolean
+  readonly extras: MessageExtras
 
-  constructor (wire: WireChunkAnswer) {
+  constructor (wire: WireChunkAnswer, isText = false, extras: MessageExtras = {}) {
     this.wire = wire
+    this.isText = isText
+    this.extras = extras
+  }
+
+  /** The same answer with attributes or audit attached; only about messages of WebSockets. */
+  with (extras: MessageExtras): ChunkAnswer {
+    return new ChunkAnswer(this.wire, this.isText, { ...this.extras, ...extras })
   }
 }
 
@@ -14,14 +30,14 @@ const passed = new ChunkAnswer({ kind: 'pass', value: {} })
 const held = new ChunkAnswer({ kind: 'hold', value: {} })
 const dropped = new ChunkAnswer({ kind: 'drop', value: {} })
 
-/** Send the chunk on, after anything held. */
+/** Send the chunk on, after anything held; of a WebSocket, the message. */
 export function pass (): ChunkAnswer {
   return passed
 }
 
-/** Send these bytes instead of the chunk and of anything held. */
+/** Send these bytes instead of the chunk and of anything held; instead of a message of a WebSocket, one of text or one of bytes. */
 export function replace (bytes: string | Uint8Array): ChunkAnswer {
-  return new ChunkAnswer({ kind: 'replace', value: bytesOf(bytes) })
+  return new ChunkAnswer({ kind: 'replace', value: bytesOf(bytes) }, typeof bytes === 'string')
 }
 
 /** Keep the chunk back until a later answer. */
@@ -29,7 +45,7 @@ export function hold (): ChunkAnswer {
   return held
 }
 
-/** Throw the chunk away, and anything held. */
+/** Throw the chunk away, and anything held; of a WebSocket, the message. */
 export function drop (): ChunkAnswer {
   return dropped
 }

@@ -102,3 +102,34 @@ export class ExchangeContext implements Context<unknown, unknown> {
     this.#abort?.abort(reason)
   }
 }
+
+/** The context of an exchange for an event that has a time of its own, beside others. */
+export class EventContext implements Context<unknown, unknown> {
+  readonly #exchange: ExchangeContext
+  readonly #askForTime: (ms: number) => void
+  #deadlineAt: number
+  #asked = false
+
+  /** `timeoutMs` 0: no answer is awaited. */
+  constructor (exchange: ExchangeContext, timeoutMs: number, askForTime: (ms: number) => void) {
+    this.#exchange = exchange
+    this.#askForTime = askForTime
+    this.#deadlineAt = timeoutMs > 0 ? performance.now() + timeoutMs : Infinity
+  }
+
+  get config (): unknown { return this.#exchange.config }
+  get state (): unknown { return this.#exchange.state }
+  get configVersion (): string { return this.#exchange.configVersion }
+  get log (): Log { return this.#exchange.log }
+  get attributes (): Attributes { return this.#exchange.attributes }
+  get memory (): Map<unknown, unknown> { return this.#exchange.memory }
+  get signal (): AbortSignal { return this.#exchange.signal }
+  get deadlineMs (): number { return this.#deadlineAt - performance.now() }
+
+  moreTime (ms: number): void {
+    if (this.#asked || this.#deadlineAt === Infinity) return
+    this.#asked = true
+    this.#deadlineAt = performance.now() + ms
+    this.#askForTime(Math.ceil(ms))
+  }
+}

@@ -128,14 +128,14 @@ export function wireDecision (decision: Decision, recorded: Recorded, wants: Wan
     rewriteQuery: extras.rewriteQuery === undefined ? undefined : checkedTarget(extras.rewriteQuery, 'query'),
     upstream: extras.upstream ?? '',
     attributes: extras.attributes ? new Map([...recorded.attributes, ...Object.entries(extras.attributes)]) : recorded.attributes,
-    audit: extras.audit === undefined ? undefined : {
-      ...emptyAudit,
-      ...extras.audit,
-      details: extras.audit.details ? new Map(Object.entries(extras.audit.details)) : noEntries,
-    },
+    audit: extras.audit === undefined ? undefined : wireAudit(extras.audit),
     wants,
   }
   return { ...fields, ...decision.outcome }
+}
+
+export function wireAudit (audit: NonNullable<Extras['audit']>): Audit {
+  return { ...emptyAudit, ...audit, details: audit.details ? new Map(Object.entries(audit.details)) : noEntries }
 }
 
 /** Text becomes UTF-8; bytes are taken as they are, not copied. */

@@ -5,6 +5,7 @@ import type { Chunk, ChunkAnswer } from './chunk.ts'
 import type { Context } from './context.ts'
 import type { Decision } from './decision.ts'
 import type { Log } from './log.ts'
+import type { Close, WebSocketMessage } from './message.ts'
 import type { AgentRequest } from './request.ts'
 import type { AgentResponse } from './response.ts'
 
@@ -13,6 +14,9 @@ export type MaybeDecision = Decision | undefined | void
 export type Answered = MaybeDecision | Promise<MaybeDecision>
 export type MaybeChunkAnswer = ChunkAnswer | Decision | undefined | void
 export type ChunkAnswered = MaybeChunkAnswer | Promise<MaybeChunkAnswer>
+
+export type MaybeMessageAnswer = ChunkAnswer | Close | Decision | undefined | void
+export type MessageAnswered = MaybeMessageAnswer | Promise<MaybeMessageAnswer>
 
 /** How an agent wants a body. The operator's settings win. */
 export type BodyWish = 'buffer' | 'stream' | 'none' | {
@@ -70,6 +74,11 @@ export interface AgentDefinition<F extends Fields, S> {
   onResponse? (response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): Answered
   onResponseBody? (body: Uint8Array, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): Answered
   onResponseChunk? (chunk: Chunk, response: AgentResponse, request: AgentRequest, context: Context<Infer<F>, S>): ChunkAnswered
+  /**
+   * A message of a WebSocket, on routes with `websocket-inspection`: `drop()`, `replace(…)` or `close(…)`; nothing returned lets it pass, a decision
+   * that refuses closes with 1008. Messages of one direction come one after the other, the two directions side by side.
+   */
+  onWebSocketMessage? (message: WebSocketMessage, request: AgentRequest, context: Context<Infer<F>, S>): MessageAnswered
   onComplete? (summary: Summary, request: AgentRequest, context: Context<Infer<F>, S>): void | Promise<void>
 }
 
@@ -121,6 +130,7 @@ function eventsOf (d: AnyDefinition): EventKind[] {
   if (d.onRequestBody || d.onRequestChunk) events.push('request_body')
   if (d.onResponse || d.onResponseBody || d.onResponseChunk) events.push('response_headers')
   if (d.onResponseBody || d.onResponseChunk) events.push('response_body')
+  if (d.onWebSocketMessage) events.push('websocket_message')
   return [...events, 'complete']
 }
 

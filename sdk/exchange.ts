@@ -4,12 +4,14 @@ import { answerOf } from './answer.ts'
 import { AskedBody, type BodyAsker } from './asked-body.ts'
 import { hold, type ChunkAnswer } from './chunk.ts'
 import type { Configuration } from './configuration.ts'
-import { ExchangeContext, type ContextSource } from './context.ts'
+import { ExchangeContext, type ContextSource, type EventContext } from './context.ts'
 import { allow, wireDecision, type Decision, type Recorded } from './decision.ts'
 import { wantedBody, type AnyDefinition } from './definition.ts'
 import { AgentFailure, ExchangeEnded } from './failure.ts'
 import { Collector, LateBody, type BodyEvent } from './late-body.ts'
 import type { Log } from './log.ts'
+import type { WebSocketMessage } from './message.ts'
+import { MessageLane, type MessageEvent } from './message-lane.ts'
 import type { Program } from './program.ts'
 import { AgentRequest, type LateBodyOptions } from './request.ts'
 import { AgentResponse } from './response.ts'
@@ -55,6 +57,9 @@ export class Exchange implements ContextSource, BodyAsker {
   #responseBody: Collector | undefined
   #isRequestBodyCut = false
   #isResponseBodyCut = false
+  /** Of a WebSocket, made with the first message of each direction. */
+  #fromClient: MessageLane | undefined
+  #fromUpstream: MessageLane | undefined
   #ended = false
 
   constructor (id: number, head: RequestHeaders, configuration: Configuration, program: Program, stream: AgentStream) {
@@ -85,7 +90,8 @@ export class Exchange implements ContextSource, BodyAsker {
       this.#isRequestBodyCut ||= event.value.truncated
       return this.#receiveLate(event, this.#late)
     }
-    if (event.kind === 'complete' && this.#running) this.end(new ExchangeEnded('complete'))
+    const busy = this.#running || this.#fromClient?.running === true || this.#fromUpstream?.running === true
+    if (event.kind === 'complete' && busy) this.end(new ExchangeEnded('complete'))
     this.#late?.end(new ExchangeEnded(`${event.kind} came before the body`))
     if (!this.#running) return this.#run(event)
     if (this.#queue.length >= maxQueuedEvents || this.#queuedBytes > this.maxBodyBytes) {
@@ -102,6 +108,7 @@ export class Exchange implements ContextSource, BodyAsker {
     this.#queue = []
     this.#queuedBytes = 0
     this.#late?.end(reason)
+    this.#endMessages()
     this.#context.end(reason)
   }
 
@@ -180,6 +187,11 @@ export class Exchange implements ContextSource, BodyAsker {
 
   /** Never rejects: what a handler throws becomes an error reply. */
   #handle (event: Event): Promise<void> | undefined {
+    if (event.kind === 'websocket_message') {
+      this.#laneOf(event).receive(event)
+      return undefined
+    }
+    if (event.kind === 'complete') this.#endMessages()
     this.answering(event)
     try {
       const outcome = this.#call(event)
@@ -243,6 +255,36 @@ export class Exchange implements ContextSource, BodyAsker {
     return definition.onResponseBody(body, this.#response, this.#request, typed(this.#context))
   }
 
+  // ------------------------------------------------------------------------------------------------ messages of a WebSocket
+
+  #laneOf ({ value: { fromClient } }: MessageEvent): MessageLane {
+    this.#request.headers.lock('the request was sent already')
+    if (fromClient) return this.#fromClient ??= this.#lane()
+    return this.#fromUpstream ??= this.#lane()
+  }
+
+  #lane (): MessageLane {
+    return new MessageLane({
+      context: this.#context,
+      maxBodyBytes: this.maxBodyBytes,
+      handle: (message, context) => this.#callWithMessage(message, context),
+      reply: (event, reply) => this.#reply(event, reply),
+      fail: (event, error) => this.#failEvent(event, error),
+      done: () => this.#stream.forget(this.id),
+    })
+  }
+
+  #callWithMessage (message: WebSocketMessage, context: EventContext): Outcome {
+    const { definition } = this.#program.agent
+    if (!definition.onWebSocketMessage) throw new AgentFailure('not_subscribed', 'the agent did not ask for messages of WebSockets')
+    return definition.onWebSocketMessage(message, this.#request, context as never)
+  }
+
+  #endMessages (): void {
+    this.#fromClient?.end()
+    this.#fromUpstream?.end()
+  }
+
   // ---------------------------------------------------------------------------------------------------------------- answers
 
   #settle (event: Event, result: { readonly outcome: Outcome } | { readonly error: unknown }): void {
@@ -287,6 +329,10 @@ export class Exchange implements ContextSource, BodyAsker {
   #fail (error: unknown): void {
     const event = this.#answering
     this.#answering = undefined
+    this.#failEvent(event, error)
+  }
+
+  #failEvent (event: Event | undefined, error: unknown): void {
     const failure = error instanceof AgentFailure ? error : undefined
     if (this.#ended) return this.log.debug({ error, request: this.#request.id }, 'a handler failed after its exchange had ended')
     this.log.error({ error, code: failure?.code, request: this.#request.id }, 'a handler failed')
@@ -338,7 +384,7 @@ function isStream (said: BodyMode | undefined, wished: BodyMode): boolean {
 }
 
 function sizeOf (event: Event): number {
-  return event.kind === 'request_body' || event.kind === 'response_body' ? event.value.data.length : 0
+  return event.kind === 'request_body' || event.kind === 'response_body' || event.kind === 'websocket_message' ? event.value.data.length : 0
 }
 
 function isThenable (value: unknown): value is PromiseLike<unknown> {

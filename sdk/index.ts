@@ -1,14 +1,17 @@
 // What the author of an agent imports as 'sentinel/sdk'. The guide is README.md in this folder.
 export { defineAgent } from './definition.ts'
 export type {
-  Agent, AgentDefinition, Answered, BodyWish, ChunkAnswered, ConfigProblem, ConfigureInfo, MaybeChunkAnswer, MaybeDecision, Summary,
+  Agent, AgentDefinition, Answered, BodyWish, ChunkAnswered, ConfigProblem, ConfigureInfo, MaybeChunkAnswer, MaybeDecision, MaybeMessageAnswer,
+  MessageAnswered, Summary,
 } from './definition.ts'
 export { serve } from './server/serve.ts'
 
 export { allow, block, challenge, Decision, flag, redact, redirect, review } from './decision.ts'
 export type { Answer, DecisionKind, Extras } from './decision.ts'
 export { ChunkAnswer, drop, hold, pass, passButTail, replace } from './chunk.ts'
-export type { Chunk } from './chunk.ts'
+export type { Chunk, MessageExtras } from './chunk.ts'
+export { Close, close } from './message.ts'
+export type { WebSocketMessage } from './message.ts'
 
 export type { AgentRequest, AnswerableChunk, LateBodyOptions } from './request.ts'
 export type { AgentResponse } from './response.ts'

@@ -33,11 +33,15 @@ export class AgentStream {
     }
   }
 
-  /** Sent with everything else of this turn of the event loop: a message costs more than what is in it. */
+  /**
+   * Sent with everything else of this turn of the event loop: a message costs more than what is in it. At once when no other exchange is open: there is
+   * nothing to wait for then.
+   */
   reply (reply: Reply): void {
     if (this.#closed) return
     this.#replies.push(reply)
-    this.#flush ??= setImmediate(() => this.flush())
+    if (this.#exchanges.size <= 1) this.flush()
+    else this.#flush ??= setImmediate(() => this.flush())
   }
 
   flush (): void {

@@ -41,6 +41,7 @@ function facts (row: Row): string[] {
     out.push(`It is ${type.expected.replace(/^one of .*/, 'one of some words')}${type.example === undefined ? '' : `, for example ${type.example}`}.`)
     if (type.words !== undefined) out.push(`Words: ${type.words.map(code).join(' ')}`)
     if (type.notBuiltWords !== undefined) out.push(`Not in effect yet: ${type.notBuiltWords.map(code).join(' ')}`)
+    for (const [word, why] of Object.entries(type.refusedWords ?? {})) out.push(`Refused: ${code(word)} (${why})`)
   }
   if (row.variants !== undefined) out.push(`${code(row.variants.tag)} is one of ${Object.keys(row.variants.of).map(code).join(' ')}`)
   if (row.bareUnitMs !== undefined) out.push(`A number without a unit counts in ${row.bareUnitMs === 1000 ? 'seconds' : `${row.bareUnitMs} ms`}.`)

@@ -151,10 +151,11 @@ function sentence (row: Row): string {
   const inert = row.inert === undefined ? '' : ` Has no effect: ${row.inert}.`
   const later = row.notBuilt === true && row.inert === undefined ? ' *Not in effect yet.*' : ''
   const words = row.type?.notBuiltWords === undefined ? '' : ` *Not in effect yet:* ${row.type.notBuiltWords.map(word => `\`${word}\``).join(' ')}.`
+  const refused = Object.entries(row.type?.refusedWords ?? {}).map(([word, why]) => ` Refused: \`${word}\` (${why}).`).join('')
   const since = row.since === undefined ? '' : ` Since ${row.since}.`
   // What a duration or a size looks like is told once, at the top of the page.
   const example = row.type?.example === undefined || row.type.quantity !== undefined ? '' : ` Example: \`${row.type.example}\`.`
-  return cell(`${row.doc}${example}${inert}${words}${since}${later}`)
+  return cell(`${row.doc}${example}${inert}${words}${refused}${since}${later}`)
 }
 
 /** Other ways to write what stands in a block, below its table: those who write new files need not read them. */

@@ -46,6 +46,8 @@ export interface ValueType<T> {
   /** All words there are, in the spelling the reference shows. */
   readonly words?: readonly string[]
   readonly notBuiltWords?: readonly string[]
+  /** Words that cannot be had, and why. */
+  readonly refusedWords?: Readonly<Record<string, string>>
   /** Kinds of named things this is the name of. */
   readonly refersTo?: readonly string[]
   /** It only speaks of it: what nobody else refers to is still unused. */

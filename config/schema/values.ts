@@ -91,7 +91,7 @@ export interface WordOptions<W extends string> {
   readonly also?: Readonly<Partial<Record<W, readonly string[]>>>
   /** Words of the language that have no effect yet, and the word that acts in their place; `null` = as if not given. */
   readonly notBuilt?: Readonly<Record<string, W | null>>
-  /** Words of the language that are refused for now, with the reason. */
+  /** Words of the language that cannot be had, with the reason. */
   readonly refused?: Readonly<Record<string, string>>
 }
 
@@ -112,14 +112,16 @@ function wordType<W extends string> (list: readonly W[], options: WordOptions<W>
   }
   const later = new Map(Object.entries(options.notBuilt ?? {}).map(([word, acts]) => [plainWord(word), acts]))
   const refused = new Map(Object.entries(options.refused ?? {}).map(([word, why]) => [plainWord(word), why]))
-  const notBuiltWords = [...Object.keys(options.notBuilt ?? {}), ...Object.keys(options.refused ?? {})]
+  const notBuiltWords = Object.keys(options.notBuilt ?? {})
+  const others = [...notBuiltWords, ...Object.keys(options.refused ?? {})]
   return {
     name: 'word',
     expected: `one of ${listed(list, 20)}`,
     words: list,
     ...(notBuiltWords.length > 0 ? { notBuiltWords } : {}),
+    ...(options.refused === undefined ? {} : { refusedWords: options.refused }),
     json: { enum: [...list, ...notBuiltWords] },
-    canonical: raw => accepted.get(plainWord(raw)) ?? notBuiltWords.find(word => plainWord(word) === plainWord(raw)),
+    canonical: raw => accepted.get(plainWord(raw)) ?? others.find(word => plainWord(word) === plainWord(raw)),
     parse (raw) {
       if (typeof raw !== 'string') return unfit
       const plain = plainWord(raw)
@@ -131,7 +133,7 @@ function wordType<W extends string> (list: readonly W[], options: WordOptions<W>
       if (acts !== undefined) return { value: acts, notBuilt: `'${acts}' is used instead` }
       const why = refused.get(plain)
       if (why !== undefined) return { wrong: why, code: 'CONFIG_NOT_BUILT' }
-      const near = nearest(raw, [...list, ...accepted.keys(), ...notBuiltWords])
+      const near = nearest(raw, [...list, ...accepted.keys(), ...others])
       return near === undefined ? unfit : { wrong: '', hint: `did you mean "${accepted.get(near) ?? near}"?` }
     },
   }

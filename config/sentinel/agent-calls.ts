@@ -38,6 +38,7 @@ export const eventTimeouts = optionalBlock({
   requestBody: optional(wait, 'For the body of a request.', { ...inMs, aliases: ['request-body-ms'] }),
   responseHeaders: optional(wait, 'For the head of an answer.', { ...inMs, aliases: ['response-headers-ms'] }),
   responseBody: optional(wait, 'For the body of an answer.', { ...inMs, aliases: ['response-body-ms'] }),
+  websocketMessage: optional(wait, 'For a message of a WebSocket.', { ...inMs, aliases: ['websocket-message-ms', 'websocket-frame', 'websocket-frame-ms'] }),
 }, 'A time for each kind of event, in place of `timeout`, the agent\'s or that of the filter that names it.', { example: 'event-timeouts { request-headers "30ms"; request-body "200ms" }' })
 
 type PooledFields = Readonly<Record<keyof Pooled, Field<number>>>

@@ -3,6 +3,7 @@ import type { Address } from '../schema/address.ts'
 import type { Report } from '../schema/report.ts'
 import { checkHandlers } from './builtin-handler.ts'
 import type { AgentConfig, SentinelConfig } from './config.ts'
+import { checkMessages } from './check-messages.ts'
 import { checkScopes } from './check-scopes.ts'
 import type { Scoped } from './scopes.ts'
 import { flatten, limitsIn } from './scopes.ts'
@@ -32,6 +33,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   const guardAgents = guards(limitedAgents, waf?.at, report)
   checkWafOfRoutes(config, limitedAgents.filter(({ id }) => guardAgents.includes(id)), report)
   checkComparisons(config, report)
+  checkMessages({ routes, filters: config.filters, agents: limitedAgents, guardAgents }, report)
   return { ...config, system, observability: { ...config.observability, metrics, logging: { ...logging, level } }, guardAgents }
 }
 

@@ -10,6 +10,7 @@ import { builtinHandler } from './builtin-handler.ts'
 import { routeCircuitBreaker } from './circuit-breaker.ts'
 import { errorPages, respond } from './error-pages.ts'
 import { fallback } from './fallback.ts'
+import { flag } from './flag.ts'
 import { inference } from './inference.ts'
 import { matches } from './matches.ts'
 import { policies } from './policies.ts'
@@ -59,7 +60,7 @@ const fields = {
     maxAttempts: setting(integer(2, 10), 2, 'Targets that are asked at a time.'),
   }, 'Ask another target when the first is slow, and take the first answer; the other request is cancelled at once. Only idempotent requests without a body, and within the budget of `retry-policy`.', { args: ['enabled'], example: 'hedge { delay "50ms" }' }),
   websocket,
-  websocketInspection: notBuilt(setting(bool, false, 'Let agents see WebSocket frames.')),
+  websocketInspection: flag('Show the agents of the route that ask for `websocket_message` events every message of its WebSockets, in both directions, and do what they say. The same as `websocket { inspection #true }`.'),
   wafEnabled: optional(bool, 'Whether the firewall that guards every route (`waf`, or an agent of that type) guards this one; yes without it.'),
   errorPages,
   circuitBreaker: routeCircuitBreaker,
@@ -113,6 +114,11 @@ export const routes = named('route', fields, 'Which requests go where, and who i
     if (value.cache?.enabled === true && here.given('respond') && here.clean) {
       here.report.warning('CONFIG_NO_EFFECT', `'cache' of ${here.scope} keeps nothing: only answers of an upstream are kept`, here.where('cache'), 'leave it out')
     }
+    const websocketInspection = value.websocketInspection || value.websocket?.inspection === true
+    if (websocketInspection && value.websocket?.enabled !== true && here.clean) {
+      here.report.warning('CONFIG_NO_EFFECT', `'websocket-inspection' of ${here.scope} says nothing: the route has no WebSockets`,
+        here.where(here.given('websocketInspection') ? 'websocketInspection' : 'websocket'), 'write websocket #true')
+    }
     // Letting in everybody who was to be kept out would be worse than letting in nobody.
     const refusesAll = value.wasmAgents.length > 0
     if (refusesAll) {
@@ -128,7 +134,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       maxBodySize: rules.maxBodySize,
       retryPolicy: value.retryPolicy, hedge: value.hedge, timeouts: rules.timeouts,
       inlineFilters: filters.inline,
-      websocket: value.websocket,
+      websocket: value.websocket, websocketInspection,
       cache: value.cache,
       circuitBreaker: value.circuitBreaker,
       shadow: value.shadow,

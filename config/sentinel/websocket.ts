@@ -2,6 +2,7 @@ import { optionalBlock } from '../schema/blocks.ts'
 import { optional, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import { bool } from '../schema/values.ts'
+import { flag } from './flag.ts'
 import { many, someBytes } from './route-types.ts'
 
 const wait = durationWithin('1ms')
@@ -11,7 +12,8 @@ export const websocket = optionalBlock({
   pingInterval: optional(wait, 'How often each side is asked whether it is still there.', { aliases: ['ping-interval-secs', 'ping-interval-ms'] }),
   pingTimeout: setting(wait, '10s', 'How long it may take to answer; whoever does not is closed, and the other side with it.', { aliases: ['ping-timeout-secs', 'ping-timeout-ms'] }),
   idleTimeout: setting(wait, '10m', 'How long a connection may be silent in both directions.', { aliases: ['idle-timeout-secs'] }),
-  maxMessageSize: optional(someBytes, 'Longest message, as it passes: compressed where the two sides compress. Who sends a longer one is closed with 1009.', { aliases: ['max-message-size-bytes', 'max-message-bytes'] }),
+  inspection: flag('Show agents every message: see `websocket-inspection` of the route.'),
+  maxMessageSize: optional(someBytes, 'Longest message, as it passes: compressed where the two sides compress. Who sends a longer one is closed with 1009. Where agents are shown messages it counts unpacked, too, and is 1MiB unless it is written.', { aliases: ['max-message-size-bytes', 'max-message-bytes'] }),
   maxConnections: optional(many, 'Connections at a time; more get 503.'),
   maxConnectionsPerIp: optional(many, 'Connections of one client address at a time; more get 429. An IPv6 client is its /64.'),
 }, 'Allow upgrades to WebSocket; without it they get 403.', {

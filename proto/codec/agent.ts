@@ -1099,10 +1099,17 @@ export function readResponseHeaders (r: Reader, until: number): ResponseHeaders 
   }
 }
 
+/**
+ * A whole message of a WebSocket: put together from its fragments, unmasked, and unpacked where the two sides compress. Control frames are
+ * not shown. Each direction has one message at a time with the agent; the two directions do not wait for each other.
+ */
 export interface WebSocketMessage {
   readonly fromClient: boolean
+  /** Text (UTF-8, checked by the proxy) without it. */
   readonly binary: boolean
   readonly data: Buffer
+  /** The next event of this direction has more of the message; only the last one is answered. */
+  readonly partial: boolean
 }
 
 /** Every field at its default, to be spread. */
@@ -1110,9 +1117,14 @@ export const emptyWebSocketMessage: WebSocketMessage = {
   fromClient: false,
   binary: false,
   data: noBytes,
+  partial: false,
 }
 
 export function writeWebSocketMessage (w: Writer, m: WebSocketMessage): void {
+  if (m.partial) {
+    w.bool(m.partial)
+    w.uint32(32)
+  }
   if (m.data.length > 0) {
     w.bytes(m.data)
     w.uint32(26)
@@ -1131,18 +1143,20 @@ export function readWebSocketMessage (r: Reader, until: number): WebSocketMessag
   let fromClient = false
   let binary = false
   let data = noBytes
+  let partial = false
   while (r.pos < until) {
     const tag = r.uint32()
     switch (tag) {
       case 8: fromClient = r.bool(); break
       case 16: binary = r.bool(); break
       case 26: data = r.bytes(); break
+      case 32: partial = r.bool(); break
       default: r.skip(tag)
     }
   }
   r.close(until)
   return {
-    fromClient, binary, data,
+    fromClient, binary, data, partial,
   }
 }
 
@@ -1461,6 +1475,8 @@ export type ReplyOneOf =
   | { readonly kind: 'chunk', readonly value: ChunkAnswer }
   | { readonly kind: 'more_time', readonly value: MoreTime }
   | { readonly kind: 'credit', readonly value: Credit }
+  /** What becomes of a WebSocket message. A decision fits there, too: one that refuses closes the WebSocket with 1008. */
+  | { readonly kind: 'message', readonly value: MessageAnswer }
 
 /** Every field at its default, to be spread. */
 export const emptyReply: Reply = {
@@ -1502,6 +1518,12 @@ export function writeReply (w: Writer, m: Reply): void {
       w.close(mark, 114)
       break
     }
+    case 'message': {
+      const mark = w.used
+      writeMessageAnswer(w, m.value)
+      w.close(mark, 122)
+      break
+    }
   }
   if (m.sequence !== 0) {
     w.uint32(m.sequence)
@@ -1528,6 +1550,7 @@ export function readReply (r: Reader, until: number): Reply {
       case 98: kind = 'chunk'; value = readChunkAnswer(r, r.open(until)); break
       case 106: kind = 'more_time'; value = readMoreTime(r, r.open(until)); break
       case 114: kind = 'credit'; value = readCredit(r, r.open(until)); break
+      case 122: kind = 'message'; value = readMessageAnswer(r, r.open(until)); break
       default: r.skip(tag)
     }
   }
@@ -1692,6 +1715,190 @@ export function readChunkAnswer (r: Reader, until: number): ChunkAnswer {
   return {
     kind, value,
   } as ChunkAnswer
+}
+
+/** What becomes of a WebSocket message. */
+export type MessageAnswer = MessageAnswerFields & MessageAnswerOneOf
+
+export interface MessageAnswerFields {
+  /** For later agents of the chain and the access log. An empty value removes. */
+  readonly attributes: Entries
+  readonly audit: Audit | undefined
+  /** `done`: no more messages of this WebSocket. Nothing else can be wanted here. */
+  readonly wants: Wants | undefined
+}
+
+/** `kind` is undefined when the peer set none, or one that this version does not know. */
+export type MessageAnswerOneOf =
+  | { readonly kind: undefined, readonly value: undefined }
+  /** It goes on. */
+  | { readonly kind: 'allow', readonly value: Empty }
+  /** It vanishes: the other side never sees it. */
+  | { readonly kind: 'drop', readonly value: Empty }
+  /** Another message goes on in its place. */
+  | { readonly kind: 'replace', readonly value: MessagePayload }
+  /** It vanishes, and both sides are told that the WebSocket is closed. */
+  | { readonly kind: 'close', readonly value: MessageClose }
+
+/** Every field at its default, to be spread. */
+export const emptyMessageAnswer: MessageAnswer = {
+  attributes: noEntries,
+  audit: undefined,
+  wants: undefined,
+  kind: undefined,
+  value: undefined,
+}
+
+export function writeMessageAnswer (w: Writer, m: MessageAnswer): void {
+  if (m.wants !== undefined) {
+    const mark = w.used
+    writeWants(w, m.wants)
+    w.close(mark, 178)
+  }
+  if (m.audit !== undefined) {
+    const mark = w.used
+    writeAudit(w, m.audit)
+    w.close(mark, 170)
+  }
+  writeEntries(w, m.attributes, 162)
+  switch (m.kind) {
+    case 'allow': {
+      const mark = w.used
+      writeEmpty(w, m.value)
+      w.close(mark, 10)
+      break
+    }
+    case 'drop': {
+      const mark = w.used
+      writeEmpty(w, m.value)
+      w.close(mark, 18)
+      break
+    }
+    case 'replace': {
+      const mark = w.used
+      writeMessagePayload(w, m.value)
+      w.close(mark, 26)
+      break
+    }
+    case 'close': {
+      const mark = w.used
+      writeMessageClose(w, m.value)
+      w.close(mark, 34)
+      break
+    }
+  }
+}
+
+export function readMessageAnswer (r: Reader, until: number): MessageAnswer {
+  let attributes: Entries = noEntries
+  let audit: Audit | undefined
+  let wants: Wants | undefined
+  let kind: MessageAnswer['kind']
+  let value: MessageAnswer['value']
+  while (r.pos < until) {
+    const tag = r.uint32()
+    switch (tag) {
+      case 162: {
+        if (attributes === noEntries) attributes = new Map()
+        // Made by the line above; only the type says that others may not change it.
+        readEntry(r, until, attributes as Map<string, string>)
+        break
+      }
+      case 170: audit = readAudit(r, r.open(until)); break
+      case 178: wants = readWants(r, r.open(until)); break
+      case 10: kind = 'allow'; value = readEmpty(r, r.open(until)); break
+      case 18: kind = 'drop'; value = readEmpty(r, r.open(until)); break
+      case 26: kind = 'replace'; value = readMessagePayload(r, r.open(until)); break
+      case 34: kind = 'close'; value = readMessageClose(r, r.open(until)); break
+      default: r.skip(tag)
+    }
+  }
+  r.close(until)
+  // `kind` and `value` are only ever set together.
+  return {
+    attributes, audit, wants, kind, value,
+  } as MessageAnswer
+}
+
+export interface MessagePayload {
+  /** Text without it, which must be valid UTF-8. */
+  readonly binary: boolean
+  readonly data: Buffer
+}
+
+/** Every field at its default, to be spread. */
+export const emptyMessagePayload: MessagePayload = {
+  binary: false,
+  data: noBytes,
+}
+
+export function writeMessagePayload (w: Writer, m: MessagePayload): void {
+  if (m.data.length > 0) {
+    w.bytes(m.data)
+    w.uint32(18)
+  }
+  if (m.binary) {
+    w.bool(m.binary)
+    w.uint32(8)
+  }
+}
+
+export function readMessagePayload (r: Reader, until: number): MessagePayload {
+  let binary = false
+  let data = noBytes
+  while (r.pos < until) {
+    const tag = r.uint32()
+    switch (tag) {
+      case 8: binary = r.bool(); break
+      case 18: data = r.bytes(); break
+      default: r.skip(tag)
+    }
+  }
+  r.close(until)
+  return {
+    binary, data,
+  }
+}
+
+export interface MessageClose {
+  /** Status code that may stand in a Close frame (RFC 6455 section 7.4); 0 = 1008. */
+  readonly code: number
+  /** At most 123 bytes of UTF-8. Both sides read it. */
+  readonly reason: string
+}
+
+/** Every field at its default, to be spread. */
+export const emptyMessageClose: MessageClose = {
+  code: 0,
+  reason: '',
+}
+
+export function writeMessageClose (w: Writer, m: MessageClose): void {
+  if (m.reason !== '') {
+    w.string(m.reason)
+    w.uint32(18)
+  }
+  if (m.code !== 0) {
+    w.uint32(m.code)
+    w.uint32(8)
+  }
+}
+
+export function readMessageClose (r: Reader, until: number): MessageClose {
+  let code = 0
+  let reason = ''
+  while (r.pos < until) {
+    const tag = r.uint32()
+    switch (tag) {
+      case 8: code = r.uint32(); break
+      case 18: reason = r.string(); break
+      default: r.skip(tag)
+    }
+  }
+  r.close(until)
+  return {
+    code, reason,
+  }
 }
 
 export type Empty = Readonly<Record<never, never>>

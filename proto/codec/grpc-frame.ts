@@ -5,9 +5,12 @@ const headBytes = 5
 
 /** Bytes that are not a gRPC frame, or a message larger than allowed. The stream cannot be used any further. */
 export class BadFrame extends Error {
-  constructor (what: string) {
+  readonly isTooLarge: boolean
+
+  constructor (what: string, isTooLarge = false) {
     super(`bad gRPC frame: ${what}`)
     this.name = 'BadFrame'
+    this.isTooLarge = isTooLarge
   }
 }
 
@@ -80,7 +83,7 @@ export class FrameDecoder {
     const flag = data[at]
     if (flag !== 0) throw new BadFrame(flag === 1 ? 'compressed, although no compression was agreed on' : `flag ${flag}`)
     const size = data.readUInt32BE(at + 1)
-    if (size > this.#maxBytes) throw new BadFrame(`a message of ${size} bytes, at most ${this.#maxBytes} are accepted`)
+    if (size > this.#maxBytes) throw new BadFrame(`a message of ${size} bytes, at most ${this.#maxBytes} are accepted`, true)
     return size
   }
 }

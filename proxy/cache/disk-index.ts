@@ -63,8 +63,13 @@ export class DiskIndex {
     })
   }
 
-  /** Files of a folder that are known and not there any more are forgotten. */
-  keepOnly (folder: string, there: ReadonlySet<string>): void {
-    for (const path of this.#files.keys()) if (path.startsWith(`${folder}/`) && !there.has(path)) this.remove(path)
+  /** The files of a folder as they are known now: for `forgetAllBut`. */
+  in (folder: string): ReadonlyMap<string, Indexed> {
+    return new Map([...this.#files].filter(([path]) => path.startsWith(`${folder}/`)))
+  }
+
+  /** Of the files `known` before somebody looked, those not `there` any more are forgotten; not what was put in place meanwhile. */
+  forgetAllBut (there: ReadonlySet<string>, known: ReadonlyMap<string, Indexed>): void {
+    for (const [path, file] of known) if (!there.has(path) && this.#files.get(path) === file) this.remove(path)
   }
 }

@@ -203,8 +203,9 @@ export class DiskStore implements Store {
     for (let i = 0; i < shards && !this.#closed; i++) {
       try {
         const shard = join(folder, shardName(i))
+        const known = this.#index.in(shard)
         const there = (await readdir(shard)).map((name) => join(shard, name))
-        this.#index.keepOnly(shard, new Set(there))
+        this.#index.forgetAllBut(new Set(there), known)
         const unknown = there.filter((path) => !this.#index.has(path))
         const found = await Promise.all(unknown.map(async (path) => ({ path, usedMs: (await stat(path).catch(() => undefined))?.mtimeMs ?? 0 })))
         for (const { path } of found.sort((a, b) => a.usedMs - b.usedMs)) await this.#learn(path)

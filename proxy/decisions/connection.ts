@@ -113,7 +113,9 @@ export class AgentConnection {
 
   /** Puts an event on its way. It is encoded at once: what it shows may change afterwards. */
   send (event: Event): void {
-    if (this.state !== 'closed') this.#outbox.push(encode(writeToAgent, { events: [event] }))
+    if (this.state === 'closed') return
+    // The question of the only exchange: no other will leave with it.
+    this.#outbox.push(encode(writeToAgent, { events: [event] }), event.timeoutMs > 0 && this.lines.size === 1)
   }
 
   withdrawn (exchange: number): void {

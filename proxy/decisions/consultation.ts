@@ -36,7 +36,8 @@ export interface Heard {
 /** One exchange as one agent is consulted about it: what was asked, what of the answers still has to be applied. */
 export class Consultation implements EndListener {
   readonly x: Exchange
-  readonly talk: Talk
+  /** Another one when the agent was lost between two messages. */
+  talk: Talk
   readonly settings: FilterSettings
   plan: Plan
   /** Nothing is asked any more: the agent is done, has failed, or its answer ended the exchange. */
@@ -63,6 +64,11 @@ export class Consultation implements EndListener {
     this.talk.cancel(reason.code === 'SHUTTING_DOWN' ? 'shutdown' : 'client_gone', reason)
   }
 
+  /** Why nobody waits for anything any more. */
+  get gone (): Fault | undefined {
+    return this.#gone
+  }
+
   get enforces (): boolean {
     return this.settings.mode === 'enforce'
   }
@@ -71,7 +77,7 @@ export class Consultation implements EndListener {
   async ask (event: EventOneOf, stage: Stage): Promise<Ruling | undefined> {
     const startMs = performance.now()
     try {
-      const answer = await this.#answerTo(event, termsFor(this.settings, stage.phase, false))
+      const answer = await this.answerTo(event, termsFor(this.settings, stage.phase, false))
       return this.settle(answer, stage, startMs)
     } catch (error) {
       this.fail(error, stage, startMs)
@@ -80,7 +86,7 @@ export class Consultation implements EndListener {
   }
 
   /** Within the limits of the filter, and then of the agent. */
-  async #answerTo (event: EventOneOf, terms: Terms): Promise<Answer> {
+  async answerTo (event: EventOneOf, terms: Terms): Promise<Answer> {
     const { places } = this.settings
     const { timeoutMs } = terms
     if (places === undefined) return this.talk.ask(event, terms)
@@ -119,7 +125,7 @@ export class Consultation implements EndListener {
   async hear (event: EventOneOf, stage: Stage): Promise<Heard> {
     const startMs = performance.now()
     try {
-      const answer = await this.#answerTo(event, termsFor(this.settings, stage.phase, false))
+      const answer = await this.answerTo(event, termsFor(this.settings, stage.phase, false))
       const ruling = this.#judged(answer, stage)
       // So that a decision that had its way, and silenced others, cannot turn out to be impossible.
       mergeAttributes(this.x.attributes, ruling.attributes)
@@ -139,7 +145,7 @@ export class Consultation implements EndListener {
     if (this.enforces) this.#apply(ruling)
     if (ruling.verdict !== 'allow') this.verdict = ruling.verdict
     this.record(decisionRecord(this.settings, stage.phase, ruling, startMs, this.talk.configVersion, endMs))
-    this.#heed(ruling)
+    this.heed(ruling)
     if (!this.enforces) return undefined
     if (ruling.reply !== undefined) this.over = true
     return ruling
@@ -241,7 +247,7 @@ export class Consultation implements EndListener {
     if (ruling.reply !== undefined) this.editReply(ruling.reply)
   }
 
-  #heed ({ wants }: Ruling): void {
+  heed ({ wants }: Pick<Ruling, 'wants'>): void {
     if (wants === undefined) return
     this.plan = planWith(this.plan, wants)
     if (!wants.done) return
@@ -250,8 +256,11 @@ export class Consultation implements EndListener {
   }
 }
 
+/** What a record tells of a ruling, whatever that is about. */
+type Told = { readonly verdict: string } & Partial<Pick<Ruling, 'reply' | 'audit' | 'ticket' | 'upstream' | 'rewritePath' | 'rewriteQuery'>>
+
 export function decisionRecord (
-  { agentId, mode, stage }: FilterSettings, phase: DecisionRecord['phase'], ruling: Pick<Ruling, 'verdict'> & Partial<Ruling>, startMs: number, configVersion: string,
+  { agentId, mode, stage }: FilterSettings, phase: DecisionRecord['phase'], ruling: Told, startMs: number, configVersion: string,
   endMs = performance.now(),
 ): DecisionRecord {
   return {
@@ -273,7 +282,7 @@ export function decisionRecord (
 }
 
 /** An answer of the agent's own goes nowhere else. */
-function routingOf ({ reply, upstream = '', rewritePath, rewriteQuery }: Partial<Ruling>): DecisionRecord['routing'] {
+function routingOf ({ reply, upstream = '', rewritePath, rewriteQuery }: Told): DecisionRecord['routing'] {
   if (reply !== undefined || (upstream === '' && rewritePath === undefined && rewriteQuery === undefined)) return undefined
   return { upstream, path: rewritePath, query: rewriteQuery }
 }

@@ -27,6 +27,7 @@ export const stages = {
   wholeResponseBody: { phase: 'response-body', requestOpen: false, responseOpen: true, bodyOpen: true },
   responsePrefix: { phase: 'response-body', requestOpen: false, responseOpen: true, bodyOpen: false },
   responseChunk: { phase: 'response-body', requestOpen: false, responseOpen: false, bodyOpen: false },
+  webSocketMessage: { phase: 'websocket-message', requestOpen: false, responseOpen: false, bodyOpen: true },
 } as const satisfies Record<string, Stage>
 
 /** A decision that was checked whole: every part of it may be applied where it was given. */
@@ -142,7 +143,7 @@ function checkedTarget (text: string | undefined, shape: RegExp, what: string): 
 const maxAttributes = 64
 const maxAttributeChars = 16 * 1024
 
-function checkAttributes (attributes: ReadonlyMap<string, string>): void {
+export function checkAttributes (attributes: ReadonlyMap<string, string>): void {
   if (attributes.size === 0) return
   if (attributes.size > maxAttributes) throw badReply(`${attributes.size} attributes, at most ${maxAttributes} are taken`)
   let chars = 0
@@ -164,21 +165,21 @@ export function mergeAttributes (held: ReadonlyMap<string, string> | undefined, 
   return merged
 }
 
-function checkWants (wants: Wants | undefined, { phase }: Stage): void {
+export function checkWants (wants: Wants | undefined, { phase }: Stage): void {
   if (wants === undefined) return
   for (const mode of [wants.requestBody, wants.responseBody]) {
     if (mode?.kind === 'unrecognized' || mode?.over === 'unrecognized') throw badReply('a body wanted in a way that this version does not know')
   }
   const late = (kind: string | undefined): boolean => kind === 'buffer' || kind === 'stream'
   if (phase !== 'request-headers' && late(wants.requestBody?.kind)) throw badReply('the request body was asked for after the answer to its headers')
-  if (phase === 'response-body' && (late(wants.responseBody?.kind) || wants.responseHeaders)) throw badReply('the response was asked for after it was shown')
+  if ((phase === 'response-body' || phase === 'websocket-message') && (late(wants.responseBody?.kind) || wants.responseHeaders)) throw badReply('the response was asked for after it was shown')
 }
 
 /** Bounds for what goes into log and evidence. */
 const maxWords = 64
 const maxWordChars = 512
 
-function auditOf (audit: Audit | undefined): AuditFacts | undefined {
+export function auditOf (audit: Audit | undefined): AuditFacts | undefined {
   if (audit === undefined) return undefined
   if (audit.severity === 'unrecognized') throw badReply('an audit of a severity that this version does not know')
   const words = (list: readonly string[]): string[] => list.slice(0, maxWords).map((word) => word.slice(0, maxWordChars))

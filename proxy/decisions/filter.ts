@@ -8,6 +8,7 @@ import { stages } from './decide.ts'
 import { requestEvent, responseEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { FlowingBody, withTrailersAsked } from './flowing-body.ts'
+import { AgentMessageJudge } from './message-judge.ts'
 import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan } from './plan.ts'
 import { awaitAgent } from './retry.ts'
 import { shadowFilter } from './shadow.ts'
@@ -25,7 +26,10 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
       const c = begin(x, client, isAway(client) ? await laterSettings(client, settings) : settings, planOf)
       if (c === undefined) return undefined
       open.set(x, c)
-      return await consultRequest(c)
+      const reply = await consultRequest(c)
+      const judges = x.upgrade?.judges
+      if (judges !== undefined && c.plan.webSocketMessages && !c.over) judges.push(new AgentMessageJudge(c, client, planOf))
+      return reply
     },
     async onResponse (x, reply) {
       const c = open.get(x)

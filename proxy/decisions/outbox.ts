@@ -19,7 +19,7 @@ export interface OutboxHooks {
  * Events on their way to the agent. Those of one turn of the event loop leave as one message.
  *
  * By `setImmediate`, which runs when all sockets of a turn were read. A microtask runs after each socket's callback, so requests of
- * different connections would leave one by one; where calls begin together anyway (test/bench/agent-call.bench.ts) both cost the same.
+ * different connections would leave one by one; where calls begin together anyway (test/bench/calls) both cost the same.
  */
 export class Outbox {
   readonly #hooks: OutboxHooks
@@ -55,14 +55,16 @@ export class Outbox {
 
   /**
    * Queues an encoded `ToAgent`. Protobuf messages that follow each other are one message with all their repeated fields
-   * (https://protobuf.dev/programming-guides/encoding/#last-one-wins), so batching is putting bytes together.
+   * (https://protobuf.dev/programming-guides/encoding/#last-one-wins), so batching is putting bytes together. `urgent`: nothing is worth waiting for.
    */
-  push (message: Buffer): void {
+  push (message: Buffer, urgent: boolean): void {
     if (this.#closed) return
     this.#messages.push(message)
     this.#bytes += message.length
     if (this.#bytes >= overfullBytes) return this.#hooks.onOverfull()
-    if (!this.#blocked) this.#schedule()
+    if (this.#blocked) return
+    if (urgent) this.#flush()
+    else this.#schedule()
   }
 
   /** The receiver takes bytes again. */

@@ -1,4 +1,4 @@
-import type { Exchange, Filter, Reply } from '../pipeline/exchange.ts'
+import type { Exchange, Filter, MessageJudge, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
 import { Consultation } from './consultation.ts'
@@ -8,6 +8,7 @@ import {
   absenceRecord, consultationWith, flowingRequest, flowingResponse, inPlaceOf, isAway, laterSettings, remember, responseBodyOf, withoutBody, type PlanOf,
 } from './filter.ts'
 import { withTrailersAsked } from './flowing-body.ts'
+import { AgentMessageJudge } from './message-judge.ts'
 import type { FilterSettings } from './plan.ts'
 import { shadowFilter } from './shadow.ts'
 import { settleTogether, type Asked, type Outcome } from './together.ts'
@@ -74,7 +75,9 @@ class Round {
       return []
     })
     const { reply } = await this.#settle(asked)
-    return reply ?? this.#requestBody()
+    const refused = reply ?? await this.#requestBody()
+    if (refused === undefined && this.#x.upgrade?.judges !== undefined) this.#judgeMessages(this.#x.upgrade.judges, asking)
+    return refused
   }
 
   async response (reply: Reply, asking: readonly Asking[]): Promise<Reply | undefined> {
@@ -138,6 +141,14 @@ class Round {
       else if (requestTrailers) x.requestBody = withTrailersAsked(c, x.requestBody!, 'request_trailers')
     }
     return undefined
+  }
+
+  /** Messages of a tunnel go from one to the next, as pieces of a body do. */
+  #judgeMessages (judges: MessageJudge[], asking: readonly Asking[]): void {
+    for (const c of this.#live) {
+      const { client, planOf } = asking.find(({ settings }) => settings.agentId === c.settings.agentId)! // It was begun with one of them.
+      if (c.plan.webSocketMessages) judges.push(new AgentMessageJudge(c, client, planOf))
+    }
   }
 
   async #responseHead (reply: Reply): Promise<Reply | undefined> {

@@ -17,6 +17,7 @@ export interface PermissionSettings {
 export interface Permissions {
   /** Throws AGENT_NOT_ALLOWED when any part of a decision is not: none of it is applied then. */
   readonly check: (decision: Decision) => void
+  readonly checkAttributes: (attributes: ReadonlyMap<string, string>) => void
   readonly replaceBodies: boolean
 }
 
@@ -26,8 +27,12 @@ export function permissionsOf (settings: PermissionSettings): Permissions {
   const ofResponse = fieldTest(settings.responseHeaders)
   const never = fieldTest(settings.notHeaders)
   const attribute = nameTest(settings.attributes)
+  const checkAttributes = (attributes: ReadonlyMap<string, string>): void => {
+    for (const name of attributes.keys()) if (!attribute(name)) throw notAllowed(`to attach the attribute ${shown(name)}`)
+  }
   return {
     replaceBodies,
+    checkAttributes,
     check (decision) {
       for (const { name } of decision.requestHeaders) if (never(name) || !ofRequest(name)) throw notAllowed(`to change the request field ${shown(name)}`)
       for (const { name } of decision.responseHeaders) if (never(name) || !ofResponse(name)) throw notAllowed(`to change the response field ${shown(name)}`)
@@ -35,7 +40,7 @@ export function permissionsOf (settings: PermissionSettings): Permissions {
       if (!rewrite && (decision.rewritePath !== undefined || decision.rewriteQuery !== undefined)) throw notAllowed('to change path or query')
       if (!chooseUpstream && decision.upstream !== '') throw notAllowed('to choose an upstream')
       if (!replaceBodies && decision.replaceBody !== undefined) throw notAllowed('to replace a body')
-      for (const name of decision.attributes.keys()) if (!attribute(name)) throw notAllowed(`to attach the attribute ${shown(name)}`)
+      checkAttributes(decision.attributes)
     },
   }
 }

@@ -2,6 +2,7 @@ import type { BodyMode, DescribeResponse, EventKind, Wants } from '../../proto/c
 import type { Body } from '../pipeline/body.ts'
 import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import type { Admission } from './admission.ts'
+import type { AgentClient } from './client.ts'
 import { eventMismatch } from './handshake.ts'
 import type { Permissions } from './permissions.ts'
 import type { Terms } from './question.ts'
@@ -38,8 +39,10 @@ export interface FilterSettings {
   readonly may?: Permissions | undefined
   /** The parallel stage that it is part of. */
   readonly stage?: string | undefined
-  /** Decisions that come when the exchange is over (shadow). */
+  /** Decisions that come when the exchange is over (shadow), and of a WebSocket those that are too many to be kept until then. */
   readonly recordLate?: ((x: Exchange, record: DecisionRecord) => void) | undefined
+  /** Who goes by the agent's name now: a tunnel may outlive the configuration in which it began, and the program that was asked then. */
+  readonly successor?: (() => AgentClient | undefined) | undefined
 }
 
 /** An object: whole up to so many bytes, where the length is told beforehand, and in pieces otherwise. */
@@ -63,6 +66,8 @@ export interface Plan {
   readonly responseHeaders: boolean
   readonly responseBody: BodyPlan
   readonly responseTrailers: boolean
+  /** Where the route lets messages be looked at. */
+  readonly webSocketMessages: boolean
   /** The operator does not want it asked about answers. */
   readonly requestsAlone?: true
 }
@@ -88,7 +93,7 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     kind: !subscribed ? 'none' : typeof mode === 'object' ? 'stream' : mode ?? (wish?.kind === 'stream' ? 'stream' : 'buffer'),
     maxBytes: limit(maxBytes),
     over: settings.bodyOver,
-    ...settings.bodies === false ? { withheld: true } : {},
+    ...settings.bodies === false || settings.sight?.bodies === false ? { withheld: true } : {},
     ...subscribed && typeof mode === 'object' ? { wholeBytes: Math.min(mode.wholeBytes, limit(maxBytes)) } : {},
   })
   return {
@@ -98,12 +103,17 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     responseHeaders: has('response_headers'),
     responseBody: body(has('response_body'), settings.responseBodyMode, description.responseBody, settings.maxResponseBodyBytes),
     responseTrailers: has('response_trailers'),
+    webSocketMessages: has('websocket_message'),
     ...settings.phase === 'request' ? { requestsAlone: true } : {},
   }
 }
 
-function isWanted (event: EventKind, { events, phase = 'both', bodies }: FilterSettings): boolean {
+/** Events that carry what is not in a head: the operator may keep all of it from an agent. */
+const ofContent = /_(?:body|trailers|message)$|^tool_/
+
+function isWanted (event: EventKind, { events, phase = 'both', bodies, sight }: FilterSettings): boolean {
   const word = String(event)
+  if (sight?.bodies === false && ofContent.test(word)) return false
   if (phase !== 'both' && (word.startsWith('request_') || word.startsWith('response_')) && !word.startsWith(phase)) return false
   const ofBody = word.endsWith('_body') || word.endsWith('_trailers')
   if (ofBody && bodies !== undefined) return bodies

@@ -1,16 +1,24 @@
 import type { EventOneOf } from '../../proto/codec/index.ts'
 import { watched, type Body } from '../pipeline/body.ts'
-import type { DecisionRecord, Exchange, Filter, Reply } from '../pipeline/exchange.ts'
+import type { DecisionRecord, Exchange, Filter, MessageJudge, MessageVerdict, Reply, TunnelMessage } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
 import { decisionRecord, failureRecord, isDecisive, maxRecords } from './consultation.ts'
-import { rule, stages, type Stage } from './decide.ts'
+import { rule, stages, type Ruling, type Stage } from './decide.ts'
 import { completeFacts, requestEvent, responseEvent } from './events.ts'
+import { badReply } from './grpc-stream.ts'
+import { messageEvent } from './message-judge.ts'
+import { ruleMessage } from './message-ruling.ts'
+import type { Permissions } from './permissions.ts'
 import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan } from './plan.ts'
+import type { Answer } from './question.ts'
 import { agentDone, type Talk } from './talk.ts'
 
 /** Bytes of a flowing body that wait for the agent; more are not copied. */
 const maxWaitingBytes = 1024 * 1024
+
+/** Messages that wait for the agent, however short they are. */
+const maxWaitingMessages = 256
 
 /**
  * An agent that is shown a copy of everything and whose answers change nothing: the exchange never waits for it. What does not fit into
@@ -22,7 +30,9 @@ export function shadowFilter (client: AgentClient, settings: FilterSettings): Fi
     name: settings.agentId,
     onRequest (x) {
       const copy = ShadowCopy.begin(x, client, settings)
-      if (copy !== undefined) open.set(x, copy)
+      if (copy === undefined) return undefined
+      open.set(x, copy)
+      if (copy.plan.webSocketMessages) x.upgrade?.judges?.push(copy)
       return undefined
     },
     onResponse (x, reply) {
@@ -49,7 +59,7 @@ function responsePlan (plan: Plan, { status, headers, body }: Reply): BodyPlan {
   return responseBody.kind === 'buffer' && neverWhole(headers.get('content-type')) ? { ...responseBody, kind: 'stream' } : responseBody
 }
 
-class ShadowCopy {
+class ShadowCopy implements MessageJudge {
   readonly plan: Plan
   readonly #x: Exchange
   readonly #talk: Talk
@@ -60,6 +70,9 @@ class ShadowCopy {
   #stopped = false
   #exchangeOver = false
   #records = 0
+  /** Bytes of messages that wait for the agent. */
+  #messageBytes = 0
+  #missedMessages = false
 
   constructor (x: Exchange, talk: Talk, settings: FilterSettings, plan: Plan) {
     this.#x = x
@@ -103,7 +116,8 @@ class ShadowCopy {
     this.#said = put.catch(() => {})
     const answered = put.then(({ answer }) => answer).then((answer) => {
       if (answer.kind === 'chunk') return
-      const ruling = rule(answer.value, stage, this.#settings.may)
+      const { may } = this.#settings
+      const ruling = event.kind === 'websocket_message' ? ruleMessage(answer, event.value, may) : ruleAnswer(answer, stage, may)
       this.#record(decisionRecord(this.#settings, stage.phase, ruling, startMs, this.#talk.configVersion))
       if (ruling.wants?.done === true) this.#stop(agentDone)
     }).catch((error: unknown) => this.#fail(Fault.from(error), stage, startMs)).finally(() => {
@@ -113,6 +127,28 @@ class ShadowCopy {
     })
     // Those that were given are let go: a body may go on for ever.
     this.#answers.add(answered)
+  }
+
+  get wanted (): boolean {
+    return !this.#stopped
+  }
+
+  /** A copy of a message. One that does not fit is left out, which is recorded once. */
+  judge (message: TunnelMessage): MessageVerdict {
+    const { length } = message.data
+    if (this.#messageBytes + length <= maxWaitingBytes && this.#answers.size < maxWaitingMessages) {
+      this.#messageBytes += length
+      this.ask(messageEvent(message), stages.webSocketMessage, false, () => { this.#messageBytes -= length })
+    } else {
+      this.#miss(new Fault('AGENT_QUEUE_FULL', 'messages are left out: the agent is slower than they come'), performance.now())
+    }
+    return { kind: 'pass' }
+  }
+
+  #miss (fault: Fault, startMs: number): void {
+    if (this.#missedMessages) return
+    this.#missedMessages = true
+    this.#record(failureRecord(this.#settings, 'websocket-message', fault, 'open', startMs, this.#talk.configVersion))
   }
 
   tell (event: EventOneOf): void {
@@ -169,6 +205,8 @@ class ShadowCopy {
 
   #fail (fault: Fault, stage: Stage, startMs: number): void {
     if (this.#stopped) return
+    // A WebSocket may be open for days: one message that was not judged is none of the others.
+    if (stage.phase === 'websocket-message' && !this.#talk.over) return this.#miss(fault, startMs)
     this.#record(failureRecord(this.#settings, stage.phase, fault, 'open', startMs, this.#talk.configVersion))
     this.#stopped = true
     this.#talk.cancel(fault.code === 'AGENT_TIMEOUT' ? 'timeout' : 'decided', fault)
@@ -184,4 +222,9 @@ class ShadowCopy {
     if (this.#exchangeOver) this.#settings.recordLate?.(this.#x, record)
     else this.#x.recordDecision(record)
   }
+}
+
+function ruleAnswer (answer: Answer, stage: Stage, may: Permissions | undefined): Ruling {
+  if (answer.kind !== 'decision') throw badReply('an answer for a message where none was asked about')
+  return rule(answer.value, stage, may)
 }

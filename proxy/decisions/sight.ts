@@ -15,13 +15,14 @@ export interface SightSettings {
 export interface Sight {
   readonly field: (name: string) => boolean
   readonly query: boolean
+  readonly bodies: boolean
   readonly clientCertificate: boolean
 }
 
-export function sightOf ({ headers, hide, query, clientCertificate }: SightSettings): Sight {
+export function sightOf ({ headers, hide, query, bodies, clientCertificate }: SightSettings): Sight {
   const shown = headers.length === 0 ? () => true : fieldTest(headers)
   const hidden = fieldTest(hide)
-  return { field: (name) => shown(name) && !hidden(name), query, clientCertificate }
+  return { field: (name) => shown(name) && !hidden(name), query, bodies, clientCertificate }
 }
 
 /** Field lines as flat pairs, without those that are hidden. A copy: what it was made of may change. */

@@ -101,7 +101,7 @@ export class Talk implements Line {
       throw fault
     }
     try {
-      const last = isBody(event) ? await this.#sendAhead(event, startMs + terms.timeoutMs, takesChunk) : event
+      const last = isLong(event) ? await this.#sendAhead(event, startMs + terms.timeoutMs, takesChunk) : event
       const question = this.#question(last, startMs, terms, takesChunk)
       question.onSettled = done
       return question
@@ -155,6 +155,10 @@ export class Talk implements Line {
         if (question.takesChunk) return this.#settle(question, reply)
         this.#connection.stray('wrong_phase', 'an answer for a chunk where none was asked about')
         return this.#fail(question, badReply('an answer for a chunk where none was asked about'))
+      case 'message':
+        if (question.event.kind === 'websocket_message') return this.#settle(question, reply)
+        this.#connection.stray('wrong_phase', 'an answer for a message where none was asked about')
+        return this.#fail(question, badReply('an answer for a message where none was asked about'))
       case 'error': return this.#fail(question, new Fault('AGENT_ERROR', `${reply.value.code}: ${reply.value.message}`.slice(0, 500)))
       case 'more_time':
         if (!question.moreTime(reply.value.timeoutMs)) this.#connection.stray('duplicate', 'more time was asked for twice')
@@ -215,22 +219,23 @@ export class Talk implements Line {
     return question
   }
 
-  /** Waits until there is room for a body, and sends all but the last piece of one that is long. */
-  async #sendAhead (event: BodyEvent, deadlineMs: number, takesChunk: boolean): Promise<EventOneOf> {
-    const { data, end, truncated } = event.value
+  /** Waits until there is room for a body or a message, and sends all but the last piece of one that is long. */
+  async #sendAhead (event: LongEvent, deadlineMs: number, takesChunk: boolean): Promise<EventOneOf> {
+    const { data } = event.value
     let at = 0
     for (;;) {
       const room = this.#connection.room(deadlineMs)
       if (room !== undefined && !await room) throw new Fault('AGENT_TIMEOUT', 'the agent does not read fast enough')
       if (this.#over !== undefined) throw this.#over
       if (takesChunk || data.length - at <= pieceBytes) break
-      this.#send({ kind: event.kind, value: { data: data.subarray(at, at += pieceBytes), end: false, truncated: false } }, 0)
+      this.#send(pieceOf(event, data.subarray(at, at += pieceBytes)), 0)
     }
-    return at === 0 ? event : { kind: event.kind, value: { data: data.subarray(at), end, truncated } }
+    // The last piece says what the whole would have said.
+    return at === 0 ? event : withData(event, data.subarray(at))
   }
 
   #send (event: EventOneOf, timeoutMs: number): void {
-    if (isBody(event)) this.#bodyShown = true
+    if (isLong(event)) this.#bodyShown = true
     this.#connection.send({ exchange: this.#exchange, sequence: ++this.#sequence, timeoutMs, ...event })
   }
 
@@ -307,7 +312,18 @@ const maxCreditBytes = 4 * 1024 * 1024
 const pieceBytes = 256 * 1024
 
 type BodyEvent = Extract<EventOneOf, { kind: 'request_body' | 'response_body' }>
+type LongEvent = BodyEvent | Extract<EventOneOf, { kind: 'websocket_message' }>
 
-function isBody (event: EventOneOf): event is BodyEvent {
-  return event.kind === 'request_body' || event.kind === 'response_body'
+function isLong (event: EventOneOf): event is LongEvent {
+  return event.kind === 'request_body' || event.kind === 'response_body' || event.kind === 'websocket_message'
+}
+
+function withData (event: LongEvent, data: Buffer): EventOneOf {
+  if (event.kind === 'websocket_message') return { kind: event.kind, value: { ...event.value, data } }
+  return { kind: event.kind, value: { ...event.value, data } }
+}
+
+function pieceOf (event: LongEvent, data: Buffer): EventOneOf {
+  if (event.kind === 'websocket_message') return { kind: event.kind, value: { ...event.value, data, partial: true } }
+  return { kind: event.kind, value: { data, end: false, truncated: false } }
 }

@@ -71,12 +71,17 @@ export function receipt (x: Exchange, d: DecisionRecord, index: number, context:
   }
 }
 
+const changing = new Set(['redact', 'drop', 'replace'])
+/** Of a message: there is no answer to give any more. */
+const closing = new Set(['close', 'block', 'review', 'redirect', 'challenge'])
+
 /** What the proxy did because of the decision. */
 function actionOf (d: DecisionRecord): string {
   if (d.fault !== undefined) return d.failureMode === 'open' || !d.applied ? 'continued' : 'refused'
   if (!d.applied) return 'continued'
   if (d.status > 0) return 'answered'
-  return d.verdict === 'redact' ? 'changed' : 'continued'
+  if (closing.has(d.verdict)) return 'closed'
+  return changing.has(d.verdict) ? 'changed' : 'continued'
 }
 
 /**

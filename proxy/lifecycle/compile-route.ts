@@ -44,6 +44,7 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
       places: placesOf(step, around),
       chooseUpstream: choiceOf(route, upstreamOf),
       recordLate: around.observeLate,
+      successor: () => around.agentNow(step.agent.id)?.client,
     },
   })
   const askAgent = (step: Step): Filter => {
@@ -55,7 +56,7 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
     if ('stage' in planned) return [around.parts.agents!.parallelFilter(planned.stage, planned.steps.map(memberOf))]
     return traced(own(planned), planned.id)
   }
-  const webSocket = webSocketSettings(route)
+  const webSocket = webSocketSettings(route, around.parts)
   const rates = rateRules(route, config, around)
   const more = around.parts.moreFilters?.({ ...around, config, route, upstreams })
   const own = (planned: OwnFilterConfig): Filter[] => [
@@ -112,10 +113,13 @@ function responderOf (route: RouteConfig, upstreamOf: UpstreamOf, config: Sentin
 function tunnelFilter (route: string, settings: WebSocketSettings, { lend, shares, tunnels, metrics }: RouteSurroundings): Filter {
   const places = lend(`tunnels ${route}`, () => new Places(shares, route))
   tunnels.set(route, places)
-  return webSocketFilter(settings, places, (direction, kind, frames) => metrics.table.tunnelFrames.cell(route, direction, kind).add(frames))
+  return webSocketFilter(settings, places, {
+    passed: (direction, kind, frames) => metrics.table.tunnelFrames.cell(route, direction, kind).add(frames),
+    judged: (direction, outcome) => metrics.table.tunnelMessages.cell(route, direction, outcome).add(),
+  })
 }
 
-function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | undefined {
+function webSocketSettings ({ websocket, websocketInspection }: RouteConfig, { inspection }: Pick<RouteSurroundings['parts'], 'inspection'>): WebSocketSettings | undefined {
   if (websocket?.enabled !== true) return undefined
   const { pingInterval, pingTimeout, idleTimeout, maxMessageSize, maxConnections, maxConnectionsPerIp } = websocket
   return {
@@ -125,6 +129,7 @@ function webSocketSettings ({ websocket }: RouteConfig): WebSocketSettings | und
     maxMessageBytes: maxMessageSize ?? Infinity,
     maxConnections: maxConnections ?? Infinity,
     maxConnectionsPerIp: maxConnectionsPerIp ?? Infinity,
+    ...websocketInspection ? { inspection } : {},
   }
 }
 

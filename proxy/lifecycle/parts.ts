@@ -1,5 +1,6 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Log } from '../observe/log.ts'
+import type { Inspection } from '../websocket/index.ts'
 import type { MoreFilters } from './more-filters.ts'
 import { needsMoreFilters } from './more-needed.ts'
 import { loadRateStores, type OpenStore } from './rate-stores.ts'
@@ -16,6 +17,8 @@ export interface Parts {
   readonly staticFiles: typeof import('../services/static/static-files.ts') | undefined
   /** Pages of the proxy itself. */
   readonly pages: (typeof import('../services/builtin/builtin.ts') & typeof import('../services/builtin/guard.ts')) | undefined
+  /** Of messages of WebSockets. */
+  readonly inspection: Inspection | undefined
   readonly errorPages: typeof import('../services/error-pages.ts') | undefined
   /** Of counts that are kept outside. */
   readonly openStore: OpenStore | undefined
@@ -35,6 +38,7 @@ export async function loadParts (config: SentinelConfig, evidence: boolean, log:
     staticFiles: routes.some(({ staticFiles }) => staticFiles !== undefined) ? await import('../services/static/static-files.ts') : undefined,
     pages: routes.some(({ builtinHandler }) => builtinHandler !== undefined)
       ? { ...await import('../services/builtin/builtin.ts'), ...await import('../services/builtin/guard.ts') } : undefined,
+    inspection: routes.some(({ websocketInspection }) => websocketInspection) ? (await import('../websocket/inspect/index.ts')).inspection : undefined,
     openStore: await loadRateStores(config, log),
     moreFilters: needsMoreFilters(config) ? await (await import('./more-filters.ts')).openMoreFilters(config, log.child({ component: 'filter' })) : undefined,
     errorPages: config.errorPages !== undefined || routes.some(({ errorPages }) => errorPages !== undefined) ? await import('../services/error-pages.ts') : undefined,

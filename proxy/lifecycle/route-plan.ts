@@ -103,7 +103,7 @@ function termsOf ({ eventTimeouts: own, chunkTimeout, maxTimeout }: AgentConfig)
   if (own === undefined && chunkTimeout === undefined) return undefined
   const given = {
     'request-headers': own?.requestHeaders, 'request-body': own?.requestBody, 'response-headers': own?.responseHeaders, 'response-body': own?.responseBody,
-    chunk: chunkTimeout,
+    'websocket-message': own?.websocketMessage, chunk: chunkTimeout,
   }
   return Object.fromEntries(Object.entries(given).flatMap(([kind, timeoutMs]) => (
     timeoutMs === undefined ? [] : [[kind, { timeoutMs, maxTimeoutMs: Math.max(timeoutMs, maxTimeout ?? 0) }]]
@@ -125,7 +125,7 @@ export function filterSettings ({ agent, override, failureMode }: Step) {
     maxRequestBodyBytes: override?.maxBodySize ?? agent.maxRequestBodySize,
     maxResponseBodyBytes: override?.maxBodySize ?? agent.maxResponseBodySize,
     phase: override?.phase ?? 'both',
-    bodies: agent.see?.bodies === false ? false : override?.inspectBody,
+    bodies: override?.inspectBody,
   }
 }
 

@@ -34,6 +34,8 @@ import { upstreamSettings, type Among, type UpstreamParts } from './upstream-set
 export interface Surroundings {
   readonly leases: Leases
   readonly agents: ReadonlyMap<string, AgentRuntime>
+  /** Who goes by this name in the configuration that is used now, which may be a later one. */
+  readonly agentNow: (id: string) => AgentRuntime | undefined
   readonly parts: Parts
   readonly metrics: Metrics
   readonly admission: Pick<Admission, 'enter' | 'release'>

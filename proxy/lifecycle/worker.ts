@@ -275,6 +275,7 @@ export class Worker implements DataPath {
       const snapshot = buildSnapshot(config, {
         leases: this.#leases,
         agents: new Map([...agents].map(([id, lease]) => [id, lease.value])),
+        agentNow: (id) => this.#running?.agents.get(id)?.value,
         parts,
         metrics,
         admission: this.#admission,

@@ -11,6 +11,7 @@ export interface HeadFault {
 
 const headEnd = '\r\n\r\n'
 const nothing: Buffer = Buffer.alloc(0)
+const textBytes = 2048
 
 /** What a client sent and no request has taken yet. Heads are found in it; what stands behind them stays. */
 export class Received {
@@ -56,12 +57,14 @@ export class Received {
     // One empty line in front of a request is forgiven (RFC 9112 section 2.2), also when only half of it is there.
     const start = bytes[0] === cr && (bytes.length === 1 || bytes[1] === lf) ? 2 : 0
     if (bytes.length <= start) return undefined
-    const end = bytes.indexOf(headEnd, Math.max(start, this.#searched - 3), 'latin1')
+    // Looking through text costs less than through bytes, and what is short will be needed as text in any case.
+    const text = this.#searched === 0 && bytes.length <= textBytes ? bytes.toString('latin1') : undefined
+    const end = text === undefined ? bytes.indexOf(headEnd, Math.max(start, this.#searched - 3), 'latin1') : text.indexOf(headEnd, start)
     const next = end === -1 ? bytes.length : end + headEnd.length
     if (next - start > this.maxHeadBytes) return this.#tooLarge(start)
     if (end === -1) return this.#early(start)
     this.#become(next === bytes.length ? nothing : bytes.subarray(next))
-    return bytes.toString('latin1', start, next)
+    return text === undefined ? bytes.toString('latin1', start, next) : start === 0 && next === bytes.length ? text : text.slice(start, next)
   }
 
   #become (bytes: Buffer): void {

@@ -42,6 +42,7 @@ export class Comparisons {
 
   /** A decision came after that. */
   late (x: Exchange, record: DecisionRecord): void {
+    if (record.phase === 'websocket-message') return
     const late = this.#lateOf(x)
     late.records.push(record)
     this.#compare(x, [...x.decisions ?? [], ...late.records])
@@ -69,9 +70,9 @@ export class Comparisons {
   }
 }
 
-/** Of a body in pieces the last decision counts. */
+/** Of a body in pieces the last decision counts. Messages of a WebSocket are many, and not all of them leave a record. */
 function lastOf (records: readonly DecisionRecord[], agent: string): Map<Phase, DecisionRecord> {
-  return new Map(records.filter((record) => record.agent === agent).map((record) => [record.phase, record]))
+  return new Map(records.filter((record) => record.agent === agent && record.phase !== 'websocket-message').map((record) => [record.phase, record]))
 }
 
 function sayingOf ({ verdict, status }: DecisionRecord): string {

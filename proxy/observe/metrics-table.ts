@@ -39,6 +39,8 @@ export function metricTable () {
     tunnelBytes: counter('sentinel_tunnel_bytes_total', ['route', 'direction'], 'Bytes through tunnels that are over: "in" from clients, "out" to them.'),
     tunnelFrames: counter('sentinel_websocket_frames_total', ['route', 'direction', 'kind'],
       'Frames through WebSockets that are over, with the direction as in `sentinel_tunnel_bytes_total`: "text", "binary", "continuation", "ping", "pong", "close".'),
+    tunnelMessages: counter('sentinel_websocket_messages_total', ['route', 'direction', 'outcome'],
+      'Messages of WebSockets that agents were asked about, with the direction as in `sentinel_tunnel_bytes_total`, and what became of them: "passed", "dropped", "replaced", "closed".'),
     faults: counter('sentinel_faults_total', ['code', 'blame'], 'Exchanges that ended in a fault, by its code and by who is to blame.'),
 
     scopedRequests: counter('sentinel_scoped_requests_total', ['namespace', 'service', 'route', 'status'],

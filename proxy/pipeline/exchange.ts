@@ -59,6 +59,32 @@ export interface Upgrade {
   readonly protocol: 'websocket'
   /** What the client says after the switch; nothing comes before it was accepted. Filters may wrap it. */
   input: Body
+  /** Where the route lets messages be looked at: whoever wants to see them, in the order of the chain. Filters add themselves. */
+  judges?: MessageJudge[] | undefined
+}
+
+/** A whole message of a WebSocket: put together, unmasked, unpacked. */
+export interface TunnelMessage {
+  readonly fromClient: boolean
+  /** Text (valid UTF-8) without it. */
+  readonly binary: boolean
+  readonly data: Buffer
+}
+
+/** What becomes of a message. */
+export type MessageVerdict =
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'drop' }
+  | { readonly kind: 'replace', readonly binary: boolean, readonly data: Buffer }
+  /** Both sides are told so. `fault`: nobody wanted that. */
+  | { readonly kind: 'close', readonly code: number, readonly reason: string, readonly fault: Fault | undefined }
+
+/** Somebody who is shown the messages of one tunnel. */
+export interface MessageJudge {
+  /** False once it wants to see no more of them. */
+  readonly wanted: boolean
+  /** One message of each direction at a time. Never rejects. */
+  judge (message: TunnelMessage): MaybePromise<MessageVerdict>
 }
 
 /** An exchange as part of a trace (W3C Trace Context); each field in lower-case hexadecimal. */
@@ -107,9 +133,9 @@ export interface Client {
 /** What was decided by whom: one row for each question put to an agent. */
 export interface DecisionRecord {
   readonly agent: string
-  readonly phase: 'request-headers' | 'request-body' | 'response-headers' | 'response-body'
+  readonly phase: 'request-headers' | 'request-body' | 'response-headers' | 'response-body' | 'websocket-message'
   readonly mode: 'enforce' | 'monitor' | 'shadow' | 'dry-run'
-  /** "allow", "flag", "review", "block", "redirect", "challenge", "redact"; "failed" when there was none, "cancelled" when another agent had decided before. */
+  /** "allow", "flag", "review", "block", "redirect", "challenge", "redact", of a message also "drop", "replace", "close"; "failed" when there was none, "cancelled" when another agent had decided before. */
   readonly verdict: string
   /** Whether it changed what happened: never in monitor, shadow and dry-run, nor when another agent that was asked at the same time had its way. */
   readonly applied: boolean

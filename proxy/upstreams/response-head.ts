@@ -51,7 +51,7 @@ export function readResponseHead (fields: string[], version: '1.0' | '1.1'): Res
 }
 
 interface Found {
-  connection: string[] | undefined
+  connection: readonly string[] | undefined
   keepAlive: string | undefined
   length: number | undefined
   coding: string | undefined
@@ -61,7 +61,7 @@ interface Found {
 function note (found: Found, name: string, value: string): string | undefined {
   switch (name) {
     case 'connection':
-      found.connection = [...found.connection ?? [], ...listItems(value)]
+      found.connection = found.connection === undefined ? optionsOf(value) : [...found.connection, ...optionsOf(value)]
       return undefined
     case 'keep-alive':
       found.keepAlive = value
@@ -83,6 +83,13 @@ function note (found: Found, name: string, value: string): string | undefined {
   }
   return undefined
 }
+
+/** What nearly every answer says needs no reading. */
+function optionsOf (connection: string): readonly string[] {
+  return connection === 'keep-alive' ? keepAliveAlone : listItems(connection)
+}
+
+const keepAliveAlone: readonly string[] = ['keep-alive']
 
 function keepAliveMs (value: string | undefined): number | undefined {
   if (value === undefined) return undefined

@@ -1,8 +1,5 @@
 import { randomBytes } from 'node:crypto'
 
-/** Status codes that the proxy gives (RFC 6455 section 7.4.1). */
-export type CloseCode = 1001 | 1002 | 1009
-
 /** Answers carry it back; nobody looks at it. */
 const pingBytes = 4
 
@@ -11,13 +8,15 @@ export function pingFrame (masked: boolean): Buffer {
   return controlFrame(9, randomBytes(pingBytes), masked)
 }
 
-export function closeFrame (code: CloseCode, masked: boolean): Buffer {
-  const payload = Buffer.alloc(2)
+/** A status code (RFC 6455 section 7.4), and a reason of at most 123 bytes. */
+export function closeFrame (code: number, masked: boolean, reason = ''): Buffer {
+  const payload = Buffer.alloc(2 + Buffer.byteLength(reason))
   payload.writeUInt16BE(code)
+  payload.write(reason, 2)
   return controlFrame(8, payload, masked)
 }
 
-function controlFrame (opcode: number, payload: Buffer, masked: boolean): Buffer {
+export function controlFrame (opcode: number, payload: Buffer, masked: boolean): Buffer {
   const head = Buffer.from([0x80 | opcode, (masked ? 0x80 : 0) | payload.length])
   if (!masked) return Buffer.concat([head, payload])
   const key = randomBytes(4)

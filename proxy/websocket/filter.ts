@@ -2,7 +2,7 @@ import type { Exchange, Filter } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { webSocketVersion } from './handshake.ts'
 import type { PlaceLimits, Places, TunnelPlace } from './places.ts'
-import { Watch, type FramesPassed, type WatchSettings } from './watch.ts'
+import { Watch, type Told, type WatchSettings } from './watch.ts'
 
 export interface WebSocketSettings extends WatchSettings, PlaceLimits {}
 
@@ -12,7 +12,8 @@ interface Open {
 }
 
 /** The first step of a route with WebSockets: who may have one, and what may pass. Ordinary requests pass it untouched. */
-export function webSocketFilter (settings: WebSocketSettings, places: Places, passed?: FramesPassed): Filter {
+export function webSocketFilter (settings: WebSocketSettings, places: Places, { passed, judged }: Told = {}): Filter {
+  const { inspection } = settings
   const open = new Map<Exchange, Open>()
   return {
     name: 'websocket',
@@ -22,12 +23,20 @@ export function webSocketFilter (settings: WebSocketSettings, places: Places, pa
       const version = x.request.headers.get('sec-websocket-version')
       if (version !== webSocketVersion) throw new Fault('WEBSOCKET_VERSION', `version ${JSON.stringify(version?.slice(0, 40) ?? '')}`)
       const { upgrade } = x
-      const enter = (place: TunnelPlace): undefined => { open.set(x, { place, watch: new Watch(x, upgrade, settings) }) }
+      if (inspection !== undefined) {
+        inspection.keepReadableOffers(x.request.headers)
+        upgrade.judges = []
+      }
+      const enter = (place: TunnelPlace): undefined => { open.set(x, { place, watch: new Watch(x, upgrade, settings, judged) }) }
       const place = places.take(x.clientIp, settings)
       return place instanceof Promise ? place.then(enter) : enter(place)
     },
     onResponse (x, reply) {
-      if (reply.status === 101 && reply.body !== undefined) reply.body = open.get(x)?.watch.begin(reply.body, reply.headers.has('sec-websocket-extensions')) ?? reply.body
+      const own = open.get(x)
+      if (own === undefined || reply.status !== 101 || reply.body === undefined) return undefined
+      // Without anybody who judges them, messages need not be understood.
+      const packing = x.upgrade?.judges?.length ? inspection?.agreedPacking(reply.headers) : undefined
+      reply.body = own.watch.begin(reply.body, { extended: reply.headers.has('sec-websocket-extensions'), packing })
       return undefined
     },
     onDone (x) {

@@ -1,8 +1,4 @@
-/** Why a frame may not pass: the status code that its sender is told (RFC 6455 section 7.4.1), and a sentence for the log. */
-export interface Violation {
-  readonly code: 1002 | 1009
-  readonly detail: string
-}
+import { FrameHead, opcodes, tooLong, type HeadRules, type Violation } from './frame-head.ts'
 
 /** Where in what was scanned it was found: `held` are the octets of the frame's head in front of that. */
 export interface Found extends Violation {
@@ -10,18 +6,10 @@ export interface Found extends Violation {
   readonly held: Buffer
 }
 
-export interface ScanRules {
-  /** Frames of clients are masked, those of servers are not (RFC 6455 section 5.1). */
-  readonly masked: boolean
-  /** An extension was agreed on, so that the reserved bits may mean something. */
-  readonly extended: boolean
+export interface ScanRules extends HeadRules {
   /** Payload of all fragments of a message together, as it passes; Infinity = no limit. */
   readonly maxMessageBytes: number
 }
-
-export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
-const longestHeader = 14
-const longestControl = 125
 
 /**
  * Follows the frames in bytes that pass by (RFC 6455 section 5.2): it reads their heads and counts over their payloads. A head that came in
@@ -32,18 +20,14 @@ export class FrameScanner {
   closed = false
   /** Frames that passed, by their opcode. */
   readonly passed = new Uint32Array(16)
-  readonly #rules: ScanRules
-  readonly #head = Buffer.alloc(longestHeader)
-  #have = 0
+  readonly #maxMessageBytes: number
+  readonly #head: FrameHead
   #left = 0
-  #opcode = 0
-  #final = true
-  /** Between the first and the last fragment of a message. */
-  #inMessage = false
   #messageBytes = 0
 
   constructor (rules: ScanRules) {
-    this.#rules = rules
+    this.#maxMessageBytes = rules.maxMessageBytes
+    this.#head = new FrameHead(rules)
   }
 
   /** What has passed ends between two frames: others may be put there. */
@@ -53,94 +37,49 @@ export class FrameScanner {
 
   /** Reads on from `at`, adds what may pass to `out`, and gives where it stopped: at the end, or behind the next frame. */
   scan (chunk: Buffer, at: number, out: Buffer[], oneFrame: boolean): number | Found {
+    const head = this.#head
     const from = at
     while (at < chunk.length && !this.closed) {
       if (this.#left === 0) {
         const start = at
-        const before = this.#have
-        at = this.#gather(chunk, at)
-        const wrong = this.#whole() ? this.#judge() : undefined
-        if (wrong !== undefined || !this.#whole()) {
+        const before = head.have
+        at = head.gather(chunk, at)
+        const wrong = head.whole ? this.#judge() : undefined
+        if (wrong !== undefined || !head.whole) {
           pass(chunk, from, start, out)
-          return wrong === undefined ? at : { ...wrong, at, held: Buffer.from(this.#head.subarray(0, this.#have)) }
+          return wrong === undefined ? at : { ...wrong, at, held: head.copy() }
         }
         // A head of which a part was held back: it stands at the beginning of what is read now.
-        if (before > 0) out.push(Buffer.from(this.#head.subarray(0, before)))
-        this.#have = 0
+        if (before > 0) out.push(head.copy(before))
+        head.next()
       } else {
         const taken = Math.min(this.#left, chunk.length - at)
         at += taken
         this.#left -= taken
       }
       if (this.#left > 0) continue
-      if (this.#opcode === opcodes.close) this.closed = true
+      if (head.opcode === opcodes.close) this.closed = true
       if (oneFrame) break
     }
     pass(chunk, from, at, out)
     return this.closed ? chunk.length : at
   }
 
-  #gather (chunk: Buffer, at: number): number {
-    while (at < chunk.length && !this.#whole()) this.#head[this.#have++] = chunk[at++]!
-    return at
-  }
-
-  #whole (): boolean {
-    if (this.#have < 2) return false
-    const second = this.#head[1]!
-    const length = second & 0x7f
-    return this.#have >= 2 + (length === 126 ? 2 : length === 127 ? 8 : 0) + (second >= 0x80 ? 4 : 0)
-  }
-
   #judge (): Violation | undefined {
-    const first = this.#head[0]!
-    const second = this.#head[1]!
-    this.#final = first >= 0x80
-    this.#opcode = first & 0x0f
-    if ((first & 0x70) !== 0 && !this.#rules.extended) return broken('a reserved bit without an extension')
-    if (second >= 0x80 !== this.#rules.masked) return broken(this.#rules.masked ? 'a frame of a client without a mask' : 'a frame of a server with a mask')
-    const length = this.#length(second & 0x7f)
-    if (length === undefined) return broken('a length in more octets than it needs, or in more than there are')
-    const wrong = this.#opcode >= opcodes.close ? this.#judgeControl(length) : this.#judgeData(length)
+    const head = this.#head
+    const wrong = head.judge() ?? this.#measure()
     if (wrong !== undefined) return wrong
-    this.#left = length
-    this.passed[this.#opcode]!++
+    this.#left = head.length
+    this.passed[head.opcode]!++
     return undefined
   }
 
-  /** The shortest form is the only one (RFC 6455 section 5.2). */
-  #length (short: number): number | undefined {
-    if (short < 126) return short
-    if (short === 126) {
-      const length = this.#head.readUInt16BE(2)
-      return length < 126 ? undefined : length
-    }
-    const high = this.#head.readUInt32BE(2)
-    const length = high * 2 ** 32 + this.#head.readUInt32BE(6)
-    return length < 2 ** 16 || high >= 2 ** 20 ? undefined : length
+  #measure (): Violation | undefined {
+    const { opcode, length } = this.#head
+    if (opcode >= opcodes.close) return undefined
+    this.#messageBytes = (opcode === opcodes.continuation ? this.#messageBytes : 0) + length
+    return this.#messageBytes > this.#maxMessageBytes ? tooLong(this.#maxMessageBytes) : undefined
   }
-
-  #judgeControl (length: number): Violation | undefined {
-    if (this.#opcode > opcodes.pong) return broken('a frame of a kind that nobody defined')
-    if (!this.#final) return broken('a control frame in fragments')
-    if (length > longestControl) return broken('a control frame of more than 125 octets')
-    if (this.#opcode === opcodes.close && length === 1) return broken('half a status code')
-    return undefined
-  }
-
-  #judgeData (length: number): Violation | undefined {
-    if (this.#opcode > opcodes.binary) return broken('a frame of a kind that nobody defined')
-    const first = this.#opcode !== opcodes.continuation
-    if (first === this.#inMessage) return broken(first ? 'a message inside of another one' : 'a fragment of no message')
-    this.#inMessage = !this.#final
-    this.#messageBytes = (first ? 0 : this.#messageBytes) + length
-    const { maxMessageBytes } = this.#rules
-    return this.#messageBytes > maxMessageBytes ? { code: 1009, detail: `a message of more than ${maxMessageBytes} bytes` } : undefined
-  }
-}
-
-function broken (detail: string): Violation {
-  return { code: 1002, detail }
 }
 
 function pass (chunk: Buffer, from: number, to: number, out: Buffer[]): void {

@@ -1,6 +1,7 @@
 import type { Body, MaybePromise } from '../pipeline/body.ts'
 import { Fault } from '../pipeline/faults.ts'
-import type { FrameScanner, Violation } from './frame-scanner.ts'
+import type { Violation } from './frame-head.ts'
+import type { FrameScanner } from './frame-scanner.ts'
 
 export interface LaneEvents {
   /** Bytes came from the sender of this lane. */

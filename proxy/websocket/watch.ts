@@ -1,8 +1,11 @@
 import type { Body } from '../pipeline/body.ts'
-import type { Exchange, Upgrade } from '../pipeline/exchange.ts'
+import type { Exchange, MessageVerdict, Upgrade } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
-import { closeFrame, pingFrame, type CloseCode } from './control-frames.ts'
-import { FrameScanner, opcodes, type Violation } from './frame-scanner.ts'
+import { closeFrame, pingFrame } from './control-frames.ts'
+import { opcodes, type Violation } from './frame-head.ts'
+import { FrameScanner } from './frame-scanner.ts'
+import type { Agreed } from './inspect/extensions.ts'
+import type { Inspected, Inspection, MessageJudged } from './inspection.ts'
 import { Lane, type LaneEvents } from './lane.ts'
 
 export interface WatchSettings {
@@ -13,6 +16,20 @@ export interface WatchSettings {
   readonly pingTimeoutMs: number
   /** Infinity: any length. */
   readonly maxMessageBytes: number
+  /** Whoever judges messages is shown them. */
+  readonly inspection?: Inspection | undefined
+}
+
+/** How the two sides compress, where messages are looked at. */
+export interface Beginning {
+  /** An extension was agreed on. */
+  readonly extended: boolean
+  readonly packing?: Agreed | undefined
+}
+
+export interface Told {
+  readonly passed?: FramesPassed | undefined
+  readonly judged?: MessageJudged | undefined
 }
 
 /** "in" from the client, "out" to it. */
@@ -31,6 +48,9 @@ interface Side {
 /** When one side has ended, or said Close, the other has no reason to be silent for longer. */
 const partingMs = 10_000
 
+/** Of a message that is looked at, and so held as a whole, where the configuration says nothing. */
+const inspectedBytes = 1024 * 1024
+
 /** Watches over both directions of one tunnel. */
 export class Watch implements LaneEvents {
   readonly #x: Exchange
@@ -38,23 +58,34 @@ export class Watch implements LaneEvents {
   /** Nobody asked for what passes to be looked at. */
   readonly #lenient: boolean
   readonly #client: Side
+  readonly #inspected: Inspected | undefined
+  readonly #judged: MessageJudged | undefined
   #server: Side | undefined = undefined
   #scanners: readonly [client: FrameScanner, server: FrameScanner] | undefined = undefined
   #pingDueMs = Infinity
   #parting = false
   #timer: NodeJS.Timeout | undefined = undefined
 
-  constructor (x: Exchange, upgrade: Upgrade, settings: WatchSettings) {
+  constructor (x: Exchange, upgrade: Upgrade, settings: WatchSettings, judged?: MessageJudged) {
     this.#x = x
     this.#settings = settings
+    this.#judged = judged
     this.#lenient = settings.pingIntervalMs === undefined && settings.maxMessageBytes === Infinity
-    this.#client = sideOf('client', new Lane(upgrade.input, this, this.#lenient))
+    this.#inspected = this.#inspect(upgrade.input, true)
+    this.#client = sideOf('client', new Lane(this.#inspected ?? upgrade.input, this, this.#lenient))
     upgrade.input = this.#client.lane
   }
 
-  /** The tunnel is there. Gives what the upstream says in place of `body`. `extended`: an extension was agreed on. */
-  begin (body: Body, extended: boolean): Body {
-    const { pingIntervalMs, maxMessageBytes } = this.#settings
+  /** The tunnel is there. Gives what the upstream says in place of `body`. */
+  begin (said: Body, { extended, packing }: Beginning): Body {
+    const { pingIntervalMs } = this.#settings
+    const judges = this.#x.upgrade?.judges ?? []
+    const server = this.#inspect(said, false)
+    this.#inspected?.begin(judges, packing?.fromClient)
+    server?.begin(judges, packing?.fromServer)
+    const body = server ?? said
+    // What is looked at is measured where it comes in; what is put in its place is not its sender's.
+    const maxMessageBytes = judges.length === 0 ? this.#settings.maxMessageBytes : Infinity
     const scanner = (masked: boolean): FrameScanner => new FrameScanner({ masked, extended, maxMessageBytes })
     const now = performance.now()
     const scanners = this.#scanners = [scanner(true), scanner(false)] as const
@@ -101,6 +132,30 @@ export class Watch implements LaneEvents {
 
   closing (): void {
     this.#finish(new Fault('SHUTTING_DOWN', 'the listener is closed'))
+  }
+
+  #inspect (source: Body, fromClient: boolean): Inspected | undefined {
+    const { inspection, maxMessageBytes } = this.#settings
+    const lane = (): Lane => fromClient ? this.#client.lane : this.#server!.lane
+    return inspection?.inspect(source, {
+      fromClient,
+      maxMessageBytes: maxMessageBytes === Infinity ? inspectedBytes : maxMessageBytes,
+      events: {
+        heard: () => this.heard(lane()),
+        violated: (violation) => this.violated(lane(), violation),
+        closed: (why) => this.#close(why),
+      },
+      told: (outcome) => this.#judged?.(fromClient ? 'in' : 'out', outcome),
+    })
+  }
+
+  /** Whoever judges messages wants that. */
+  #close ({ code, reason, fault }: Extract<MessageVerdict, { kind: 'close' }>): void {
+    this.stop()
+    if (fault !== undefined) this.#x.fault ??= fault
+    const [client, server] = this.#sides()
+    client?.lane.finish(closeFrame(code, true, reason))
+    server?.lane.finish(closeFrame(code, false, reason))
   }
 
   #senderOf (lane: Lane): Side {
@@ -154,7 +209,7 @@ export class Watch implements LaneEvents {
   }
 
   /** Last words to both sides: `code` to the one that is to blame, "going away" to the other. */
-  #finish (fault: Fault, blamed?: Side, code: CloseCode = 1001): void {
+  #finish (fault: Fault, blamed?: Side, code = 1001): void {
     this.stop()
     this.#x.fault ??= fault
     const [client, server] = this.#sides()

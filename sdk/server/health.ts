@@ -1,8 +1,7 @@
-import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
-import { status } from '@grpc/grpc-js'
-import { agentService, type HealthCheckRequest, type HealthCheckResponse } from '../../proto/codec/index.ts'
-
-type Watcher = ServerWritableStream<HealthCheckRequest, HealthCheckResponse>
+import {
+  agentService, decodeHealthCheckRequest, encodeHealthCheckResponse, type HealthCheckRequest, type HealthCheckResponse,
+} from '../../proto/codec/index.ts'
+import { CallError, status, unaryMethod, type Call, type Method } from './grpc.ts'
 
 /** Watchers at once: health is asked for by few, and each one keeps a stream. */
 const maxWatchers = 100
@@ -10,27 +9,26 @@ const maxWatchers = 100
 /** `grpc.health.v1.Health` for the process ("") and for the agent service. Serving until told otherwise. */
 export class Health {
   #serving = true
-  readonly #watchers = new Set<Watcher>()
+  readonly #watchers = new Set<Call>()
 
-  readonly check: handleUnaryCall<HealthCheckRequest, HealthCheckResponse> = (call, callback) => {
-    if (!isKnown(call.request.service)) return callback({ code: status.NOT_FOUND, details: `no service ${call.request.service}` })
-    callback(null, this.#now)
-  }
+  readonly check: Method = unaryMethod(decodeHealthCheckRequest, ({ service }) => {
+    if (!isKnown(service)) throw new CallError(status.notFound, `no service ${service}`)
+    return this.#now
+  })
 
-  readonly watch: handleServerStreamingCall<HealthCheckRequest, HealthCheckResponse> = (call) => {
-    if (this.#watchers.size >= maxWatchers) {
-      call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: 'too many watchers' })
-      return
+  readonly watch: Method = (call) => {
+    let request: HealthCheckRequest | undefined
+    return {
+      onMessage: (message) => {
+        if (request !== undefined) throw new CallError(status.invalidArgument, 'more than one message')
+        request = decodeHealthCheckRequest(message)
+        this.#begin(call, request.service)
+      },
+      onEnd () {
+        if (request === undefined) call.end(status.invalidArgument, 'no message')
+      },
+      onClose: () => void this.#watchers.delete(call),
     }
-    // A service that is not known may come to be: the stream stays open (health.proto of gRPC).
-    if (!isKnown(call.request.service)) {
-      call.write({ status: 'service_unknown' })
-      return
-    }
-    this.#watchers.add(call)
-    call.on('cancelled', () => this.#watchers.delete(call))
-    call.on('error', () => this.#watchers.delete(call))
-    call.write(this.#now)
   }
 
   /** The agent takes no new exchanges; watchers are told. */
@@ -45,9 +43,20 @@ export class Health {
     this.#watchers.clear()
   }
 
-  get #now (): HealthCheckResponse {
-    return { status: this.#serving ? 'serving' : 'not_serving' }
+  #begin (call: Call, service: string): void {
+    if (this.#watchers.size >= maxWatchers) throw new CallError(status.resourceExhausted, 'too many watchers')
+    this.#watchers.add(call)
+    // A service that is not known may come to be: the stream stays open (health.proto of gRPC).
+    call.write(isKnown(service) ? this.#now : response('service_unknown'))
   }
+
+  get #now (): Buffer {
+    return response(this.#serving ? 'serving' : 'not_serving')
+  }
+}
+
+function response (serving: HealthCheckResponse['status']): Buffer {
+  return encodeHealthCheckResponse({ status: serving })
 }
 
 function isKnown (service: string): boolean {

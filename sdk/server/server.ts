@@ -1,19 +1,16 @@
 import { readFile } from 'node:fs/promises'
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js'
-import {
-  agentService, decodeConfigureRequest, decodeConfigureResponse, decodeDescribeRequest, decodeDescribeResponse, decodeFromAgent,
-  decodeHealthCheckRequest, decodeHealthCheckResponse, encodeConfigureRequest, encodeConfigureResponse, encodeDescribeRequest,
-  encodeDescribeResponse, encodeFromAgent,
-  encodeHealthCheckRequest, encodeHealthCheckResponse, encodeToAgent, healthService,
-} from '../../proto/codec/index.ts'
+import { healthService } from '../../proto/codec/index.ts'
 import type { Program } from '../program.ts'
+import { grpcServer, type GrpcServer, type GrpcOptions } from './grpc.ts'
 import { Health } from './health.ts'
 import type { Endpoint } from './options.ts'
-import { agentHandlers } from './service.ts'
+import { agentMethods } from './service.ts'
 import { bindSocket, type OwnedSocket } from './socket.ts'
 
 /** Room in a message for everything but the body. */
 const messageSlackBytes = 1024 * 1024
+/** Peers that do not close their side are cut off. */
+const lastWordsMs = 1_000
 
 export interface RunningServer {
   /** "unix:/run/a.sock" or "127.0.0.1:4567". */
@@ -26,23 +23,18 @@ export interface RunningServer {
 
 /** Serves a program until it is drained. Rejects when the address cannot be bound. */
 export async function startServer (program: Program, endpoint: Endpoint): Promise<RunningServer> {
-  const server = new Server({
-    'grpc.max_receive_message_length': program.agent.maxBodyBytes + messageSlackBytes,
-    'grpc.max_send_message_length': -1,
-    // A proxy uses a handful of streams; health tools come and go.
-    'grpc.max_concurrent_streams': 256,
-    'grpc-node.max_session_memory': 64,
-  })
   const health = new Health()
-  const handlers = agentHandlers(program)
-  server.addService(agentDefinition, handlers.implementation)
-  server.addService(healthDefinition, { check: health.check, watch: health.watch })
+  const { methods, endStreams } = agentMethods(program)
+  const server = grpcServer(new Map([...methods, [healthService.check, health.check], [healthService.watch, health.watch]]), {
+    maxMessageBytes: program.agent.maxBodyBytes + messageSlackBytes,
+    tls: endpoint.kind === 'tcp' ? await certificatesOf(endpoint) : undefined,
+  })
   const { address, socket } = await bind(server, endpoint)
   let drained: Promise<void> | undefined
   return {
     address,
     drain (timeoutMs) {
-      return drained ??= drainServer({ program, server, health, endStreams: handlers.endStreams, socket }, timeoutMs)
+      return drained ??= drainServer({ program, server, health, endStreams, socket }, timeoutMs)
     },
     abandon: () => socket?.remove(),
   }
@@ -50,7 +42,7 @@ export async function startServer (program: Program, endpoint: Endpoint): Promis
 
 interface Parts {
   readonly program: Program
-  readonly server: Server
+  readonly server: GrpcServer
   readonly health: Health
   readonly endStreams: () => void
   readonly socket: OwnedSocket | undefined
@@ -65,96 +57,23 @@ async function drainServer ({ program, server, health, endStreams, socket }: Par
   if (how === 'late') program.log.warn({ open: program.open }, 'exchanges are still open after the drain timeout')
   endStreams()
   health.close()
-  await closed(server, 1000)
+  await server.close(lastWordsMs)
   socket?.remove()
 }
 
-/** Peers that do not close their side are cut off after `timeoutMs`. */
-function closed (server: Server, timeoutMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      server.forceShutdown()
-      resolve()
-    }, timeoutMs)
-    server.tryShutdown(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
-}
-
-async function bind (server: Server, endpoint: Endpoint): Promise<{ address: string, socket: OwnedSocket | undefined }> {
+async function bind (server: GrpcServer, endpoint: Endpoint): Promise<{ address: string, socket: OwnedSocket | undefined }> {
   if (endpoint.kind === 'unix') {
-    const address = `unix:${endpoint.path}`
-    const socket = await bindSocket(endpoint.path, async () => { await bindTo(server, address, ServerCredentials.createInsecure()) })
-    return { address, socket }
+    const { path } = endpoint
+    const socket = await bindSocket(path, async () => { await server.listen({ path }) })
+    return { address: `unix:${path}`, socket }
   }
-  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host
-  const port = await bindTo(server, `${host}:${endpoint.port}`, await credentialsOf(endpoint))
-  return { address: `${host}:${port}`, socket: undefined }
+  const port = await server.listen({ host: endpoint.host, port: endpoint.port })
+  return { address: `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${port}`, socket: undefined }
 }
 
-async function credentialsOf ({ tls }: Endpoint & { kind: 'tcp' }): Promise<ServerCredentials> {
-  if (tls === undefined) return ServerCredentials.createInsecure()
+async function certificatesOf ({ tls }: Endpoint & { kind: 'tcp' }): Promise<GrpcOptions['tls']> {
+  if (tls === undefined) return undefined
   const [cert, key] = await Promise.all([readFile(tls.cert), readFile(tls.key)])
-  const ca = tls.clientCa === undefined ? null : await readFile(tls.clientCa)
-  return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], ca !== null)
-}
-
-function bindTo (server: Server, address: string, credentials: ServerCredentials): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => error ? reject(error) : resolve(port))
-  })
-}
-
-const agentDefinition: ServiceDefinition<UntypedServiceImplementation> = {
-  describe: {
-    path: agentService.describe,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: encodeDescribeRequest,
-    requestDeserialize: decodeDescribeRequest,
-    responseSerialize: encodeDescribeResponse,
-    responseDeserialize: decodeDescribeResponse,
-  },
-  configure: {
-    path: agentService.configure,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: encodeConfigureRequest,
-    requestDeserialize: decodeConfigureRequest,
-    responseSerialize: encodeConfigureResponse,
-    responseDeserialize: decodeConfigureResponse,
-  },
-  process: {
-    path: agentService.process,
-    requestStream: true,
-    responseStream: true,
-    requestSerialize: encodeToAgent,
-    // Read by the handler, which can say what is wrong with it.
-    requestDeserialize: (bytes: Buffer) => bytes,
-    responseSerialize: encodeFromAgent,
-    responseDeserialize: decodeFromAgent,
-  },
-}
-
-const healthDefinition: ServiceDefinition<UntypedServiceImplementation> = {
-  check: {
-    path: healthService.check,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: encodeHealthCheckRequest,
-    requestDeserialize: decodeHealthCheckRequest,
-    responseSerialize: encodeHealthCheckResponse,
-    responseDeserialize: decodeHealthCheckResponse,
-  },
-  watch: {
-    path: healthService.watch,
-    requestStream: false,
-    responseStream: true,
-    requestSerialize: encodeHealthCheckRequest,
-    requestDeserialize: decodeHealthCheckRequest,
-    responseSerialize: encodeHealthCheckResponse,
-    responseDeserialize: decodeHealthCheckResponse,
-  },
+  if (tls.clientCa === undefined) return { cert, key }
+  return { cert, key, ca: await readFile(tls.clientCa), requestCert: true, rejectUnauthorized: true }
 }

@@ -1,79 +1,66 @@
-import type { handleBidiStreamingCall, handleUnaryCall, sendUnaryData, UntypedServiceImplementation } from '@grpc/grpc-js'
-import { status } from '@grpc/grpc-js'
 import {
-  decodeToAgent, type ConfigureRequest, type ConfigureResponse, type DescribeRequest, type DescribeResponse, type FromAgent,
+  agentService, decodeConfigureRequest, decodeDescribeRequest, decodeToAgent, encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent,
 } from '../../proto/codec/index.ts'
 import type { Program } from '../program.ts'
 import { AgentStream } from '../stream.ts'
+import { CallError, status, unaryMethod, type Method } from './grpc.ts'
 
-export interface AgentHandlers {
-  readonly implementation: UntypedServiceImplementation
+export interface AgentMethods {
+  readonly methods: ReadonlyMap<string, Method>
   /** Closes the agent's side of every `Process` stream. */
   endStreams (): void
 }
 
 /** The calls of the agent service. */
-export function agentHandlers (program: Program): AgentHandlers {
+export function agentMethods (program: Program): AgentMethods {
   const streams = new Set<() => void>()
 
-  const describe: handleUnaryCall<DescribeRequest, DescribeResponse> = (call, callback) => {
-    const { agentId, proxy, protocolVersions } = call.request
-    const description = program.describe(call.request)
+  const describe = unaryMethod(decodeDescribeRequest, (request) => {
+    const { agentId, proxy, protocolVersions } = request
+    const description = program.describe(request)
     if (description.protocolVersion === 0) program.log.error({ proxy, offered: protocolVersions }, 'no common version of the protocol')
     else program.log.info({ proxy, as: agentId }, 'connected')
-    callback(null, description)
-  }
+    return encodeDescribeResponse(description)
+  })
 
-  const configure: handleUnaryCall<ConfigureRequest, ConfigureResponse> = (call, callback) => {
-    void configured(call.request, callback)
-  }
+  const configure = unaryMethod(decodeConfigureRequest, async (request) => encodeConfigureResponse(await program.configure(request)))
 
-  const configured = async (request: ConfigureRequest, callback: sendUnaryData<ConfigureResponse>): Promise<void> => {
-    try {
-      callback(null, await program.configure(request))
-    } catch (error) {
-      callback({ code: status.INTERNAL, details: error instanceof Error ? error.message : String(error) })
-    }
-  }
-
-  const process: handleBidiStreamingCall<Buffer, FromAgent> = (call) => {
+  const process: Method = (call) => {
     const stream = new AgentStream(program, (message) => {
       // A proxy that does not read its replies gets no further until it does.
-      if (!call.write(message) && !call.isPaused()) {
-        call.pause()
-        call.once('drain', () => call.resume())
-      }
+      if (!call.write(encodeFromAgent(message))) call.pause()
     })
     const end = (): void => {
       stream.flush()
       call.end()
     }
+    streams.add(end)
     const close = (): void => {
       streams.delete(end)
       stream.close()
     }
-    streams.add(end)
-    call.on('data', (bytes: Buffer) => {
-      try {
-        stream.receive(decodeToAgent(bytes))
-      } catch (error) {
-        // Whoever sends what is no message cannot be trusted to mean the next one.
-        program.log.error({ error }, 'the stream ends: the proxy sent something that cannot be read')
+    return {
+      onMessage (message) {
+        try {
+          stream.receive(decodeToAgent(message))
+        } catch (error) {
+          // Whoever sends what is no message cannot be trusted to mean the next one.
+          program.log.error({ error }, 'the stream ends: the proxy sent something that cannot be read')
+          close()
+          throw new CallError(status.invalidArgument, error instanceof Error ? error.message : String(error))
+        }
+      },
+      onEnd () {
         close()
-        // How grpc-js wants to be told; `destroy` would leave the client without a status.
-        call.emit('error', { code: status.INVALID_ARGUMENT, details: error instanceof Error ? error.message : String(error) })
-      }
-    })
-    call.on('end', () => {
-      close()
-      call.end()
-    })
-    call.on('cancelled', close)
-    call.on('error', close)
+        call.end()
+      },
+      onDrain: () => call.resume(),
+      onClose: close,
+    }
   }
 
   return {
-    implementation: { describe, configure, process },
+    methods: new Map([[agentService.describe, describe], [agentService.configure, configure], [agentService.process, process]]),
     endStreams () {
       for (const end of streams) end()
     },

@@ -6,7 +6,8 @@ import { wantedBody } from '../definition.ts'
 import { linesOf } from '../headers.ts'
 import { PassedBody } from './passed-body.ts'
 import { partsOfUrl } from './url.ts'
-import type { TestBody, TestRequestInit, TestResponseInit } from './harness.ts'
+import type { TestBody, TestMessageInit, TestRequestInit, TestResponseInit } from './harness.ts'
+import { messageVerdictOf, type MessageVerdict } from './message-verdict.ts'
 import { verdictOf, type Verdict } from './verdict.ts'
 
 /** The agent's end of the exchange. */
@@ -18,6 +19,11 @@ export interface Link {
   forget (): void
 }
 
+interface Waiting {
+  readonly resolve: (reply: Reply) => void
+  readonly giveUp: (reason: Error) => void
+}
+
 type BodyKind = 'request_body' | 'response_body'
 
 /** One request through an agent, with the proxy played by the test. */
@@ -27,11 +33,10 @@ export class TestExchange {
   readonly #method: string
   readonly #url: string
   #sequence = 0
-  #waiting: { readonly sequence: number, readonly resolve: (reply: Reply) => void } | undefined
+  readonly #waiting = new Map<number, Waiting>()
   #replies: Reply[] = []
   #isCancelled = false
   #verdict: Promise<Verdict> | undefined
-  #giveUp: ((reason: Error) => void) | undefined
 
   constructor (link: Link, method: string, url: string, init: TestRequestInit) {
     this.#link = link
@@ -68,6 +73,16 @@ export class TestExchange {
     return this.#since(from, passed)
   }
 
+  /**
+   * A message of a WebSocket, on its way through the agent: text, or bytes. From the client unless `from` says something else. Those of the two
+   * directions do not wait for each other.
+   */
+  async message (data: string | Uint8Array, { from = 'client', binary = typeof data !== 'string' }: TestMessageInit = {}): Promise<MessageVerdict> {
+    const sent = { fromClient: from === 'client', binary, data: Buffer.from(data), partial: false }
+    if (!this.#link.description.events.includes('websocket_message')) throw new Error('the agent does not ask for websocket_message events')
+    return messageVerdictOf(await this.#ask({ kind: 'websocket_message', value: sent }), sent)
+  }
+
   /** The exchange is over. Resolves when the agent has forgotten it. */
   async complete (fields: Partial<Complete> = {}): Promise<void> {
     if (this.#link.isOpen()) this.#send({ kind: 'complete', value: { ...emptyComplete, status: 200, ...fields } }, 0)
@@ -82,15 +97,13 @@ export class TestExchange {
   cancel (reason: CancelReason = 'client_gone'): void {
     this.#isCancelled = true
     this.#send({ kind: 'cancel', value: { reason, detail: '' } }, 0)
-    this.#giveUp?.(new Error(`cancelled: ${reason}`))
+    for (const { giveUp } of this.#waiting.values()) giveUp(new Error(`cancelled: ${reason}`))
   }
 
   receive (reply: Reply): void {
     this.#replies.push(reply)
-    if (reply.kind === 'more_time' || reply.kind === 'credit' || reply.sequence !== this.#waiting?.sequence) return
-    const { resolve } = this.#waiting
-    this.#waiting = undefined
-    resolve(reply)
+    if (reply.kind === 'more_time' || reply.kind === 'credit') return
+    this.#waiting.get(reply.sequence)?.resolve(reply)
   }
 
   get #timeoutMs (): number {
@@ -166,18 +179,17 @@ export class TestExchange {
   #ask (kind: EventOneOf): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.#isCancelled) return reject(new Error('cancelled'))
-      const timer = setTimeout(() => this.#giveUp?.(new Error(`no answer to ${kind.kind} within ${this.#timeoutMs} ms`)), this.#timeoutMs)
-      this.#giveUp = (reason) => {
+      const sequence = this.#sequence + 1
+      const over = (): void => {
         clearTimeout(timer)
+        this.#waiting.delete(sequence)
+      }
+      const giveUp = (reason: Error): void => {
+        over()
         reject(reason)
       }
-      this.#waiting = {
-        sequence: this.#sequence + 1,
-        resolve (reply) {
-          clearTimeout(timer)
-          resolve(reply)
-        },
-      }
+      const timer = setTimeout(() => giveUp(new Error(`no answer to ${kind.kind} within ${this.#timeoutMs} ms`)), this.#timeoutMs)
+      this.#waiting.set(sequence, { giveUp, resolve: (reply) => { over(); resolve(reply) } })
       this.#send(kind, this.#timeoutMs)
     })
   }

@@ -39,6 +39,11 @@ export interface TestResponseInit {
   readonly bodyMode?: 'buffer' | 'stream'
 }
 
+export interface TestMessageInit {
+  readonly from?: 'client' | 'upstream'
+  readonly binary?: boolean
+}
+
 export interface LogRecord {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly message: string
@@ -103,7 +108,8 @@ export async function testAgent (agent: Agent, { config = {} }: TestAgentOptions
     async request (method, url, init) {
       const exchange = start(method, url, init)
       const verdict = await exchange.verdict
-      const isOver = agent.definition.onComplete === undefined && !description.events.includes('response_headers')
+      const goesOn = (['response_headers', 'websocket_message'] as const).some((event) => description.events.includes(event))
+      const isOver = agent.definition.onComplete === undefined && !goesOn
       if (isOver) await exchange.complete()
       return Object.assign(exchange, verdict)
     },

@@ -2,14 +2,26 @@ import type { FigureId } from './figures.ts'
 import type { Load, Target } from './load/driven.ts'
 import type { UpstreamId } from './upstreams/upstreams.ts'
 
-/** A way of using a proxy, and what to read off while it is used that way. */
-export interface Case {
+/** A table of the page. */
+export interface Part {
   readonly id: string
   readonly title: string
   /** Begins with a small letter and ends without a stop. */
   readonly conditions: string
   /** What is counted: "request", "message". */
   readonly unit: string
+  /** The first is the one that is compared. */
+  readonly figures: readonly FigureId[]
+  /** With whom; HAProxy unless it says otherwise. */
+  readonly comparedWith?: string
+  /** Half as many requests per second as this contender answered while it was warmed up, or the measured one when that is less. */
+  readonly paceOf?: string
+  /** How many are connected, when memory is to be divided by them. */
+  readonly clients?: number
+}
+
+/** A way of using a proxy, and what to read off while it is used that way. */
+export interface Case extends Part {
   /** Ids; in the order of `contenders`. */
   readonly contenders: readonly string[]
   readonly upstream: UpstreamId
@@ -29,14 +41,10 @@ export interface Case {
   readonly warm?: Load
   /** Not warmed up: it is about what is there before. */
   readonly cold?: boolean
-  /** Half as many requests per second as this contender answered while it was warmed up, or the measured one when that is less. */
-  readonly paceOf?: string
+  /** Seconds until the compiler of a JavaScript proxy has settled, where the comparison is close; otherwise two rounds' time. */
+  readonly warmUpSeconds?: number
   /** Content of one answer. */
   readonly bytes?: number
-  /** How many are connected, when memory is to be divided by them. */
-  readonly clients?: number
   /** Of the whole page's rounds; memory does not change from one to the next. */
   readonly rounds?: number
-  /** The first is the one that is compared. */
-  readonly figures: readonly FigureId[]
 }

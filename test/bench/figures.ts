@@ -7,6 +7,8 @@ export const figures = {
   mbPerSecond: { title: 'MB/s', digits: 0, spread: true },
   p50Ms: { title: 'p50 ms', digits: 2, spread: false },
   p99Ms: { title: 'p99 ms', digits: 2, spread: true },
+  p50Us: { title: 'p50 µs', digits: 1, spread: true },
+  p99Us: { title: 'p99 µs', digits: 0, spread: false },
   lateMs: { title: 'load late p99 ms', digits: 2, spread: false },
   resumedPercent: { title: 'resumed %', digits: 0, spread: false },
   busyPercent: { title: 'its core %', digits: 0, spread: false },

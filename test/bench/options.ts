@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { callCases } from './calls/call-cases.ts'
 import { cases } from './cases.ts'
 import { contenders } from './contenders/contenders.ts'
 
@@ -29,7 +30,7 @@ export function readOptions (args: readonly string[]): Options {
     seconds: wholeNumber('seconds', values.seconds, 60),
     rounds: wholeNumber('rounds', values.rounds, 10),
     only: named('only', values.only, contenderIds),
-    cases: named('cases', values.cases, cases.map(({ id }) => id)),
+    cases: named('cases', values.cases, [...cases, ...callCases].map(({ id }) => id)),
     profile: values.profile === undefined ? undefined : named('profile', values.profile, contenderIds)[0],
     list: values.list,
   }

@@ -1,4 +1,4 @@
-import type { Case } from './case.ts'
+import type { Part } from './case.ts'
 import { figures, middle, type FigureId, type Sample } from './figures.ts'
 import { kindTimes } from './profile/kinds.ts'
 import type { Profile } from './profile/profile.ts'
@@ -15,7 +15,8 @@ export interface Conditions {
   readonly profile?: Profile | undefined
 }
 
-const comparedWith = 'haproxy'
+/** Whose figure the others are a multiple of, unless the table says otherwise. */
+const usual = 'haproxy'
 /** The load's core had nothing left, the proxy's had: what was counted is not what the proxy can do. */
 const loadFull = 97
 const proxyFull = 90
@@ -23,7 +24,7 @@ const proxyFull = 90
 const foreignMost = 5
 
 /** The page test/bench/RESULTS.md. Without a date: it changes when a figure does. */
-export function report (results: readonly (readonly [Case, readonly Row[]])[], { machine, programs, seconds, rounds, profile }: Conditions): string {
+export function report (results: readonly (readonly [Part, readonly Row[]])[], { machine, programs, seconds, rounds, profile }: Conditions): string {
   const byId = new Map(results.map(([one, rows]) => [one.id, rows]))
   return `${[
     '# Proxying, measured',
@@ -59,12 +60,13 @@ function whereItGoes (profile: Profile, unit: string): string[] {
   ]
 }
 
-function section (one: Case, rows: readonly Row[]): string[] {
+function section (one: Part, rows: readonly Row[]): string[] {
   const measured = rows.filter(({ samples }) => samples.length > 0)
   const present = one.figures.filter((figure) => measured.some(({ samples }) => middle(samples, figure) !== undefined))
   const titles = present.map((figure) => figures[figure].title.replace('{unit}', one.unit))
-  const base = middle(rows.find(({ contender }) => contender.id === comparedWith)?.samples ?? [], one.figures[0] ?? 'cpuUs')
-  const compared = base === undefined ? [] : ['× HAProxy']
+  const other = rows.find(({ contender }) => contender.id === (one.comparedWith ?? usual))
+  const base = middle(other?.samples ?? [], one.figures[0] ?? 'cpuUs')
+  const compared = base === undefined ? [] : [one.comparedWith === undefined ? `× ${other?.contender.title}` : '× the first']
   const [first, ...others] = titles
   const table = first === undefined ? [] : [
     `| | ${[first, ...compared, ...others].join(' | ')} |`,

@@ -48,7 +48,7 @@ export async function runCase (one: Case, wanted: readonly Contender[], course: 
       sessions.set(contender.id, await begin(one, contender, { ...course, folder: join(course.folder, `${one.id}-${contender.id}`) }))
     })))
     await inTurns(async ({ contender }) => {
-      if (one.cold !== true) speeds.set(contender.id, await sessions.get(contender.id)?.warm(warmUpSeconds(contender, course.seconds)) ?? 0)
+      if (one.cold !== true) speeds.set(contender.id, await sessions.get(contender.id)?.warm(warmUpSeconds(one, contender, course.seconds)) ?? 0)
     })
     for (let round = 0; round < Math.min(course.rounds, one.rounds ?? Infinity); round++) {
       await inTurns(async ({ contender, samples }) => {
@@ -65,8 +65,8 @@ export async function runCase (one: Case, wanted: readonly Contender[], course: 
 }
 
 /** Until the compiler of a JavaScript proxy has settled: the first seconds cost twice as much. */
-export function warmUpSeconds ({ compiles }: Contender, seconds: number): number {
-  return compiles ? seconds * 2 : 1
+export function warmUpSeconds (one: Case, { compiles }: Contender, seconds: number): number {
+  return compiles ? one.warmUpSeconds ?? seconds * 2 : 1
 }
 
 /** Half of what the contender of the case can do, or the measured one when that is less. */

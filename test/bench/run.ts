@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromRoot } from '../support/paths.ts'
-import type { Case } from './case.ts'
+import { callCases } from './calls/call-cases.ts'
+import { runCalls } from './calls/run-calls.ts'
+import type { Case, Part } from './case.ts'
 import { cases } from './cases.ts'
 import { serverCertificate } from './certificate.ts'
 import { contenders } from './contenders/contenders.ts'
@@ -34,7 +36,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 const options = told(() => readOptions(process.argv.slice(2)))
 const chosen = cases.filter(({ id }) => options.cases.length === 0 || options.cases.includes(id))
 
-if (options.list) for (const one of [...cases, ...contenders]) print(`${one.id.padEnd(24)} ${one.title}`)
+if (options.list) for (const one of [...cases, ...callCases, ...contenders]) print(`${one.id.padEnd(24)} ${one.title}`)
 else process.exitCode = await main()
 
 async function main (): Promise<number> {
@@ -68,7 +70,7 @@ async function main (): Promise<number> {
 
 async function compare (folder: string, certificate: Certificate, upstreamOf: (one: Case) => Promise<number>): Promise<number> {
   const whole = options.only.length === 0 && options.cases.length === 0
-  const results: [Case, Row[]][] = []
+  const results: [Part, Row[]][] = []
   for (const one of chosen) {
     const wanted = contenders.filter(({ id }) => one.contenders.includes(id) && (options.only.length === 0 || options.only.includes(id)))
     if (wanted.length === 0) continue
@@ -76,6 +78,10 @@ async function compare (folder: string, certificate: Certificate, upstreamOf: (o
     const rows = await measured(one, wanted, folder, certificate, upstreamOf)
     for (const { contender, skipped } of rows) if (skipped !== undefined) print(`  ${contender.id}: ${skipped}`)
     results.push([one, rows])
+  }
+  if (options.only.length === 0 && (whole || callCases.some(({ id }) => options.cases.includes(id)))) {
+    print(`\n${callCases.map(({ id }) => id).join(', ')}`)
+    results.push(...await runCalls({ folder: join(folder, 'calls'), seconds: options.seconds, rounds: options.rounds }))
   }
   const [first] = chosen
   const profiled = whole && first !== undefined

@@ -48,7 +48,7 @@ function sampleExchange (): Exchange {
 test('the proxy says the events of the vectors', () => {
   const none = { kind: 'none', maxBytes: 0, over: 'block' } as const
   const plan: Plan = {
-    requestHeaders: true, requestBody: { kind: 'buffer', maxBytes: 1048576, over: 'prefix' }, requestTrailers: false, responseHeaders: true, responseBody: none, responseTrailers: false,
+    requestHeaders: true, requestBody: { kind: 'buffer', maxBytes: 1048576, over: 'prefix' }, requestTrailers: false, responseHeaders: true, responseBody: none, responseTrailers: false, webSocketMessages: false,
   }
   const x = sampleExchange()
   const head = requestEvent(x, plan, { mode: 'dry-run' }, 'sha256:1')

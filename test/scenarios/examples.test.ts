@@ -13,6 +13,7 @@ import { expected as quickstart } from '../../examples/quickstart/expected.ts'
 import * as staticSite from '../../examples/static-site/expected.ts'
 import { expected as systemd } from '../../examples/systemd/expected.ts'
 import * as teams from '../../examples/teams/expected.ts'
+import * as websocketChat from '../../examples/websocket-chat/expected.ts'
 import { expected as waf } from '../../examples/waf/expected.ts'
 import { adapted, missingFor, runExample } from '../support/example.ts'
 import { fromRoot } from '../support/paths.ts'
@@ -29,7 +30,7 @@ interface Example {
 
 const examples: Readonly<Record<string, Example>> = {
   'custom-agent': { expected: customAgent }, observability: { expected: observability }, quickstart: { expected: quickstart }, systemd: { expected: systemd }, waf: { expected: waf },
-  homelab, 'load-balancer': loadBalancer, microservices, 'static-site': staticSite, teams,
+  homelab, 'load-balancer': loadBalancer, microservices, 'static-site': staticSite, teams, 'websocket-chat': websocketChat,
 }
 
 const folders = readdirSync(fromRoot('examples'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name)

@@ -1,16 +1,13 @@
 // A WebSocket to a target of HTTP/2: on a stream where the target lets it (RFC 8441), on a connection of HTTP/1.1 where that may be spoken.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
-import { connect, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2'
-import type { Socket } from 'node:net'
+import { connect } from 'node:http2'
 import { test, type TestContext } from 'node:test'
-import { WebSocket, WebSocketServer } from 'ws'
 import { authority } from '../support/authority.ts'
-import { http2Upstream, type Http2Upstream, type Http2UpstreamOptions } from '../support/http2-upstream.ts'
 import { startProxy, type ProxyGiven, type TestProxy } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { request } from '../support/request.ts'
+import { tunnelTarget as target } from '../support/tunnel-target.ts'
 import { closed, echoOf, webSocketClient, webSocketRequest } from '../support/websocket.ts'
 
 const always = { when: 'always', maxStreams: 100, pingIntervalMs: 0 } as const
@@ -18,34 +15,6 @@ const chosen = { ...always, when: 'chosen' } as const
 const ca = authority('targets')
 const local = ca.issue('localhost')
 const tls = { ca: ca.cert, sni: 'localhost' }
-
-interface Target extends Http2Upstream {
-  /** What each tunnel was asked in. */
-  readonly tunnels: string[]
-}
-
-/** Echoes what WebSockets say, on streams and, where it speaks that, in HTTP/1.1; answers other requests. */
-async function target (t: TestContext, options: Http2UpstreamOptions): Promise<Target> {
-  const tunnels: string[] = []
-  const upstream = await http2Upstream(t, (incoming, response) => void response.end(incoming.httpVersion), options)
-  const echo = (socket: WebSocket): void => { socket.on('error', () => {}).on('message', (message, binary) => socket.send(message, { binary })) }
-  const server = new WebSocketServer({ noServer: true })
-  upstream.server.on('connect', (incoming: Http2ServerRequest, response: Http2ServerResponse) => {
-    if (incoming.url === '/refused') return void response.writeHead(403, { 'x-why': 'no' }).end('refused')
-    tunnels.push(`${incoming.httpVersion} ${incoming.headers[':protocol'] as string} ${incoming.headers['sec-websocket-key'] ?? 'no key'}`)
-    const stream: ServerHttp2Stream = incoming.stream
-    stream.respond({ ':status': 200, 'x-a': '1' })
-    // How the library takes a stream in place of a socket; its types do not tell.
-    const socket = new (WebSocket as unknown as new (address: null, protocols: undefined, options: object) => WebSocket & { setSocket (stream: unknown, head: Buffer, options: object): void })(null, undefined, {})
-    socket.setSocket(Object.assign(stream, { setNoDelay () {} }), Buffer.alloc(0), { maxPayload: 1 << 20, skipUTF8Validation: false })
-    echo(socket)
-  })
-  upstream.server.on('upgrade', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
-    tunnels.push(incoming.httpVersion)
-    server.handleUpgrade(incoming, socket, head, echo)
-  })
-  return Object.assign(upstream, { tunnels })
-}
 
 const start = (t: TestContext, port: number, upstream: ProxyGiven['upstream']): Promise<TestProxy> =>
   startProxy(t, { targets: [port], upgrades: true, listener: { priorKnowledge: true }, upstream: upstream ?? {} })

@@ -75,13 +75,13 @@ export async function runExample (t: TestContext, folder: string, applications: 
     get: (path, name) => ask(path, name === undefined ? {} : { host: name }),
     start,
     kill,
-    async say (name, text) {
+    async say (name, ...texts) {
       const client = new WebSocket(`${usesTls ? 'wss' : 'ws'}://127.0.0.1:${sentinel.port()}/`, {
         headers: { host: name }, ...usesTls ? { ca: readFileSync(join(certificates, 'server.crt')), servername: name } : {},
       })
       t.after(() => client.terminate())
       await once(client, 'open')
-      client.send(text)
+      for (const text of texts) client.send(text)
       const [data] = await once(client, 'message') as [Buffer]
       client.close()
       return data.toString('utf8')

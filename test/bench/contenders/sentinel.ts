@@ -20,15 +20,38 @@ export const sentinelWithAgent: Contender = {
   missing: undefined,
   version: '',
   compiles: true,
-  start: (folder, setup, flags) => startSentinel(folder, setup, flags, `
+  start: (folder, setup, flags) => startSentinel(folder, setup, flags, agents(1, 'request_headers')),
+}
+
+export const sentinelWithAgents: Contender = {
+  id: 'sentinel-agents-4',
+  title: 'Sentinel, asking four agents one after the other',
+  missing: undefined,
+  version: '',
+  compiles: true,
+  start: (folder, setup, flags) => startSentinel(folder, setup, flags, agents(4, 'request_headers')),
+}
+
+export const sentinelUnasked: Contender = {
+  id: 'sentinel-unasked',
+  title: 'Sentinel, with an agent for bodies that are not there',
+  missing: undefined,
+  version: '',
+  compiles: true,
+  start: (folder, setup, flags) => startSentinel(folder, setup, flags, agents(1, 'request_body')),
+}
+
+function agents (count: number, event: string): string {
+  const program = fromDist('test', 'bench', 'measured', event === 'request_body' ? 'pass-allow-agent.js' : 'allow-agent.js')
+  return `
 agents {
-    agent "allow" {
-        command "${process.execPath}" "${fromDist('test', 'bench', 'measured', 'allow-agent.js')}"
-        events "request_headers"
+    ${Array.from({ length: count }, (_, i) => `agent "allow-${i}" {
+        command "${process.execPath}" "${program}"
+        events "${event}"
         timeout "1s"
         failure-mode "closed"
-    }
-}`),
+    }`).join('\n    ')}
+}`
 }
 
 export const sentinelWithLimit: Contender = {

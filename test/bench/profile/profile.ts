@@ -24,7 +24,7 @@ export async function profile (one: Case, contender: Contender, surroundings: Su
   const session = await begin(one, contender, surroundings, ['--cpu-prof', `--cpu-prof-interval=${intervalUs}`, `--cpu-prof-dir=${folder}`])
   let round: Round
   try {
-    const perSecond = one.cold === true ? 0 : await session.warm(warmUpSeconds(contender, seconds))
+    const perSecond = one.cold === true ? 0 : await session.warm(warmUpSeconds(one, contender, seconds))
     round = await session.round(seconds, one.paceOf === undefined ? undefined : Math.round(perSecond / 2))
   } finally {
     await session.stop()

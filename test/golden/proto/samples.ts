@@ -1,5 +1,5 @@
 import {
-  emptyAudit, emptyComplete, emptyDecision, emptyDescribeResponse, emptyRequestHeaders, emptyResponseHeaders, encode, encodeConfigureRequest,
+  emptyAudit, emptyComplete, emptyDecision, emptyDescribeResponse, emptyMessageAnswer, emptyRequestHeaders, emptyResponseHeaders, encode, encodeConfigureRequest,
   encodeConfigureResponse, encodeDescribeRequest, encodeDescribeResponse, encodeFromAgent, encodeToAgent, writeTls, writeToolCall, writeToolResult,
   writeWebSocketMessage,
   type Decision, type Event, type EventOneOf, type Reply, type ReplyOneOf,
@@ -103,7 +103,7 @@ export const samples: Readonly<Record<string, Sample>> = {
   'event-cancel': events(event({ kind: 'cancel', value: { reason: 'client_gone', detail: 'reset' } })),
   'event-credit': events(event({ kind: 'credit', value: { bytes: 65536 } })),
   'event-none': events({ exchange: 1, sequence: 1, timeoutMs: 0, kind: undefined, value: undefined }),
-  'websocket-message': sample('WebSocketMessage', { fromClient: true, binary: true, data: Buffer.from([1]) }, (m) => encode(writeWebSocketMessage, m)),
+  'websocket-message': sample('WebSocketMessage', { fromClient: true, binary: true, data: Buffer.from([1]), partial: false }, (m) => encode(writeWebSocketMessage, m)),
   'tool-call': sample('ToolCall', {
     protocol: 'mcp', server: 'files', tool: 'read', argumentsJson: Buffer.from('{}'), callId: '7',
   }, (m) => encode(writeToolCall, m)),
@@ -142,6 +142,16 @@ export const samples: Readonly<Record<string, Sample>> = {
     reply({ kind: 'chunk', value: { kind: 'drop', value: {} } }),
     reply({ kind: 'chunk', value: { kind: 'pass_but_tail', value: 0 } }),
   ),
+  'replies-of-messages': replies(
+    reply({ kind: 'message', value: { ...emptyMessageAnswer, kind: 'allow', value: {} } }),
+    reply({ kind: 'message', value: { ...emptyMessageAnswer, kind: 'drop', value: {}, attributes: new Map([['spam', '1']]) } }),
+    reply({ kind: 'message', value: { ...emptyMessageAnswer, kind: 'replace', value: { binary: true, data: Buffer.from([0xff]) }, audit: { ...emptyAudit, reason: 'email' } } }),
+    reply({
+      kind: 'message',
+      value: { ...emptyMessageAnswer, kind: 'close', value: { code: 4001, reason: 'bye' }, wants: { done: true, requestBody: undefined, responseHeaders: false, responseBody: undefined } },
+    }),
+  ),
+  'event-websocket-message': events(event({ kind: 'websocket_message', value: { fromClient: false, binary: false, data: Buffer.from('hi'), partial: false } })),
   'reply-error': replies(reply({ kind: 'error', value: { code: 'busy', message: 'too many', retryable: true } })),
   'reply-more-time': replies(reply({ kind: 'more_time', value: { timeoutMs: 500 } })),
   'reply-credit': replies(reply({ kind: 'credit', value: { bytes: 1 } })),

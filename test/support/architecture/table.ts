@@ -49,7 +49,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'protobufjs': ['proto/generate'],
   'ws': ['test'],
   'undici': ['test/bench'],
-  '@grpc/grpc-js': ['sdk/server', 'test'],
+  '@grpc/grpc-js': ['test'],
   'pino': ['proxy/observe', 'sdk/server'],
   're2': ['config/schema/regex.ts', 'agents/waf'],
   'yaml': ['config/api-schema'],
@@ -70,7 +70,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'node:worker_threads': ['proxy/filters'],
   'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/control', 'proxy/observe/telemetry', 'proxy/pipeline/fault-reply.ts'],
   'node:https': ['proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
-  'node:http2': ['proxy/decisions', 'proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
+  'node:http2': ['sdk/server', 'proxy/decisions', 'proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
   // Plain calls and interfaces between our modules; an emitter hides who hears what.
   'node:events': ['sdk/server', 'proxy/listeners', 'proxy/upstreams', 'proxy/decisions'],
   'node:child_process': ['proxy/lifecycle', 'proxy/service', 'config/editor'],

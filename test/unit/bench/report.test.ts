@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Case } from '../../bench/case.ts'
+import { callCases } from '../../bench/calls/call-cases.ts'
+import type { Case, Part } from '../../bench/case.ts'
 import { cases } from '../../bench/cases.ts'
 import { contenders } from '../../bench/contenders/contenders.ts'
 import { middle, type Sample } from '../../bench/figures.ts'
@@ -64,9 +65,9 @@ test('a goal is met, not met or not measured', () => {
 
 test('every goal, case and contender names what there is', () => {
   for (const goal of goals) {
-    const one = caseOf(goal.case)
+    const one: Part & { readonly contenders: readonly string[] } = callCases.find(({ id }) => id === goal.case) ?? caseOf(goal.case)
     assert.ok(one.figures.includes(goal.figure), `${goal.case} shows ${goal.figure}`)
-    for (const id of ['sentinel', ...goal.times === undefined ? [] : [goal.times]]) assert.ok(one.contenders.includes(id), `${id} takes part in ${one.id}`)
+    for (const id of [goal.of ?? 'sentinel', ...goal.times === undefined ? [] : [goal.times]]) assert.ok(one.contenders.includes(id), `${id} takes part in ${one.id}`)
   }
   for (const one of cases) {
     for (const id of one.contenders) assert.ok(contenders.some((contender) => contender.id === id), id)

@@ -53,6 +53,15 @@ test('files are for nobody else, and nothing is left of what was written', async
   assert.equal(store.places.disk.entries, 19)
 })
 
+test('what is put in place while somebody looks around is known afterwards', async (t) => {
+  // The look begins with the store; the files come while it reads the folders.
+  for (let round = 0; round < 20; round++) {
+    const store = storeIn(t, folderFor(t), { shards: 16 })
+    await Promise.all(Array.from({ length: 40 }, (_, i) => store.put(answer(String(i)), body)))
+    assert.equal(await store.purge(() => true), 40)
+  }
+})
+
 test('an answer that is purged while it is written is not there afterwards', async (t) => {
   const store = storeIn(t, folderFor(t))
   const writing = store.put(answer('x'), body)

@@ -115,7 +115,10 @@ describe('loading a configuration', () => {
     const eventsOf = (content: string) => configOf(`${start}agents { agent "waf" { ${content} } }`).agents[0]?.events
     assert.equal(eventsOf(''), undefined)
     assert.deepEqual(eventsOf('events "request_headers" "request-body" "log"'), ['request_headers', 'request_body', 'complete'])
-    assert.deepEqual(eventsOf('events "request_headers" "websocket_frame"'), ['request_headers'])
+    for (const spelling of ['websocket_frame', 'web_socket_frame', 'websocket-frame', 'websocket_message', 'websocket-message']) {
+      assert.deepEqual(eventsOf(`events "request_headers" "${spelling}"`), ['request_headers', 'websocket_message'], spelling)
+    }
+    assert.deepEqual(eventsOf('events "request_headers" "guardrail"'), ['request_headers'])
   })
 
   test('an agent nobody names guards every route, in file order; one that is named does not', () => {

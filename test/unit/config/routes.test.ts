@@ -102,7 +102,25 @@ describe('older forms that hold something unknown', () => {
 
   test('what is switched off is no news', () => {
     assert.deepEqual(warningsOf(route('agents "list"; websocket #false; websocket-inspection #false; policies { buffer-requests #false }')), [])
-    assert.equal(warningsOf(route('agents "list"; websocket-inspection #true')).length, 1)
+  })
+
+  test('messages are shown to somebody, of a route that has some', () => {
+    assert.match(warningsOf(route('agents "list"; websocket-inspection #true')).join(''), /says nothing: the route has no WebSockets/)
+    assert.match(warningsOf(route('agents "list"; websocket { enabled #false; inspection }')).join(''), /says nothing: the route has no WebSockets/)
+    for (const fine of ['websocket #true; websocket-inspection #true', 'websocket #true; websocket-inspection', 'websocket { inspection }', 'websocket { inspection #true; max-message-size "1MiB" }']) {
+      assert.deepEqual(warningsOf(route(`agents "list"; ${fine}`)), [], fine)
+    }
+    const withoutAgents = around.replace(/agents \{.*\n/, '')
+    assert.match(warningsOf(`${withoutAgents}routes { route "r" { matches { path-prefix "/" }; upstream "app"; websocket { inspection } } }`).join(''), /shows messages to nobody/)
+  })
+
+  test('an agent that lists messages is asked by a route that shows them, and by no other with WebSockets', () => {
+    const listing = (content: string): string => route(content).replace('mode "monitor"', 'events "request_headers" "websocket_frame"')
+    assert.deepEqual(warningsOf(listing('agents "list"; websocket #true; websocket-inspection #true')), [])
+    assert.match(warningsOf(listing('agents "list"; websocket #true')).join(''), /agent 'list' lists websocket_message .* no route that asks it looks into WebSockets: it is never shown a message/)
+    const other = 'route "s" { matches { path-prefix "/s" }; upstream "app"; agents "list"; websocket #true }'
+    const two = listing('agents "list"; websocket #true; websocket-inspection #true').replace(/ \}$/, `; ${other} }`)
+    assert.match(warningsOf(two).join(''), /messages of WebSockets on route 's' are not shown to agent 'list'/)
   })
 })
 

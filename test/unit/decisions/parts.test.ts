@@ -58,7 +58,7 @@ test('events of one turn leave as one message, in order, and wait while the rece
     },
     onOverfull () { assert.fail() },
   })
-  const push = (exchange: number): void => outbox.push(encode(writeToAgent, { events: [{ exchange, sequence: 1, timeoutMs: 0, kind: 'credit', value: { bytes: 1 } }] }))
+  const push = (exchange: number): void => outbox.push(encode(writeToAgent, { events: [{ exchange, sequence: 1, timeoutMs: 0, kind: 'credit', value: { bytes: 1 } }] }), false)
   push(1)
   push(2)
   await new Promise(setImmediate)
@@ -79,11 +79,11 @@ test('a receiver that takes nothing is given up before its queue eats the memory
   let overfull = 0
   const outbox = new Outbox({ write: () => false, onOverfull () { overfull++ } })
   const piece = Buffer.alloc(4 * 1024 * 1024)
-  outbox.push(piece)
+  outbox.push(piece, false)
   assert.equal(outbox.full, false)
-  outbox.push(piece)
+  outbox.push(piece, false)
   assert.equal(outbox.full, true)
-  for (let i = 0; i < 6; i++) outbox.push(piece)
+  for (let i = 0; i < 6; i++) outbox.push(piece, false)
   assert.equal(overfull, 1)
 })
 
@@ -102,6 +102,7 @@ test('an agent is shown what it describes and the configuration lists; the opera
     responseHeaders: false,
     responseBody: { kind: 'none', maxBytes: 500, over: 'block' },
     responseTrailers: false,
+    webSocketMessages: false,
   })
   const plan = planFor(described, { ...settings, events: ['request_body'], requestBodyMode: 'buffer' })
   assert.ok(typeof plan === 'object' && !plan.requestHeaders && plan.requestBody.kind === 'buffer')

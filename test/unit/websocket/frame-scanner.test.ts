@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { closeFrame, pingFrame } from '../../../proxy/websocket/control-frames.ts'
-import { FrameScanner, type ScanRules, type Violation } from '../../../proxy/websocket/frame-scanner.ts'
+import type { Violation } from '../../../proxy/websocket/frame-head.ts'
+import { FrameScanner, type ScanRules } from '../../../proxy/websocket/frame-scanner.ts'
 
 /** A frame by hand. `long`: the length takes so many octets. */
 function frame (first: number, payload: Buffer, { masked = false, long = payload.length < 126 ? 0 : payload.length < 65_536 ? 2 : 8 } = {}): Buffer {

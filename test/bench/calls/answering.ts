@@ -1,0 +1,75 @@
+// The other side of calling.ts, in a process of its own: answers every event at once, over four transports. The argument is the folder of the sockets.
+import { Server, ServerCredentials, type sendUnaryData, type ServerDuplexStream, type ServerUnaryCall } from '@grpc/grpc-js'
+import { createServer as createHttp2 } from 'node:http2'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import {
+  agentService, decodeToAgent, emptyDecision, emptyDescribeResponse, encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent, frame, FrameDecoder, type Reply,
+} from '../../../proto/codec/index.ts'
+
+const folder = process.argv[2]!
+const allow = { kind: 'decision', value: { ...emptyDecision, kind: 'allow', value: {} } } as const
+const pass = { kind: 'chunk', value: { kind: 'pass', value: {} } } as const
+
+function repliesTo (message: Buffer): Reply[] {
+  return decodeToAgent(message).events.filter(({ timeoutMs }) => timeoutMs > 0)
+    .map(({ exchange, sequence, kind }) => ({ exchange, sequence, ...kind === 'request_body' ? pass : allow }))
+}
+
+const answerTo = (message: Buffer): Buffer => encodeFromAgent({ replies: repliesTo(message) })
+
+const echo = createServer((socket) => {
+  const frames = new FrameDecoder(1024 * 1024)
+  socket.on('error', () => {})
+  socket.on('data', (data) => {
+    for (const message of frames.push(data)) socket.write(frame(answerTo(message)))
+  })
+})
+
+/** An agent without the SDK. */
+const raw = createHttp2({ settings: { initialWindowSize: 4 * 1024 * 1024 } })
+raw.on('session', (session) => session.setLocalWindowSize(16 * 1024 * 1024))
+raw.on('stream', (stream, headers) => {
+  const frames = new FrameDecoder(1024 * 1024)
+  let replies: Reply[] = []
+  stream.on('error', () => {})
+  const path = headers[':path']
+  const known = [agentService.describe, agentService.configure, agentService.process].some((one) => one === path)
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': known ? '0' : '12' }))
+  if (!known) return void stream.end()
+  stream.on('data', (data: Buffer) => {
+    for (const message of frames.push(data)) {
+      if (path === agentService.describe) stream.end(frame(encodeDescribeResponse({ ...emptyDescribeResponse, name: 'raw', protocolVersion: 1, events: ['request_headers', 'request_body'] })))
+      else if (path === agentService.configure) stream.end(frame(encodeConfigureResponse({ accepted: true, problems: [] })))
+      else {
+        if (replies.length === 0) {
+          setImmediate(() => {
+            if (replies.length > 0) stream.write(frame(encodeFromAgent({ replies })))
+            replies = []
+          })
+        }
+        replies.push(...repliesTo(message))
+      }
+    }
+  })
+})
+
+const bytes = (given: Buffer): Buffer => given
+const asBytes = { requestSerialize: bytes, requestDeserialize: bytes, responseSerialize: bytes, responseDeserialize: bytes }
+const grpc = new Server()
+grpc.addService({
+  ask: { path: '/bench/Ask', requestStream: false, responseStream: false, ...asBytes },
+  stream: { path: '/bench/Stream', requestStream: true, responseStream: true, ...asBytes },
+}, {
+  ask: (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => callback(null, answerTo(call.request)),
+  stream: (call: ServerDuplexStream<Buffer, Buffer>) => {
+    call.on('data', (message: Buffer) => call.write(answerTo(message)))
+    call.on('end', () => call.end())
+    call.on('error', () => {})
+  },
+})
+
+await new Promise<void>((resolve) => echo.listen(join(folder, 'echo.sock'), resolve))
+await new Promise<void>((resolve) => raw.listen(join(folder, 'raw.sock'), resolve))
+await new Promise<void>((resolve, reject) => grpc.bindAsync(`unix:${join(folder, 'grpc.sock')}`, ServerCredentials.createInsecure(), (error) => error === null ? resolve() : reject(error)))
