@@ -39,7 +39,7 @@ export const filters = namedVariants('filter', {
   older: { 'rate-limit': olderRateLimit, headers: olderHeaders },
   docs: {
     agent: 'Asks agents: whether a request or an answer may pass, and what is changed about it.',
-    parallel: 'Asks several agents at the same time, about the same request or answer, so that the slowest of them is all that is waited for. The first in the order of the file that does not let it go on decides, and the others are told to stop; when all do, their changes are made in the order of the file. Of a body, path, query or upstream there is one: agents that want different ones contradict each other, which counts as a failure (AGENT_CONFLICT) of the later. Pieces of a body that is given in pieces go from one agent to the next.',
+    parallel: 'Asks several agents at the same time, about the same request or answer, so that the slowest of them is all that is waited for. The first in the order of the file that does not let it go on decides, and the others are told to stop; when all do, their changes are made in the order of the file. Of a body, path, query or upstream there is one: agents that want different ones contradict each other, which counts as a failure (AGENT_CONFLICT) of the later. Of a body that is given in pieces all see the same pieces, and what all have let go flows on; changes of the same bytes by two of them end the exchange. Messages of WebSockets go from one agent to the next.',
     'rate-limit': 'Bounds how many requests each client, or whatever `key` says, may send.',
     headers: 'Changes header fields of requests and answers.',
     compress: 'Packs answers for clients that can unpack them.',

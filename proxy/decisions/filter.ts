@@ -1,5 +1,4 @@
 import type { DescribeResponse } from '../../proto/codec/index.ts'
-import type { Body } from '../pipeline/body.ts'
 import type { DecisionRecord, Exchange, Filter, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
@@ -7,7 +6,7 @@ import { Consultation, failureRecord } from './consultation.ts'
 import { stages } from './decide.ts'
 import { requestEvent, responseEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
-import { FlowingBody, withTrailersAsked } from './flowing-body.ts'
+import { FlowingBody, withTrailersAsked, type Flow } from './flowing-body.ts'
 import { AgentMessageJudge } from './message-judge.ts'
 import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan } from './plan.ts'
 import { awaitAgent } from './retry.ts'
@@ -121,7 +120,7 @@ async function consultRequest (c: Consultation): Promise<Reply | undefined> {
   if (c.over || body === undefined) return undefined
   const { requestBody: plan, requestTrailers } = c.plan
   if (plan.kind === 'stream' && body.length !== 0) {
-    x.requestBody = flowingRequest(c, body)
+    x.requestBody = new FlowingBody(c, body, requestFlow(c))
     return undefined
   }
   if (plan.kind === 'buffer' && body.length !== 0) {
@@ -133,26 +132,26 @@ async function consultRequest (c: Consultation): Promise<Reply | undefined> {
   return undefined
 }
 
-export function flowingRequest (c: Consultation, body: Body): Body {
+export function requestFlow (c: Consultation): Flow {
   const { requestBody, requestTrailers } = c.plan
-  return new FlowingBody(c, body, {
+  return {
     event: 'request_body',
     trailers: requestTrailers ? 'request_trailers' : undefined,
     stage: stages.requestChunk,
     maxHeldBytes: requestBody.maxBytes,
     wanted: () => c.plan.requestBody.kind !== 'none',
-  })
+  }
 }
 
 /** `plan` is that of this answer. */
-export function flowingResponse (c: Consultation, body: Body, { maxBytes }: BodyPlan): Body {
-  return new FlowingBody(c, body, {
+export function responseFlow (c: Consultation, { maxBytes }: BodyPlan): Flow {
+  return {
     event: 'response_body',
     trailers: c.plan.responseTrailers ? 'response_trailers' : undefined,
     stage: stages.responseChunk,
     maxHeldBytes: maxBytes,
     wanted: () => c.plan.responseBody.kind !== 'none',
-  })
+  }
 }
 
 /** Gives the answer that takes the place of the upstream's, and lets go of that one. */
@@ -169,7 +168,7 @@ async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | 
   const plan = responseBodyOf(c, reply)
   if (c.over || body === undefined || withoutBody(c, reply)) return undefined
   if (plan.kind === 'stream' && body.length !== 0) {
-    reply.body = flowingResponse(c, body, plan)
+    reply.body = new FlowingBody(c, body, responseFlow(c, plan))
     return undefined
   }
   if (plan.kind === 'buffer' && body.length !== 0) {

@@ -9,11 +9,11 @@ import { notAllowed } from './permissions.ts'
 import { seenLines } from './sight.ts'
 
 /** Bytes that may be with the agent unanswered; the agent may widen it with `credit`. */
-const windowBytes = 256 * 1024
+export const windowBytes = 256 * 1024
 /** Chunks that may be with the agent unanswered: each takes one of its places for calls, however small it is. */
-const maxUnanswered = 16
+export const maxUnanswered = 16
 /** Larger chunks are asked about in pieces. */
-const pieceBytes = 256 * 1024
+export const pieceBytes = 256 * 1024
 
 export interface Flow {
   readonly event: 'request_body' | 'response_body'
@@ -213,7 +213,7 @@ export class FlowingBody implements Body {
 }
 
 /** The field lines behind a body; gives what ends the exchange. */
-async function askTrailers (c: Consultation, source: Body, { trailers: kind, stage }: Pick<Flow, 'trailers' | 'stage'>): Promise<Refusal | undefined> {
+export async function askTrailers (c: Consultation, source: Body, { trailers: kind, stage }: Pick<Flow, 'trailers' | 'stage'>): Promise<Refusal | undefined> {
   const { trailers } = source
   if (kind === undefined || c.over || trailers === undefined || trailers.size === 0) return undefined
   const ruling = await c.ask({ kind, value: { headers: seenLines(trailers.raw(), c.settings.sight) } }, stage)

@@ -1,3 +1,4 @@
+import type { Body } from '../pipeline/body.ts'
 import type { Exchange, Filter, MessageJudge, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
@@ -5,9 +6,10 @@ import { Consultation } from './consultation.ts'
 import { stages } from './decide.ts'
 import { requestEvent, responseEvent } from './events.ts'
 import {
-  absenceRecord, consultationWith, flowingRequest, flowingResponse, inPlaceOf, isAway, laterSettings, remember, responseBodyOf, withoutBody, type PlanOf,
+  absenceRecord, consultationWith, inPlaceOf, isAway, laterSettings, remember, requestFlow, responseBodyOf, responseFlow, withoutBody, type PlanOf,
 } from './filter.ts'
-import { withTrailersAsked } from './flowing-body.ts'
+import { FlowingBody, withTrailersAsked } from './flowing-body.ts'
+import { FlowingTogether, type FlowMember } from './flowing-together.ts'
 import { AgentMessageJudge } from './message-judge.ts'
 import type { FilterSettings } from './plan.ts'
 import { shadowFilter } from './shadow.ts'
@@ -134,11 +136,11 @@ class Round {
       x.requestBody = inspected.body
       if (inspected.reply !== undefined) return inspected.reply
     }
+    const flowing = this.#live.filter((c) => c.plan.requestBody.kind === 'stream' && shown.includes(c))
+    // Set above, or it was there before.
+    x.requestBody = this.#flow(flowing.map((c) => ({ c, flow: requestFlow(c) })), x.requestBody!)
     for (const c of this.#live) {
-      const { requestBody: { kind }, requestTrailers } = c.plan
-      // Set above, or it was there before.
-      if (kind === 'stream' && shown.includes(c)) x.requestBody = flowingRequest(c, x.requestBody!)
-      else if (requestTrailers) x.requestBody = withTrailersAsked(c, x.requestBody!, 'request_trailers')
+      if (c.plan.requestTrailers && !flowing.includes(c)) x.requestBody = withTrailersAsked(c, x.requestBody, 'request_trailers')
     }
     return undefined
   }
@@ -176,13 +178,20 @@ class Round {
       reply.body = inspected.body
       this.#editReply(reply)
     }
-    for (const [c, plan] of plans) {
-      if (c.over) continue
-      // It was there before, and is set anew above.
-      if (plan.kind === 'stream' && body.length !== 0) reply.body = flowingResponse(c, reply.body!, plan)
-      else if (c.plan.responseTrailers) reply.body = withTrailersAsked(c, reply.body!, 'response_trailers')
+    const live = [...plans].filter(([c]) => !c.over)
+    const flowing = live.filter(([, { kind }]) => kind === 'stream' && body.length !== 0)
+    // It was there before, and is set anew above.
+    reply.body = this.#flow(flowing.map(([c, plan]) => ({ c, flow: responseFlow(c, plan) })), reply.body!)
+    for (const [c, plan] of live) {
+      if (c.plan.responseTrailers && !(plan.kind === 'stream' && body.length !== 0)) reply.body = withTrailersAsked(c, reply.body, 'response_trailers')
     }
     return undefined
+  }
+
+  #flow (members: readonly FlowMember[], body: Body): Body {
+    const [first, second] = members
+    if (first === undefined) return body
+    return second === undefined ? new FlowingBody(first.c, body, first.flow) : new FlowingTogether(members, body, () => this.#stop())
   }
 
   #editReply (reply: Reply): void {

@@ -1,7 +1,7 @@
 // `parallel { agent "a"; agent "b" }`: several agents are asked at once about the same, and the order of the file settles what they say.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Event, ReplyOneOf } from '../../proto/codec/index.ts'
+import type { ChunkAnswerOneOf, Event, ReplyOneOf } from '../../proto/codec/index.ts'
 import { eventually } from '../support/eventually.ts'
 import { allow, decision, everything, type RawAgent } from '../support/raw-agent.ts'
 import { meeting, startWithRawAgents } from '../support/raw-agents.ts'
@@ -159,18 +159,73 @@ test('a path, a query and an upstream that two want differently contradict each 
   assert.match(String((await sentinel.accessed(() => true))['detail']), /b wants another path than a/)
 })
 
-test('pieces of a body that is given in pieces go from one to the next, and whoever ends it ends it for all', async (t) => {
-  const streaming = { ...everything, requestBody: { kind: 'stream' as const, maxBytes: 0, over: 'block' as const } }
-  const louder = (event: Event): ReplyOneOf | undefined => event.kind === 'request_body' ? { kind: 'chunk', value: { kind: 'replace', value: Buffer.from(event.value.data.toString().toUpperCase()) } } : undefined
-  const strict = (event: Event): ReplyOneOf | undefined => {
-    if (event.kind !== 'request_body') return undefined
-    return event.value.data.includes('BAD') ? block(422) : { kind: 'chunk', value: { kind: 'pass', value: {} } }
+const streaming = { ...everything, requestBody: { kind: 'stream' as const, maxBytes: 0, over: 'block' as const }, responseBody: { kind: 'stream' as const, maxBytes: 0, over: 'block' as const } }
+const pieces = (kind: 'request_body' | 'response_body', by: (text: string, end: boolean) => ChunkAnswerOneOf | ReplyOneOf | undefined) => (event: Event): ReplyOneOf | undefined => {
+  if (event.kind !== kind) return undefined
+  const said = by(event.value.data.toString(), event.value.end) ?? { kind: 'pass', value: {} }
+  return said.kind === 'decision' ? said : { kind: 'chunk', value: said as ChunkAnswerOneOf }
+}
+const bodySeen = (agent: RawAgent, kind: 'request_body' | 'response_body'): string => agent.events.flatMap((event) => event.kind === kind ? [event.value.data.toString()] : []).join('')
+async function * written (...texts: readonly string[]): AsyncGenerator<Buffer> {
+  for (const text of texts) {
+    yield Buffer.from(text)
+    await new Promise((resolve) => { setTimeout(resolve, 30) })
   }
-  const { sentinel, upstream, agents } = await startWithRawAgents(t, { louder: { describe: streaming, answer: louder }, strict: { describe: streaming, answer: strict } }, inParallel('louder', 'strict'))
-  assert.equal((await sentinel.request('/', { method: 'POST', body: 'good' })).text, 'GOOD')
-  assert.equal((await sentinel.request('/', { method: 'POST', body: 'bad' })).status, 422)
-  assert.equal(upstream.requests.length, 1)
-  await eventually('both know that it is over', () => [agents.louder, agents.strict].every(({ events }) => events.filter(({ kind }) => kind === 'complete').length === 2))
+}
+
+test('pieces of a body are shown to all as they came, and what all have let go flows on, with what one of them changed', async (t) => {
+  const { sentinel, upstream, agents } = await startWithRawAgents(t, {
+    replacing: { describe: streaming, answer: pieces('request_body', (text) => text === 'two' ? { kind: 'replace', value: Buffer.from('TWO') } : undefined) },
+    holding: { describe: streaming, answer: pieces('request_body', (_text, end) => end ? undefined : { kind: 'hold', value: {} }) },
+    dropping: { describe: streaming, answer: pieces('request_body', (text) => text === 'four' ? { kind: 'drop', value: {} } : { kind: 'pass_but_tail', value: 1 }) },
+    watching: { describe: streaming, settings: 'mode "monitor"', answer: pieces('request_body', () => ({ kind: 'drop', value: {} })) },
+  }, inParallel('replacing', 'holding', 'dropping', 'watching'))
+  const answer = await sentinel.request('/', { method: 'POST', body: written('one', 'two', 'three', 'four', 'five') })
+  // The one that drops had kept the last letter before what it drops: that goes with it.
+  assert.deepEqual([answer.status, upstream.requests[0]!.body.toString()], [200, 'oneTWOthrefive'])
+  for (const agent of Object.values(agents)) assert.equal(bodySeen(agent, 'request_body'), 'onetwothreefourfive')
+  const record = await sentinel.accessed(({ path }) => path === '/')
+  assert.deepEqual(Object.fromEntries(record.agents!.filter(({ phase }) => phase === 'request-body').map(({ agent, verdict }) => [agent, verdict])), {
+    replacing: 'redact', holding: 'allow', dropping: 'redact', watching: 'allow',
+  })
+})
+
+test('changes of the same bytes by two contradict each other, the same change twice does not, and other bytes are others\'', async (t) => {
+  const shout = (word: string) => pieces('request_body', (text) => text.includes(word) ? { kind: 'replace', value: Buffer.from(text.toUpperCase()) } : undefined)
+  const { sentinel, upstream } = await startWithRawAgents(t, {
+    a: { describe: streaming, answer: shout('a') },
+    b: { describe: streaming, answer: pieces('request_body', (text) => text.includes('b') ? { kind: 'replace', value: Buffer.from(text.includes('same') ? text.toUpperCase() : '[b]') } : undefined) },
+  }, inParallel('a', 'b'))
+  assert.equal((await sentinel.request('/', { method: 'POST', body: written('a', 'x', 'b') })).text, 'Ax[b]')
+  assert.equal((await sentinel.request('/', { method: 'POST', body: written('x', 'same-ab') })).text, 'xSAME-AB')
+  const before = upstream.requests.length
+  assert.equal((await sentinel.request('/conflict', { method: 'POST', body: written('x', 'ab') })).status, 503)
+  assert.equal(upstream.requests.length, before)
+  assert.equal((await sentinel.accessed(({ path }) => path === '/conflict')).fault, 'AGENT_CONFLICT')
+})
+
+test('of several that end the exchange at one piece the first in the order of the file does, and the others are cancelled', async (t) => {
+  const meet = meeting(2)
+  const ending = (status: number) => async (event: Event) => {
+    if (event.kind !== 'request_body' || !event.value.data.includes('bad')) return pieces('request_body', () => undefined)(event)
+    await meet()
+    return block(status)
+  }
+  const { sentinel, upstream, agents } = await startWithRawAgents(t, {
+    fine: { describe: streaming, answer: pieces('request_body', () => undefined) }, a: { describe: streaming, answer: ending(422) }, b: { describe: streaming, answer: ending(451) },
+  }, inParallel('fine', 'a', 'b'))
+  assert.equal((await sentinel.request('/', { method: 'POST', body: written('good', 'bad', 'more') })).status, 422)
+  assert.equal(upstream.requests.length, 0)
+  assert.equal(await cancelOf(agents.fine), 'decided')
+  await eventually('all know that it is over', () => Object.values(agents).every(({ events }) => events.some(({ kind }) => kind === 'complete')))
+})
+
+test('a large body goes through several that see pieces of it, both ways, whole', async (t) => {
+  const { sentinel, agents } = await startWithRawAgents(t, { a: { describe: streaming }, b: { describe: streaming }, c: { describe: { ...everything, events: ['request_headers', 'response_headers', 'complete'] } } }, inParallel('a', 'b', 'c'))
+  const body = Buffer.alloc(5_000_000, 'abcdefghijklmnopqrs')
+  const answer = await sentinel.request('/', { method: 'POST', body })
+  assert.ok(answer.status === 200 && answer.bytes.equals(body))
+  for (const agent of [agents.a, agents.b]) assert.deepEqual([bodySeen(agent, 'request_body').length, bodySeen(agent, 'response_body').length], [body.length, body.length])
 })
 
 test('answers pass the stage as one step, in the reverse order of the chain, and the first in the order of the file decides about them', async (t) => {
