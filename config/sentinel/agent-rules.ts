@@ -11,7 +11,7 @@ export const see = optionalBlock({
   headers: list(fieldNames, [], 'Header fields of requests and answers, and fields behind bodies, that it is shown, and no others; all without it.'),
   hide: list(fieldNames, [], 'Header fields that it is not shown, whatever `headers` says. What a field says is not shown in another place either: `host` hides the host, `content-length` the length of a body, `traceparent` the trace.'),
   query: setting(bool, true, 'Whether it is shown the query.'),
-  bodies: setting(bool, true, 'Whether it may be shown bodies and what is behind them, whatever it, its `events` or a filter wants.'),
+  bodies: setting(bool, true, 'Whether it may be shown bodies, what is behind them, and messages of WebSockets, whatever it, its `events` or a filter wants.'),
   clientCertificate: setting(bool, true, 'Whether it is told the subject, the other names and the fingerprint of a client\'s certificate.'),
 }, 'What the agent is shown of an exchange; all that it asks for without it. What is hidden does not leave the proxy. Names count under every spelling: `authorization` hides `Authorization` and `AUTHORIZATION`, `x-user` hides `X_User` and `x.user` as well.', {
   example: `see {
@@ -31,7 +31,7 @@ export const may = optionalBlock({
   notHeaders: list(fieldNames, [], 'Header fields that it may not change, whatever those two say, nor give to answers of its own.'),
   rewrite: setting(bool, true, 'Whether it may change path and query.'),
   chooseUpstream: setting(bool, true, 'Whether it may choose another one of the upstreams that the route lists.'),
-  replaceBodies: setting(bool, true, 'Whether it may put others in the place of bodies, and change or drop pieces of them.'),
+  replaceBodies: setting(bool, true, 'Whether it may put others in the place of bodies, and change or drop pieces of them and messages of WebSockets.'),
   attributes: list(attributeNames, ['*'], 'Attributes that it may attach and remove, for later agents and the log.'),
 }, 'What the agent may change of an exchange; all that the protocol knows without it. A decision that wants more is not applied in any part: it counts as a failure, AGENT_NOT_ALLOWED, and the failure mode says what becomes of the exchange. What belongs to the connection, to the framing or to the proxy itself (`Host`, `Content-Length`, `X-Forwarded-For`, …) no agent may ever change.', {
   example: `may {
