@@ -9,11 +9,14 @@ export type MessageExtras = Pick<Extras, 'attributes' | 'audit'>
  * message cannot be held.
  */
 export class ChunkAnswer {
+  /** @internal What goes to the proxy. */
   readonly wire: WireChunkAnswer
-  /** What replaces was given as text: a message is one of text then. */
+  /** @internal What replaces was given as text: a message is one of text then. */
   readonly isText: boolean
+  /** What is attached to it. */
   readonly extras: MessageExtras
 
+  /** @internal */
   constructor (wire: WireChunkAnswer, isText = false, extras: MessageExtras = {}) {
     this.wire = wire
     this.isText = isText
@@ -58,6 +61,7 @@ export function passButTail (tail: number): ChunkAnswer {
 
 /** A piece of a body that is streamed. */
 export interface Chunk {
+  /** The data itself; not to be changed. */
   readonly bytes: Uint8Array
   /** No more data follows. The last chunk may be empty. */
   readonly end: boolean

@@ -10,8 +10,17 @@ export interface Configuration {
   readonly state: unknown
 }
 
+/** The configurations of one agent process, and how it takes new ones. */
+export interface ConfigurationSet {
+  readonly active: Configuration | undefined
+  /** What an exchange that began under `version` runs with. */
+  at (version: string): Configuration | undefined
+  configure (request: ConfigureRequest): Promise<ConfigureResponse>
+}
+
 /** Thrown by `prepare` or `onConfigure` to refuse a configuration for reasons an operator can act on. */
 export class ConfigRefused extends Error {
+  /** Every reason, with the setting it is about. */
   readonly problems: readonly ConfigProblem[]
 
   constructor (problems: readonly ConfigProblem[]) {
@@ -30,7 +39,7 @@ export function refuse (path: string | readonly string[], message: string, hint?
 const keptVersions = 2
 
 /** The configurations of one agent process. A refused one changes nothing. */
-export class Configurations {
+export class Configurations implements ConfigurationSet {
   readonly #definition: AnyDefinition
   readonly #log: Log
   #active: Configuration | undefined
@@ -47,7 +56,6 @@ export class Configurations {
     return this.#active
   }
 
-  /** What an exchange that began under `version` runs with. */
   at (version: string): Configuration | undefined {
     return this.#kept.get(version) ?? this.#active
   }

@@ -1,6 +1,7 @@
 import { noEntries } from '../proto/codec/index.ts'
 import { ExchangeEnded } from './failure.ts'
 import type { Log } from './log.ts'
+import type { Store } from './store/store.ts'
 
 /** What a handler knows besides request and response. The same object through all handlers of an exchange. */
 export interface Context<C, S> {
@@ -14,6 +15,7 @@ export interface Context<C, S> {
   readonly signal: AbortSignal
   /** Milliseconds until the proxy gives up waiting for the answer to the current event; Infinity when it awaits none. */
   readonly deadlineMs: number
+  /** JSON lines on stderr, which the proxy merges into its own log. */
   readonly log: Log
   /** Facts from earlier agents; what is set here goes to later ones and to the access log. */
   readonly attributes: Attributes
@@ -21,33 +23,45 @@ export interface Context<C, S> {
   readonly memory: Map<unknown, unknown>
   /** Asks, once per answer, for a deadline this many milliseconds from now. The operator's `max-timeout-ms` is the ceiling. */
   moreTime (ms: number): void
+  /** What the agent remembers beyond this exchange. Its methods reject with `AgentFailure` "store_down" while it cannot be reached. */
+  readonly store: Store
+  /**
+   * Work that goes on after the answer: writing a record, telling another service. Errors are logged, and an agent that drains waits for it, as
+   * long as its drain time-out allows. False when a thousand pieces are under way: a function is not called then, a promise not waited for.
+   */
+  waitUntil (work: PromiseLike<unknown> | (() => unknown)): boolean
 }
 
+/** Facts about an exchange, by name. Earlier agents of the chain set them, later ones and the access log see them. */
 export class Attributes {
   readonly #received: ReadonlyMap<string, string>
   #changes: Map<string, string> | undefined
   #unsent = false
 
+  /** @internal */
   constructor (received: ReadonlyMap<string, string>) {
     this.#received = received
   }
 
+  /** What is known under that name, changes of this exchange included. */
   get (name: string): string | undefined {
     const changed = this.#changes?.get(name)
     return changed === undefined ? this.#received.get(name) : changed === '' ? undefined : changed
   }
 
+  /** States a fact; sent with the next answer. An empty value removes. At most 64 of 16 KiB together are taken by the proxy. */
   set (name: string, value: string): void {
     this.#changes ??= new Map()
     this.#changes.set(name, value)
     this.#unsent = true
   }
 
+  /** Removes a fact, for later agents too. */
   delete (name: string): void {
     this.set(name, '')
   }
 
-  /** For the SDK: what was changed, unless the last call gave it already. An empty value removes. */
+  /** @internal What was changed, unless the last call gave it already. An empty value removes. */
   takeChanges (): ReadonlyMap<string, string> {
     if (!this.#unsent || this.#changes === undefined) return noEntries
     this.#unsent = false
@@ -61,8 +75,11 @@ export interface ContextSource {
   readonly state: unknown
   readonly configVersion: string
   readonly log: Log
+  readonly nowMs: number
   readonly deadlineAt: number
+  readonly store: Store
   moreTime (ms: number): void
+  waitUntil (work: PromiseLike<unknown> | (() => unknown)): boolean
 }
 
 export class ExchangeContext implements Context<unknown, unknown> {
@@ -81,7 +98,8 @@ export class ExchangeContext implements Context<unknown, unknown> {
   get state (): unknown { return this.#source.state }
   get configVersion (): string { return this.#source.configVersion }
   get log (): Log { return this.#source.log }
-  get deadlineMs (): number { return this.#source.deadlineAt - performance.now() }
+  get deadlineMs (): number { return this.#source.deadlineAt - this.#source.nowMs }
+  get store (): Store { return this.#source.store }
   get memory (): Map<unknown, unknown> { return this.#memory ??= new Map() }
 
   /** Made when first asked for: most handlers never do, and a controller costs more than they. */
@@ -93,8 +111,13 @@ export class ExchangeContext implements Context<unknown, unknown> {
     return this.#abort.signal
   }
 
-  moreTime (ms: number): void {
-    this.#source.moreTime(ms)
+  // Functions of their own, made when asked for: authors take them out of the context, `{ config, waitUntil }`.
+  get moreTime (): Context<unknown, unknown>['moreTime'] {
+    return (ms) => this.#source.moreTime(ms)
+  }
+
+  get waitUntil (): Context<unknown, unknown>['waitUntil'] {
+    return (work) => this.#source.waitUntil(work)
   }
 
   end (reason: ExchangeEnded): void {
@@ -124,12 +147,16 @@ export class EventContext implements Context<unknown, unknown> {
   get attributes (): Attributes { return this.#exchange.attributes }
   get memory (): Map<unknown, unknown> { return this.#exchange.memory }
   get signal (): AbortSignal { return this.#exchange.signal }
+  get store (): Store { return this.#exchange.store }
+  get waitUntil (): Context<unknown, unknown>['waitUntil'] { return this.#exchange.waitUntil }
   get deadlineMs (): number { return this.#deadlineAt - performance.now() }
 
-  moreTime (ms: number): void {
-    if (this.#asked || this.#deadlineAt === Infinity) return
-    this.#asked = true
-    this.#deadlineAt = performance.now() + ms
-    this.#askForTime(Math.ceil(ms))
+  get moreTime (): Context<unknown, unknown>['moreTime'] {
+    return (ms) => {
+      if (this.#asked || this.#deadlineAt === Infinity) return
+      this.#asked = true
+      this.#deadlineAt = performance.now() + ms
+      this.#askForTime(Math.ceil(ms))
+    }
   }
 }

@@ -13,7 +13,7 @@ export interface Extras {
   readonly requestHeaders?: HeaderEdits
   /** Changes of the response; in answers to request events they are kept until the response comes. */
   readonly responseHeaders?: HeaderEdits
-  /** Replaces the whole body that the handler was given (buffer mode). */
+  /** Replaces the whole body that the handler was given (buffer mode), the arguments of a call or the result of one (as JSON). */
   readonly replaceBody?: string | Uint8Array
   /** New path, as it is to be sent: percent-encoded, beginning with "/". */
   readonly rewritePath?: string
@@ -23,20 +23,29 @@ export interface Extras {
   readonly upstream?: string
 }
 
+/** What an agent can decide. */
 export type DecisionKind = 'allow' | 'flag' | 'review' | 'block' | 'redirect' | 'challenge' | 'redact'
 
 type Outcome = Exclude<DecisionOneOf, { kind: undefined }>
 
 /** What an agent decided. Made by `allow`, `block` and the others; never changed afterwards. */
 export class Decision {
+  /** @internal What goes to the proxy. */
   readonly outcome: Outcome
+  /** What is attached to it. */
   readonly extras: Extras
 
-  constructor (outcome: Outcome, extras: Extras) {
+  /** @internal What the body looks like; sent as Content-Type where the author says nothing of it. */
+  readonly bodyType: string
+
+  /** @internal */
+  constructor (outcome: Outcome, extras: Extras, bodyType = '') {
     this.outcome = outcome
     this.extras = extras
+    this.bodyType = bodyType
   }
 
+  /** Which decision it is. */
   get kind (): DecisionKind {
     return this.outcome.kind
   }
@@ -49,8 +58,64 @@ export class Decision {
       ...extras,
       ...(attributes && extras.attributes ? { attributes: { ...attributes, ...extras.attributes } } : {}),
       ...(audit && extras.audit ? { audit: { ...audit, ...extras.audit } } : {}),
-    })
+    }, this.bodyType)
   }
+
+  /** The same `block` or `challenge` with this body for the client: text, bytes, or anything else as JSON. Throws a TypeError for other decisions. */
+  withBody (body: NonNullable<Answer['body']>): Decision {
+    const { outcome } = this
+    const content = contentOf(body)
+    if (outcome.kind === 'challenge') return new Decision({ ...outcome, value: { ...outcome.value, body: content.bytes } }, this.extras)
+    if (outcome.kind !== 'block') throw new TypeError(`the client gets no body with "${this.kind}"; only a block and a challenge have one`)
+    return new Decision({ ...outcome, value: { ...outcome.value, body: content.bytes } }, this.extras, content.type)
+  }
+
+  /** The same `block` with one more header for the client. Throws a TypeError for other decisions: `withResponseHeaders` is for those. */
+  withHeader (name: string, value: string): Decision {
+    const { outcome } = this
+    if (outcome.kind !== 'block') throw new TypeError(`"${this.kind}" has no answer of its own to put a header in; use withResponseHeaders`)
+    const headers = [...outcome.value.headers, ...linesOf([[name, value]])]
+    return new Decision({ ...outcome, value: { ...outcome.value, headers } }, this.extras, this.bodyType)
+  }
+
+  /** The same decision with changes of the request on its way to the upstream, after those attached already. */
+  withRequestHeaders (edits: HeaderEdits): Decision {
+    return this.with({ requestHeaders: joined(this.extras.requestHeaders, edits) })
+  }
+
+  /** The same decision with changes of the response on its way to the client, after those attached already. */
+  withResponseHeaders (edits: HeaderEdits): Decision {
+    return this.with({ responseHeaders: joined(this.extras.responseHeaders, edits) })
+  }
+
+  /** The same decision with one more fact for later agents and the access log. An empty value removes one. */
+  withAttribute (name: string, value: string): Decision {
+    return this.with({ attributes: { [name]: value } })
+  }
+
+  /** The same decision with facts for log and evidence, beside those attached already. Clients never see them. */
+  withAudit (audit: NonNullable<Extras['audit']>): Decision {
+    return this.with({ audit })
+  }
+
+  /** The same decision with another body in place of the one the handler was given. */
+  withReplacedBody (body: string | Uint8Array): Decision {
+    return this.with({ replaceBody: body })
+  }
+
+  /** The same decision with another path for the upstream (percent-encoded, beginning with "/"), and another query without "?" when one is given. */
+  withPath (path: string, query?: string): Decision {
+    return this.with({ rewritePath: path, ...(query === undefined ? {} : { rewriteQuery: query }) })
+  }
+
+  /** The same decision with another upstream of those that the route lists. */
+  withUpstream (name: string): Decision {
+    return this.with({ upstream: name })
+  }
+}
+
+function joined (first: HeaderEdits | undefined, second: HeaderEdits): HeaderEdit[] {
+  return [...(first === undefined ? [] : editsOf(first)), ...editsOf(second)]
 }
 
 /** Goes on. The same as returning nothing. */
@@ -73,22 +138,21 @@ export function redact (extras: Extras = {}): Decision {
   return new Decision({ kind: 'redact', value: {} }, extras)
 }
 
+/** What the client gets. */
 export interface Answer {
   /** Text, bytes, or anything else as JSON. The matching Content-Type is added when `headers` has none. */
   readonly body?: string | Uint8Array | Readonly<Record<string, unknown>>
+  /** Header fields of the answer. */
   readonly headers?: HeadersInit
 }
 
-/** Ends here with this answer. `status` 400–599. */
-export function block (status = 403, { body, headers = {}, ...extras }: Answer & Extras = {}): Decision {
-  if (!Number.isInteger(status) || status < 400 || status > 599) {
+/** Ends here with this answer. `status` 400–599; without it 403, or what fits what is refused (a call of a tool: an error of its protocol). */
+export function block (status?: number, { body, headers = {}, ...extras }: Answer & Extras = {}): Decision {
+  if (status !== undefined && (!Number.isInteger(status) || status < 400 || status > 599)) {
     throw new RangeError(`a block needs a status from 400 to 599, not ${status}`)
   }
-  const lines = linesOf(headers)
   const content = contentOf(body)
-  const hasType = lines.some((text, i) => i % 2 === 0 && text.toLowerCase() === 'content-type')
-  if (content.type !== '' && !hasType) lines.push('Content-Type', content.type)
-  return new Decision({ kind: 'block', value: { status, headers: lines, body: content.bytes } }, extras)
+  return new Decision({ kind: 'block', value: { status: status ?? 0, headers: linesOf(headers), body: content.bytes } }, extras, content.type)
 }
 
 /** Sends the client elsewhere. Characters that cannot stand in a header are percent-encoded. */
@@ -131,7 +195,15 @@ export function wireDecision (decision: Decision, recorded: Recorded, wants: Wan
     audit: extras.audit === undefined ? undefined : wireAudit(extras.audit),
     wants,
   }
-  return { ...fields, ...decision.outcome }
+  return { ...fields, ...withType(decision.outcome, decision.bodyType) }
+}
+
+/** What the author says of the type goes before what the body looks like. */
+function withType (outcome: Outcome, type: string): Outcome {
+  if (outcome.kind !== 'block' || type === '') return outcome
+  const { headers } = outcome.value
+  const hasType = headers.some((text, i) => i % 2 === 0 && text.toLowerCase() === 'content-type')
+  return hasType ? outcome : { ...outcome, value: { ...outcome.value, headers: [...headers, 'Content-Type', type] } }
 }
 
 export function wireAudit (audit: NonNullable<Extras['audit']>): Audit {

@@ -1,21 +1,27 @@
-import type { BodyChunk, BodyMode, Event, ReplyOneOf, RequestHeaders, ResponseHeaders, Wants } from '../proto/codec/index.ts'
+import type {
+  BodyChunk, BodyMode, Event, FieldLines, ReplyOneOf, RequestHeaders, ResponseHeaders, Wants,
+} from '../proto/codec/index.ts'
 import { noEntries } from '../proto/codec/index.ts'
 import { answerOf } from './answer.ts'
 import { AskedBody, type BodyAsker } from './asked-body.ts'
 import { hold, type ChunkAnswer } from './chunk.ts'
 import type { Configuration } from './configuration.ts'
 import { ExchangeContext, type ContextSource, type EventContext } from './context.ts'
-import { allow, wireDecision, type Decision, type Recorded } from './decision.ts'
+import { allow, block, wireDecision, type Decision, type Recorded } from './decision.ts'
 import { wantedBody, type AnyDefinition } from './definition.ts'
-import { AgentFailure, ExchangeEnded } from './failure.ts'
+import { AgentFailure, ExchangeEnded, InvalidBody } from './failure.ts'
+import { HeaderView } from './headers.ts'
 import { Collector, LateBody, type BodyEvent } from './late-body.ts'
+import { inspectionOf, wireFindings } from './guardrail.ts'
 import type { Log } from './log.ts'
 import type { WebSocketMessage } from './message.ts'
 import { MessageLane, type MessageEvent } from './message-lane.ts'
 import type { Program } from './program.ts'
 import { AgentRequest, type LateBodyOptions } from './request.ts'
 import { AgentResponse } from './response.ts'
+import type { Store } from './store/store.ts'
 import type { AgentStream } from './stream.ts'
+import { ToolCall, ToolResult } from './tools.ts'
 
 /** What a handler gave: nothing, a decision, a chunk answer, or, from JavaScript, anything. */
 type Outcome = unknown
@@ -24,6 +30,7 @@ type Outcome = unknown
 const later = Symbol('answered with a later event')
 
 const plainAllow = allow()
+const badBody = block(400, { body: 'The body of the request is not what it should be.\n', audit: { reason: 'invalid_body' } })
 const nothingRecorded: Recorded = { requestHeaders: [], responseHeaders: [], attributes: noEntries }
 
 /** Events of one exchange that wait for its handlers. A proxy that sends more without waiting is not one of ours. */
@@ -75,9 +82,14 @@ export class Exchange implements ContextSource, BodyAsker {
   get config (): unknown { return this.#configuration.config }
   get state (): unknown { return this.#configuration.state }
   get configVersion (): string { return this.#configuration.version }
+  get nowMs (): number { return this.#program.now() }
   get log (): Log { return this.#program.log }
+  get store (): Store { return this.#program.store }
   get hasBody (): boolean { return this.#head.hasBody }
   get maxBodyBytes (): number { return this.#program.agent.maxBodyBytes }
+
+  /** Somebody awaits an answer. */
+  get owes (): boolean { return this.#answering !== undefined || this.#queue.some(({ timeoutMs }) => timeoutMs > 0) }
 
   receive (event: Event): void {
     if (event.sequence <= this.#lastSequence) {
@@ -115,8 +127,12 @@ export class Exchange implements ContextSource, BodyAsker {
   moreTime (ms: number): void {
     if (this.#answering === undefined || this.#askedForTime) return
     this.#askedForTime = true
-    this.deadlineAt = performance.now() + ms
+    this.deadlineAt = this.#program.now() + ms
     this.#reply(this.#answering, { kind: 'more_time', value: { timeoutMs: Math.ceil(ms) } })
+  }
+
+  waitUntil (work: PromiseLike<unknown> | (() => unknown)): boolean {
+    return this.#program.background.add(work)
   }
 
   // ------------------------------------------------------------------------------------------- a body that is asked for late
@@ -145,7 +161,7 @@ export class Exchange implements ContextSource, BodyAsker {
   answering (event: Event): void {
     this.#answering = event.timeoutMs > 0 ? event : undefined
     this.#askedForTime = false
-    this.deadlineAt = event.timeoutMs > 0 ? performance.now() + event.timeoutMs : Infinity
+    this.deadlineAt = event.timeoutMs > 0 ? this.#program.now() + event.timeoutMs : Infinity
   }
 
   answer (answer: ChunkAnswer | undefined): void {
@@ -222,6 +238,17 @@ export class Exchange implements ContextSource, BodyAsker {
         this.#response = new AgentResponse(event.value, () => this.#isResponseBodyCut)
         return definition.onResponse?.(this.#response, this.#request, typed(this.#context))
       case 'response_body': return this.#callWithResponseBody(event.value, definition)
+      case 'request_trailers': return this.#callWithTrailers(event.value.headers, 'request')
+      case 'response_trailers': return this.#callWithTrailers(event.value.headers, 'response')
+      case 'tool_call':
+        checkSubscribed(definition.onToolCall, event.kind)
+        return definition.onToolCall?.(new ToolCall(event.value), this.#request, typed(this.#context))
+      case 'tool_result':
+        checkSubscribed(definition.onToolResult, event.kind)
+        return definition.onToolResult?.(new ToolResult(event.value), this.#request, typed(this.#context))
+      case 'guardrail':
+        checkSubscribed(definition.onGuardrail, event.kind)
+        return definition.onGuardrail?.(inspectionOf(event.value), this.#request, typed(this.#context))
       case 'complete': return definition.onComplete?.(event.value, this.#request, typed(this.#context))
       case undefined: throw new AgentFailure('unknown_event', 'an event of a kind that this version does not know')
       default: throw new AgentFailure('not_subscribed', `the agent did not ask for ${event.kind}`)
@@ -253,6 +280,16 @@ export class Exchange implements ContextSource, BodyAsker {
     const body = (this.#responseBody ??= new Collector(this.maxBodyBytes)).add(chunk)
     if (body === undefined) return streamed ? hold() : later
     return definition.onResponseBody(body, this.#response, this.#request, typed(this.#context))
+  }
+
+  #callWithTrailers (lines: FieldLines, of: 'request' | 'response'): Outcome {
+    const { onRequestTrailers, onResponseTrailers } = this.#program.agent.definition
+    const trailers = new HeaderView(lines, 'fields behind a body pass as they are')
+    this.#request.headers.lock('the head went on before the body')
+    if (of === 'request') return onRequestTrailers?.(trailers, this.#request, typed(this.#context))
+    if (!this.#response) throw new AgentFailure('bad_event', 'fields behind the body of a response that was not shown')
+    this.#response.headers.lock('the head went on before the body')
+    return onResponseTrailers?.(trailers, this.#response, this.#request, typed(this.#context))
   }
 
   // ------------------------------------------------------------------------------------------------ messages of a WebSocket
@@ -307,6 +344,11 @@ export class Exchange implements ContextSource, BodyAsker {
     const event = this.#answering
     if (event === undefined) return
     try {
+      if (event.kind === 'guardrail') {
+        this.#reply(event, { kind: 'findings', value: wireFindings(outcome, event.value) })
+        this.#answering = undefined
+        return
+      }
       const answer = answerOf(outcome, this.#bodyOf(event.kind), this.#asked.current)
       if ('wire' in answer) this.#reply(event, { kind: 'chunk', value: checkedAtEnd(answer, event) })
       else this.#decide(event, answer)
@@ -322,12 +364,16 @@ export class Exchange implements ContextSource, BodyAsker {
     }
     const isLast = this.#program.agent.wantsOnlyHeaders && this.#late?.finished !== false
     const wants = isLast ? done : undefined
-    this.#reply(event, { kind: 'decision', value: wireDecision(decision, this.#takeRecorded(), wants) })
+    const value = wireDecision(decision, this.#takeRecorded(), wants)
+    // Nothing in the place of nothing: a handler that changes bodies need not ask whether there is one, but the proxy takes none for a request without.
+    const isVoid = event.kind === 'request_headers' && !this.hasBody && value.replaceBody?.length === 0
+    this.#reply(event, { kind: 'decision', value: isVoid ? { ...value, replaceBody: undefined } : value })
     if (isLast) this.#stream.forget(this.id)
   }
 
   #fail (error: unknown): void {
     const event = this.#answering
+    if (error instanceof InvalidBody && event && isOfRequest(event)) return this.#finish(badBody)
     this.#answering = undefined
     this.#failEvent(event, error)
   }
@@ -372,6 +418,11 @@ export class Exchange implements ContextSource, BodyAsker {
 
 const done: Wants = { done: true, requestBody: undefined, responseHeaders: false, responseBody: undefined }
 
+/** An event for which there is no handler is nothing that could be allowed. */
+function checkSubscribed (handler: unknown, kind: string): void {
+  if (handler === undefined) throw new AgentFailure('not_subscribed', `the agent did not ask for ${kind}`)
+}
+
 /** Nothing comes after the end that could let go of what is held: the proxy calls that a bad reply. */
 function checkedAtEnd ({ wire }: ChunkAnswer, event: Event): ChunkAnswer['wire'] {
   const isEnd = (event.kind === 'request_body' || event.kind === 'response_body') && event.value.end
@@ -385,6 +436,10 @@ function isStream (said: BodyMode | undefined, wished: BodyMode): boolean {
 
 function sizeOf (event: Event): number {
   return event.kind === 'request_body' || event.kind === 'response_body' || event.kind === 'websocket_message' ? event.value.data.length : 0
+}
+
+function isOfRequest ({ kind }: Event): boolean {
+  return kind === 'request_headers' || kind === 'request_body' || kind === 'request_trailers'
 }
 
 function isThenable (value: unknown): value is PromiseLike<unknown> {

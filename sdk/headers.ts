@@ -2,8 +2,11 @@ import type { FieldLines } from '../proto/codec/index.ts'
 
 /** One change of a header. `set` removes every field of that name first; `remove` ignores the value. */
 export interface HeaderEdit {
+  /** What is done to the fields of that name. */
   readonly action: 'set' | 'append' | 'remove'
+  /** A token (RFC 9110 section 5.6.2), in any case. */
   readonly name: string
+  /** Bytes of the value, one character each. */
   readonly value: string
 }
 
@@ -22,7 +25,7 @@ export class HeaderView implements Iterable<[name: string, value: string]> {
   #edits: HeaderEdit[] = []
   #locked: string | undefined
 
-  /** `lines` is not changed. `locked`: why these headers can only be read. */
+  /** @internal `lines` is not changed. `locked`: why these headers can only be read. */
   constructor (lines: FieldLines, locked?: string) {
     this.#lines = lines
     this.#locked = locked
@@ -49,6 +52,12 @@ export class HeaderView implements Iterable<[name: string, value: string]> {
     return [...this].filter(([n]) => sameName(n, lower)).map(([, value]) => value)
   }
 
+  /** The values of all `Set-Cookie` fields, which are never joined (RFC 6265 section 3). */
+  getSetCookie (): string[] {
+    return this.getAll('set-cookie')
+  }
+
+  /** Whether there is a field of that name, in any case. */
   has (name: string): boolean {
     const lower = name.toLowerCase()
     for (let i = 0; i < this.#lines.length; i += 2) if (sameName(this.#lines[i]!, lower)) return true
@@ -70,16 +79,43 @@ export class HeaderView implements Iterable<[name: string, value: string]> {
     this.#record(headerEdit('remove', name, ''))
   }
 
+  /** The same as `remove`, under its name in `Headers` of fetch. */
+  delete (name: string): void {
+    this.remove(name)
+  }
+
+  /** Number of field lines, duplicates counted. */
   get size (): number {
     return this.#lines.length / 2
   }
 
+  /** Every field line in order: name as on the wire, value. */
   * [Symbol.iterator] (): IterableIterator<[name: string, value: string]> {
     const lines = this.#lines
     for (let i = 0; i < lines.length; i += 2) yield [lines[i]!, lines[i + 1]!]
   }
 
-  /** For the SDK: the edits since the last call. */
+  /** Every field line in order, as iterating over the view itself gives them. */
+  entries (): IterableIterator<[name: string, value: string]> {
+    return this[Symbol.iterator]()
+  }
+
+  /** The names of all field lines, as on the wire and with duplicates. */
+  * keys (): IterableIterator<string> {
+    for (const [name] of this) yield name
+  }
+
+  /** The values of all field lines. */
+  * values (): IterableIterator<string> {
+    for (const [, value] of this) yield value
+  }
+
+  /** Calls `visit` for every field line in order. */
+  forEach (visit: (value: string, name: string, headers: HeaderView) => void): void {
+    for (const [name, value] of this) visit(value, name, this)
+  }
+
+  /** @internal The edits since the last call. */
   takeEdits (): readonly HeaderEdit[] {
     if (this.#edits.length === 0) return noEdits
     const edits = this.#edits
@@ -87,7 +123,7 @@ export class HeaderView implements Iterable<[name: string, value: string]> {
     return edits
   }
 
-  /** For the SDK: from now on changes throw, with this reason. */
+  /** @internal From now on changes throw, with this reason. */
   lock (reason: string): void {
     this.#locked = reason
   }

@@ -2,9 +2,11 @@
 export { defineAgent } from './definition.ts'
 export type {
   Agent, AgentDefinition, Answered, BodyWish, ChunkAnswered, ConfigProblem, ConfigureInfo, MaybeChunkAnswer, MaybeDecision, MaybeMessageAnswer,
-  MessageAnswered, Summary,
+  MessageAnswered, Summary, WorkerOptions,
 } from './definition.ts'
 export { serve } from './server/serve.ts'
+export { startAgent } from './server/start.ts'
+export type { RunningAgent, StartOptions } from './server/start.ts'
 
 export { allow, block, challenge, Decision, flag, redact, redirect, review } from './decision.ts'
 export type { Answer, DecisionKind, Extras } from './decision.ts'
@@ -16,10 +18,15 @@ export type { WebSocketMessage } from './message.ts'
 export type { AgentRequest, AnswerableChunk, LateBodyOptions } from './request.ts'
 export type { AgentResponse } from './response.ts'
 export type { HeaderEdit, HeaderEdits, HeadersInit, HeaderView } from './headers.ts'
+export type { AboutTool, ToolCall, ToolResult } from './tools.ts'
+export type { Finding, Findings, GuardrailInspection, Inspected, Inspection, MaybeFindings } from './guardrail.ts'
 export type { Attributes, Context } from './context.ts'
 export type { Log, LogLine } from './log.ts'
-export type { Severity } from '../proto/codec/index.ts'
-export { AgentFailure, ExchangeEnded } from './failure.ts'
+export type { AgentMode, Audit, BodyMode, Complete, EventKind, Severity, Tls } from '../proto/codec/index.ts'
+export { AgentFailure, ExchangeEnded, InvalidBody } from './failure.ts'
+export { bodyJson, bodyText } from './body-text.ts'
+export type { CookieView } from './cookies.ts'
+export type { Store, StoreOptions } from './store/store.ts'
 export { ConfigRefused, refuse } from './configuration.ts'
 
 export {

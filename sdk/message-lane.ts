@@ -1,7 +1,7 @@
-import type { Event, ReplyOneOf, WebSocketMessage as WireMessage } from '../proto/codec/index.ts'
+import { noEntries, type Event, type ReplyOneOf, type WebSocketMessage as WireMessage } from '../proto/codec/index.ts'
 import { EventContext, type ExchangeContext } from './context.ts'
-import { AgentFailure } from './failure.ts'
-import { answerToMessage, WebSocketMessage } from './message.ts'
+import { AgentFailure, InvalidBody } from './failure.ts'
+import { answerToMessage, close, WebSocketMessage } from './message.ts'
 
 export type MessageEvent = Event & { readonly kind: 'websocket_message', readonly value: WireMessage }
 
@@ -82,12 +82,18 @@ export class MessageLane {
         if (message.isLast) host.done()
       }
     } catch (error) {
-      if (!this.#ended) host.fail(event, error)
+      if (!this.#ended) this.#failed(event, error)
     }
     this.#running = false
     const next = this.#queue.shift()
     if (next === undefined) return
     this.#queuedBytes -= next.message.data.length
     void this.#run(next.event, next.message)
+  }
+  /** What a client says must not decide whether the failure mode applies. */
+  #failed (event: MessageEvent, error: unknown): void {
+    const isClients = error instanceof InvalidBody && event.value.fromClient
+    if (isClients) this.#host.reply(event, answerToMessage(close(1007, 'the message is not what it should be', { audit: { reason: 'invalid_body' } }), noEntries, false))
+    else this.#host.fail(event, error)
   }
 }

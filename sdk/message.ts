@@ -1,4 +1,5 @@
 import type { Audit, MessageAnswer, MessageAnswerFields, ReplyOneOf, Wants, WebSocketMessage as WireMessage } from '../proto/codec/index.ts'
+import { bodyJson } from './body-text.ts'
 import { ChunkAnswer, type MessageExtras } from './chunk.ts'
 import { Decision, wireAudit, wireDecision } from './decision.ts'
 import { AgentFailure } from './failure.ts'
@@ -9,12 +10,14 @@ export class WebSocketMessage {
   #text: string | undefined
   #isLast = false
 
+  /** @internal */
   constructor (wire: WireMessage) {
     this.#wire = wire
   }
 
   /** Who says it. */
   get direction (): 'from-client' | 'from-upstream' { return this.#wire.fromClient ? 'from-client' : 'from-upstream' }
+  /** Whether the client says it. */
   get fromClient (): boolean { return this.#wire.fromClient }
   /** Whether it is one of bytes; else one of text. */
   get binary (): boolean { return this.#wire.binary }
@@ -22,22 +25,26 @@ export class WebSocketMessage {
   get data (): Uint8Array { return this.#wire.data }
   /** Its text. Bytes are read as UTF-8, with a mark in the place of what is none: what a rule looks for cannot hide in a message of bytes. */
   get text (): string { return this.#text ??= this.#wire.data.toString() }
-  /** The text as JSON. Throws what `JSON.parse` throws. */
-  json (): unknown { return JSON.parse(this.text) }
+  /** The text as JSON. Throws `InvalidBody` for what is none; let through, it closes with 1007 when the client said it. */
+  json (): unknown { return bodyJson(this.#wire.data) }
 
   /** This is the last message the agent wants to see of this WebSocket. It hears no more of the exchange, not even its end. */
   done (): void { this.#isLast = true }
 
-  /** For the SDK. */
+  /** @internal The agent said so. */
   get isLast (): boolean { return this.#isLast }
 }
 
 /** The WebSocket ends. Made by `close`. */
 export class Close {
+  /** What both sides read (RFC 6455 section 7.4). */
   readonly code: number
+  /** Why, for whoever reads the close. */
   readonly reason: string
+  /** What is attached to it. */
   readonly extras: MessageExtras
 
+  /** @internal */
   constructor (code: number, reason: string, extras: MessageExtras) {
     this.code = code
     this.reason = reason

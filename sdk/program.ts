@@ -2,23 +2,49 @@ import { toJsonSchema } from '../config/schema/index.ts'
 import {
   protocolVersions, type ConfigureRequest, type ConfigureResponse, type DescribeRequest, type DescribeResponse,
 } from '../proto/codec/index.ts'
-import { Configurations } from './configuration.ts'
+import { Background } from './background.ts'
+import { Configurations, type ConfigurationSet } from './configuration.ts'
 import type { Agent } from './definition.ts'
 import type { Log } from './log.ts'
+import { memoryStore, monotonic } from './store/memory.ts'
+import type { OwnedStore } from './store/store.ts'
+
+/** What an agent is given to run with. */
+export interface Services {
+  readonly store?: OwnedStore
+  /** Milliseconds that only grow; those of the process unless given. */
+  readonly now?: () => number
+  /** Who keeps its configurations; itself unless given. */
+  readonly configurations?: ConfigurationSet
+}
+
+/** What a program consists of beside itself. */
+export interface Part {
+  drain (): Promise<void>
+  close (): Promise<void>
+}
 
 /** An agent that runs: what its server, its streams and its exchanges share. */
 export class Program {
   readonly agent: Agent
   readonly log: Log
-  readonly configurations: Configurations
+  readonly configurations: ConfigurationSet
+  readonly store: OwnedStore
+  readonly background: Background
+  readonly now: () => number
   #open = 0
   #draining = false
   #whenIdle: (() => void)[] = []
+  readonly #parts: Part[] = []
 
-  constructor (agent: Agent, log: Log) {
+  constructor (agent: Agent, log: Log, services: Services = {}) {
+    const { now = monotonic, store = memoryStore(undefined, now), configurations = new Configurations(agent.definition, log) } = services
     this.agent = agent
     this.log = log
-    this.configurations = new Configurations(agent.definition, log)
+    this.now = now
+    this.store = store
+    this.configurations = configurations
+    this.background = new Background(log)
   }
 
   describe (request: DescribeRequest): DescribeResponse {
@@ -68,10 +94,20 @@ export class Program {
     for (const resolve of waiting) resolve()
   }
 
-  /** No new exchanges from now on. Resolves when the open ones have ended. */
-  drain (): Promise<void> {
+  /** Something else that a drain waits for when there are no exchanges any more, and that ends with the program. */
+  attach (part: Part): void {
+    this.#parts.push(part)
+  }
+
+  /** No new exchanges from now on. Resolves when the open ones have ended, and with them what goes on after their answers. */
+  async drain (): Promise<void> {
     this.#draining = true
-    if (this.#open === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#whenIdle.push(resolve))
+    if (this.#open > 0) await new Promise<void>((resolve) => { this.#whenIdle.push(resolve) })
+    await Promise.all([this.background.idle(), ...this.#parts.map((part) => part.drain())])
+  }
+
+  /** Lets go of what it holds outside of itself. Nothing may be asked of it afterwards. */
+  async close (): Promise<void> {
+    await Promise.all([this.store.close(), ...this.#parts.map((part) => part.close())])
   }
 }

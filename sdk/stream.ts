@@ -3,23 +3,45 @@ import { Exchange } from './exchange.ts'
 import { AgentFailure, ExchangeEnded } from './failure.ts'
 import type { Program } from './program.ts'
 
+/** Nobody gives an agent more time than that. */
+const longestMs = 600_000
+
 /** One `Process` stream: events in, replies out, every exchange by its number. Knows nothing of gRPC. */
 export class AgentStream {
   readonly #program: Program
   readonly #send: (message: FromAgent) => void
+  readonly #forgotten: ((exchange: number) => void) | undefined
   readonly #exchanges = new Map<number, Exchange>()
   #highest = 0
   #replies: Reply[] = []
   #flush: NodeJS.Immediate | undefined
   #closed = false
+  /** What to do when nothing is owed any more. */
+  #finished: (() => void) | undefined
 
-  constructor (program: Program, send: (message: FromAgent) => void) {
+  /** `forgotten` hears of every exchange of which nothing is left. */
+  constructor (program: Program, send: (message: FromAgent) => void, forgotten?: (exchange: number) => void) {
     this.#program = program
     this.#send = send
+    this.#forgotten = forgotten
   }
 
   receive (message: ToAgent): void {
     for (const event of message.events) this.#dispatch(event)
+  }
+
+  /** The proxy says nothing more. Calls `done` when every question is answered, or the last of their deadlines is over. */
+  finish (done: () => void): void {
+    const owing = [...this.#exchanges.values()].filter(({ owes }) => owes)
+    const lastMs = Math.max(0, ...owing.map(({ deadlineAt }) => deadlineAt - performance.now()))
+    const timer = setTimeout(() => this.#finished?.(), Math.min(lastMs, longestMs)).unref()
+    this.#finished = () => {
+      clearTimeout(timer)
+      this.#finished = undefined
+      this.flush()
+      done()
+    }
+    this.#lookForEnd()
   }
 
   /** The proxy is gone: every exchange is cancelled and forgotten. */
@@ -51,6 +73,13 @@ export class AgentStream {
     const replies = this.#replies
     this.#replies = []
     this.#send({ replies })
+    // Who has just answered still counts as owing.
+    if (this.#finished !== undefined) setImmediate(() => this.#lookForEnd())
+  }
+
+  #lookForEnd (): void {
+    for (const { owes } of this.#exchanges.values()) if (owes) return
+    this.#finished?.()
   }
 
   has (id: number): boolean {
@@ -58,7 +87,9 @@ export class AgentStream {
   }
 
   forget (id: number): void {
-    if (this.#exchanges.delete(id)) this.#program.closed()
+    if (!this.#exchanges.delete(id)) return
+    this.#program.closed()
+    this.#forgotten?.(id)
   }
 
   #dispatch (event: Event): void {

@@ -7,7 +7,9 @@
 import type { KdlEntry, KdlNode, KdlValue } from './nodes.ts'
 import type { Position } from './position.ts'
 
+/** Anything that JSON can say. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue }
+/** An object of JSON. */
 export type JsonObject = { [name: string]: JsonValue }
 
 /** Where the arguments of a node go that has a block, too. */

@@ -1,6 +1,6 @@
 import { InvalidKdlError, parse } from '@bgotink/kdl'
 import type { KdlNode } from './nodes.ts'
-import { plainNodes } from './nodes.ts'
+import { plainNodes } from './plain-nodes.ts'
 import type { Problem, Position } from './position.ts'
 import { wholeFile } from './position.ts'
 import type { Located } from './locate.ts'

@@ -37,6 +37,7 @@ export const problemCodes = {
   CONFIG_NO_EFFECT: 'A setting can never have an effect.',
   CONFIG_FILE: 'A file or folder that is named does not exist or cannot be used.',
   CONFIG_SCHEMA: 'A description of an API, or a JSON schema, is not valid.',
+  CONFIG_REFUSED: 'An agent does not take what its `config` block says.',
   CONFIG_NOT_BUILT: 'Known to the language, not in effect in this version.',
   CONFIG_OTHER_SPELLING: 'Accepted; the reference shows another spelling.',
   CONFIG_FOR_TESTS: 'It makes requests fail on purpose, and is for tests.',

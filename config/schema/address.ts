@@ -14,9 +14,13 @@ export interface Address {
 
 /** A network: `host` bits are zero. */
 export interface IpRange {
+  /** As it was written. */
   readonly text: string
+  /** Of IP. */
   readonly version: 4 | 6
+  /** Of the address, 4 or 16. */
   readonly bytes: readonly number[]
+  /** How many bits are the network's. */
   readonly prefix: number
 }
 
@@ -129,6 +133,7 @@ export function peerMatcher (ranges: readonly PeerRange[]): (peer: string) => bo
   return unix ? peer => peer === unixPeer || ips(peer) : ips
 }
 
+/** An address or a network in CIDR notation: "192.0.2.7", "10.0.0.0/8", "2001:db8::/32". */
 export const ipRange: ValueType<IpRange> = {
   name: 'IP or CIDR',
   expected: 'an IP address or a range in CIDR form',
@@ -137,6 +142,7 @@ export const ipRange: ValueType<IpRange> = {
   parse: raw => typeof raw === 'string' ? parseIpRange(raw) : unfit,
 }
 
+/** The same from a text that is no setting; what is wrong with it otherwise. */
 export function parseIpRange (written: string): Fit<IpRange> | Mismatch {
   const [, host = '', digits] = /^([^/\s]+)(?:\/(\d{1,3}))?$/.exec(written) ?? []
   if (!isPlainIp(host)) return unfit

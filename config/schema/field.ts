@@ -128,6 +128,7 @@ export const unreadable: unique symbol = Symbol('unreadable')
 
 /** One declared setting or block: knows how to read the nodes that carry its name. */
 export interface Field<T> {
+  /** Everything that is said about it, as data. */
   readonly row: Row
   /** `given` are all nodes of that name, none when it was left out. */
   read (given: readonly KdlNode[], place: Place): T | typeof unreadable
@@ -143,6 +144,7 @@ export interface NotBuiltField<T = unknown> extends Field<T | undefined> {
 /** What was read for a field that has no effect; `undefined` where it was left out. */
 export type Unbuilt<F> = F extends NotBuiltField<infer T> ? T | undefined : never
 
+/** Declared settings by their names in the code: `maxAge` is written `max-age`. */
 export type Fields = Readonly<Record<string, Field<unknown>>>
 
 /** The typed value of a block, from its declaration. Settings that are not built are left out. */

@@ -18,7 +18,7 @@ export {
 export { duration, durationWithin, parseDuration, parseSize, size, sizeWithin } from './quantities.ts'
 export { compile, compileSet, regex } from './regex.ts'
 export type { Pattern, PatternSet } from './regex.ts'
-export { address, addressOrUrl, ipBytes, ipFinder, ipMatcher, ipRange, listenAddress, parseIpRange, peerMatcher, unixPeer } from './address.ts'
+export { address, addressOrUrl, ipBytes, ipFinder, ipMatcher, ipRange, listenAddress, parseAddress, parseIpRange, peerMatcher, unixPeer } from './address.ts'
 export type { Address, IpRange, PeerRange } from './address.ts'
 export { readFields, readJson } from './read.ts'
 export type { PathProblem } from './read.ts'

@@ -88,8 +88,15 @@ function described (field: Field<unknown>, path: string, definitions: Definition
   return {
     description: row.notBuilt === true ? `${row.doc} (Not in effect yet.)` : row.doc,
     ...shapeSchema(row, path, definitions),
-    ...(row.default === undefined || row.default === '' ? {} : { default: row.default.startsWith('#') ? row.default === '#true' : row.default }),
+    ...defaultOf(row),
   }
+}
+
+function defaultOf (row: Row): JsonObject {
+  // Several values are a list, also where one of them has a blank in it.
+  if (row.shape === 'list' && row.defaults !== undefined) return { default: [...row.defaults] }
+  if (row.default === undefined || row.default === '') return {}
+  return { default: row.default.startsWith('#') ? row.default === '#true' : row.default }
 }
 
 function shapeSchema (row: Row, path: string, definitions: Definitions): JsonObject {

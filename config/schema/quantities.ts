@@ -81,6 +81,7 @@ export function durationWithin (min: string, max?: string): ValueType<number> {
   }
 }
 
+/** Milliseconds, written "250ms", "30s", "1h30m". */
 export const duration: ValueType<number> = durationWithin('0s')
 
 /** Bytes. A plain number is a number of bytes. */
@@ -107,6 +108,7 @@ export function sizeWithin (min: string, max?: string): ValueType<number> {
   }
 }
 
+/** Bytes, written "8KiB", "10MB" or as a number. */
 export const size: ValueType<number> = sizeWithin('0')
 
 function numberWithoutUnit (raw: KdlValue): boolean {

@@ -1,10 +1,13 @@
-import RE2 from 're2'
+import { createRequire } from 'node:module'
+import type RE2 from 're2'
 import type { ValueType } from './value.ts'
 import { unfit } from './value.ts'
 
 /** A compiled expression. Never backtracks: time is linear in the text, whatever the pattern. */
 export interface Pattern {
+  /** As it was written. */
   readonly source: string
+  /** Whether it is found in the text. */
   test (text: string): boolean
   /** The text with its first match replaced; `$1` and `$<name>` stand for groups. */
   replace (text: string, by: string): string
@@ -41,9 +44,22 @@ export const wholeRegex: ValueType<Pattern> = {
   },
 }
 
+let engine: typeof RE2 | undefined
+
+/** Loaded with the first expression: a native package of many megabytes, which agents without expressions need not install. */
+function re2 (): typeof RE2 {
+  if (engine !== undefined) return engine
+  try {
+    return engine = createRequire(import.meta.url)('re2') as typeof RE2
+  } catch (error) {
+    throw new Error('regular expressions need the package re2, which cannot be loaded here: npm install re2', { cause: error })
+  }
+}
+
+/** Throws a SyntaxError for what RE2 does not take, and an Error where there is no RE2. */
 export function compile (source: string): Pattern {
   // RE2 falls back to nothing and warns about nothing: "u" is its only mode, given so that it does not have to say so.
-  const compiled = new RE2(source, 'u')
+  const compiled = new (re2())(source, 'u')
   return { source, test: text => compiled.test(text), replace: (text, by) => compiled.replace(text, by) }
 }
 
@@ -56,7 +72,7 @@ export interface PatternSet {
 /** `undefined` when together they need more memory than RE2 gives one automaton: fewer at a time may still fit. */
 export function compileSet (patterns: readonly Pattern[]): PatternSet | undefined {
   try {
-    const set = new RE2.Set(patterns.map(({ source }) => source), 'u')
+    const set = new (re2()).Set(patterns.map(({ source }) => source), 'u')
     return { matching: text => set.match(text) }
   } catch {
     return undefined

@@ -4,13 +4,17 @@ import type { JsonObject } from '../kdl/json.ts'
 
 /** A value that does not fit. `wrong` says why when there is more to say than the type's name; it must not repeat the value. */
 export interface Mismatch {
+  /** Part of a sentence, after the name of the setting. Empty: no more to say than "must be …". */
   readonly wrong: string
+  /** What would be right. */
   readonly hint?: string
   /** `CONFIG_TYPE` unless given. */
   readonly code?: ProblemCode
 }
 
+/** A value that fits. */
 export interface Fit<T> {
+  /** What the program gets. */
   readonly value: T
   /** Set when the value is part of the language but has no effect in this version: what happens instead. */
   readonly notBuilt?: string
@@ -45,6 +49,7 @@ export interface ValueType<T> {
   readonly json: JsonObject
   /** All words there are, in the spelling the reference shows. */
   readonly words?: readonly string[]
+  /** Those of them that have no effect in this version. */
   readonly notBuiltWords?: readonly string[]
   /** Words that cannot be had, and why. */
   readonly refusedWords?: Readonly<Record<string, string>>
@@ -58,6 +63,7 @@ export interface ValueType<T> {
   readonly quantity?: 'time' | 'size'
   /** Knows what to do with `${client.ip}` and its like. */
   readonly takesVariables?: true
+  /** Reads one value, or says what is wrong with it. Must not throw and must not look at anything else. */
   parse (raw: KdlValue, context: ValueContext): Fit<T> | Mismatch
   /** For words: the spelling that the reference shows, of a word that is spelled in another way. */
   canonical? (raw: string): string | undefined

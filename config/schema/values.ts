@@ -33,6 +33,7 @@ export function textLike (what: string, form: RegExp, example: string): ValueTyp
   }
 }
 
+/** `#true` or `#false`. */
 export const bool: ValueType<boolean> = {
   name: 'boolean',
   expected: '#true or #false',
@@ -47,6 +48,7 @@ export const bool: ValueType<boolean> = {
   },
 }
 
+/** A whole number within these bounds, both allowed. */
 export function integer (min: number, max: number): ValueType<number> {
   const range = max >= Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
   const bound = max >= Number.MAX_SAFE_INTEGER ? {} : { maximum: max }
@@ -59,6 +61,7 @@ export function integer (min: number, max: number): ValueType<number> {
   }
 }
 
+/** A number within these bounds, both allowed. */
 export function numberBetween (min: number, max: number): ValueType<number> {
   return {
     name: 'number',
@@ -69,6 +72,7 @@ export function numberBetween (min: number, max: number): ValueType<number> {
   }
 }
 
+/** A number, fractions allowed. */
 export const number: ValueType<number> = {
   name: 'number',
   expected: 'a number',

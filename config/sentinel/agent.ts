@@ -17,9 +17,10 @@ import { withWasmAgents } from './wasm-agent.ts'
 export { failureMode }
 export const mode = words(['enforce', 'monitor', 'shadow', 'dry-run'], { also: { monitor: ['audit'] } })
 
-const events = words(['request_headers', 'request_body', 'response_headers', 'response_body', 'websocket_message', 'complete'], {
+const events = words([
+  'request_headers', 'request_body', 'response_headers', 'response_body', 'websocket_message', 'tool_call', 'tool_result', 'guardrail', 'complete',
+], {
   also: { complete: ['log', 'request_complete'], websocket_message: ['websocket_frame', 'web_socket_frame', 'web_socket_message'] },
-  notBuilt: { guardrail: null },
 })
 
 /** Of a body in hybrid mode: the longest that is given whole. */
@@ -61,7 +62,7 @@ const fields = {
   managed: optional(bool, 'Whether the proxy starts and supervises it. Without it: if there is a `command` or the type is built in, and nobody serves the socket yet.'),
   command: list(text, [], 'Program to start, with its arguments.'),
   env: map(anyText, 'Environment of the program, beside PATH, HOME, language and time zone: the rest of the proxy\'s stays with the proxy.', { example: 'env { RUST_LOG "info"; API_KEY "${API_KEY}" }' }),
-  events: list(events, [], 'What it is asked about; without them what the agent itself says. `websocket_message`, or `websocket_frame`, takes effect on routes with `websocket-inspection`.'),
+  events: list(events, [], 'What it is asked about; without them what the agent itself says. `websocket_message`, or `websocket_frame`, takes effect on routes with `websocket-inspection`. tool_call and tool_result are found in bodies of MCP and of APIs of language models; for guardrail, a route has to name the agent in `inference { guardrails }`, which is enough.'),
   timeout: setting(wait, '1s', 'Time for one decision, from asking to applying.', { aliases: ['timeout-ms'] }),
   maxTimeout: optional(wait, 'How long one decision may take at the most when the agent asks for more time; `timeout` without it.'),
   failureMode: setting(failureMode, 'closed', 'What a missing decision means: closed = refuse, open = go on.'),
@@ -93,10 +94,10 @@ const fields = {
   binaryUds: inert(bool, 'Binary messages over the socket.', 'they always are'),
   bufferSize: inert(size, 'Bytes that are read at a time.', 'the system chooses'),
   http2: block({
-    keepAliveInterval: inert(wait, 'Silence after which the agent is asked for a sign of life.', 'it is one second', { aliases: ['keep-alive-interval-ms', 'keep-alive-interval-secs'] }),
-    keepAliveTimeout: inert(wait, 'Time for that sign of life.', 'it is two seconds', { aliases: ['keep-alive-timeout-ms', 'keep-alive-timeout-secs'] }),
+    keepAliveInterval: setting(wait, '1s', 'Silence after which the agent is asked for a sign of life.', { aliases: ['keep-alive-interval-ms', 'keep-alive-interval-secs'] }),
+    keepAliveTimeout: setting(wait, '2s', 'Time for that sign of life: one that gives none is asked nothing more until it does, and the connection ends after five times as long.', { aliases: ['keep-alive-timeout-ms', 'keep-alive-timeout-secs'] }),
     maxConcurrentStreams: inert(integer(1, 1_000_000), 'Streams of one connection.', 'all decisions go through one stream; see max-concurrent-calls'),
-  }, 'Details of the connection that files of an earlier version have.', { example: 'http2 { keep-alive-interval "10s" }' }),
+  }, 'Signs of life of the connection: a process that hangs keeps it open, and only silence tells.', { example: 'http2 { keep-alive-interval "10s" }' }),
 }
 
 export const agents = withWasmAgents(named('agent', fields, 'Programs that decide.', {
@@ -109,7 +110,7 @@ export const agents = withWasmAgents(named('agent', fields, 'Programs that decid
     failure-mode "closed"
 }`,
   build (value, here) {
-    const { unixSocket, grpc, http, transport: _unknownKind, tls, events: wanted, pool: inPool, http2: _inert, ...agent } = value
+    const { unixSocket, grpc, http, transport: _unknownKind, tls, events: wanted, pool: inPool, ...agent } = value
     const type = agent.type ?? ownName(agent.id, here.names)
     checkTimes(agent, here)
     checkManagement(type, agent, here)

@@ -7,6 +7,7 @@ import { encode, type Writer } from './writer.ts'
 export const healthCheckResponseServingStatusWords = [
   'unknown', 'serving', 'not_serving', 'service_unknown',
 ] as const
+/** A word of `HealthCheckResponseServingStatus`, or "unrecognized" for a number that this version has no word for. */
 export type HealthCheckResponseServingStatus = typeof healthCheckResponseServingStatusWords[number] | Unrecognized
 const healthCheckResponseServingStatusNumbers = new Map<string, number>(healthCheckResponseServingStatusWords.map((word, i) => [word, i]))
 

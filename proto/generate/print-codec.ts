@@ -35,7 +35,7 @@ function printEnum (e: Enumeration): string {
   return [
     `/** Words of \`${e.name}\`; the index is the number on the wire. */`,
     `export const ${words} = [`, ...wrap(e.words.map(quote)), '] as const',
-    ...docLines(e.doc, ''),
+    ...docLines(e.doc === '' ? `A word of \`${e.name}\`, or "unrecognized" for a number that this version has no word for.` : e.doc, ''),
     `export type ${e.name} = typeof ${words}[number] | Unrecognized`,
     `const ${lowerFirst(e.name)}Numbers = new Map<string, number>(${words}.map((word, i) => [word, i]))`,
     '',

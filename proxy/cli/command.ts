@@ -14,6 +14,8 @@ export interface CommandOption {
   /** Name of the value in the help, for string options. */
   readonly value?: string
   readonly doc: string
+  /** Of a string option: what it means when no value follows by "=". A word behind it is none then. */
+  readonly implied?: string
   /** May be given several times: its value is a list then. */
   readonly multiple?: true
 }

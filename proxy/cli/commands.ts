@@ -1,5 +1,12 @@
 import { parseArgs } from 'node:util'
 import { nearest } from '../../config/kdl/nearest.ts'
+import { agentCall } from './agent-call.ts'
+import { agentConformance } from './agent-conformance.ts'
+import { agentDev } from './agent-dev.ts'
+import { agentInstall } from './agent-install.ts'
+import { agentNew } from './agent-new.ts'
+import { agentRun } from './agent-run.ts'
+import { agentTest } from './agent-test.ts'
 import { cachePurge, cacheStats } from './cache-commands.ts'
 import { check } from './check.ts'
 import { completion } from './completion.ts'
@@ -12,7 +19,9 @@ import { explain } from './explain.ts'
 import { fmt } from './fmt.ts'
 import { lsp } from './lsp.ts'
 import { man } from './man.ts'
+import { record } from './record.ts'
 import { reload } from './reload.ts'
+import { replay } from './replay.ts'
 import { routes } from './routes.ts'
 import { run } from './run.ts'
 import { status } from './status.ts'
@@ -24,8 +33,9 @@ import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
-  run, reload, status, tail, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump, configReference,
-  configSchema, evidenceVerify, lsp, completion(() => commands), man(() => commands), version,
+  run, reload, status, tail, record, replay, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump,
+  configReference, configSchema, evidenceVerify, agentNew, agentDev, agentTest, agentInstall, agentRun, agentCall, agentConformance, lsp,
+  completion(() => commands), man(() => commands), version,
 ]
 
 const help: CommandOption = { type: 'boolean', short: 'h', doc: 'Show this help.' }
@@ -57,7 +67,7 @@ async function runFound (command: Command, argv: readonly string[], shell: Shell
   const options = { ...command.options, help }
   let parsed
   try {
-    parsed = parseArgs({ args: [...argv], options, allowPositionals: command.arguments !== undefined, strict: true })
+    parsed = parseArgs({ args: argv.map((word) => withImplied(word, options)), options, allowPositionals: command.arguments !== undefined, strict: true })
   } catch (error) {
     // parseArgs throws nothing but TypeErrors with a sentence for the user.
     shell.err(`sentinel ${command.name}: ${(error as Error).message.split('. ')[0]}.${hintFor(argv, options)}\nTry: sentinel ${command.name} --help\n`)
@@ -68,6 +78,12 @@ async function runFound (command: Command, argv: readonly string[], shell: Shell
     return 0
   }
   return command.run(shell, parsed.values, parsed.positionals)
+}
+
+/** "--inspect" → "--inspect=9229" */
+function withImplied (word: string, options: Readonly<Record<string, CommandOption>>): string {
+  const implied = word.startsWith('--') ? options[word.slice(2)]?.implied : undefined
+  return implied === undefined ? word : `${word}=${implied}`
 }
 
 function hintFor (argv: readonly string[], options: Readonly<Record<string, CommandOption>>): string {
@@ -90,9 +106,14 @@ function overview (): string {
     '\nsentinel COMMAND --help tells more. Without -c, sentinel.kdl in this folder is used.\n'
 }
 
+function valueOf ({ type, value = 'VALUE', implied }: CommandOption): string {
+  if (type !== 'string') return ''
+  return implied === undefined ? ` ${value}` : `[=${value}]`
+}
+
 function usage ({ name, doc, arguments: args, options }: Command): string {
   const rows = Object.entries({ ...options, help }).map(([long, option]) => ({
-    left: `${option.short === undefined ? '    ' : `-${option.short}, `}--${long}${option.type === 'string' ? ` ${option.value ?? 'VALUE'}` : ''}${option.multiple === true ? ' …' : ''}`,
+    left: `${option.short === undefined ? '    ' : `-${option.short}, `}--${long}${valueOf(option)}${option.multiple === true ? ' …' : ''}`,
     doc: option.doc,
   }))
   const width = Math.max(...rows.map(({ left }) => left.length)) + 2

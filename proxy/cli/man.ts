@@ -62,9 +62,10 @@ function commandSection ({ name, doc, arguments: args, options }: Command): stri
   ]
 }
 
-function optionRow (long: string, { type, short, value = 'VALUE', doc }: CommandOption): string[] {
+function optionRow (long: string, { type, short, value = 'VALUE', implied, doc }: CommandOption): string[] {
   const names = [...short === undefined ? [] : [`-${short}`], `--${long}`].map(name => `\\fB${text(name)}\\fR`).join(', ')
-  return ['.TP', `${names}${type === 'string' ? ` \\fI${text(value)}\\fR` : ''}`, line(doc)]
+  const shown = implied === undefined ? ` \\fI${text(value)}\\fR` : `[=\\fI${text(value)}\\fR]`
+  return ['.TP', `${names}${type === 'string' ? shown : ''}`, line(doc)]
 }
 
 function term ([name, doc]: readonly [string, string]): string[] {

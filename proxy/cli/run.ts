@@ -47,7 +47,7 @@ interface Told {
 }
 
 async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }: Told): Promise<number> {
-  const { config, problems } = loaded
+  const { config } = loaded
   const { Proxy } = await import('../lifecycle/proxy.ts')
   const { Service } = await import('../lifecycle/service.ts')
   const { StartError } = await import('../lifecycle/start-error.ts')
@@ -85,7 +85,7 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
     await proxy.start(config, loaded)
     serves = true
     started()
-    if (!quiet) await sayStarted(shell, proxy, config, problems)
+    if (!quiet) await sayStarted(shell, proxy, loaded)
     const listeners = proxy.status().listeners.map(({ id, address }) => ({ id, address }))
     log.info('serving', { event: 'ready', listeners, metrics: proxy.metricsAddress ?? null, pid: process.pid })
     await service.serving(proxy, loaded)
@@ -109,19 +109,18 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
   }
 }
 
-interface Note {
-  readonly code: string
-  readonly message: string
-  readonly position: { readonly file: string, readonly line: number }
-}
-
-async function sayStarted (shell: Shell, proxy: Proxy, config: SentinelConfig, problems: readonly Note[]): Promise<void> {
+async function sayStarted (shell: Shell, proxy: Proxy, { config, problems, sources }: Told['loaded']): Promise<void> {
   const { startScreen } = await import('../lifecycle/start-screen.ts')
+  const { refusedSettings } = await import('../lifecycle/agent-configuration.ts')
   const status = proxy.status()
   const place = placeShower(dirname(status.config.file))
   const notes = problems.filter(({ code }) => code !== 'CONFIG_OTHER_SPELLING').map(({ message, position }) =>
     `${position.file === status.config.file ? `line ${position.line}` : place(position)}: ${message}`)
   shell.out(startScreen(status, { config, pid: process.pid, metrics: proxy.metricsAddress, notes }))
+  const refused = refusedSettings(config, proxy.facts.agents)
+  if (refused.length === 0) return
+  const { printProblems } = await import('../../config/sentinel/index.ts')
+  shell.out(printProblems(refused, sources, { colour: shell.colour }) + '\n')
 }
 
 interface Wish {

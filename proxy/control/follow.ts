@@ -5,6 +5,8 @@ export interface Followed {
   readonly path: string
   readonly body: object
   readonly onLine: (line: string) => void
+  /** Somebody has seen enough: it resolves as at the end. */
+  readonly signal?: AbortSignal
 }
 
 /** Longest line taken. */
@@ -27,7 +29,7 @@ export async function follow (sockets: readonly string[], asked: Followed): Prom
   throw new ControlError('NOT_RUNNING', 'no Sentinel runs on this configuration, or none of this user')
 }
 
-function followOne (socketPath: string, { path, body, onLine }: Followed): Promise<{ readonly status: number, readonly text: string }> {
+function followOne (socketPath: string, { path, body, onLine, signal }: Followed): Promise<{ readonly status: number, readonly text: string }> {
   return new Promise((resolve, reject) => {
     const text = JSON.stringify(body)
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
@@ -44,6 +46,13 @@ function followOne (socketPath: string, { path, body, onLine }: Followed): Promi
       response.on('error', (error) => response.statusCode === 200 ? resolve({ status: 200, text: '' }) : reject(error))
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text: rest }))
     })
+    const enough = (): void => {
+      resolve({ status: 200, text: '' })
+      sent.destroy()
+    }
+    if (signal?.aborted === true) return enough()
+    signal?.addEventListener('abort', enough, { once: true })
+    sent.on('close', () => signal?.removeEventListener('abort', enough))
     sent.on('error', reject)
     sent.end(text)
   })

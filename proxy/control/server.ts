@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { longestPurge, type Purge } from '../pipeline/kept-answers.ts'
 import type { Operations } from './operations.ts'
-import { tailFilterOf, TailStreams } from './tail-stream.ts'
+import { recordTermsOf, tailFilterOf, TailStreams } from './tail-stream.ts'
 
 export interface ControlLog {
   info (message: string, facts?: Readonly<Record<string, unknown>>): void
@@ -42,7 +42,7 @@ export async function openControl (settings: ControlSettings): Promise<Control> 
   if (settings.succeeds !== true) await refuseToShare(path)
   const tails = new TailStreams()
   const server = createServer({ maxHeaderSize: 8 * 1024, headersTimeout: 5_000, requestTimeout: 5_000, keepAliveTimeout: 1_000 }, (request, response) => {
-    if (request.url === '/tail') void beginTail(request, response, { operations: operations(), log }, tails)
+    if (request.url === '/tail' || request.url === '/record') void beginTail(request, response, { operations: operations(), log }, tails)
     else void answer(request, response, operations, log)
   })
   server.maxConnections = 16
@@ -184,14 +184,18 @@ interface Asked {
 
 async function beginTail (request: IncomingMessage, response: ServerResponse, { operations, log }: Asked, tails: TailStreams): Promise<void> {
   try {
-    if (request.method !== 'POST') return say(response, refused(405, '/tail is asked for with POST'))
+    const word = request.url === '/record' ? 'record' : 'tail'
+    if (request.method !== 'POST') return say(response, refused(405, `/${word} is asked for with POST`))
     if (operations === undefined) return say(response, refused(503, 'the proxy is starting or stopping'))
-    const filter = tailFilterOf(await bodyOf(request) ?? { routes: '' })
+    const body = await bodyOf(request) ?? { routes: '' }
+    const filter = tailFilterOf(body)
+    const record = word === 'record' ? recordTermsOf(body) : undefined
+    if (word === 'record' && record === undefined) return say(response, refused(400, 'give bodies and unredacted, true or false each, and max_body_bytes'))
     if (filter === undefined) return say(response, refused(400, 'give lists of routes, statuses, agents, ips, methods, paths, or none'))
     if (tails.full) return say(response, refused(503, 'as many look on already as may'))
-    tails.begin(response, filter, operations)
+    tails.begin(response, { ...filter, ...record === undefined ? {} : { record } }, operations)
     // Who looks at what others do is to be known.
-    log.info('asked for: tail', { event: 'command', ...filter })
+    log.info(`asked for: ${word}`, { event: 'command', ...filter, ...record })
   } catch (error) {
     say(response, refused(400, error instanceof Error ? error.message : String(error)))
   }
@@ -229,7 +233,7 @@ const paths: Readonly<Record<string, { readonly method: 'GET' | 'POST', readonly
 async function answerTo (request: IncomingMessage, ready: ControlSettings['operations'], log: ControlLog): Promise<Answer> {
   const path = request.url?.split('?', 1)[0] ?? ''
   const found = Object.hasOwn(paths, path) ? paths[path] : undefined
-  if (found === undefined) return refused(404, `nothing is here; there are: ${Object.entries(paths).map(([name, { method }]) => `${method} ${name}`).join(', ')}, POST /tail`)
+  if (found === undefined) return refused(404, `nothing is here; there are: ${Object.entries(paths).map(([name, { method }]) => `${method} ${name}`).join(', ')}, POST /tail, POST /record`)
   if (request.method !== found.method) return refused(405, `${path} is asked for with ${found.method}`)
   const operations = ready()
   if (operations === undefined) return refused(503, 'the proxy is starting or stopping')

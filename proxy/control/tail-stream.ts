@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http'
-import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
+import type { RecordTerms, Seen, TailFilter } from '../pipeline/tail-filter.ts'
 import type { Operations } from './operations.ts'
 
-/** Bytes that may wait for who looks on. */
+/** Bytes that may wait for who looks on, and for who records. */
 const maxWaitingBytes = 1024 * 1024
+const maxWaitingCases = 8 * maxWaitingBytes
 /** Others who give commands must find room on the socket. */
 const mostTails = 8
 
@@ -20,10 +21,11 @@ export class TailStreams {
    * is too slow. Throws when the filter cannot be.
    */
   begin (response: ServerResponse, filter: TailFilter, operations: Operations): void {
+    const word = filter.record === undefined ? 'tail' : 'record'
     let lost = 0
     const write = (seen: Seen): void => {
       lost += seen.lost
-      if (response.writableLength > maxWaitingBytes) return void (lost += seen.lines.length)
+      if (response.writableLength > (word === 'tail' ? maxWaitingBytes : maxWaitingCases)) return void (lost += seen.lines.length)
       let text = ''
       if (lost > 0) text = `{"lost":${lost}}\n`
       lost = 0
@@ -40,7 +42,7 @@ export class TailStreams {
     // What was lost is told as soon as there is room, not with the next exchange.
     response.on('drain', () => { if (lost > 0) write({ lines: [], lost: 0 }) })
     response.writeHead(200, { 'content-type': 'application/x-ndjson', connection: 'close' })
-    response.write('{"tail":"begun"}\n')
+    response.write(`{"${word}":"begun"}\n`)
   }
 
   /** Ends them all. */
@@ -60,6 +62,15 @@ export function tailFilterOf (body: Readonly<Record<string, unknown>>): TailFilt
   if (!texts.every(([, list]) => Array.isArray(list) && list.length <= mostOfOneKind && list.every((item) => typeof item === 'string'))) return undefined
   return { statuses, ...Object.fromEntries(texts) } as unknown as TailFilter // Every member was looked at.
 }
+
+/** What is to be written down, when it is; `undefined` when it is something else. */
+export function recordTermsOf ({ bodies, unredacted, max_body_bytes: maxBodyBytes }: Readonly<Record<string, unknown>>): RecordTerms | undefined {
+  if (typeof bodies !== 'boolean' || typeof unredacted !== 'boolean' || typeof maxBodyBytes !== 'number') return undefined
+  return maxBodyBytes >= 0 && maxBodyBytes <= longestBody ? { bodies, unredacted, maxBodyBytes } : undefined
+}
+
+/** Bytes of one body that may be recorded. */
+export const longestBody = 256 * 1024
 
 function isRange (value: unknown): boolean {
   return Array.isArray(value) && value.length === 2 && value.every((bound) => typeof bound === 'number')

@@ -2,7 +2,7 @@ import { agentService, type DescribeResponse } from '../../proto/codec/index.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { describeAgent, Incompatible } from './handshake.ts'
 import { watchHealth } from './health-watch.ts'
-import { openSession } from './session.ts'
+import { endSession, openSession } from './session.ts'
 import { withDefaults, type AgentOptions } from './settings.ts'
 
 /** What somebody who connects for a moment learns of an agent. */
@@ -27,7 +27,7 @@ export async function askWhetherWell (options: Pick<AgentOptions, 'id' | 'target
     return await Promise.race([over, talk()])
   } finally {
     clearTimeout(timer)
-    session.destroy()
+    endSession(session)
   }
 
   async function talk (): Promise<AgentHealth> {

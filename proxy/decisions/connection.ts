@@ -9,7 +9,7 @@ import { pollHealth } from './health-poll.ts'
 import { watchHealth } from './health-watch.ts'
 import { keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
-import { openSession, whyOf } from './session.ts'
+import { endSession, openSession, whyOf } from './session.ts'
 import type { AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
 
 /** Window for what the agent sends on all streams together; see `openSession` for one stream. */
@@ -149,7 +149,7 @@ export class AgentConnection {
     this.#stopPolling()
     this.#outbox.close()
     this.#stream?.destroy(fault)
-    this.#session.destroy()
+    endSession(this.#session)
     const open = [...this.lines.values()]
     this.lines.clear()
     for (const line of open) line.onLost(fault)

@@ -12,6 +12,7 @@ import { badReply } from './grpc-stream.ts'
 import { planWith, termsFor, type FilterSettings, type Plan } from './plan.ts'
 import type { Answer, Terms } from './question.ts'
 import { agentDone, decidedElsewhere, type Talk } from './talk.ts'
+import type { ToolTalk } from './tools/whole.ts'
 
 /**
  * Records that one agent may leave of one exchange: an agent that decides about each chunk of a body without end would fill memory and
@@ -40,6 +41,8 @@ export class Consultation implements EndListener {
   talk: Talk
   readonly settings: FilterSettings
   plan: Plan
+  /** Of an agent that is asked about tools. */
+  tools: ToolTalk | undefined
   /** Nothing is asked any more: the agent is done, has failed, or its answer ended the exchange. */
   over = false
   /** The last verdict that is not a plain allow. */
@@ -136,18 +139,18 @@ export class Consultation implements EndListener {
   }
 
   #judged (answer: Answer, stage: Stage): Ruling {
-    if (answer.kind !== 'decision') throw badReply('an answer for a chunk where none was asked about')
+    if (answer.kind !== 'decision') throw badReply('an answer of another kind than a decision')
     return rule(answer.value, stage, this.settings.may)
   }
 
   /** What `settle` does with a decision that was judged. */
   adopt (ruling: Ruling, stage: Stage, startMs: number, endMs?: number): Ruling | undefined {
-    if (this.enforces) this.#apply(ruling)
+    if (this.enforces) this.#apply(ruling, stage)
     if (ruling.verdict !== 'allow') this.verdict = ruling.verdict
-    this.record(decisionRecord(this.settings, stage.phase, ruling, startMs, this.talk.configVersion, endMs))
+    this.record(decisionRecord(this.settings, stage, ruling, startMs, this.talk.configVersion, endMs))
     this.heed(ruling)
     if (!this.enforces) return undefined
-    if (ruling.reply !== undefined) this.over = true
+    if (ruling.reply !== undefined && stage.partial !== true) this.over = true
     return ruling
   }
 
@@ -157,11 +160,11 @@ export class Consultation implements EndListener {
     if (this.#gone !== undefined) return
     if (ruling !== undefined) {
       if (ruling.verdict !== 'allow') this.verdict = ruling.verdict
-      this.record({ ...decisionRecord(settings, stage.phase, ruling, startMs, configVersion, endMs), applied: false })
+      this.record({ ...decisionRecord(settings, stage, ruling, startMs, configVersion, endMs), applied: false })
     } else if (withdrawn) {
-      this.record({ ...decisionRecord(settings, stage.phase, { verdict: 'allow' }, startMs, configVersion, endMs), verdict: 'cancelled', applied: false })
+      this.record({ ...decisionRecord(settings, stage, { verdict: 'allow' }, startMs, configVersion, endMs), verdict: 'cancelled', applied: false })
     } else {
-      this.record(failureRecord(settings, stage.phase, Fault.from(error), 'open', startMs, configVersion, endMs))
+      this.record(failureRecord(settings, stage, Fault.from(error), 'open', startMs, configVersion, endMs))
     }
   }
 
@@ -188,7 +191,7 @@ export class Consultation implements EndListener {
     this.over = true
     this.verdict = 'failed'
     const refuse = this.stoppedBy(stage)
-    this.record(failureRecord(this.settings, stage.phase, fault, refuse ? 'closed' : 'open', startMs, this.talk.configVersion))
+    this.record(failureRecord(this.settings, stage, fault, refuse ? 'closed' : 'open', startMs, this.talk.configVersion))
     this.talk.cancel(fault.code === 'AGENT_TIMEOUT' ? 'timeout' : 'decided', fault)
     if (refuse) throw fault
     return undefined
@@ -201,7 +204,7 @@ export class Consultation implements EndListener {
   /** One record for a body that flowed through: its chunks are too many to be told one by one. */
   recordFlow (stage: Stage, changed: boolean, startMs: number): void {
     if (changed) this.verdict = 'redact'
-    this.record(decisionRecord(this.settings, stage.phase, { verdict: changed ? 'redact' : 'allow' }, startMs, this.talk.configVersion))
+    this.record(decisionRecord(this.settings, stage, { verdict: changed ? 'redact' : 'allow' }, startMs, this.talk.configVersion))
   }
 
   /** Edits that earlier answers asked for, now that there is a response. */
@@ -228,7 +231,7 @@ export class Consultation implements EndListener {
   }
 
   /** What does not depend on whether the exchange goes on. Nothing is changed before everything was found possible. */
-  #apply (ruling: Ruling): void {
+  #apply (ruling: Ruling, { partial }: Stage): void {
     const { x } = this
     const attributes = ruling.attributes.size > 0 ? mergeAttributes(x.attributes, ruling.attributes) : undefined
     if (ruling.reply === undefined) {
@@ -244,7 +247,7 @@ export class Consultation implements EndListener {
     }
     if (attributes !== undefined) x.attributes = attributes
     if (ruling.responseEdits.length > 0) (this.#responseEdits ??= []).push(...ruling.responseEdits)
-    if (ruling.reply !== undefined) this.editReply(ruling.reply)
+    if (ruling.reply !== undefined && partial !== true) this.editReply(ruling.reply)
   }
 
   heed ({ wants }: Pick<Ruling, 'wants'>): void {
@@ -256,16 +259,20 @@ export class Consultation implements EndListener {
   }
 }
 
+/** What a question was about. */
+type Asked = Pick<Stage, 'phase' | 'tool'>
+
 /** What a record tells of a ruling, whatever that is about. */
 type Told = { readonly verdict: string } & Partial<Pick<Ruling, 'reply' | 'audit' | 'ticket' | 'upstream' | 'rewritePath' | 'rewriteQuery'>>
 
 export function decisionRecord (
-  { agentId, mode, stage }: FilterSettings, phase: DecisionRecord['phase'], ruling: Told, startMs: number, configVersion: string,
+  { agentId, mode, stage }: Pick<FilterSettings, 'agentId' | 'mode' | 'stage'>, { phase, tool }: Asked, ruling: Told, startMs: number, configVersion: string,
   endMs = performance.now(),
 ): DecisionRecord {
   return {
     agent: agentId,
     phase,
+    tool,
     mode,
     verdict: ruling.verdict,
     applied: mode === 'enforce',
@@ -288,12 +295,13 @@ function routingOf ({ reply, upstream = '', rewritePath, rewriteQuery }: Told): 
 }
 
 export function failureRecord (
-  { agentId, mode, stage }: FilterSettings, phase: DecisionRecord['phase'], fault: Fault, failureMode: 'open' | 'closed', startMs: number, configVersion: string,
+  { agentId, mode, stage }: Pick<FilterSettings, 'agentId' | 'mode' | 'stage'>, { phase, tool }: Asked, fault: Fault, failureMode: 'open' | 'closed', startMs: number, configVersion: string,
   endMs = performance.now(),
 ): DecisionRecord {
   return {
     agent: agentId,
     phase,
+    tool,
     mode,
     verdict: 'failed',
     applied: mode === 'enforce' && failureMode === 'closed',

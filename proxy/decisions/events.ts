@@ -7,7 +7,7 @@ import { seenLines, seenTls, type Sight } from './sight.ts'
 const modes: Readonly<Record<DecisionRecord['mode'], AgentMode>> = { enforce: 'enforce', monitor: 'monitor', shadow: 'shadow', 'dry-run': 'dry_run' }
 
 /** The request as it is now, earlier agents' changes included, as far as the agent may see it. */
-export function requestEvent (x: Exchange, plan: Plan, { mode, sight }: Pick<FilterSettings, 'mode' | 'sight'>, configVersion: string): EventOneOf {
+export function requestEvent (x: Exchange, plan: Pick<Plan, 'requestBody'>, { mode, sight }: Pick<FilterSettings, 'mode' | 'sight'>, configVersion: string): EventOneOf {
   const { request, requestBody, peer } = x
   return {
     kind: 'request_headers',

@@ -8,10 +8,30 @@ import { requestEvent, responseEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { FlowingBody, withTrailersAsked, type Flow } from './flowing-body.ts'
 import { AgentMessageJudge } from './message-judge.ts'
-import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan } from './plan.ts'
+import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type ToolPlan } from './plan.ts'
 import { awaitAgent } from './retry.ts'
 import { shadowFilter } from './shadow.ts'
 import { inspectWhole, wholeRequest, wholeResponse } from './whole-body.ts'
+
+/** What asks about calls of tools: loaded when the first agent wants to know of them. */
+let tools: typeof import('./tools/index.ts') | undefined
+
+/** Asks about what a request says of tools: for agents that are (`plan.tools`). */
+export async function inspectToolsOfRequest (c: Consultation, plan: ToolPlan): Promise<Reply | undefined> {
+  tools ??= await import('./tools/index.ts')
+  return tools.inspectRequest(c, plan)
+}
+
+/** The same for an answer; nothing where nothing is asked about it. */
+export function inspectToolsOfAnswer (c: Consultation, reply: Reply): Promise<Reply | undefined> | undefined {
+  if (c.tools === undefined || c.plan.tools?.requestsAlone !== false || c.over || withoutBody(c, reply)) return undefined
+  return tools!.inspectAnswer(c, c.plan.tools, c.tools, reply) // It was loaded for the request.
+}
+
+/** Whoever packs answers for the client sees what it asked for. */
+export function restoreRequest (c: Consultation): void {
+  if (c.tools !== undefined) tools!.askAsTheClientDid(c, c.tools) // It was loaded for the request.
+}
 
 /** An agent as a step of a route. */
 export function agentFilter (client: AgentClient, settings: FilterSettings): Filter {
@@ -34,6 +54,7 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
       const c = open.get(x)
       let answer: Reply | undefined
       if (c !== undefined) {
+        restoreRequest(c)
         c.editReply(reply)
         if (!c.over) answer = await consultResponse(c, reply)
       }
@@ -104,7 +125,7 @@ export function consultationWith (x: Exchange, client: AgentClient, settings: Fi
 /** That an agent could not be asked, and what its failure mode makes of that. */
 export function absenceRecord (fault: Fault, { configVersion }: AgentClient, settings: FilterSettings, startMs: number): DecisionRecord {
   const next = afterFailure({ mode: settings.mode, failureMode: settings.failureMode, bodyGone: false })
-  return failureRecord(settings, 'request-headers', fault, next === 'continue' ? 'open' : 'closed', startMs, configVersion)
+  return failureRecord(settings, stages.requestHeaders, fault, next === 'continue' ? 'open' : 'closed', startMs, configVersion)
 }
 
 async function consultRequest (c: Consultation): Promise<Reply | undefined> {
@@ -115,6 +136,10 @@ async function consultRequest (c: Consultation): Promise<Reply | undefined> {
     if (ruling?.reply !== undefined) return ruling.reply
   } else {
     c.talk.tell(event)
+  }
+  if (c.plan.tools !== undefined && !c.over) {
+    const reply = await inspectToolsOfRequest(c, c.plan.tools)
+    if (reply !== undefined) return reply
   }
   const { requestBody: body } = x
   if (c.over || body === undefined) return undefined
@@ -164,6 +189,9 @@ async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | 
   } else if (c.plan.responseBody.kind !== 'none') {
     c.talk.tell(event)
   }
+  const inspected = inspectToolsOfAnswer(c, reply)
+  const other = inspected === undefined ? undefined : await inspected
+  if (other !== undefined) return inPlaceOf(reply, other)
   const { body } = reply
   const plan = responseBodyOf(c, reply)
   if (c.over || body === undefined || withoutBody(c, reply)) return undefined

@@ -22,6 +22,7 @@ export function ruleMessage (answer: Answer, message: TunnelMessage, may?: Permi
     case 'message': return ofAnswer(answer.value, may)
     case 'decision': return ofDecision(rule(answer.value, stages.webSocketMessage, may), message)
     case 'chunk': throw badReply('an answer for a chunk where a message was asked about')
+    case 'findings': throw badReply('findings where a message was asked about')
   }
 }
 

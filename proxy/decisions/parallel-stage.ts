@@ -6,7 +6,8 @@ import { Consultation } from './consultation.ts'
 import { stages } from './decide.ts'
 import { requestEvent, responseEvent } from './events.ts'
 import {
-  absenceRecord, consultationWith, inPlaceOf, isAway, laterSettings, remember, requestFlow, responseBodyOf, responseFlow, withoutBody, type PlanOf,
+  absenceRecord, consultationWith, inPlaceOf, inspectToolsOfAnswer, inspectToolsOfRequest, isAway, laterSettings, remember, requestFlow,
+  responseBodyOf, responseFlow, restoreRequest, withoutBody, type PlanOf,
 } from './filter.ts'
 import { FlowingBody, withTrailersAsked } from './flowing-body.ts'
 import { FlowingTogether, type FlowMember } from './flowing-together.ts'
@@ -77,14 +78,16 @@ class Round {
       return []
     })
     const { reply } = await this.#settle(asked)
-    const refused = reply ?? await this.#requestBody()
+    const refused = reply ?? await this.#tools((c) => c.plan.tools && inspectToolsOfRequest(c, c.plan.tools)) ?? await this.#requestBody()
     if (refused === undefined && this.#x.upgrade?.judges !== undefined) this.#judgeMessages(this.#x.upgrade.judges, asking)
     return refused
   }
 
   async response (reply: Reply, asking: readonly Asking[]): Promise<Reply | undefined> {
+    // In the reverse order of what was asked for.
+    for (const member of this.#members.toReversed()) restoreRequest(member)
     this.#editReply(reply)
-    const answer = await this.#responseHead(reply) ?? await this.#responseBody(reply)
+    const answer = await this.#responseHead(reply) ?? await this.#tools((c) => inspectToolsOfAnswer(c, reply)) ?? await this.#responseBody(reply)
     for (const { settings: { agentId, mode } } of asking) {
       if (mode !== 'dry-run') continue
       const member = this.#members.find(({ settings }) => settings.agentId === agentId)
@@ -143,6 +146,23 @@ class Round {
       if (c.plan.requestTrailers && !flowing.includes(c)) x.requestBody = withTrailersAsked(c, x.requestBody, 'request_trailers')
     }
     return undefined
+  }
+
+  /** Calls of tools go from one to the next: what one has made of them is what the next is asked about. */
+  async #tools (inspect: (c: Consultation) => Promise<Reply | undefined> | undefined): Promise<Reply | undefined> {
+    try {
+      for (const c of this.#live) {
+        const inspected = inspect(c)
+        const reply = inspected === undefined ? undefined : await inspected
+        if (reply === undefined) continue
+        this.#stop()
+        return reply
+      }
+      return undefined
+    } catch (error) {
+      this.#stop()
+      throw error
+    }
   }
 
   /** Messages of a tunnel go from one to the next, as pieces of a body do. */

@@ -16,6 +16,14 @@ export function openSession (target: AgentTarget): ClientHttp2Session {
   return connectSession(`https://${authority}`, { ...options, createConnection: () => connectSecurely(host, port, tls) })
 }
 
+/**
+ * Ends a connection at once, with all its streams. Not while one of them is being told that it was reset: Node 20 then sends for ever what it has to send on the
+ * others, in a loop that nothing ends.
+ */
+export function endSession (session: ClientHttp2Session): void {
+  setImmediate(() => session.destroy())
+}
+
 const notHttp2 = 'it speaks TLS, but not HTTP/2'
 
 /** What Node and OpenSSL call a certificate that is not believed. */

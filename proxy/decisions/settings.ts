@@ -1,4 +1,5 @@
 import type { EventKind } from '../../proto/codec/index.ts'
+import type { TapPlace } from '../pipeline/agent-tap.ts'
 import type { BreakerSettings, BreakerState } from '../pipeline/breaker.ts'
 import type { HealthPollSettings } from './health-poll.ts'
 import type { RetrySettings } from './retry.ts'
@@ -76,11 +77,13 @@ export interface AgentOptions {
   readonly onBreaker?: (state: BreakerState) => void
   readonly onState?: (state: AgentState, why: string | undefined) => void
   readonly onProtocolFault?: (kind: ProtocolFault, detail: string) => void
+  /** Who looks on at what is said to it. */
+  readonly taps?: TapPlace | undefined
   /** Each answered or failed call: milliseconds, and "ok" or the fault's code. For histograms. */
   readonly observe?: (durationMs: number, outcome: string) => void
 }
 
-type Optional = 'events' | 'retry' | 'onState' | 'breaker' | 'healthPoll'
+type Optional = 'events' | 'retry' | 'onState' | 'breaker' | 'healthPoll' | 'taps'
 
 export type Settings = Required<Omit<AgentOptions, Optional>> & Pick<AgentOptions, Optional>
 

@@ -1,4 +1,5 @@
 import type { CancelReason, Complete, Event, EventOneOf, Reply } from '../../proto/codec/index.ts'
+import type { TalkTap } from '../pipeline/agent-tap.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { Admission } from './admission.ts'
 import type { AgentBreaker } from './agent-breaker.ts'
@@ -49,12 +50,15 @@ export class Talk implements Line {
   #crossing = false
   /** Bytes of a streamed body that the agent is ready to have unanswered, beyond the usual window. */
   credit = 0
+  /** `undefined` while nobody looks on. */
+  readonly #tap: TalkTap | undefined
 
   /** Throws AGENT_NOT_CONNECTED, AGENT_NOT_CONFIGURED or AGENT_QUEUE_FULL at once when there is nobody to talk to. */
   constructor (board: Switchboard) {
     this.#board = board
     this.#connection = board.pick()
     this.#exchange = this.#connection.open(this)
+    this.#tap = board.settings.taps?.tap?.begin(board.settings.id)
   }
 
   get configVersion (): string {
@@ -149,16 +153,20 @@ export class Talk implements Line {
     }
     const question = this.#questions.get(reply.sequence)
     if (question === undefined) return this.#stray(reply)
+    this.#tap?.answered(reply)
     switch (reply.kind) {
-      case 'decision': return this.#settle(question, reply)
+      case 'decision':
+        if (question.event.kind !== 'guardrail') return this.#settle(question, reply)
+        return this.#outOfPlace(question, 'a decision where findings were asked for')
+      case 'findings':
+        if (question.event.kind === 'guardrail') return this.#settle(question, reply)
+        return this.#outOfPlace(question, 'findings where nobody asked for some')
       case 'chunk':
         if (question.takesChunk) return this.#settle(question, reply)
-        this.#connection.stray('wrong_phase', 'an answer for a chunk where none was asked about')
-        return this.#fail(question, badReply('an answer for a chunk where none was asked about'))
+        return this.#outOfPlace(question, 'an answer for a chunk where none was asked about')
       case 'message':
         if (question.event.kind === 'websocket_message') return this.#settle(question, reply)
-        this.#connection.stray('wrong_phase', 'an answer for a message where none was asked about')
-        return this.#fail(question, badReply('an answer for a message where none was asked about'))
+        return this.#outOfPlace(question, 'an answer for a message where none was asked about')
       case 'error': return this.#fail(question, new Fault('AGENT_ERROR', `${reply.value.code}: ${reply.value.message}`.slice(0, 500)))
       case 'more_time':
         if (!question.moreTime(reply.value.timeoutMs)) this.#connection.stray('duplicate', 'more time was asked for twice')
@@ -236,7 +244,9 @@ export class Talk implements Line {
 
   #send (event: EventOneOf, timeoutMs: number): void {
     if (isLong(event)) this.#bodyShown = true
-    this.#connection.send({ exchange: this.#exchange, sequence: ++this.#sequence, timeoutMs, ...event })
+    const sent: Event = { exchange: this.#exchange, sequence: ++this.#sequence, timeoutMs, ...event }
+    this.#tap?.asked(sent)
+    this.#connection.send(sent)
   }
 
   #settle (question: Question, answer: Answer): void {
@@ -246,9 +256,15 @@ export class Talk implements Line {
   }
 
   #fail (question: Question, fault: Fault): void {
+    this.#tap?.failed(question.sequence, fault)
     this.#questions.delete(question.sequence)
     question.reject(fault)
     this.#leave()
+  }
+
+  #outOfPlace (question: Question, what: string): void {
+    this.#connection.stray('wrong_phase', what)
+    this.#fail(question, badReply(what))
   }
 
   #expire (question: Question, strays: number): void {
@@ -272,6 +288,7 @@ export class Talk implements Line {
     this.#questions.clear()
     for (const question of open) {
       (this.#expired ??= new Set()).add(question.sequence)
+      this.#tap?.failed(question.sequence, fault)
       question.reject(fault)
     }
     this.#leave()
@@ -282,6 +299,7 @@ export class Talk implements Line {
     if (this.#over === undefined || this.#questions.size > 0) return
     this.#connection.lines.delete(this.#exchange)
     if (this.#crossing) this.#connection.withdrawn(this.#exchange)
+    this.#tap?.over()
   }
 
   /** One head event is open, nothing of a body was shown, and it did not move before, or may more often. */
@@ -294,6 +312,7 @@ export class Talk implements Line {
   }
 
   #repeat (): void {
+    this.#tap?.again()
     this.#sequence = 0
     this.#exchange = this.#connection.open(this)
     const [question] = this.#questions.values()

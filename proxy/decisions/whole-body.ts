@@ -82,7 +82,7 @@ export async function inspectTogether (
 function tooLargeFor (c: Consultation, { maxBytes, over }: BodyPlan, way: Direction): Asked[] {
   const tooLarge = new Fault(way.tooLarge, `more than ${maxBytes} bytes for ${c.settings.agentId}`)
   const refuse = over === 'block' && c.enforces
-  const record = failureRecord(c.settings, way.whole.phase, tooLarge, refuse ? 'closed' : 'open', performance.now(), c.talk.configVersion)
+  const record = failureRecord(c.settings, way.whole, tooLarge, refuse ? 'closed' : 'open', performance.now(), c.talk.configVersion)
   if (refuse) return [{ c, tooLarge, record }]
   c.record(record)
   return []
@@ -92,7 +92,7 @@ function tooLargeFor (c: Consultation, { maxBytes, over }: BodyPlan, way: Direct
 function refuseOversize (c: Consultation, body: Body, { maxBytes, over }: BodyPlan, way: Direction): void {
   const fault = new Fault(way.tooLarge, `more than ${maxBytes} bytes for ${c.settings.agentId}`)
   const refuse = over === 'block' && c.enforces
-  c.record(failureRecord(c.settings, way.whole.phase, fault, refuse ? 'closed' : 'open', performance.now(), c.talk.configVersion))
+  c.record(failureRecord(c.settings, way.whole, fault, refuse ? 'closed' : 'open', performance.now(), c.talk.configVersion))
   if (!refuse) return
   c.over = true
   body.cancel(fault)

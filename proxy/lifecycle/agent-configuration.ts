@@ -1,19 +1,14 @@
-import type { Position, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { Position, Problem, SentinelConfig } from '../../config/sentinel/index.ts'
 import { agentConfiguration } from './agent-identity.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import type { Lease } from './leases.ts'
+import type { AgentFacts, RefusedSetting } from './seam.ts'
 
 /** What an agent has against its configuration, where in the file. */
 export interface Refusal {
   readonly agent: string
   /** One line for log and terminal: `file:line:column: agent 'waf' refuses …`. */
   readonly text: string
-}
-
-interface RefusedSetting {
-  readonly path: readonly string[]
-  readonly message: string
-  readonly hint: string
 }
 
 /** The refusals of agents that are connected and did not take what they were given. */
@@ -53,6 +48,14 @@ export async function judgeAgents (
     })
   }
   return changes
+}
+
+/** The same as problems of the file, for whoever can show its lines. */
+export function refusedSettings (config: SentinelConfig, agents: ReadonlyMap<string, AgentFacts>): Problem[] {
+  return config.agents.flatMap((agent) => (agents.get(agent.id)?.refusals ?? []).map(({ path, message, hint }): Problem => ({
+    severity: 'error', code: 'CONFIG_REFUSED', message: `agent '${agent.id}': ${message}`, ...hint === '' ? {} : { hint },
+    position: agent.config?.positionOf([...path]) ?? agent.at,
+  })))
 }
 
 function describeRefusal (config: SentinelConfig, id: string, { path, message, hint }: RefusedSetting): Refusal {

@@ -9,8 +9,8 @@ import { packageFile } from './package-file.ts'
 export function agentIdentity (agent: AgentConfig): unknown {
   const { id, type, transport, managed, command, env, events, connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, maxMessageSize, restart } = agent
   const files = fingerprint(transport)
-  const { circuitBreaker, healthCheck, retry } = agent
-  const calls = { connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, maxMessageSize, circuitBreaker, healthCheck, retry }
+  const { circuitBreaker, healthCheck, retry, http2 } = agent
+  const calls = { connections, connectTimeout, maxConcurrentCalls, maxQueuedCalls, maxMessageSize, circuitBreaker, healthCheck, retry, http2 }
   return { id, type, transport, files, managed, command, env, events, ...calls, restart }
 }
 

@@ -2,6 +2,7 @@ import type { AgentConfig } from '../../config/sentinel/index.ts'
 import { connectAgent, type AgentClient, type AgentOptions } from '../decisions/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { TapPlace } from '../pipeline/agent-tap.ts'
 import { agentConfiguration, targetOf } from './agent-identity.ts'
 import { breakerOf, breakerValues } from './health-plans.ts'
 import type { AgentPlace } from './seam.ts'
@@ -9,6 +10,7 @@ import type { AgentPlace } from './seam.ts'
 export interface AgentSurroundings {
   readonly log: Log
   readonly metrics: Metrics
+  readonly taps?: TapPlace
 }
 
 /** An agent as the data path knows it: whom it talks to. Its program, when it is ours to run, is main's. */
@@ -29,16 +31,19 @@ export interface AgentRuntime {
 /** Long enough for an agent that is there; nobody knows when one that is not will come. */
 const externalMs = 500
 
-export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, { log, metrics }: AgentSurroundings): AgentRuntime {
+export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, { log, metrics, taps }: AgentSurroundings): AgentRuntime {
   const own = log.child({ component: 'agent', agent: agent.id })
   const { json, version } = agentConfiguration(agent)
   const client = connectAgent({
     id: agent.id,
     target: targetOf(agent.transport, socket),
     config: { json, version },
+    taps,
     events: agent.events,
     connections: agent.connections,
     connectTimeoutMs: agent.connectTimeout,
+    pingIntervalMs: agent.http2.keepAliveInterval,
+    pingTimeoutMs: agent.http2.keepAliveTimeout,
     maxConcurrentCalls: agent.maxConcurrentCalls,
     maxQueuedCalls: agent.maxQueuedCalls,
     ...agent.maxMessageSize === undefined ? {} : { maxMessageBytes: agent.maxMessageSize },

@@ -30,7 +30,7 @@ import { warnOfFewDescriptors } from './open-files.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
 import { pageOf } from './pages.ts'
-import type { DataPath, Load, MainSide, Page, PageName } from './seam.ts'
+import type { DataPath, Load, MainSide, Page, PageName, PathFacts } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
@@ -187,6 +187,8 @@ export class Proxy {
       discovery: (upstream) => this.#discoveries.stateOf(upstream),
     })
   }
+
+  get facts (): PathFacts { return this.#path!.facts() } // Asked from `start` on.
 
   /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False: there is none. */
   drain (upstream: string, target: string, on: boolean): boolean {

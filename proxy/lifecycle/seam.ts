@@ -101,10 +101,19 @@ export interface TargetFacts {
   readonly connections: number
 }
 
+/** A setting of a `config` block that an agent does not take. */
+export interface RefusedSetting {
+  readonly path: readonly string[]
+  readonly message: string
+  readonly hint: string
+}
+
 export interface AgentFacts {
   readonly state: string
   /** Why it is not ready, when that is known. */
   readonly problem: string | undefined
+  /** What it has against its configuration. */
+  readonly refusals: readonly RefusedSetting[]
 }
 
 /** What the data path asks of main. */

@@ -5,6 +5,7 @@ import { Tails } from '../observe/tail.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { alone, type Among } from './upstream-settings.ts'
 import { noFacts, type KeptAnswers } from '../pipeline/kept-answers.ts'
+import type { TapPlace } from '../pipeline/agent-tap.ts'
 import type { TailFilter } from '../pipeline/tail-filter.ts'
 import { Admission, ownRates, type AdmissionSettings, type Places } from '../state/index.ts'
 import type { RateLedgers } from '../pipeline/rates.ts'
@@ -24,7 +25,7 @@ import { loadParts } from './parts.ts'
 import { tellKept } from './route-cache.ts'
 import { tellLimits } from './limit-metrics.ts'
 import { MemoryWatch } from './memory-watch.ts'
-import { LoadError, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
+import { LoadError, type AgentFacts, type AgentPlace, type DataPath, type Load, type MainSide, type PathFacts, type TargetFacts } from './seam.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
 
@@ -83,6 +84,7 @@ export class Worker implements DataPath {
   readonly #admission: Admission
   readonly #files: LogFiles
   readonly #tails: Tails
+  readonly #taps: TapPlace = { tap: undefined }
   readonly #shares: Shares
   #closed: Promise<void> | undefined
   /** Whoever waits for open exchanges waits no longer. */
@@ -104,7 +106,7 @@ export class Worker implements DataPath {
       trouble: (name, trouble) => log.error(`the ${name} loses lines`, { component: name, ...trouble }),
       lost: (name) => metrics.table.logLinesLost.cell(name).add(),
     })
-    this.#tails = new Tails((id, seen, sent) => options.main.seen(id, seen, sent))
+    this.#tails = new Tails((id, seen, sent) => options.main.seen(id, seen, sent), this.#taps)
     this.#memory = new MemoryWatch(log)
     this.#admission = new Admission({ maxInFlight: Infinity, maxQueued: 0, queueTimeoutMs: 0, limit: undefined, refusal: () => undefined }, together?.places)
     metrics.onScrape((table) => {
@@ -221,7 +223,7 @@ export class Worker implements DataPath {
   }
 
   facts (): PathFacts {
-    const agents = [...this.#running?.agents ?? []].map(([id, { value: { client } }]) => [id, { state: client.state, problem: client.lastError }] as const)
+    const agents = [...this.#running?.agents ?? []].map(([id, { value }]) => [id, factsOfAgent(value.client)] as const)
     const upstreams = [...this.#running?.snapshot.upstreams ?? []].map(([id, { set }]) => [id, set.targets.map(factsOf)] as const)
     return { connections: this.#listeners.connections, agents: new Map(agents), upstreams: new Map(upstreams) }
   }
@@ -306,7 +308,7 @@ export class Worker implements DataPath {
   #leaseAgent (agent: SentinelConfig['agents'][number], places: readonly AgentPlace[], drainMs: number, openAgent: AgentParts['openAgent']): Lease<AgentRuntime> {
     const { log, metrics } = this.#options
     const place = places.find(({ id }) => id === agent.id)! // Main made one for each.
-    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, place, { log, metrics }), async (runtime) => {
+    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, place, { log, metrics, taps: this.#taps }), async (runtime) => {
       await runtime.close(AbortSignal.timeout(drainMs))
       // Another may go by its name by now.
       if (this.#running?.agents.get(agent.id)?.value === runtime || this.#running?.agents.has(agent.id) !== true) metrics.agentGone(agent.id)
@@ -325,6 +327,10 @@ export class Worker implements DataPath {
     const missing = fresh.find(({ runtime }) => runtime.managed && runtime.client.state !== 'ready')
     if (missing !== undefined) throw new LoadError(`agent '${missing.id}' did not become ready: ${missing.runtime.client.state}`)
   }
+}
+
+function factsOfAgent ({ state, lastError: problem, refusals }: AgentRuntime['client']): AgentFacts {
+  return { state, problem, refusals }
 }
 
 function factsOf ({ name, inFlight, connections }: Target): TargetFacts {

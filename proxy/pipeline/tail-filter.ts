@@ -11,6 +11,17 @@ export interface TailFilter {
   readonly methods: readonly string[]
   /** What the path begins with; with `*` in it, the whole path, `*` standing for anything. */
   readonly paths: readonly string[]
+  /** In place of a line of the access log: what agents were asked about it and what they said. */
+  readonly record?: RecordTerms
+}
+
+/** What is written down of what agents were shown. */
+export interface RecordTerms {
+  /** Bodies, as far as `maxBodyBytes` of each; without it only how long they are. */
+  readonly bodies: boolean
+  readonly maxBodyBytes: number
+  /** With secrets as they are. */
+  readonly unredacted: boolean
 }
 
 /** What was seen since the last time: lines of JSON without their ends, and how many more there were than could be kept. */

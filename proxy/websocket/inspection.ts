@@ -20,6 +20,8 @@ export interface InspectorEvents {
 
 /** One direction of a tunnel whose messages are looked at. */
 export interface Inspected extends Body {
+  /** A message is with those who judge it: nothing is read, so that nobody knows whether its sender says something. */
+  readonly waiting: boolean
   begin (judges: readonly MessageJudge[], packing: Packing | undefined): void
 }
 

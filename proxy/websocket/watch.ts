@@ -40,6 +40,7 @@ interface Side {
   readonly name: 'client' | 'upstream'
   /** What it says, on its way to the other side. */
   readonly lane: Lane
+  readonly inspected: Inspected | undefined
   heardMs: number
   /** When it was asked whether it is still there; Infinity when it has been heard since. */
   askedMs: number
@@ -58,7 +59,6 @@ export class Watch implements LaneEvents {
   /** Nobody asked for what passes to be looked at. */
   readonly #lenient: boolean
   readonly #client: Side
-  readonly #inspected: Inspected | undefined
   readonly #judged: MessageJudged | undefined
   #server: Side | undefined = undefined
   #scanners: readonly [client: FrameScanner, server: FrameScanner] | undefined = undefined
@@ -71,8 +71,8 @@ export class Watch implements LaneEvents {
     this.#settings = settings
     this.#judged = judged
     this.#lenient = settings.pingIntervalMs === undefined && settings.maxMessageBytes === Infinity
-    this.#inspected = this.#inspect(upgrade.input, true)
-    this.#client = sideOf('client', new Lane(this.#inspected ?? upgrade.input, this, this.#lenient))
+    const inspected = this.#inspect(upgrade.input, true)
+    this.#client = sideOf('client', new Lane(inspected ?? upgrade.input, this, this.#lenient), inspected)
     upgrade.input = this.#client.lane
   }
 
@@ -80,10 +80,10 @@ export class Watch implements LaneEvents {
   begin (said: Body, { extended, packing }: Beginning): Body {
     const { pingIntervalMs } = this.#settings
     const judges = this.#x.upgrade?.judges ?? []
-    const server = this.#inspect(said, false)
-    this.#inspected?.begin(judges, packing?.fromClient)
-    server?.begin(judges, packing?.fromServer)
-    const body = server ?? said
+    const inspected = this.#inspect(said, false)
+    this.#client.inspected?.begin(judges, packing?.fromClient)
+    inspected?.begin(judges, packing?.fromServer)
+    const body = inspected ?? said
     // What is looked at is measured where it comes in; what is put in its place is not its sender's.
     const maxMessageBytes = judges.length === 0 ? this.#settings.maxMessageBytes : Infinity
     const scanner = (masked: boolean): FrameScanner => new FrameScanner({ masked, extended, maxMessageBytes })
@@ -91,7 +91,7 @@ export class Watch implements LaneEvents {
     const scanners = this.#scanners = [scanner(true), scanner(false)] as const
     this.#client.lane.follow(scanners[0])
     this.#client.heardMs = now
-    this.#server = sideOf('upstream', new Lane(body, this, this.#lenient, scanners[1]))
+    this.#server = sideOf('upstream', new Lane(body, this, this.#lenient, scanners[1]), inspected)
     if (pingIntervalMs !== undefined) this.#pingDueMs = now + pingIntervalMs
     this.#arm(now)
     return this.#server.lane
@@ -168,6 +168,7 @@ export class Watch implements LaneEvents {
 
   #tick (): void {
     const now = performance.now()
+    for (const side of this.#sides()) if (side.inspected?.waiting === true) excuse(side, now)
     const silent = this.#sides().find(({ askedMs }) => now - askedMs >= this.#settings.pingTimeoutMs)
     if (silent !== undefined) {
       return this.#finish(new Fault(silent.name === 'client' ? 'CLIENT_TIMEOUT' : 'UPSTREAM_TIMEOUT', `the ${silent.name} did not answer a ping`), silent, 1002)
@@ -218,6 +219,12 @@ export class Watch implements LaneEvents {
   }
 }
 
-function sideOf (name: Side['name'], lane: Lane): Side {
-  return { name, lane, heardMs: performance.now(), askedMs: Infinity }
+function sideOf (name: Side['name'], lane: Lane, inspected: Inspected | undefined): Side {
+  return { name, lane, inspected, heardMs: performance.now(), askedMs: Infinity }
+}
+
+/** Nobody listens to it now: its silence is not its own. */
+function excuse (side: Side, now: number): void {
+  side.heardMs = now
+  if (side.askedMs !== Infinity) side.askedMs = now
 }

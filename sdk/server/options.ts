@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { parseDuration } from '../../config/schema/quantities.ts'
+import { isRedisUrl } from '../store/open.ts'
 
 /** Where an agent is served. */
 export type Endpoint =
@@ -21,6 +22,10 @@ export interface ServeOptions {
   readonly logLevel: LogLevel
   /** How long open exchanges may take to end after SIGTERM. */
   readonly drainTimeoutMs: number
+  /** "memory", or a URL of Redis. */
+  readonly store: string
+  /** Threads that handlers run in; 0 is none, undefined is what the definition says. */
+  readonly workers: number | undefined
   /** The id the operator gave this agent; undefined when nobody manages it. */
   readonly agentId: string | undefined
   /** Started by the proxy: ends with it. */
@@ -29,7 +34,7 @@ export interface ServeOptions {
 
 export type Command =
   | { readonly kind: 'serve', readonly options: ServeOptions }
-  | { readonly kind: 'help' | 'version' | 'describe' }
+  | { readonly kind: 'help' | 'version' | 'describe' | 'docs' }
 
 /** Something in the flags or the environment that an operator must put right. */
 export class BadOptions extends Error {}
@@ -42,7 +47,10 @@ const flags = {
   'tls-client-ca': { type: 'string' },
   'log-level': { type: 'string' },
   'drain-timeout': { type: 'string' },
+  store: { type: 'string' },
+  workers: { type: 'string' },
   describe: { type: 'boolean' },
+  docs: { type: 'boolean' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -55,6 +63,9 @@ export const usage = `
   --tls-client-ca FILE   authority that clients' certificates must come from  SENTINEL_TLS_CLIENT_CA
   --log-level LEVEL      ${logLevels.join(', ')}              SENTINEL_LOG_LEVEL
   --drain-timeout TIME   for open exchanges after SIGTERM, "10s" by default   SENTINEL_DRAIN_TIMEOUT
+  --store memory|URL     what context.store is kept in: redis:// or rediss://; a URL with a password belongs in the variable  SENTINEL_STORE
+  --workers N            run handlers in N threads; 0: in none                SENTINEL_WORKERS
+  --docs                 print the page about settings as Markdown, and exit
   --describe             print name, events and settings as JSON, and exit
   --version, --help
 `
@@ -65,25 +76,31 @@ export function readOptions (args: readonly string[], env: NodeJS.ProcessEnv): C
   if (given.help) return { kind: 'help' }
   if (given.version) return { kind: 'version' }
   if (given.describe) return { kind: 'describe' }
-  const value = (flag: Exclude<keyof typeof flags, 'describe' | 'version' | 'help'>): string | undefined =>
+  if (given.docs) return { kind: 'docs' }
+  const value = (flag: Exclude<keyof typeof flags, 'describe' | 'docs' | 'version' | 'help'>): string | undefined =>
     given[flag] ?? nonEmpty(env[`SENTINEL_${flag.toUpperCase().replaceAll('-', '_')}`])
-  const socket = value('socket')
-  const listen = value('listen')
-  if ((socket === undefined) === (listen === undefined)) {
-    throw new BadOptions('say where to serve: either --socket PATH or --listen HOST:PORT')
-  }
-  const tls = readTls(value('tls-cert'), value('tls-key'), value('tls-client-ca'))
-  if (socket !== undefined && tls) throw new BadOptions('TLS is for --listen; a Unix socket has none')
   return {
     kind: 'serve',
     options: {
-      endpoint: socket === undefined ? tcpEndpoint(listen ?? '', tls) : unixEndpoint(socket),
+      endpoint: readEndpoint(value('socket'), value('listen'), readTls(value('tls-cert'), value('tls-key'), value('tls-client-ca'))),
       logLevel: readLogLevel(value('log-level') ?? 'info'),
       drainTimeoutMs: readDuration(value('drain-timeout') ?? '10s'),
+      store: readStore(value('store') ?? 'memory'),
+      workers: readWorkers(value('workers')),
       agentId: nonEmpty(env['SENTINEL_AGENT_ID']),
       managed: env['SENTINEL_MANAGED'] === '1',
     },
   }
+}
+
+/** Where to serve. Throws `BadOptions`. */
+export function readEndpoint (socket: string | undefined, listen: string | undefined, tls: TlsFiles | undefined): Endpoint {
+  if ((socket === undefined) === (listen === undefined)) {
+    throw new BadOptions('say where to serve: either --socket PATH or --listen HOST:PORT')
+  }
+  if (socket === undefined) return tcpEndpoint(listen ?? '', tls)
+  if (tls) throw new BadOptions('TLS is for --listen; a Unix socket has none')
+  return unixEndpoint(socket)
 }
 
 function parse (args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof flags }>>['values'] {
@@ -125,6 +142,21 @@ function readLogLevel (text: string): LogLevel {
   const level = logLevels.find((l) => l === text)
   if (level === undefined) throw new BadOptions(`--log-level is one of ${logLevels.join(', ')}, not "${text}"`)
   return level
+}
+
+/** The URL is never shown: it may hold a password. */
+function readStore (text: string): string {
+  if (text !== 'memory' && !isRedisUrl(text)) throw new BadOptions('--store is "memory" or a URL like redis://127.0.0.1:6379/0')
+  return text
+}
+
+/** More threads than this machine could use are a slip of the finger. */
+const maxWorkers = 256
+
+function readWorkers (text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^\d{1,3}$/.test(text) || Number(text) > maxWorkers) throw new BadOptions(`--workers is a number from 0 to ${maxWorkers}, not "${text}"`)
+  return Number(text)
 }
 
 function readDuration (text: string): number {

@@ -1,14 +1,18 @@
 import type { Agent } from '../definition.ts'
 import { Program } from '../program.ts'
+import { settingsPage } from '../settings-page.ts'
+import { isHosted } from '../workers/hosted.ts'
+import { launch } from './launch.ts'
 import { processLog, type ProcessLog } from './log.ts'
 import { BadOptions, readOptions, usage, type ServeOptions } from './options.ts'
-import { startServer, type RunningServer } from './server.ts'
+import type { RunningServer } from './server.ts'
 
 /**
  * The whole main program of an agent: reads flags and environment, serves, drains on SIGTERM, ends the process. Resolves once the agent
  * is being served.
  */
 export async function serve (agent: Agent): Promise<void> {
+  if (isHosted(agent)) return
   const { name, version = '' } = agent.definition
   try {
     const command = readOptions(process.argv.slice(2), process.env)
@@ -16,6 +20,7 @@ export async function serve (agent: Agent): Promise<void> {
       case 'help': return print(`${name} ${version}\n${usage}`)
       case 'version': return print(`${name} ${version}\n`)
       case 'describe': return print(JSON.stringify(describe(agent), undefined, 2) + '\n')
+      case 'docs': return print(settingsPage(agent))
       case 'serve': return await run(agent, command.options)
     }
   } catch (error) {
@@ -27,10 +32,9 @@ export async function serve (agent: Agent): Promise<void> {
 
 async function run (agent: Agent, options: ServeOptions): Promise<void> {
   const log = processLog(options.logLevel, { agent: options.agentId ?? agent.definition.name })
-  const program = new Program(agent, log)
   let server: RunningServer
   try {
-    server = await startServer(program, options.endpoint)
+    server = (await launch(agent, { ...options, log })).server
   } catch (error) {
     log.error({ error }, 'cannot serve')
     return leave(1, log, undefined)

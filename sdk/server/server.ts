@@ -4,7 +4,7 @@ import type { Program } from '../program.ts'
 import { grpcServer, type GrpcServer, type GrpcOptions } from './grpc.ts'
 import { Health } from './health.ts'
 import type { Endpoint } from './options.ts'
-import { agentMethods } from './service.ts'
+import { agentMethods, type OpenStream } from './service.ts'
 import { bindSocket, type OwnedSocket } from './socket.ts'
 
 /** Room in a message for everything but the body. */
@@ -15,16 +15,16 @@ const lastWordsMs = 1_000
 export interface RunningServer {
   /** "unix:/run/a.sock" or "127.0.0.1:4567". */
   readonly address: string
-  /** Says NOT_SERVING, waits for the open exchanges at most that long, closes, removes the socket. Safe to call twice. */
+  /** Says NOT_SERVING, waits for the open exchanges at most that long, closes, removes the socket, closes the program. Safe to call twice. */
   drain (timeoutMs: number): Promise<void>
   /** Removes the socket at once, for a process that is about to end. */
   abandon (): void
 }
 
 /** Serves a program until it is drained. Rejects when the address cannot be bound. */
-export async function startServer (program: Program, endpoint: Endpoint): Promise<RunningServer> {
+export async function startServer (program: Program, endpoint: Endpoint, openStream?: OpenStream): Promise<RunningServer> {
   const health = new Health()
-  const { methods, endStreams } = agentMethods(program)
+  const { methods, endStreams } = agentMethods(program, openStream)
   const server = grpcServer(new Map([...methods, [healthService.check, health.check], [healthService.watch, health.watch]]), {
     maxMessageBytes: program.agent.maxBodyBytes + messageSlackBytes,
     tls: endpoint.kind === 'tcp' ? await certificatesOf(endpoint) : undefined,
@@ -59,6 +59,7 @@ async function drainServer ({ program, server, health, endStreams, socket }: Par
   health.close()
   await server.close(lastWordsMs)
   socket?.remove()
+  await program.close()
 }
 
 async function bind (server: GrpcServer, endpoint: Endpoint): Promise<{ address: string, socket: OwnedSocket | undefined }> {

@@ -1,5 +1,6 @@
 import {
   agentService, decodeConfigureRequest, decodeDescribeRequest, decodeToAgent, encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent,
+  type FromAgent, type ToAgent,
 } from '../../proto/codec/index.ts'
 import type { Program } from '../program.ts'
 import { AgentStream } from '../stream.ts'
@@ -11,8 +12,21 @@ export interface AgentMethods {
   endStreams (): void
 }
 
+/** One `Process` stream, on the agent's side. */
+export interface EventStream {
+  receive (message: ToAgent): void
+  /** The proxy says nothing more. Calls `done` when every question is answered, or the last of their deadlines is over. */
+  finish (done: () => void): void
+  /** Sends what waits. */
+  flush (): void
+  /** The proxy is gone. */
+  close (): void
+}
+
+export type OpenStream = (send: (message: FromAgent) => void) => EventStream
+
 /** The calls of the agent service. */
-export function agentMethods (program: Program): AgentMethods {
+export function agentMethods (program: Program, openStream: OpenStream = (send) => new AgentStream(program, send)): AgentMethods {
   const streams = new Set<() => void>()
 
   const describe = unaryMethod(decodeDescribeRequest, (request) => {
@@ -26,7 +40,7 @@ export function agentMethods (program: Program): AgentMethods {
   const configure = unaryMethod(decodeConfigureRequest, async (request) => encodeConfigureResponse(await program.configure(request)))
 
   const process: Method = (call) => {
-    const stream = new AgentStream(program, (message) => {
+    const stream = openStream((message) => {
       // A proxy that does not read its replies gets no further until it does.
       if (!call.write(encodeFromAgent(message))) call.pause()
     })
@@ -51,8 +65,10 @@ export function agentMethods (program: Program): AgentMethods {
         }
       },
       onEnd () {
-        close()
-        call.end()
+        stream.finish(() => {
+          close()
+          call.end()
+        })
       },
       onDrain: () => call.resume(),
       onClose: close,

@@ -1,12 +1,16 @@
 import {
   emptyComplete, emptyRequestHeaders, emptyResponseHeaders, type BodyMode, type CancelReason, type Complete, type DescribeResponse,
-  type Event, type EventOneOf, type Reply,
+  type Event, type EventOneOf, type Findings, type Reply,
 } from '../../proto/codec/index.ts'
 import { wantedBody } from '../definition.ts'
-import { linesOf } from '../headers.ts'
+import { linesOf, type HeadersInit } from '../headers.ts'
+import type { TestClock } from './fake-clock.ts'
 import { PassedBody } from './passed-body.ts'
+import { stages, whyNotApplied, type Stage } from './stages.ts'
 import { partsOfUrl } from './url.ts'
-import type { TestBody, TestMessageInit, TestRequestInit, TestResponseInit } from './harness.ts'
+import type {
+  TestBody, TestInspection, TestMessageInit, TestRequestInit, TestResponseInit, TestToolCall, TestToolResult,
+} from './harness.ts'
 import { messageVerdictOf, type MessageVerdict } from './message-verdict.ts'
 import { verdictOf, type Verdict } from './verdict.ts'
 
@@ -14,14 +18,19 @@ import { verdictOf, type Verdict } from './verdict.ts'
 export interface Link {
   readonly id: number
   readonly description: DescribeResponse
+  readonly clock: TestClock
   send (event: Event): void
   isOpen (): boolean
   forget (): void
 }
 
+/** An event that waits for its answer. */
 interface Waiting {
+  readonly stage: Stage
   readonly resolve: (reply: Reply) => void
   readonly giveUp: (reason: Error) => void
+  /** Moves the deadline, once. */
+  readonly moreTime: (ms: number) => void
 }
 
 type BodyKind = 'request_body' | 'response_body'
@@ -38,6 +47,7 @@ export class TestExchange {
   #isCancelled = false
   #verdict: Promise<Verdict> | undefined
 
+  /** @internal */
   constructor (link: Link, method: string, url: string, init: TestRequestInit) {
     this.#link = link
     this.#method = method
@@ -50,27 +60,62 @@ export class TestExchange {
     return this.#verdict ??= this.#request()
   }
 
+  /** What was asked: "GET /path". */
+  get about (): string {
+    return `${this.#method} ${this.#url}`
+  }
+
   /** All replies so far, `more_time` and the like included. */
   get replies (): readonly Reply[] {
     return this.#replies
   }
 
+  /** @internal Sends the head of the request, and what follows it. */
   begin (): void {
     void this.verdict.catch(() => {})
   }
 
   /** The answer of the upstream, on its way back through the agent. */
-  async respond (status: number, { headers = {}, body = '', upstream = 'test', bodyMode }: TestResponseInit = {}): Promise<Verdict> {
+  async respond (status: number, { headers = {}, body = '', upstream = 'test', bodyMode, trailers }: TestResponseInit = {}): Promise<Verdict> {
     const { events, responseBody } = this.#link.description
     const from = this.#replies.length
     const content = chunksOf(body)
     const mode = bodyMode === undefined ? responseBody : wantedBody(bodyMode, undefined, undefined)
     if (events.includes('response_headers')) {
       const value = { ...emptyResponseHeaders, status, headers: linesOf(headers), upstream, hasBody: content.length > 0, bodyMode: mode }
-      if (!goesOn(await this.#ask({ kind: 'response_headers', value }))) return this.#since(from, undefined)
+      if (!goesOn(await this.#ask({ kind: 'response_headers', value }, stages.responseHeaders))) return this.#since(from, undefined)
     }
-    const passed = content.length > 0 && events.includes('response_body') ? await this.#sendBody('response_body', content, mode) : undefined
+    const isShown = content.length > 0 && events.includes('response_body')
+    const passed = isShown ? await this.#sendBody('response_body', content, mode) : undefined
+    if (!isShown || passed !== undefined) await this.#sendTrailers('response_trailers', trailers)
     return this.#since(from, passed)
+  }
+
+  /** A call of a tool in the body of this exchange. `passedBody` of the verdict is other arguments, where the agent gave some. */
+  toolCall ({ tool, arguments: args, id = '1', protocol = 'mcp', server = 'test' }: TestToolCall): Promise<Verdict> {
+    const argumentsJson = Buffer.from(args === undefined ? '' : JSON.stringify(args))
+    return this.#askedAlone({ kind: 'tool_call', value: { protocol, server, tool, argumentsJson, callId: id } }, protocol === 'mcp')
+  }
+
+  /** What came of a call. `passedBody` of the verdict is another result, where the agent gave one. */
+  toolResult ({ tool = '', result, isError = false, id = '1', protocol = 'mcp', server = 'test' }: TestToolResult): Promise<Verdict> {
+    return this.#askedAlone({ kind: 'tool_result', value: { protocol, server, tool, resultJson: Buffer.from(JSON.stringify(result)), isError, callId: id } }, protocol !== 'mcp')
+  }
+
+  /** Texts for the agent to look through. Gives what it found; rejects with its error. */
+  async guardrail ({ inspection, texts, categories = [], model = '' }: TestInspection): Promise<Findings> {
+    const value = { inspection, texts: texts.map((text) => typeof text === 'string' ? { role: 'user', text } : text), categories, model }
+    const reply = await this.#ask({ kind: 'guardrail', value }, stages.responseChunk)
+    if (reply.kind === 'error') throw new Error(`${reply.value.code}: ${reply.value.message}`)
+    if (reply.kind !== 'findings') throw new Error(`the agent answered with ${String(reply.kind)}`)
+    return reply.value
+  }
+
+  /** `inRequest`: calls of MCP, and results for models, stand in requests; the others in answers. */
+  async #askedAlone (event: EventOneOf, inRequest: boolean): Promise<Verdict> {
+    const from = this.#replies.length
+    await this.#ask(event, inRequest ? stages.wholeRequestBody : stages.wholeResponseBody)
+    return this.#since(from, undefined)
   }
 
   /**
@@ -80,7 +125,7 @@ export class TestExchange {
   async message (data: string | Uint8Array, { from = 'client', binary = typeof data !== 'string' }: TestMessageInit = {}): Promise<MessageVerdict> {
     const sent = { fromClient: from === 'client', binary, data: Buffer.from(data), partial: false }
     if (!this.#link.description.events.includes('websocket_message')) throw new Error('the agent does not ask for websocket_message events')
-    return messageVerdictOf(await this.#ask({ kind: 'websocket_message', value: sent }), sent)
+    return messageVerdictOf(await this.#ask({ kind: 'websocket_message', value: sent }, stages.webSocketMessage), sent)
   }
 
   /** The exchange is over. Resolves when the agent has forgotten it. */
@@ -94,16 +139,20 @@ export class TestExchange {
     this.#link.forget()
   }
 
+  /** Nobody waits for the agent any longer. */
   cancel (reason: CancelReason = 'client_gone'): void {
     this.#isCancelled = true
     this.#send({ kind: 'cancel', value: { reason, detail: '' } }, 0)
     for (const { giveUp } of this.#waiting.values()) giveUp(new Error(`cancelled: ${reason}`))
   }
 
+  /** @internal A reply of the agent. */
   receive (reply: Reply): void {
-    this.#replies.push(reply)
-    if (reply.kind === 'more_time' || reply.kind === 'credit') return
-    this.#waiting.get(reply.sequence)?.resolve(reply)
+    const waiting = this.#waiting.get(reply.sequence)
+    const judged = waiting === undefined ? reply : judgedReply(reply, waiting.stage)
+    this.#replies.push(judged)
+    if (judged.kind === 'more_time') waiting?.moreTime(judged.value.timeoutMs)
+    else if (judged.kind !== 'credit') waiting?.resolve(judged)
   }
 
   get #timeoutMs (): number {
@@ -114,12 +163,13 @@ export class TestExchange {
     const { events, requestBody } = this.#link.description
     const content = this.#init.body === undefined ? [] : chunksOf(this.#init.body)
     const configured = this.#init.bodyMode === undefined ? requestBody : wantedBody(this.#init.bodyMode, undefined, undefined)
-    const first = await this.#ask({ kind: 'request_headers', value: this.#head(content, configured) })
+    const first = await this.#ask({ kind: 'request_headers', value: this.#head(content, configured) }, stages.requestHeaders)
     if (!goesOn(first)) return this.#since(0, undefined)
     const wanted = first.value.wants?.requestBody
     const mode = wanted && wanted.kind !== 'default' ? wanted : configured
     const isShown = content.length > 0 && mode?.kind !== 'none' && (events.includes('request_body') || wanted !== undefined)
     const passed = isShown ? await this.#sendBody('request_body', content, mode) : undefined
+    if (!isShown || passed !== undefined) await this.#sendTrailers('request_trailers', this.#init.trailers)
     return this.#since(0, passed)
   }
 
@@ -149,6 +199,7 @@ export class TestExchange {
   async #sendBody (kind: BodyKind, content: readonly Buffer[], mode: BodyMode | undefined): Promise<Buffer | undefined> {
     if (mode?.kind === 'stream') return this.#streamBody(kind, content)
     const whole = Buffer.concat(content)
+    const at = bodyStages[kind]
     const max = mode?.maxBytes || whole.length
     const isLong = whole.length > max
     if (isLong && mode?.over === 'block') {
@@ -157,14 +208,19 @@ export class TestExchange {
       throw new Error(`413: the body of ${whole.length} bytes is longer than the agent takes (${max})`)
     }
     const data = !isLong ? whole : mode?.over === 'prefix' ? whole.subarray(0, max) : Buffer.alloc(0)
-    const reply = await this.#ask({ kind, value: { data, end: true, truncated: isLong } })
+    const reply = await this.#ask({ kind, value: { data, end: true, truncated: isLong } }, isLong ? at.cut : at.whole)
     return goesOn(reply) ? whole : undefined
+  }
+
+  async #sendTrailers (kind: 'request_trailers' | 'response_trailers', trailers: HeadersInit | undefined): Promise<void> {
+    const stage = kind === 'request_trailers' ? stages.requestChunk : stages.responseChunk
+    if (trailers !== undefined && this.#link.description.events.includes(kind)) await this.#ask({ kind, value: { headers: linesOf(trailers) } }, stage)
   }
 
   async #streamBody (kind: BodyKind, content: readonly Buffer[]): Promise<Buffer | undefined> {
     const passed = new PassedBody()
     for (const [i, data] of content.entries()) {
-      const reply = await this.#ask({ kind, value: { data, end: i === content.length - 1, truncated: false } })
+      const reply = await this.#ask({ kind, value: { data, end: i === content.length - 1, truncated: false } }, bodyStages[kind].chunk)
       if (reply.kind === 'chunk') passed.answer(data, reply.value)
       else if (goesOn(reply)) passed.answer(data, { kind: 'pass', value: {} })
       else return undefined
@@ -176,20 +232,42 @@ export class TestExchange {
     return verdictOf(this.#replies.slice(from), passed)
   }
 
-  #ask (kind: EventOneOf): Promise<Reply> {
+  #ask (kind: EventOneOf, stage: Stage): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.#isCancelled) return reject(new Error('cancelled'))
+      const { clock } = this.#link
       const sequence = this.#sequence + 1
-      const over = (): void => {
-        clearTimeout(timer)
-        this.#waiting.delete(sequence)
-      }
+      const startMs = clock.now()
+      let allowedMs = this.#timeoutMs
       const giveUp = (reason: Error): void => {
-        over()
+        stop()
+        this.#waiting.delete(sequence)
         reject(reason)
       }
-      const timer = setTimeout(() => giveUp(new Error(`no answer to ${kind.kind} within ${this.#timeoutMs} ms`)), this.#timeoutMs)
-      this.#waiting.set(sequence, { giveUp, resolve: (reply) => { over(); resolve(reply) } })
+      // As the proxy does: it waits no longer, and tells the agent.
+      const expire = (): void => {
+        giveUp(new Error(`${this.about}: no answer to ${kind.kind} within ${allowedMs} ms`))
+        this.#isCancelled = true
+        this.#send({ kind: 'cancel', value: { reason: 'timeout', detail: '' } }, 0)
+      }
+      let stop = clock.after(allowedMs, expire)
+      let isMoved = false
+      this.#waiting.set(sequence, {
+        stage,
+        giveUp,
+        moreTime: (ms) => {
+          if (isMoved) return
+          isMoved = true
+          allowedMs = Math.max(allowedMs, Math.min(this.#init.maxTimeoutMs ?? Infinity, clock.now() - startMs + ms))
+          stop()
+          stop = clock.after(startMs + allowedMs - clock.now(), expire)
+        },
+        resolve: (reply) => {
+          stop()
+          this.#waiting.delete(sequence)
+          resolve(reply)
+        },
+      })
       this.#send(kind, this.#timeoutMs)
     })
   }
@@ -197,6 +275,19 @@ export class TestExchange {
   #send (kind: EventOneOf, timeoutMs: number): void {
     this.#link.send({ exchange: this.#link.id, sequence: ++this.#sequence, timeoutMs: Math.ceil(timeoutMs), ...kind })
   }
+}
+
+const bodyStages: Readonly<Record<BodyKind, { readonly whole: Stage, readonly cut: Stage, readonly chunk: Stage }>> = {
+  request_body: { whole: stages.wholeRequestBody, cut: stages.requestPrefix, chunk: stages.requestChunk },
+  response_body: { whole: stages.wholeResponseBody, cut: stages.responsePrefix, chunk: stages.responseChunk },
+}
+
+/** A decision that the proxy would not apply is the error that it would make of it. */
+function judgedReply (reply: Reply, stage: Stage): Reply {
+  const why = reply.kind === 'decision' ? whyNotApplied(reply.value, stage) : undefined
+  if (why === undefined) return reply
+  const { exchange, sequence } = reply
+  return { exchange, sequence, kind: 'error', value: { code: 'AGENT_BAD_REPLY', message: `the proxy would not apply this decision: ${why}`, retryable: false } }
 }
 
 function goesOn (reply: Reply): reply is Reply & { kind: 'decision' } {

@@ -11,9 +11,13 @@ export interface MessageVerdict {
   readonly binary: boolean
   /** Of a close; 0 otherwise. */
   readonly code: number
+  /** Of a close; empty otherwise. */
   readonly reason: string
+  /** What the agent says of its failure. */
   readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean } | undefined
+  /** Facts it stated; an empty value removes one. */
   readonly attributes: Readonly<Record<string, string>>
+  /** Facts for log and evidence. */
   readonly audit: Audit
   /** The agent wants to see no more of them. */
   readonly done: boolean

@@ -11,17 +11,29 @@ export interface Verdict {
   readonly headers: Readonly<Record<string, string>>
   /** Body the client would get. */
   readonly body: string
+  /** Where a redirect leads; empty otherwise. */
   readonly location: string
+  /** Scheme of a challenge; empty otherwise. */
   readonly scheme: string
+  /** Parameters of a challenge. */
   readonly params: Readonly<Record<string, string>>
+  /** Ticket of a review; empty otherwise. */
   readonly ticket: string
+  /** What the agent says of its failure. */
   readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean } | undefined
+  /** Changes of the request on its way to the upstream, in order. */
   readonly requestHeaders: readonly HeaderEdit[]
+  /** Changes of the response on its way to the client, in order. */
   readonly responseHeaders: readonly HeaderEdit[]
+  /** Facts it stated; an empty value removes one. */
   readonly attributes: Readonly<Record<string, string>>
+  /** Facts for log and evidence. */
   readonly audit: Audit
+  /** Another path for the upstream. */
   readonly rewritePath: string | undefined
+  /** Another query for the upstream. */
   readonly rewriteQuery: string | undefined
+  /** Another upstream; empty when the agent did not choose. */
   readonly upstream: string
   /** The body as it would go on: unchanged, replaced, or what the chunk answers let through. Undefined when the agent was not shown it. */
   readonly passedBody: string | undefined
@@ -57,7 +69,7 @@ function outcomeOf (decision: Decision | undefined): Outcome {
   switch (decision.kind) {
     case 'block': {
       const { status, headers, body } = decision.value
-      return { ...goesOn, kind: 'block', status, headers: recordOf(headers), body: body.toString() }
+      return { ...goesOn, kind: 'block', status: status === 0 ? 403 : status, headers: recordOf(headers), body: body.toString() }
     }
     case 'redirect': return { ...goesOn, kind: 'redirect', ...decision.value }
     case 'challenge': {

@@ -7,7 +7,7 @@ import type { Document } from '@bgotink/kdl'
 import { parse } from '@bgotink/kdl'
 import { sourceRoot } from '../../config/generate.ts'
 import { locatedNodes } from '../../config/kdl/locate.ts'
-import { plainNodes } from '../../config/kdl/nodes.ts'
+import { plainNodes } from '../../config/kdl/plain-nodes.ts'
 import { corpusFiles } from '../support/config-corpus.ts'
 
 const golden = join(sourceRoot(), 'test', 'golden')

@@ -166,10 +166,12 @@ const pieces = (kind: 'request_body' | 'response_body', by: (text: string, end: 
   return said.kind === 'decision' ? said : { kind: 'chunk', value: said as ChunkAnswerOneOf }
 }
 const bodySeen = (agent: RawAgent, kind: 'request_body' | 'response_body'): string => agent.events.flatMap((event) => event.kind === kind ? [event.value.data.toString()] : []).join('')
-async function * written (...texts: readonly string[]): AsyncGenerator<Buffer> {
-  for (const text of texts) {
+/** Each piece is sent when the agent has seen the one before it. */
+async function * written (agent: RawAgent, ...texts: readonly string[]): AsyncGenerator<Buffer> {
+  for (const [i, text] of texts.entries()) {
+    const before = agent.events.length
     yield Buffer.from(text)
-    await new Promise((resolve) => { setTimeout(resolve, 30) })
+    if (i < texts.length - 1) await eventually('it was seen', () => agent.events.slice(before).some((event) => event.kind === 'request_body' && event.value.data.toString() === text))
   }
 }
 
@@ -180,7 +182,7 @@ test('pieces of a body are shown to all as they came, and what all have let go f
     dropping: { describe: streaming, answer: pieces('request_body', (text) => text === 'four' ? { kind: 'drop', value: {} } : { kind: 'pass_but_tail', value: 1 }) },
     watching: { describe: streaming, settings: 'mode "monitor"', answer: pieces('request_body', () => ({ kind: 'drop', value: {} })) },
   }, inParallel('replacing', 'holding', 'dropping', 'watching'))
-  const answer = await sentinel.request('/', { method: 'POST', body: written('one', 'two', 'three', 'four', 'five') })
+  const answer = await sentinel.request('/', { method: 'POST', body: written(agents.holding, 'one', 'two', 'three', 'four', 'five') })
   // The one that drops had kept the last letter before what it drops: that goes with it.
   assert.deepEqual([answer.status, upstream.requests[0]!.body.toString()], [200, 'oneTWOthrefive'])
   for (const agent of Object.values(agents)) assert.equal(bodySeen(agent, 'request_body'), 'onetwothreefourfive')
@@ -192,14 +194,14 @@ test('pieces of a body are shown to all as they came, and what all have let go f
 
 test('changes of the same bytes by two contradict each other, the same change twice does not, and other bytes are others\'', async (t) => {
   const shout = (word: string) => pieces('request_body', (text) => text.includes(word) ? { kind: 'replace', value: Buffer.from(text.toUpperCase()) } : undefined)
-  const { sentinel, upstream } = await startWithRawAgents(t, {
+  const { sentinel, upstream, agents } = await startWithRawAgents(t, {
     a: { describe: streaming, answer: shout('a') },
     b: { describe: streaming, answer: pieces('request_body', (text) => text.includes('b') ? { kind: 'replace', value: Buffer.from(text.includes('same') ? text.toUpperCase() : '[b]') } : undefined) },
   }, inParallel('a', 'b'))
-  assert.equal((await sentinel.request('/', { method: 'POST', body: written('a', 'x', 'b') })).text, 'Ax[b]')
-  assert.equal((await sentinel.request('/', { method: 'POST', body: written('x', 'same-ab') })).text, 'xSAME-AB')
+  assert.equal((await sentinel.request('/', { method: 'POST', body: written(agents.b, 'a', 'x', 'b') })).text, 'Ax[b]')
+  assert.equal((await sentinel.request('/', { method: 'POST', body: written(agents.b, 'x', 'same-ab') })).text, 'xSAME-AB')
   const before = upstream.requests.length
-  assert.equal((await sentinel.request('/conflict', { method: 'POST', body: written('x', 'ab') })).status, 503)
+  assert.equal((await sentinel.request('/conflict', { method: 'POST', body: written(agents.b, 'x', 'ab') })).status, 503)
   assert.equal(upstream.requests.length, before)
   assert.equal((await sentinel.accessed(({ path }) => path === '/conflict')).fault, 'AGENT_CONFLICT')
 })
@@ -214,7 +216,7 @@ test('of several that end the exchange at one piece the first in the order of th
   const { sentinel, upstream, agents } = await startWithRawAgents(t, {
     fine: { describe: streaming, answer: pieces('request_body', () => undefined) }, a: { describe: streaming, answer: ending(422) }, b: { describe: streaming, answer: ending(451) },
   }, inParallel('fine', 'a', 'b'))
-  assert.equal((await sentinel.request('/', { method: 'POST', body: written('good', 'bad', 'more') })).status, 422)
+  assert.equal((await sentinel.request('/', { method: 'POST', body: written(agents.fine, 'good', 'bad', 'more') })).status, 422)
   assert.equal(upstream.requests.length, 0)
   assert.equal(await cancelOf(agents.fine), 'decided')
   await eventually('all know that it is over', () => Object.values(agents).every(({ events }) => events.some(({ kind }) => kind === 'complete')))

@@ -26,6 +26,7 @@ async function judging (t: TestContext): Promise<RawAgent> {
     if (event.kind !== 'websocket_message') return event.timeoutMs > 0 ? wire.reply(event, allow) : undefined
     const { data, fromClient, binary } = event.value
     if (data.includes('drop')) return wire.reply(event, { kind: 'message', value: { ...emptyMessageAnswer, kind: 'drop', value: {} } })
+    if (data.includes('close')) return wire.reply(event, { kind: 'message', value: { ...emptyMessageAnswer, kind: 'close', value: { code: 4001, reason: 'no' } } })
     const marked = Buffer.concat([data, Buffer.from(fromClient ? '>' : '<')])
     wire.reply(event, { kind: 'message', value: { ...emptyMessageAnswer, kind: 'replace', value: { binary, data: marked } } })
   }
@@ -66,6 +67,22 @@ test('a client of HTTP/2', async (t) => {
   await agent.seen(({ kind }) => kind === 'complete')
   const x = await proxy.exchange(1)
   assert.deepEqual([x.fault, x.reply?.status], [undefined, 101])
+})
+
+test('a close is told to both ends of HTTP/2, and behind a close of a client nobody is asked', async (t) => {
+  const upstream = await tunnelTarget(t, { settings: { enableConnectProtocol: true } })
+  const given = { targets: [upstream.port], listener: { priorKnowledge: true }, upstream: { http2: { when: 'always', maxStreams: 100, pingIntervalMs: 0 } } } as const
+  const { proxy, agent } = await inspecting(t, given)
+  const first = await stream(t, proxy.port)
+  first.stream.write(maskedText('close'))
+  await once(first.stream, 'end')
+  assert.equal(first.heard(), '\x88\x04\x0f\xa1no')
+  assert.equal((await proxy.exchange(1)).fault, undefined)
+  const second = await stream(t, proxy.port)
+  second.stream.write(Buffer.concat([maskedFrame(0x88, Buffer.from([0x03, 0xe8])), maskedText('after')]))
+  await once(second.stream, 'end')
+  await agent.seen((event) => event.kind === 'complete' && event.exchange === 2)
+  assert.ok(!agent.events.some((event) => event.kind === 'websocket_message' && event.value.data.includes('after')))
 })
 
 test('bytes of a client that come before the answer are looked into like all others', async (t) => {

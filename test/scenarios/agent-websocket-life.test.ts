@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
-import { inspectedSite, inspecting, maskedText, messagesAgent, openEnds } from '../support/inspected.ts'
+import { inspectedSite, inspecting, maskedText, messagesAgent, openEnds, type Ends } from '../support/inspected.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { webSocketRequest } from '../support/websocket.ts'
 
@@ -47,6 +47,19 @@ test('it goes on with the agent that a reload has put in the place of another, a
   assert.equal(await ends.thereClosed, '1011')
 })
 
+test('several workers ask the same agent, and their figures are one', async (t) => {
+  const { open, sentinel } = await inspectedSite(t, messagesAgent('chat'), ['chat'], { system: 'worker-threads 2' })
+  const all: Ends[] = []
+  for (let i = 0; i < 6; i++) {
+    const ends = await open()
+    ends.client.send('drop:x')
+    ends.client.send('hello')
+    all.push(ends)
+  }
+  await eventually('all pass', () => all.flatMap(({ thereGot }) => thereGot).length === 6)
+  assert.match(await sentinel.metrics(), /sentinel_websocket_messages_total\{route="all",direction="in",outcome="dropped"\} 6/)
+})
+
 test('both ends are told 1001 when the proxy stops', async (t) => {
   const { open, sentinel } = await inspectedSite(t, messagesAgent('chat'), ['chat'])
   const ends = await open()
@@ -80,6 +93,17 @@ test('what waits for an agent is bounded: a sender is as fast as the verdicts', 
   // The kernel holds a few megabytes on its own.
   assert.ok(ends.client.bufferedAmount > 40 * 1024 * 1024, `${ends.client.bufferedAmount} bytes wait at the client`)
   await eventually('all arrive', () => ends.thereGot.length === 1_001, 60_000)
+})
+
+test('nobody is taken for gone while the agent has what he said', async (t) => {
+  const { open } = await inspectedSite(t, messagesAgent('chat', 'timeout "20s"'), ['chat'], { route: 'websocket { inspection; ping-interval "100ms"; ping-timeout "400ms"; idle-timeout "500ms" }; ' })
+  for (const from of ['client', 'there'] as const) {
+    const ends = await open()
+    ends[from].send('sleep:2000')
+    await eventually('it passes', () => (from === 'client' ? ends.thereGot : ends.clientGot).length === 1)
+    ends.client.close(1000)
+    assert.deepEqual(await Promise.all([ends.clientClosed, ends.thereClosed]), ['1000', '1000'])
+  }
 })
 
 test('pings of the proxy and its idle-timeout are those of any WebSocket', async (t) => {

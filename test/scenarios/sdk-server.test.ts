@@ -1,23 +1,21 @@
 import { strict as assert } from 'node:assert'
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { test, type TestContext } from 'node:test'
-import { Client, credentials, Metadata, status, type ClientDuplexStream, type ClientReadableStream } from '@grpc/grpc-js'
+import { test } from 'node:test'
+import { Metadata, status } from '@grpc/grpc-js'
 import {
-  agentService, decodeConfigureResponse, decodeDescribeResponse, decodeFromAgent, decodeHealthCheckResponse, emptyComplete, emptyRequestHeaders, encodeConfigureRequest,
-  encodeDescribeRequest, encodeHealthCheckRequest, encodeToAgent, healthService, type ConfigureResponse, type EventOneOf, type FromAgent, type HealthCheckResponse, type Reply,
-  type ToAgent,
+  agentService, decodeDescribeResponse, decodeHealthCheckResponse, emptyComplete, encodeDescribeRequest, encodeHealthCheckRequest, healthService,
 } from '../../proto/codec/index.ts'
+import {
+  check, configure, connectTo, errorOf, headersOf, kindOf, openStream, outputOf, runAgent, startAgent, statesOf, temporaryFolder, unary,
+} from '../support/agent-process.ts'
+import { freePort } from '../support/redis.ts'
 
 const program = join(import.meta.dirname, 'sdk-server.agent.js')
 
 test('a standard health client, describe and configure are answered over a Unix socket', async (t) => {
-  const { client } = await startAgent(t)
+  const { client } = await startAgent(t, program)
   assert.deepEqual(await check(client, ''), { status: 'serving' })
   assert.deepEqual(await check(client, agentService.name), { status: 'serving' })
   await assert.rejects(check(client, 'other'), { code: status.NOT_FOUND })
@@ -34,7 +32,7 @@ test('a standard health client, describe and configure are answered over a Unix 
 })
 
 test('a refused configuration names every mistake and leaves the old one active', async (t) => {
-  const { client } = await startAgent(t)
+  const { client } = await startAgent(t, program)
   assert.deepEqual(await configure(client, { word: 'first' }), { accepted: true, problems: [] })
   const refused = await configure(client, { wrod: 'x', status: 200 })
   assert.equal(refused.accepted, false)
@@ -48,13 +46,13 @@ test('a refused configuration names every mistake and leaves the old one active'
 })
 
 test('an agent without a configuration decides nothing', async (t) => {
-  const { client } = await startAgent(t)
+  const { client } = await startAgent(t, program)
   const stream = openStream(t, client)
   assert.equal(errorOf(await stream.ask(1, '/')), 'not_configured')
 })
 
 test('exchanges on one stream do not wait for each other, and replies of one turn share a message', async (t) => {
-  const { client } = await startAgent(t)
+  const { client } = await startAgent(t, program)
   await configure(client, {})
   const stream = openStream(t, client)
   const slow = stream.ask(1, '/slow')
@@ -69,7 +67,7 @@ test('exchanges on one stream do not wait for each other, and replies of one tur
 })
 
 test('a handler that throws is an error reply without a stack, and the agent goes on', async (t) => {
-  const { client, log } = await startAgent(t)
+  const { client, log } = await startAgent(t, program)
   await configure(client, {})
   const stream = openStream(t, client)
   const reply = await stream.ask(1, '/throw')
@@ -79,7 +77,7 @@ test('a handler that throws is an error reply without a stack, and the agent goe
 })
 
 test('a body asked for late comes with a later event and is answered there', async (t) => {
-  const { client } = await startAgent(t)
+  const { client } = await startAgent(t, program)
   await configure(client, {})
   const stream = openStream(t, client)
   const first = await stream.ask(1, '/late', true)
@@ -91,7 +89,7 @@ test('a body asked for late comes with a later event and is answered there', asy
 })
 
 test('a cancelled exchange stops its handler, and an unknown one is an error', async (t) => {
-  const { client, log } = await startAgent(t, ['--log-level', 'debug'])
+  const { client, log } = await startAgent(t, program, ['--log-level', 'debug'])
   await configure(client, {})
   const stream = openStream(t, client)
   stream.send(headersOf(1, '/wait'))
@@ -104,7 +102,7 @@ test('a cancelled exchange stops its handler, and an unknown one is an error', a
 })
 
 test('garbage on a stream ends that stream and nothing else', async (t) => {
-  const { client } = await startAgent(t)
+  const { client } = await startAgent(t, program)
   await configure(client, {})
   const raw = client.makeBidiStreamRequest(agentService.process, (b: Buffer) => b, (b) => b, new Metadata())
   raw.on('data', () => {})
@@ -115,7 +113,7 @@ test('garbage on a stream ends that stream and nothing else', async (t) => {
 })
 
 test('SIGTERM: health says so, new exchanges are refused, open ones end, the socket goes, exit 0', async (t) => {
-  const { child, client, socket, log } = await startAgent(t)
+  const { child, client, socket, log } = await startAgent(t, program)
   await configure(client, {})
   const watch = client.makeServerStreamRequest(healthService.watch, encodeHealthCheckRequest, decodeHealthCheckResponse, { service: '' })
   const states = statesOf(watch)
@@ -135,7 +133,7 @@ test('SIGTERM: health says so, new exchanges are refused, open ones end, the soc
 })
 
 test('an exchange that does not end holds the drain no longer than its time-out', async (t) => {
-  const { child, client } = await startAgent(t, ['--drain-timeout', '100ms'])
+  const { child, client } = await startAgent(t, program, ['--drain-timeout', '100ms'])
   await configure(client, {})
   const stream = openStream(t, client)
   stream.send(headersOf(1, '/wait'))
@@ -146,7 +144,7 @@ test('an exchange that does not end holds the drain no longer than its time-out'
 })
 
 test('a managed agent ends when its proxy is gone, and not for Ctrl-C', async (t) => {
-  const { child, socket } = await startAgent(t, [], { SENTINEL_MANAGED: '1' })
+  const { child, socket } = await startAgent(t, program, [], { SENTINEL_MANAGED: '1' })
   child.kill('SIGINT')
   child.stdin.end()
   const [code, signal] = await once(child, 'exit') as [number, string]
@@ -155,7 +153,7 @@ test('a managed agent ends when its proxy is gone, and not for Ctrl-C', async (t
 })
 
 test('an error that nobody caught ends the process with 1 and removes the socket', async (t) => {
-  const { child, client, socket, log } = await startAgent(t)
+  const { child, client, socket, log } = await startAgent(t, program)
   await configure(client, {})
   openStream(t, client).send(headersOf(1, '/crash'))
   const [code] = await once(child, 'exit') as [number]
@@ -165,14 +163,14 @@ test('an error that nobody caught ends the process with 1 and removes the socket
 })
 
 test('the socket is for its owner alone, and so is the folder made for it', async (t) => {
-  const { socket } = await startAgent(t)
+  const { socket } = await startAgent(t, program)
   assert.equal((statSync(socket).mode & 0o777).toString(8), '600')
   assert.equal((statSync(join(socket, '..')).mode & 0o777).toString(8), '700')
 })
 
 test('a socket that somebody answers on is not taken over, one that is left behind is', async (t) => {
-  const { socket, child } = await startAgent(t)
-  const second = run(t, ['--socket', socket])
+  const { socket, child } = await startAgent(t, program)
+  const second = runAgent(t, program, ['--socket', socket])
   const [code] = await once(second.child, 'exit') as [number]
   assert.equal(code, 1)
   const refused = await second.log.find((line) => line['msg'] === 'cannot serve')
@@ -181,7 +179,7 @@ test('a socket that somebody answers on is not taken over, one that is left behi
   child.kill('SIGKILL')
   await once(child, 'exit')
   assert.equal(existsSync(socket), true)
-  const third = run(t, ['--socket', socket])
+  const third = runAgent(t, program, ['--socket', socket])
   await third.log.find((line) => line['event'] === 'serving')
 })
 
@@ -189,160 +187,28 @@ test('a file that is not a socket is left alone', async (t) => {
   const folder = temporaryFolder(t)
   const file = join(folder, 'precious')
   writeFileSync(file, 'data')
-  const { child } = run(t, ['--socket', file])
+  const { child } = runAgent(t, program, ['--socket', file])
   const [code] = await once(child, 'exit') as [number]
   assert.equal(code, 1)
   assert.equal(statSync(file).size, 4)
 })
 
 test('--describe, --version and a wrong flag need no socket', async (t) => {
-  assert.match((await outputOf(t, ['--version'])).out, /^probe 9\.9\.9\n$/)
-  const { out } = await outputOf(t, ['--describe'])
+  assert.match((await outputOf(t, program, ['--version'])).out, /^probe 9\.9\.9\n$/)
+  const { out } = await outputOf(t, program, ['--describe'])
   assert.equal((JSON.parse(out) as { name: string }).name, 'probe')
-  const wrong = await outputOf(t, ['--sokcet', 'x'])
+  const wrong = await outputOf(t, program, ['--sokcet', 'x'])
   assert.equal(wrong.code, 2)
   assert.match(wrong.err, /--sokcet/)
-  const open = await outputOf(t, ['--listen', '0.0.0.0:0'])
+  const open = await outputOf(t, program, ['--listen', '0.0.0.0:0'])
   assert.equal(open.code, 2)
   assert.match(open.err, /can be reached from elsewhere/)
 })
 
 test('TCP on loopback serves the same', async (t) => {
   const port = await freePort()
-  const { log } = run(t, ['--listen', `127.0.0.1:${port}`])
+  const { log } = runAgent(t, program, ['--listen', `127.0.0.1:${port}`])
   await log.find((line) => line['event'] === 'serving')
   const client = connectTo(t, `127.0.0.1:${port}`)
   assert.deepEqual(await check(client, ''), { status: 'serving' })
 })
-
-// ------------------------------------------------------------------------------------------------------------------- set-up
-
-type LogLine = Record<string, unknown>
-
-interface Running {
-  readonly child: ChildProcessWithoutNullStreams
-  readonly log: { find (test: (line: LogLine) => boolean): Promise<LogLine> }
-}
-
-function run (t: TestContext, args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
-  const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...env } })
-  child.stdout.resume()
-  t.after(() => child.kill('SIGKILL'))
-  const lines: LogLine[] = []
-  const waiting: { test: (line: LogLine) => boolean, resolve: (line: LogLine) => void }[] = []
-  const input = createInterface(child.stderr)
-  input.on('line', (text) => {
-    const line = JSON.parse(text) as LogLine
-    lines.push(line)
-    for (const w of waiting) if (w.test(line)) w.resolve(line)
-  })
-  return {
-    child,
-    log: {
-      async find (test) {
-        const found = lines.find(test)
-        return found ?? await Promise.race([
-          new Promise<LogLine>((resolve) => waiting.push({ test, resolve })),
-          once(input, 'close').then(() => lines.find(test) ?? Promise.reject(new Error(`not logged; the log is ${JSON.stringify(lines)}`))),
-        ])
-      },
-    },
-  }
-}
-
-async function startAgent (t: TestContext, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
-  const socket = join(temporaryFolder(t), 'made', 'agent.sock')
-  const running = run(t, args, { SENTINEL_SOCKET: socket, ...env })
-  await running.log.find((line) => line['event'] === 'serving')
-  return { ...running, socket, client: connectTo(t, `unix:${socket}`) }
-}
-
-async function outputOf (t: TestContext, args: readonly string[]): Promise<{ code: number, out: string, err: string }> {
-  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  t.after(() => child.kill('SIGKILL'))
-  let out = ''
-  let err = ''
-  child.stdout.on('data', (data: Buffer) => { out += data.toString() })
-  child.stderr.on('data', (data: Buffer) => { err += data.toString() })
-  const [code] = await once(child, 'close') as [number]
-  return { code, out, err }
-}
-
-function temporaryFolder (t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'sentinel-sdk-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
-
-function connectTo (t: TestContext, address: string): Client {
-  const client = new Client(address, credentials.createInsecure())
-  t.after(() => client.close())
-  return client
-}
-
-function unary<Q, A> (client: Client, path: string, write: (q: Q) => Buffer, read: (b: Buffer) => A, request: Q): Promise<A> {
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(path, write, read, request, (error, answer) => error || answer === undefined ? reject(error ?? new Error('no answer')) : resolve(answer))
-  })
-}
-
-function check (client: Client, service: string): Promise<HealthCheckResponse> {
-  return unary(client, healthService.check, encodeHealthCheckRequest, decodeHealthCheckResponse, { service })
-}
-
-function configure (client: Client, config: object, validateOnly = false): Promise<ConfigureResponse> {
-  const request = { configJson: Buffer.from(JSON.stringify(config)), validateOnly, version: 'v' }
-  return unary(client, agentService.configure, encodeConfigureRequest, decodeConfigureResponse, request)
-}
-
-async function * statesOf (watch: ClientReadableStream<HealthCheckResponse>): AsyncGenerator<HealthCheckResponse> {
-  watch.on('error', () => {})
-  for await (const state of watch) yield state as HealthCheckResponse
-}
-
-type Event = ToAgent['events'][number]
-
-function headersOf (exchange: number, path: string, hasBody = false): Event {
-  const kind: EventOneOf = { kind: 'request_headers', value: { ...emptyRequestHeaders, method: 'GET', path, rawPath: path, hasBody } }
-  return { exchange, sequence: 1, timeoutMs: 5000, ...kind }
-}
-
-function openStream (t: TestContext, client: Client) {
-  const call: ClientDuplexStream<ToAgent, FromAgent> = client.makeBidiStreamRequest(agentService.process, encodeToAgent, decodeFromAgent, new Metadata())
-  const messages: FromAgent[] = []
-  const waiting = new Map<string, (reply: Reply) => void>()
-  call.on('error', () => {})
-  call.on('data', (message: FromAgent) => {
-    messages.push(message)
-    for (const reply of message.replies) waiting.get(`${reply.exchange}/${reply.sequence}`)?.(reply)
-  })
-  t.after(() => call.cancel())
-  const reply = (exchange: number, sequence: number) => new Promise<Reply>((resolve) => waiting.set(`${exchange}/${sequence}`, resolve))
-  const send = (...events: Event[]): void => { call.write({ events }) }
-  return {
-    messages,
-    send,
-    reply,
-    ask (exchange: number, path: string, hasBody = false): Promise<Reply> {
-      const answer = reply(exchange, 1)
-      send(headersOf(exchange, path, hasBody))
-      return answer
-    },
-  }
-}
-
-function kindOf (reply: Reply): string | undefined {
-  return reply.kind === 'decision' ? reply.value.kind : reply.kind
-}
-
-function errorOf (reply: Reply): string | undefined {
-  return reply.kind === 'error' ? reply.value.code : reply.kind
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address ? address.port : 0
-}

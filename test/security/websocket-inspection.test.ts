@@ -4,11 +4,16 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test, type TestContext } from 'node:test'
 import { constants, deflateRawSync } from 'node:zlib'
+import type { Filter, MessageJudge } from '../../proxy/pipeline/exchange.ts'
+import { Places, webSocketFilter } from '../../proxy/websocket/index.ts'
+import { inspection } from '../../proxy/websocket/inspect/index.ts'
+import { randomFrom } from '../support/chance.ts'
 import { eventually } from '../support/eventually.ts'
 import { inspectedSite, maskedFrame, maskedText, messagesAgent, type InspectedSite } from '../support/inspected.ts'
 import { rawClient, type RawClient } from '../support/raw-client.ts'
+import { startProxy } from '../support/proxy.ts'
 import { rawUpstream } from '../support/upstream.ts'
-import { acceptingHandshake, webSocketClient, webSocketRequest } from '../support/websocket.ts'
+import { acceptingHandshake, echoServer, webSocketClient, webSocketRequest } from '../support/websocket.ts'
 import { siteWith } from '../support/scripted-agent.ts'
 import { startSentinel } from '../support/sentinel.ts'
 
@@ -114,6 +119,32 @@ describe('a client that sends', () => {
     const client = await opened(t, site, webSocketRequest.replace('\r\n\r\n', '\r\nSec-WebSocket-Extensions: x-secret, permessage-deflate; x=1\r\n\r\n'))
     assert.doesNotMatch(client.received, /Sec-WebSocket-Extensions/i)
   })
+})
+
+test('random frames end in a code or pass, and are never a bug', async (t) => {
+  const { port } = await echoServer(t, { perMessageDeflate: true })
+  const judge: MessageJudge = { wanted: true, judge: ({ data }) => ({ kind: data.length % 2 === 0 ? 'pass' : 'drop' }) }
+  const judging: Filter = { name: 'judge', onRequest (x) { x.upgrade?.judges?.push(judge); return undefined } }
+  const watch = { idleMs: 60_000, pingIntervalMs: undefined, pingTimeoutMs: 10_000, maxMessageBytes: 10_000, maxConnections: Infinity, maxConnectionsPerIp: Infinity, inspection }
+  const proxy = await startProxy(t, { targets: [port], upgrades: true, filters: [webSocketFilter(watch, new Places()), judging] })
+  const random = randomFrom(77)
+  const whole = 120
+  for (let round = 0; round < whole; round++) {
+    const client = await rawClient(t, proxy.port, round % 2 === 0 ? offering : webSocketRequest)
+    await client.until('\r\n\r\n')
+    for (let frames = random(6); frames >= 0; frames--) {
+      const payload = Buffer.from(Array.from({ length: [0, 1, 5, 125, 300, 3_000][random(6)]! }, () => random(256)))
+      const bytes = maskedFrame(random(10) === 0 ? random(256) : [0x81, 0x82, 0x01, 0x00, 0x80, 0xc1, 0x41, 0x89][random(8)]!, random(3) === 0 ? packed(payload) : payload)
+      if (random(8) === 0) bytes[random(Math.min(14, bytes.length))] = random(256)
+      client.send(bytes)
+    }
+    client.socket.end()
+    await client.ended(20_000).catch((error: unknown) => assert.fail(`round ${round}: ${String(error)}`))
+  }
+  await proxy.exchange(whole)
+  const codes = new Set(proxy.done.map(({ fault }) => fault?.code))
+  assert.ok(codes.has('MESSAGE_REFUSED'))
+  assert.ok(!codes.has('INTERNAL') && !proxy.events.some(({ code }) => code === 'INTERNAL'), [...codes].join())
 })
 
 describe('an upstream that sends', () => {

@@ -36,9 +36,9 @@ export interface InspectedSite {
 export const inspecting = 'websocket #true; websocket-inspection #true; '
 
 /** The program in front of a server whose messages its agents see. */
-export async function inspectedSite (t: TestContext, agents: string, names: readonly string[], given: { readonly route?: string, readonly server?: ServerOptions, readonly more?: string } = {}): Promise<InspectedSite> {
+export async function inspectedSite (t: TestContext, agents: string, names: readonly string[], given: { readonly route?: string, readonly server?: ServerOptions, readonly more?: string, readonly system?: string } = {}): Promise<InspectedSite> {
   const { server, port } = await webSocketServer(t, given.server)
-  const kdl = (asked: string, order: readonly string[], route = given.route ?? inspecting): string => siteWith(port, asked, order, `system { graceful-shutdown-timeout "300ms" }\n${given.more ?? ''}`, route)
+  const kdl = (asked: string, order: readonly string[], route = given.route ?? inspecting): string => siteWith(port, asked, order, `system { graceful-shutdown-timeout "300ms"; ${given.system ?? ''} }\n${given.more ?? ''}`, route)
   const sentinel = await startSentinel(t, kdl(agents, names))
   return { sentinel, server, port, kdl, open: (options) => openEnds(t, server, sentinel.port(), options) }
 }

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import {
-  agentService, decodeConfigureRequest, decodeToAgent, emptyDecision, emptyDescribeResponse, encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent,
+  agentService, decodeConfigureRequest, decodeDescribeRequest, decodeToAgent, emptyDecision, emptyDescribeResponse, encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent,
   encodeHealthCheckResponse, frame,
-  FrameDecoder, healthService, type ConfigureRequest, type ConfigureResponse, type Decision, type DecisionOneOf, type DescribeResponse, type Event, type ReplyOneOf,
+  FrameDecoder, healthService, type ConfigureRequest, type ConfigureResponse, type Decision, type DecisionOneOf, type DescribeRequest, type DescribeResponse, type Event, type ReplyOneOf,
 } from '../../proto/codec/index.ts'
 
 /** The agent's end of a Process stream, to say whatever a program can say, right or wrong. */
@@ -19,7 +19,7 @@ export interface Wire {
 }
 
 export interface Script {
-  describe?: Partial<DescribeResponse>
+  describe?: Partial<DescribeResponse> | ((request: DescribeRequest) => Partial<DescribeResponse>)
   configure?: (request: ConfigureRequest) => ConfigureResponse
   /** Called for every event; allows what awaits an answer when absent. */
   onEvent?: (event: Event, wire: Wire) => void
@@ -145,7 +145,8 @@ function unary (agent: RawAgent, stream: ServerHttp2Stream, path: string): void 
     for (const message of frames.push(data)) {
       let answer: Buffer
       if (path === agentService.describe) {
-        answer = encodeDescribeResponse({ ...headersOnly, ...agent.script.describe })
+        const { describe } = agent.script
+        answer = encodeDescribeResponse({ ...headersOnly, ...typeof describe === 'function' ? describe(decodeDescribeRequest(message)) : describe })
       } else {
         const request = decodeConfigureRequest(message)
         agent.configured.push({ ...request, configJson: Buffer.from(request.configJson) })

@@ -37,8 +37,9 @@ export function shellCommands (commands: readonly Command[]): ShellCommand[] {
   }))
 }
 
-function shellOption (long: string, { type, short, value = 'VALUE', doc }: CommandOption): ShellOption {
-  return { long, doc: firstSentence(doc), ...short === undefined ? {} : { short }, ...type === 'string' ? { value: { name: value, kind: valueKind(value) } } : {} }
+function shellOption (long: string, { type, short, value = 'VALUE', implied, doc }: CommandOption): ShellOption {
+  const takesNext = type === 'string' && implied === undefined
+  return { long, doc: firstSentence(doc), ...short === undefined ? {} : { short }, ...takesNext ? { value: { name: value, kind: valueKind(value) } } : {} }
 }
 
 /** Groups of commands: "evidence" for "evidence verify", with the second words. */

@@ -2,7 +2,7 @@ import type { Body, MaybePromise } from '../../pipeline/body.ts'
 import type { MessageJudge, MessageVerdict, TunnelMessage } from '../../pipeline/exchange.ts'
 import type { Fault } from '../../pipeline/faults.ts'
 import { controlFrame } from '../control-frames.ts'
-import { tooLong } from '../frame-head.ts'
+import { opcodes, tooLong } from '../frame-head.ts'
 import type { Inspected, InspectorEvents, MessageOutcome } from '../inspection.ts'
 import { Packer, Unpacker } from './deflate.ts'
 import type { Packing } from './extensions.ts'
@@ -46,7 +46,10 @@ export class Inspector implements Inspected {
   #unpacker: Unpacker | undefined = undefined
   #packer: Packer | undefined = undefined
   #apart = false
+  /** Its sender has said Close: what it says behind that is no message. */
+  #closed = false
   #ended = false
+  waiting = false
 
   constructor (source: Body, settings: InspectorSettings) {
     this.#source = source
@@ -82,7 +85,7 @@ export class Inspector implements Inspected {
     if (this.#raw) return this.#source.read()
     const work = this.#work
     while (work !== undefined && !this.#ended) {
-      const said = work.reader.next()
+      const said = this.#closed ? undefined : work.reader.next()
       if (said !== undefined) {
         const frame = await this.#pass(said, work)
         if (frame !== undefined) return frame
@@ -91,14 +94,17 @@ export class Inspector implements Inspected {
       const chunk = await this.#source.read()
       if (chunk === undefined) return undefined
       this.#settings.events.heard()
-      work.reader.feed(chunk)
+      if (!this.#closed) work.reader.feed(chunk)
     }
     return undefined
   }
 
   /** The frame that goes on in the place of what was said. */
   #pass (said: Said, work: Work): MaybePromise<Buffer | undefined> {
-    if (said.kind === 'control') return controlFrame(said.opcode, said.payload, this.#settings.fromClient)
+    if (said.kind === 'control') {
+      if (said.opcode === opcodes.close) this.#closed = true
+      return controlFrame(said.opcode, said.payload, this.#settings.fromClient)
+    }
     if (said.kind === 'message') return this.#passMessage(said, work)
     this.#end()
     this.#settings.events.violated(said.violation)
@@ -112,7 +118,9 @@ export class Inspector implements Inspected {
     const message = await this.#unpacked(said, work)
     if (message === undefined || this.#ended) return undefined
     if (!wanted) return this.#again(message, said, work)
+    this.waiting = true
     const verdict = await judged(message, work.judges)
+    this.waiting = false
     if (this.#ended) return undefined
     told(outcomes[verdict.kind])
     // The receiver does not get what it was packed from.

@@ -50,13 +50,16 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'ws': ['test'],
   'undici': ['test/bench'],
   '@grpc/grpc-js': ['test'],
+  '@swc/wasm-typescript': ['sdk/run'],
   'pino': ['proxy/observe', 'sdk/server'],
   're2': ['config/schema/regex.ts', 'agents/waf'],
   'yaml': ['config/api-schema'],
   'ajv': ['proxy/filters/schema', 'test/unit/filters'],
   'ajv-draft-04': ['test/unit/filters'],
   'ajv-formats': ['proxy/filters/schema'],
-  'ioredis': ['proxy/state/redis-store.ts'],
+  'ioredis': ['proxy/state/redis-store.ts', 'sdk/store/redis.ts'],
+  'piscina': ['sdk/workers/pool.ts'],
+  '@microsoft/api-extractor': ['sdk/publish'],
   'ipaddr.js': ['config/schema/address.ts'],
   'fastest-levenshtein': ['config/kdl/nearest.ts'],
   'tinyglobby': ['config/kdl/include.ts'],
@@ -67,17 +70,20 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'apache-md5': ['proxy/filters/password-thread.ts'],
   'mmdb-lib': ['proxy/filters/geo'],
   'ip2location-nodejs': ['proxy/filters/geo'],
-  'node:worker_threads': ['proxy/filters'],
-  'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/control', 'proxy/observe/telemetry', 'proxy/pipeline/fault-reply.ts'],
+  'node:worker_threads': ['proxy/filters', 'sdk/workers', 'sdk/run'],
+  'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/control', 'proxy/observe/telemetry', 'proxy/pipeline/fault-reply.ts', 'proxy/cli/agent/echo.ts'],
   'node:https': ['proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
   'node:http2': ['sdk/server', 'proxy/decisions', 'proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
   // Plain calls and interfaces between our modules; an emitter hides who hears what.
   'node:events': ['sdk/server', 'proxy/listeners', 'proxy/upstreams', 'proxy/decisions'],
-  'node:child_process': ['proxy/lifecycle', 'proxy/service', 'config/editor'],
+  'node:child_process': ['proxy/lifecycle', 'proxy/service', 'proxy/cli/agent', 'config/editor'],
   'lru-cache': ['proxy/cache'],
   'http-cache-semantics': ['proxy/cache/policy.ts'],
   'node:vm': []
 }
+
+/** Files that load a module by an address they are given: that of the operator's or the author's own program. */
+export const computedImports: ReadonlySet<string> = new Set(['sdk/workers/thread.ts', 'sdk/run/load-agent.ts'])
 
 /** Packages that no one installs: the program that loads the file brings them. */
 export const broughtPackages: ReadonlySet<string> = new Set(['vscode'])

@@ -21,8 +21,10 @@ test('flags win over the environment', () => {
 test('the rest has defaults and is checked', () => {
   const command = readOptions(['--socket', '/a'], { SENTINEL_MANAGED: '1', SENTINEL_AGENT_ID: 'waf', SENTINEL_LOG_LEVEL: 'debug', SENTINEL_DRAIN_TIMEOUT: '250ms' })
   assert.deepEqual(command, {
-    kind: 'serve', options: { endpoint: { kind: 'unix', path: '/a' }, logLevel: 'debug', drainTimeoutMs: 250, agentId: 'waf', managed: true },
+    kind: 'serve', options: { endpoint: { kind: 'unix', path: '/a' }, logLevel: 'debug', drainTimeoutMs: 250, store: 'memory', workers: undefined, agentId: 'waf', managed: true },
   })
+  const more = readOptions(['--socket', '/a', '--workers', '0'], { SENTINEL_STORE: 'rediss://user:secret@redis.test:6380/2' })
+  assert.deepEqual(more.kind === 'serve' && [more.options.store, more.options.workers], ['rediss://user:secret@redis.test:6380/2', 0])
 })
 
 test('what cannot be served safely, or not at all, is refused', () => {
@@ -41,6 +43,11 @@ test('what cannot be served safely, or not at all, is refused', () => {
     [['--socket', '/a', '--log-level', 'loud'], /--log-level/],
     [['--socket', '/a', '--drain-timeout', 'soon'], /--drain-timeout/],
     [['--socket', '/a', 'more'], /more/],
+    [['--socket', '/a', '--store', 'http://redis.test'], /--store/],
+    [['--socket', '/a', '--store', 'redis://:secret@/'], /^(?!.*secret).*--store/],
+    [['--socket', '/a', '--store', 'redis://h?db=1'], /--store/],
+    [['--socket', '/a', '--workers', '-1'], /--workers/],
+    [['--socket', '/a', '--workers', '257'], /--workers/],
   ]
   for (const [args, why] of refused) assert.throws(() => readOptions(args, {}), (error) => error instanceof BadOptions && why.test(error.message), args.join(' '))
 })

@@ -130,3 +130,29 @@ test('a message of a wrong kind is refused by an agent that did not ask for it',
   const exchange = await agent.request('GET', '/')
   await assert.rejects(exchange.message('x'), /does not ask for websocket_message/)
 })
+
+test('a message of a client that is not JSON closes the WebSocket, one of an upstream is an error', async () => {
+  const agent = await testAgent(defineAgent({ name: 'test', onWebSocketMessage (message) { message.json() } }))
+  const exchange = await agent.request('GET', '/')
+  assert.equal((await exchange.message('{"a":1}')).kind, 'allow')
+  const client = await exchange.message('{"a":')
+  assert.deepEqual([client.kind, client.code, client.audit.reason], ['close', 1007, 'invalid_body'])
+  const upstream = await exchange.message('{"a":', { from: 'upstream' })
+  assert.deepEqual([upstream.kind, upstream.error?.code], ['error', 'agent_error'])
+})
+
+test('a handler of messages can take everything out of its context', async () => {
+  const agent = await testAgent(defineAgent({
+    name: 'test',
+    async onWebSocketMessage (message, _request, { store, moreTime, waitUntil }) {
+      moreTime(1000)
+      const count = await store.increment('messages')
+      waitUntil(() => store.set('last', `${count} ${message.text}`))
+    },
+  }))
+  const exchange = await agent.request('GET', '/')
+  await exchange.message('a')
+  await exchange.message('b')
+  await agent.settled()
+  assert.equal(await agent.store.get('last'), '2 b')
+})

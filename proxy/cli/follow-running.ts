@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { placesOf } from './ask-running.ts'
+import type { OptionValues, Shell } from './command.ts'
+
+/** An upgrade puts another process in the place of the one that was asked, and a restart takes a moment. */
+const comesBackMs = 10_000
+const askAgainMs = 200
+
+export interface FollowedLines {
+  readonly path: '/tail' | '/record'
+  readonly body: object
+  /** True for the line that says that more will come. */
+  readonly onLine: (line: string) => boolean
+  /** Enough was seen: the exit code is 0 then. */
+  readonly signal?: AbortSignal
+}
+
+/** Asks a running proxy for lines without end, and again when another process takes its place. Resolves with the exit code when nobody answers; why has been said then. */
+export async function followRunning (command: string, shell: Shell, options: OptionValues, { path, body, onLine, signal }: FollowedLines): Promise<number> {
+  const { follow, ControlError } = await import('../control/index.ts')
+  let begun = false
+  for (let triedSinceMs = performance.now(); ;) {
+    const places = await placesOf(command, shell, options)
+    if (places === undefined) return 2
+    try {
+      const { status, text } = await follow(places, { path, body, onLine: (line) => { begun = onLine(line) || begun }, ...signal === undefined ? {} : { signal } })
+      if (signal?.aborted === true) return 0
+      if (status !== 200) return refused(command, shell, text)
+      triedSinceMs = performance.now()
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error
+      if (!begun || error.code === 'NOT_ALLOWED' || performance.now() - triedSinceMs > comesBackMs) return gone(command, shell, options, error.message)
+    }
+    await sleep(askAgainMs, undefined, signal === undefined ? {} : { signal }).catch(() => {})
+    if (signal?.aborted === true) return 0
+  }
+}
+
+function refused (command: string, shell: Shell, text: string): number {
+  let said = text
+  try {
+    said = String((JSON.parse(text) as { error?: unknown }).error)
+  } catch { /* as it came */ }
+  shell.err(`sentinel ${command}: ${said}\n`)
+  return 2
+}
+
+function gone (command: string, shell: Shell, options: OptionValues, why: string): number {
+  const { config } = options
+  shell.err(`sentinel ${command}: ${why}${typeof config === 'string' ? ` (${config})` : ''}\n`)
+  return 2
+}
