@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url'
-import type { Fields, Infer } from '../config/schema/index.ts'
+import type { Fields, Infer } from '../config/schema/field.ts'
 import { parseSize } from '../config/schema/quantities.ts'
 import type { BodyMode, BodyModeKind, BodyModeOver, Complete, EventKind } from '../proto/codec/index.ts'
 import type { Chunk, ChunkAnswer } from './chunk.ts'
@@ -67,6 +67,18 @@ export interface ConfigProblem {
   readonly hint?: string
 }
 
+/** What more of an exchange an agent is told of, after the head of its request. */
+export interface Concern {
+  /** The body of the request, whole: `onRequestBody`. */
+  readonly requestBody: boolean
+  /** The head of the answer: `onResponse`. */
+  readonly response: boolean
+  /** The body of the answer, whole: `onResponseBody`. Its head comes before it. */
+  readonly responseBody: boolean
+  /** Of the WebSocket that the request may open. */
+  readonly messages: boolean
+}
+
 /** How an exchange ended: always the last thing an agent hears of it. */
 export type Summary = Complete
 
@@ -109,6 +121,12 @@ export interface AgentDefinition<F extends Fields, S> {
    * refuse it. Not needed where `prepare` does the work.
    */
   onConfigure? (config: Infer<F>, about: ConfigureInfo<S>): readonly ConfigProblem[] | void | Promise<readonly ConfigProblem[] | void>
+
+  /**
+   * For an agent that knows only at run time what concerns it, because its rules say so: asked with the answer to the head of each request.
+   * Without it, everything concerns it that it has a handler for. Bodies come whole, to `onRequestBody` and `onResponseBody`.
+   */
+  concerns? (request: AgentRequest, context: Context<Infer<F>, S>): Concern
 
   /** The head of a request has come, and nothing of it has been sent on. */
   onRequest? (request: AgentRequest, context: Context<Infer<F>, S>): Answered
@@ -198,7 +216,7 @@ export function defineAgent<F extends Fields = Record<never, never>, S = undefin
   return {
     definition: any,
     events,
-    wantsOnlyHeaders: events.length === 2 && any.onComplete === undefined,
+    wantsOnlyHeaders: events.length === 2 && any.onComplete === undefined && any.concerns === undefined,
     requestBody: bodyMode(any.requestBody, any.onRequestBody !== undefined, any.onRequestChunk !== undefined),
     responseBody: bodyMode(any.responseBody, any.onResponseBody !== undefined, any.onResponseChunk !== undefined),
     maxExchanges: any.maxExchanges ?? 10_000,
@@ -214,6 +232,7 @@ function checkWorkers (workers: number | WorkerOptions | undefined): void {
 /** Request headers always, because every handler gets the request; `complete` always, because it is what frees an exchange. */
 function eventsOf (d: AnyDefinition): EventKind[] {
   const events: EventKind[] = ['request_headers']
+  if (d.concerns) return [...events, ...d.onWebSocketMessage ? ['websocket_message' as const] : [], 'complete']
   if (d.onRequestBody || d.onRequestChunk) events.push('request_body')
   if (d.onRequestTrailers) events.push('request_trailers')
   if (d.onResponse || d.onResponseBody || d.onResponseChunk || d.onResponseTrailers) events.push('response_headers')

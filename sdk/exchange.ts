@@ -16,12 +16,14 @@ import { inspectionOf, wireFindings } from './guardrail.ts'
 import type { Log } from './log.ts'
 import type { WebSocketMessage } from './message.ts'
 import { MessageLane, type MessageEvent } from './message-lane.ts'
+import type { Metrics } from './metrics.ts'
 import type { Program } from './program.ts'
 import { AgentRequest, type LateBodyOptions } from './request.ts'
 import { AgentResponse } from './response.ts'
 import type { Store } from './store/store.ts'
 import type { AgentStream } from './stream.ts'
 import { ToolCall, ToolResult } from './tools.ts'
+import type { Condition } from './vitals.ts'
 
 /** What a handler gave: nothing, a decision, a chunk answer, or, from JavaScript, anything. */
 type Outcome = unknown
@@ -84,6 +86,8 @@ export class Exchange implements ContextSource, BodyAsker {
   get configVersion (): string { return this.#configuration.version }
   get nowMs (): number { return this.#program.now() }
   get log (): Log { return this.#program.log }
+  get metrics (): Metrics { return this.#program.vitals.metrics }
+  get health (): Condition { return this.#program.vitals }
   get store (): Store { return this.#program.store }
   get hasBody (): boolean { return this.#head.hasBody }
   get maxBodyBytes (): number { return this.#program.agent.maxBodyBytes }
@@ -362,13 +366,29 @@ export class Exchange implements ContextSource, BodyAsker {
     if (decision.extras.requestHeaders && this.#response) {
       throw new AgentFailure('bad_answer', 'the request was sent already; its headers cannot be changed')
     }
-    const isLast = this.#program.agent.wantsOnlyHeaders && this.#late?.finished !== false
-    const wants = isLast ? done : undefined
+    const wants = this.#late?.finished === false ? undefined : this.#wantsAfter(event)
+    const isLast = wants?.done === true
     const value = wireDecision(decision, this.#takeRecorded(), wants)
     // Nothing in the place of nothing: a handler that changes bodies need not ask whether there is one, but the proxy takes none for a request without.
     const isVoid = event.kind === 'request_headers' && !this.hasBody && value.replaceBody?.length === 0
     this.#reply(event, { kind: 'decision', value: isVoid ? { ...value, replaceBody: undefined } : value })
     if (isLast) this.#stream.forget(this.id)
+  }
+
+  /** What comes after the answer to this event; `undefined`: what the agent subscribed to. */
+  #wantsAfter (event: Event): Wants | undefined {
+    const { wantsOnlyHeaders, definition } = this.#program.agent
+    if (wantsOnlyHeaders) return done
+    if (definition.concerns === undefined || (event.kind !== 'request_headers' && this.#late === undefined)) return undefined
+    const { requestBody, response, responseBody, messages } = definition.concerns(this.#request, typed(this.#context))
+    const bodyComes = requestBody && this.#head.hasBody && this.#late === undefined
+    if (!bodyComes && !response && !responseBody && !messages && definition.onComplete === undefined) return done
+    return {
+      done: false,
+      requestBody: bodyComes ? wholeBody : undefined,
+      responseHeaders: response || responseBody,
+      responseBody: responseBody ? wholeBody : undefined,
+    }
   }
 
   #fail (error: unknown): void {
@@ -416,6 +436,7 @@ export class Exchange implements ContextSource, BodyAsker {
   }
 }
 
+const wholeBody: BodyMode = { kind: 'buffer', maxBytes: 0, over: 'block' }
 const done: Wants = { done: true, requestBody: undefined, responseHeaders: false, responseBody: undefined }
 
 /** An event for which there is no handler is nothing that could be allowed. */

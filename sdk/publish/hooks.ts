@@ -1,3 +1,5 @@
+import { stages, type Stage } from '../testing/stages.ts'
+
 /** What a handler may do where it is called: the one table that the guide's pages are made from. A test holds it against what the proxy takes. */
 export interface Hook {
   /** Name of its page in `sdk/docs`, without the ending. */
@@ -17,26 +19,29 @@ export interface Hook {
   readonly eitherWay?: boolean
 }
 
-const requestHead = { requestOpen: true, responseOpen: true, bodyOpen: false, lateBody: false }
-const responseHead = { ...requestHead, requestOpen: false }
-const passing = { ...responseHead, responseOpen: false }
+/** The point of an exchange where a handler is asked. */
+function at ({ requestOpen, responseOpen, bodyOpen, isHeadOfRequest }: Stage): Pick<Hook, 'requestOpen' | 'responseOpen' | 'bodyOpen' | 'lateBody'> {
+  return { requestOpen, responseOpen, bodyOpen, lateBody: isHeadOfRequest }
+}
+
+const nowhere = { requestOpen: false, responseOpen: false, bodyOpen: false, lateBody: false }
 
 export const hooks = {
-  onRequest: { page: 'on-request', calledWith: '`request`', returns: 'decision', ...requestHead, lateBody: true },
-  onRequestBody: { page: 'on-request-body', calledWith: 'whole body, `request`', returns: 'decision', ...requestHead, bodyOpen: true },
-  onRequestChunk: { page: 'on-request-chunk', calledWith: 'piece of the body, `request`', returns: 'chunk answer or decision', ...responseHead },
-  onRequestTrailers: { page: 'on-request-trailers', calledWith: 'fields behind the body, `request`', returns: 'decision', ...responseHead },
-  onResponse: { page: 'on-response', calledWith: '`response`, `request`', returns: 'decision', ...responseHead },
-  onResponseBody: { page: 'on-response-body', calledWith: 'whole body, `response`, `request`', returns: 'decision', ...responseHead, bodyOpen: true },
-  onResponseChunk: { page: 'on-response-chunk', calledWith: 'piece of the body, `response`, `request`', returns: 'chunk answer or decision', ...passing },
-  onResponseTrailers: { page: 'on-response-trailers', calledWith: 'fields behind the body, `response`, `request`', returns: 'decision', ...passing },
+  onRequest: { page: 'on-request', calledWith: '`request`', returns: 'decision', ...at(stages.requestHeaders) },
+  onRequestBody: { page: 'on-request-body', calledWith: 'whole body, `request`', returns: 'decision', ...at(stages.wholeRequestBody) },
+  onRequestChunk: { page: 'on-request-chunk', calledWith: 'piece of the body, `request`', returns: 'chunk answer or decision', ...at(stages.requestChunk) },
+  onRequestTrailers: { page: 'on-request-trailers', calledWith: 'fields behind the body, `request`', returns: 'decision', ...at(stages.requestChunk) },
+  onResponse: { page: 'on-response', calledWith: '`response`, `request`', returns: 'decision', ...at(stages.responseHeaders) },
+  onResponseBody: { page: 'on-response-body', calledWith: 'whole body, `response`, `request`', returns: 'decision', ...at(stages.wholeResponseBody) },
+  onResponseChunk: { page: 'on-response-chunk', calledWith: 'piece of the body, `response`, `request`', returns: 'chunk answer or decision', ...at(stages.responseChunk) },
+  onResponseTrailers: { page: 'on-response-trailers', calledWith: 'fields behind the body, `response`, `request`', returns: 'decision', ...at(stages.responseChunk) },
   onWebSocketMessage: {
-    page: 'on-websocket-message', calledWith: 'message of a WebSocket, `request`', returns: 'message answer or decision', ...passing, bodyOpen: true,
+    page: 'on-websocket-message', calledWith: 'message of a WebSocket, `request`', returns: 'message answer or decision', ...at(stages.webSocketMessage),
   },
-  onToolCall: { page: 'on-tool-call', calledWith: 'call of a tool, `request`', returns: 'decision', ...requestHead, bodyOpen: true, eitherWay: true },
-  onToolResult: { page: 'on-tool-result', calledWith: 'what came of one, `request`', returns: 'decision', ...requestHead, bodyOpen: true, eitherWay: true },
-  onGuardrail: { page: 'on-guardrail', calledWith: 'texts to look through, `request`', returns: 'findings', ...passing },
-  onComplete: { page: 'on-complete', calledWith: 'how it ended, `request`', returns: 'nothing', ...passing },
+  onToolCall: { page: 'on-tool-call', calledWith: 'call of a tool, `request`', returns: 'decision', ...at(stages.wholeRequestBody), eitherWay: true },
+  onToolResult: { page: 'on-tool-result', calledWith: 'what came of one, `request`', returns: 'decision', ...at(stages.wholeRequestBody), eitherWay: true },
+  onGuardrail: { page: 'on-guardrail', calledWith: 'texts to look through, `request`', returns: 'findings', ...nowhere },
+  onComplete: { page: 'on-complete', calledWith: 'how it ended, `request`', returns: 'nothing', ...nowhere },
 } as const satisfies Readonly<Record<string, Hook>>
 
 /** Every handler in a row, with a link to its page. */

@@ -1,6 +1,6 @@
 import {
   emptyComplete, emptyRequestHeaders, emptyResponseHeaders, type BodyMode, type CancelReason, type Complete, type DescribeResponse,
-  type Event, type EventOneOf, type Findings, type Reply,
+  type Event, type EventOneOf, type Findings, type Reply, type Wants,
 } from '../../proto/codec/index.ts'
 import { wantedBody } from '../definition.ts'
 import { linesOf, type HeadersInit } from '../headers.ts'
@@ -45,6 +45,8 @@ export class TestExchange {
   readonly #waiting = new Map<number, Waiting>()
   #replies: Reply[] = []
   #isCancelled = false
+  /** What the agent asked for beside what it subscribed to. */
+  #wants: Wants | undefined
   #verdict: Promise<Verdict> | undefined
 
   /** @internal */
@@ -81,11 +83,11 @@ export class TestExchange {
     const from = this.#replies.length
     const content = chunksOf(body)
     const mode = bodyMode === undefined ? responseBody : wantedBody(bodyMode, undefined, undefined)
-    if (events.includes('response_headers')) {
+    if (events.includes('response_headers') || this.#wants?.responseHeaders === true) {
       const value = { ...emptyResponseHeaders, status, headers: linesOf(headers), upstream, hasBody: content.length > 0, bodyMode: mode }
       if (!goesOn(await this.#ask({ kind: 'response_headers', value }, stages.responseHeaders))) return this.#since(from, undefined)
     }
-    const isShown = content.length > 0 && events.includes('response_body')
+    const isShown = content.length > 0 && (events.includes('response_body') || this.#wants?.responseBody !== undefined)
     const passed = isShown ? await this.#sendBody('response_body', content, mode) : undefined
     if (!isShown || passed !== undefined) await this.#sendTrailers('response_trailers', trailers)
     return this.#since(from, passed)
@@ -165,7 +167,8 @@ export class TestExchange {
     const configured = this.#init.bodyMode === undefined ? requestBody : wantedBody(this.#init.bodyMode, undefined, undefined)
     const first = await this.#ask({ kind: 'request_headers', value: this.#head(content, configured) }, stages.requestHeaders)
     if (!goesOn(first)) return this.#since(0, undefined)
-    const wanted = first.value.wants?.requestBody
+    this.#wants = first.value.wants
+    const wanted = this.#wants?.requestBody
     const mode = wanted && wanted.kind !== 'default' ? wanted : configured
     const isShown = content.length > 0 && mode?.kind !== 'none' && (events.includes('request_body') || wanted !== undefined)
     const passed = isShown ? await this.#sendBody('request_body', content, mode) : undefined

@@ -1,11 +1,12 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { threadHooks } from './hosted.ts'
 import type { FromWorker, ThreadTask, ToWorker } from './messages.ts'
 
 /** Silence with something to do that tells a worker that computes from one that waits for answers of others. */
 const quietMs = 20
 
 /** What concerns others than the one who asked for it. */
-export type Heard = Extract<FromWorker, { readonly kind: 'replies' | 'forgotten' | 'store' | 'log' }>
+export type Heard = Extract<FromWorker, { readonly kind: 'replies' | 'forgotten' | 'store' | 'log' | 'vitals' }>
 
 export interface Listener {
   /** It has loaded the agent. */
@@ -34,7 +35,7 @@ export class Worker {
   constructor (module: string, agent: string, { ready, hear }: Listener) {
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
-    this.task = { port: port2, module, agent }
+    this.task = { port: port2, module, agent, hooks: threadHooks() }
     port1.on('message', (message: FromWorker) => {
       this.#heardAt = performance.now()
       switch (message.kind) {

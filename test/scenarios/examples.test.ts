@@ -4,12 +4,14 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { expected as customAgent } from '../../examples/custom-agent/expected.ts'
+import { expected as customJavascript } from '../../examples/custom-javascript/expected.ts'
 import type { Applications, Expectation, Feature } from '../../examples/expectation.ts'
 import * as homelab from '../../examples/homelab/expected.ts'
 import * as loadBalancer from '../../examples/load-balancer/expected.ts'
 import { expected as mcpTools } from '../../examples/mcp-tools/expected.ts'
 import * as microservices from '../../examples/microservices/expected.ts'
 import { expected as observability } from '../../examples/observability/expected.ts'
+import { expected as pythonAgent } from '../../examples/python-agent/expected.ts'
 import { expected as quickstart } from '../../examples/quickstart/expected.ts'
 import * as staticSite from '../../examples/static-site/expected.ts'
 import { expected as systemd } from '../../examples/systemd/expected.ts'
@@ -30,7 +32,9 @@ interface Example {
 }
 
 const examples: Readonly<Record<string, Example>> = {
-  'custom-agent': { expected: customAgent }, 'mcp-tools': { expected: mcpTools }, observability: { expected: observability }, quickstart: { expected: quickstart }, systemd: { expected: systemd }, waf: { expected: waf },
+  'custom-agent': { expected: customAgent }, 'custom-javascript': { expected: customJavascript }, 'mcp-tools': { expected: mcpTools },
+  observability: { expected: observability }, 'python-agent': { expected: pythonAgent }, quickstart: { expected: quickstart },
+  systemd: { expected: systemd }, waf: { expected: waf },
   homelab, 'load-balancer': loadBalancer, microservices, 'static-site': staticSite, teams, 'websocket-chat': websocketChat,
 }
 

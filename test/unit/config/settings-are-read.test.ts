@@ -128,9 +128,14 @@ filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; time
 agents {
   agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; see { headers "x-*"; hide "cookie"; query #true; bodies #true; client-certificate #false }; may { request-headers "x-*"; response-headers "x-*"; not-headers "x-internal"; rewrite #true; choose-upstream #true; replace-bodies #true; attributes "a*" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "hybrid:1KiB"; response-body-mode "stream"; config { a 1 }
     event-timeouts { request-headers "1s"; request-body "1s"; response-headers "1s"; response-body "1s"; websocket-message "1s" }; chunk-timeout "1s"; against "direct" }
+  agent "own" type="js" { script "${folder}/custom.js" }
   agent "direct" { grpc "127.0.0.1:9"; managed #false; circuit-breaker { failure-threshold 3 }; health-check { interval "1s" }; retry { max-attempts 2 }; pool { connections 1; connect-timeout "1s" }; http2 { keep-alive-interval "2s"; keep-alive-timeout "3s" } }
   agent "secure" { grpc "https://127.0.0.1:9" { ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; server-name "a.test" }; managed #false }
+  agent "housed" type="denylist" { host "house" }
+  agent "far" { reverse { token "0123456789abcdef0123" } }
 }
+reverse-listener "unix:${folder}/agents.sock" { handshake-timeout "1s"; max-handshakes 5; socket-mode "0600"; socket-owner "${process.getuid!()}"; socket-group "${process.getgid!()}" }
+reverse-listener "127.0.0.1:0" { tls { cert-file "${folder}/cert.pem"; key-file "${folder}/key.pem"; ca-file "${folder}/cert.pem" } }
 waf {
   mode "detection"
   ruleset { paranoia-level 1; anomaly-threshold 5; exclusion { rule-ids "xss-active-tag"; scope "global" }; custom-rules-dir "${folder}"; paths "${folder}" }
@@ -150,6 +155,7 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   const folder = mkdtempSync(join(tmpdir(), 'sentinel-reads-'))
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'cert.pem'), serverCertificate)
+  writeFileSync(join(folder, 'custom.js'), 'export function onRequest () {}')
   writeFileSync(join(folder, 'key.pem'), serverKey)
   writeFileSync(join(folder, 'page.html'), '{{status}}')
   writeFileSync(join(folder, '404.html'), '{{status}}')
