@@ -120,6 +120,10 @@ const elsewhere: Readonly<Record<string, readonly [file: string, words: string]>
   'managed': ['scenarios/agent-failure.alone.test.ts', 'absent'],
   'command': ['support/scripted-agent.ts', 'command'],
   'restart': ['support/failure-modes.ts', 'restart { initial-delay "1s" }'],
+  'reverse': ['scenarios/agent-reverse.test.ts', 'reverse'],
+  'script': ['scenarios/script-agent.test.ts', 'script'],
+  'host': ['scenarios/agent-host.test.ts', 'host "'],
+  'http2': ['scenarios/agent-keep-alive.test.ts', 'http2 {'],
   'against': ['scenarios/agent-comparison.test.ts', 'against'],
 }
 
