@@ -1,8 +1,10 @@
 import { ChunkAnswer, pass, replace } from './chunk.ts'
-import { allow, Decision, redact } from './decision.ts'
+import { allow, Decision, redact, type DecisionKind } from './decision.ts'
 import { AgentFailure } from './failure.ts'
 
 const plainAllow = allow()
+
+const goesOn: ReadonlySet<DecisionKind> = new Set(['allow', 'flag', 'redact'])
 
 /**
  * What a handler returned, as an answer to an event with this kind of body. Throws `AgentFailure` for what is none: `true` or
@@ -34,8 +36,10 @@ function wholeOf (answer: ChunkAnswer): Decision {
 }
 
 /** A handler for whole bodies, on a body that the operator has streamed: everything is held, so the last answer replaces it all. */
-function replacedInStream (decision: Decision): ChunkAnswer {
+function replacedInStream (decision: Decision): ChunkAnswer | Decision {
   const { replaceBody = '', ...others } = decision.extras
-  if (Object.keys(others).length > 0) throw new AgentFailure('bad_answer', 'what replaces a streamed body can carry nothing else')
+  // Whoever refuses refuses, whatever would have become of the body.
+  if (!goesOn.has(decision.kind)) return new Decision(decision.outcome, others)
+  if (decision.kind === 'flag' || Object.keys(others).length > 0) throw new AgentFailure('bad_answer', 'what replaces a streamed body can carry nothing else')
   return replace(replaceBody)
 }

@@ -5,6 +5,7 @@ import type { Here } from '../schema/read-block.ts'
 import type { ValueType } from '../schema/value.ts'
 import { anyText, bool, existingFile, integer, mention, oneOf, text, words } from '../schema/values.ts'
 import { connections, eventTimeouts, healthCheck, pool, pooled, retry } from './agent-calls.ts'
+import { may, see } from './agent-rules.ts'
 import { olderRestart, restart } from './agent-process.ts'
 import { chosenTransport, olderTransports, transports } from './agent-transport.ts'
 import { builtInAgents } from './built-in-agents.ts'
@@ -75,6 +76,8 @@ const fields = {
   maxConcurrentCalls: setting(integer(1, 1_000_000), 100, 'Decisions that are waited for at a time.'),
   maxQueuedCalls: optional(integer(0, 1_000_000), 'Questions that wait for their turn; more fail at once. Without it `limits { max-agent-queue-depth }` counts.'),
   connections: setting(connections, 1, 'Connections to the agent.', { aliases: ['pool-size', 'connections-per-agent'] }),
+  see,
+  may,
   setsHeaders: list(token, [], 'Header fields only this agent may set: what clients send under these names is removed.'),
   config: json('Settings of the agent itself: handed on as JSON and checked by the agent.', { example: 'config { paranoia-level 2; exclude-rules 942100 }' }),
   restart,

@@ -111,7 +111,7 @@ function checkWafOfRoutes ({ routes, agents, filters }: Config, guards: readonly
   const guarded = guards.some(({ type }) => type === wafAgent)
   for (const route of routes) {
     if (route.wafEnabled !== true || guarded) continue
-    const byFilter = filters.flatMap(filter => filter.type === 'agent' && route.filters.includes(filter.id) ? filter.agents : [])
+    const byFilter = filters.flatMap(filter => (filter.type === 'agent' || filter.type === 'parallel') && route.filters.includes(filter.id) ? filter.agents : [])
     const named = [...route.agents, ...route.filters, ...byFilter]
     if (named.some(id => firewalls.has(id))) continue
     report.warning('CONFIG_NO_EFFECT', `route '${route.id}' asks for the firewall, but there is none`, route.at, 'write waf { mode "prevention" }')

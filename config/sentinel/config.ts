@@ -40,7 +40,8 @@ export type MatchConfig = RouteConfig['matches']
 export type UpstreamConfig = SentinelConfig['upstreams'][number]
 export type TargetConfig = UpstreamConfig['targets'][number]
 export type FilterConfig = SentinelConfig['filters'][number]
-export type AgentFilterConfig = Extract<FilterConfig, { readonly type: 'agent' }>
+/** Filters that ask agents: one after the other, or all at once. */
+export type AgentFilterConfig = Extract<FilterConfig, { readonly type: 'agent' | 'parallel' }>
 export type ObservabilityConfig = SentinelConfig['observability']
 export type LimitsConfig = SentinelConfig['limits']
 export type EvidenceConfig = NonNullable<SentinelConfig['evidence']>

@@ -7,6 +7,7 @@ import { checkForwardAuth, forwardAuthFilter } from './filter-forward-auth.ts'
 import { checkGeo, geoFilter } from './filter-geo.ts'
 import { checkHeaders, headersFilter, olderHeaders } from './filter-headers.ts'
 import { checkFaultInjection, checkSecurityHeaders, faultInjectionFilter, securityHeadersFilter } from './filter-more.ts'
+import { checkParallel, parallelFilter } from './filter-parallel.ts'
 import { checkCompress, checkTimeout, compressFilter, logFilter, timeoutFilter } from './filter-plain.ts'
 import { olderRateLimit, rateLimitFilter } from './filter-rate-limit.ts'
 import { checkElsewhere, redirectFilter, urlRewriteFilter } from './filter-redirect.ts'
@@ -18,6 +19,7 @@ export const filters = namedVariants('filter', {
   common: {},
   of: {
     agent: agentFilter,
+    parallel: parallelFilter,
     'rate-limit': rateLimitFilter,
     headers: headersFilter,
     compress: compressFilter,
@@ -37,6 +39,7 @@ export const filters = namedVariants('filter', {
   older: { 'rate-limit': olderRateLimit, headers: olderHeaders },
   docs: {
     agent: 'Asks agents: whether a request or an answer may pass, and what is changed about it.',
+    parallel: 'Asks several agents at the same time, about the same request or answer, so that the slowest of them is all that is waited for. The first in the order of the file that does not let it go on decides, and the others are told to stop; when all do, their changes are made in the order of the file. Of a body, path, query or upstream there is one: agents that want different ones contradict each other, which counts as a failure (AGENT_CONFLICT) of the later. Of a body that is given in pieces all see the same pieces, and what all have let go flows on; changes of the same bytes by two of them end the exchange. Messages of WebSockets and calls of tools go from one agent to the next.',
     'rate-limit': 'Bounds how many requests each client, or whatever `key` says, may send.',
     headers: 'Changes header fields of requests and answers.',
     compress: 'Packs answers for clients that can unpack them.',
@@ -56,6 +59,11 @@ export const filters = namedVariants('filter', {
     agent: `filter "sign-in" {
     type "agent"
     agent "waf" "auth"
+    timeout "300ms"
+}`,
+    parallel: `filter "checks" {
+    type "parallel"
+    agent "waf" "bot-score"
     timeout "300ms"
 }`,
     'rate-limit': `filter "per-key" {
@@ -133,6 +141,7 @@ export const filters = namedVariants('filter', {
 }`,
   },
   checks: {
+    parallel: checkParallel,
     compress: checkCompress, 'ip-access': checkAddresses,
     'rate-limit': checkRateLimit, headers: checkHeaders, cors: checkCors, timeout: checkTimeout, geo: checkGeo, redirect: checkElsewhere, 'url-rewrite': checkElsewhere,
     'forward-auth': checkForwardAuth, 'basic-auth': checkBasicAuth, 'security-headers': checkSecurityHeaders, 'fault-injection': checkFaultInjection,

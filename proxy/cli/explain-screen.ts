@@ -92,7 +92,8 @@ function chainLines ({ chain, filters }: Explanation, paint: Paint): string[] {
 const reasons: Readonly<Record<ChainStep['by'], string>> = { guard: 'guards every route', filter: '', agent: '', guardrail: 'guardrail' }
 
 function typeOf (step: ChainStep): string {
-  return [step.type, step.filter === null ? reasons[step.by] : `by filter ${step.filter}`].filter((text) => text !== '').join(', ')
+  const named = step.filter === null ? reasons[step.by] : `by filter ${step.filter}`
+  return [step.type, named, step.parallel === true ? 'all at once' : ''].filter((text) => text !== '').join(', ')
 }
 
 function limitLines ({ limits }: Explanation): string[] {

@@ -54,6 +54,8 @@ export interface ChainStep {
   readonly agent: string
   readonly by: 'guard' | 'filter' | 'agent' | 'guardrail'
   readonly filter: string | null
+  /** It is asked at the same time as the others of that filter. */
+  readonly parallel?: true
   readonly type: string
   readonly mode: string
   readonly failureMode: string
@@ -140,6 +142,7 @@ export function chainOf (route: RouteConfig, config: SentinelConfig): ChainStep[
     const { mode, failureMode, timeoutMs, maxTimeoutMs, events } = filterSettings(step)
     return {
       agent: step.agent.id, by: step.by, filter: step.override?.id ?? null, type: step.agent.type,
+      ...step.override?.type === 'parallel' ? { parallel: true } : {},
       mode, failureMode, timeoutMs, maxTimeoutMs, events: events ?? null,
     }
   })
@@ -157,7 +160,7 @@ function guardrailsOf ({ guardrails }: RouteConfig, { agents }: SentinelConfig):
 }
 
 function ownFiltersOf (route: RouteConfig, config: SentinelConfig): Explanation['filters'] {
-  return planOf(route, config).flatMap((step) => 'agent' in step ? [] : [{ id: step.id, type: step.type }])
+  return planOf(route, config).flatMap((step) => 'agent' in step || 'stage' in step ? [] : [{ id: step.id, type: step.type }])
 }
 
 function limitsOf (route: RouteConfig, { listener }: ReadRequest, config: SentinelConfig): Explanation['limits'] {

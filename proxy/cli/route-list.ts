@@ -41,9 +41,20 @@ export function routesScreen (list: readonly ListedRoute[], cwd: string, colour:
   const rows = list.map(({ id, priority, conditions, chain, upstream, responds, place }, i) => [
     String(i + 1).padStart(String(list.length).length), id, String(priority).padStart(4),
     conditions.length === 0 ? 'everything' : conditions.map(({ matcher, wanted }) => `${matcher} ${wanted}`).join(', '),
-    [...chain.map(({ agent }) => agent), upstream ?? responds ?? '(not built)'].join(' → '), placeText(place, cwd),
+    [...passed(chain), upstream ?? responds ?? '(not built)'].join(' → '), placeText(place, cwd),
   ])
   const head = ['', 'route', 'prio', 'takes', 'goes through → to', 'place']
   return columns([head, ...rows], (cell, column, row) =>
     row === 0 || column === 0 || column === 5 ? paint.dim(cell) : column === 1 ? paint.bold(cell) : cell).join('\n') + '\n'
+}
+
+/** Agents in the order in which they are asked; those that are asked at the same time stand together. */
+function passed (chain: readonly ChainStep[]): string[] {
+  const groups: Array<{ readonly filter: string | null, readonly agents: string[] }> = []
+  for (const { agent, filter, parallel } of chain) {
+    const last = groups.at(-1)
+    if (parallel === true && last?.filter === filter) last.agents.push(agent)
+    else groups.push({ filter: parallel === true ? filter : null, agents: [agent] })
+  }
+  return groups.map(({ agents }) => agents.length === 1 ? agents[0]! : `(${agents.join(' | ')})`)
 }

@@ -17,6 +17,8 @@ import type { AgentTarget, AgentConfiguration, ProtocolFault, Settings } from '.
 /** Window for what the agent sends on all streams together; see `openSession` for one stream. */
 const connectionWindowBytes = 8 * 1024 * 1024
 
+const mostWithdrawn = 1_000
+
 /** 'fading': it says that it is about to stop, and takes new exchanges only where there is nobody else. */
 export type ConnectionState = 'connecting' | 'ready' | 'stalled' | 'not-serving' | 'refused' | 'incompatible' | 'fading' | 'retiring' | 'closed'
 
@@ -49,6 +51,8 @@ export class AgentConnection {
   bytesSent = 0
   bytesReceived = 0
   readonly lines = new Map<number, Line>()
+  /** The last exchanges that ended with a question taken back: an answer that crossed that on its way is nobody's mistake. */
+  readonly #withdrawn = new Set<number>()
   readonly #settings: Settings
   readonly #hooks: ConnectionHooks
   readonly #session: ClientHttp2Session
@@ -118,6 +122,11 @@ export class AgentConnection {
     if (this.state === 'closed') return
     // The question of the only exchange: no other will leave with it.
     this.#outbox.push(encode(writeToAgent, { events: [event] }), event.timeoutMs > 0 && this.lines.size === 1)
+  }
+
+  withdrawn (exchange: number): void {
+    if (this.#withdrawn.size >= mostWithdrawn) for (const oldest of this.#withdrawn) { this.#withdrawn.delete(oldest); break }
+    this.#withdrawn.add(exchange)
   }
 
   stray (kind: ProtocolFault, detail: string): void {
@@ -248,7 +257,7 @@ export class AgentConnection {
         line.onReply(reply)
       } else if (reply.exchange === 0 || reply.exchange > this.#lastExchange) {
         this.stray('unknown', `a reply for exchange ${reply.exchange}, which never was`)
-      } else {
+      } else if (!this.#withdrawn.delete(reply.exchange)) {
         this.stray('late', `a reply for exchange ${reply.exchange}, which is over`)
       }
     }

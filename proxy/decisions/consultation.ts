@@ -11,7 +11,7 @@ import { afterFailure } from './failure-mode.ts'
 import { badReply } from './grpc-stream.ts'
 import { planWith, termsFor, type FilterSettings, type Plan } from './plan.ts'
 import type { Answer, Terms } from './question.ts'
-import { agentDone, type Talk } from './talk.ts'
+import { agentDone, decidedElsewhere, type Talk } from './talk.ts'
 import type { ToolTalk } from './tools/whole.ts'
 
 /**
@@ -22,6 +22,16 @@ export const maxRecords = 100
 
 export function isDecisive (record: DecisionRecord): boolean {
   return record.status > 0 || record.fault !== undefined
+}
+
+/** What came of a question that was put beside others: a decision, or why there is none. */
+export interface Heard {
+  readonly ruling: Ruling | undefined
+  readonly error: unknown
+  /** It was taken back because another agent decided. */
+  readonly withdrawn: boolean
+  readonly startMs: number
+  readonly endMs: number
 }
 
 /** One exchange as one agent is consulted about it: what was asked, what of the answers still has to be applied. */
@@ -41,6 +51,7 @@ export class Consultation implements EndListener {
   /** Bodies of which a part was handed over and no copy kept. */
   readonly #handed = new Set<DecisionRecord['phase']>()
   #gone: Fault | undefined
+  #withdrawn = false
   #records = 0
 
   constructor (x: Exchange, talk: Talk, settings: FilterSettings, plan: Plan) {
@@ -108,17 +119,67 @@ export class Consultation implements EndListener {
     }
   }
 
-  /** Records a decision and applies it when the agent may act. Gives it back only then. Throws AGENT_BAD_REPLY. */
+  /** Records a decision and applies it when the agent may act. Gives it back only then. Throws AGENT_BAD_REPLY and AGENT_NOT_ALLOWED. */
   settle (answer: Answer, stage: Stage, startMs: number): Ruling | undefined {
+    return this.adopt(this.#judged(answer, stage), stage, startMs)
+  }
+
+  /** Asks beside others: nothing is applied or recorded before `adopt`, `fail` or `setAside` says what becomes of the answer. Never rejects. */
+  async hear (event: EventOneOf, stage: Stage): Promise<Heard> {
+    const startMs = performance.now()
+    try {
+      const answer = await this.answerTo(event, termsFor(this.settings, stage.phase, false))
+      const ruling = this.#judged(answer, stage)
+      // So that a decision that had its way, and silenced others, cannot turn out to be impossible.
+      mergeAttributes(this.x.attributes, ruling.attributes)
+      return { ruling, error: undefined, withdrawn: false, startMs, endMs: performance.now() }
+    } catch (error) {
+      return { ruling: undefined, error, withdrawn: this.#withdrawn, startMs, endMs: performance.now() }
+    }
+  }
+
+  #judged (answer: Answer, stage: Stage): Ruling {
     if (answer.kind !== 'decision') throw badReply('an answer of another kind than a decision')
-    const ruling = rule(answer.value, stage)
+    return rule(answer.value, stage, this.settings.may)
+  }
+
+  /** What `settle` does with a decision that was judged. */
+  adopt (ruling: Ruling, stage: Stage, startMs: number, endMs?: number): Ruling | undefined {
     if (this.enforces) this.#apply(ruling, stage)
     if (ruling.verdict !== 'allow') this.verdict = ruling.verdict
-    this.record(decisionRecord(this.settings, stage, ruling, startMs, this.talk.configVersion))
+    this.record(decisionRecord(this.settings, stage, ruling, startMs, this.talk.configVersion, endMs))
     this.heed(ruling)
     if (!this.enforces) return undefined
     if (ruling.reply !== undefined && stage.partial !== true) this.over = true
     return ruling
+  }
+
+  /** Another agent decided: the answer to this question, as far as there is one, is recorded and not applied. */
+  setAside ({ ruling, error, withdrawn, startMs, endMs }: Heard, stage: Stage): void {
+    const { settings, talk: { configVersion } } = this
+    if (this.#gone !== undefined) return
+    if (ruling !== undefined) {
+      if (ruling.verdict !== 'allow') this.verdict = ruling.verdict
+      this.record({ ...decisionRecord(settings, stage, ruling, startMs, configVersion, endMs), applied: false })
+    } else if (withdrawn) {
+      this.record({ ...decisionRecord(settings, stage, { verdict: 'allow' }, startMs, configVersion, endMs), verdict: 'cancelled', applied: false })
+    } else {
+      this.record(failureRecord(settings, stage, Fault.from(error), 'open', startMs, configVersion, endMs))
+    }
+  }
+
+  /** Another agent decided: nothing more is asked, and nothing that is open is waited for. */
+  withdraw (): void {
+    if (this.over) return
+    this.over = true
+    this.#withdrawn = true
+    this.talk.cancel('decided', decidedElsewhere, 'another agent decided')
+  }
+
+  /** Whether a failure at this point stops the exchange. */
+  stoppedBy (stage: Stage): boolean {
+    const { mode, failureMode } = this.settings
+    return afterFailure({ mode, failureMode, bodyGone: this.#handed.has(stage.phase) }) === 'refuse'
   }
 
   /** Records that there is no decision, and throws when that stops the exchange. Otherwise nothing is asked any more. */
@@ -129,11 +190,10 @@ export class Consultation implements EndListener {
     const fault = Fault.from(error)
     this.over = true
     this.verdict = 'failed'
-    const { mode, failureMode } = this.settings
-    const next = afterFailure({ mode, failureMode, bodyGone: this.#handed.has(stage.phase) })
-    this.record(failureRecord(this.settings, stage, fault, next === 'continue' ? 'open' : 'closed', startMs, this.talk.configVersion))
+    const refuse = this.stoppedBy(stage)
+    this.record(failureRecord(this.settings, stage, fault, refuse ? 'closed' : 'open', startMs, this.talk.configVersion))
     this.talk.cancel(fault.code === 'AGENT_TIMEOUT' ? 'timeout' : 'decided', fault)
-    if (next === 'refuse') throw fault
+    if (refuse) throw fault
     return undefined
   }
 
@@ -203,10 +263,11 @@ export class Consultation implements EndListener {
 type Asked = Pick<Stage, 'phase' | 'tool'>
 
 /** What a record tells of a ruling, whatever that is about. */
-type Told = { readonly verdict: string } & Partial<Pick<Ruling, 'reply' | 'audit' | 'ticket'>>
+type Told = { readonly verdict: string } & Partial<Pick<Ruling, 'reply' | 'audit' | 'ticket' | 'upstream' | 'rewritePath' | 'rewriteQuery'>>
 
 export function decisionRecord (
-  { agentId, mode }: Pick<FilterSettings, 'agentId' | 'mode'>, { phase, tool }: Asked, ruling: Told, startMs: number, configVersion: string,
+  { agentId, mode, stage }: Pick<FilterSettings, 'agentId' | 'mode' | 'stage'>, { phase, tool }: Asked, ruling: Told, startMs: number, configVersion: string,
+  endMs = performance.now(),
 ): DecisionRecord {
   return {
     agent: agentId,
@@ -215,18 +276,27 @@ export function decisionRecord (
     mode,
     verdict: ruling.verdict,
     applied: mode === 'enforce',
-    durationMs: performance.now() - startMs,
+    durationMs: endMs - startMs,
     status: ruling.reply?.status ?? 0,
     fault: undefined,
     failureMode: undefined,
     audit: ruling.audit,
     ticket: ruling.ticket,
     configVersion,
+    stage,
+    routing: routingOf(ruling),
   }
 }
 
+/** An answer of the agent's own goes nowhere else. */
+function routingOf ({ reply, upstream = '', rewritePath, rewriteQuery }: Told): DecisionRecord['routing'] {
+  if (reply !== undefined || (upstream === '' && rewritePath === undefined && rewriteQuery === undefined)) return undefined
+  return { upstream, path: rewritePath, query: rewriteQuery }
+}
+
 export function failureRecord (
-  { agentId, mode }: Pick<FilterSettings, 'agentId' | 'mode'>, { phase, tool }: Asked, fault: Fault, failureMode: 'open' | 'closed', startMs: number, configVersion: string,
+  { agentId, mode, stage }: Pick<FilterSettings, 'agentId' | 'mode' | 'stage'>, { phase, tool }: Asked, fault: Fault, failureMode: 'open' | 'closed', startMs: number, configVersion: string,
+  endMs = performance.now(),
 ): DecisionRecord {
   return {
     agent: agentId,
@@ -235,13 +305,15 @@ export function failureRecord (
     mode,
     verdict: 'failed',
     applied: mode === 'enforce' && failureMode === 'closed',
-    durationMs: performance.now() - startMs,
+    durationMs: endMs - startMs,
     status: 0,
     fault,
     failureMode,
     audit: undefined,
     ticket: undefined,
     configVersion,
+    stage,
+    routing: undefined,
   }
 }
 

@@ -5,6 +5,7 @@ import type { AuditFacts, DecisionRecord, Reply } from '../pipeline/exchange.ts'
 import { HeaderList, type HeaderEdit } from '../pipeline/headers.ts'
 import { checkedEdits, checkedLines, isToken } from './edits.ts'
 import { badReply } from './grpc-stream.ts'
+import type { Permissions } from './permissions.ts'
 
 /** What an answer may change at the point of the exchange where it is given. */
 export interface Stage {
@@ -55,8 +56,11 @@ export interface Ruling {
   readonly wants: Wants | undefined
 }
 
-/** Judges a decision; throws AGENT_BAD_REPLY when any part of it is unknown, malformed or out of place, so that none is applied. */
-export function rule (decision: Decision, stage: Stage): Ruling {
+/**
+ * Judges a decision; throws AGENT_BAD_REPLY when any part of it is unknown, malformed or out of place, and AGENT_NOT_ALLOWED when the operator
+ * does not allow it, so that none is applied.
+ */
+export function rule (decision: Decision, stage: Stage, may?: Permissions): Ruling {
   const { kind, upstream, attributes, replaceBody, rewritePath, rewriteQuery, wants } = decision
   if (kind === undefined) throw badReply('a decision of a kind that this version does not know')
   if (!stage.requestOpen) {
@@ -69,6 +73,7 @@ export function rule (decision: Decision, stage: Stage): Ruling {
   if (replaceBody !== undefined) stage.checkBody?.(replaceBody)
   checkWants(wants, stage)
   checkAttributes(attributes)
+  may?.check(decision)
   const { reply: usual, ticket } = replyOf(decision)
   const reply = usual === undefined ? undefined : stage.refusal?.(usual, decision, ticket) ?? usual
   return {

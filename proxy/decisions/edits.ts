@@ -7,11 +7,14 @@ const maxEdits = 128
 const maxEditChars = 64 * 1024
 
 /**
- * Fields that belong to a connection or to the framing, not to the message (RFC 9110 sections 7.6.1 and 8.6, RFC 9112 section 6), and
- * Host, on which the choice of the route rests. By canonical name, so that an alias does not slip through.
+ * Fields that belong to a connection or to the framing, not to the message (RFC 9110 sections 7.6.1 and 8.6, RFC 9112 section 6), Host, on which
+ * the choice of the route rests, and what the proxy itself says about where a request comes from. By canonical name, so that an alias does
+ * not slip through.
  */
 const forbidden = new Set([
-  'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings', 'content-length', 'host', 'expect',
+  'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'proxy', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+  'http2-settings', 'content-length', 'host', 'expect',
+  'forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'x-real-ip', 'x-request-id',
 ])
 
 /** token (RFC 9110 section 5.6.2) */

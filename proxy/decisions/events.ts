@@ -1,11 +1,13 @@
 import { noEntries, type AgentMode, type BodyMode, type Complete, type EventOneOf } from '../../proto/codec/index.ts'
 import type { DecisionRecord, Exchange, Reply } from '../pipeline/exchange.ts'
-import type { BodyPlan, Plan } from './plan.ts'
+import type { HeaderList } from '../pipeline/headers.ts'
+import type { BodyPlan, FilterSettings, Plan } from './plan.ts'
+import { seenLines, seenTls, type Sight } from './sight.ts'
 
 const modes: Readonly<Record<DecisionRecord['mode'], AgentMode>> = { enforce: 'enforce', monitor: 'monitor', shadow: 'shadow', 'dry-run': 'dry_run' }
 
-/** The request as it is now, earlier agents' changes included. */
-export function requestEvent (x: Exchange, plan: Pick<Plan, 'requestBody'>, mode: DecisionRecord['mode'], configVersion: string): EventOneOf {
+/** The request as it is now, earlier agents' changes included, as far as the agent may see it. */
+export function requestEvent (x: Exchange, plan: Pick<Plan, 'requestBody'>, { mode, sight }: Pick<FilterSettings, 'mode' | 'sight'>, configVersion: string): EventOneOf {
   const { request, requestBody, peer } = x
   return {
     kind: 'request_headers',
@@ -13,22 +15,22 @@ export function requestEvent (x: Exchange, plan: Pick<Plan, 'requestBody'>, mode
       requestId: x.id,
       method: request.method,
       scheme: request.scheme,
-      authority: request.authority,
+      authority: sees(sight, 'host') ? request.authority : '',
       rawPath: request.rawPath,
       path: request.path,
-      query: request.query,
+      query: sight?.query === false ? '' : request.query,
       httpVersion: request.version,
-      headers: request.headers.raw().slice(),
+      headers: seenLines(request.headers.raw(), sight),
       clientIp: x.clientIp,
       clientPort: x.clientPort,
-      tls: peer.tls,
+      tls: seenTls(peer.tls, sight),
       route: x.route?.name ?? '',
       listener: x.listener,
-      traceparent: request.headers.get('traceparent') ?? '',
-      tracestate: request.headers.get('tracestate') ?? '',
+      traceparent: fieldSeen(request.headers, 'traceparent', sight),
+      tracestate: fieldSeen(request.headers, 'tracestate', sight),
       attributes: x.attributes === undefined ? noEntries : new Map(x.attributes),
       hasBody: requestBody !== undefined && requestBody.length !== 0,
-      contentLength: requestBody?.length,
+      contentLength: sees(sight, 'content-length') ? requestBody?.length : undefined,
       mode: modes[mode],
       bodyMode: wireMode(plan.requestBody),
       configVersion,
@@ -36,19 +38,27 @@ export function requestEvent (x: Exchange, plan: Pick<Plan, 'requestBody'>, mode
   }
 }
 
-export function responseEvent (x: Exchange, reply: Reply, body: BodyPlan): EventOneOf {
+export function responseEvent (x: Exchange, reply: Reply, body: BodyPlan, sight: Sight | undefined): EventOneOf {
   return {
     kind: 'response_headers',
     value: {
       status: reply.status,
-      headers: reply.headers.raw().slice(),
+      headers: seenLines(reply.headers.raw(), sight),
       upstream: x.upstream,
       target: x.target,
       hasBody: reply.body !== undefined && reply.body.length !== 0 && reply.status !== 101,
-      contentLength: reply.body?.length,
+      contentLength: sees(sight, 'content-length') ? reply.body?.length : undefined,
       bodyMode: wireMode(body),
     },
   }
+}
+
+function fieldSeen (headers: HeaderList, name: string, sight: Sight | undefined): string {
+  return sees(sight, name) ? headers.get(name) ?? '' : ''
+}
+
+function sees (sight: Sight | undefined, name: string): boolean {
+  return sight === undefined || sight.field(name)
 }
 
 export function completeFacts (x: Exchange): Complete {

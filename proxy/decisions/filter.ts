@@ -1,20 +1,37 @@
 import type { DescribeResponse } from '../../proto/codec/index.ts'
-import type { Exchange, Filter, Reply } from '../pipeline/exchange.ts'
+import type { DecisionRecord, Exchange, Filter, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
 import { Consultation, failureRecord } from './consultation.ts'
 import { stages } from './decide.ts'
 import { requestEvent, responseEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
-import { FlowingBody, withTrailersAsked } from './flowing-body.ts'
-import { neverWhole, planFor, planOfRequest, settled, termsFor, type FilterSettings, type Plan } from './plan.ts'
+import { FlowingBody, withTrailersAsked, type Flow } from './flowing-body.ts'
 import { AgentMessageJudge } from './message-judge.ts'
-import { awaitAgent, type RetrySettings } from './retry.ts'
+import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type ToolPlan } from './plan.ts'
+import { awaitAgent } from './retry.ts'
 import { shadowFilter } from './shadow.ts'
 import { inspectWhole, wholeRequest, wholeResponse } from './whole-body.ts'
 
 /** What asks about calls of tools: loaded when the first agent wants to know of them. */
 let tools: typeof import('./tools/index.ts') | undefined
+
+/** Asks about what a request says of tools: for agents that are (`plan.tools`). */
+export async function inspectToolsOfRequest (c: Consultation, plan: ToolPlan): Promise<Reply | undefined> {
+  tools ??= await import('./tools/index.ts')
+  return tools.inspectRequest(c, plan)
+}
+
+/** The same for an answer; nothing where nothing is asked about it. */
+export function inspectToolsOfAnswer (c: Consultation, reply: Reply): Promise<Reply | undefined> | undefined {
+  if (c.tools === undefined || c.plan.tools?.requestsAlone !== false || c.over || withoutBody(c, reply)) return undefined
+  return tools!.inspectAnswer(c, c.plan.tools, c.tools, reply) // It was loaded for the request.
+}
+
+/** Whoever packs answers for the client sees what it asked for. */
+export function restoreRequest (c: Consultation): void {
+  if (c.tools !== undefined) tools!.askAsTheClientDid(c, c.tools) // It was loaded for the request.
+}
 
 /** An agent as a step of a route. */
 export function agentFilter (client: AgentClient, settings: FilterSettings): Filter {
@@ -25,9 +42,7 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
   return {
     name: agentId,
     async onRequest (x) {
-      const { retry } = client.settings
-      const mayWait = retry !== undefined && client.state !== 'ready'
-      const c = begin(x, client, mayWait ? await laterSettings(client, settings, retry) : settings, planOf)
+      const c = begin(x, client, isAway(client) ? await laterSettings(client, settings) : settings, planOf)
       if (c === undefined) return undefined
       open.set(x, c)
       const reply = await consultRequest(c)
@@ -39,7 +54,7 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
       const c = open.get(x)
       let answer: Reply | undefined
       if (c !== undefined) {
-        if (c.tools !== undefined) tools!.askAsTheClientDid(c, c.tools) // It was loaded for the request.
+        restoreRequest(c)
         c.editReply(reply)
         if (!c.over) answer = await consultResponse(c, reply)
       }
@@ -53,16 +68,23 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
   }
 }
 
+/** It may be waited for. */
+export function isAway ({ settings: { retry }, state }: AgentClient): boolean {
+  return retry !== undefined && state !== 'ready'
+}
+
 /** What is left of the time for a decision, once an agent that was not there was waited for. */
-async function laterSettings (client: AgentClient, settings: FilterSettings, retry: RetrySettings): Promise<FilterSettings> {
+export async function laterSettings (client: AgentClient, settings: FilterSettings): Promise<FilterSettings> {
   const { timeoutMs, maxTimeoutMs } = termsFor(settings, 'request-headers', false)
-  const leftMs = Math.max(1, timeoutMs - await awaitAgent(client, retry, timeoutMs))
+  const leftMs = Math.max(1, timeoutMs - await awaitAgent(client, client.settings.retry!, timeoutMs)) // Whoever is waited for has some (`isAway`).
   if (settings.termsOf === undefined) return { ...settings, timeoutMs: leftMs }
   return { ...settings, termsOf: { ...settings.termsOf, 'request-headers': { timeoutMs: leftMs, maxTimeoutMs } } }
 }
 
+export type PlanOf = (description: DescribeResponse) => Plan | string
+
 /** The plan of a description is made once, not for every exchange. */
-function remember (settings: FilterSettings): (description: DescribeResponse) => Plan | string {
+export function remember (settings: FilterSettings): PlanOf {
   let known: DescribeResponse | undefined
   let plan: Plan | string = ''
   return (description) => {
@@ -75,8 +97,18 @@ function remember (settings: FilterSettings): (description: DescribeResponse) =>
 }
 
 /** `undefined`: the agent cannot be asked, and the failure mode lets the exchange go on without it. */
-function begin (x: Exchange, client: AgentClient, settings: FilterSettings, planOf: ReturnType<typeof remember>): Consultation | undefined {
+function begin (x: Exchange, client: AgentClient, settings: FilterSettings, planOf: PlanOf): Consultation | undefined {
   const startMs = performance.now()
+  const begun = consultationWith(x, client, settings, planOf)
+  if (begun instanceof Consultation) return begun
+  const record = absenceRecord(begun, client, settings, startMs)
+  x.recordDecision(record)
+  if (record.failureMode === 'closed') throw begun
+  return undefined
+}
+
+/** A fault: why the agent cannot be asked. Throws when nobody waits for the exchange any more. */
+export function consultationWith (x: Exchange, client: AgentClient, settings: FilterSettings, planOf: PlanOf): Consultation | Fault {
   if (x.ending.reason !== undefined) throw x.ending.reason
   try {
     const talk = client.talk()
@@ -84,19 +116,21 @@ function begin (x: Exchange, client: AgentClient, settings: FilterSettings, plan
     if (typeof plan === 'object') return new Consultation(x, talk, settings, planOfRequest(plan, x))
     const fault = new Fault('AGENT_NOT_CONFIGURED', plan)
     talk.end(fault)
-    throw fault
+    return fault
   } catch (error) {
-    const fault = Fault.from(error)
-    const next = afterFailure({ mode: settings.mode, failureMode: settings.failureMode, bodyGone: false })
-    x.recordDecision(failureRecord(settings, stages.requestHeaders, fault, next === 'continue' ? 'open' : 'closed', startMs, client.configVersion))
-    if (next === 'refuse') throw fault
-    return undefined
+    return Fault.from(error)
   }
+}
+
+/** That an agent could not be asked, and what its failure mode makes of that. */
+export function absenceRecord (fault: Fault, { configVersion }: AgentClient, settings: FilterSettings, startMs: number): DecisionRecord {
+  const next = afterFailure({ mode: settings.mode, failureMode: settings.failureMode, bodyGone: false })
+  return failureRecord(settings, stages.requestHeaders, fault, next === 'continue' ? 'open' : 'closed', startMs, configVersion)
 }
 
 async function consultRequest (c: Consultation): Promise<Reply | undefined> {
   const { x } = c
-  const event = requestEvent(x, c.plan, c.settings.mode, c.talk.configVersion)
+  const event = requestEvent(x, c.plan, c.settings, c.talk.configVersion)
   if (c.plan.requestHeaders) {
     const ruling = await c.ask(event, stages.requestHeaders)
     if (ruling?.reply !== undefined) return ruling.reply
@@ -104,21 +138,14 @@ async function consultRequest (c: Consultation): Promise<Reply | undefined> {
     c.talk.tell(event)
   }
   if (c.plan.tools !== undefined && !c.over) {
-    tools ??= await import('./tools/index.ts')
-    const reply = await tools.inspectRequest(c, c.plan.tools)
+    const reply = await inspectToolsOfRequest(c, c.plan.tools)
     if (reply !== undefined) return reply
   }
   const { requestBody: body } = x
   if (c.over || body === undefined) return undefined
   const { requestBody: plan, requestTrailers } = c.plan
   if (plan.kind === 'stream' && body.length !== 0) {
-    x.requestBody = new FlowingBody(c, body, {
-      event: 'request_body',
-      trailers: requestTrailers ? 'request_trailers' : undefined,
-      stage: stages.requestChunk,
-      maxHeldBytes: plan.maxBytes,
-      wanted: () => c.plan.requestBody.kind !== 'none',
-    })
+    x.requestBody = new FlowingBody(c, body, requestFlow(c))
     return undefined
   }
   if (plan.kind === 'buffer' && body.length !== 0) {
@@ -130,9 +157,31 @@ async function consultRequest (c: Consultation): Promise<Reply | undefined> {
   return undefined
 }
 
+export function requestFlow (c: Consultation): Flow {
+  const { requestBody, requestTrailers } = c.plan
+  return {
+    event: 'request_body',
+    trailers: requestTrailers ? 'request_trailers' : undefined,
+    stage: stages.requestChunk,
+    maxHeldBytes: requestBody.maxBytes,
+    wanted: () => c.plan.requestBody.kind !== 'none',
+  }
+}
+
+/** `plan` is that of this answer. */
+export function responseFlow (c: Consultation, { maxBytes }: BodyPlan): Flow {
+  return {
+    event: 'response_body',
+    trailers: c.plan.responseTrailers ? 'response_trailers' : undefined,
+    stage: stages.responseChunk,
+    maxHeldBytes: maxBytes,
+    wanted: () => c.plan.responseBody.kind !== 'none',
+  }
+}
+
 /** Gives the answer that takes the place of the upstream's, and lets go of that one. */
 async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | undefined> {
-  const event = responseEvent(c.x, reply, responseBodyOf(c, reply))
+  const event = responseEvent(c.x, reply, responseBodyOf(c, reply), c.settings.sight)
   if (c.plan.responseHeaders) {
     const ruling = await c.ask(event, stages.responseHeaders)
     if (ruling?.reply !== undefined) return inPlaceOf(reply, ruling.reply)
@@ -140,21 +189,14 @@ async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | 
   } else if (c.plan.responseBody.kind !== 'none') {
     c.talk.tell(event)
   }
-  if (c.tools !== undefined && c.plan.tools?.requestsAlone === false && !c.over && !withoutBody(c, reply)) {
-    const other = await tools!.inspectAnswer(c, c.plan.tools, c.tools, reply) // It was loaded for the request.
-    if (other !== undefined) return inPlaceOf(reply, other)
-  }
+  const inspected = inspectToolsOfAnswer(c, reply)
+  const other = inspected === undefined ? undefined : await inspected
+  if (other !== undefined) return inPlaceOf(reply, other)
   const { body } = reply
   const plan = responseBodyOf(c, reply)
   if (c.over || body === undefined || withoutBody(c, reply)) return undefined
   if (plan.kind === 'stream' && body.length !== 0) {
-    reply.body = new FlowingBody(c, body, {
-      event: 'response_body',
-      trailers: c.plan.responseTrailers ? 'response_trailers' : undefined,
-      stage: stages.responseChunk,
-      maxHeldBytes: plan.maxBytes,
-      wanted: () => c.plan.responseBody.kind !== 'none',
-    })
+    reply.body = new FlowingBody(c, body, responseFlow(c, plan))
     return undefined
   }
   if (plan.kind === 'buffer' && body.length !== 0) {
@@ -171,17 +213,17 @@ async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | 
  * The answer to HEAD, and 304, tell a length without bytes: there is nothing to show, and the length is that of the answer to GET.
  * What passes through a tunnel is no body.
  */
-function withoutBody ({ x }: Consultation, { status }: Reply): boolean {
+export function withoutBody ({ x }: Consultation, { status }: Reply): boolean {
   return x.request.method === 'HEAD' || status === 304 || status === 101
 }
 
-function responseBodyOf ({ plan }: Consultation, reply: Reply): Plan['responseBody'] {
+export function responseBodyOf ({ plan }: Consultation, reply: Reply): Plan['responseBody'] {
   const responseBody = settled(plan.responseBody, reply.body)
   if (reply.status === 101) return { ...responseBody, kind: 'none' }
   return responseBody.kind === 'buffer' && neverWhole(reply.headers.get('content-type')) ? { ...responseBody, kind: 'stream' } : responseBody
 }
 
-function inPlaceOf (reply: Reply, other: Reply): Reply {
+export function inPlaceOf (reply: Reply, other: Reply): Reply {
   reply.body?.cancel()
   return other
 }

@@ -5,13 +5,15 @@ import type { HeaderList } from '../pipeline/headers.ts'
 import type { Consultation } from './consultation.ts'
 import { stages, type Ruling, type Stage } from './decide.ts'
 import { badReply } from './grpc-stream.ts'
+import { notAllowed } from './permissions.ts'
+import { seenLines } from './sight.ts'
 
 /** Bytes that may be with the agent unanswered; the agent may widen it with `credit`. */
-const windowBytes = 256 * 1024
+export const windowBytes = 256 * 1024
 /** Chunks that may be with the agent unanswered: each takes one of its places for calls, however small it is. */
-const maxUnanswered = 16
+export const maxUnanswered = 16
 /** Larger chunks are asked about in pieces. */
-const pieceBytes = 256 * 1024
+export const pieceBytes = 256 * 1024
 
 export interface Flow {
   readonly event: 'request_body' | 'response_body'
@@ -144,10 +146,13 @@ export class FlowingBody implements Body {
     switch (answer.kind) {
       case 'pass': return this.#pass(shown.chunk)
       case 'replace':
+        if (this.#mayNotChange()) return this.#fail(notAllowed('to replace pieces of a body'), shown.chunk)
         this.#drop()
         if (answer.value.length > 0) this.#ready.push(answer.value)
         return
-      case 'drop': return this.#drop()
+      case 'drop':
+        if (this.#mayNotChange()) return this.#fail(notAllowed('to drop pieces of a body'), shown.chunk)
+        return this.#drop()
       case 'hold':
         if (shown.end) return this.#fail(badReply('the end of a body cannot be held back'), shown.chunk)
         return this.#hold(shown.chunk)
@@ -156,6 +161,10 @@ export class FlowingBody implements Body {
         return this.#passButTail(shown.chunk, answer.value)
       case undefined: return this.#fail(badReply('an answer for a chunk of a kind that this version does not know'), shown.chunk)
     }
+  }
+
+  #mayNotChange (): boolean {
+    return this.#c.settings.may?.replaceBodies === false
   }
 
   #pass (chunk: Buffer): void {
@@ -204,10 +213,10 @@ export class FlowingBody implements Body {
 }
 
 /** The field lines behind a body; gives what ends the exchange. */
-async function askTrailers (c: Consultation, source: Body, { trailers: kind, stage }: Pick<Flow, 'trailers' | 'stage'>): Promise<Refusal | undefined> {
+export async function askTrailers (c: Consultation, source: Body, { trailers: kind, stage }: Pick<Flow, 'trailers' | 'stage'>): Promise<Refusal | undefined> {
   const { trailers } = source
   if (kind === undefined || c.over || trailers === undefined || trailers.size === 0) return undefined
-  const ruling = await c.ask({ kind, value: { headers: trailers.raw().slice() } }, stage)
+  const ruling = await c.ask({ kind, value: { headers: seenLines(trailers.raw(), c.settings.sight) } }, stage)
   return ruling?.reply === undefined ? undefined : new Refusal(ruling.reply)
 }
 

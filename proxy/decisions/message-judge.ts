@@ -48,7 +48,7 @@ export class AgentMessageJudge implements MessageJudge {
       const timeoutMs = Math.max(1, terms.timeoutMs - (performance.now() - startMs))
       asked = c.talk
       const answer = await c.answerTo(messageEvent(message), { ...terms, timeoutMs })
-      return this.#settle(ruleMessage(answer, message), startMs)
+      return this.#settle(ruleMessage(answer, message, c.settings.may), startMs)
     } catch (error) {
       const fault = Fault.from(error)
       const verdict = this.#fail(fault, startMs)
@@ -74,7 +74,7 @@ export class AgentMessageJudge implements MessageJudge {
       throw fault
     }
     c.talk = talk
-    talk.tell(requestEvent(c.x, plan, c.settings.mode, talk.configVersion))
+    talk.tell(requestEvent(c.x, plan, c.settings, talk.configVersion))
   }
 
   #settle (ruling: MessageRuling, startMs: number): MessageVerdict {

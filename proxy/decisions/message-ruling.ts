@@ -3,6 +3,7 @@ import type { MessageAnswer } from '../../proto/codec/index.ts'
 import type { MessageVerdict, TunnelMessage } from '../pipeline/exchange.ts'
 import { auditOf, checkAttributes, checkWants, rule, stages, type Ruling } from './decide.ts'
 import { badReply } from './grpc-stream.ts'
+import { notAllowed, type Permissions } from './permissions.ts'
 import type { Answer } from './question.ts'
 
 /** An answer about a message that was checked whole. */
@@ -16,19 +17,21 @@ const refusedCode = 1008
 const maxReasonBytes = 123
 
 /** Judges an answer; throws AGENT_BAD_REPLY when any part of it is unknown, malformed or out of place, so that none is applied. */
-export function ruleMessage (answer: Answer, message: TunnelMessage): MessageRuling {
+export function ruleMessage (answer: Answer, message: TunnelMessage, may?: Permissions): MessageRuling {
   switch (answer.kind) {
-    case 'message': return ofAnswer(answer.value)
-    case 'decision': return ofDecision(rule(answer.value, stages.webSocketMessage), message)
+    case 'message': return ofAnswer(answer.value, may)
+    case 'decision': return ofDecision(rule(answer.value, stages.webSocketMessage, may), message)
     case 'chunk': throw badReply('an answer for a chunk where a message was asked about')
     case 'findings': throw badReply('findings where a message was asked about')
   }
 }
 
-function ofAnswer (answer: MessageAnswer): MessageRuling {
+function ofAnswer (answer: MessageAnswer, may: Permissions | undefined): MessageRuling {
   const { attributes, audit, wants } = answer
   checkAttributes(attributes)
   checkWants(wants, stages.webSocketMessage)
+  may?.checkAttributes(attributes)
+  if (may?.replaceBodies === false && (answer.kind === 'replace' || answer.kind === 'drop')) throw notAllowed('to change messages')
   return { verdict: answer.kind ?? '', outcome: outcomeOf(answer), attributes, audit: auditOf(audit), wants, ticket: undefined }
 }
 

@@ -4,7 +4,9 @@ import type { DecisionRecord, Exchange } from '../pipeline/exchange.ts'
 import type { Admission } from './admission.ts'
 import type { AgentClient } from './client.ts'
 import { eventMismatch } from './handshake.ts'
+import type { Permissions } from './permissions.ts'
 import type { Terms } from './question.ts'
+import type { Sight } from './sight.ts'
 
 export interface FilterSettings {
   readonly agentId: string
@@ -32,6 +34,11 @@ export interface FilterSettings {
   readonly places?: Admission | undefined
   /** Takes the agent's choice of another upstream. False: the route does not list it. Without the hook none may be chosen. */
   readonly chooseUpstream?: ((x: Exchange, upstream: string) => boolean) | undefined
+  /** What it is shown, and what it may change; all without them. */
+  readonly sight?: Sight | undefined
+  readonly may?: Permissions | undefined
+  /** The parallel stage that it is part of. */
+  readonly stage?: string | undefined
   /** Decisions that come when the exchange is over (shadow), and of a WebSocket those that are too many to be kept until then. */
   readonly recordLate?: ((x: Exchange, record: DecisionRecord) => void) | undefined
   /** Who goes by the agent's name now: a tunnel may outlive the configuration in which it began, and the program that was asked then. */
@@ -98,7 +105,7 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     kind: !subscribed ? 'none' : typeof mode === 'object' ? 'stream' : mode ?? (wish?.kind === 'stream' ? 'stream' : 'buffer'),
     maxBytes: limit(maxBytes),
     over: settings.bodyOver,
-    ...settings.bodies === false ? { withheld: true } : {},
+    ...settings.bodies === false || settings.sight?.bodies === false ? { withheld: true } : {},
     ...subscribed && typeof mode === 'object' ? { wholeBytes: Math.min(mode.wholeBytes, limit(maxBytes)) } : {},
   })
   return {
@@ -127,8 +134,12 @@ function toolsIn (has: (event: EventKind) => boolean, limit: (bytes: number) => 
   }
 }
 
-function isWanted (event: EventKind, { events, phase = 'both', bodies }: FilterSettings): boolean {
+/** Events that carry what is not in a head: the operator may keep all of it from an agent. */
+const ofContent = /_(?:body|trailers|message)$|^tool_/
+
+function isWanted (event: EventKind, { events, phase = 'both', bodies, sight }: FilterSettings): boolean {
   const word = String(event)
+  if (sight?.bodies === false && ofContent.test(word)) return false
   if (phase !== 'both' && (word.startsWith('request_') || word.startsWith('response_')) && !word.startsWith(phase)) return false
   const ofBody = word.endsWith('_body') || word.endsWith('_trailers')
   if (ofBody && bodies !== undefined) return bodies

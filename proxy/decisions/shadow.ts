@@ -10,6 +10,7 @@ import { completeFacts, requestEvent, responseEvent } from './events.ts'
 import { badReply } from './grpc-stream.ts'
 import { messageEvent } from './message-judge.ts'
 import { ruleMessage } from './message-ruling.ts'
+import type { Permissions } from './permissions.ts'
 import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type ToolPlan } from './plan.ts'
 import type { Answer } from './question.ts'
 import { agentDone, type Talk } from './talk.ts'
@@ -41,8 +42,8 @@ export function shadowFilter (client: AgentClient, settings: FilterSettings): Fi
       if (copy === undefined) return undefined
       const { plan } = copy
       const body = responsePlan(plan, reply)
-      if (plan.responseHeaders) copy.ask(responseEvent(x, reply, body), stages.responseHeaders)
-      else if (body.kind !== 'none') copy.tell(responseEvent(x, reply, body))
+      if (plan.responseHeaders) copy.ask(responseEvent(x, reply, body, settings.sight), stages.responseHeaders)
+      else if (body.kind !== 'none') copy.tell(responseEvent(x, reply, body, settings.sight))
       if (reply.body !== undefined) reply.body = copy.copyingTools(copy.copying(reply.body, body, 'response_body'), 'answer', reply)
       return undefined
     },
@@ -95,7 +96,7 @@ class ShadowCopy implements MessageJudge {
       }
       const plan = planOfRequest(planned, x)
       const copy = new ShadowCopy(x, talk, settings, plan)
-      const event = requestEvent(x, plan, 'shadow', talk.configVersion)
+      const event = requestEvent(x, plan, settings, talk.configVersion)
       if (plan.requestHeaders) copy.ask(event, stages.requestHeaders)
       else copy.tell(event)
       if (x.requestBody !== undefined) x.requestBody = copy.copyingTools(copy.copying(x.requestBody, plan.requestBody, 'request_body'), 'request', x.request)
@@ -119,7 +120,8 @@ class ShadowCopy implements MessageJudge {
     this.#said = put.catch(() => {})
     const answered = put.then(({ answer }) => answer).then((answer) => {
       if (answer.kind === 'chunk') return
-      const ruling = event.kind === 'websocket_message' ? ruleMessage(answer, event.value) : ruleAnswer(answer, stage)
+      const { may } = this.#settings
+      const ruling = event.kind === 'websocket_message' ? ruleMessage(answer, event.value, may) : ruleAnswer(answer, stage, may)
       this.#record(decisionRecord(this.#settings, stage, ruling, startMs, this.#talk.configVersion))
       if (ruling.wants?.done === true) this.#stop(agentDone)
     }).catch((error: unknown) => this.#fail(Fault.from(error), stage, startMs)).finally(() => {
@@ -270,7 +272,7 @@ class ShadowCopy implements MessageJudge {
   }
 }
 
-function ruleAnswer (answer: Answer, stage: Stage): Ruling {
+function ruleAnswer (answer: Answer, stage: Stage, may: Permissions | undefined): Ruling {
   if (answer.kind !== 'decision') throw badReply('an answer for a message where none was asked about')
-  return rule(answer.value, stage)
+  return rule(answer.value, stage, may)
 }

@@ -26,6 +26,9 @@ const repeatable = new Set<Event['kind']>(['request_headers', 'response_headers'
 export const agentDone = new Fault('INTERNAL', 'the agent is done with this exchange')
 const complete = new Fault('INTERNAL', 'the exchange is complete')
 
+/** Why a question is not waited for any more: of those that were put at the same time, another one was answered so. */
+export const decidedElsewhere = new Fault('CLIENT_GONE', 'another agent decided')
+
 const busy = new Fault('AGENT_QUEUE_FULL')
 
 /** One exchange as one agent hears of it. The first event is that of the request's head. */
@@ -42,6 +45,9 @@ export class Talk implements Line {
   /** How often it was put on another connection, or on the same one anew. */
   #moves = 0
   #over: Fault | undefined
+  /** Why the agent was told to stop, and whether it may have answered before it knew. */
+  #cancelled: Fault | undefined
+  #crossing = false
   /** Bytes of a streamed body that the agent is ready to have unanswered, beyond the usual window. */
   credit = 0
   /** `undefined` while nobody looks on. */
@@ -117,11 +123,13 @@ export class Talk implements Line {
     this.#send(event, 0)
   }
 
-  /** The agent may stop working; whoever waits gets `fault`. `complete` still follows. */
-  cancel (reason: CancelReason, fault: Fault): void {
-    if (this.#over !== undefined) return
+  /** The agent may stop working; whoever waits gets `fault`, and nothing can be asked any more. `complete` still follows. */
+  cancel (reason: CancelReason, fault: Fault, detail: string = fault.code): void {
+    if (this.#over !== undefined || this.#cancelled !== undefined) return
+    this.#cancelled = fault
+    this.#crossing = reason !== 'timeout' && this.#questions.size > 0
     this.#rejectAll(fault)
-    if (this.#sequence > 0) this.#send({ kind: 'cancel', value: { reason, detail: fault.code } }, 0)
+    if (this.#sequence > 0) this.#send({ kind: 'cancel', value: { reason, detail } }, 0)
   }
 
   /** The exchange is over. Questions that are open (shadow) may still be answered. */
@@ -228,6 +236,8 @@ export class Talk implements Line {
 
   #question (event: EventOneOf, startMs: number, terms: Terms, takesChunk: boolean): Question {
     if (this.#over !== undefined) throw this.#over
+    // It may have waited for a place meanwhile.
+    if (this.#cancelled !== undefined) throw this.#cancelled
     if (this.#connection.full) throw new Fault('AGENT_QUEUE_FULL', 'the agent does not read fast enough')
     if (event.kind === 'request_headers') this.#opening = event
     const strays = this.#connection.strays
@@ -286,6 +296,7 @@ export class Talk implements Line {
   }
 
   #stray ({ sequence, exchange }: Reply): void {
+    if (this.#crossing && this.#expired?.has(sequence) === true) return
     const what = `a reply for event ${sequence} of exchange ${exchange}`
     if (sequence === 0 || sequence > this.#sequence) this.#connection.stray('unknown', `${what}, which never was`)
     else if (this.#expired?.has(sequence) === true) this.#connection.stray('late', `${what}, after its deadline`)
@@ -307,6 +318,7 @@ export class Talk implements Line {
   #leave (): void {
     if (this.#over === undefined || this.#questions.size > 0) return
     this.#connection.lines.delete(this.#exchange)
+    if (this.#crossing) this.#connection.withdrawn(this.#exchange)
     this.#tap?.over()
   }
 

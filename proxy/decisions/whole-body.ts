@@ -1,10 +1,12 @@
 import { bodyAfter, bodyOf, gather, type Body, type Gathered } from '../pipeline/body.ts'
+import type { Reply } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
 import { failureRecord, type Consultation } from './consultation.ts'
 import { stages, type Ruling, type Stage } from './decide.ts'
 import { forgetOldBody } from './edits.ts'
 import type { BodyPlan } from './plan.ts'
+import type { Asked, Outcome } from './together.ts'
 
 /** What differs between the two directions. */
 interface Direction {
@@ -48,6 +50,42 @@ async function inspectPrefix (c: Consultation, body: Body, gathered: Gathered, p
   }
   const data = joined(gathered).subarray(0, plan.maxBytes)
   return { body: whole, ruling: await c.ask({ kind: way.event, value: { data, end: true, truncated: true } }, way.prefix) }
+}
+
+interface Showing {
+  readonly c: Consultation
+  readonly plan: BodyPlan
+}
+
+/** Shows a body to several agents at once: each gets the bytes as they came, as far as its own limit goes. */
+export async function inspectTogether (
+  showing: readonly Showing[], body: Body, headers: HeaderList, way: Direction, settle: (asked: readonly Asked[]) => Promise<Outcome>,
+): Promise<{ readonly body: Body, readonly reply: Reply | undefined }> {
+  const fits = (plan: BodyPlan): boolean => plan.over === 'prefix' || body.length === undefined || body.length <= plan.maxBytes
+  // Nothing is read for those that are shown nothing of it.
+  const most = Math.max(0, ...showing.filter(({ plan }) => fits(plan)).map(({ plan }) => plan.maxBytes))
+  const gathered: Gathered = most === 0 ? { chunks: [], bytes: 0, complete: false } : await gather(body, most)
+  const data = joined(gathered)
+  const asked = showing.flatMap(({ c, plan }): Asked[] => {
+    const isWhole = gathered.complete && gathered.bytes <= plan.maxBytes
+    if (!isWhole && plan.over !== 'prefix') return tooLargeFor(c, plan, way)
+    const stage = isWhole ? way.whole : way.prefix
+    const value = { data: isWhole ? data : data.subarray(0, plan.maxBytes), end: true, truncated: !isWhole }
+    return [{ c, stage, heard: c.hear({ kind: way.event, value }, stage) }]
+  })
+  const { reply, replaceBody } = await settle(asked)
+  if (replaceBody !== undefined) forgetOldBody(headers)
+  return { reply, body: gathered.complete ? bodyOf(replaceBody ?? data, body.trailers) : bodyAfter(gathered.chunks, body) }
+}
+
+/** As `refuseOversize`, for one of several: it is settled with what the others say. */
+function tooLargeFor (c: Consultation, { maxBytes, over }: BodyPlan, way: Direction): Asked[] {
+  const tooLarge = new Fault(way.tooLarge, `more than ${maxBytes} bytes for ${c.settings.agentId}`)
+  const refuse = over === 'block' && c.enforces
+  const record = failureRecord(c.settings, way.whole, tooLarge, refuse ? 'closed' : 'open', performance.now(), c.talk.configVersion)
+  if (refuse) return [{ c, tooLarge, record }]
+  c.record(record)
+  return []
 }
 
 /** What is over the limit is not shown. `block` is the operator's word about the client, not a failure: no failure mode softens it. */

@@ -19,6 +19,8 @@ const payloadHashNames = ['payload_hash', 'payload-hash', 'payload_sha256', 'pay
  * hash is none: "looked at, nothing changed" has to be provable, too.
  */
 export function leavesReceipt (d: DecisionRecord): boolean {
+  // It was told to stop before it said anything.
+  if (d.verdict === 'cancelled') return false
   if (d.verdict !== 'allow' || d.fault !== undefined) return true
   const { audit } = d
   return audit !== undefined && (audit.ruleIds.length > 0 || audit.redactions.length > 0 || payloadHashOf(d) !== undefined)

@@ -1,4 +1,5 @@
 import type { RouteConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import type { StageMember } from '../decisions/index.ts'
 import type { Exchange, Filter, Responder, Route } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { behind, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
@@ -12,7 +13,7 @@ import { ownFilter, rulesAfter, rulesBefore } from './route-filters.ts'
 import { placesFilter, RoutePlaces } from './route-places.ts'
 import { errorPagesOf, ownResponder, upstreamErrors } from './route-services.ts'
 import { routePolicy } from './route-policy.ts'
-import { filterSettings, maxBodyBytes, planOf, type OwnFilterConfig, type Step } from './route-plan.ts'
+import { filterSettings, maxBodyBytes, planOf, type OwnFilterConfig, type Planned, type Step } from './route-plan.ts'
 import { namesOf, placeOfRoute, scopeRules } from './scope-rules.ts'
 import { shadowStep } from './shadows.ts'
 
@@ -36,13 +37,26 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
     if (way === undefined) return undefined
     return around.keeping(route, gates.length === 0 ? way : behind(gates.map(around.gate), way))
   }
-  const askAgent = (step: Step): Filter => around.parts.agents!.agentFilter(around.agents.get(step.agent.id)!.client, {
-    ...filterSettings(step),
-    places: placesOf(step, around),
-    chooseUpstream: choiceOf(route, upstreamOf),
-    recordLate: around.observeLate,
-    successor: () => around.agentNow(step.agent.id)?.client,
+  const memberOf = (step: Step): StageMember => ({
+    client: around.agents.get(step.agent.id)!.client,
+    settings: {
+      ...filterSettings(step),
+      ...rulesOf(step, around),
+      places: placesOf(step, around),
+      chooseUpstream: choiceOf(route, upstreamOf),
+      recordLate: around.observeLate,
+      successor: () => around.agentNow(step.agent.id)?.client,
+    },
   })
+  const askAgent = (step: Step): Filter => {
+    const { client, settings } = memberOf(step)
+    return around.parts.agents!.agentFilter(client, settings)
+  }
+  const stepOf = (planned: Planned): readonly Filter[] => {
+    if ('agent' in planned) return [askAgent(planned)]
+    if ('stage' in planned) return [around.parts.agents!.parallelFilter(planned.stage, planned.steps.map(memberOf))]
+    return traced(own(planned), planned.id)
+  }
   const webSocket = webSocketSettings(route, around.parts)
   const rates = rateRules(route, config, around)
   const more = around.parts.moreFilters?.({ ...around, config, route, upstreams })
@@ -61,9 +75,7 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
       ...traced([...rulesBefore(route, rates.before), ...more?.before() ?? []]),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
-      ...planOf(route, config).flatMap((planned) => (
-        'agent' in planned ? [askAgent(planned)] : traced(own(planned), planned.id)
-      )),
+      ...planOf(route, config).flatMap(stepOf),
       ...guardrailSteps(route, config, around),
       ...traced([
         ...rates.after,
@@ -78,6 +90,14 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
     faultPages: errorPagesOf(route, config, around.parts),
     responder: responderOf(route, upstreamOf, config, around),
     maxBodyBytes: maxBodyBytes(route, config),
+  }
+}
+
+/** What the operator lets an agent see and change. */
+function rulesOf ({ agent: { see, may } }: Step, { parts }: RouteSurroundings): Pick<StageMember['settings'], 'sight' | 'may'> {
+  return {
+    sight: see === undefined ? undefined : parts.agents!.sightOf(see),
+    may: may === undefined ? undefined : parts.agents!.permissionsOf(may),
   }
 }
 

@@ -23,6 +23,7 @@ export function guardrailSteps (route: RouteConfig, config: SentinelConfig, arou
       client: around.agents.get(agent.id)!.client,
       agentId: agent.id,
       mode: agent.mode,
+      sight: agent.see === undefined ? undefined : around.parts.agents!.sightOf(agent.see),
       action: guardrail.action,
       failureMode: guardrail.failureMode,
       timeoutMs: guardrail.timeout,

@@ -36,11 +36,19 @@ export interface Step {
   readonly failureMode: 'open' | 'closed' | undefined
 }
 
+/** Agents that are asked at the same time. */
+export interface ParallelStage {
+  readonly stage: string
+  readonly steps: readonly Step[]
+}
+
 /** A filter that the proxy does itself. */
 export type OwnFilterConfig = Exclude<SentinelConfig['filters'][number], AgentFilterConfig>
 
+export type Planned = Step | ParallelStage | OwnFilterConfig
+
 /** What a route's exchanges pass, in order: agents that guard everything, then what its filters name, then its own agents. */
-export function planOf (route: RouteConfig, config: SentinelConfig): Array<Step | OwnFilterConfig> {
+export function planOf (route: RouteConfig, config: SentinelConfig): Planned[] {
   return [
     ...guardsOf(route, config).flatMap((id) => stepsNamed(id, 'guard', route, config)).filter((step) => isWanted(step, route)),
     ...route.filters.flatMap((id) => stepsNamed(id, 'filter', route, config)),
@@ -49,7 +57,7 @@ export function planOf (route: RouteConfig, config: SentinelConfig): Array<Step 
 }
 
 /** A route may do without the firewall. */
-function isWanted (step: Step | OwnFilterConfig, { wafEnabled }: RouteConfig): boolean {
+function isWanted (step: Planned, { wafEnabled }: RouteConfig): boolean {
   return wafEnabled !== false || !('agent' in step) || step.agent.type !== wafAgent
 }
 
@@ -60,7 +68,7 @@ export function guardsOf ({ scope }: Pick<RouteConfig, 'scope'>, { guardAgents, 
 
 /** Whom of them a route asks. */
 export function stepsOf (route: RouteConfig, config: SentinelConfig): Step[] {
-  return planOf(route, config).filter((step): step is Step => 'agent' in step)
+  return planOf(route, config).flatMap((step) => 'stage' in step ? step.steps : 'agent' in step ? [step] : [])
 }
 
 /** Agents that routes of a listener ask, and those that nobody names where nobody's namespace is: what they say about header fields counts there. */
@@ -78,11 +86,13 @@ export function filtersBehind (listener: Pick<ListenerConfig, 'namespace'>, { fi
 }
 
 /** A route names filters, which may name agents, or agents directly. */
-function stepsNamed (id: string, by: Step['by'], { failureMode }: RouteConfig, { filters, agents }: SentinelConfig): Array<Step | OwnFilterConfig> {
+function stepsNamed (id: string, by: Step['by'], { failureMode }: RouteConfig, { filters, agents }: SentinelConfig): Planned[] {
   const filter = filters.find((candidate) => candidate.id === id)
   const agentOf = (name: string): AgentConfig => agents.find((agent) => agent.id === name)! // References were checked at load.
   if (filter === undefined) return [{ agent: agentOf(id), override: undefined, by, failureMode }]
-  return filter.type === 'agent' ? filter.agents.map((name) => ({ agent: agentOf(name), override: filter, by, failureMode })) : [filter]
+  if (filter.type !== 'agent' && filter.type !== 'parallel') return [filter]
+  const steps = filter.agents.map((name) => ({ agent: agentOf(name), override: filter, by, failureMode }))
+  return filter.type === 'agent' ? steps : [{ stage: filter.id, steps }]
 }
 
 function wishOf (mode: AgentConfig['requestBodyMode']): AgentConfig['requestBodyMode'] {

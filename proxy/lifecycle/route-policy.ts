@@ -27,7 +27,7 @@ export function routePolicy (route: RouteConfig, config: SentinelConfig, room: R
 
 /** What the route itself says comes before what its filters say, and later ones before earlier ones. */
 function timeoutsOf (route: RouteConfig, config: SentinelConfig): Partial<Timeouts> | undefined {
-  const said = planOf(route, config).flatMap((step) => 'agent' in step || step.type !== 'timeout' ? [] : [step])
+  const said = planOf(route, config).flatMap((step) => 'agent' in step || 'stage' in step || step.type !== 'timeout' ? [] : [step])
     .map(({ connectTimeout: connectTimeoutMs, upstreamTimeout: readTimeoutMs, requestTimeout: requestTimeoutMs }) => (
       written({ connectTimeoutMs, readTimeoutMs, requestTimeoutMs })
     ))

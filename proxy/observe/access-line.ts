@@ -111,7 +111,9 @@ export function agentsPart (decisions: readonly DecisionRecord[]): string {
     if (d.status > 0) part += `,"status":${d.status}`
     if (d.fault !== undefined) part += `,"fault":"${d.fault.code}","failure_mode":"${d.failureMode ?? 'closed'}"`
     if (d.ticket !== undefined) part += `,"ticket":${quote(d.ticket, 128)}`
-    const { audit } = d
+    if (d.stage !== undefined) part += `,"parallel":${quote(d.stage, 128)}`
+    const { audit, routing } = d
+    if (routing !== undefined) part += routingPart(routing)
     if (audit !== undefined) {
       if (audit.ruleIds.length > 0) part += `,"rule_ids":${listPart(audit.ruleIds)}`
       if (audit.reason !== '') part += `,"reason":${quote(scrubText(audit.reason.slice(0, 512)), 256)}`
@@ -119,6 +121,11 @@ export function agentsPart (decisions: readonly DecisionRecord[]): string {
     part += '}'
   }
   return `${part}]`
+}
+
+function routingPart ({ upstream, path, query }: NonNullable<DecisionRecord['routing']>): string {
+  return (upstream === '' ? '' : `,"upstream":${quote(upstream, 128)}`) + (path === undefined ? '' : `,"path":${quote(path)}`) +
+    (query === undefined ? '' : `,"query":${quote(redactQuery(query))}`)
 }
 
 const MAX_RULES = 32

@@ -106,7 +106,7 @@ export function metricTable () {
     discoveryRefreshes: counter('sentinel_upstream_discovery_refreshes_total', ['upstream', 'result'], 'Questions for the targets of an upstream: "success" or "failure".'),
     discoveryAge: gauge('sentinel_upstream_discovery_age_seconds', ['upstream'], 'Time since the last answer that made sense; absent until there is one.'),
 
-    agentCalls: counter('sentinel_agent_calls_total', ['agent', 'phase', 'verdict', 'mode'], 'Questions put to agents and what they decided; "failed" when they did not.'),
+    agentCalls: counter('sentinel_agent_calls_total', ['agent', 'phase', 'verdict', 'mode'], 'Questions put to agents and what they decided; "failed" when they did not, "cancelled" when another agent, asked at the same time, decided first.'),
     agentLatency: distribution('sentinel_agent_latency_seconds', ['agent', 'phase'], agentBuckets, 'From asking an agent to applying its decision.'),
     agentTimeouts: counter('sentinel_agent_timeouts_total', ['agent', 'phase'], 'Questions that an agent did not answer in time.'),
     agentFailures: counter('sentinel_agent_failures_total', ['agent', 'code', 'failure_mode'],

@@ -43,7 +43,7 @@ export interface Metrics {
 /** A label may not be chosen freely by clients: what is not one of these is "(other)". */
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'PROPFIND', 'PROPPATCH', 'MKCOL', 'COPY', 'MOVE', 'LOCK', 'UNLOCK', 'REPORT', 'SEARCH', 'QUERY'])
 /** Verdicts come from agents by way of the codec; a new word is not a new series. */
-const verdicts = new Set(['allow', 'flag', 'review', 'block', 'redirect', 'challenge', 'redact', 'drop', 'replace', 'close', 'failed'])
+const verdicts = new Set(['allow', 'flag', 'review', 'block', 'redirect', 'challenge', 'redact', 'drop', 'replace', 'close', 'failed', 'cancelled'])
 const NO_ROUTE = '(none)'
 /** Characters of what a client chose. */
 const longestLabel = 128

@@ -138,9 +138,9 @@ export interface DecisionRecord {
   /** The tool that a call or a result is of. */
   readonly tool: string | undefined
   readonly mode: 'enforce' | 'monitor' | 'shadow' | 'dry-run'
-  /** "allow", "flag", "review", "block", "redirect", "challenge", "redact", of a message also "drop", "replace", "close"; "failed" when there was none. */
+  /** "allow", "flag", "review", "block", "redirect", "challenge", "redact", of a message also "drop", "replace", "close"; "failed" when there was none, "cancelled" when another agent had decided before. */
   readonly verdict: string
-  /** Whether it changed what happened: never in monitor, shadow and dry-run. */
+  /** Whether it changed what happened: never in monitor, shadow and dry-run, nor when another agent that was asked at the same time had its way. */
   readonly applied: boolean
   /** Milliseconds from asking to applying. */
   readonly durationMs: number
@@ -153,6 +153,10 @@ export interface DecisionRecord {
   /** Ticket of a review. */
   readonly ticket: string | undefined
   readonly configVersion: string
+  /** The parallel stage that it was asked in. */
+  readonly stage?: string | undefined
+  /** Where else it sent the request: "" and `undefined` for what stayed as it was. */
+  readonly routing?: { readonly upstream: string, readonly path: string | undefined, readonly query: string | undefined } | undefined
 }
 
 export interface AuditFacts {

@@ -68,6 +68,8 @@ export const faults = {
   AGENT_TIMEOUT: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route did not decide in time.' },
   AGENT_STREAM_RESET: { status: 503, blame: 'agent', retry: 'never', doc: 'The connection to an agent of this route broke.' },
   AGENT_BAD_REPLY: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route answered something that is not valid.' },
+  AGENT_NOT_ALLOWED: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route wanted to change what it may not.' },
+  AGENT_CONFLICT: { status: 503, blame: 'agent', retry: 'never', doc: 'Agents of this route that were asked at the same time want changes that exclude each other.' },
   AGENT_ERROR: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route could not decide.' },
   AGENT_BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The body is larger than an agent of this route may inspect.' },
   AGENT_ANSWER_TOO_LARGE: { status: 502, blame: 'agent', retry: 'never', doc: 'The answer is larger than an agent of this route may inspect.' },

@@ -1,41 +1,12 @@
 import assert from 'node:assert/strict'
-import { test, type TestContext } from 'node:test'
-import { emptyDecision, type ChunkAnswerOneOf, type Event, type ReplyOneOf } from '../../proto/codec/index.ts'
-import { agentFilter, type AgentClient } from '../../proxy/decisions/index.ts'
+import { test } from 'node:test'
+import { emptyDecision, type ReplyOneOf } from '../../proto/codec/index.ts'
+import { agentFilter } from '../../proxy/decisions/index.ts'
 import { bodyOf, type Body } from '../../proxy/pipeline/body.ts'
 import { HeaderList } from '../../proxy/pipeline/headers.ts'
+import { answering, block, chunk, pass, streaming, streamingResponse, wants } from '../support/answering-agent.ts'
 import { chunked, consult, ready, settings, through } from '../support/consulted.ts'
-import { allow, decision, everything, rawAgent, type RawAgent, type Script } from '../support/raw-agent.ts'
-
-const block = decision({ kind: 'block', value: { status: 403, headers: ['X-Why', 'sqli'], body: Buffer.from('no') } })
-const chunk = (answer: ChunkAnswerOneOf): ReplyOneOf => ({ kind: 'chunk', value: answer })
-const pass = chunk({ kind: 'pass', value: {} })
-const wants = { done: false, requestBody: undefined, responseHeaders: false, responseBody: undefined }
-
-/** An agent that answers each event with what `answer` says, and allows the rest. */
-async function answering (t: TestContext, answer: (event: Event) => ReplyOneOf | undefined, describe: Script['describe'] = everything): Promise<{ agent: RawAgent, client: AgentClient }> {
-  const agent = await rawAgent(t, { describe, onEvent: (event, wire) => { if (event.timeoutMs > 0) wire.reply(event, answer(event) ?? allow) } })
-  return { agent, client: await ready(t, agent.path) }
-}
-
-const streaming = { ...everything, events: ['request_headers', 'request_body', 'complete'] as const, requestBody: { kind: 'stream' as const, maxBytes: 0, over: 'block' as const } }
-const streamingResponse = { ...everything, events: ['response_headers', 'response_body', 'complete'] as const, responseBody: { kind: 'stream' as const, maxBytes: 0, over: 'block' as const } }
-
-/** A body whose chunks come when the test says so. */
-function slowBody (): { readonly body: Body, send (chunk: Buffer | undefined): void } {
-  const chunks: Array<Buffer | undefined> = []
-  let wake = (): void => {}
-  const body: Body = {
-    length: undefined,
-    trailers: undefined,
-    async read () {
-      while (chunks.length === 0) await new Promise<void>((resolve) => { wake = resolve })
-      return chunks.shift()
-    },
-    cancel () {},
-  }
-  return { body, send (chunk) { chunks.push(chunk); wake() } }
-}
+import { allow, decision, everything, rawAgent } from '../support/raw-agent.ts'
 
 test('buffer: nothing reaches the upstream before the verdict, and then everything', async (t) => {
   const { agent, client } = await answering(t, () => undefined)
@@ -226,20 +197,6 @@ test('a block in the middle of a response cuts the connection', async (t) => {
   const { aborted, body } = await consult(client, { upstream: () => ({ status: 200, headers: new HeaderList(), body: chunked('good', 'bad', 'more') }) })
   assert.equal(body, 'good')
   assert.equal(aborted, true)
-})
-
-test('an event stream is never waited for, although whole bodies are wanted', async (t) => {
-  const { agent, client } = await answering(t, ({ kind }) => kind === 'response_body' ? pass : undefined)
-  const { body, send } = slowBody()
-  const asked = consult(client, { upstream: () => ({ status: 200, headers: HeaderList.from({ 'Content-Type': 'text/event-stream' }), body }) })
-  const head = await agent.seen(({ kind }) => kind === 'response_headers')
-  assert.ok(head.kind === 'response_headers' && head.value.bodyMode?.kind === 'stream')
-  for (const text of ['data: 1\n\n', 'data: 2\n\n']) {
-    send(Buffer.from(text))
-    await agent.seen((event) => event.kind === 'response_body' && event.value.data.toString() === text)
-  }
-  send(undefined)
-  assert.equal((await asked).body, 'data: 1\n\ndata: 2\n\n')
 })
 
 test('attributes and edits of one agent are visible to the next, and response edits stay on its block', async (t) => {

@@ -61,3 +61,28 @@ test('an agent whose events in the configuration leave messages out is not shown
   assert.deepEqual(ends.thereGot, ['hello'])
   assert.deepEqual(sentinel.log.filter(({ msg }) => msg === 'message').map(({ agent }) => agent), ['b', 'b'])
 })
+
+test('an agent that may see no bodies sees no messages, and one that may not change bodies changes no message', async (t) => {
+  const blind = await inspectedSite(t, `${messagesAgent('a', 'see { bodies #false }')}\n${messagesAgent('b')}`, ['a', 'b'])
+  const ends = await blind.open()
+  ends.client.send('hello')
+  await eventually('it passes', () => ends.thereGot.length === 1)
+  assert.deepEqual(blind.sentinel.log.filter((record) => record.msg === 'message').map((record) => record.agent), ['b'])
+
+  const bound = await inspectedSite(t, messagesAgent('a', 'may { replace-bodies #false }'), ['a'])
+  for (const text of ['replace with:y', 'drop:x']) {
+    const both = await bound.open()
+    both.client.send(text)
+    assert.match(await both.clientClosed, /^1011/)
+    assert.deepEqual(both.thereGot, [])
+  }
+})
+
+test('agents in parallel are shown messages one after the other, in the order of the file', async (t) => {
+  const agents = `${marking('a')}\n${marking('b')}`
+  const { open } = await inspectedSite(t, agents, ['both'], { more: 'filters { filter "both" { type "parallel"; agent "a" "b" } }' })
+  const ends = await open()
+  ends.client.send('out')
+  await eventually('it arrives', () => ends.thereGot.length === 1)
+  assert.deepEqual(ends.thereGot, ['out a b'])
+})

@@ -4,8 +4,6 @@ import { describe, test, type TestContext } from 'node:test'
 import { deferred } from '../support/deferred.ts'
 import { startProxy } from '../support/proxy.ts'
 import { rawClient, type RawClient } from '../support/raw-client.ts'
-import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
-import { startSentinel } from '../support/sentinel.ts'
 import { rawUpstream } from '../support/upstream.ts'
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -59,28 +57,6 @@ describe('a client that leaves cancels its upstream within 100 ms', () => {
       })
     }
   }
-
-  test('and its agents, while one of them thinks', async (t) => {
-    const upstream = await rawUpstream(t, ({ socket }) => socket.write(ok))
-    const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('guard', 'timeout "20s"'), ['guard']))
-    const script = JSON.stringify(scripted({ request: { do: 'never' } })['x-script'])
-    const times: number[] = []
-    for (let i = 0; i < 3 && (times.at(-1) ?? Infinity) > 100; i++) {
-      const client = await rawClient(t, sentinel.port(), `GET / HTTP/1.1\r\nHost: a\r\nX-Script: ${JSON.parse(script) as string}\r\n\r\n`)
-      await new Promise((wait) => setTimeout(wait, 200))
-      const cancelled = sentinel.log.filter(({ msg }) => msg === 'cancelled').length
-      const startedMs = performance.now()
-      client.socket.destroy()
-      while (sentinel.log.filter(({ msg }) => msg === 'cancelled').length === cancelled) {
-        assert.ok(performance.now() - startedMs < 5_000, 'the agent was not told')
-        await new Promise((wait) => setTimeout(wait, 2))
-      }
-      times.push(performance.now() - startedMs)
-    }
-    t.diagnostic(`${times.map((ms) => ms.toFixed(1)).join(', ')} ms`)
-    assert.ok(Math.min(...times) < 100, times.join(', '))
-    assert.equal(upstream.connections, 0)
-  })
 })
 
 describe('a client that ends its side behind a whole request', () => {

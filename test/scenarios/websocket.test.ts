@@ -4,7 +4,7 @@ import { describe, test, type TestContext } from 'node:test'
 import { WebSocket } from 'ws'
 import { rawClient } from '../support/raw-client.ts'
 import { request } from '../support/request.ts'
-import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
+import { scriptedAgent, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { rawUpstream } from '../support/upstream.ts'
 import { startProxy, type TestProxy } from '../support/proxy.ts'
@@ -274,14 +274,6 @@ describe('a tunnel', () => {
     const ms = performance.now() - startedMs
     assert.ok(ms > 400 && ms < 3_000, `${ms} ms`)
     assert.equal(await stopped, 0)
-  })
-
-  test('is asked for by way of the agents of the route, who see no bodies of it', async (t) => {
-    const { port } = await echoServer(t)
-    const sentinel = await startSentinel(t, siteWith(port, scriptedAgent('guard', 'request-body-mode "buffer"; response-body-mode "buffer"'), ['guard'], '', 'websocket { ping-interval "1s" }; '))
-    await assert.rejects(webSocketClient(t, sentinel.port(), { headers: scripted({ request: { do: 'block', status: 401 } }) }), /401/)
-    const client = await webSocketClient(t, sentinel.port())
-    assert.equal(await echoOf(client, 'hello'), 'hello')
   })
 })
 

@@ -1,7 +1,7 @@
 import { fromDist } from './paths.ts'
-import type { Script } from './agents/scripted.ts'
+import type { Script } from './agents/perform.ts'
 
-export type { Script, Step } from './agents/scripted.ts'
+export type { Script, Step } from './agents/perform.ts'
 
 /** KDL of a managed agent that does what the `x-script` header of each request says. `settings` are more lines of the agent block. */
 export function scriptedAgent (id: string, settings = ''): string {

@@ -10,6 +10,7 @@ import { auditOf } from '../decide.ts'
 import { completeFacts, requestEvent } from '../events.ts'
 import { badReply } from '../grpc-stream.ts'
 import type { BodyPlan, FilterSettings } from '../plan.ts'
+import type { Sight } from '../sight.ts'
 import type { Talk } from '../talk.ts'
 import { checkFindings } from './redaction.ts'
 import type { TextAt } from './texts.ts'
@@ -18,6 +19,8 @@ export interface GuardrailSettings {
   readonly inspection: Exclude<Inspection, 'unspecified' | 'unrecognized'>
   readonly client: AgentClient
   readonly agentId: string
+  /** What it is shown of the request's head; all without it. */
+  readonly sight?: Sight | undefined
   /** Whether the agent's word counts: another mode of its own is only recorded. */
   readonly mode: FilterSettings['mode']
   readonly action: 'block' | 'log' | 'warn' | 'redact'
@@ -120,14 +123,15 @@ export class GuardrailTalk implements EndListener {
   }
 
   #begin (): Talk {
-    const { client, mode } = this.#settings
+    const { client, mode, sight, agentId } = this.#settings
+    if (sight?.bodies === false) throw new Fault('AGENT_NOT_CONFIGURED', `the see block of ${agentId} hides bodies, which a guardrail is about`)
     const talk = client.talk()
     if (client.describe?.events.includes('guardrail') !== true) {
-      const fault = new Fault('AGENT_NOT_CONFIGURED', `${this.#settings.agentId} does not describe the event guardrail`)
+      const fault = new Fault('AGENT_NOT_CONFIGURED', `${agentId} does not describe the event guardrail`)
       talk.end(fault)
       throw fault
     }
-    talk.tell(requestEvent(this.#x, { requestBody: noBody }, mode, talk.configVersion))
+    talk.tell(requestEvent(this.#x, { requestBody: noBody }, { mode, sight }, talk.configVersion))
     return talk
   }
 

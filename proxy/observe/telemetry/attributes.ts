@@ -82,7 +82,7 @@ export function tryAttributes (x: Exchange, target: string): Pair[] {
 
 /** Of the span of one question to an agent. */
 export function agentAttributes (record: DecisionRecord): Attributes {
-  const { agent, phase, tool, mode, verdict, applied, status, fault, failureMode, audit, ticket, configVersion } = record
+  const { agent, phase, tool, mode, verdict, applied, status, fault, failureMode, audit, ticket, configVersion, stage, routing } = record
   const pairs: Pair[] = [
     ['rpc.system', 'grpc'],
     ['sentinel.agent', agent],
@@ -97,6 +97,8 @@ export function agentAttributes (record: DecisionRecord): Attributes {
   if (fault !== undefined) pairs.push(['error.type', fault.code], ['sentinel.failure_mode', failureMode ?? 'closed'])
   if (audit !== undefined && audit.ruleIds.length > 0) pairs.push(['sentinel.rule_ids', audit.ruleIds.slice(0, mostRules).map((id) => id.slice(0, 128))])
   if (ticket !== undefined) pairs.push(['sentinel.ticket', text(ticket)])
+  if (stage !== undefined) pairs.push(['sentinel.parallel', text(stage)])
+  if (routing !== undefined && routing.upstream !== '') pairs.push(['sentinel.chosen_upstream', text(routing.upstream)])
   return pairs
 }
 

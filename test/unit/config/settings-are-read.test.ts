@@ -40,7 +40,7 @@ listeners {
 routes {
   route "all" {
     matches { path "/"; path-prefix "/"; path-regex "/"; host "a.test"; host-regex "a"; method "GET"; header "x" "y"; query-param "q" "v" }
-    upstream "app"; other-upstreams "tls"; filters "step" "patient" "rate" "edit" "small" "sites" "inside" "asked" "asked-by-name" "staff" "where" "seen" "careful" "bad-day" "by-pattern" "office"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
+    upstream "app"; other-upstreams "tls"; filters "step" "both" "patient" "rate" "edit" "small" "sites" "inside" "asked" "asked-by-name" "staff" "where" "seen" "careful" "bad-day" "by-pattern" "office"; agents "direct"; service-type "web"; circuit-breaker { failure-threshold 5 }; strip-prefix "/app"
     policies {
       failure-mode "open"; buffer-requests #true; buffer-responses #true; geo-access-control { database "${folder}/country.mmdb"; database-type "maxmind"; action "allow"; allow-countries "DE"; block-countries "FR" }
       max-body-size "1MiB"; timeout "1m"; timeouts { connect "1s"; first-byte "1s"; read "1s"; write "1s"; request "1m" }; rewrite-path "/x"; require-headers "x"; ip-access-control { default-action "block"; allow "127.0.0.1"; block "10.0.0.0/8"; allow-file "${folder}/addresses"; block-file "${folder}/addresses" }
@@ -123,9 +123,10 @@ filters {
   filter "by-pattern" { type "url-rewrite"; path-regex "^/a"; substitution "/b" }
   filter "inside" { type "url-rewrite"; hostname "c.test"; replace-prefix-match "/" }
 }
+filters { filter "both" { type "parallel"; agent "named" "direct"; failure-mode "open"; timeout "1s"; mode "monitor"; max-concurrent-calls 5; phase "request"; inspect-body #true; max-body-size "1KiB" } }
 filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; timeout "1s"; mode "monitor"; max-concurrent-calls 5; phase "request"; inspect-body #true; max-body-size "1KiB" } }
 agents {
-  agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "hybrid:1KiB"; response-body-mode "stream"; config { a 1 }
+  agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; see { headers "x-*"; hide "cookie"; query #true; bodies #true; client-certificate #false }; may { request-headers "x-*"; response-headers "x-*"; not-headers "x-internal"; rewrite #true; choose-upstream #true; replace-bodies #true; attributes "a*" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "hybrid:1KiB"; response-body-mode "stream"; config { a 1 }
     event-timeouts { request-headers "1s"; request-body "1s"; response-headers "1s"; response-body "1s"; websocket-message "1s" }; chunk-timeout "1s"; against "direct" }
   agent "own" type="js" { script "${folder}/custom.js" }
   agent "direct" { grpc "127.0.0.1:9"; managed #false; circuit-breaker { failure-threshold 3 }; health-check { interval "1s" }; retry { max-attempts 2 }; pool { connections 1; connect-timeout "1s" }; http2 { keep-alive-interval "2s"; keep-alive-timeout "3s" } }

@@ -1,0 +1,258 @@
+import type { ChunkAnswer } from '../../proto/codec/index.ts'
+import type { Body } from '../pipeline/body.ts'
+import { Fault, Refusal } from '../pipeline/faults.ts'
+import type { HeaderList } from '../pipeline/headers.ts'
+import type { Consultation } from './consultation.ts'
+import type { Ruling, Stage } from './decide.ts'
+import { askTrailers, maxUnanswered, pieceBytes, windowBytes, type Flow } from './flowing-body.ts'
+import { badReply } from './grpc-stream.ts'
+import { notAllowed } from './permissions.ts'
+
+export interface FlowMember {
+  readonly c: Consultation
+  readonly flow: Flow
+}
+
+/** Bytes of the source that an agent put others in the place of; offsets count from the beginning of the body. */
+interface Change {
+  readonly from: number
+  readonly to: number
+  readonly data: Buffer
+}
+
+/** What one agent has let go so far. */
+interface Progress extends FlowMember {
+  /** Everything before it is decided. */
+  decided: number
+  changes: Change[]
+  changed: boolean
+}
+
+interface Shown {
+  readonly to: number
+  readonly bytes: number
+  readonly end: boolean
+  /** In file order. */
+  readonly answers: ReadonlyArray<Promise<ChunkAnswer | Ruling | undefined>>
+}
+
+const nothing = Buffer.alloc(0)
+
+/**
+ * A body whose pieces several agents are shown at once: each sees the bytes as they came. What all have let go flows on, with what one of them
+ * changed; changes of the same bytes by two of them exclude each other. Of several that end the exchange at one piece the first in file order does.
+ */
+export class FlowingTogether implements Body {
+  /** The agents may change it. */
+  readonly length = undefined
+  readonly #source: Body
+  readonly #members: readonly Progress[]
+  readonly #stage: Stage
+  readonly #onStop: () => void
+  readonly #startMs = performance.now()
+  #shown: Shown[] = []
+  #unanswered = 0
+  #ready: Buffer[] = []
+  /** Source bytes from `#emitted` on. */
+  #kept: Buffer[] = []
+  #emitted = 0
+  #received = 0
+  #pulling: Promise<void> | undefined
+  #endShown = false
+  #error: unknown
+  #ended = false
+
+  /** `onStop` is called when one of them ends the exchange. */
+  constructor (members: readonly FlowMember[], source: Body, onStop: () => void) {
+    this.#source = source
+    this.#members = members.map((member) => ({ ...member, decided: 0, changes: [], changed: false }))
+    this.#stage = members[0]!.flow.stage // Several are given, all of one direction.
+    this.#onStop = onStop
+  }
+
+  get trailers (): HeaderList | undefined {
+    return this.#source.trailers
+  }
+
+  async read (): Promise<Buffer | undefined> {
+    for (;;) {
+      const chunk = this.#ready.shift()
+      if (chunk !== undefined) return chunk
+      if (this.#ended) return undefined
+      this.#pull()
+      const [first] = this.#shown
+      if (first !== undefined) await this.#take(first)
+      else if (this.#pulling !== undefined) await this.#pulling
+      else throw this.#error
+    }
+  }
+
+  cancel (reason?: Fault): void {
+    this.#ended = true
+    this.#ready = []
+    this.#kept = []
+    this.#source.cancel(reason)
+  }
+
+  /** Keeps the agents supplied up to the window of the one that has the least, ahead of the reader. */
+  #pull (): void {
+    if (this.#pulling !== undefined || this.#endShown || this.#ended || this.#error !== undefined) return
+    const credit = Math.min(...this.#members.map(({ c }) => c.talk.credit))
+    if (this.#unanswered >= windowBytes + credit || this.#shown.length >= maxUnanswered) return
+    this.#pulling = this.#pullOne().catch((error: unknown) => { this.#error = error }).finally(() => {
+      this.#pulling = undefined
+      this.#pull()
+    })
+  }
+
+  async #pullOne (): Promise<void> {
+    const chunk = await this.#source.read()
+    if (chunk === undefined) {
+      this.#endShown = true
+      return this.#show(nothing, true)
+    }
+    const end = this.#source.length === this.#received + chunk.length
+    if (end) this.#endShown = true
+    for (let at = 0; at < chunk.length; at += pieceBytes) {
+      await this.#show(chunk.subarray(at, at + pieceBytes), end && at + pieceBytes >= chunk.length)
+    }
+  }
+
+  async #show (data: Buffer, end: boolean): Promise<void> {
+    this.#unanswered += data.length
+    this.#received += data.length
+    if (data.length > 0) this.#kept.push(data)
+    const to = this.#received
+    const answers = (await Promise.all(this.#members.map(async ({ c, flow }) => {
+      if (c.over || !flow.wanted()) return { answer: Promise.resolve(undefined) }
+      return c.askChunk({ kind: flow.event, value: { data, end, truncated: false } }, flow.stage)
+    }))).map(({ answer }) => answer)
+    // The reader may have gone by then; whoever reads on awaits them below.
+    for (const answer of answers) answer.catch(() => {})
+    this.#shown.push({ to, bytes: data.length, end, answers })
+  }
+
+  async #take (first: Shown): Promise<void> {
+    try {
+      for (const [i, member] of this.#members.entries()) this.#apply(member, first, await first.answers[i])
+      if (this.#ended) return
+      this.#shown.shift()
+      this.#unanswered -= first.bytes
+      this.#release()
+      if (first.end) await this.#finish()
+    } catch (error) {
+      this.cancel(error instanceof Fault ? error : undefined)
+      this.#onStop()
+      throw error
+    }
+  }
+
+  #apply (member: Progress, { to, end }: Shown, answer: ChunkAnswer | Ruling | undefined): void {
+    const { c } = member
+    if (answer !== undefined && 'verdict' in answer && answer.reply !== undefined) throw new Refusal(answer.reply)
+    const fault = answer === undefined || 'verdict' in answer || !c.enforces ? undefined : faultOf(answer, end, c)
+    if (fault !== undefined) c.fail(fault, this.#stage, this.#startMs)
+    if (fault !== undefined || answer === undefined || 'verdict' in answer || !c.enforces) {
+      member.decided = to
+      return
+    }
+    switch (answer.kind) {
+      case 'replace': return change(member, to, answer.value)
+      case 'drop': return change(member, to, nothing)
+      case 'hold': break
+      case 'pass_but_tail':
+        member.decided = end ? to : Math.max(member.decided, to - answer.value)
+        break
+      default: member.decided = to
+    }
+    const { maxHeldBytes } = member.flow
+    if (to - member.decided > maxHeldBytes) c.fail(badReply(`more than ${maxHeldBytes} bytes of a body are held back`), this.#stage, this.#startMs)
+  }
+
+  /** What all of them have let go flows on. */
+  #release (): void {
+    const decided = Math.min(...this.#members.map((member) => member.decided))
+    for (;;) {
+      const next = this.#firstChange()
+      if (next === undefined || next.change.from > decided) return this.#emit(decided)
+      this.#emit(next.change.from)
+      if (next.change.to > decided) return
+      this.#excludeOthers(next.by, next.change)
+      next.by.changes.shift()
+      if (next.change.data.length > 0) this.#ready.push(next.change.data)
+      this.#skip(next.change.to)
+    }
+  }
+
+  #firstChange (): { readonly by: Progress, readonly change: Change } | undefined {
+    let found: { readonly by: Progress, readonly change: Change } | undefined
+    for (const by of this.#members) {
+      const [change] = by.changes
+      if (change !== undefined && (found === undefined || change.from < found.change.from)) found = { by, change }
+    }
+    return found
+  }
+
+  /** The same change by two is made once; another one of the same bytes stops the exchange. */
+  #excludeOthers (by: Progress, { from, to, data }: Change): void {
+    for (const other of this.#members) {
+      const [change] = other.changes
+      if (other === by || change === undefined || change.from >= to && !(change.from === from && change.to === to)) continue
+      if (change.from === from && change.to === to && change.data.equals(data)) {
+        other.changes.shift()
+        continue
+      }
+      const fault = new Fault('AGENT_CONFLICT', `${other.c.settings.agentId} changes the same bytes as ${by.c.settings.agentId}, which was asked at the same time: name them one after the other`)
+      other.c.fail(fault, this.#stage, this.#startMs)
+      other.changes.shift()
+    }
+  }
+
+  /** Bytes as they came, up to this one. */
+  #emit (to: number): void {
+    this.#advance(to, (chunk) => this.#ready.push(chunk))
+  }
+
+  #skip (to: number): void {
+    this.#advance(to, () => {})
+  }
+
+  #advance (to: number, take: (chunk: Buffer) => void): void {
+    while (this.#emitted < to) {
+      const chunk = this.#kept.shift()! // What is decided was received.
+      const wanted = to - this.#emitted
+      if (chunk.length > wanted) this.#kept.unshift(chunk.subarray(wanted))
+      const piece = chunk.length > wanted ? chunk.subarray(0, wanted) : chunk
+      this.#emitted += piece.length
+      take(piece)
+    }
+  }
+
+  async #finish (): Promise<void> {
+    for (const { c, flow, changed } of this.#members) if (!c.over) c.recordFlow(flow.stage, changed, this.#startMs)
+    // The end may have been known from the length; only reading on brings the trailers.
+    if (this.#received === this.#source.length) await this.#source.read()
+    for (const { c, flow } of this.#members) {
+      const refusal = await askTrailers(c, this.#source, flow)
+      if (refusal !== undefined) throw refusal
+    }
+    this.#ended = true
+  }
+}
+
+function change (member: Progress, to: number, data: Buffer): void {
+  member.changes.push({ from: member.decided, to, data })
+  member.decided = to
+  member.changed = true
+}
+
+/** Why an answer for a piece does not count. */
+function faultOf (answer: ChunkAnswer, end: boolean, { settings: { may } }: Consultation): Fault | undefined {
+  switch (answer.kind) {
+    case undefined: return badReply('an answer for a chunk of a kind that this version does not know')
+    case 'hold': return end ? badReply('the end of a body cannot be held back') : undefined
+    case 'replace':
+    case 'drop': return may?.replaceBodies === false ? notAllowed('to change pieces of a body') : undefined
+    default: return undefined
+  }
+}
