@@ -1,15 +1,17 @@
 import { pathToFileURL } from 'node:url'
-import type { Fields, Infer } from '../config/schema/index.ts'
+import type { Fields, Infer } from '../config/schema/field.ts'
 import { parseSize } from '../config/schema/quantities.ts'
 import type { BodyMode, BodyModeKind, BodyModeOver, Complete, EventKind } from '../proto/codec/index.ts'
 import type { Chunk, ChunkAnswer } from './chunk.ts'
 import type { Context } from './context.ts'
 import type { Decision } from './decision.ts'
+import type { GuardrailInspection, Inspected } from './guardrail.ts'
 import type { HeaderView } from './headers.ts'
 import type { Log } from './log.ts'
 import type { Close, WebSocketMessage } from './message.ts'
 import type { AgentRequest } from './request.ts'
 import type { AgentResponse } from './response.ts'
+import type { ToolCall, ToolResult } from './tools.ts'
 
 // `void`, so that a handler may simply end.
 /** What a handler may return. */
@@ -150,6 +152,12 @@ export interface AgentDefinition<F extends Fields, S> {
    * that refuses closes with 1008. Messages of one direction come one after the other, the two directions side by side.
    */
   onWebSocketMessage? (message: WebSocketMessage, request: AgentRequest, context: Context<Infer<F>, S>): MessageAnswered
+  /** A call of a tool, in a request to an MCP server or in the answer of a model. `replaceBody` of the decision is other arguments, as JSON. */
+  onToolCall? (call: ToolCall, request: AgentRequest, context: Context<Infer<F>, S>): Answered
+  /** What came of a call, in the answer of an MCP server or in a request to a model. `replaceBody` of the decision is another result, as JSON. */
+  onToolResult? (result: ToolResult, request: AgentRequest, context: Context<Infer<F>, S>): Answered
+  /** Texts that the `guardrails` of a route want looked through. Nothing returned: nothing was found. */
+  onGuardrail? (inspection: GuardrailInspection, request: AgentRequest, context: Context<Infer<F>, S>): Inspected
   /** The exchange is over, however it ended. Nobody waits for an answer. */
   onComplete? (summary: Summary, request: AgentRequest, context: Context<Infer<F>, S>): void | Promise<void>
 }
@@ -231,6 +239,9 @@ function eventsOf (d: AnyDefinition): EventKind[] {
   if (d.onResponseBody || d.onResponseChunk) events.push('response_body')
   if (d.onResponseTrailers) events.push('response_trailers')
   if (d.onWebSocketMessage) events.push('websocket_message')
+  if (d.onToolCall) events.push('tool_call')
+  if (d.onToolResult) events.push('tool_result')
+  if (d.onGuardrail) events.push('guardrail')
   return [...events, 'complete']
 }
 

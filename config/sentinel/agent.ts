@@ -17,9 +17,10 @@ import { withWasmAgents } from './wasm-agent.ts'
 export { failureMode }
 export const mode = words(['enforce', 'monitor', 'shadow', 'dry-run'], { also: { monitor: ['audit'] } })
 
-const events = words(['request_headers', 'request_body', 'response_headers', 'response_body', 'websocket_message', 'complete'], {
+const events = words([
+  'request_headers', 'request_body', 'response_headers', 'response_body', 'websocket_message', 'tool_call', 'tool_result', 'guardrail', 'complete',
+], {
   also: { complete: ['log', 'request_complete'], websocket_message: ['websocket_frame', 'web_socket_frame', 'web_socket_message'] },
-  notBuilt: { guardrail: null },
 })
 
 /** Of a body in hybrid mode: the longest that is given whole. */
@@ -61,7 +62,7 @@ const fields = {
   managed: optional(bool, 'Whether the proxy starts and supervises it. Without it: if there is a `command` or the type is built in, and nobody serves the socket yet.'),
   command: list(text, [], 'Program to start, with its arguments.'),
   env: map(anyText, 'Environment of the program, beside PATH, HOME, language and time zone: the rest of the proxy\'s stays with the proxy.', { example: 'env { RUST_LOG "info"; API_KEY "${API_KEY}" }' }),
-  events: list(events, [], 'What it is asked about; without them what the agent itself says. `websocket_message`, or `websocket_frame`, takes effect on routes with `websocket-inspection`.'),
+  events: list(events, [], 'What it is asked about; without them what the agent itself says. `websocket_message`, or `websocket_frame`, takes effect on routes with `websocket-inspection`. tool_call and tool_result are found in bodies of MCP and of APIs of language models; for guardrail, a route has to name the agent in `inference { guardrails }`, which is enough.'),
   timeout: setting(wait, '1s', 'Time for one decision, from asking to applying.', { aliases: ['timeout-ms'] }),
   maxTimeout: optional(wait, 'How long one decision may take at the most when the agent asks for more time; `timeout` without it.'),
   failureMode: setting(failureMode, 'closed', 'What a missing decision means: closed = refuse, open = go on.'),

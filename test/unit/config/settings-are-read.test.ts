@@ -56,6 +56,10 @@ routes {
     hedge { enabled #true; delay "10ms"; max-attempts 2 }
     cache { enabled #true; default-ttl "1m"; negative-ttl "5s"; min-uses 2; max-size "1MiB"; cache-private #true; respect-cache-control #false; stale-while-revalidate "1s"; stale-if-error "1m"
       cacheable-methods "GET"; cacheable-status-codes 200; vary-headers "x"; vary-query-params "a"; ignore-query-params "b"; exclude-extensions "php"; exclude-paths "/a/**" }
+    inference { guardrails {
+      prompt-injection { enabled #true; agent "direct"; action "warn"; block-status 422; block-message "no"; timeout "1s"; failure-mode "open" }
+      pii-detection { enabled #true; agent "direct"; action "redact"; categories "email"; timeout "1s"; failure-mode "open" }
+    } }
     websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3; inspection #true }; websocket-inspection #true
   }
   route "written" { matches { path "/written" }; upstream "app"; api-schema { request-schema { type "object" } } }
