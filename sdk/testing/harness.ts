@@ -183,7 +183,8 @@ export async function testAgent (agent: Agent, { config = {}, clock = realClock 
     async request (method, url, init) {
       const exchange = start(method, url, init)
       const verdict = await exchange.verdict
-      const isOver = agent.definition.onComplete === undefined && agent.definition.concerns === undefined && !description.events.some((event) => more.has(event))
+      const { onComplete, concerns } = agent.definition
+      const isOver = onComplete === undefined && concerns === undefined && !description.events.some((event) => more.has(event))
       if (isOver) await exchange.complete()
       return Object.assign(exchange, verdict)
     },
