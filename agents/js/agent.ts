@@ -13,9 +13,9 @@ type JsContext = Context<Settings, Deployed>
 const mostMemory = 64 * 1024
 const remembered = Symbol('memory of the script')
 
-/** The agent, and what ends its workers. `env` is what the operator may let scripts read. */
-export function jsAgent (env: Readonly<Record<string, string | undefined>>): { readonly agent: Agent, close (): void } {
-  const desk = new Desk(env)
+/** The agent, and what ends its workers. `env` is what the operator may let scripts read; `beginAnew` ends the process, to be started again. */
+export function jsAgent (env: Readonly<Record<string, string | undefined>>, beginAnew: () => void): { readonly agent: Agent, close (): void } {
+  const desk = new Desk(env, beginAnew)
   return { agent: agentOf(desk), close: () => desk.close() }
 }
 

@@ -23,14 +23,17 @@ const linesPerSecond = 100
 /** What is in use, and what may come after it. */
 export class Desk {
   readonly #env: Readonly<Record<string, string | undefined>>
+  readonly #beginAnew: () => void
   #current: Deployed | undefined
   readonly #judged = new Map<string, Promise<Deployed>>()
   #watch: { stop (): void } | undefined
   #log: Log | undefined
   #early: (readonly [level: string, text: string])[] = []
 
-  constructor (env: Readonly<Record<string, string | undefined>>) {
+  /** `beginAnew`: the first script could not be run, and now it can. The proxy hands over a configuration again when it connects. */
+  constructor (env: Readonly<Record<string, string | undefined>>, beginAnew: () => void) {
     this.#env = env
+    this.#beginAnew = beginAnew
   }
 
   get current (): Deployed {
@@ -45,6 +48,7 @@ export class Desk {
     try {
       return await this.#deployed(settings, file)
     } catch (error) {
+      if (this.#current === undefined) this.#awaitAnother(settings, file)
       throw refusal(error)
     }
   }
@@ -93,6 +97,14 @@ export class Desk {
       throw new ScriptRefused(`${file}: it has none of the functions onRequest, onRequestBody, onResponse, onResponseBody and onWebSocketMessage`)
     }
     return { key, file, settings, deployment }
+  }
+
+  /** Nothing is in use: as soon as the file holds something that can be run, it shall be. */
+  #awaitAnother (settings: Settings, file: string): void {
+    this.#watch?.stop()
+    this.#watch = watchFile(file, () => {
+      this.#deployed(settings, file).then(() => { if (this.#current === undefined) this.#beginAnew() }, () => { /* Told once is enough. */ })
+    })
   }
 
   /** The file is another one. One that cannot be run changes nothing. */

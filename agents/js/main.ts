@@ -1,6 +1,6 @@
 import { serve } from 'sentinel/sdk'
 import { jsAgent } from './agent.ts'
 
-const { agent, close } = jsAgent(process.env)
+const { agent, close } = jsAgent(process.env, () => process.exit(1))
 process.on('exit', close)
 await serve(agent)

@@ -19,7 +19,7 @@ export function startRunner ({ memoryBytes, timeZone }: RunnerSurroundings): Chi
   const heapMiB = Math.ceil(memoryBytes / 1024 / 1024)
   const node = [
     process.execPath, '--no-warnings', ...permissions(),
-    '--experimental-vm-modules', '--frozen-intrinsics', '--disallow-code-generation-from-strings', '--no-addons', '--no-expose-wasm',
+    '--experimental-vm-modules', '--frozen-intrinsics', '--disallow-code-generation-from-strings', '--no-addons',
     `--max-old-space-size=${heapMiB}`, '--max-semi-space-size=4',
     join(here, 'runner', 'main.js'),
   ]
@@ -33,15 +33,27 @@ function permissions (): string[] {
   return [flag, `--allow-fs-read=${join(here, '*')}`]
 }
 
-/** What the engine itself has of writable memory, most of it never touched: stacks of its threads, code, buffers. */
-const engineMiB = 160
+/** Beside what the engine has when it starts: stacks of threads that come later, code, buffers. */
+const roomKiB = 80 * 1024
+const usualEngineKiB = 80 * 1024
+let engineKiB: number | undefined
+
+/**
+ * What the engine itself has of writable memory, most of it never touched. Versions differ by half a gigabyte, which they put aside for code:
+ * asked of one, once.
+ */
+function engine (): number {
+  if (process.platform !== 'linux') return usualEngineKiB
+  const { stdout } = spawnSync(process.execPath, ['-p', 'require("fs").readFileSync("/proc/self/status", "latin1")'], { encoding: 'latin1', env: {} })
+  return engineKiB ??= Number(/VmData:\s+(\d+)/.exec(stdout)?.[1] ?? usualEngineKiB)
+}
 
 /**
  * Memory outside of the heap is no business of the engine's: the kernel refuses what goes beyond (RLIMIT_DATA, Linux 4.7 and newer; others
  * do not know it). No core files: they would hold what passed the script.
  */
 function withinLimits (node: readonly string[], heapMiB: number): string[] {
-  const dataKiB = (engineMiB + 2 * heapMiB) * 1024
+  const dataKiB = (engineKiB ?? engine()) + roomKiB + 2 * heapMiB * 1024
   return ['/bin/sh', '-c', 'ulimit -c 0; ulimit -d "$0" 2>/dev/null; exec "$@"', String(dataKiB), ...endsWithUs(), ...node]
 }
 

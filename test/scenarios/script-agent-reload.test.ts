@@ -57,6 +57,15 @@ test('a script that cannot be run changes nothing and is told with its place; th
   await answers(sentinel, 'two')
 })
 
+test('a first script that cannot be run keeps its routes closed until the file holds one that can', async (t) => {
+  const { sentinel } = await startScript(t, 'export function onRequest () {')
+  assert.equal((await sentinel.get('/')).status, 503)
+  writeFileSync(join(sentinel.folder, 'custom.js'), 'neither')
+  assert.equal((await sentinel.get('/')).status, 503)
+  writeFileSync(join(sentinel.folder, 'custom.js'), version('one'))
+  await answers(sentinel, 'one')
+})
+
 test('under load not one call fails or is lost while the script changes, and what was begun ends with the old one', async (t) => {
   const script = (name: string): string => `
 export async function onRequest (request) {

@@ -296,7 +296,8 @@ export function onRequest (request) {
   assert.ok(long.msg!.length <= 4000)
   assert.equal((await sentinel.get('/flood')).status, 200)
   await sentinel.logged(({ msg }) => msg?.includes('lines in a second: the rest is not written') === true)
-  assert.ok(sentinel.log.filter(({ msg }) => msg?.startsWith('line ') === true).length <= 100)
+  // The call may have begun in one second and ended in the next.
+  assert.ok(sentinel.log.filter(({ msg }) => msg?.startsWith('line ') === true).length <= 200)
 })
 
 test('a script that cannot be run refuses the start, with the place in it and the place in the configuration', async (t) => {
