@@ -1,8 +1,8 @@
 import {
   emptyAudit, emptyBlock, emptyBodyChunk, emptyBodyMode, emptyCancel, emptyChallenge, emptyComplete, emptyCredit, emptyDecision, emptyFailure, emptyFinding,
-  emptyFindings, emptyGuardrail, emptyGuardrailText, emptyHeaderEdit, emptyMessageAnswer, emptyMessageClose, emptyMessagePayload, emptyMoreTime,
-  emptyRedirect, emptyRequestHeaders, emptyResponseHeaders, emptyReview, emptyTls, emptyToolCall, emptyToolResult, emptyTrailers, emptyWants,
-  emptyWebSocketMessage, type EventOneOf, type ReplyOneOf,
+  emptyFindings, emptyGuardrail, emptyGuardrailText, emptyHeaderEdit, emptyMessageAnswer, emptyMessageClose, emptyMessagePayload, emptyMoreTime, emptyRedirect,
+  emptyRequestHeaders, emptyResponseHeaders, emptyReview, emptyTls, emptyToolCall, emptyToolResult, emptyTrailers, emptyWants, emptyWebSocketMessage,
+  type EventOneOf, type ReplyOneOf,
 } from './codec/index.ts'
 
 /**

@@ -1,7 +1,9 @@
 import { noEntries } from '../proto/codec/index.ts'
 import { ExchangeEnded } from './failure.ts'
 import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
 import type { Store } from './store/store.ts'
+import type { Condition } from './vitals.ts'
 
 /** What a handler knows besides request and response. The same object through all handlers of an exchange. */
 export interface Context<C, S> {
@@ -17,6 +19,10 @@ export interface Context<C, S> {
   readonly deadlineMs: number
   /** JSON lines on stderr, which the proxy merges into its own log. */
   readonly log: Log
+  /** Figures of the agent's own, which the proxy shows on its page. */
+  readonly metrics: Metrics
+  /** For an agent that notices that it cannot do its work as it should. */
+  readonly health: Condition
   /** Facts from earlier agents; what is set here goes to later ones and to the access log. */
   readonly attributes: Attributes
   /** Whatever the agent wants to remember of this exchange from one handler to the next. */
@@ -75,6 +81,8 @@ export interface ContextSource {
   readonly state: unknown
   readonly configVersion: string
   readonly log: Log
+  readonly metrics: Metrics
+  readonly health: Condition
   readonly nowMs: number
   readonly deadlineAt: number
   readonly store: Store
@@ -98,6 +106,8 @@ export class ExchangeContext implements Context<unknown, unknown> {
   get state (): unknown { return this.#source.state }
   get configVersion (): string { return this.#source.configVersion }
   get log (): Log { return this.#source.log }
+  get metrics (): Metrics { return this.#source.metrics }
+  get health (): Condition { return this.#source.health }
   get deadlineMs (): number { return this.#source.deadlineAt - this.#source.nowMs }
   get store (): Store { return this.#source.store }
   get memory (): Map<unknown, unknown> { return this.#memory ??= new Map() }
@@ -144,6 +154,8 @@ export class EventContext implements Context<unknown, unknown> {
   get state (): unknown { return this.#exchange.state }
   get configVersion (): string { return this.#exchange.configVersion }
   get log (): Log { return this.#exchange.log }
+  get metrics (): Metrics { return this.#exchange.metrics }
+  get health (): Condition { return this.#exchange.health }
   get attributes (): Attributes { return this.#exchange.attributes }
   get memory (): Map<unknown, unknown> { return this.#exchange.memory }
   get signal (): AbortSignal { return this.#exchange.signal }

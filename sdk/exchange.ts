@@ -16,12 +16,14 @@ import { inspectionOf, wireFindings } from './guardrail.ts'
 import type { Log } from './log.ts'
 import type { WebSocketMessage } from './message.ts'
 import { MessageLane, type MessageEvent } from './message-lane.ts'
+import type { Metrics } from './metrics.ts'
 import type { Program } from './program.ts'
 import { AgentRequest, type LateBodyOptions } from './request.ts'
 import { AgentResponse } from './response.ts'
 import type { Store } from './store/store.ts'
 import type { AgentStream } from './stream.ts'
 import { ToolCall, ToolResult } from './tools.ts'
+import type { Condition } from './vitals.ts'
 
 /** What a handler gave: nothing, a decision, a chunk answer, or, from JavaScript, anything. */
 type Outcome = unknown
@@ -84,6 +86,8 @@ export class Exchange implements ContextSource, BodyAsker {
   get configVersion (): string { return this.#configuration.version }
   get nowMs (): number { return this.#program.now() }
   get log (): Log { return this.#program.log }
+  get metrics (): Metrics { return this.#program.vitals.metrics }
+  get health (): Condition { return this.#program.vitals }
   get store (): Store { return this.#program.store }
   get hasBody (): boolean { return this.#head.hasBody }
   get maxBodyBytes (): number { return this.#program.agent.maxBodyBytes }

@@ -21,6 +21,8 @@ export type { HeaderEdit, HeaderEdits, HeadersInit, HeaderView } from './headers
 export type { AboutTool, ToolCall, ToolResult } from './tools.ts'
 export type { Finding, Findings, GuardrailInspection, Inspected, Inspection, MaybeFindings } from './guardrail.ts'
 export type { Attributes, Context } from './context.ts'
+export type { Counter, Gauge, Histogram, HistogramOptions, Labels, Metrics } from './metrics.ts'
+export type { Condition } from './vitals.ts'
 export type { Log, LogLine } from './log.ts'
 export type { AgentMode, Audit, BodyMode, Complete, EventKind, Severity, Tls } from '../proto/codec/index.ts'
 export { AgentFailure, ExchangeEnded, InvalidBody } from './failure.ts'

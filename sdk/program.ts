@@ -8,6 +8,7 @@ import type { Agent } from './definition.ts'
 import type { Log } from './log.ts'
 import { memoryStore, monotonic } from './store/memory.ts'
 import type { OwnedStore } from './store/store.ts'
+import { Vitals } from './vitals.ts'
 
 /** What an agent is given to run with. */
 export interface Services {
@@ -32,6 +33,7 @@ export class Program {
   readonly store: OwnedStore
   readonly background: Background
   readonly now: () => number
+  readonly vitals = new Vitals()
   #open = 0
   #draining = false
   #whenIdle: (() => void)[] = []

@@ -11,9 +11,12 @@ import { unfit } from '../schema/value.ts'
 import { existingFile, path, text, words } from '../schema/values.ts'
 import { checkClientFiles } from './client-certificate.ts'
 import { flag, optionalFlag } from './flag.ts'
+import { reverse } from './reverse-listener.ts'
 
 export type Transport =
   | { readonly kind: 'unix', /** Without one the proxy makes a private socket. */ readonly path: string | undefined }
+  /** It connects to the proxy, and shows one of these. */
+  | { readonly kind: 'reverse', readonly tokens: readonly string[] }
   | { readonly kind: 'grpc', readonly address: Address, /** Without it the agent is spoken to in plain text. */ readonly tls: AgentTlsConfig | undefined }
 
 /** Paths of PEM files, checked. */
@@ -144,6 +147,7 @@ export const transports = {
       return grpcOf(value, here)
     },
   }),
+  reverse,
   transport: unknownTransport,
   tls: optionalBlock(tlsFields, 'Settings of TLS for the `grpc` address: another place for them.', {
     example: `grpc "auth.internal:50051"
@@ -188,17 +192,19 @@ export interface GivenTransports {
   readonly unixSocket: { readonly path: string } | undefined
   readonly grpc: GivenGrpc | undefined
   readonly http: GivenGrpc | undefined
+  readonly reverse: { readonly token: readonly string[] } | undefined
   readonly tls: (AgentTlsConfig & { readonly at: Position }) | undefined
 }
 
 /** The one transport that was given; without one a private socket. */
 export function chosenTransport (given: GivenTransports, here: Here<typeof transports>): Transport {
-  const names = (['unixSocket', 'grpc', 'http', 'transport'] as const).filter(name => here.given(name))
+  const names = (['unixSocket', 'grpc', 'http', 'reverse', 'transport'] as const).filter(name => here.given(name))
   const [, second] = names
   if (second !== undefined) here.report.error('CONFIG_CONTRADICTION', `${here.scope} has more than one transport`, here.where(second))
   const remote = given.grpc ?? given.http
   if (remote === undefined || given.unixSocket !== undefined) {
-    if (given.tls !== undefined) here.report.error('CONFIG_CONTRADICTION', `${here.scope} has settings of TLS, but is reached over a socket`, given.tls.at, 'write grpc "https://host:port"')
+    if (given.tls !== undefined) here.report.error('CONFIG_CONTRADICTION', `${here.scope} has settings of TLS, but is not reached over an address`, given.tls.at, 'write grpc "https://host:port"')
+    if (given.reverse !== undefined && given.unixSocket === undefined) return { kind: 'reverse', tokens: given.reverse.token }
     return { kind: 'unix', path: given.unixSocket?.path }
   }
   return { kind: 'grpc', address: remote.address, tls: given.tls === undefined ? remote.tls : tlsBeside(given.tls, remote, here) }

@@ -1,5 +1,5 @@
 import { block, named } from '../schema/blocks.ts'
-import { inert, json, list, map, notBuilt, optional, setting } from '../schema/fields.ts'
+import { inert, json, list, map, optional, setting } from '../schema/fields.ts'
 import { durationWithin, parseSize, size, sizeWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import type { ValueType } from '../schema/value.ts'
@@ -86,7 +86,7 @@ const fields = {
   eventTimeouts,
   chunkTimeout: optional(wait, 'Time for the decision on one piece of a body that is given in pieces; what `event-timeouts` or `timeout` say without it.', { aliases: ['chunk-timeout-ms'] }),
   script: optional(existingFile, 'JavaScript or TypeScript that decides; for type "js", whose settings `config` has. The agent sees by itself when the file changes.'),
-  host: notBuilt(optional(text, 'Process that the agent shares with others of this name.')),
+  host: optional(text, 'Process that the agent shares with all others that have a host of this name: memory for one in place of several, and one end for all of them. For agents that are built in, and for a `command` that is node and one JavaScript file.'),
   against: optional(mention('agent'), 'Another agent whose decisions are compared with this one\'s, where a route asks both: `sentinel_agent_comparisons_total` counts, the log tells what differs. It goes well with mode "shadow"; stand before the other in the route, so as to be asked about what that one refuses.'),
   protocolVersion: inert(version, 'Version of the protocol.', 'both sides agree on it when they connect'),
   binaryUds: inert(bool, 'Binary messages over the socket.', 'they always are'),
@@ -108,7 +108,7 @@ export const agents = withWasmAgents(named('agent', fields, 'Programs that decid
     failure-mode "closed"
 }`,
   build (value, here) {
-    const { unixSocket, grpc, http, transport: _unknownKind, tls, events: wanted, pool: inPool, ...agent } = value
+    const { unixSocket, grpc, http, reverse, transport: _unknownKind, tls, events: wanted, pool: inPool, ...agent } = value
     const type = agent.type ?? ownName(agent.id, here.names)
     checkTimes(agent, here)
     checkManagement(type, agent, here)
@@ -117,7 +117,7 @@ export const agents = withWasmAgents(named('agent', fields, 'Programs that decid
       ...agent,
       ...pooled(inPool, agent, here),
       type,
-      transport: chosenTransport({ unixSocket, grpc, http, tls }, here),
+      transport: chosenTransport({ unixSocket, grpc, http, reverse, tls }, here),
       events: here.given('events') ? wanted : undefined,
       script: agent.script === undefined ? undefined : scriptOf(agent.script, here.where('script')),
     }
@@ -136,10 +136,14 @@ interface Management {
 
 function checkManagement (type: string, agent: Management, here: Here<typeof fields>): void {
   const builtIn = builtInAgents.has(type)
-  const remote = (['grpc', 'http'] as const).find(name => here.given(name))
+  const remote = (['grpc', 'http', 'reverse'] as const).find(name => here.given(name))
   const hasTransport = remote !== undefined || here.given('unixSocket') || here.given('transport')
   if (remote !== undefined && agent.managed === true && agent.command.length === 0 && builtIn) {
     here.report.error('CONFIG_CONTRADICTION', `${here.scope} is started by the proxy: it is reached over a socket, not over an address`, here.where(remote), 'leave out the transport')
+  }
+  if (here.given('reverse') && (agent.managed === true || agent.command.length > 0)) {
+    here.report.error('CONFIG_CONTRADICTION', `${here.scope} connects to the proxy: the proxy does not start it`, here.where('reverse'), 'leave out managed and command')
+    return
   }
   const hands = agent.managed === false || (agent.managed === undefined && !builtIn && agent.command.length === 0)
   if (agent.managed === false && agent.command.length > 0) {
@@ -150,7 +154,7 @@ function checkManagement (type: string, agent: Management, here: Here<typeof fie
   }
   if (hands && !hasTransport) {
     here.report.error('CONFIG_MISSING', `${here.scope} requires a transport: nothing says how to reach it`, here.at, 'write unix-socket "/path" or grpc "host:port", or a command to start')
-  } else if (hands && agent.managed === undefined) {
+  } else if (hands && agent.managed === undefined && !here.given('reverse')) {
     here.report.warning('CONFIG_NOT_BUILT', `no agent of type '${type}' is built in: ${here.scope} has to be started by somebody else`, here.given('type') ? here.where('type') : here.at, 'write managed #false when that is meant')
   }
 }

@@ -1,10 +1,12 @@
 import type { Position } from '../kdl/position.ts'
 import type { Address } from '../schema/address.ts'
 import type { Report } from '../schema/report.ts'
+import { withHosts } from './agent-host.ts'
 import { checkHandlers } from './builtin-handler.ts'
 import type { AgentConfig, SentinelConfig } from './config.ts'
 import { checkMessages } from './check-messages.ts'
 import { checkScopes } from './check-scopes.ts'
+import { checkReverse } from './reverse-listener.ts'
 import type { Scoped } from './scopes.ts'
 import { flatten, limitsIn } from './scopes.ts'
 import type { ConfigTable } from './table.ts'
@@ -17,7 +19,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   const { routes, filters, agents, scopes, ...flat } = flatten(table)
   const limitsOf = ({ scope }: Scoped): ConfigTable['limits'] => limitsIn(scope, { limits: table.limits, scopes })
   const all = waf === undefined ? agents : [{ ...waf, scope: '' }, ...agents]
-  const limitedAgents = all.map(agent => ({ ...unpacking(limited(agent, limitsOf(agent)), limitsOf(agent)), scope: agent.scope }))
+  const limitedAgents = withHosts(all.map(agent => ({ ...unpacking(limited(agent, limitsOf(agent)), limitsOf(agent)), scope: agent.scope })), report)
   const config = { ...rest, ...flat, scopes, routes, filters: [...filters, ...inlineFilters(routes)], agents: limitedAgents }
   const { logLevel, ...system } = config.system
   const metrics = checkAddresses(config, report)
@@ -27,6 +29,7 @@ export function checkWhole (table: ConfigTable, report: Report): SentinelConfig 
   for (const scope of new Set(routes.map(route => route.scope))) checkReachable(routes.filter(route => route.scope === scope), report)
   checkScopes(config, report)
   checkSockets(config, report)
+  checkReverse(config, report)
   checkWaf(waf, report)
   checkHandlers(config, report)
   checkSessions(config, report)

@@ -1,3 +1,4 @@
+import type { HostMember } from './agent-host.ts'
 import type { Scope, Scoped } from './scopes.ts'
 import type { ConfigTable } from './table.ts'
 
@@ -7,7 +8,10 @@ type AgentAsGiven = ConfigTable['agents'][number]
 type Limited = 'maxRequestBodySize' | 'maxResponseBodySize' | 'maxQueuedCalls'
 
 /** An agent whose limits are its own or, where it says nothing, those of the `limits` block. */
-export type AgentConfig = Omit<AgentAsGiven, Limited> & { readonly [K in Limited]: number } & { readonly maxMessageSize: number | undefined } & Scoped
+export type AgentConfig = Omit<AgentAsGiven, Limited> & { readonly [K in Limited]: number } & { readonly maxMessageSize: number | undefined } & {
+  /** All agents of its host, itself among them. */
+  readonly hostMembers?: readonly HostMember[]
+} & Scoped
 
 /** A configuration without an error, all defaults filled in. Durations are milliseconds, sizes bytes. */
 export interface SentinelConfig extends Omit<ConfigTable, 'observability' | 'system' | 'listeners' | 'routes' | 'upstreams' | 'filters' | 'agents' | 'waf' | 'namespaces'> {
@@ -29,6 +33,7 @@ export interface SentinelConfig extends Omit<ConfigTable, 'observability' | 'sys
 }
 
 export type ListenerConfig = SentinelConfig['listeners'][number]
+export type ReverseListenerConfig = SentinelConfig['reverseListeners'][number]
 export type TlsConfig = NonNullable<ListenerConfig['tls']>
 export type RouteConfig = SentinelConfig['routes'][number]
 export type MatchConfig = RouteConfig['matches']

@@ -16,6 +16,7 @@ import { listeners, olderListeners } from './listener.ts'
 import { namespaces } from './namespace.ts'
 import { observability } from './observability.ts'
 import { rateLimits } from './rate-limits.ts'
+import { olderReverseListeners, reverseListeners } from './reverse-listener.ts'
 import { routes } from './route.ts'
 import { olderSystem, schemaVersion, system } from './system.ts'
 import { upstreams } from './upstream.ts'
@@ -30,6 +31,7 @@ export const table = {
   upstreams,
   filters,
   agents,
+  reverseListeners,
   observability,
   limits,
   evidence: optionalBlock({
@@ -50,7 +52,7 @@ export const table = {
 }
 
 /** Other shapes of whole blocks. */
-export const olderBlocks: OlderForms = { ...olderSystem, ...olderListeners }
+export const olderBlocks: OlderForms = { ...olderSystem, ...olderListeners, ...olderReverseListeners }
 
 /** How the reference groups the top level. */
 export const groups: readonly Group[] = [
@@ -59,7 +61,7 @@ export const groups: readonly Group[] = [
   { title: 'Which requests go where', keys: ['routes', 'errorPages'] },
   { title: 'Where requests go to', keys: ['upstreams'] },
   { title: 'Steps on the way', doc: 'A route names filters and agents in its `filters`; they see the request in that order, and the answer in the reverse order.', keys: ['filters'] },
-  { title: 'Programs that decide', keys: ['agents'] },
+  { title: 'Programs that decide', keys: ['agents', 'reverseListeners'] },
   { title: 'Protection', keys: ['limits', 'rateLimits', 'waf'] },
   { title: 'Kept answers', keys: ['cache'] },
   { title: 'What is told and kept', keys: ['observability', 'evidence'] },

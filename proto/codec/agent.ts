@@ -72,6 +72,22 @@ export const bodyModeOverWords = [
 export type BodyModeOver = typeof bodyModeOverWords[number] | Unrecognized
 const bodyModeOverNumbers = new Map<string, number>(bodyModeOverWords.map((word, i) => [word, i]))
 
+/** Words of `AgentHealth`; the index is the number on the wire. */
+export const agentHealthWords = [
+  'unspecified', 'serving', 'degraded', 'draining',
+] as const
+/** A word of `AgentHealth`, or "unrecognized" for a number that this version has no word for. */
+export type AgentHealth = typeof agentHealthWords[number] | Unrecognized
+const agentHealthNumbers = new Map<string, number>(agentHealthWords.map((word, i) => [word, i]))
+
+/** Words of `MetricKind`; the index is the number on the wire. */
+export const metricKindWords = [
+  'unspecified', 'counter', 'gauge', 'histogram',
+] as const
+/** A word of `MetricKind`, or "unrecognized" for a number that this version has no word for. */
+export type MetricKind = typeof metricKindWords[number] | Unrecognized
+const metricKindNumbers = new Map<string, number>(metricKindWords.map((word, i) => [word, i]))
+
 export interface DescribeRequest {
   /** Protocol versions the proxy speaks, best first. This file is version 1. */
   readonly protocolVersions: readonly number[]
@@ -2867,9 +2883,370 @@ export function readBodyMode (r: Reader, until: number): BodyMode {
   }
 }
 
+export interface ReportRequest {
+  /** Milliseconds between two reports; 0 = 1000. An agent may take more time, and takes at least 100. */
+  readonly intervalMs: number
+}
+
+/** Every field at its default, to be spread. */
+export const emptyReportRequest: ReportRequest = {
+  intervalMs: 0,
+}
+
+export function writeReportRequest (w: Writer, m: ReportRequest): void {
+  if (m.intervalMs !== 0) {
+    w.uint32(m.intervalMs)
+    w.uint32(8)
+  }
+}
+
+export function readReportRequest (r: Reader, until: number): ReportRequest {
+  let intervalMs = 0
+  while (r.pos < until) {
+    const tag = r.uint32()
+    switch (tag) {
+      case 8: intervalMs = r.uint32(); break
+      default: r.skip(tag)
+    }
+  }
+  r.close(until)
+  return {
+    intervalMs,
+  }
+}
+
+export function encodeReportRequest (message: ReportRequest): Buffer {
+  return encode(writeReportRequest, message)
+}
+
+export function decodeReportRequest (bytes: Uint8Array): ReportRequest {
+  return decode(readReportRequest, bytes)
+}
+
+/** Numbers count from the start of the process, so that a report that is lost or comes twice does no harm. */
+export interface AgentReport {
+  /** A random name of the process, made when it starts. Reports of one process are the same on all of its connections. */
+  readonly instance: string
+  readonly health: AgentHealth
+  /** Why it is not well, in one sentence for the operator. */
+  readonly detail: string
+  /** Exchanges that are open on all streams. */
+  readonly openExchanges: number
+  /** Questions that wait for somebody to work on them. */
+  readonly queued: number
+  /** Questions answered, and how many of these answers were errors. */
+  readonly answered: number
+  readonly failed: number
+  /** Some questions are timed, from their arrival to their answer: how many, and seconds of all together. */
+  readonly timed: number
+  readonly timedSeconds: number
+  /** The configuration that new exchanges begin with. */
+  readonly configVersion: string
+  /** The agent's own metrics: in the first report of a stream all, then those with a series that has changed. */
+  readonly metrics: readonly Metric[]
+}
+
+/** Every field at its default, to be spread. */
+export const emptyAgentReport: AgentReport = {
+  instance: '',
+  health: 'unspecified',
+  detail: '',
+  openExchanges: 0,
+  queued: 0,
+  answered: 0,
+  failed: 0,
+  timed: 0,
+  timedSeconds: 0,
+  configVersion: '',
+  metrics: [],
+}
+
+export function writeAgentReport (w: Writer, m: AgentReport): void {
+  for (let i = m.metrics.length - 1; i >= 0; i--) {
+    const mark = w.used
+    writeMetric(w, m.metrics[i]!)
+    w.close(mark, 90)
+  }
+  if (m.configVersion !== '') {
+    w.string(m.configVersion)
+    w.uint32(82)
+  }
+  if (m.timedSeconds !== 0) {
+    w.double(m.timedSeconds)
+    w.uint32(73)
+  }
+  if (m.timed !== 0) {
+    w.uint64(m.timed)
+    w.uint32(64)
+  }
+  if (m.failed !== 0) {
+    w.uint64(m.failed)
+    w.uint32(56)
+  }
+  if (m.answered !== 0) {
+    w.uint64(m.answered)
+    w.uint32(48)
+  }
+  if (m.queued !== 0) {
+    w.uint32(m.queued)
+    w.uint32(40)
+  }
+  if (m.openExchanges !== 0) {
+    w.uint32(m.openExchanges)
+    w.uint32(32)
+  }
+  if (m.detail !== '') {
+    w.string(m.detail)
+    w.uint32(26)
+  }
+  if (m.health !== 'unspecified') {
+    w.uint32(numberOf(agentHealthNumbers, m.health))
+    w.uint32(16)
+  }
+  if (m.instance !== '') {
+    w.string(m.instance)
+    w.uint32(10)
+  }
+}
+
+export function readAgentReport (r: Reader, until: number): AgentReport {
+  let instance = ''
+  let health: AgentHealth = 'unspecified'
+  let detail = ''
+  let openExchanges = 0
+  let queued = 0
+  let answered = 0
+  let failed = 0
+  let timed = 0
+  let timedSeconds = 0
+  let configVersion = ''
+  const metrics: Metric[] = []
+  while (r.pos < until) {
+    const tag = r.uint32()
+    switch (tag) {
+      case 10: instance = r.string(); break
+      case 16: health = agentHealthWords[r.uint32()] ?? 'unrecognized'; break
+      case 26: detail = r.string(); break
+      case 32: openExchanges = r.uint32(); break
+      case 40: queued = r.uint32(); break
+      case 48: answered = r.uint64(); break
+      case 56: failed = r.uint64(); break
+      case 64: timed = r.uint64(); break
+      case 73: timedSeconds = r.double(); break
+      case 82: configVersion = r.string(); break
+      case 90: metrics.push(readMetric(r, r.open(until))); break
+      default: r.skip(tag)
+    }
+  }
+  r.close(until)
+  return {
+    instance, health, detail, openExchanges, queued, answered, failed, timed, timedSeconds, configVersion, metrics,
+  }
+}
+
+export function encodeAgentReport (message: AgentReport): Buffer {
+  return encode(writeAgentReport, message)
+}
+
+export function decodeAgentReport (bytes: Uint8Array): AgentReport {
+  return decode(readAgentReport, bytes)
+}
+
+/** The proxy exposes it as `sentinel_agent_custom_<name>` with the label `agent` in front of the agent's own labels. */
+export interface Metric {
+  /** Lower-case letters, digits and "_". That of a counter ends with "_total". */
+  readonly name: string
+  readonly help: string
+  readonly kind: MetricKind
+  /** At most three. */
+  readonly labelNames: readonly string[]
+  readonly series: readonly Series[]
+}
+
+/** Every field at its default, to be spread. */
+export const emptyMetric: Metric = {
+  name: '',
+  help: '',
+  kind: 'unspecified',
+  labelNames: [],
+  series: [],
+}
+
+export function writeMetric (w: Writer, m: Metric): void {
+  for (let i = m.series.length - 1; i >= 0; i--) {
+    const mark = w.used
+    writeSeries(w, m.series[i]!)
+    w.close(mark, 42)
+  }
+  for (let i = m.labelNames.length - 1; i >= 0; i--) {
+    w.string(m.labelNames[i]!)
+    w.uint32(34)
+  }
+  if (m.kind !== 'unspecified') {
+    w.uint32(numberOf(metricKindNumbers, m.kind))
+    w.uint32(24)
+  }
+  if (m.help !== '') {
+    w.string(m.help)
+    w.uint32(18)
+  }
+  if (m.name !== '') {
+    w.string(m.name)
+    w.uint32(10)
+  }
+}
+
+export function readMetric (r: Reader, until: number): Metric {
+  let name = ''
+  let help = ''
+  let kind: MetricKind = 'unspecified'
+  const labelNames: string[] = []
+  const series: Series[] = []
+  while (r.pos < until) {
+    const tag = r.uint32()
+    switch (tag) {
+      case 10: name = r.string(); break
+      case 18: help = r.string(); break
+      case 24: kind = metricKindWords[r.uint32()] ?? 'unrecognized'; break
+      case 34: labelNames.push(r.string()); break
+      case 42: series.push(readSeries(r, r.open(until))); break
+      default: r.skip(tag)
+    }
+  }
+  r.close(until)
+  return {
+    name, help, kind, labelNames, series,
+  }
+}
+
+export interface Series {
+  /** As many as the metric has names. */
+  readonly labelValues: readonly string[]
+  /** Of a counter or gauge. */
+  readonly value: number
+  /** Of a histogram: all buckets, by rising bound. */
+  readonly buckets: readonly Bucket[]
+  /** Of a histogram: all that was observed, also what is above the last bound. */
+  readonly count: number
+  readonly sum: number
+}
+
+/** Every field at its default, to be spread. */
+export const emptySeries: Series = {
+  labelValues: [],
+  value: 0,
+  buckets: [],
+  count: 0,
+  sum: 0,
+}
+
+export function writeSeries (w: Writer, m: Series): void {
+  if (m.sum !== 0) {
+    w.double(m.sum)
+    w.uint32(41)
+  }
+  if (m.count !== 0) {
+    w.uint64(m.count)
+    w.uint32(32)
+  }
+  for (let i = m.buckets.length - 1; i >= 0; i--) {
+    const mark = w.used
+    writeBucket(w, m.buckets[i]!)
+    w.close(mark, 26)
+  }
+  if (m.value !== 0) {
+    w.double(m.value)
+    w.uint32(17)
+  }
+  for (let i = m.labelValues.length - 1; i >= 0; i--) {
+    w.string(m.labelValues[i]!)
+    w.uint32(10)
+  }
+}
+
+export function readSeries (r: Reader, until: number): Series {
+  const labelValues: string[] = []
+  let value = 0
+  const buckets: Bucket[] = []
+  let count = 0
+  let sum = 0
+  while (r.pos < until) {
+    const tag = r.uint32()
+    switch (tag) {
+      case 10: labelValues.push(r.string()); break
+      case 17: value = r.double(); break
+      case 26: buckets.push(readBucket(r, r.open(until))); break
+      case 32: count = r.uint64(); break
+      case 41: sum = r.double(); break
+      default: r.skip(tag)
+    }
+  }
+  r.close(until)
+  return {
+    labelValues, value, buckets, count, sum,
+  }
+}
+
+export interface Bucket {
+  readonly upperBound: number
+  /** What is in this bucket and not in those below. */
+  readonly count: number
+}
+
+/** Every field at its default, to be spread. */
+export const emptyBucket: Bucket = {
+  upperBound: 0,
+  count: 0,
+}
+
+export function writeBucket (w: Writer, m: Bucket): void {
+  if (m.count !== 0) {
+    w.uint64(m.count)
+    w.uint32(16)
+  }
+  if (m.upperBound !== 0) {
+    w.double(m.upperBound)
+    w.uint32(9)
+  }
+}
+
+export function readBucket (r: Reader, until: number): Bucket {
+  let upperBound = 0
+  let count = 0
+  while (r.pos < until) {
+    const tag = r.uint32()
+    switch (tag) {
+      case 9: upperBound = r.double(); break
+      case 16: count = r.uint64(); break
+      default: r.skip(tag)
+    }
+  }
+  r.close(until)
+  return {
+    upperBound, count,
+  }
+}
+
 /**
  * Served by every agent, over gRPC on a Unix socket or TCP. The proxy is the client.
  * Agents also serve `grpc.health.v1.Health`, so that ordinary tools can ask them how they are.
+ *
+ * An agent that cannot be connected to connects to the proxy (`reverse-listener`), over TLS or a Unix socket, and says
+ *
+ * GET /sentinel.agent.v1/connect HTTP/1.1
+ * Host: proxy
+ * Connection: Upgrade
+ * Upgrade: sentinel-agent
+ * Sentinel-Agent: <name in the proxy's configuration, percent-encoded>
+ * Sentinel-Instance: <a random word for each process>
+ * Authorization: Bearer <token>
+ *
+ * and nothing more until it is answered: "101", and from the next byte on the connection is HTTP/2 with the proxy as the
+ * client, as if it had been the one to connect; "102" when all places are taken and this connection waits for one ("101" or
+ * "409" follows, whenever that is); "409" when one of this process waits already; "401" for a name or token that is not right;
+ * "400" for anything else. An agent goes on connecting until it is told "409", waits then for some seconds, and tries again
+ * for ever: each worker of the proxy has places of its own. Where a gRPC library cannot serve on a connection that it did not
+ * accept, the agent copies bytes between this connection and one to its own server on a loopback address.
  */
 export const agentService = {
   name: 'sentinel.agent.v1.Agent',
@@ -2885,4 +3262,9 @@ export const agentService = {
    * stream; exchanges do not wait for each other.
    */
   process: '/sentinel.agent.v1.Agent/Process',
+  /**
+   * How the agent does: at once, whenever its health changes, and after every interval. Asked after Describe, on every
+   * connection. An agent may leave it out (UNIMPLEMENTED): its health is then what `grpc.health.v1.Health` says.
+   */
+  report: '/sentinel.agent.v1.Agent/Report',
 } as const

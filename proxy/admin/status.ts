@@ -42,6 +42,19 @@ export interface StatusJson {
     readonly mode: string
     /** What is wrong, when something is. */
     readonly problem?: string
+    /** Digest of its configuration that is active; absent before there is one. */
+    readonly config_version?: string
+    /** What the agent says of itself, all its processes together; absent when it says nothing. */
+    readonly health?: 'serving' | 'degraded' | 'draining'
+    readonly health_detail?: string
+    readonly load?: {
+      readonly processes: number
+      readonly open_exchanges: number
+      readonly queued: number
+      readonly answered: number
+      readonly failed: number
+      readonly mean_ms: number | null
+    }
   }[]
   readonly evidence?: {
     readonly file: string

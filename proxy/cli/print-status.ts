@@ -23,9 +23,18 @@ export function printStatus (status: StatusJson, colour: boolean): string {
   section('workers', workers.map(({ number, pid, state: how, connections }) => [String(number), how, `process ${pid ?? '–'}`, count(connections, 'connection')]))
   section('upstreams', upstreams.flatMap(({ id, targets }) => targets.map(({ name, up, reasons, exchanges, connections }, index) =>
     [index === 0 ? id : '', name, up ? 'up' : reasons.join(', '), count(exchanges, 'exchange'), count(connections, 'connection')])), 2)
-  section('agents', agents.map(({ id, state: how, managed, pid, restarts, problem }) =>
-    [id, how, managed ? `process ${pid ?? '–'}` : 'external', restarts === 0 ? '' : count(restarts, 'restart'), problem ?? '']), 1)
+  section('agents', agents.map((agent) => {
+    const { id, state: how, managed, pid, restarts, problem } = agent
+    return [id, how, managed ? `process ${pid ?? '–'}` : 'external', restarts === 0 ? '' : count(restarts, 'restart'), lookOf(agent), problem ?? '']
+  }), 1)
   return `${out.join('\n')}\n`
+}
+
+/** What an agent says of itself: its health when it is not the usual one, and its load. */
+function lookOf ({ health, health_detail: detail, load, config_version: version }: StatusJson['agents'][number]): string {
+  const open = load === undefined ? [] : [`${load.open_exchanges} open`, ...load.queued > 0 ? [`${load.queued} queued`] : [], ...load.failed > 0 ? [`${load.failed} failed`] : []]
+  const well = health === undefined || health === 'serving' ? [] : [detail === undefined ? health : `${health}: ${detail}`]
+  return [...well, ...open, ...version === undefined ? [] : [`config ${version}`]].join(', ')
 }
 
 function count (amount: number, noun: string): string {

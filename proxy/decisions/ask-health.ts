@@ -3,7 +3,7 @@ import { Fault } from '../pipeline/faults.ts'
 import { describeAgent, Incompatible } from './handshake.ts'
 import { watchHealth } from './health-watch.ts'
 import { endSession, openSession } from './session.ts'
-import { withDefaults, type AgentOptions } from './settings.ts'
+import { withDefaults, type AgentTarget, type AgentOptions } from './settings.ts'
 
 /** What somebody who connects for a moment learns of an agent. */
 export type AgentHealth =
@@ -15,7 +15,7 @@ export type AgentHealth =
   | { readonly state: 'unreachable', readonly code: string }
 
 /** Connects, asks who is there and how it feels, and goes away. Nothing is configured. Never rejects. */
-export async function askWhetherWell (options: Pick<AgentOptions, 'id' | 'target' | 'events'>, timeoutMs: number): Promise<AgentHealth> {
+export async function askWhetherWell (options: Pick<AgentOptions, 'id' | 'events'> & { readonly target: AgentTarget }, timeoutMs: number): Promise<AgentHealth> {
   const settings = withDefaults({ ...options, config: { json: '{}', version: '' }, connectTimeoutMs: timeoutMs })
   const session = openSession(options.target)
   let lost = (_health: AgentHealth): void => {}

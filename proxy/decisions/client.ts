@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { ConfigProblem, DescribeResponse } from '../../proto/codec/index.ts'
 import type { BreakerState } from '../pipeline/breaker.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
@@ -5,7 +6,7 @@ import { Admission } from './admission.ts'
 import { AgentBreaker } from './agent-breaker.ts'
 import { AgentConnection } from './connection.ts'
 import { reconnectPauseMs } from './reconnect.ts'
-import { withDefaults, type AgentConfiguration, type AgentOptions, type AgentState, type ProtocolFault, type Settings } from './settings.ts'
+import { withDefaults, type AgentTarget, type AgentConfiguration, type AgentOptions, type AgentState, type ProtocolFault, type Settings } from './settings.ts'
 import { Talk, type Switchboard } from './talk.ts'
 
 export interface AgentCounters {
@@ -62,6 +63,8 @@ export function connectAgent (options: AgentOptions): AgentClient {
 interface Slot {
   connection: AgentConnection | undefined
   timer: NodeJS.Timeout | undefined
+  /** Of a place that an agent has to come to by itself: ends the waiting. */
+  leave: (() => void) | undefined
   /** When it was lost, or first tried. */
   awaySinceMs: number
 }
@@ -110,12 +113,13 @@ class Client implements AgentClient, Switchboard {
     this.breaker = settings.breaker === undefined ? undefined : new AgentBreaker(settings.id, settings.breaker, settings.onBreaker)
     this.#configuration = settings.config
     if (settings.onState !== undefined) this.#listeners.add(settings.onState)
-    this.#slots = Array.from({ length: settings.connections }, () => ({ connection: undefined, timer: undefined, awaySinceMs: performance.now() }))
+    const awaySinceMs = performance.now()
+    this.#slots = Array.from({ length: settings.connections }, () => ({ connection: undefined, timer: undefined, leave: undefined, awaySinceMs }))
     for (const slot of this.#slots) this.#connect(slot)
   }
 
   get state (): AgentState { return this.#state }
-  get lastError (): string | undefined { return this.#state === 'ready' ? undefined : this.#lastError }
+  get lastError (): string | undefined { return this.#state === 'ready' ? undefined : this.#lastError ?? this.#awaited }
   get inFlight (): number { return this.admission.inFlight }
   get queued (): number { return this.admission.queued }
   get breakerState (): BreakerState | undefined { return this.breaker?.state }
@@ -137,10 +141,17 @@ class Client implements AgentClient, Switchboard {
       if (connection.state !== 'ready' || connection === except) continue
       if (best === undefined || connection.lines.size < best.lines.size) best = connection
     }
+    best ??= this.#fading(except)
     if (this.#ending !== undefined || best === undefined) throw this.#absent()
     const bound = best.describe?.limits?.maxExchanges ?? 0
     if (bound > 0 && open >= bound) throw new Fault('AGENT_QUEUE_FULL', `the agent takes ${bound} exchanges at once`)
     return best
+  }
+
+  /** Who is about to stop is asked while nobody else is there. */
+  #fading (except?: AgentConnection): AgentConnection | undefined {
+    for (const connection of this.#retiring) if (connection.state === 'fading' && connection !== except) return connection
+    return undefined
   }
 
   count (durationMs: number, fault: Fault | undefined): void {
@@ -219,6 +230,8 @@ class Client implements AgentClient, Switchboard {
     for (const slot of this.#slots) {
       clearTimeout(slot.timer)
       slot.timer = undefined
+      slot.leave?.()
+      slot.leave = undefined
       slot.connection?.lose(fault)
     }
     for (const connection of this.#retiring) connection.lose(fault)
@@ -237,18 +250,28 @@ class Client implements AgentClient, Switchboard {
   #connect (slot: Slot): void {
     slot.timer = undefined
     if (this.#ending !== undefined) return
+    const { target } = this.settings
+    if (!('arrivals' in target)) return this.#begin(slot, target)
+    slot.leave = target.arrivals.wait((socket) => {
+      slot.leave = undefined
+      this.#begin(slot, { socket })
+    })
+  }
+
+  #begin (slot: Slot, to: AgentTarget | { readonly socket: Duplex }): void {
     const startedMs = performance.now()
-    const connection = slot.connection = new AgentConnection(this.settings, {
+    const connection = slot.connection = new AgentConnection(this.settings, to, {
       configuration: () => this.#configuration,
       onChange: () => {
-        if (connection.state === 'retiring') this.#setAside(slot, connection)
+        if ((connection.state === 'retiring' || connection.state === 'fading') && slot.connection === connection) this.#setAside(slot, connection)
         if (connection.state === 'incompatible' || connection.state === 'refused') slot.awaySinceMs = performance.now()
         this.#look()
       },
+      onReport: this.settings.onReport,
       onLost: (fault) => {
         this.counters.bytesSent += connection.bytesSent
         this.counters.bytesReceived += connection.bytesReceived
-        if (this.#retiring.delete(connection)) return
+        if (this.#retiring.delete(connection)) return this.#look()
         this.#lastError = fault.detail ?? fault.code
         slot.connection = undefined
         if (connection.proven || performance.now() - startedMs > provenMs) slot.awaySinceMs = performance.now()
@@ -261,6 +284,8 @@ class Client implements AgentClient, Switchboard {
   #retry (slot: Slot): void {
     if (this.#ending !== undefined) return
     this.counters.reconnects++
+    // The pauses are the agent's: whoever comes is taken at once.
+    if ('arrivals' in this.settings.target) return this.#connect(slot)
     const { reconnectInitialMs: initialMs, reconnectMaxMs: maxMs } = this.settings
     slot.timer = setTimeout(() => this.#connect(slot), reconnectPauseMs(performance.now() - slot.awaySinceMs, { initialMs, maxMs })).unref()
   }
@@ -273,10 +298,15 @@ class Client implements AgentClient, Switchboard {
     this.#retry(slot)
   }
 
+  /** Of an agent that has never come. */
+  get #awaited (): string | undefined {
+    return 'arrivals' in this.settings.target && this.#slots.every(({ connection }) => connection === undefined) ? 'it has not connected to the proxy yet' : undefined
+  }
+
   /** The state of the whole, from those of the connections. */
   #look (): void {
     const has = (state: AgentConnection['state']): AgentConnection | undefined => this.#slots.find(({ connection }) => connection?.state === state)?.connection
-    const ready = has('ready')
+    const ready = has('ready') ?? this.#fading()
     if (ready !== undefined) {
       this.describe = ready.describe
       this.configVersion = ready.configVersion

@@ -1,6 +1,7 @@
 import { constants, type ClientHttp2Session } from 'node:http2'
+import type { Duplex } from 'node:stream'
 import {
-  agentService, decode, encode, readFromAgent, writeToAgent, type ConfigProblem, type DescribeResponse, type Event, type Reply,
+  agentService, decode, encode, readFromAgent, writeToAgent, type AgentReport, type ConfigProblem, type DescribeResponse, type Event, type Reply,
 } from '../../proto/codec/index.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { badReply, gone, openStream, type GrpcStream } from './grpc-stream.ts'
@@ -9,18 +10,21 @@ import { pollHealth } from './health-poll.ts'
 import { watchHealth } from './health-watch.ts'
 import { keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
+import { watchReports } from './report-watch.ts'
 import { endSession, openSession, whyOf } from './session.ts'
-import type { AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
+import type { AgentTarget, AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
 
 /** Window for what the agent sends on all streams together; see `openSession` for one stream. */
 const connectionWindowBytes = 8 * 1024 * 1024
 
-export type ConnectionState = 'connecting' | 'ready' | 'stalled' | 'not-serving' | 'refused' | 'incompatible' | 'retiring' | 'closed'
+/** 'fading': it says that it is about to stop, and takes new exchanges only where there is nobody else. */
+export type ConnectionState = 'connecting' | 'ready' | 'stalled' | 'not-serving' | 'refused' | 'incompatible' | 'fading' | 'retiring' | 'closed'
 
 export interface ConnectionHooks {
   /** What to configure the agent with, at the time it is asked. */
   configuration (): AgentConfiguration
   onChange (): void
+  onReport (report: AgentReport): void
   /** Once, when it is of no use any more. */
   onLost (fault: Fault): void
 }
@@ -52,6 +56,8 @@ export class AgentConnection {
   readonly #outbox: Outbox
   #stream: GrpcStream | undefined
   #serving = true
+  /** It was ready once. */
+  #served = false
   /** Why it is not well, by the checks that were asked for; `undefined`: it is. */
   #unwell: string | undefined
   #stopPolling = (): void => {}
@@ -60,7 +66,7 @@ export class AgentConnection {
   #lastExchange = 0
   #connectTimer: NodeJS.Timeout | undefined
 
-  constructor (settings: Settings, hooks: ConnectionHooks) {
+  constructor (settings: Settings, to: AgentTarget | { readonly socket: Duplex }, hooks: ConnectionHooks) {
     this.#settings = settings
     this.#hooks = hooks
     this.#outbox = new Outbox({
@@ -70,7 +76,7 @@ export class AgentConnection {
       },
       onOverfull: () => this.lose(gone('the agent does not read what it is sent')),
     })
-    this.#session = openSession(settings.target)
+    this.#session = openSession(to)
     this.#watch = keepalive(this.#session, settings, {
       onStalled: () => {
         if (this.state === 'ready' || this.state === 'not-serving') this.#become('stalled', `no answer to a ping in ${settings.pingTimeoutMs} ms`)
@@ -162,6 +168,7 @@ export class AgentConnection {
       this.describe = await describeAgent(this.#session, this.#settings)
       watchHealth(this.#session, agentService.name, (serving) => this.#hearHealth(serving))
       this.#pollHealth()
+      watchReports(this.#session, (report) => this.#hearReport(report))
       const problems = await configureAgent(this.#session, configuration, false, this.#settings)
       if (problems.length > 0) this.#refuse(problems)
       else this.#accept(configuration)
@@ -198,12 +205,22 @@ export class AgentConnection {
   #resume (): void {
     if (!this.#serving) this.#become('not-serving', 'it says of itself that it is not serving')
     else if (this.#unwell !== undefined) this.#become('not-serving', this.#unwell)
-    else this.#become('ready')
+    else {
+      this.#served = true
+      this.#become('ready')
+    }
   }
 
   #hearHealth (serving: boolean): void {
     this.#serving = serving
     if (this.state === 'ready' || this.state === 'not-serving') this.#resume()
+  }
+
+  #hearReport (report: AgentReport): void {
+    if (this.state === 'closed') return
+    this.#hooks.onReport(report)
+    // One that never served needs no successor: the next attempt would meet the same process.
+    if (report.health === 'draining' && this.#served && (this.state === 'ready' || this.state === 'not-serving')) this.#become('fading', 'the agent is about to stop')
   }
 
   #pollHealth (): void {

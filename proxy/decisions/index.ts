@@ -1,6 +1,8 @@
 export { connectAgent, type AgentClient, type AgentCounters } from './client.ts'
 export { agentFilter } from './filter.ts'
 export type { FilterSettings } from './plan.ts'
+export { ArrivalGate, type ArrivalOutcome, type GateHooks } from './arrival-gate.ts'
+export { Arrivals } from './arrivals.ts'
 export type { AgentConfiguration, AgentOptions, AgentState, AgentTarget, AgentTls, ProtocolFault } from './settings.ts'
 export { askWhetherWell, type AgentHealth } from './ask-health.ts'
 export { callPlaces } from './admission.ts'

@@ -1,5 +1,6 @@
 import { connect as connectSession, type ClientHttp2Session } from 'node:http2'
 import { connect as connectSocket, isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { AgentTarget, AgentTls } from './settings.ts'
 
@@ -7,9 +8,10 @@ import type { AgentTarget, AgentTls } from './settings.ts'
 const streamWindowBytes = 4 * 1024 * 1024
 
 /** An HTTP/2 connection that is being made. Its errors go through `whyOf`. */
-export function openSession (target: AgentTarget): ClientHttp2Session {
+export function openSession (target: AgentTarget | { readonly socket: Duplex }): ClientHttp2Session {
   const options = { settings: { enablePush: false, initialWindowSize: streamWindowBytes }, maxSessionMemory: 64 }
   if ('path' in target) return connectSession('http://localhost', { ...options, createConnection: () => connectSocket(target.path) })
+  if ('socket' in target) return connectSession('http://localhost', { ...options, createConnection: () => target.socket })
   const { host, port, tls } = target
   const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
   if (tls === undefined) return connectSession(`http://${authority}`, { ...options, createConnection: () => connectSocket({ host, port, noDelay: true }) })

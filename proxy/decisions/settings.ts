@@ -1,13 +1,23 @@
-import type { EventKind } from '../../proto/codec/index.ts'
+import type { Duplex } from 'node:stream'
+import type { AgentReport, EventKind } from '../../proto/codec/index.ts'
 import type { TapPlace } from '../pipeline/agent-tap.ts'
 import type { BreakerSettings, BreakerState } from '../pipeline/breaker.ts'
 import type { HealthPollSettings } from './health-poll.ts'
 import type { RetrySettings } from './retry.ts'
 
-/** Where an agent is reached. */
+/** Where an agent listens. */
 export type AgentTarget =
   | { readonly path: string }
   | { readonly host: string, readonly port: number, readonly tls?: AgentTls }
+
+/** Where an agent is reached, or where those arrive that come by themselves. */
+export type AgentSource = AgentTarget | { readonly arrivals: Arriving }
+
+/** Connections that an agent makes to the proxy. */
+export interface Arriving {
+  /** Calls `take` with a connection when there is one for it, at once or later. Returns how to wait no longer. */
+  wait (take: (socket: Duplex) => void): () => void
+}
 
 export interface AgentTls {
   /** PEM. Without `ca` the system's authorities count. */
@@ -48,7 +58,7 @@ export type ProtocolFault = 'unknown' | 'late' | 'duplicate' | 'wrong_phase' | '
 
 export interface AgentOptions {
   readonly id: string
-  readonly target: AgentTarget
+  readonly target: AgentSource
   readonly config: AgentConfiguration
   /** Events the configuration lists; all that the agent describes when absent. */
   readonly events?: readonly EventKind[] | undefined
@@ -76,6 +86,8 @@ export interface AgentOptions {
   readonly breaker?: BreakerSettings | undefined
   readonly onBreaker?: (state: BreakerState) => void
   readonly onState?: (state: AgentState, why: string | undefined) => void
+  /** What it says of its health, its load and its own figures. */
+  readonly onReport?: (report: AgentReport) => void
   readonly onProtocolFault?: (kind: ProtocolFault, detail: string) => void
   /** Who looks on at what is said to it. */
   readonly taps?: TapPlace | undefined
@@ -100,6 +112,7 @@ export function withDefaults (options: AgentOptions): Settings {
     pingTimeoutMs: 2_000,
     maxMessageBytes: 16 * 1024 * 1024,
     onProtocolFault () {},
+    onReport () {},
     observe () {},
     onBreaker () {},
     ...options,

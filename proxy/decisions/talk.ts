@@ -1,4 +1,4 @@
-import type { CancelReason, Complete, Event, EventOneOf, Reply } from '../../proto/codec/index.ts'
+import { emptyComplete, type CancelReason, type Complete, type Event, type EventOneOf, type Reply } from '../../proto/codec/index.ts'
 import type { TalkTap } from '../pipeline/agent-tap.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { Admission } from './admission.ts'
@@ -159,7 +159,9 @@ export class Talk implements Line {
       case 'message':
         if (question.event.kind === 'websocket_message') return this.#settle(question, reply)
         return this.#outOfPlace(question, 'an answer for a message where none was asked about')
-      case 'error': return this.#fail(question, new Fault('AGENT_ERROR', `${reply.value.code}: ${reply.value.message}`.slice(0, 500)))
+      case 'error':
+        if (reply.value.retryable && this.#moveOn()) return
+        return this.#fail(question, new Fault('AGENT_ERROR', `${reply.value.code}: ${reply.value.message}`.slice(0, 500)))
       case 'more_time':
         if (!question.moreTime(reply.value.timeoutMs)) this.#connection.stray('duplicate', 'more time was asked for twice')
         return
@@ -168,6 +170,24 @@ export class Talk implements Line {
         this.#fail(question, badReply('a reply of a kind that this version does not know'))
       }
     }
+  }
+
+  /** The agent did not take it, and asking elsewhere may help: another connection may be to another process. */
+  #moveOn (): boolean {
+    if (!this.#mayMove()) return false
+    const from = this.#connection
+    const before = this.#exchange
+    try {
+      this.#connection = this.#board.pick(from)
+    } catch {
+      return false
+    }
+    from.lines.delete(before)
+    // It may have begun with it all the same.
+    from.send({ exchange: before, sequence: this.#sequence + 1, timeoutMs: 0, kind: 'complete', value: emptyComplete })
+    this.#moves++
+    this.#repeat()
+    return true
   }
 
   onLost (fault: Fault): void {

@@ -4,6 +4,8 @@ import type { AgentTarget } from '../decisions/index.ts'
 import type { RootLog } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { agentCommand, targetOf } from './agent-identity.ts'
+import { inherited } from './agent-environment.ts'
+import type { AgentHosts } from './agent-host.ts'
 import { PlacedSocket } from './placed-socket.ts'
 import type { AgentPlace } from './seam.ts'
 import { superviseProgram, type Program } from './supervisor.ts'
@@ -17,6 +19,7 @@ export interface ProgramSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: RootLog
   readonly metrics: Metrics
+  readonly hosts: AgentHosts
   /** The program of the agent at this place was started, for the first time or anew. */
   readonly started: (place: AgentPlace) => void
 }
@@ -35,13 +38,12 @@ export interface AgentProgram {
 /** Programs of this process. */
 let made = 0
 
-/** Names an agent's program may need to run at all. Everything else of the proxy's environment stays with the proxy. */
-const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_ENV', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'] as const
-
 /** Starts the program of an agent, when it has one that nobody else runs. */
 export function runAgent (agent: AgentConfig, around: ProgramSurroundings): AgentProgram {
   const { log, metrics } = around
   const own = log.child({ component: 'agent', agent: agent.id })
+  const { transport } = agent
+  if (agent.host !== undefined && agent.hostMembers !== undefined) return around.hosts.join(agent.host, agent.hostMembers, agent, around)
   const command = agentCommand(agent)
   const mayManage = agent.managed !== false && command !== undefined && (agent.transport.kind === 'unix' || agent.command.length > 0)
   const socket = agent.transport.kind === 'unix' ? agent.transport.path ?? around.newSocket() : undefined
@@ -51,11 +53,11 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
   let program: Program | undefined
   let closed = false
   const begin = async (): Promise<void> => {
-    if (!mayManage || closed) return
-    const placed = agent.transport.kind === 'grpc' || agent.transport.path !== undefined
-    if (placed && agent.managed !== true && await answers(targetOf(agent.transport, socket))) {
-      const where = agent.transport.kind === 'grpc' ? { address: agent.transport.address.text } : { socket: socket! }
-      own.info(`somebody serves its ${agent.transport.kind === 'grpc' ? 'address' : 'socket'} already: it is not started here`, { event: 'agent-external', ...where })
+    if (!mayManage || closed || transport.kind === 'reverse') return
+    const placed = transport.kind === 'grpc' || transport.path !== undefined
+    if (placed && agent.managed !== true && await answers(targetOf(transport, socket))) {
+      const where = transport.kind === 'grpc' ? { address: transport.address.text } : { socket: socket! }
+      own.info(`somebody serves its ${transport.kind === 'grpc' ? 'address' : 'socket'} already: it is not started here`, { event: 'agent-external', ...where })
       return
     }
     if (closed) return
@@ -63,7 +65,7 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
       id: agent.id,
       command,
       cwd: around.cwd,
-      env: { ...inherited(around.env), ...agent.env, ...whereToServe(agent.transport, socket), SENTINEL_AGENT_ID: agent.id, SENTINEL_MANAGED: '1' },
+      env: { ...inherited(around.env), ...agent.env, ...whereToServe(transport, socket), SENTINEL_AGENT_ID: agent.id, SENTINEL_MANAGED: '1' },
       restartInitialMs: agent.restart.initialDelay,
       restartMaxMs: agent.restart.maxDelay,
       restartPolicy: agent.restart.policy,
@@ -100,17 +102,8 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
 }
 
 /** What tells a program of ours where it is expected. */
-function whereToServe (transport: Transport, socket: string | undefined): Record<string, string> {
+function whereToServe (transport: Exclude<Transport, { readonly kind: 'reverse' }>, socket: string | undefined): Record<string, string> {
   return transport.kind === 'unix' ? { SENTINEL_SOCKET: socket! } : { SENTINEL_LISTEN: transport.address.text.replace(/^[a-z]+:\/\//, '') }
-}
-
-function inherited (env: ProgramSurroundings['env']): Record<string, string> {
-  const kept: Record<string, string> = {}
-  for (const name of passedOn) {
-    const value = env[name]
-    if (value !== undefined) kept[name] = value
-  }
-  return kept
 }
 
 /** Whether somebody accepts connections there. */

@@ -1,15 +1,18 @@
 import type { AgentConfig } from '../../config/sentinel/index.ts'
-import { connectAgent, type AgentClient, type AgentOptions } from '../decisions/index.ts'
+import { connectAgent, type AgentClient, type Arrivals, type AgentOptions } from '../decisions/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { TapPlace } from '../pipeline/agent-tap.ts'
 import { agentConfiguration, targetOf } from './agent-identity.ts'
 import { breakerOf, breakerValues } from './health-plans.ts'
-import type { AgentPlace } from './seam.ts'
+import type { AgentPlace, MainSide } from './seam.ts'
 
 export interface AgentSurroundings {
   readonly log: Log
   readonly metrics: Metrics
+  readonly report: MainSide['agentReport']
+  /** Where the configuration has agents that connect to the proxy. */
+  readonly arrivals: Arrivals | undefined
   readonly taps?: TapPlace
 }
 
@@ -31,12 +34,12 @@ export interface AgentRuntime {
 /** Long enough for an agent that is there; nobody knows when one that is not will come. */
 const externalMs = 500
 
-export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, { log, metrics, taps }: AgentSurroundings): AgentRuntime {
+export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, { log, metrics, arrivals, report, taps }: AgentSurroundings): AgentRuntime {
   const own = log.child({ component: 'agent', agent: agent.id })
   const { json, version } = agentConfiguration(agent)
   const client = connectAgent({
     id: agent.id,
-    target: targetOf(agent.transport, socket),
+    target: agent.transport.kind === 'reverse' ? { arrivals: arrivals!.of(agent.id) } : targetOf(agent.transport, socket),
     config: { json, version },
     taps,
     events: agent.events,
@@ -59,6 +62,7 @@ export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, 
       if (state === 'ready') own.info('ready', { event: 'agent-ready', config_version: client.configVersion })
       else if (state !== 'connecting' && state !== 'draining' && state !== 'closed') own.warn(why ?? state, { event: 'agent-state', state })
     },
+    onReport: (said) => report(agent.id, said),
     onProtocolFault: (kind, detail) => {
       metrics.agentProtocolFault(agent.id, kind)
       own.warn(`the agent broke the protocol: ${detail}`, { event: 'agent-protocol-fault', code: 'AGENT_BAD_REPLY', kind })

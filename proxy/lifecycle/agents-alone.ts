@@ -4,6 +4,7 @@ import type { AgentConfig } from '../../config/sentinel/index.ts'
 import type { AgentTarget } from '../decisions/index.ts'
 import { createLog, type LogLevel } from '../observe/log.ts'
 import { createMetrics } from '../observe/metrics.ts'
+import { AgentHosts } from './agent-host.ts'
 import { agentCommand, agentConfiguration, targetOf } from './agent-identity.ts'
 import { runAgent } from './agent-program.ts'
 import { makeSocketFolder } from './socket-folder.ts'
@@ -33,17 +34,17 @@ export function startAgentsAlone (
 ): AgentsAlone {
   const folder = makeSocketFolder()
   const log = createLog({ level, format: 'auto' })
-  const around = { cwd: dirname(file), env, log, metrics: createMetrics({ version: readVersion() }), started () {} }
+  const around = { cwd: dirname(file), env, log, metrics: createMetrics({ version: readVersion() }), hosts: new AgentHosts(), started () {} }
   const programs = configs.map((agent, i) => {
     if (agentCommand(agent) === undefined || agent.managed === false) return { agent, program: undefined, socket: undefined }
     const socket = join(folder, `${i + 1}.sock`)
-    const own: AgentConfig = { ...agent, managed: true, transport: { kind: 'unix', path: undefined } }
+    const own: AgentConfig = { ...agent, managed: true, transport: { kind: 'unix', path: undefined }, host: undefined }
     return { agent, socket, program: runAgent(own, { ...around, newSocket: () => socket }) }
   })
   return {
     agents: programs.map(({ agent, program, socket }) => ({
       id: agent.id,
-      target: program === undefined ? targetOf(agent.transport, undefined) : { path: socket },
+      target: program === undefined ? addressOf(agent) : { path: socket },
       configuration: program === undefined ? undefined : agentConfiguration(agent),
     })),
     async stop () {
@@ -52,4 +53,9 @@ export function startAgentsAlone (
       await log.close()
     },
   }
+}
+
+function addressOf ({ id, transport }: AgentConfig): AgentTarget {
+  if (transport.kind === 'reverse') throw new Error(`agent '${id}' connects to the proxy: only a proxy that runs can ask it`)
+  return targetOf(transport, undefined)
 }

@@ -2,13 +2,16 @@ import type { ListenerConfig, SentinelConfig } from '../../config/sentinel/index
 import type { Binding, ListenerSettings } from '../listeners/index.ts'
 import { limitsOfListener } from './scope-rules.ts'
 
+/** What is to be known of whatever listens on an address, to bind it. */
+export type SocketOwner = Pick<ListenerConfig, 'id' | 'address' | 'backlog' | 'ipv6Only' | 'reusePort' | 'socketMode' | 'socketOwner' | 'socketGroup'>
+
 /** Listeners of the same key are the same socket. Which port 0 becomes is the system's choice, once for each listener. */
-export function socketKey ({ id, address: { host, port, path }, ipv6Only, reusePort }: ListenerConfig): string {
+export function socketKey ({ id, address: { host, port, path }, ipv6Only, reusePort }: SocketOwner): string {
   if (path !== undefined) return `unix:${path}`
   return [host, port, ...port === 0 ? [id] : [], ...ipv6Only ? ['ipv6-only'] : [], ...reusePort ? ['reuse-port'] : []].join(' ')
 }
 
-export function bindingOf (listener: ListenerConfig): Binding {
+export function bindingOf (listener: SocketOwner): Binding {
   const { address: { host, port }, backlog, ipv6Only, reusePort } = listener
   return { host, port, ...unixOf(listener), backlog, ipv6Only, reusePort }
 }
@@ -34,7 +37,7 @@ export function listenerSettings (listener: ListenerConfig, config: SentinelConf
   }
 }
 
-function unixOf ({ address: { path }, socketMode = 0o660, socketOwner, socketGroup }: ListenerConfig): Pick<ListenerSettings, 'unix'> {
+function unixOf ({ address: { path }, socketMode = 0o660, socketOwner, socketGroup }: SocketOwner): Pick<ListenerSettings, 'unix'> {
   if (path === undefined) return {}
   const owner = socketOwner === undefined ? {} : { owner: socketOwner }
   const group = socketGroup === undefined ? {} : { group: socketGroup }

@@ -1,9 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig, type AgentConfig, type Loaded, type Problem, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
+import { loadConfig, type AgentConfig, type Loaded, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { MaybePromise } from '../pipeline/body.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
 import type { AgentJson } from '../admin/agents-json.ts'
@@ -17,8 +17,12 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import type { MetricsPush } from '../observe/telemetry/metrics-push.ts'
 import { agentsJson } from './agent-facts.ts'
-import { agentConfiguration, agentIdentity } from './agent-identity.ts'
+import type { AgentReports } from '../observe/agent-reports.ts'
+import { AgentHosts } from './agent-host.ts'
+import { agentIdentity } from './agent-identity.ts'
 import { runAgent, type AgentProgram } from './agent-program.ts'
+import { logLevel, summary, versionOf } from './config-facts.ts'
+import { agentReports } from './agent-vitals.ts'
 import { Discoveries, discoveryKey } from './discoveries.ts'
 import { MainLogs, type PreparedLogs } from './main-logs.ts'
 import { Onlookers } from './onlookers.ts'
@@ -32,7 +36,9 @@ import { warnOfFewDescriptors } from './open-files.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
 import { pageOf } from './pages.ts'
-import type { DataPath, Load, MainSide, Page, PageName, PathFacts } from './seam.ts'
+import { reverseSocket, ReverseSockets } from './reverse-sockets.ts'
+import { loadOf } from './main-load.ts'
+import type { DataPath, MainSide, Page, PageName, PathFacts } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
@@ -56,9 +62,6 @@ export interface ProxyOptions {
   /** A reload has read this, and is about to try it. */
   readonly read?: (loaded: Loaded) => void
 }
-
-/** How long a start or a reload waits for agents that have just been started. */
-const agentStartMs = 10_000
 
 /** What main has of one configuration. */
 interface Running {
@@ -86,11 +89,13 @@ export class Proxy {
   readonly #metrics: Metrics
   readonly #agentSockets = makeSocketFolder()
   readonly #sockets: SocketTable
+  readonly #reverse: ReverseSockets
   readonly #admin: AdminServer
   readonly #tickets: TicketSecret
   readonly #discoveries: Discoveries
   readonly #health: HealthKeeper
   readonly #logs: MainLogs
+  readonly #reports: AgentReports
   #cookieSecret = randomBytes(32).toString('base64')
   #path: DataPath | undefined
   #running: Running | undefined
@@ -98,6 +103,7 @@ export class Proxy {
   readonly #held = new Map<number, Running>()
   #generations = 0
   #agentSocketsMade = 0
+  readonly #hosts = new AgentHosts()
   readonly onlookers = new Onlookers(() => this.#path)
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
@@ -113,7 +119,8 @@ export class Proxy {
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
     const inherited = options.predecessor?.descriptors ?? options.inherited
-    this.#sockets = new SocketTable(this.#log, () => this.#path, inherited)
+    this.#reverse = new ReverseSockets(this.#log, (listener, socket) => this.#path?.agentArrived(listener, socket))
+    this.#sockets = new SocketTable(this.#log, () => this.#path === undefined ? undefined : this.#reverse.beside(this.#path), inherited)
     this.#admin = new AdminServer({
       metrics: (accept) => this.#fresh(() => exposed(this.#metrics, formFor(accept))),
       status: () => this.#fresh(() => this.status()), log: this.#log.child({ component: 'admin' }),
@@ -125,6 +132,7 @@ export class Proxy {
       leases: this.#leases, log: this.#log, metrics: this.#metrics, env: options.env, tell: (key, targets) => this.#discovered(key, targets),
     })
     this.#health = new HealthKeeper({ log: this.#log, metrics: this.#metrics, tell: (orders) => this.#path?.health(orders) })
+    this.#reports = agentReports(this.#log, this.#metrics, () => this.#running?.config.agents ?? [])
     this.#metrics.onScrape((table) => {
       const evidence = this.#running?.records?.stats()
       if (evidence === undefined) return
@@ -146,6 +154,7 @@ export class Proxy {
       this.#running = running
       take()
       await path.commit()
+      await this.#reverse.use(config.reverseListeners, running.sockets)
       this.#health.use(running.plans)
       for (const [upstream, target] of legacy?.drained ?? []) this.#health.drain(upstream, target, true)
       this.#judge(running, () => true)
@@ -185,7 +194,7 @@ export class Proxy {
       version: readVersion(), state: this.#state, file: this.#options.file, configVersion: running.version, loadedAt: running.loadedAt,
       lastReload: this.#lastReload, config: running.config, sockets: running.sockets, path: this.#path!.facts(),
       programs: new Map([...running.programs].map(([id, { value }]) => [id, value.program])), evidence: running.records?.stats(), health: this.#health.state(),
-      discovery: (upstream) => this.#discoveries.stateOf(upstream),
+      discovery: (upstream) => this.#discoveries.stateOf(upstream), vitals: (agent) => this.#reports.vitals(agent),
     })
   }
 
@@ -319,6 +328,7 @@ export class Proxy {
       evidence: (generation, entry) => this.#held.get(generation)?.records?.add(entry),
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
+      agentReport: (agent, report) => this.#reports.take(agent, report),
       seen: (tail, seen, sent) => {
         this.onlookers.take(tail, seen)
         sent()
@@ -339,6 +349,7 @@ export class Proxy {
     await this.#path!.commit()
     this.#running = running
     take()
+    await this.#reverse.use(config.reverseListeners, running.sockets)
     this.#health.use(running.plans)
     this.#judge(running, () => true)
     this.#log.setLevel(logLevel(config))
@@ -356,7 +367,7 @@ export class Proxy {
     let discoveries: Running['discoveries'] = []
     let push: Running['push']
     try {
-      const { sockets, take } = bound = await this.#sockets.prepare(config)
+      const { sockets, take } = bound = await this.#sockets.prepare([...config.listeners, ...config.reverseListeners.map(reverseSocket)])
       if (this.#running === undefined) await this.#options.bound?.(config, this.#agentSockets)
       logs = this.#logs.prepare(config)
       for (const agent of config.agents) programs.set(agent.id, this.#leaseProgram(agent, config.system.gracefulShutdownTimeout))
@@ -425,6 +436,7 @@ export class Proxy {
       env: this.#options.env,
       log: this.#log,
       metrics: this.#metrics,
+      hosts: this.#hosts,
       started: (place) => this.#path?.agentStarted(place),
     }), async (program) => {
       await program.stop(AbortSignal.any([AbortSignal.timeout(drainMs), this.#hurry.signal]))
@@ -464,6 +476,7 @@ export class Proxy {
 
   /** `servesOn`: another process accepts from the same sockets. */
   async #closeAll (graceMs: number, servesOn = false): Promise<void> {
+    this.#reverse.close()
     this.#sockets.close(servesOn)
     await this.#path?.close(graceMs)
     for (const generation of this.#held.keys()) this.#letGo(generation)
@@ -476,24 +489,4 @@ export class Proxy {
     this.#metrics.close()
     rmSync(this.#agentSockets, { recursive: true, force: true })
   }
-}
-
-async function loadOf ({ generation, config, programs, records, sockets }: Running, strict: boolean): Promise<Omit<Load, 'health' | 'discovered'>> {
-  const agents = await Promise.all([...programs.values()].map(({ value }) => value.place()))
-  return { generation, config, agents, sockets, evidence: records !== undefined, agentStartMs, strict }
-}
-
-function logLevel ({ observability: { logging: { level } } }: SentinelConfig): 'debug' | 'info' | 'warn' | 'error' {
-  return level === 'trace' ? 'debug' : level === 'fatal' ? 'error' : level
-}
-
-/** A digest of what the configuration means: equal settings, equal version. */
-function versionOf (config: SentinelConfig): string {
-  const agents = config.agents.map((agent) => agentConfiguration(agent).version)
-  return createHash('sha256').update(canonicalKey('config', { ...config, agents })).digest('hex').slice(0, 12)
-}
-
-function summary (problems: readonly Problem[]): string {
-  const errors = problems.filter(({ severity }) => severity === 'error')
-  return errors.map(({ code, message, position: { file, line, column } }) => `${file}:${line}:${column}: ${code}: ${message}`).join('; ')
 }

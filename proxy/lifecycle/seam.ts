@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net'
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import type { AgentReport } from '../../proto/codec/index.ts'
 import type { Entry } from '../evidence/chain.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import type { HeldSocket } from '../listeners/index.ts'
@@ -60,6 +62,8 @@ export interface DataPath {
   renewTickets (secret: Buffer): void
   /** The program of an agent was started: it is worth to connect at once. */
   agentStarted (place: AgentPlace): void
+  /** An agent, or somebody else, has connected to the reverse-listener of this key (`reverseKey`). Nothing was read from it. */
+  agentArrived (listener: string, socket: Socket): void
   /** The targets that a discovery found have become others. */
   discovered (key: string, targets: readonly TargetSettings[]): void
   /** Something was found out about targets. */
@@ -113,6 +117,8 @@ export interface AgentFacts {
   readonly state: string
   /** Why it is not ready, when that is known. */
   readonly problem: string | undefined
+  /** Version of its configuration that is active; "" before there is one. */
+  readonly configVersion: string
   /** What it has against its configuration. */
   readonly refusals: readonly RefusedSetting[]
   readonly talk: TalkFacts
@@ -124,6 +130,8 @@ export interface MainSide {
   retired (generation: number): void
   /** A record for the evidence file of this configuration. */
   evidence (generation: number, entry: Entry): void
+  /** An agent says how it does. Each connection of each worker hears it. */
+  agentReport (agent: string, report: AgentReport): void
   /** Records were lost on their way. */
   evidenceLost (generation: number, count: number): void
   /** For who looks on under this number; `sent` is called when there is room for more. */

@@ -1,7 +1,6 @@
-import type { ListenerConfig, SentinelConfig } from '../../config/sentinel/index.ts'
 import { HeldSocket } from '../listeners/held-socket.ts'
 import type { Log } from '../observe/log.ts'
-import { bindingOf, socketKey } from './listener-settings.ts'
+import { bindingOf, socketKey, type SocketOwner } from './listener-settings.ts'
 
 /** What serves the sockets of the running configuration, as far as it can be asked to let go of some. */
 export interface Servers {
@@ -37,7 +36,7 @@ export class SocketTable {
   }
 
   /** Those that are held already, the others bound now. Rejects with a sentence for the operator, and everything is as before. */
-  async prepare ({ listeners }: Pick<SentinelConfig, 'listeners'>): Promise<PreparedSockets> {
+  async prepare (listeners: readonly SocketOwner[]): Promise<PreparedSockets> {
     const keys = new Set(listeners.map(socketKey))
     const bound = new Map<string, HeldSocket>()
     const suspended: string[] = []
@@ -79,7 +78,7 @@ export class SocketTable {
     this.#held.clear()
   }
 
-  #take (listeners: readonly ListenerConfig[], bound: ReadonlyMap<string, HeldSocket>): void {
+  #take (listeners: readonly SocketOwner[], bound: ReadonlyMap<string, HeldSocket>): void {
     const keys = new Set(listeners.map(socketKey))
     for (const [key, socket] of this.#held) {
       if (keys.has(key)) continue
@@ -96,7 +95,7 @@ export class SocketTable {
     }
   }
 
-  #adopted (key: string, listener: ListenerConfig): HeldSocket | undefined {
+  #adopted (key: string, listener: SocketOwner): HeldSocket | undefined {
     const descriptor = this.#inherited.get(key)
     if (descriptor === undefined) return undefined
     this.#inherited.delete(key)
@@ -104,7 +103,7 @@ export class SocketTable {
   }
 
   /** A socket that is about to go may be in the way of one that comes: all addresses of a port after one of them, or the same with another option. */
-  async #bind (listener: ListenerConfig, needed: ReadonlySet<string>, suspended: string[]): Promise<HeldSocket> {
+  async #bind (listener: SocketOwner, needed: ReadonlySet<string>, suspended: string[]): Promise<HeldSocket> {
     try {
       return await HeldSocket.bind(bindingOf(listener))
     } catch (error) {
@@ -133,7 +132,7 @@ export class SocketTable {
   }
 }
 
-function cannotListen ({ id, address }: ListenerConfig, error: unknown): Error {
+function cannotListen ({ id, address }: SocketOwner, error: unknown): Error {
   const why = error instanceof Error ? error.message : String(error)
   return new Error(`listener '${id}' cannot listen on ${address.text}: ${why}`, { cause: error })
 }

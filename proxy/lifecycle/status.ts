@@ -1,6 +1,7 @@
 import type { SentinelConfig, UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { StatusJson, TargetJson } from '../admin/status.ts'
 import type { EvidenceStats } from '../evidence/evidence.ts'
+import type { AgentVitals } from '../observe/agent-reports.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { TargetHealth } from '../upstreams/index.ts'
 import type { DiscoveryStatus } from './discoveries.ts'
@@ -21,6 +22,7 @@ export interface StatusFacts {
   readonly path: PathFacts
   /** Of agents that main runs. */
   readonly programs: ReadonlyMap<string, Program | undefined>
+  readonly vitals: (agent: string) => AgentVitals | undefined
   readonly evidence: EvidenceStats | undefined
   readonly discovery: (upstream: UpstreamConfig) => DiscoveryStatus | undefined
   readonly health: ReadonlyMap<string, readonly TargetHealth[]>
@@ -53,18 +55,27 @@ export function statusOf (facts: StatusFacts): StatusJson {
       ...discoveryOf(facts.discovery(upstream)),
     })),
     agents: config.agents.map((agent) => {
-      const { state = 'closed', problem } = path.agents.get(agent.id) ?? {}
+      const { state = 'closed', problem, configVersion = '' } = path.agents.get(agent.id) ?? {}
       const program = programs.get(agent.id)
       return {
         id: agent.id, state, managed: program !== undefined, pid: program?.pid ?? null,
         restarts: program?.restarts ?? 0, failure_mode: agent.failureMode, mode: agent.mode,
         ...problem === undefined || state === 'ready' ? {} : { problem },
+        ...configVersion === '' ? {} : { config_version: configVersion },
+        ...vitalsOf(facts.vitals(agent.id)),
       }
     }),
     ...evidence === undefined || config.evidence === undefined ? {} : {
       evidence: { file: config.evidence.file, records: evidence.records, dropped: evidence.dropped, failing: evidence.failing, head: evidence.head.hash },
     },
   }
+}
+
+function vitalsOf (vitals: AgentVitals | undefined): Pick<StatusJson['agents'][number], 'health' | 'health_detail' | 'load'> {
+  if (vitals === undefined || vitals.processes === 0) return {}
+  const { health, detail, processes, openExchanges, queued, answered, failed, meanMs } = vitals
+  const load = { processes, open_exchanges: openExchanges, queued, answered, failed, mean_ms: meanMs === undefined ? null : Math.round(meanMs * 1000) / 1000 }
+  return { health, ...detail === '' ? {} : { health_detail: detail }, load }
 }
 
 function discoveryOf (found: DiscoveryStatus | undefined): Pick<StatusJson['upstreams'][number], 'discovery'> {

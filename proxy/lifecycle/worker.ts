@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import { LogFiles } from '../observe/log-files.ts'
 import type { Log, LogRecord } from '../observe/log.ts'
@@ -12,6 +13,7 @@ import type { RateLedgers } from '../pipeline/rates.ts'
 import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
+import type { DoorChange } from './agent-door.ts'
 import { talkFacts } from './agent-facts.ts'
 import { agentIdentity } from './agent-identity.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
@@ -68,6 +70,7 @@ interface Running {
 interface Prepared {
   readonly next: Running
   readonly listeners: ListenerChange
+  readonly door: DoorChange | undefined
   readonly agents: readonly AgentChange[]
 }
 
@@ -84,6 +87,8 @@ export class Worker implements DataPath {
   readonly #memory: MemoryWatch
   readonly #admission: Admission
   readonly #files: LogFiles
+  /** There where agents connect to the proxy, or did. */
+  #door: InstanceType<AgentParts['AgentDoor']> | undefined
   readonly #tails: Tails
   readonly #taps: TapPlace = { tap: undefined }
   readonly #shares: Shares
@@ -125,21 +130,26 @@ export class Worker implements DataPath {
   async prepare (load: Load): Promise<void> {
     const old = this.#running
     this.#building = new Map()
-    const next = await this.#build(load)
+    const door = await this.#prepareDoor(load)
+    const next = await this.#build(load).catch((error: unknown) => {
+      door?.abort()
+      throw error
+    })
     this.#follower.obey(load.health)
     try {
       await this.#settleAgents(next, old, load)
       const agents = old === undefined ? [] : await judgeAgents(load.config, old.config, next.agents)
-      this.#prepared = { next, agents, listeners: await this.#listeners.prepare(load.config, load.sockets) }
+      this.#prepared = { next, agents, door, listeners: await this.#listeners.prepare(load.config, load.sockets) }
       for (const [key, targets] of this.#building) next.snapshot.discovered(key, targets)
     } catch (error) {
+      door?.abort()
       release(next)
       throw error
     }
   }
 
   async commit (): Promise<void> {
-    const { next, listeners, agents } = this.#prepared!
+    const { next, listeners, agents, door } = this.#prepared!
     this.#prepared = undefined
     for (const { agent, apply } of agents) {
       const refused = await apply()
@@ -150,6 +160,7 @@ export class Worker implements DataPath {
     const old = this.#running
     this.#running = next
     next.snapshot.takeOver()
+    door?.commit()
     setRequestIdForm(next.config.system.traceIdFormat)
     this.#memory.limit = memoryLimit(next.config.limits)
     this.#options.together?.places.limitTo(next.config.limits.maxInFlightRequests)
@@ -157,6 +168,13 @@ export class Worker implements DataPath {
     this.#follower.follow(next.config, next.snapshot.upstreams)
     listeners.commit()
     if (old !== undefined) this.#retire(old, AbortSignal.any([AbortSignal.timeout(next.config.system.gracefulShutdownTimeout), this.#late.signal]))
+  }
+
+  async #prepareDoor ({ config }: Load): Promise<DoorChange | undefined> {
+    if (this.#door === undefined && config.reverseListeners.length === 0) return undefined
+    const { AgentDoor } = await import('./agent-parts.ts')
+    this.#door ??= new AgentDoor(this.#log, this.#options.metrics)
+    return this.#door.prepare(config)
   }
 
   #admissionFor ({ limits }: SentinelConfig): AdmissionSettings {
@@ -168,6 +186,7 @@ export class Worker implements DataPath {
     if (prepared === undefined) return
     this.#prepared = undefined
     await prepared.listeners.abort()
+    prepared.door?.abort()
     release(prepared.next)
   }
 
@@ -201,6 +220,11 @@ export class Worker implements DataPath {
       const agent = running?.agents.get(id)?.value
       if (agent !== undefined && agent.socket === socket) agent.client.nudge()
     }
+  }
+
+  agentArrived (listener: string, socket: Socket): void {
+    if (this.#door === undefined) socket.destroy()
+    else this.#door.accept(listener, socket)
   }
 
   discovered (key: string, targets: readonly TargetSettings[]): void {
@@ -239,6 +263,7 @@ export class Worker implements DataPath {
 
   async #close (): Promise<void> {
     await this.abort()
+    this.#door?.close()
     await this.#listeners.close(this.#late.signal)
     await Promise.all(this.#retiring)
     this.#follower.close()
@@ -307,9 +332,10 @@ export class Worker implements DataPath {
   }
 
   #leaseAgent (agent: SentinelConfig['agents'][number], places: readonly AgentPlace[], drainMs: number, openAgent: AgentParts['openAgent']): Lease<AgentRuntime> {
-    const { log, metrics } = this.#options
+    const { log, metrics, main } = this.#options
     const place = places.find(({ id }) => id === agent.id)! // Main made one for each.
-    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, place, { log, metrics, taps: this.#taps }), async (runtime) => {
+    const around = { log, metrics, taps: this.#taps, arrivals: this.#door?.arrivals, report: main.agentReport }
+    return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, place, around), async (runtime) => {
       await runtime.close(AbortSignal.timeout(drainMs))
       // Another may go by its name by now.
       if (this.#running?.agents.get(agent.id)?.value === runtime || this.#running?.agents.has(agent.id) !== true) metrics.agentGone(agent.id)
@@ -331,8 +357,8 @@ export class Worker implements DataPath {
 }
 
 function factsOfAgent (client: AgentRuntime['client']): AgentFacts {
-  const { state, lastError: problem, refusals } = client
-  return { state, problem, refusals, talk: talkFacts(client) }
+  const { state, lastError: problem, configVersion, refusals } = client
+  return { state, problem, configVersion, refusals, talk: talkFacts(client) }
 }
 
 function factsOf ({ name, inFlight, connections }: Target): TargetFacts {

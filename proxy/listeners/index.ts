@@ -1,6 +1,6 @@
 export { BoundSocket } from './bound-socket.ts'
 export { Door, type Place, type Refusal } from './door.ts'
-export { HeldSocket, type Binding, type SocketHandle } from './held-socket.ts'
+export { HeldSocket, listenOn, type Binding, type SocketHandle } from './held-socket.ts'
 export { createListener } from './server.ts'
 export { checkTls } from './tls-settings.ts'
 export { findByName } from './sni-contexts.ts'

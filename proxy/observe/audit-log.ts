@@ -16,6 +16,7 @@ const ofLogEvents: Readonly<Record<string, AuditType>> = {
   'certificates-reloaded': 'cert_reload', 'certificate-kept': 'cert_reload', 'certificate-revoked': 'cert_reload',
   'breaker-open': 'circuit_breaker_change', 'breaker-half-open': 'circuit_breaker_change', 'breaker-closed': 'circuit_breaker_change',
   'cache-purged': 'cache_purge',
+  'agent-denied': 'auth_event', 'agent-connected': 'auth_event',
   command: 'admin_action', upgraded: 'admin_action', 'upgrade-failed': 'admin_action', stopping: 'admin_action', became: 'admin_action', 'logs-reopened': 'admin_action',
 }
 

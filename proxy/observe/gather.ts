@@ -22,6 +22,7 @@ export interface Counts {
 /** Known to the process that tells them, and to no other. */
 const ofOneProcess: ReadonlySet<FamilyName> = new Set<FamilyName>([
   'up', 'buildInfo', 'startTime', 'configReloads', 'configReloadTime', 'evidenceRecords', 'evidenceDropped', 'evidenceQueue', 'evidenceFailing',
+  'agentHealth', 'agentOpenExchanges', 'agentQueued', 'agentAnswered', 'agentMeanSeconds',
 ])
 
 /** Gauges of which the largest counts; all others add up. */

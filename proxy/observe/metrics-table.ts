@@ -117,6 +117,13 @@ export function metricTable () {
     guardrails: counter('sentinel_guardrail_inspections_total', ['route', 'inspection', 'outcome'], 'Bodies whose texts a guardrail looked through: "clean", "detected", or "failed" when nobody knows.'),
     agentState: gauge('sentinel_agent_state', ['agent', 'state'], '1 for the state the agent is in, 0 for those it was in before.'),
     agentBreakerState: gauge('sentinel_agent_circuit_breaker_state', ['agent'], 'Of an agent that has one and needed it: 0 closed, 1 half open, 2 open.'),
+    agentArrivals: counter('sentinel_agent_arrivals_total', ['outcome'],
+      'Connections at a `reverse-listener` by what became of them: "accepted", "waits", "enough", "denied" (name or token), "malformed", "late", "crowded", "no_tls", "gone", "closing".'),
+    agentHealth: gauge('sentinel_agent_health', ['agent', 'health'], '1 for how the agent says that it is: "serving", "degraded" (it is asked all the same) or "draining".'),
+    agentOpenExchanges: gauge('sentinel_agent_open_exchanges', ['agent'], 'Exchanges that the agent says it has open, from all proxies that ask it.'),
+    agentQueued: gauge('sentinel_agent_queued_questions', ['agent'], 'Questions that wait in the agent for somebody to work on them, as it says.'),
+    agentAnswered: counter('sentinel_agent_answered_total', ['agent', 'result'], 'Answers that the agent says it gave to all proxies that ask it: "decision" or "error".'),
+    agentMeanSeconds: gauge('sentinel_agent_mean_answer_seconds', ['agent'], 'From the arrival of a question in the agent to its answer, on average since it started.'),
     agentRestarts: counter('sentinel_agent_restarts_total', ['agent'], 'Starts of a managed agent after its first.'),
     agentProtocolFaults: counter('sentinel_agent_protocol_faults_total', ['agent', 'kind'], 'Replies of an agent that break the protocol, by kind.'),
 

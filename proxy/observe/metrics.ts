@@ -25,6 +25,8 @@ export interface Metrics {
   onScrape (tell: (table: MetricTable) => void): () => void
   /** What other processes count is told together with what this one does. */
   join (gathered: Gathered): void
+  /** Families that are not in the table: whoever has them makes them anew for each exposition. */
+  also (families: () => readonly AnyFamily[]): void
   /** Brings everything in `table` up to date that is not counted as it happens. `told`: somebody reads it now, and the next time is about what comes after. */
   refresh (told: boolean): void
   /** All series as text: `contentTypes` of the form. */
@@ -58,6 +60,7 @@ export function createMetrics (options: { version: string }): Metrics {
   delay.enable()
   const loop = loopUtilization()
   let gathered: Gathered | undefined
+  let more = (): readonly AnyFamily[] => []
   const refresh = (told: boolean): void => {
     tellProcess(table)
     tellEventLoop(table, delay)
@@ -71,7 +74,7 @@ export function createMetrics (options: { version: string }): Metrics {
   }
   const current = (): readonly AnyFamily[] => {
     refresh(true)
-    return gathered === undefined ? families : gathered.withOwn(table)
+    return [...gathered === undefined ? families : gathered.withOwn(table), ...more()]
   }
   table.up.cell().set(1)
   table.buildInfo.cell(options.version, process.version).set(1)
@@ -111,6 +114,7 @@ export function createMetrics (options: { version: string }): Metrics {
       return () => tellers.delete(tell)
     },
     join (others) { gathered = others },
+    also (others) { more = others },
     refresh,
     render: (form) => expose(current(), form),
     families: current,

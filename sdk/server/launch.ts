@@ -26,6 +26,7 @@ export async function launch (agent: Agent, options: LaunchOptions): Promise<{ r
     const pool = await (await loadWorkers())(agent, workers, store, log)
     program = new Program(agent, log, { store, configurations: pool.configurations })
     program.attach(pool)
+    pool.reportTo(program.vitals)
     const running = program
     return { server: await startServer(program, endpoint, (send) => pool.openStream(running, send)), program }
   } catch (error) {

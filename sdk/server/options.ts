@@ -1,10 +1,14 @@
 import { parseArgs } from 'node:util'
+import { readFileSync } from 'node:fs'
 import { parseDuration } from '../../config/schema/quantities.ts'
+import type { DialTarget } from './dial.ts'
 import { isRedisUrl } from '../store/open.ts'
 
 /** Where an agent is served. */
 export type Endpoint =
   | { readonly kind: 'unix', readonly path: string }
+  /** It is not served anywhere: the agent connects to the proxy. */
+  | { readonly kind: 'connect', readonly target: DialTarget }
   | { readonly kind: 'tcp', readonly host: string, readonly port: number, readonly tls: TlsFiles | undefined }
 
 /** PEM files. With `clientCa`, only clients with a certificate of that authority get in. */
@@ -42,9 +46,14 @@ export class BadOptions extends Error {}
 const flags = {
   socket: { type: 'string' },
   listen: { type: 'string' },
+  connect: { type: 'string' },
+  'connect-token-file': { type: 'string' },
+  'agent-id': { type: 'string' },
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
   'tls-client-ca': { type: 'string' },
+  'tls-ca': { type: 'string' },
+  'tls-server-name': { type: 'string' },
   'log-level': { type: 'string' },
   'drain-timeout': { type: 'string' },
   store: { type: 'string' },
@@ -58,9 +67,14 @@ const flags = {
 export const usage = `
   --socket PATH          serve on this Unix socket                            SENTINEL_SOCKET
   --listen HOST:PORT     serve on this TCP address; loopback, or with mutual TLS  SENTINEL_LISTEN
+  --connect ADDRESS      connect to the proxy: unix:/path or tcp:HOST:PORT    SENTINEL_CONNECT
+  --connect-token-file FILE  what to show there; or in the variable           SENTINEL_CONNECT_TOKEN
+  --agent-id NAME        name in the configuration of the proxy               SENTINEL_AGENT_ID
   --tls-cert FILE        certificate, PEM                                     SENTINEL_TLS_CERT
   --tls-key FILE         its key, PEM                                         SENTINEL_TLS_KEY
   --tls-client-ca FILE   authority that clients' certificates must come from  SENTINEL_TLS_CLIENT_CA
+  --tls-ca FILE          with --connect: authority of the proxy's certificate SENTINEL_TLS_CA
+  --tls-server-name NAME with --connect: name in the proxy's certificate      SENTINEL_TLS_SERVER_NAME
   --log-level LEVEL      ${logLevels.join(', ')}              SENTINEL_LOG_LEVEL
   --drain-timeout TIME   for open exchanges after SIGTERM, "10s" by default   SENTINEL_DRAIN_TIMEOUT
   --store memory|URL     what context.store is kept in: redis:// or rediss://; a URL with a password belongs in the variable  SENTINEL_STORE
@@ -82,16 +96,25 @@ export function readOptions (args: readonly string[], env: NodeJS.ProcessEnv): C
   return {
     kind: 'serve',
     options: {
-      endpoint: readEndpoint(value('socket'), value('listen'), readTls(value('tls-cert'), value('tls-key'), value('tls-client-ca'))),
+      endpoint: endpointOf(value, env),
       logLevel: readLogLevel(value('log-level') ?? 'info'),
       drainTimeoutMs: readDuration(value('drain-timeout') ?? '10s'),
       store: readStore(value('store') ?? 'memory'),
       workers: readWorkers(value('workers')),
-      agentId: nonEmpty(env['SENTINEL_AGENT_ID']),
+      agentId: value('agent-id'),
       managed: env['SENTINEL_MANAGED'] === '1',
     },
   }
 }
+
+function endpointOf (value: (flag: Place | Parameters<Value>[0]) => string | undefined, env: NodeJS.ProcessEnv): Endpoint {
+  const [socket, listen, connect] = [value('socket'), value('listen'), value('connect')]
+  if (connect === undefined) return readEndpoint(socket, listen, readTls(value('tls-cert'), value('tls-key'), value('tls-client-ca')))
+  if (socket !== undefined || listen !== undefined) throw new BadOptions('an agent that connects to the proxy is served nowhere else: leave out --socket and --listen')
+  return { kind: 'connect', target: connectTarget(connect, value, env) }
+}
+
+type Place = 'socket' | 'listen' | 'connect' | 'tls-client-ca'
 
 /** Where to serve. Throws `BadOptions`. */
 export function readEndpoint (socket: string | undefined, listen: string | undefined, tls: TlsFiles | undefined): Endpoint {
@@ -126,6 +149,34 @@ function tcpEndpoint (text: string, tls: TlsFiles | undefined): Endpoint {
     throw new BadOptions(`${host} can be reached from elsewhere: that needs --tls-cert, --tls-key and --tls-client-ca`)
   }
   return { kind: 'tcp', host, port: Number(port), tls }
+}
+
+type Value = (flag: 'connect-token-file' | 'agent-id' | 'tls-cert' | 'tls-key' | 'tls-ca' | 'tls-server-name') => string | undefined
+
+function connectTarget (text: string, value: Value, env: NodeJS.ProcessEnv): DialTarget {
+  const agent = value('agent-id')
+  if (agent === undefined) throw new BadOptions('--connect needs the name of the agent in the configuration of the proxy: --agent-id NAME')
+  const [cert, key, ca, serverName] = [value('tls-cert'), value('tls-key'), value('tls-ca'), value('tls-server-name')]
+  if ((cert === undefined) !== (key === undefined)) throw new BadOptions('TLS needs both --tls-cert and --tls-key')
+  const asked = cert !== undefined || ca !== undefined || serverName !== undefined
+  const token = tokenSource(value('connect-token-file'), nonEmpty(env['SENTINEL_CONNECT_TOKEN']))
+  const [, path] = /^unix:(\/.+)$/.exec(text) ?? []
+  if (path !== undefined) {
+    if (asked) throw new BadOptions('TLS is for tcp:HOST:PORT; a Unix socket has none')
+    return { to: { path }, tls: undefined, agent, token }
+  }
+  const [, bracketed, plain, port = ''] = /^tcp:(?:\/\/)?(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(text) ?? []
+  const host = bracketed ?? plain
+  if (host === undefined || Number(port) < 1 || Number(port) > 65535) throw new BadOptions(`--connect takes unix:/path or tcp:HOST:PORT, not "${text}"`)
+  // A token that goes over a network in plain text is everybody's.
+  const tls = asked || !isLoopback(host) ? { ca, cert, key, serverName } : undefined
+  return { to: { host, port: Number(port) }, tls, agent, token }
+}
+
+/** A token never stands on the command line, which everybody on the machine may read. */
+function tokenSource (file: string | undefined, fromEnvironment: string | undefined): () => string | undefined {
+  if (file === undefined) return () => fromEnvironment
+  return () => readFileSync(file, 'utf8').trim()
 }
 
 function isLoopback (host: string): boolean {

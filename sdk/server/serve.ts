@@ -5,6 +5,7 @@ import { isHosted } from '../workers/hosted.ts'
 import { launch } from './launch.ts'
 import { processLog, type ProcessLog } from './log.ts'
 import { BadOptions, readOptions, usage, type ServeOptions } from './options.ts'
+import { sharedProcess } from './seats.ts'
 import type { RunningServer } from './server.ts'
 
 /**
@@ -13,6 +14,8 @@ import type { RunningServer } from './server.ts'
  */
 export async function serve (agent: Agent): Promise<void> {
   if (isHosted(agent)) return
+  const shared = sharedProcess()
+  if (shared !== undefined) return shared.serve(agent)
   const { name, version = '' } = agent.definition
   try {
     const command = readOptions(process.argv.slice(2), process.env)

@@ -5,10 +5,13 @@ import {
 import type { Program } from '../program.ts'
 import { AgentStream } from '../stream.ts'
 import { CallError, status, unaryMethod, type Method } from './grpc.ts'
+import { reporter } from './report.ts'
 
 export interface AgentMethods {
   readonly methods: ReadonlyMap<string, Method>
-  /** Closes the agent's side of every `Process` stream. */
+  /** `Process` streams that are open. */
+  readonly open: number
+  /** Closes the agent's side of every stream. */
   endStreams (): void
 }
 
@@ -28,6 +31,7 @@ export type OpenStream = (send: (message: FromAgent) => void) => EventStream
 /** The calls of the agent service. */
 export function agentMethods (program: Program, openStream: OpenStream = (send) => new AgentStream(program, send)): AgentMethods {
   const streams = new Set<() => void>()
+  const reports = reporter(program)
 
   const describe = unaryMethod(decodeDescribeRequest, (request) => {
     const { agentId, proxy, protocolVersions } = request
@@ -40,7 +44,9 @@ export function agentMethods (program: Program, openStream: OpenStream = (send) 
   const configure = unaryMethod(decodeConfigureRequest, async (request) => encodeConfigureResponse(await program.configure(request)))
 
   const process: Method = (call) => {
+    const watch = program.vitals.watch()
     const stream = openStream((message) => {
+      watch.said(message)
       // A proxy that does not read its replies gets no further until it does.
       if (!call.write(encodeFromAgent(message))) call.pause()
     })
@@ -56,7 +62,9 @@ export function agentMethods (program: Program, openStream: OpenStream = (send) 
     return {
       onMessage (message) {
         try {
-          stream.receive(decodeToAgent(message))
+          const events = decodeToAgent(message)
+          watch.heard(events)
+          stream.receive(events)
         } catch (error) {
           // Whoever sends what is no message cannot be trusted to mean the next one.
           program.log.error({ error }, 'the stream ends: the proxy sent something that cannot be read')
@@ -76,9 +84,13 @@ export function agentMethods (program: Program, openStream: OpenStream = (send) 
   }
 
   return {
-    methods: new Map([[agentService.describe, describe], [agentService.configure, configure], [agentService.process, process]]),
+    methods: new Map([
+      [agentService.describe, describe], [agentService.configure, configure], [agentService.process, process], [agentService.report, reports.report],
+    ]),
+    get open () { return streams.size },
     endStreams () {
       for (const end of streams) end()
+      reports.end()
     },
   }
 }

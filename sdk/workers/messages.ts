@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { ThreadVitals } from '../vitals.ts'
 import type { LogRecord } from './thread-log.ts'
 
 // What passes between the thread that speaks with the proxy and those that run handlers: messages of the agent protocol as bytes, and a few words
@@ -31,6 +32,7 @@ export type FromWorker =
   | { readonly kind: 'configured', readonly call: number, readonly bytes: Uint8Array }
   | { readonly kind: 'store', readonly call: number, readonly what: StoreCall }
   | { readonly kind: 'log', readonly record: LogRecord }
+  | { readonly kind: 'vitals', readonly vitals: ThreadVitals }
   | { readonly kind: 'pong' | 'drained' }
 
 /** An error of the store: its class does not survive the way, what handlers can tell it by does. */

@@ -5,6 +5,7 @@ import type { Agent, WorkerSettings } from '../definition.ts'
 import type { Log } from '../log.ts'
 import type { Part, Program } from '../program.ts'
 import type { OwnedStore } from '../store/store.ts'
+import type { Vitals } from '../vitals.ts'
 import { handedOver } from './messages.ts'
 import { callStore, storeError } from './remote-store.ts'
 import { RoutedStream } from './routed-stream.ts'
@@ -41,6 +42,7 @@ export class WorkerPool implements Part {
   #active: { readonly bytes: Uint8Array, readonly configuration: Configuration } | undefined
   /** One change of the configuration at a time, those of new workers among them. */
   #turn: Promise<unknown> = Promise.resolve()
+  #vitals: Vitals | undefined = undefined
   #crashes = 0
   #closed = false
   readonly #probing: NodeJS.Timeout
@@ -70,6 +72,11 @@ export class WorkerPool implements Part {
   get configurations (): ConfigurationSet {
     const active = (): Configuration | undefined => this.#active?.configuration
     return { get active () { return active() }, at: active, configure: (request) => this.#inTurn(() => this.#configure(request)) }
+  }
+
+  /** Who is told what the threads count, and how they are. */
+  reportTo (vitals: Vitals): void {
+    this.#vitals = vitals
   }
 
   openStream (program: Program, send: (message: FromAgent) => void): RoutedStream {
@@ -131,6 +138,7 @@ export class WorkerPool implements Part {
     const code = worker.stop.signal.aborted ? 'worker_stuck' : 'worker_crashed'
     const wasUsed = worker.isUsable
     this.#workers.delete(worker)
+    this.#vitals?.forget(worker)
     worker.gone()
     if (this.#closed) return
     for (const stream of this.#streams.values()) stream.lost(worker, code)
@@ -152,6 +160,7 @@ export class WorkerPool implements Part {
     switch (message.kind) {
       case 'replies': return this.#streams.get(message.stream)?.replied(message.bytes)
       case 'forgotten': return this.#streams.get(message.stream)?.forgotten(message.exchange)
+      case 'vitals': return this.#vitals?.absorb(worker, message.vitals)
       case 'log': return this.#log[message.record.level](message.record.fields, message.record.message)
       case 'store': {
         const { call, what } = message

@@ -17,6 +17,7 @@ export async function runThread ({ port, module, agent: name, hooks }: ThreadTas
   const store = new RemoteStore((call, what) => send({ kind: 'store', call, what }))
   const program = new Program(agent, threadLog((record) => send({ kind: 'log', record })), { store })
   const streams = new Map<number, AgentStream>()
+  tellVitals(program.vitals, send)
 
   const streamOf = (id: number): AgentStream => {
     let stream = streams.get(id)
@@ -53,6 +54,18 @@ export async function runThread ({ port, module, agent: name, hooks }: ThreadTas
   port.on('message', (message: ToWorker) => void receive(message))
   send({ kind: 'ready', name: agent.definition.name, version: agent.definition.version ?? '' })
   await new Promise((resolve) => port.once('close', resolve))
+}
+
+/** What is counted here is told once a second, a change of health at once. */
+function tellVitals (vitals: Program['vitals'], send: (message: FromWorker) => void): void {
+  let told = 0
+  const tell = (): void => {
+    const { mark } = vitals.metrics
+    send({ kind: 'vitals', vitals: vitals.tellSince(told) })
+    told = mark
+  }
+  setInterval(() => { if (vitals.metrics.mark > told) tell() }, 1_000).unref()
+  vitals.onChange(tell)
 }
 
 /** The agent that the module serves, or gives as its default export. */

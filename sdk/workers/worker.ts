@@ -6,7 +6,7 @@ import type { FromWorker, ThreadTask, ToWorker } from './messages.ts'
 const quietMs = 20
 
 /** What concerns others than the one who asked for it. */
-export type Heard = Extract<FromWorker, { readonly kind: 'replies' | 'forgotten' | 'store' | 'log' }>
+export type Heard = Extract<FromWorker, { readonly kind: 'replies' | 'forgotten' | 'store' | 'log' | 'vitals' }>
 
 export interface Listener {
   /** It has loaded the agent. */

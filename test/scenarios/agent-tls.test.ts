@@ -8,10 +8,12 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { makeAuthority, type IssuedCertificate } from '../support/authority.ts'
+import { eventually } from '../support/eventually.ts'
 import { fromDist } from '../support/paths.ts'
 import { startRecordingUpstream, type RecordingUpstream } from '../support/recording-upstream.ts'
 import { scripted, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
+import { agentStatus } from '../support/vital-agent.ts'
 
 const authority = makeAuthority('agents')
 const stranger = makeAuthority('somebody else')
@@ -151,4 +153,39 @@ test('a program of the proxy serves at an address as well, with TLS of its own',
   await expectDecisions(await startWith(t, `command ${JSON.stringify(process.execPath)} ${JSON.stringify(program)}
     env { SENTINEL_TLS_CERT "${cert}"; SENTINEL_TLS_KEY "${key}" }
     http "https://127.0.0.1:${port}" { ca-cert "${authority.ca}" }`))
+})
+
+test('a new configuration is pushed over TLS, and an agent that was away meanwhile gets the newest when it is back', async (t) => {
+  const port = await freePort()
+  const { cert, key } = agentCertificate
+  const start = () => spawn(process.execPath, [program, '--listen', `127.0.0.1:${port}`, '--tls-cert', cert, '--tls-key', key], { stdio: 'ignore' })
+  let child = start()
+  const kill = async (): Promise<void> => { if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit') }
+  t.after(kill)
+  const upstream = await startRecordingUpstream(t)
+  const kdl = (greeting: string): string => siteWith(upstream.port, `agent "guard" { grpc "https://127.0.0.1:${port}" { ca-cert "${authority.ca}" }; managed #false; config { greeting "${greeting}" } }`, ['guard'])
+  const sentinel = await startSentinel(t, kdl('one'))
+  await ready(sentinel)
+  const greeted = async (): Promise<string | undefined> => {
+    const { status } = await sentinel.request('/greeted')
+    return status === 200 ? upstream.requests.at(-1)?.headers['x-greeting']?.toString() : undefined
+  }
+  assert.equal(await greeted(), 'one')
+  const versionOf = async (): Promise<string | undefined> => (await agentStatus(sentinel, 'guard')).config_version
+  const first = await versionOf()
+  assert.match(first ?? '', /^[0-9a-f]{12}$/)
+  assert.equal((await sentinel.reload(kdl('two'))).event, 'reloaded')
+  assert.equal(await greeted(), 'two')
+  const second = await versionOf()
+  assert.notEqual(second, first)
+  const refused = await sentinel.reload(kdl('three').replace('greeting "three"', 'gretting "three"'))
+  assert.equal(refused.event, 'reload-failed')
+  assert.equal(await greeted(), 'two', 'what is refused changes nothing, in the agent and in the proxy')
+  assert.equal(await versionOf(), second)
+  await kill()
+  await eventually('it is missed', async () => (await sentinel.request('/away')).status === 503)
+  assert.equal((await sentinel.reload(kdl('four'))).event, 'reloaded')
+  child = start()
+  await eventually('it is back, with the newest', async () => await greeted() === 'four', 15_000)
+  assert.notEqual(await versionOf(), second)
 })

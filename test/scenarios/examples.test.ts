@@ -33,7 +33,8 @@ interface Example {
 
 const examples: Readonly<Record<string, Example>> = {
   'custom-agent': { expected: customAgent }, 'custom-javascript': { expected: customJavascript }, 'mcp-tools': { expected: mcpTools },
-  observability: { expected: observability }, 'python-agent': { expected: pythonAgent }, quickstart: { expected: quickstart }, systemd: { expected: systemd }, waf: { expected: waf },
+  observability: { expected: observability }, 'python-agent': { expected: pythonAgent }, quickstart: { expected: quickstart },
+  systemd: { expected: systemd }, waf: { expected: waf },
   homelab, 'load-balancer': loadBalancer, microservices, 'static-site': staticSite, teams, 'websocket-chat': websocketChat,
 }
 

@@ -114,6 +114,7 @@ export async function rawAgent (t: TestContext, script: Script = {}): Promise<Ra
         const { session } = stream
         if (headers[':path'] === healthService.check) check(stream)
         else if (headers[':path'] === healthService.watch) watch(stream)
+        else if (headers[':path'] === agentService.report) stream.respond(unimplemented, { endStream: true })
         else if (headers[':path'] !== agentService.process) unary(agent, stream, headers[':path'] ?? '')
         else if (agent.script.onProcess !== undefined) agent.script.onProcess(stream, session!) // A stream that was just opened has one.
         else process(agent, stream, session!, note)
@@ -138,6 +139,7 @@ export async function rawAgent (t: TestContext, script: Script = {}): Promise<Ra
 }
 
 const headers = { ':status': 200, 'content-type': 'application/grpc' }
+const unimplemented = { ...headers, 'grpc-status': '12' }
 
 function unary (agent: RawAgent, stream: ServerHttp2Stream, path: string): void {
   const frames = new FrameDecoder(16 * 1024 * 1024)

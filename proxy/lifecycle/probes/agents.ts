@@ -62,6 +62,7 @@ async function isFile (path: string, mode: number): Promise<boolean> {
 
 async function lookAtPeer ({ id, at, transport, events }: AgentConfig, places: NamedAt): Promise<Result> {
   const where = places.text(at, transport.kind === 'unix' ? ['path', 'unix-socket', 'endpoint'] : ['address', 'grpc', 'endpoint']) ?? 'its socket'
+  if (transport.kind === 'reverse') return { level: 'ok', message: 'it connects to the proxy: whether it does shows when the proxy runs' }
   if (transport.kind === 'unix' && transport.path === undefined) return { level: 'error', message: 'nothing says how to reach it' }
   const target = targetOf(transport, transport.kind === 'unix' ? transport.path : undefined)
   return judged(await askWhetherWell({ id, target, events }, probeMs), where)

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { judgeNames } from '../../../config/schema/sensitive.ts'
 import type { SentinelConfig } from '../../../config/sentinel/index.ts'
 import { HeldSocket, type SocketHandle } from '../../listeners/index.ts'
@@ -71,6 +72,7 @@ export class ChildSide {
         retired: (generation) => send({ from: 'retired', generation }),
         evidence: (generation, entry) => this.#evidence.add(generation, entry),
         evidenceLost: (generation, count) => this.#evidence.lost(generation, count),
+        agentReport: (agent, report) => send({ from: 'agentReport', agent, report }),
         heard: (tries) => this.#heard.add(tries),
         seen: (tail, seen, sent) => send({ from: 'seen', tail, seen }, sent),
         heardAt: (gate) => this.#heard.addGate(gate),
@@ -88,6 +90,9 @@ export class ChildSide {
         return void this.#sockets.set(message.socket, new HeldSocket(handle as SocketHandle, message.address)) // Sent together.
       case 'renewTickets':
         return this.#worker.renewTickets(Buffer.from(message.secret))
+      case 'agentArrived':
+        // Its process may have ended, or the peer have gone, on the way.
+        return handle instanceof Socket ? this.#worker.agentArrived(message.listener, handle) : undefined
       case 'agentStarted':
         return this.#worker.agentStarted(message.place)
       case 'tail':

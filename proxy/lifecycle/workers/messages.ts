@@ -1,3 +1,4 @@
+import type { AgentReport } from '../../../proto/codec/index.ts'
 import type { Entry } from '../../evidence/chain.ts'
 import type { Counts } from '../../observe/gather.ts'
 import type { Evidence, GateEvidence, HealthOrders, TargetSettings } from '../../upstreams/index.ts'
@@ -64,6 +65,8 @@ export type ToWorker =
   | { readonly to: 'discovered', readonly key: string, readonly targets: readonly TargetSettings[] }
   /** Somebody looks at exchanges that fit; without a filter, nobody under this number does. */
   | { readonly to: 'tail', readonly id: number, readonly filter?: TailFilter }
+  /** Comes with the socket. */
+  | { readonly to: 'agentArrived', readonly listener: string }
   | { readonly to: 'agentStarted', readonly place: AgentPlace }
   | { readonly to: 'lent', readonly share: string, readonly count: number }
   /** What came of `askAll`. */
@@ -87,6 +90,7 @@ export type ToMain =
   | { readonly from: 'evidence', readonly generation: number, readonly entries: readonly Entry[], readonly dropped: number }
   | { readonly from: 'heard', readonly tries: readonly Evidence[], readonly gates: readonly GateEvidence[] }
   | { readonly from: 'seen', readonly tail: number, readonly seen: Seen }
+  | { readonly from: 'agentReport', readonly agent: string, readonly report: AgentReport }
   | { readonly from: 'counts', readonly counts: Counts, readonly facts: PlainFacts }
   /** Asks for more of a limit. `lent` answers, with 0 when there is nothing. */
   | { readonly from: 'want', readonly share: string, readonly count: number, readonly limit: number }

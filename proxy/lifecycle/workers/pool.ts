@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Log } from '../../observe/log.ts'
 import { openLineSink, type LineSink } from '../../observe/line-sink.ts'
 import { Gathered } from '../../observe/gather.ts'
@@ -50,6 +51,7 @@ export class WorkerPool implements DataPath {
   /** Those who look on now: a process that is started has to know. */
   readonly #tails = new Map<number, TailFilter>()
   #ticketSecret: Buffer
+  #arrived = 0
   /** Not before there is something to prepare: the process may become another user until then. */
   #started = false
   /** Found since what runs was made ready: those that are started from now on have to know. */
@@ -128,6 +130,14 @@ export class WorkerPool implements DataPath {
 
   agentStarted (place: AgentPlace): void {
     for (const slot of this.#slots) slot.tell({ to: 'agentStarted', place })
+  }
+
+  /** One after the other: an agent that has connected as often as there are workers has met all of them. */
+  agentArrived (listener: string, socket: Socket): void {
+    const serving = this.#slots.filter((slot) => slot.serving)
+    const slot = serving[this.#arrived++ % serving.length]
+    if (slot === undefined) socket.destroy()
+    else slot.hand({ to: 'agentArrived', listener }, socket)
   }
 
   health (orders: HealthOrders): void {
@@ -251,6 +261,8 @@ export class WorkerPool implements DataPath {
         this.#gathered.add(slot.number, message.counts)
         this.#facts.set(slot.number, message.facts)
         return
+      case 'agentReport':
+        return main.agentReport(message.agent, message.report)
       case 'askAll':
         return void this.#askedBy(slot, message)
       case 'want':

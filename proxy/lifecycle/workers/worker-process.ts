@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import type { Socket } from 'node:net'
 import { packageFile } from '../package-file.ts'
 import type { HeldSocket } from '../../listeners/index.ts'
 import type { Introduction, Question, Result, ToMain, ToWorker } from './messages.ts'
@@ -79,6 +80,12 @@ export class WorkerProcess {
   tell (message: ToWorker): void {
     // A channel that broke ends with the process, which tells.
     if (!this.#ended && this.#child.connected) this.#child.send(message, ignore)
+  }
+
+  /** Hands over a connection: it is closed here. */
+  hand (message: ToWorker, socket: Socket): void {
+    if (this.#ended || !this.#child.connected) socket.destroy()
+    else this.#child.send(message, socket, {}, (error) => { if (error !== null) socket.destroy() })
   }
 
   /** Sends sockets ahead of what names them, by the number that each has there. */

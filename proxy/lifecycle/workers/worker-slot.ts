@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { HeldSocket } from '../../listeners/index.ts'
 import type { Log } from '../../observe/log.ts'
 import type { Load } from '../seam.ts'
@@ -121,6 +122,11 @@ export class WorkerSlot {
     const process = this.#process
     if (process === undefined) return
     await this.ask({ ask: 'resume', sockets: await process.giveAll(sockets) })
+  }
+
+  hand (message: ToWorker, socket: Socket): void {
+    if (this.#process === undefined) socket.destroy()
+    else this.#process.hand(message, socket)
   }
 
   tell (message: ToWorker): void {

@@ -83,7 +83,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Files that load a module by an address they are given: that of the operator's or the author's own program. */
-export const computedImports: ReadonlySet<string> = new Set(['sdk/workers/thread.ts', 'sdk/run/load-agent.ts'])
+export const computedImports: ReadonlySet<string> = new Set(['sdk/workers/thread.ts', 'sdk/run/load-agent.ts', 'sdk/server/host-main.ts'])
 
 /** Packages that no one installs: the program that loads the file brings them. */
 export const broughtPackages: ReadonlySet<string> = new Set(['vscode'])

@@ -130,7 +130,11 @@ agents {
   agent "own" type="js" { script "${folder}/custom.js" }
   agent "direct" { grpc "127.0.0.1:9"; managed #false; circuit-breaker { failure-threshold 3 }; health-check { interval "1s" }; retry { max-attempts 2 }; pool { connections 1; connect-timeout "1s" }; http2 { keep-alive-interval "2s"; keep-alive-timeout "3s" } }
   agent "secure" { grpc "https://127.0.0.1:9" { ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; server-name "a.test" }; managed #false }
+  agent "housed" type="denylist" { host "house" }
+  agent "far" { reverse { token "0123456789abcdef0123" } }
 }
+reverse-listener "unix:${folder}/agents.sock" { handshake-timeout "1s"; max-handshakes 5; socket-mode "0600"; socket-owner "${process.getuid!()}"; socket-group "${process.getgid!()}" }
+reverse-listener "127.0.0.1:0" { tls { cert-file "${folder}/cert.pem"; key-file "${folder}/key.pem"; ca-file "${folder}/cert.pem" } }
 waf {
   mode "detection"
   ruleset { paranoia-level 1; anomaly-threshold 5; exclusion { rule-ids "xss-active-tag"; scope "global" }; custom-rules-dir "${folder}"; paths "${folder}" }

@@ -18,6 +18,27 @@ test('flags win over the environment', () => {
   })
 })
 
+test('an agent that connects to the proxy says who it is, and speaks TLS with all that is not on this machine', () => {
+  const target = (args: string[], env: Record<string, string> = {}) => {
+    const found = endpoint(['--agent-id', 'far', ...args], env)
+    assert.ok(found.kind === 'connect')
+    const { token, ...rest } = found.target
+    return { ...rest, token: token() }
+  }
+  const noTls = { ca: undefined, cert: undefined, key: undefined, serverName: undefined }
+  assert.deepEqual(target(['--connect', 'unix:/run/agents.sock']), { to: { path: '/run/agents.sock' }, tls: undefined, agent: 'far', token: undefined })
+  assert.deepEqual(target(['--connect', 'tcp:127.0.0.1:9443'], { SENTINEL_CONNECT_TOKEN: 'secret' }), { to: { host: '127.0.0.1', port: 9443 }, tls: undefined, agent: 'far', token: 'secret' })
+  assert.deepEqual(target(['--connect', 'tcp:proxy.test:9443']).tls, noTls)
+  assert.deepEqual(target(['--connect', 'tcp:[2001:db8::1]:9443']).to, { host: '2001:db8::1', port: 9443 })
+  assert.deepEqual(target(['--connect', 'tcp:localhost:9443', '--tls-ca', 'ca.pem']).tls, { ...noTls, ca: 'ca.pem' })
+  for (const args of [['--connect', 'tcp:proxy.test'], ['--connect', 'proxy.test:1'], ['--connect', 'tcp:a:0'], ['--connect', 'unix:relative'], ['--connect', 'unix:/a', '--tls-ca', 'x'],
+    ['--connect', 'tcp:a:1', '--tls-cert', 'x'], ['--connect', 'tcp:a:1', '--socket', '/a']]) {
+    assert.throws(() => endpoint(['--agent-id', 'far', ...args]), BadOptions, args.join(' '))
+  }
+  assert.throws(() => endpoint(['--connect', 'unix:/a']), /--agent-id/)
+  assert.throws(() => endpoint(['--connect', 'unix:/a', '--connect-token', 'secret']), BadOptions, 'no token on the command line')
+})
+
 test('the rest has defaults and is checked', () => {
   const command = readOptions(['--socket', '/a'], { SENTINEL_MANAGED: '1', SENTINEL_AGENT_ID: 'waf', SENTINEL_LOG_LEVEL: 'debug', SENTINEL_DRAIN_TIMEOUT: '250ms' })
   assert.deepEqual(command, {
