@@ -7,6 +7,7 @@ export function replySummary (reply: ReplyOneOf): string {
   switch (reply.kind) {
     case 'decision': return decisionSummary(reply.value)
     case 'error': return `error ${reply.value.code}${reply.value.message === '' ? '' : `: ${reply.value.message}`}`
+    case 'findings': return reply.value.detected ? `findings: ${reply.value.findings.map(({ category }) => category).join(', ')}` : 'no findings'
     case 'chunk':
     case 'message': return `${reply.kind} ${reply.value.kind ?? 'of an unknown kind'}`
     default: return reply.kind ?? 'a reply of an unknown kind'

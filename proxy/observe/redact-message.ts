@@ -28,6 +28,7 @@ function redactValue (name: string, value: PlainJson, redaction: Redaction): Pla
     return next
   }
   if (typeof value === 'string') {
+    if (name === 'text') return redactContent(value, redaction)
     if (queries.has(name)) return changed(redactQuery(value), 'the query')
     if (urls.has(name)) return changed(redactUrl(value), `the ${name.replaceAll('_', ' ')}`)
     return texts.has(name) ? changed(scrubText(value), `the ${name}`) : value
@@ -67,6 +68,17 @@ function redactEntries (of: string, entries: PlainObject, marks: Set<string>): P
     if (shown !== value) marks.add(`${of === 'attributes' ? 'the attribute' : of === 'params' ? 'the parameter' : 'the detail'} ${name}`)
     return [name, shown]
   }))
+}
+
+/** Texts that were taken out of bodies. */
+function redactContent (text: string, { bodies, marks }: Redaction): PlainJson {
+  if (!bodies) {
+    marks.add('the text')
+    return { omitted: Buffer.byteLength(text) }
+  }
+  const shown = redactBody(text)
+  if (shown !== text) marks.add('the text')
+  return shown
 }
 
 function redactBytes (name: string, bytes: PlainObject, { bodies, whole, marks }: Redaction): PlainObject {

@@ -140,10 +140,10 @@ describe('sentinel record', () => {
     const { sentinel, record } = await startRecorded(t, site(upstream.port, `${scriptedAgent('judge')}\nagent "shade" { unix-socket "${shadow.path}"; mode "shadow"; timeout "5s" }`, 'worker-threads 2')
       .replace('agents "judge"', 'agents "judge" "shade"'))
     const recording = await record()
-    await Promise.all(Array.from({ length: 30 }, (_, i) => sentinel.get(`/w-${i}`)))
-    await recording.stop(30)
+    await Promise.all(Array.from({ length: 12 }, (_, i) => sentinel.get(`/w-${i}`)))
+    await recording.stop(12)
     const cases = recording.cases()
-    assert.equal(new Set(cases.map(({ request }) => request.path)).size, 30)
+    assert.equal(new Set(cases.map(({ request }) => request.path)).size, 12)
     const { agents } = cases[0]!
     assert.deepEqual(agents.map(({ agent, asked: [first] }) => [agent, first?.reply?.kind]), [['judge', 'decision'], ['shade', 'decision']])
     assert.ok(agents[1]!.asked[0]!.ms! >= 250)

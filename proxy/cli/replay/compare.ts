@@ -22,9 +22,12 @@ export function compared (reply: PlainObject | undefined, failed: string | undef
   if (reply === undefined) return { ...nothing, verdict: failed === undefined ? 'no reply' : `failed (${failed})` }
   const value = objectOf(reply['value'])
   if (reply['kind'] === 'error') return { ...nothing, verdict: `error ${textOf(value['code'])}`, reason: textOf(value['message']) }
+  if (reply['kind'] === 'findings') {
+    const verdict = value['detected'] === true ? 'findings' : 'no findings'
+    return { ...nothing, verdict, body: stable(value['findings'] ?? []), reason: reasonOf(value['audit']) }
+  }
   if (reply['kind'] !== 'decision') return { ...nothing, verdict: `${textOf(reply['kind'])} ${textOf(value['kind'])}`, body: stable(value['value'] ?? null) }
   const { status, location, headers, body, scheme, params } = objectOf(value['value'])
-  const audit = objectOf(value['audit'])
   return {
     verdict: [textOf(value['kind']), textOf(status ?? (value['kind'] === 'block' ? 403 : undefined))].filter((text) => text !== '').join(' '),
     answer: stable({ location, headers, scheme, params }),
@@ -33,8 +36,13 @@ export function compared (reply: PlainObject | undefined, failed: string | undef
     }),
     attributes: stable(value['attributes'] ?? {}),
     body: stable({ body, replaced: value['replace_body'] }),
-    reason: [textOf(audit['reason']), ...Array.isArray(audit['rule_ids']) ? audit['rule_ids'].map(String) : []].filter((text) => text !== '').join(' '),
+    reason: reasonOf(value['audit']),
   }
+}
+
+function reasonOf (audit: PlainJson | undefined): string {
+  const { reason, rule_ids: rules } = objectOf(audit)
+  return [textOf(reason), ...Array.isArray(rules) ? rules.map(String) : []].filter((text) => text !== '').join(' ')
 }
 
 const nothing: Compared = { verdict: '', answer: '', edits: '', attributes: '', body: '', reason: '' }
@@ -47,7 +55,8 @@ export function differing (before: Compared, after: Compared, receipt: boolean):
 
 export function goesOn (asked: AskedCase): boolean {
   const kind = objectOf(asked.reply?.['value'])['kind']
-  return asked.reply?.['kind'] === 'chunk' || asked.reply?.['kind'] === 'message' && kind !== 'close' || kind === 'allow' || kind === 'flag' || kind === 'redact'
+  const of = asked.reply?.['kind']
+  return of === 'chunk' || of === 'findings' || of === 'message' && kind !== 'close' || kind === 'allow' || kind === 'flag' || kind === 'redact'
 }
 
 /** JSON with the members of objects in one order. */

@@ -167,7 +167,7 @@ export function whyNot (reply: Reply, stage: Stage): string | undefined {
 }
 
 export function isGoingOn (reply: Reply): boolean {
-  if (reply.kind === 'chunk') return true
+  if (reply.kind === 'chunk' || reply.kind === 'findings') return true
   if (reply.kind === 'message') return reply.value.kind !== 'close'
   return reply.kind === 'decision' && (reply.value.kind === 'allow' || reply.value.kind === 'flag' || reply.value.kind === 'redact')
 }

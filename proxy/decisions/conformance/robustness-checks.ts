@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { frame } from '../../../proto/codec/index.ts'
 import { Fault } from '../../pipeline/faults.ts'
 import { AgentLink } from '../by-hand/link.ts'
-import { numbered, requestHead } from '../by-hand/events.ts'
+import { isGoingOn } from '../by-hand/call.ts'
+import { numbered, requestHead, responseHead } from '../by-hand/events.ts'
+import { stages } from '../decide.ts'
 import { Bench } from './bench.ts'
 import { Broken, NotApplicable, type Check, type Subject } from './check.ts'
 
@@ -99,6 +102,9 @@ async function connected (subject: Subject, work: (link: AgentLink) => Promise<v
   }
 }
 
+/** A signal has been heard by then. */
+const heardMs = 100
+
 /** Longest time that an agent takes to stop while nothing is open, in answers. */
 const stopAnswers = 2
 
@@ -107,21 +113,37 @@ async function drains (subject: Subject): Promise<void> {
   if (pid === undefined) throw new NotApplicable('it is only seen when the agent may be stopped: give its process with --stop-pid')
   await Bench.use(subject, async (bench) => {
     const leaving = bench.link.whenLeaving()
-    await bench.ask(1)
-    bench.end(1, bench.question(1).sequence + 1)
-    const { events, sequence } = bench.question(2)
-    bench.send(...events)
+    const { sequence } = bench.question(1)
+    const first = await bench.ask(1)
+    const goesOn = isGoingOn(first) && !(first.kind === 'decision' && first.value.wants?.done === true)
     try {
       process.kill(pid, 'SIGTERM')
     } catch (error) {
       throw new NotApplicable(`process ${pid} cannot be told to stop: ${error instanceof Error ? error.message : String(error)}`)
     }
-    const reply = await bench.answer(2, sequence)
-    if (reply.kind === 'error' && !reply.value.retryable) throw new Broken(`it gives up an open question: ${reply.value.code}: ${reply.value.message}`)
-    bench.end(2, sequence + 1)
+    await sleep(heardMs)
+    if (goesOn && bench.wants('request_headers') && bench.wants('response_headers')) {
+      bench.send(numbered(1, sequence + 1, subject.timeoutMs, responseHead(200, [])))
+      await bench.decided(1, sequence + 1, stages.responseHeaders)
+    }
+    bench.end(1, sequence + 2)
+    await refusesOrAnswers(bench)
     await Promise.race([leaving, late(stopAnswers * subject.timeoutMs)])
     if (await stillTakes(subject)) throw new Broken('it still takes new exchanges after it has said goodbye')
   })
+}
+
+/** What still comes is answered, refused in a way that may be tried again, or finds the stream closed without an error. */
+async function refusesOrAnswers (bench: Bench): Promise<void> {
+  const { events, sequence } = bench.question(2)
+  if (bench.stream.ended === undefined) bench.send(...events)
+  await bench.stream.until(() => bench.stream.answer(2, sequence) !== undefined, bench.subject.timeoutMs)
+  const reply = bench.stream.answer(2, sequence)
+  const { fault } = bench.stream.ended ?? {}
+  if (reply?.kind === 'error' && !reply.value.retryable) throw new Broken(`it refuses for good what came late: ${reply.value.code}: ${reply.value.message}`)
+  if (reply === undefined && fault === undefined) throw new Broken('it neither answers what came late nor closes the stream')
+  if (fault?.code === 'AGENT_BAD_REPLY') throw new Broken(fault.detail ?? fault.code)
+  if (reply !== undefined) bench.end(2, sequence + 1)
 }
 
 function late (ms: number): Promise<void> {
