@@ -7,6 +7,8 @@ export interface Expectation {
   readonly status: number
   /** Of the answer; names in lower case. */
   readonly answerHeaders?: Readonly<Record<string, string>>
+  /** Of the body of the answer. */
+  readonly answerPart?: string
   /** What the application got; names in lower case. Only in examples that name no `applications`. */
   readonly sentHeaders?: Readonly<Record<string, string>>
 }

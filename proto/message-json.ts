@@ -1,5 +1,6 @@
 import {
-  emptyAudit, emptyBlock, emptyBodyChunk, emptyBodyMode, emptyCancel, emptyChallenge, emptyComplete, emptyCredit, emptyDecision, emptyFailure, emptyHeaderEdit,
+  emptyAudit, emptyBlock, emptyBodyChunk, emptyBodyMode, emptyCancel, emptyChallenge, emptyComplete, emptyCredit, emptyDecision, emptyFailure, emptyFinding,
+  emptyFindings, emptyGuardrail, emptyGuardrailText, emptyHeaderEdit,
   emptyMessageAnswer, emptyMessageClose, emptyMessagePayload, emptyMoreTime, emptyRedirect, emptyRequestHeaders, emptyResponseHeaders, emptyReview, emptyTls, emptyToolCall, emptyToolResult, emptyTrailers, emptyWants,
   emptyWebSocketMessage, type EventOneOf, type ReplyOneOf,
 } from './codec/index.ts'
@@ -28,6 +29,7 @@ const eventTemplates: Readonly<Record<NonNullable<EventOneOf['kind']>, Template>
   websocket_message: { ...emptyWebSocketMessage },
   tool_call: { ...emptyToolCall },
   tool_result: { ...emptyToolResult },
+  guardrail: { ...emptyGuardrail },
   complete: { ...emptyComplete },
   cancel: { ...emptyCancel },
   credit: { ...emptyCredit },
@@ -38,6 +40,7 @@ const replyTemplates: Readonly<Record<NonNullable<ReplyOneOf['kind']>, Template>
   error: { ...emptyFailure },
   chunk: {},
   message: { ...emptyMessageAnswer },
+  findings: { ...emptyFindings },
   more_time: { ...emptyMoreTime },
   credit: { ...emptyCredit },
 }
@@ -47,6 +50,11 @@ const decisionTemplates: Readonly<Record<string, Template>> = {
 }
 
 const messageTemplates: Readonly<Record<string, Template>> = { allow: {}, drop: {}, replace: { ...emptyMessagePayload }, close: { ...emptyMessageClose } }
+
+/** Messages in lists. */
+const listed: Readonly<Record<string, Template>> = {
+  requestHeaders: { ...emptyHeaderEdit }, responseHeaders: { ...emptyHeaderEdit }, texts: { ...emptyGuardrailText }, findings: { ...emptyFinding },
+}
 
 /** Messages in fields that may be missing, whose default says nothing of their shape. */
 const nested: Readonly<Record<string, Template>> = {
@@ -189,7 +197,7 @@ function mapFrom (json: unknown, at: string): Map<string, string> {
 function listFrom (json: unknown, field: string, at: string): unknown[] {
   if (!Array.isArray(json)) throw new NotAMessage(`${at} is not a list`)
   if (field === 'headers') return json.flatMap((pair: unknown, i) => lineFrom(pair, `${at}[${i}]`))
-  if (field === 'requestHeaders' || field === 'responseHeaders') return json.map((edit: unknown, i) => fieldsFrom(edit, { ...emptyHeaderEdit }, `${at}[${i}]`))
+  if (Object.hasOwn(listed, field)) return json.map((item: unknown, i) => fieldsFrom(item, listed[field]!, `${at}[${i}]`))
   if (!json.every((item) => typeof item === 'string')) throw new NotAMessage(`${at} is not a list of strings`)
   return json
 }

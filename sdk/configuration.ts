@@ -1,4 +1,4 @@
-import { readJson } from '../config/schema/index.ts'
+import { readJson } from '../config/schema/read.ts'
 import type { ConfigProblem as WireProblem, ConfigureRequest, ConfigureResponse } from '../proto/codec/index.ts'
 import type { AnyDefinition, ConfigProblem } from './definition.ts'
 import type { Log } from './log.ts'

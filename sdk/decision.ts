@@ -13,7 +13,7 @@ export interface Extras {
   readonly requestHeaders?: HeaderEdits
   /** Changes of the response; in answers to request events they are kept until the response comes. */
   readonly responseHeaders?: HeaderEdits
-  /** Replaces the whole body that the handler was given (buffer mode). */
+  /** Replaces the whole body that the handler was given (buffer mode), the arguments of a call or the result of one (as JSON). */
   readonly replaceBody?: string | Uint8Array
   /** New path, as it is to be sent: percent-encoded, beginning with "/". */
   readonly rewritePath?: string
@@ -146,13 +146,13 @@ export interface Answer {
   readonly headers?: HeadersInit
 }
 
-/** Ends here with this answer. `status` 400–599. */
-export function block (status = 403, { body, headers = {}, ...extras }: Answer & Extras = {}): Decision {
-  if (!Number.isInteger(status) || status < 400 || status > 599) {
+/** Ends here with this answer. `status` 400–599; without it 403, or what fits what is refused (a call of a tool: an error of its protocol). */
+export function block (status?: number, { body, headers = {}, ...extras }: Answer & Extras = {}): Decision {
+  if (status !== undefined && (!Number.isInteger(status) || status < 400 || status > 599)) {
     throw new RangeError(`a block needs a status from 400 to 599, not ${status}`)
   }
   const content = contentOf(body)
-  return new Decision({ kind: 'block', value: { status, headers: linesOf(headers), body: content.bytes } }, extras, content.type)
+  return new Decision({ kind: 'block', value: { status: status ?? 0, headers: linesOf(headers), body: content.bytes } }, extras, content.type)
 }
 
 /** Sends the client elsewhere. Characters that cannot stand in a header are percent-encoded. */

@@ -1,15 +1,17 @@
 import { pathToFileURL } from 'node:url'
-import type { Fields, Infer } from '../config/schema/index.ts'
+import type { Fields, Infer } from '../config/schema/field.ts'
 import { parseSize } from '../config/schema/quantities.ts'
 import type { BodyMode, BodyModeKind, BodyModeOver, Complete, EventKind } from '../proto/codec/index.ts'
 import type { Chunk, ChunkAnswer } from './chunk.ts'
 import type { Context } from './context.ts'
 import type { Decision } from './decision.ts'
+import type { GuardrailInspection, Inspected } from './guardrail.ts'
 import type { HeaderView } from './headers.ts'
 import type { Log } from './log.ts'
 import type { Close, WebSocketMessage } from './message.ts'
 import type { AgentRequest } from './request.ts'
 import type { AgentResponse } from './response.ts'
+import type { ToolCall, ToolResult } from './tools.ts'
 
 // `void`, so that a handler may simply end.
 /** What a handler may return. */
@@ -65,6 +67,18 @@ export interface ConfigProblem {
   readonly hint?: string
 }
 
+/** What more of an exchange an agent is told of, after the head of its request. */
+export interface Concern {
+  /** The body of the request, whole: `onRequestBody`. */
+  readonly requestBody: boolean
+  /** The head of the answer: `onResponse`. */
+  readonly response: boolean
+  /** The body of the answer, whole: `onResponseBody`. Its head comes before it. */
+  readonly responseBody: boolean
+  /** Of the WebSocket that the request may open. */
+  readonly messages: boolean
+}
+
 /** How an exchange ended: always the last thing an agent hears of it. */
 export type Summary = Complete
 
@@ -108,6 +122,12 @@ export interface AgentDefinition<F extends Fields, S> {
    */
   onConfigure? (config: Infer<F>, about: ConfigureInfo<S>): readonly ConfigProblem[] | void | Promise<readonly ConfigProblem[] | void>
 
+  /**
+   * For an agent that knows only at run time what concerns it, because its rules say so: asked with the answer to the head of each request.
+   * Without it, everything concerns it that it has a handler for. Bodies come whole, to `onRequestBody` and `onResponseBody`.
+   */
+  concerns? (request: AgentRequest, context: Context<Infer<F>, S>): Concern
+
   /** The head of a request has come, and nothing of it has been sent on. */
   onRequest? (request: AgentRequest, context: Context<Infer<F>, S>): Answered
   /** The whole request body (buffer mode). Not called for requests without one. */
@@ -132,6 +152,12 @@ export interface AgentDefinition<F extends Fields, S> {
    * that refuses closes with 1008. Messages of one direction come one after the other, the two directions side by side.
    */
   onWebSocketMessage? (message: WebSocketMessage, request: AgentRequest, context: Context<Infer<F>, S>): MessageAnswered
+  /** A call of a tool, in a request to an MCP server or in the answer of a model. `replaceBody` of the decision is other arguments, as JSON. */
+  onToolCall? (call: ToolCall, request: AgentRequest, context: Context<Infer<F>, S>): Answered
+  /** What came of a call, in the answer of an MCP server or in a request to a model. `replaceBody` of the decision is another result, as JSON. */
+  onToolResult? (result: ToolResult, request: AgentRequest, context: Context<Infer<F>, S>): Answered
+  /** Texts that the `guardrails` of a route want looked through. Nothing returned: nothing was found. */
+  onGuardrail? (inspection: GuardrailInspection, request: AgentRequest, context: Context<Infer<F>, S>): Inspected
   /** The exchange is over, however it ended. Nobody waits for an answer. */
   onComplete? (summary: Summary, request: AgentRequest, context: Context<Infer<F>, S>): void | Promise<void>
 }
@@ -190,7 +216,7 @@ export function defineAgent<F extends Fields = Record<never, never>, S = undefin
   return {
     definition: any,
     events,
-    wantsOnlyHeaders: events.length === 2 && any.onComplete === undefined,
+    wantsOnlyHeaders: events.length === 2 && any.onComplete === undefined && any.concerns === undefined,
     requestBody: bodyMode(any.requestBody, any.onRequestBody !== undefined, any.onRequestChunk !== undefined),
     responseBody: bodyMode(any.responseBody, any.onResponseBody !== undefined, any.onResponseChunk !== undefined),
     maxExchanges: any.maxExchanges ?? 10_000,
@@ -206,12 +232,16 @@ function checkWorkers (workers: number | WorkerOptions | undefined): void {
 /** Request headers always, because every handler gets the request; `complete` always, because it is what frees an exchange. */
 function eventsOf (d: AnyDefinition): EventKind[] {
   const events: EventKind[] = ['request_headers']
+  if (d.concerns) return [...events, ...d.onWebSocketMessage ? ['websocket_message' as const] : [], 'complete']
   if (d.onRequestBody || d.onRequestChunk) events.push('request_body')
   if (d.onRequestTrailers) events.push('request_trailers')
   if (d.onResponse || d.onResponseBody || d.onResponseChunk || d.onResponseTrailers) events.push('response_headers')
   if (d.onResponseBody || d.onResponseChunk) events.push('response_body')
   if (d.onResponseTrailers) events.push('response_trailers')
   if (d.onWebSocketMessage) events.push('websocket_message')
+  if (d.onToolCall) events.push('tool_call')
+  if (d.onToolResult) events.push('tool_result')
+  if (d.onGuardrail) events.push('guardrail')
   return [...events, 'complete']
 }
 

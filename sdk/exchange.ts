@@ -12,6 +12,7 @@ import { wantedBody, type AnyDefinition } from './definition.ts'
 import { AgentFailure, ExchangeEnded, InvalidBody } from './failure.ts'
 import { HeaderView } from './headers.ts'
 import { Collector, LateBody, type BodyEvent } from './late-body.ts'
+import { inspectionOf, wireFindings } from './guardrail.ts'
 import type { Log } from './log.ts'
 import type { WebSocketMessage } from './message.ts'
 import { MessageLane, type MessageEvent } from './message-lane.ts'
@@ -21,6 +22,7 @@ import { AgentRequest, type LateBodyOptions } from './request.ts'
 import { AgentResponse } from './response.ts'
 import type { Store } from './store/store.ts'
 import type { AgentStream } from './stream.ts'
+import { ToolCall, ToolResult } from './tools.ts'
 import type { Condition } from './vitals.ts'
 
 /** What a handler gave: nothing, a decision, a chunk answer, or, from JavaScript, anything. */
@@ -242,6 +244,15 @@ export class Exchange implements ContextSource, BodyAsker {
       case 'response_body': return this.#callWithResponseBody(event.value, definition)
       case 'request_trailers': return this.#callWithTrailers(event.value.headers, 'request')
       case 'response_trailers': return this.#callWithTrailers(event.value.headers, 'response')
+      case 'tool_call':
+        checkSubscribed(definition.onToolCall, event.kind)
+        return definition.onToolCall?.(new ToolCall(event.value), this.#request, typed(this.#context))
+      case 'tool_result':
+        checkSubscribed(definition.onToolResult, event.kind)
+        return definition.onToolResult?.(new ToolResult(event.value), this.#request, typed(this.#context))
+      case 'guardrail':
+        checkSubscribed(definition.onGuardrail, event.kind)
+        return definition.onGuardrail?.(inspectionOf(event.value), this.#request, typed(this.#context))
       case 'complete': return definition.onComplete?.(event.value, this.#request, typed(this.#context))
       case undefined: throw new AgentFailure('unknown_event', 'an event of a kind that this version does not know')
       default: throw new AgentFailure('not_subscribed', `the agent did not ask for ${event.kind}`)
@@ -337,6 +348,11 @@ export class Exchange implements ContextSource, BodyAsker {
     const event = this.#answering
     if (event === undefined) return
     try {
+      if (event.kind === 'guardrail') {
+        this.#reply(event, { kind: 'findings', value: wireFindings(outcome, event.value) })
+        this.#answering = undefined
+        return
+      }
       const answer = answerOf(outcome, this.#bodyOf(event.kind), this.#asked.current)
       if ('wire' in answer) this.#reply(event, { kind: 'chunk', value: checkedAtEnd(answer, event) })
       else this.#decide(event, answer)
@@ -350,13 +366,29 @@ export class Exchange implements ContextSource, BodyAsker {
     if (decision.extras.requestHeaders && this.#response) {
       throw new AgentFailure('bad_answer', 'the request was sent already; its headers cannot be changed')
     }
-    const isLast = this.#program.agent.wantsOnlyHeaders && this.#late?.finished !== false
-    const wants = isLast ? done : undefined
+    const wants = this.#late?.finished === false ? undefined : this.#wantsAfter(event)
+    const isLast = wants?.done === true
     const value = wireDecision(decision, this.#takeRecorded(), wants)
     // Nothing in the place of nothing: a handler that changes bodies need not ask whether there is one, but the proxy takes none for a request without.
     const isVoid = event.kind === 'request_headers' && !this.hasBody && value.replaceBody?.length === 0
     this.#reply(event, { kind: 'decision', value: isVoid ? { ...value, replaceBody: undefined } : value })
     if (isLast) this.#stream.forget(this.id)
+  }
+
+  /** What comes after the answer to this event; `undefined`: what the agent subscribed to. */
+  #wantsAfter (event: Event): Wants | undefined {
+    const { wantsOnlyHeaders, definition } = this.#program.agent
+    if (wantsOnlyHeaders) return done
+    if (definition.concerns === undefined || (event.kind !== 'request_headers' && this.#late === undefined)) return undefined
+    const { requestBody, response, responseBody, messages } = definition.concerns(this.#request, typed(this.#context))
+    const bodyComes = requestBody && this.#head.hasBody && this.#late === undefined
+    if (!bodyComes && !response && !responseBody && !messages && definition.onComplete === undefined) return done
+    return {
+      done: false,
+      requestBody: bodyComes ? wholeBody : undefined,
+      responseHeaders: response || responseBody,
+      responseBody: responseBody ? wholeBody : undefined,
+    }
   }
 
   #fail (error: unknown): void {
@@ -404,7 +436,13 @@ export class Exchange implements ContextSource, BodyAsker {
   }
 }
 
+const wholeBody: BodyMode = { kind: 'buffer', maxBytes: 0, over: 'block' }
 const done: Wants = { done: true, requestBody: undefined, responseHeaders: false, responseBody: undefined }
+
+/** An event for which there is no handler is nothing that could be allowed. */
+function checkSubscribed (handler: unknown, kind: string): void {
+  if (handler === undefined) throw new AgentFailure('not_subscribed', `the agent did not ask for ${kind}`)
+}
 
 /** Nothing comes after the end that could let go of what is held: the proxy calls that a bad reply. */
 function checkedAtEnd ({ wire }: ChunkAnswer, event: Event): ChunkAnswer['wire'] {

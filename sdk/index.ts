@@ -1,8 +1,8 @@
 // What the author of an agent imports as 'sentinel/sdk'. The guide is README.md in this folder.
 export { defineAgent } from './definition.ts'
 export type {
-  Agent, AgentDefinition, Answered, BodyWish, ChunkAnswered, ConfigProblem, ConfigureInfo, MaybeChunkAnswer, MaybeDecision, MaybeMessageAnswer,
-  MessageAnswered, Summary, WorkerOptions,
+  Agent, AgentDefinition, Answered, BodyWish, ChunkAnswered, Concern, ConfigProblem, ConfigureInfo, MaybeChunkAnswer, MaybeDecision,
+  MaybeMessageAnswer, MessageAnswered, Summary, WorkerOptions,
 } from './definition.ts'
 export { serve } from './server/serve.ts'
 export { startAgent } from './server/start.ts'
@@ -18,6 +18,8 @@ export type { WebSocketMessage } from './message.ts'
 export type { AgentRequest, AnswerableChunk, LateBodyOptions } from './request.ts'
 export type { AgentResponse } from './response.ts'
 export type { HeaderEdit, HeaderEdits, HeadersInit, HeaderView } from './headers.ts'
+export type { AboutTool, ToolCall, ToolResult } from './tools.ts'
+export type { Finding, Findings, GuardrailInspection, Inspected, Inspection, MaybeFindings } from './guardrail.ts'
 export type { Attributes, Context } from './context.ts'
 export type { Counter, Gauge, Histogram, HistogramOptions, Labels, Metrics } from './metrics.ts'
 export type { Condition } from './vitals.ts'
@@ -29,9 +31,14 @@ export type { CookieView } from './cookies.ts'
 export type { Store, StoreOptions } from './store/store.ts'
 export { ConfigRefused, refuse } from './configuration.ts'
 
-export {
-  anyText, bool, compile, duration, durationWithin, existingFile, integer, ipFinder, ipMatcher, ipRange, list, map, number, numberBetween, oneOf, optional,
-  parseDuration, parseIpRange, parseSize, regex, required, setting, size, sizeWithin, text, textLike,
-} from '../config/schema/index.ts'
-export type { Field, Fields, Fit, Infer, IpRange, JsonObject, JsonValue, Mismatch, Pattern, ValueType } from '../config/schema/index.ts'
+// From the modules themselves: an agent needs a part of the engine that the proxy's table needs whole.
+export { ipFinder, ipMatcher, ipRange, parseIpRange } from '../config/schema/address.ts'
+export type { IpRange } from '../config/schema/address.ts'
+export type { Field, Fields, Infer } from '../config/schema/field.ts'
+export { json, list, map, optional, required, setting } from '../config/schema/fields.ts'
+export { duration, durationWithin, parseDuration, parseSize, size, sizeWithin } from '../config/schema/quantities.ts'
+export { compile, regex } from '../config/schema/regex.ts'
+export type { Pattern } from '../config/schema/regex.ts'
+export type { Fit, JsonObject, JsonValue, Mismatch, ValueType } from '../config/schema/value.ts'
+export { anyText, bool, existingFile, integer, number, numberBetween, oneOf, text, textLike } from '../config/schema/values.ts'
 export { section, sections } from './settings.ts'

@@ -1,4 +1,4 @@
-import { toJsonSchema } from '../config/schema/index.ts'
+import { toJsonSchema } from '../config/schema/json-schema.ts'
 import {
   protocolVersions, type ConfigureRequest, type ConfigureResponse, type DescribeRequest, type DescribeResponse,
 } from '../proto/codec/index.ts'

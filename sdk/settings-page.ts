@@ -1,4 +1,4 @@
-import { toMarkdown } from '../config/schema/index.ts'
+import { toMarkdown } from '../config/schema/markdown.ts'
 import type { Agent } from './definition.ts'
 
 const eventWords: Readonly<Record<string, string>> = {

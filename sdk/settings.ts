@@ -1,4 +1,5 @@
-import { block, blocks, type Field, type Fields, type Infer } from '../config/schema/index.ts'
+import { block, blocks } from '../config/schema/blocks.ts'
+import type { Field, Fields, Infer } from '../config/schema/field.ts'
 
 // The settings of an agent's `config {}` block are declared with the words of the configuration table itself, so that operators get the
 // same messages for both. A block of the table is a `section` here: `block` is a decision.

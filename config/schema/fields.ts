@@ -139,6 +139,7 @@ export interface FreeBlock {
   positionOf (path: readonly (string | number)[]): Position
 }
 
+/** A block with any content, read as JSON: names are keys, values and blocks what is behind them. */
 export function json (doc: string, options: FieldOptions = {}): Field<FreeBlock | undefined> {
   return {
     row: { ...options, shape: 'json', doc },

@@ -10,7 +10,7 @@ export type { Field, FieldOptions, Fields, Infer, NotBuiltField, OlderForm, Olde
 export { kebab, settingName } from './field.ts'
 export { distribute, namesOf, nodeOfProp } from './distribute.ts'
 export type { Content, Strays } from './distribute.ts'
-export type { Fit, Mismatch, ValueContext, ValueType } from './value.ts'
+export type { Fit, JsonObject, JsonValue, Mismatch, ValueContext, ValueType } from './value.ts'
 export {
   anyText, bool, existingFile, existingFolder, exported, integer, number, numberBetween, oneOf, path, pathOr, ref, text, textLike,
   words,
@@ -39,4 +39,3 @@ export type { FoundRow, PlacedRow } from './find-row.ts'
 export { builtRows, unbuilt, unbuiltIn, unbuiltKeys } from './unbuilt.ts'
 export type { Unbuilt, UnbuiltInFile } from './unbuilt.ts'
 export { Report } from './report.ts'
-export type { JsonObject, JsonValue } from '../kdl/json.ts'

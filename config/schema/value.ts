@@ -2,6 +2,8 @@ import type { KdlValue } from '../kdl/nodes.ts'
 import type { ProblemCode } from '../kdl/position.ts'
 import type { JsonObject } from '../kdl/json.ts'
 
+export type { JsonObject, JsonValue } from '../kdl/json.ts'
+
 /** A value that does not fit. `wrong` says why when there is more to say than the type's name; it must not repeat the value. */
 export interface Mismatch {
   /** Part of a sentence, after the name of the setting. Empty: no more to say than "must be …". */

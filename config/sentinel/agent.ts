@@ -1,9 +1,9 @@
 import { block, named } from '../schema/blocks.ts'
-import { inert, json, list, map, notBuilt, optional, setting } from '../schema/fields.ts'
+import { inert, json, list, map, optional, setting } from '../schema/fields.ts'
 import { durationWithin, parseSize, size, sizeWithin } from '../schema/quantities.ts'
 import type { Here } from '../schema/read-block.ts'
 import type { ValueType } from '../schema/value.ts'
-import { anyText, bool, integer, mention, oneOf, path, text, words } from '../schema/values.ts'
+import { anyText, bool, existingFile, integer, mention, oneOf, text, words } from '../schema/values.ts'
 import { connections, eventTimeouts, healthCheck, pool, pooled, retry } from './agent-calls.ts'
 import { olderRestart, restart } from './agent-process.ts'
 import { chosenTransport, olderTransports, transports } from './agent-transport.ts'
@@ -11,14 +11,16 @@ import { builtInAgents } from './built-in-agents.ts'
 import { agentCircuitBreaker } from './circuit-breaker.ts'
 import { failureMode } from './failure-mode.ts'
 import { token } from './types.ts'
+import { checkScript, scriptOf } from './script-agent.ts'
 import { withWasmAgents } from './wasm-agent.ts'
 
 export { failureMode }
 export const mode = words(['enforce', 'monitor', 'shadow', 'dry-run'], { also: { monitor: ['audit'] } })
 
-const events = words(['request_headers', 'request_body', 'response_headers', 'response_body', 'websocket_message', 'complete'], {
+const events = words([
+  'request_headers', 'request_body', 'response_headers', 'response_body', 'websocket_message', 'tool_call', 'tool_result', 'guardrail', 'complete',
+], {
   also: { complete: ['log', 'request_complete'], websocket_message: ['websocket_frame', 'web_socket_frame', 'web_socket_message'] },
-  notBuilt: { guardrail: null },
 })
 
 /** Of a body in hybrid mode: the longest that is given whole. */
@@ -55,12 +57,12 @@ const version: ValueType<string> = {
 }
 
 const fields = {
-  type: optional(text, 'Which agent it is; its own name without one. `waf` and `denylist` are built in.'),
+  type: optional(text, 'Which agent it is; its own name without one. `waf`, `denylist` and `js` are built in.'),
   ...transports,
   managed: optional(bool, 'Whether the proxy starts and supervises it. Without it: if there is a `command` or the type is built in, and nobody serves the socket yet.'),
   command: list(text, [], 'Program to start, with its arguments.'),
   env: map(anyText, 'Environment of the program, beside PATH, HOME, language and time zone: the rest of the proxy\'s stays with the proxy.', { example: 'env { RUST_LOG "info"; API_KEY "${API_KEY}" }' }),
-  events: list(events, [], 'What it is asked about; without them what the agent itself says. `websocket_message`, or `websocket_frame`, takes effect on routes with `websocket-inspection`.'),
+  events: list(events, [], 'What it is asked about; without them what the agent itself says. `websocket_message`, or `websocket_frame`, takes effect on routes with `websocket-inspection`. tool_call and tool_result are found in bodies of MCP and of APIs of language models; for guardrail, a route has to name the agent in `inference { guardrails }`, which is enough.'),
   timeout: setting(wait, '1s', 'Time for one decision, from asking to applying.', { aliases: ['timeout-ms'] }),
   maxTimeout: optional(wait, 'How long one decision may take at the most when the agent asks for more time; `timeout` without it.'),
   failureMode: setting(failureMode, 'closed', 'What a missing decision means: closed = refuse, open = go on.'),
@@ -83,7 +85,7 @@ const fields = {
   retry,
   eventTimeouts,
   chunkTimeout: optional(wait, 'Time for the decision on one piece of a body that is given in pieces; what `event-timeouts` or `timeout` say without it.', { aliases: ['chunk-timeout-ms'] }),
-  script: notBuilt(optional(path, 'Program text that a script agent runs.')),
+  script: optional(existingFile, 'JavaScript or TypeScript that decides; for type "js", whose settings `config` has. The agent sees by itself when the file changes.'),
   host: optional(text, 'Process that the agent shares with all others that have a host of this name: memory for one in place of several, and one end for all of them. For agents that are built in, and for a `command` that is node and one JavaScript file.'),
   against: optional(mention('agent'), 'Another agent whose decisions are compared with this one\'s, where a route asks both: `sentinel_agent_comparisons_total` counts, the log tells what differs. It goes well with mode "shadow"; stand before the other in the route, so as to be asked about what that one refuses.'),
   protocolVersion: inert(version, 'Version of the protocol.', 'both sides agree on it when they connect'),
@@ -110,12 +112,14 @@ export const agents = withWasmAgents(named('agent', fields, 'Programs that decid
     const type = agent.type ?? ownName(agent.id, here.names)
     checkTimes(agent, here)
     checkManagement(type, agent, here)
+    checkScript(type, agent, here)
     return {
       ...agent,
       ...pooled(inPool, agent, here),
       type,
       transport: chosenTransport({ unixSocket, grpc, http, reverse, tls }, here),
       events: here.given('events') ? wanted : undefined,
+      script: agent.script === undefined ? undefined : scriptOf(agent.script, here.where('script')),
     }
   },
 }))

@@ -1,2 +1,2 @@
 /** Agent types that come with the proxy. */
-export const builtInAgents: ReadonlySet<string> = new Set(['waf', 'denylist'])
+export const builtInAgents: ReadonlySet<string> = new Set(['waf', 'denylist', 'js'])

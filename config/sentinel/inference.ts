@@ -1,5 +1,5 @@
 import { blocks, optionalBlock } from '../schema/blocks.ts'
-import { optional, required, setting } from '../schema/fields.ts'
+import { notBuilt, optional, required, setting } from '../schema/fields.ts'
 import { durationWithin } from '../schema/quantities.ts'
 import { bool, oneOf, ref, textLike, words } from '../schema/values.ts'
 import { guardrails } from './guardrails.ts'
@@ -60,22 +60,25 @@ const modelRouting = optionalBlock({
 })
 
 export const inference = optionalBlock({
-  provider: setting(provider, 'generic', 'Whose way of speaking the upstream understands.'),
-  modelHeader: optional(token, 'Header field that names the model, beside the body.'),
-  rateLimit,
-  budget,
-  costAttribution,
-  routing,
-  modelRouting,
+  provider: notBuilt(setting(provider, 'generic', 'Whose way of speaking the upstream understands.')),
+  modelHeader: notBuilt(optional(token, 'Header field that names the model, beside the body.')),
+  rateLimit: notBuilt(rateLimit),
+  budget: notBuilt(budget),
+  costAttribution: notBuilt(costAttribution),
+  routing: notBuilt(routing),
+  modelRouting: notBuilt(modelRouting),
   guardrails,
-  streaming: setting(bool, true, 'Whether answers may come piece by piece.'),
-  tokenEstimation: optional(estimation, 'How tokens are guessed, for the rate limit and the budget.'),
-  priority: optional(priority, 'Which requests go first when some have to wait.'),
-  queueTimeout: optional(durationWithin('1ms'), 'How long a request may wait.', { aliases: ['queue-timeout-ms', 'queue-timeout-secs'] }),
-}, 'Requests to language models: count tokens, and choose by model.', {
+  streaming: notBuilt(setting(bool, true, 'Whether answers may come piece by piece.')),
+  tokenEstimation: notBuilt(optional(estimation, 'How tokens are guessed, for the rate limit and the budget.')),
+  priority: notBuilt(optional(priority, 'Which requests go first when some have to wait.')),
+  queueTimeout: notBuilt(optional(durationWithin('1ms'), 'How long a request may wait.', { aliases: ['queue-timeout-ms', 'queue-timeout-secs'] })),
+}, 'Requests to language models: look texts through, count tokens, and choose by model.', {
   example: `inference {
-    provider "openai"
-    rate-limit { tokens-per-minute 100_000 }
-    budget { limit 10_000_000; period "monthly" }
+    guardrails {
+        prompt-injection {
+            enabled #true
+            agent "auth"
+        }
+    }
 }`,
 })

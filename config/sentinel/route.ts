@@ -48,7 +48,7 @@ const fields = {
   policies,
   serviceType: optional(serviceType, 'What answers: web, api and inference = the upstream, static = `static-files`, builtin = `builtin-handler`. It says nothing that those do not say.'),
   ...services,
-  inference: notBuilt(inference),
+  inference,
   fallback: notBuilt(fallback),
   retryPolicy,
   apiSchema,
@@ -140,6 +140,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       shadow: value.shadow,
       respond, staticFiles, builtinHandler,
       apiSchema: value.apiSchema,
+      guardrails: value.inference?.guardrails,
       wafEnabled: value.wafEnabled,
       errorPages: value.errorPages,
       stripPrefix: value.stripPrefix,
@@ -154,7 +155,7 @@ export const routes = named('route', fields, 'Which requests go where, and who i
       /** What should answer is not built, so that requests have to be refused; or it could not be read, as the name of an upstream from an unset variable. */
       serviceNotBuilt: checkService(serviceType, here) || refusesAll || !here.clean ||
         (value.upstream === undefined && here.given('upstream')),
-    } satisfies Record<Exclude<keyof typeof value, 'policies' | 'serviceType' | 'wasmAgents'>, unknown> & Record<string, unknown>
+    } satisfies Record<Exclude<keyof typeof value, 'policies' | 'serviceType' | 'wasmAgents' | 'inference'>, unknown> & Record<string, unknown>
   },
 })
 

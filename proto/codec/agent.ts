@@ -10,7 +10,7 @@ const noBytes: Buffer = Buffer.alloc(0)
 /** Words of `EventKind`; the index is the number on the wire. */
 export const eventKindWords = [
   'unspecified', 'request_headers', 'request_body', 'request_trailers', 'response_headers', 'response_body',
-  'response_trailers', 'websocket_message', 'tool_call', 'tool_result', 'complete',
+  'response_trailers', 'websocket_message', 'tool_call', 'tool_result', 'complete', 'guardrail',
 ] as const
 /** A word of `EventKind`, or "unrecognized" for a number that this version has no word for. */
 export type EventKind = typeof eventKindWords[number] | Unrecognized
@@ -23,6 +23,14 @@ export const agentModeWords = [
 /** A word of `AgentMode`, or "unrecognized" for a number that this version has no word for. */
 export type AgentMode = typeof agentModeWords[number] | Unrecognized
 const agentModeNumbers = new Map<string, number>(agentModeWords.map((word, i) => [word, i]))
+
+/** Words of `Inspection`; the index is the number on the wire. */
+export const inspectionWords = [
+  'unspecified', 'prompt_injection', 'pii',
+] as const
+/** A word of `Inspection`, or "unrecognized" for a number that this version has no word for. */
+export type Inspection = typeof inspectionWords[number] | Unrecognized
+const inspectionNumbers = new Map<string, number>(inspectionWords.map((word, i) => [word, i]))
 
 /** Words of `CancelReason`; the index is the number on the wire. */
 export const cancelReasonWords = [
@@ -543,6 +551,7 @@ export type EventOneOf =
   | { readonly kind: 'complete', readonly value: Complete }
   | { readonly kind: 'cancel', readonly value: Cancel }
   | { readonly kind: 'credit', readonly value: Credit }
+  | { readonly kind: 'guardrail', readonly value: Guardrail }
 
 /** Every field at its default, to be spread. */
 export const emptyEvent: Event = {
@@ -627,6 +636,12 @@ export function writeEvent (w: Writer, m: Event): void {
       w.close(mark, 170)
       break
     }
+    case 'guardrail': {
+      const mark = w.used
+      writeGuardrail(w, m.value)
+      w.close(mark, 178)
+      break
+    }
   }
   if (m.timeoutMs !== 0) {
     w.uint32(m.timeoutMs)
@@ -666,6 +681,7 @@ export function readEvent (r: Reader, until: number): Event {
       case 154: kind = 'complete'; value = readComplete(r, r.open(until)); break
       case 162: kind = 'cancel'; value = readCancel(r, r.open(until)); break
       case 170: kind = 'credit'; value = readCredit(r, r.open(until)); break
+      case 178: kind = 'guardrail'; value = readGuardrail(r, r.open(until)); break
       default: r.skip(tag)
     }
   }
@@ -1188,12 +1204,20 @@ export function readWebSocketMessage (r: Reader, until: number): WebSocketMessag
   }
 }
 
-/** A tool invocation found in MCP (JSON-RPC) or LLM traffic, already parsed. */
+/**
+ * A call of a tool found in MCP (JSON-RPC) or LLM traffic, already parsed: in a request to an MCP server, or in the answer of a model. Nothing of it
+ * goes on before the reply. `replace_body` of the decision is other arguments, as JSON.
+ */
 export interface ToolCall {
+  /** "mcp", "openai-chat", "openai-responses", "anthropic" or "gemini". */
   readonly protocol: string
+  /** Name of the upstream, or the server that the call itself names. */
   readonly server: string
+  /** As the call spells it. */
   readonly tool: string
+  /** The arguments as they stand there: valid JSON without names that are twice. Empty when there are none. */
   readonly argumentsJson: Buffer
+  /** What the result will be found by: the JSON-RPC id, or the model's own. Empty when there is none. */
   readonly callId: string
 }
 
@@ -1252,10 +1276,18 @@ export function readToolCall (r: Reader, until: number): ToolCall {
   }
 }
 
+/** What came of a call: in the answer of an MCP server, or in a request to a model. `replace_body` of the decision is another result, as JSON. */
 export interface ToolResult {
   readonly callId: string
+  /** The result, or the error, as it stands there: valid JSON. */
   readonly resultJson: Buffer
+  /** The tool, or the server, says that the call failed. */
   readonly isError: boolean
+  /** As in the call. */
+  readonly protocol: string
+  readonly server: string
+  /** Empty when nothing says which tool it was. */
+  readonly tool: string
 }
 
 /** Every field at its default, to be spread. */
@@ -1263,9 +1295,24 @@ export const emptyToolResult: ToolResult = {
   callId: '',
   resultJson: noBytes,
   isError: false,
+  protocol: '',
+  server: '',
+  tool: '',
 }
 
 export function writeToolResult (w: Writer, m: ToolResult): void {
+  if (m.tool !== '') {
+    w.string(m.tool)
+    w.uint32(50)
+  }
+  if (m.server !== '') {
+    w.string(m.server)
+    w.uint32(42)
+  }
+  if (m.protocol !== '') {
+    w.string(m.protocol)
+    w.uint32(34)
+  }
   if (m.isError) {
     w.bool(m.isError)
     w.uint32(24)
@@ -1284,18 +1331,124 @@ export function readToolResult (r: Reader, until: number): ToolResult {
   let callId = ''
   let resultJson = noBytes
   let isError = false
+  let protocol = ''
+  let server = ''
+  let tool = ''
   while (r.pos < until) {
     const tag = r.uint32()
     switch (tag) {
       case 10: callId = r.string(); break
       case 18: resultJson = r.bytes(); break
       case 24: isError = r.bool(); break
+      case 34: protocol = r.string(); break
+      case 42: server = r.string(); break
+      case 50: tool = r.string(); break
       default: r.skip(tag)
     }
   }
   r.close(until)
   return {
-    callId, resultJson, isError,
+    callId, resultJson, isError, protocol, server, tool,
+  }
+}
+
+/** Texts to look through, because the operator's `guardrails` of a route say so. Answered with `findings` or an error. */
+export interface Guardrail {
+  readonly inspection: Inspection
+  /** In the order in which they stand in the body. All of one question: what is spread over several of them belongs together. */
+  readonly texts: readonly GuardrailText[]
+  /** Kinds that the operator wants found; all that the agent knows when empty. */
+  readonly categories: readonly string[]
+  /** The model that the request names; may be empty. */
+  readonly model: string
+}
+
+/** Every field at its default, to be spread. */
+export const emptyGuardrail: Guardrail = {
+  inspection: 'unspecified',
+  texts: [],
+  categories: [],
+  model: '',
+}
+
+export function writeGuardrail (w: Writer, m: Guardrail): void {
+  if (m.model !== '') {
+    w.string(m.model)
+    w.uint32(34)
+  }
+  for (let i = m.categories.length - 1; i >= 0; i--) {
+    w.string(m.categories[i]!)
+    w.uint32(26)
+  }
+  for (let i = m.texts.length - 1; i >= 0; i--) {
+    const mark = w.used
+    writeGuardrailText(w, m.texts[i]!)
+    w.close(mark, 18)
+  }
+  if (m.inspection !== 'unspecified') {
+    w.uint32(numberOf(inspectionNumbers, m.inspection))
+    w.uint32(8)
+  }
+}
+
+export function readGuardrail (r: Reader, until: number): Guardrail {
+  let inspection: Inspection = 'unspecified'
+  const texts: GuardrailText[] = []
+  const categories: string[] = []
+  let model = ''
+  while (r.pos < until) {
+    const tag = r.uint32()
+    switch (tag) {
+      case 8: inspection = inspectionWords[r.uint32()] ?? 'unrecognized'; break
+      case 18: texts.push(readGuardrailText(r, r.open(until))); break
+      case 26: categories.push(r.string()); break
+      case 34: model = r.string(); break
+      default: r.skip(tag)
+    }
+  }
+  r.close(until)
+  return {
+    inspection, texts, categories, model,
+  }
+}
+
+export interface GuardrailText {
+  /** "system", "user", "assistant", "tool" or whatever else the body says; "prompt" and "answer" where it says nothing. */
+  readonly role: string
+  readonly text: string
+}
+
+/** Every field at its default, to be spread. */
+export const emptyGuardrailText: GuardrailText = {
+  role: '',
+  text: '',
+}
+
+export function writeGuardrailText (w: Writer, m: GuardrailText): void {
+  if (m.text !== '') {
+    w.string(m.text)
+    w.uint32(18)
+  }
+  if (m.role !== '') {
+    w.string(m.role)
+    w.uint32(10)
+  }
+}
+
+export function readGuardrailText (r: Reader, until: number): GuardrailText {
+  let role = ''
+  let text = ''
+  while (r.pos < until) {
+    const tag = r.uint32()
+    switch (tag) {
+      case 10: role = r.string(); break
+      case 18: text = r.string(); break
+      default: r.skip(tag)
+    }
+  }
+  r.close(until)
+  return {
+    role, text,
   }
 }
 
@@ -1508,6 +1661,8 @@ export type ReplyOneOf =
   | { readonly kind: 'credit', readonly value: Credit }
   /** What becomes of a WebSocket message. A decision fits there, too: one that refuses closes the WebSocket with 1008. */
   | { readonly kind: 'message', readonly value: MessageAnswer }
+  /** What was found in the texts of a `guardrail` event. */
+  | { readonly kind: 'findings', readonly value: Findings }
 
 /** Every field at its default, to be spread. */
 export const emptyReply: Reply = {
@@ -1555,6 +1710,12 @@ export function writeReply (w: Writer, m: Reply): void {
       w.close(mark, 122)
       break
     }
+    case 'findings': {
+      const mark = w.used
+      writeFindings(w, m.value)
+      w.close(mark, 130)
+      break
+    }
   }
   if (m.sequence !== 0) {
     w.uint32(m.sequence)
@@ -1582,6 +1743,7 @@ export function readReply (r: Reader, until: number): Reply {
       case 106: kind = 'more_time'; value = readMoreTime(r, r.open(until)); break
       case 114: kind = 'credit'; value = readCredit(r, r.open(until)); break
       case 122: kind = 'message'; value = readMessageAnswer(r, r.open(until)); break
+      case 130: kind = 'findings'; value = readFindings(r, r.open(until)); break
       default: r.skip(tag)
     }
   }
@@ -1637,6 +1799,132 @@ export function readFailure (r: Reader, until: number): Failure {
   r.close(until)
   return {
     code, message, retryable,
+  }
+}
+
+/** What an agent found. What becomes of it is the operator's `action`. */
+export interface Findings {
+  readonly detected: boolean
+  /** 0–1, of all that was found. */
+  readonly confidence: number
+  readonly findings: readonly Finding[]
+  readonly audit: Audit | undefined
+}
+
+/** Every field at its default, to be spread. */
+export const emptyFindings: Findings = {
+  detected: false,
+  confidence: 0,
+  findings: [],
+  audit: undefined,
+}
+
+export function writeFindings (w: Writer, m: Findings): void {
+  if (m.audit !== undefined) {
+    const mark = w.used
+    writeAudit(w, m.audit)
+    w.close(mark, 34)
+  }
+  for (let i = m.findings.length - 1; i >= 0; i--) {
+    const mark = w.used
+    writeFinding(w, m.findings[i]!)
+    w.close(mark, 26)
+  }
+  if (m.confidence !== 0) {
+    w.double(m.confidence)
+    w.uint32(17)
+  }
+  if (m.detected) {
+    w.bool(m.detected)
+    w.uint32(8)
+  }
+}
+
+export function readFindings (r: Reader, until: number): Findings {
+  let detected = false
+  let confidence = 0
+  const findings: Finding[] = []
+  let audit: Audit | undefined
+  while (r.pos < until) {
+    const tag = r.uint32()
+    switch (tag) {
+      case 8: detected = r.bool(); break
+      case 17: confidence = r.double(); break
+      case 26: findings.push(readFinding(r, r.open(until))); break
+      case 34: audit = readAudit(r, r.open(until)); break
+      default: r.skip(tag)
+    }
+  }
+  r.close(until)
+  return {
+    detected, confidence, findings, audit,
+  }
+}
+
+export interface Finding {
+  /** For instance "email" or "instruction-override". */
+  readonly category: string
+  /** 0–1. */
+  readonly confidence: number
+  /** Which text, from 0. */
+  readonly text: number
+  /** Bytes of its UTF-8, from the first to the one behind the last. Both 0: the text as a whole. */
+  readonly start: number
+  readonly end: number
+}
+
+/** Every field at its default, to be spread. */
+export const emptyFinding: Finding = {
+  category: '',
+  confidence: 0,
+  text: 0,
+  start: 0,
+  end: 0,
+}
+
+export function writeFinding (w: Writer, m: Finding): void {
+  if (m.end !== 0) {
+    w.uint32(m.end)
+    w.uint32(40)
+  }
+  if (m.start !== 0) {
+    w.uint32(m.start)
+    w.uint32(32)
+  }
+  if (m.text !== 0) {
+    w.uint32(m.text)
+    w.uint32(24)
+  }
+  if (m.confidence !== 0) {
+    w.double(m.confidence)
+    w.uint32(17)
+  }
+  if (m.category !== '') {
+    w.string(m.category)
+    w.uint32(10)
+  }
+}
+
+export function readFinding (r: Reader, until: number): Finding {
+  let category = ''
+  let confidence = 0
+  let text = 0
+  let start = 0
+  let end = 0
+  while (r.pos < until) {
+    const tag = r.uint32()
+    switch (tag) {
+      case 10: category = r.string(); break
+      case 17: confidence = r.double(); break
+      case 24: text = r.uint32(); break
+      case 32: start = r.uint32(); break
+      case 40: end = r.uint32(); break
+      default: r.skip(tag)
+    }
+  }
+  r.close(until)
+  return {
+    category, confidence, text, start, end,
   }
 }
 
@@ -1956,7 +2244,7 @@ export interface DecisionFields {
   readonly requestHeaders: readonly HeaderEdit[]
   /** Edits of the response; those of a request event are applied when the response comes. */
   readonly responseHeaders: readonly HeaderEdit[]
-  /** Replaces the whole body (buffer mode only). */
+  /** Replaces the whole body (buffer mode), the arguments of a call or the result of one (tool events; valid JSON). */
   readonly replaceBody: Buffer | undefined
   /** New path and query, raw. Absent: unchanged. */
   readonly rewritePath: string | undefined
@@ -2197,7 +2485,7 @@ export function readReview (r: Reader, until: number): Review {
 
 /** Ends here with this answer. */
 export interface Block {
-  /** 400–599; 0 = 403. */
+  /** 400–599; 0 = 403, or what fits the event: calls of MCP are refused with an error of JSON-RPC in an answer of status 200. */
   readonly status: number
   readonly headers: FieldLines
   readonly body: Buffer

@@ -89,7 +89,7 @@ function chainLines ({ chain, filters }: Explanation, paint: Paint): string[] {
   ]
 }
 
-const reasons: Readonly<Record<ChainStep['by'], string>> = { guard: 'guards every route', filter: '', agent: '' }
+const reasons: Readonly<Record<ChainStep['by'], string>> = { guard: 'guards every route', filter: '', agent: '', guardrail: 'guardrail' }
 
 function typeOf (step: ChainStep): string {
   return [step.type, step.filter === null ? reasons[step.by] : `by filter ${step.filter}`].filter((text) => text !== '').join(', ')

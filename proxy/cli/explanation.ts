@@ -52,7 +52,7 @@ export interface Explanation {
 
 export interface ChainStep {
   readonly agent: string
-  readonly by: 'guard' | 'filter' | 'agent'
+  readonly by: 'guard' | 'filter' | 'agent' | 'guardrail'
   readonly filter: string | null
   readonly type: string
   readonly mode: string
@@ -136,12 +136,23 @@ function whyNone (count: number, { namespace }: ListenerConfig): string {
 }
 
 export function chainOf (route: RouteConfig, config: SentinelConfig): ChainStep[] {
-  return stepsOf(route, config).map((step) => {
+  const asked = stepsOf(route, config).map((step): ChainStep => {
     const { mode, failureMode, timeoutMs, maxTimeoutMs, events } = filterSettings(step)
     return {
       agent: step.agent.id, by: step.by, filter: step.override?.id ?? null, type: step.agent.type,
       mode, failureMode, timeoutMs, maxTimeoutMs, events: events ?? null,
     }
+  })
+  return [...asked, ...guardrailsOf(route, config)]
+}
+
+/** Agents that look texts through, last before the upstream. */
+function guardrailsOf ({ guardrails }: RouteConfig, { agents }: SentinelConfig): ChainStep[] {
+  return [guardrails?.promptInjection, guardrails?.piiDetection].flatMap((guardrail): ChainStep[] => {
+    const agent = agents.find(({ id }) => id === guardrail?.agent)
+    if (guardrail?.enabled !== true || agent === undefined) return []
+    const { failureMode, timeout } = guardrail
+    return [{ agent: agent.id, by: 'guardrail', filter: null, type: agent.type, mode: agent.mode, failureMode, timeoutMs: timeout, maxTimeoutMs: timeout, events: ['guardrail'] }]
   })
 }
 

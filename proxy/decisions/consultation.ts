@@ -12,6 +12,7 @@ import { badReply } from './grpc-stream.ts'
 import { planWith, termsFor, type FilterSettings, type Plan } from './plan.ts'
 import type { Answer, Terms } from './question.ts'
 import { agentDone, type Talk } from './talk.ts'
+import type { ToolTalk } from './tools/whole.ts'
 
 /**
  * Records that one agent may leave of one exchange: an agent that decides about each chunk of a body without end would fill memory and
@@ -30,6 +31,8 @@ export class Consultation implements EndListener {
   talk: Talk
   readonly settings: FilterSettings
   plan: Plan
+  /** Of an agent that is asked about tools. */
+  tools: ToolTalk | undefined
   /** Nothing is asked any more: the agent is done, has failed, or its answer ended the exchange. */
   over = false
   /** The last verdict that is not a plain allow. */
@@ -107,14 +110,14 @@ export class Consultation implements EndListener {
 
   /** Records a decision and applies it when the agent may act. Gives it back only then. Throws AGENT_BAD_REPLY. */
   settle (answer: Answer, stage: Stage, startMs: number): Ruling | undefined {
-    if (answer.kind !== 'decision') throw badReply('an answer for a chunk where none was asked about')
+    if (answer.kind !== 'decision') throw badReply('an answer of another kind than a decision')
     const ruling = rule(answer.value, stage)
-    if (this.enforces) this.#apply(ruling)
+    if (this.enforces) this.#apply(ruling, stage)
     if (ruling.verdict !== 'allow') this.verdict = ruling.verdict
-    this.record(decisionRecord(this.settings, stage.phase, ruling, startMs, this.talk.configVersion))
+    this.record(decisionRecord(this.settings, stage, ruling, startMs, this.talk.configVersion))
     this.heed(ruling)
     if (!this.enforces) return undefined
-    if (ruling.reply !== undefined) this.over = true
+    if (ruling.reply !== undefined && stage.partial !== true) this.over = true
     return ruling
   }
 
@@ -128,7 +131,7 @@ export class Consultation implements EndListener {
     this.verdict = 'failed'
     const { mode, failureMode } = this.settings
     const next = afterFailure({ mode, failureMode, bodyGone: this.#handed.has(stage.phase) })
-    this.record(failureRecord(this.settings, stage.phase, fault, next === 'continue' ? 'open' : 'closed', startMs, this.talk.configVersion))
+    this.record(failureRecord(this.settings, stage, fault, next === 'continue' ? 'open' : 'closed', startMs, this.talk.configVersion))
     this.talk.cancel(fault.code === 'AGENT_TIMEOUT' ? 'timeout' : 'decided', fault)
     if (next === 'refuse') throw fault
     return undefined
@@ -141,7 +144,7 @@ export class Consultation implements EndListener {
   /** One record for a body that flowed through: its chunks are too many to be told one by one. */
   recordFlow (stage: Stage, changed: boolean, startMs: number): void {
     if (changed) this.verdict = 'redact'
-    this.record(decisionRecord(this.settings, stage.phase, { verdict: changed ? 'redact' : 'allow' }, startMs, this.talk.configVersion))
+    this.record(decisionRecord(this.settings, stage, { verdict: changed ? 'redact' : 'allow' }, startMs, this.talk.configVersion))
   }
 
   /** Edits that earlier answers asked for, now that there is a response. */
@@ -168,7 +171,7 @@ export class Consultation implements EndListener {
   }
 
   /** What does not depend on whether the exchange goes on. Nothing is changed before everything was found possible. */
-  #apply (ruling: Ruling): void {
+  #apply (ruling: Ruling, { partial }: Stage): void {
     const { x } = this
     const attributes = ruling.attributes.size > 0 ? mergeAttributes(x.attributes, ruling.attributes) : undefined
     if (ruling.reply === undefined) {
@@ -184,7 +187,7 @@ export class Consultation implements EndListener {
     }
     if (attributes !== undefined) x.attributes = attributes
     if (ruling.responseEdits.length > 0) (this.#responseEdits ??= []).push(...ruling.responseEdits)
-    if (ruling.reply !== undefined) this.editReply(ruling.reply)
+    if (ruling.reply !== undefined && partial !== true) this.editReply(ruling.reply)
   }
 
   heed ({ wants }: Pick<Ruling, 'wants'>): void {
@@ -196,15 +199,19 @@ export class Consultation implements EndListener {
   }
 }
 
+/** What a question was about. */
+type Asked = Pick<Stage, 'phase' | 'tool'>
+
 /** What a record tells of a ruling, whatever that is about. */
 type Told = { readonly verdict: string } & Partial<Pick<Ruling, 'reply' | 'audit' | 'ticket'>>
 
 export function decisionRecord (
-  { agentId, mode }: FilterSettings, phase: DecisionRecord['phase'], ruling: Told, startMs: number, configVersion: string,
+  { agentId, mode }: Pick<FilterSettings, 'agentId' | 'mode'>, { phase, tool }: Asked, ruling: Told, startMs: number, configVersion: string,
 ): DecisionRecord {
   return {
     agent: agentId,
     phase,
+    tool,
     mode,
     verdict: ruling.verdict,
     applied: mode === 'enforce',
@@ -219,11 +226,12 @@ export function decisionRecord (
 }
 
 export function failureRecord (
-  { agentId, mode }: FilterSettings, phase: DecisionRecord['phase'], fault: Fault, failureMode: 'open' | 'closed', startMs: number, configVersion: string,
+  { agentId, mode }: Pick<FilterSettings, 'agentId' | 'mode'>, { phase, tool }: Asked, fault: Fault, failureMode: 'open' | 'closed', startMs: number, configVersion: string,
 ): DecisionRecord {
   return {
     agent: agentId,
     phase,
+    tool,
     mode,
     verdict: 'failed',
     applied: mode === 'enforce' && failureMode === 'closed',

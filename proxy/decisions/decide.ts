@@ -15,6 +15,14 @@ export interface Stage {
   readonly responseOpen: boolean
   /** A whole body was shown. */
   readonly bodyOpen: boolean
+  /** The tool that is asked about. */
+  readonly tool?: string | undefined
+  /** A refusal takes only what is asked about: the exchange goes on, and so do the questions. */
+  readonly partial?: boolean
+  /** Throws AGENT_BAD_REPLY for what cannot stand in the place of what was shown. */
+  readonly checkBody?: (replaceBody: Buffer) => void
+  /** The answer of a refusal in the form that fits here, from the one that it has anywhere. */
+  readonly refusal?: (reply: Reply, decision: Decision, ticket: string | undefined) => Reply
 }
 
 export const stages = {
@@ -58,9 +66,11 @@ export function rule (decision: Decision, stage: Stage): Ruling {
   }
   if (!stage.responseOpen && decision.responseHeaders.length > 0) throw badReply('edits of a response that has left already')
   if (replaceBody !== undefined && !stage.bodyOpen) throw badReply('another body where no whole body was shown')
+  if (replaceBody !== undefined) stage.checkBody?.(replaceBody)
   checkWants(wants, stage)
   checkAttributes(attributes)
-  const { reply, ticket } = replyOf(decision)
+  const { reply: usual, ticket } = replyOf(decision)
+  const reply = usual === undefined ? undefined : stage.refusal?.(usual, decision, ticket) ?? usual
   return {
     verdict: kind,
     reply,

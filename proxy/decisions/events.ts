@@ -5,7 +5,7 @@ import type { BodyPlan, Plan } from './plan.ts'
 const modes: Readonly<Record<DecisionRecord['mode'], AgentMode>> = { enforce: 'enforce', monitor: 'monitor', shadow: 'shadow', 'dry-run': 'dry_run' }
 
 /** The request as it is now, earlier agents' changes included. */
-export function requestEvent (x: Exchange, plan: Plan, mode: DecisionRecord['mode'], configVersion: string): EventOneOf {
+export function requestEvent (x: Exchange, plan: Pick<Plan, 'requestBody'>, mode: DecisionRecord['mode'], configVersion: string): EventOneOf {
   const { request, requestBody, peer } = x
   return {
     kind: 'request_headers',

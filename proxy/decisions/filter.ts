@@ -13,6 +13,9 @@ import { awaitAgent, type RetrySettings } from './retry.ts'
 import { shadowFilter } from './shadow.ts'
 import { inspectWhole, wholeRequest, wholeResponse } from './whole-body.ts'
 
+/** What asks about calls of tools: loaded when the first agent wants to know of them. */
+let tools: typeof import('./tools/index.ts') | undefined
+
 /** An agent as a step of a route. */
 export function agentFilter (client: AgentClient, settings: FilterSettings): Filter {
   if (settings.mode === 'shadow') return shadowFilter(client, settings)
@@ -36,6 +39,7 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
       const c = open.get(x)
       let answer: Reply | undefined
       if (c !== undefined) {
+        if (c.tools !== undefined) tools!.askAsTheClientDid(c, c.tools) // It was loaded for the request.
         c.editReply(reply)
         if (!c.over) answer = await consultResponse(c, reply)
       }
@@ -84,7 +88,7 @@ function begin (x: Exchange, client: AgentClient, settings: FilterSettings, plan
   } catch (error) {
     const fault = Fault.from(error)
     const next = afterFailure({ mode: settings.mode, failureMode: settings.failureMode, bodyGone: false })
-    x.recordDecision(failureRecord(settings, 'request-headers', fault, next === 'continue' ? 'open' : 'closed', startMs, client.configVersion))
+    x.recordDecision(failureRecord(settings, stages.requestHeaders, fault, next === 'continue' ? 'open' : 'closed', startMs, client.configVersion))
     if (next === 'refuse') throw fault
     return undefined
   }
@@ -98,6 +102,11 @@ async function consultRequest (c: Consultation): Promise<Reply | undefined> {
     if (ruling?.reply !== undefined) return ruling.reply
   } else {
     c.talk.tell(event)
+  }
+  if (c.plan.tools !== undefined && !c.over) {
+    tools ??= await import('./tools/index.ts')
+    const reply = await tools.inspectRequest(c, c.plan.tools)
+    if (reply !== undefined) return reply
   }
   const { requestBody: body } = x
   if (c.over || body === undefined) return undefined
@@ -130,6 +139,10 @@ async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | 
     c.editReply(reply)
   } else if (c.plan.responseBody.kind !== 'none') {
     c.talk.tell(event)
+  }
+  if (c.tools !== undefined && c.plan.tools?.requestsAlone === false && !c.over && !withoutBody(c, reply)) {
+    const other = await tools!.inspectAnswer(c, c.plan.tools, c.tools, reply) // It was loaded for the request.
+    if (other !== undefined) return inPlaceOf(reply, other)
   }
   const { body } = reply
   const plan = responseBodyOf(c, reply)

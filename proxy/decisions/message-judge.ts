@@ -77,7 +77,7 @@ export class AgentMessageJudge implements MessageJudge {
     if (c.enforces && attributes.size > 0) c.x.attributes = mergeAttributes(c.x.attributes, attributes)
     // The first that passes is told of, all are counted.
     if (verdict !== 'allow' || ruling.audit !== undefined || !this.#allowed) {
-      this.#record(decisionRecord(c.settings, phase, ruling, startMs, c.talk.configVersion))
+      this.#record(decisionRecord(c.settings, stages.webSocketMessage, ruling, startMs, c.talk.configVersion))
     }
     if (verdict === 'allow') this.#allowed = true
     else c.verdict = verdict
@@ -103,7 +103,7 @@ export class AgentMessageJudge implements MessageJudge {
     c.verdict = 'failed'
     const { mode, failureMode } = c.settings
     const next = afterFailure({ mode, failureMode, bodyGone: false })
-    this.#record(failureRecord(c.settings, phase, fault, next === 'continue' ? 'open' : 'closed', startMs, c.talk.configVersion))
+    this.#record(failureRecord(c.settings, stages.webSocketMessage, fault, next === 'continue' ? 'open' : 'closed', startMs, c.talk.configVersion))
     if (next === 'continue') return passed
     this.#closed = true
     c.talk.cancel(fault.code === 'AGENT_TIMEOUT' ? 'timeout' : 'decided', fault)

@@ -21,6 +21,7 @@ export function ruleMessage (answer: Answer, message: TunnelMessage): MessageRul
     case 'message': return ofAnswer(answer.value)
     case 'decision': return ofDecision(rule(answer.value, stages.webSocketMessage), message)
     case 'chunk': throw badReply('an answer for a chunk where a message was asked about')
+    case 'findings': throw badReply('findings where a message was asked about')
   }
 }
 

@@ -63,6 +63,18 @@ export interface Plan {
   readonly webSocketMessages: boolean
   /** The operator does not want it asked about answers. */
   readonly requestsAlone?: true
+  /** What it is asked about calls of tools; `undefined`: nothing. */
+  readonly tools?: ToolPlan
+}
+
+export interface ToolPlan {
+  readonly calls: boolean
+  readonly results: boolean
+  readonly requestsAlone: boolean
+  readonly answersAlone: boolean
+  /** Largest bodies that are looked into. */
+  readonly maxRequestBytes: number
+  readonly maxResponseBytes: number
 }
 
 /** How long the answer to a question may take. */
@@ -98,6 +110,20 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     responseTrailers: has('response_trailers'),
     webSocketMessages: has('websocket_message'),
     ...settings.phase === 'request' ? { requestsAlone: true } : {},
+    ...toolsIn(has, limit, settings),
+  }
+}
+
+function toolsIn (has: (event: EventKind) => boolean, limit: (bytes: number) => number, settings: FilterSettings): { tools?: ToolPlan } {
+  const { phase = 'both', maxRequestBodyBytes, maxResponseBodyBytes } = settings
+  const calls = has('tool_call')
+  const results = has('tool_result')
+  if (!calls && !results) return {}
+  return {
+    tools: {
+      calls, results, requestsAlone: phase === 'request', answersAlone: phase === 'response',
+      maxRequestBytes: limit(maxRequestBodyBytes), maxResponseBytes: limit(maxResponseBodyBytes),
+    },
   }
 }
 
@@ -106,6 +132,8 @@ function isWanted (event: EventKind, { events, phase = 'both', bodies }: FilterS
   if (phase !== 'both' && (word.startsWith('request_') || word.startsWith('response_')) && !word.startsWith(phase)) return false
   const ofBody = word.endsWith('_body') || word.endsWith('_trailers')
   if (ofBody && bodies !== undefined) return bodies
+  // They are what a body says.
+  if (word.startsWith('tool_') && bodies === false) return false
   return events === undefined || events.includes(event)
 }
 

@@ -1,10 +1,11 @@
-import type { ChunkAnswer, Decision, EventOneOf, MessageAnswer } from '../../proto/codec/index.ts'
+import type { ChunkAnswer, Decision, EventOneOf, Findings, MessageAnswer } from '../../proto/codec/index.ts'
 import type { Fault } from '../pipeline/faults.ts'
 
 export type Answer =
   | { readonly kind: 'decision', readonly value: Decision }
   | { readonly kind: 'chunk', readonly value: ChunkAnswer }
   | { readonly kind: 'message', readonly value: MessageAnswer }
+  | { readonly kind: 'findings', readonly value: Findings }
 
 export interface Terms {
   /** From the call to the answer: queue, encode and wait included. */

@@ -2,6 +2,7 @@ import type { EventOneOf } from '../../proto/codec/index.ts'
 import { watched, type Body } from '../pipeline/body.ts'
 import type { DecisionRecord, Exchange, Filter, MessageJudge, MessageVerdict, Reply, TunnelMessage } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
+import type { HeaderList } from '../pipeline/headers.ts'
 import type { AgentClient } from './client.ts'
 import { decisionRecord, failureRecord, isDecisive, maxRecords } from './consultation.ts'
 import { rule, stages, type Ruling, type Stage } from './decide.ts'
@@ -9,9 +10,10 @@ import { completeFacts, requestEvent, responseEvent } from './events.ts'
 import { badReply } from './grpc-stream.ts'
 import { messageEvent } from './message-judge.ts'
 import { ruleMessage } from './message-ruling.ts'
-import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan } from './plan.ts'
+import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type ToolPlan } from './plan.ts'
 import type { Answer } from './question.ts'
 import { agentDone, type Talk } from './talk.ts'
+import type { Pending } from './tools/mcp.ts'
 
 /** Bytes of a flowing body that wait for the agent; more are not copied. */
 const maxWaitingBytes = 1024 * 1024
@@ -41,7 +43,7 @@ export function shadowFilter (client: AgentClient, settings: FilterSettings): Fi
       const body = responsePlan(plan, reply)
       if (plan.responseHeaders) copy.ask(responseEvent(x, reply, body), stages.responseHeaders)
       else if (body.kind !== 'none') copy.tell(responseEvent(x, reply, body))
-      if (reply.body !== undefined) reply.body = copy.copying(reply.body, body, 'response_body')
+      if (reply.body !== undefined) reply.body = copy.copyingTools(copy.copying(reply.body, body, 'response_body'), 'answer', reply)
       return undefined
     },
     onDone (x) {
@@ -69,6 +71,8 @@ class ShadowCopy implements MessageJudge {
   #stopped = false
   #exchangeOver = false
   #records = 0
+  /** What was sent to an MCP server. */
+  #pending: Pending = new Map()
   /** Bytes of messages that wait for the agent. */
   #messageBytes = 0
   #missedMessages = false
@@ -94,10 +98,10 @@ class ShadowCopy implements MessageJudge {
       const event = requestEvent(x, plan, 'shadow', talk.configVersion)
       if (plan.requestHeaders) copy.ask(event, stages.requestHeaders)
       else copy.tell(event)
-      if (x.requestBody !== undefined) x.requestBody = copy.copying(x.requestBody, plan.requestBody, 'request_body')
+      if (x.requestBody !== undefined) x.requestBody = copy.copyingTools(copy.copying(x.requestBody, plan.requestBody, 'request_body'), 'request', x.request)
       return copy
     } catch (error) {
-      x.recordDecision(failureRecord(settings, 'request-headers', Fault.from(error), 'open', startMs, client.configVersion))
+      x.recordDecision(failureRecord(settings, stages.requestHeaders, Fault.from(error), 'open', startMs, client.configVersion))
       return undefined
     }
   }
@@ -116,7 +120,7 @@ class ShadowCopy implements MessageJudge {
     const answered = put.then(({ answer }) => answer).then((answer) => {
       if (answer.kind === 'chunk') return
       const ruling = event.kind === 'websocket_message' ? ruleMessage(answer, event.value) : ruleAnswer(answer, stage)
-      this.#record(decisionRecord(this.#settings, stage.phase, ruling, startMs, this.#talk.configVersion))
+      this.#record(decisionRecord(this.#settings, stage, ruling, startMs, this.#talk.configVersion))
       if (ruling.wants?.done === true) this.#stop(agentDone)
     }).catch((error: unknown) => this.#fail(Fault.from(error), stage, startMs)).finally(() => {
       this.#answers.delete(answered)
@@ -146,7 +150,7 @@ class ShadowCopy implements MessageJudge {
   #miss (fault: Fault, startMs: number): void {
     if (this.#missedMessages) return
     this.#missedMessages = true
-    this.#record(failureRecord(this.#settings, 'websocket-message', fault, 'open', startMs, this.#talk.configVersion))
+    this.#record(failureRecord(this.#settings, stages.webSocketMessage, fault, 'open', startMs, this.#talk.configVersion))
   }
 
   tell (event: EventOneOf): void {
@@ -158,6 +162,50 @@ class ShadowCopy implements MessageJudge {
     if (plan.kind === 'none' || this.#stopped) return body
     const copy = plan.kind === 'buffer' ? this.#wholeCopy(plan, event) : this.#flowingCopy(event)
     return watched(body, (chunk) => { if (!this.#stopped) copy(chunk) })
+  }
+
+  /** The same body, of which a copy is kept until it is whole, to be looked into for calls of tools. */
+  copyingTools (body: Body, side: 'request' | 'answer', { headers }: { readonly headers: HeaderList }): Body {
+    const { tools } = this.plan
+    if (tools === undefined || this.#stopped || (side === 'answer' && tools.requestsAlone)) return body
+    const fields = headers.clone()
+    const maxBytes = side === 'request' ? tools.maxRequestBytes : tools.maxResponseBytes
+    const chunks: Buffer[] = []
+    let bytes = 0
+    return watched(body, (chunk) => {
+      if (this.#stopped || bytes > maxBytes) return
+      if (chunk === undefined) {
+        const data = Buffer.concat(chunks)
+        chunks.length = 0
+        this.#said = this.#said.then(() => this.#askAboutTools(data, side, fields, tools))
+        return
+      }
+      bytes += chunk.length
+      if (bytes <= maxBytes) return void chunks.push(chunk)
+      chunks.length = 0
+      this.#recordUnseen(new Fault('AGENT_BODY_TOO_LARGE', `more than ${maxBytes} bytes`))
+    })
+  }
+
+  async #askAboutTools (data: Buffer, side: 'request' | 'answer', headers: HeaderList, plan: ToolPlan): Promise<void> {
+    const { cannotBeJudged, eventOf, foundInAnswer, foundInRequest, unseenFault } = await import('./tools/index.ts')
+    try {
+      const { found, pending } = side === 'request' ? await foundInRequest(data, headers, plan)
+        : { found: await foundInAnswer(data, headers, plan, this.#pending), pending: this.#pending }
+      this.#pending = pending
+      const server = this.#x.upstream || (this.#x.responder ?? this.#x.route?.responder)?.name || ''
+      for (const one of found) {
+        if (!(one.kind === 'tool_call' ? plan.calls : plan.results)) continue
+        const phase = one.kind === 'tool_call' ? 'tool-call' : 'tool-result'
+        this.ask(eventOf(one, server), { phase, tool: one.value.tool, requestOpen: side === 'request', responseOpen: true, bodyOpen: true })
+      }
+    } catch (error) {
+      this.#recordUnseen(cannotBeJudged(error) ? unseenFault(error, side) : Fault.from(error))
+    }
+  }
+
+  #recordUnseen (fault: Fault): void {
+    this.#record(failureRecord(this.#settings, { phase: 'tool-call', tool: undefined }, fault, 'open', performance.now(), this.#talk.configVersion))
   }
 
   finish (): void {
@@ -184,7 +232,7 @@ class ShadowCopy implements MessageJudge {
       if (plan.over === 'prefix') return show(true)
       done = true
       chunks.length = 0
-      this.#record(failureRecord(this.#settings, stage.phase, new Fault('AGENT_BODY_TOO_LARGE', `more than ${plan.maxBytes} bytes`), 'open', performance.now(), this.#talk.configVersion))
+      this.#record(failureRecord(this.#settings, stage, new Fault('AGENT_BODY_TOO_LARGE', `more than ${plan.maxBytes} bytes`), 'open', performance.now(), this.#talk.configVersion))
     }
   }
 
@@ -205,7 +253,7 @@ class ShadowCopy implements MessageJudge {
     if (this.#stopped) return
     // A WebSocket may be open for days: one message that was not judged is none of the others.
     if (stage.phase === 'websocket-message' && !this.#talk.over) return this.#miss(fault, startMs)
-    this.#record(failureRecord(this.#settings, stage.phase, fault, 'open', startMs, this.#talk.configVersion))
+    this.#record(failureRecord(this.#settings, stage, fault, 'open', startMs, this.#talk.configVersion))
     this.#stopped = true
     this.#talk.cancel(fault.code === 'AGENT_TIMEOUT' ? 'timeout' : 'decided', fault)
   }

@@ -147,15 +147,18 @@ export class Talk implements Line {
     if (question === undefined) return this.#stray(reply)
     this.#tap?.answered(reply)
     switch (reply.kind) {
-      case 'decision': return this.#settle(question, reply)
+      case 'decision':
+        if (question.event.kind !== 'guardrail') return this.#settle(question, reply)
+        return this.#outOfPlace(question, 'a decision where findings were asked for')
+      case 'findings':
+        if (question.event.kind === 'guardrail') return this.#settle(question, reply)
+        return this.#outOfPlace(question, 'findings where nobody asked for some')
       case 'chunk':
         if (question.takesChunk) return this.#settle(question, reply)
-        this.#connection.stray('wrong_phase', 'an answer for a chunk where none was asked about')
-        return this.#fail(question, badReply('an answer for a chunk where none was asked about'))
+        return this.#outOfPlace(question, 'an answer for a chunk where none was asked about')
       case 'message':
         if (question.event.kind === 'websocket_message') return this.#settle(question, reply)
-        this.#connection.stray('wrong_phase', 'an answer for a message where none was asked about')
-        return this.#fail(question, badReply('an answer for a message where none was asked about'))
+        return this.#outOfPlace(question, 'an answer for a message where none was asked about')
       case 'error':
         if (reply.value.retryable && this.#moveOn()) return
         return this.#fail(question, new Fault('AGENT_ERROR', `${reply.value.code}: ${reply.value.message}`.slice(0, 500)))
@@ -267,6 +270,11 @@ export class Talk implements Line {
     this.#questions.delete(question.sequence)
     question.reject(fault)
     this.#leave()
+  }
+
+  #outOfPlace (question: Question, what: string): void {
+    this.#connection.stray('wrong_phase', what)
+    this.#fail(question, badReply(what))
   }
 
   #expire (question: Question, strays: number): void {

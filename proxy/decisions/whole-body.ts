@@ -54,7 +54,7 @@ async function inspectPrefix (c: Consultation, body: Body, gathered: Gathered, p
 function refuseOversize (c: Consultation, body: Body, { maxBytes, over }: BodyPlan, way: Direction): void {
   const fault = new Fault(way.tooLarge, `more than ${maxBytes} bytes for ${c.settings.agentId}`)
   const refuse = over === 'block' && c.enforces
-  c.record(failureRecord(c.settings, way.whole.phase, fault, refuse ? 'closed' : 'open', performance.now(), c.talk.configVersion))
+  c.record(failureRecord(c.settings, way.whole, fault, refuse ? 'closed' : 'open', performance.now(), c.talk.configVersion))
   if (!refuse) return
   c.over = true
   body.cancel(fault)

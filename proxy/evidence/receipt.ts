@@ -63,6 +63,7 @@ export function receipt (x: Exchange, d: DecisionRecord, index: number, context:
     target: text(x.target, MAX_ITEM),
     ticket: d.ticket === undefined ? null : text(d.ticket, MAX_ITEM),
     time: context.time,
+    ...d.tool === undefined ? {} : { tool: text(d.tool, MAX_ITEM) },
     ...x.trace === undefined ? {} : { trace_id: x.trace.traceId },
     upstream: text(x.upstream, MAX_ITEM),
     verdict: text(d.verdict, MAX_ITEM),
@@ -78,7 +79,8 @@ function actionOf (d: DecisionRecord): string {
   if (d.fault !== undefined) return d.failureMode === 'open' || !d.applied ? 'continued' : 'refused'
   if (!d.applied) return 'continued'
   if (d.status > 0) return 'answered'
-  if (closing.has(d.verdict)) return 'closed'
+  // Of a call, or a result: the rest of the exchange goes on.
+  if (closing.has(d.verdict)) return d.phase === 'websocket-message' ? 'closed' : 'changed'
   return changing.has(d.verdict) ? 'changed' : 'continued'
 }
 

@@ -60,7 +60,7 @@ export function refusedSettings (config: SentinelConfig, agents: ReadonlyMap<str
 
 function describeRefusal (config: SentinelConfig, id: string, { path, message, hint }: RefusedSetting): Refusal {
   const agent = config.agents.find((candidate) => candidate.id === id)
-  const at = agent?.config?.positionOf([...path]) ?? agent?.at
+  const at = path[0] === 'script' && agent?.script !== undefined ? agent.script.at : agent?.config?.positionOf([...path]) ?? agent?.at
   const where = at === undefined ? '' : `${place(at)}: `
   const setting = path.length > 0 ? ` (${path.join(' ')})` : ''
   return { agent: id, text: `${where}agent '${id}' refuses its configuration${setting}: ${message}${hint === '' ? '' : ` (${hint})`}` }

@@ -42,9 +42,9 @@ export function targetOf (transport: Exclude<Transport, { readonly kind: 'revers
   }
 }
 
-/** The `config {}` block as the agent gets it, and a name for it. */
-export function agentConfiguration (agent: AgentConfig): { readonly json: string, readonly version: string } {
-  const json = JSON.stringify(agent.config?.json ?? {})
+/** The `config {}` block as the agent gets it, with its script, and a name for it. */
+export function agentConfiguration ({ config, script }: AgentConfig): { readonly json: string, readonly version: string } {
+  const json = JSON.stringify({ ...config?.json, ...script === undefined ? {} : { script: { file: script.file, digest: script.digest } } })
   return { json, version: createHash('sha256').update(json).digest('hex').slice(0, 12) }
 }
 

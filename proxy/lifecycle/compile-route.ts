@@ -4,6 +4,7 @@ import { Fault } from '../pipeline/faults.ts'
 import { behind, type ReplayRoom, type Upstream } from '../upstreams/index.ts'
 import { Places, webSocketFilter, type WebSocketSettings } from '../websocket/index.ts'
 import { schemaStep } from './api-schemas.ts'
+import { guardrailSteps } from './guardrails.ts'
 import { gatesOf } from './health-plans.ts'
 import { canonicalKey } from './leases.ts'
 import { rateRules, type RateParts } from './rate-limits.ts'
@@ -63,6 +64,7 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
       ...planOf(route, config).flatMap((planned) => (
         'agent' in planned ? [askAgent(planned)] : traced(own(planned), planned.id)
       )),
+      ...guardrailSteps(route, config, around),
       ...traced([
         ...rates.after,
         ...schemaStep(route, config, around.parts, around.metrics),

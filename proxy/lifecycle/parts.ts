@@ -1,6 +1,7 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { Inspection } from '../websocket/index.ts'
+import { isGuarded } from './guardrails.ts'
 import type { MoreFilters } from './more-filters.ts'
 import { needsMoreFilters } from './more-needed.ts'
 import { loadRateStores, type OpenStore } from './rate-stores.ts'
@@ -9,6 +10,8 @@ import { keepsAnswers } from './route-cache.ts'
 /** What is loaded only for configurations that have use for it: memory at rest is one of the promises. */
 export interface Parts {
   readonly agents: typeof import('./agent-parts.ts') | undefined
+  /** What looks through texts for models. */
+  readonly guardrails: typeof import('../decisions/guardrails/index.ts') | undefined
   readonly evidence: typeof import('../evidence/evidence.ts') | undefined
   readonly traces: typeof import('../observe/telemetry/tracing.ts') | undefined
   readonly cache: typeof import('../cache/index.ts') | undefined
@@ -30,6 +33,7 @@ export async function loadParts (config: SentinelConfig, evidence: boolean, log:
   const { agents, routes, observability } = config
   return {
     agents: agents.length === 0 ? undefined : await import('./agent-parts.ts'),
+    guardrails: routes.some(isGuarded) ? await import('../decisions/guardrails/index.ts') : undefined,
     evidence: evidence ? await import('../evidence/evidence.ts') : undefined,
     traces: observability.tracing?.enabled === true ? await import('../observe/telemetry/tracing.ts') : undefined,
     cache: routes.some((route) => keepsAnswers(route, config)) ? await import('../cache/index.ts') : undefined,

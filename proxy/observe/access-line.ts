@@ -107,6 +107,7 @@ export function agentsPart (decisions: readonly DecisionRecord[]): string {
     const d = decisions[i]!
     part += `${i === 0 ? '' : ','}{"agent":${quote(d.agent)},"phase":"${d.phase}","mode":"${d.mode}","verdict":${quote(d.verdict, 64)}` +
       `,"applied":${d.applied ? 'true' : 'false'},"ms":${millis(d.durationMs)}`
+    if (d.tool !== undefined) part += `,"tool":${quote(scrubText(d.tool.slice(0, 128)), 128)}`
     if (d.status > 0) part += `,"status":${d.status}`
     if (d.fault !== undefined) part += `,"fault":"${d.fault.code}","failure_mode":"${d.failureMode ?? 'closed'}"`
     if (d.ticket !== undefined) part += `,"ticket":${quote(d.ticket, 128)}`

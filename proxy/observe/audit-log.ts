@@ -95,8 +95,9 @@ function exchangeLine (type: AuditType, x: Exchange, rest: string): string {
     `,"status":${x.reply?.status ?? 0}${rest}}\n`
 }
 
-function decisionPart ({ agent, phase, mode, verdict, applied, fault, failureMode, audit, ticket }: DecisionRecord): string {
+function decisionPart ({ agent, phase, tool, mode, verdict, applied, fault, failureMode, audit, ticket }: DecisionRecord): string {
   let part = `,"agent_id":${quote(agent)},"action":${quote(verdict, 64)},"phase":"${phase}","mode":"${mode}","applied":${String(applied)}`
+  if (tool !== undefined) part += `,"tool":${quote(scrubText(tool.slice(0, 128)), 128)}`
   if (fault !== undefined) part += `,"fault":"${fault.code}","failure_mode":"${failureMode ?? 'closed'}"`
   if (ticket !== undefined) part += `,"ticket":${quote(ticket, 128)}`
   if (audit === undefined) return part

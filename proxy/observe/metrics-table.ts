@@ -114,6 +114,7 @@ export function metricTable () {
     agentBlocks: counter('sentinel_blocked_requests_total', ['agent', 'verdict', 'route'], 'Exchanges that an agent\'s applied decision answered instead of the upstream.'),
     agentComparisons: counter('sentinel_agent_comparisons_total', ['agent', 'against', 'phase', 'result'],
       'Decisions of two agents about one exchange that were compared (`against`): "same" or "different".'),
+    guardrails: counter('sentinel_guardrail_inspections_total', ['route', 'inspection', 'outcome'], 'Bodies whose texts a guardrail looked through: "clean", "detected", or "failed" when nobody knows.'),
     agentState: gauge('sentinel_agent_state', ['agent', 'state'], '1 for the state the agent is in, 0 for those it was in before.'),
     agentBreakerState: gauge('sentinel_agent_circuit_breaker_state', ['agent'], 'Of an agent that has one and needed it: 0 closed, 1 half open, 2 open.'),
     agentArrivals: counter('sentinel_agent_arrivals_total', ['outcome'],

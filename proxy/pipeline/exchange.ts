@@ -133,7 +133,10 @@ export interface Client {
 /** What was decided by whom: one row for each question put to an agent. */
 export interface DecisionRecord {
   readonly agent: string
-  readonly phase: 'request-headers' | 'request-body' | 'response-headers' | 'response-body' | 'websocket-message'
+  readonly phase:
+    | 'request-headers' | 'request-body' | 'response-headers' | 'response-body' | 'websocket-message' | 'tool-call' | 'tool-result' | 'guardrail'
+  /** The tool that a call or a result is of. */
+  readonly tool: string | undefined
   readonly mode: 'enforce' | 'monitor' | 'shadow' | 'dry-run'
   /** "allow", "flag", "review", "block", "redirect", "challenge", "redact", of a message also "drop", "replace", "close"; "failed" when there was none. */
   readonly verdict: string

@@ -71,6 +71,7 @@ export const faults = {
   AGENT_ERROR: { status: 503, blame: 'agent', retry: 'never', doc: 'An agent of this route could not decide.' },
   AGENT_BODY_TOO_LARGE: { status: 413, blame: 'client', retry: 'never', doc: 'The body is larger than an agent of this route may inspect.' },
   AGENT_ANSWER_TOO_LARGE: { status: 502, blame: 'agent', retry: 'never', doc: 'The answer is larger than an agent of this route may inspect.' },
+  AGENT_ANSWER_UNREADABLE: { status: 502, blame: 'upstream', retry: 'never', doc: 'The answer cannot be read in one way only, as an agent of this route has to.' },
   AUTH_UNAVAILABLE: { status: 503, blame: 'agent', retry: 'never', doc: 'The service that says who may come in gave no usable answer.' },
 
   FILE_UNREADABLE: { status: 403, blame: 'sentinel', retry: 'never', doc: 'The proxy has no permission to read a file.' },

@@ -1,10 +1,12 @@
+import { stages, type Stage } from '../testing/stages.ts'
+
 /** What a handler may do where it is called: the one table that the guide's pages are made from. A test holds it against what the proxy takes. */
 export interface Hook {
   /** Name of its page in `sdk/docs`, without the ending. */
   readonly page: string
   /** What it is called with, before the context. */
   readonly calledWith: string
-  readonly returns: 'decision' | 'chunk answer or decision' | 'message answer or decision' | 'nothing'
+  readonly returns: 'decision' | 'chunk answer or decision' | 'message answer or decision' | 'findings' | 'nothing'
   /** Nothing of the request has been sent on: its headers, path and upstream may change. */
   readonly requestOpen: boolean
   /** The head of the response has not been sent on: its headers may change. */
@@ -13,25 +15,33 @@ export interface Hook {
   readonly bodyOpen: boolean
   /** The body may be asked for: `request.body()`, `text()`, `json()`, `chunks()`. */
   readonly lateBody: boolean
+  /** It may be found in a request and in an answer: what may be changed depends on where. */
+  readonly eitherWay?: boolean
 }
 
-const requestHead = { requestOpen: true, responseOpen: true, bodyOpen: false, lateBody: false }
-const responseHead = { ...requestHead, requestOpen: false }
-const passing = { ...responseHead, responseOpen: false }
+/** The point of an exchange where a handler is asked. */
+function at ({ requestOpen, responseOpen, bodyOpen, isHeadOfRequest }: Stage): Pick<Hook, 'requestOpen' | 'responseOpen' | 'bodyOpen' | 'lateBody'> {
+  return { requestOpen, responseOpen, bodyOpen, lateBody: isHeadOfRequest }
+}
+
+const nowhere = { requestOpen: false, responseOpen: false, bodyOpen: false, lateBody: false }
 
 export const hooks = {
-  onRequest: { page: 'on-request', calledWith: '`request`', returns: 'decision', ...requestHead, lateBody: true },
-  onRequestBody: { page: 'on-request-body', calledWith: 'whole body, `request`', returns: 'decision', ...requestHead, bodyOpen: true },
-  onRequestChunk: { page: 'on-request-chunk', calledWith: 'piece of the body, `request`', returns: 'chunk answer or decision', ...responseHead },
-  onRequestTrailers: { page: 'on-request-trailers', calledWith: 'fields behind the body, `request`', returns: 'decision', ...responseHead },
-  onResponse: { page: 'on-response', calledWith: '`response`, `request`', returns: 'decision', ...responseHead },
-  onResponseBody: { page: 'on-response-body', calledWith: 'whole body, `response`, `request`', returns: 'decision', ...responseHead, bodyOpen: true },
-  onResponseChunk: { page: 'on-response-chunk', calledWith: 'piece of the body, `response`, `request`', returns: 'chunk answer or decision', ...passing },
-  onResponseTrailers: { page: 'on-response-trailers', calledWith: 'fields behind the body, `response`, `request`', returns: 'decision', ...passing },
+  onRequest: { page: 'on-request', calledWith: '`request`', returns: 'decision', ...at(stages.requestHeaders) },
+  onRequestBody: { page: 'on-request-body', calledWith: 'whole body, `request`', returns: 'decision', ...at(stages.wholeRequestBody) },
+  onRequestChunk: { page: 'on-request-chunk', calledWith: 'piece of the body, `request`', returns: 'chunk answer or decision', ...at(stages.requestChunk) },
+  onRequestTrailers: { page: 'on-request-trailers', calledWith: 'fields behind the body, `request`', returns: 'decision', ...at(stages.requestChunk) },
+  onResponse: { page: 'on-response', calledWith: '`response`, `request`', returns: 'decision', ...at(stages.responseHeaders) },
+  onResponseBody: { page: 'on-response-body', calledWith: 'whole body, `response`, `request`', returns: 'decision', ...at(stages.wholeResponseBody) },
+  onResponseChunk: { page: 'on-response-chunk', calledWith: 'piece of the body, `response`, `request`', returns: 'chunk answer or decision', ...at(stages.responseChunk) },
+  onResponseTrailers: { page: 'on-response-trailers', calledWith: 'fields behind the body, `response`, `request`', returns: 'decision', ...at(stages.responseChunk) },
   onWebSocketMessage: {
-    page: 'on-websocket-message', calledWith: 'message of a WebSocket, `request`', returns: 'message answer or decision', ...passing, bodyOpen: true,
+    page: 'on-websocket-message', calledWith: 'message of a WebSocket, `request`', returns: 'message answer or decision', ...at(stages.webSocketMessage),
   },
-  onComplete: { page: 'on-complete', calledWith: 'how it ended, `request`', returns: 'nothing', ...passing },
+  onToolCall: { page: 'on-tool-call', calledWith: 'call of a tool, `request`', returns: 'decision', ...at(stages.wholeRequestBody), eitherWay: true },
+  onToolResult: { page: 'on-tool-result', calledWith: 'what came of one, `request`', returns: 'decision', ...at(stages.wholeRequestBody), eitherWay: true },
+  onGuardrail: { page: 'on-guardrail', calledWith: 'texts to look through, `request`', returns: 'findings', ...nowhere },
+  onComplete: { page: 'on-complete', calledWith: 'how it ended, `request`', returns: 'nothing', ...nowhere },
 } as const satisfies Readonly<Record<string, Hook>>
 
 /** Every handler in a row, with a link to its page. */
@@ -43,6 +53,8 @@ export function hooksTable (): string {
 /** What one handler may do, row by row. */
 export function allowedTable (hook: Hook): string {
   const asks = hook.returns !== 'nothing'
+  const decides = asks && hook.returns !== 'findings'
+  const either = hook.eitherWay === true
   const pieces = hook.returns === 'chunk answer or decision'
   const message = hook.returns === 'message answer or decision'
   const rows: readonly (readonly [what: string, how: string])[] = [
@@ -51,11 +63,11 @@ export function allowedTable (hook: Hook): string {
     ['`hold()` `passButTail()`', yes(pieces, message ? 'a message is answered as a whole' : 'there is no piece to answer')],
     ['`close()`', yes(message, 'there is no WebSocket to close')],
     ['`block()` `redirect()` `challenge()` `review()`', endHow(hook, asks)],
-    ['change request headers, `rewritePath`, `rewriteQuery`, `upstream`', yes(asks && hook.requestOpen, 'the request has left')],
-    ['change response headers', asks && hook.page.startsWith('on-request') ? 'yes; applied when the response comes' : yes(asks && hook.responseOpen, 'the response has left')],
+    ['change request headers, `rewritePath`, `rewriteQuery`, `upstream`', either ? 'yes, where it stands in a request' : yes(decides && hook.requestOpen, decides || !asks ? 'the request has left' : 'what is found changes nothing by itself')],
+    ['change response headers', either ? 'yes, unless it stands in a stream' : asks && hook.page.startsWith('on-request') ? 'yes; applied when the response comes' : yes(decides && hook.responseOpen, decides || !asks ? 'the response has left' : 'what is found changes nothing by itself')],
     ['`replaceBody`', bodyHow(hook)],
     ['`request.body()` `request.text()` `request.json()` `request.chunks()`', yes(hook.lateBody, 'a body can be asked for in `onRequest` alone')],
-    ['`attributes`, `audit`', yes(asks, 'the exchange is over')],
+    ['`attributes`, `audit`', asks && !decides ? '`audit` alone, with the findings' : yes(asks, 'the exchange is over')],
     ['`context.moreTime(ms)`', yes(asks, 'nothing is awaited')],
     ['`context.store`, `context.memory`, `context.waitUntil()`, `context.log`', 'yes'],
   ]
@@ -67,6 +79,7 @@ function returnHow ({ returns }: Hook): string {
     case 'decision': return 'decision; nothing at all is `allow()`'
     case 'chunk answer or decision': return `${returns}; nothing at all passes the piece on`
     case 'message answer or decision': return `${returns}; nothing at all passes the message on`
+    case 'findings': return 'findings; nothing at all means that nothing was found'
     case 'nothing': return 'nothing: nobody waits for an answer'
   }
 }
@@ -75,13 +88,17 @@ function yes (may: boolean, why: string): string {
   return may ? 'yes' : `no: ${why}`
 }
 
-function bodyHow ({ bodyOpen, returns }: Hook): string {
+function bodyHow ({ bodyOpen, returns, eitherWay }: Hook): string {
+  if (eitherWay === true) return 'yes: other arguments, or another result, as JSON'
+  if (returns === 'findings') return 'no: the operator says what becomes of what is found'
   if (returns === 'message answer or decision') return 'yes, with `redact()`; `replace()` does the same'
   if (bodyOpen) return 'yes, unless the body was cut off (`bodyTruncated`)'
   return returns === 'chunk answer or decision' ? 'no: `replace()` each piece' : 'no: no whole body was shown'
 }
 
-function endHow ({ page, requestOpen, responseOpen, returns }: Hook, asks: boolean): string {
+function endHow ({ page, requestOpen, responseOpen, returns, eitherWay }: Hook, asks: boolean): string {
+  if (returns === 'findings') return 'no: the operator says what becomes of what is found'
+  if (eitherWay === true) return 'yes; see below'
   if (!asks) return 'no: the exchange is over'
   if (returns === 'message answer or decision') return 'yes; the WebSocket is closed with 1008'
   if (!responseOpen) return 'yes; the client has the head already, so its answer is cut off'

@@ -1,6 +1,7 @@
 // node …/main.js agent.ts [--socket PATH …]: runs the agent that a file exports as its default, in JavaScript or TypeScript.
 import { resolve } from 'node:path'
 import { serve } from '../server/serve.ts'
+import { setThreadHooks } from '../workers/hosted.ts'
 import { CannotLoad, loadAgent } from './load-agent.ts'
 import { registerHooks } from './register.ts'
 
@@ -12,6 +13,7 @@ if (file === undefined || file.startsWith('-')) {
   const path = resolve(file)
   process.argv = [node, path, ...flags]
   const loaded = registerHooks()
+  setThreadHooks(new URL('./register.js', import.meta.url).href)
   try {
     await serve(await loadAgent(path, loaded.take))
   } catch (error) {

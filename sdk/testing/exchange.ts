@@ -1,6 +1,6 @@
 import {
   emptyComplete, emptyRequestHeaders, emptyResponseHeaders, type BodyMode, type CancelReason, type Complete, type DescribeResponse,
-  type Event, type EventOneOf, type Reply,
+  type Event, type EventOneOf, type Findings, type Reply, type Wants,
 } from '../../proto/codec/index.ts'
 import { wantedBody } from '../definition.ts'
 import { linesOf, type HeadersInit } from '../headers.ts'
@@ -8,7 +8,9 @@ import type { TestClock } from './fake-clock.ts'
 import { PassedBody } from './passed-body.ts'
 import { stages, whyNotApplied, type Stage } from './stages.ts'
 import { partsOfUrl } from './url.ts'
-import type { TestBody, TestMessageInit, TestRequestInit, TestResponseInit } from './harness.ts'
+import type {
+  TestBody, TestInspection, TestMessageInit, TestRequestInit, TestResponseInit, TestToolCall, TestToolResult,
+} from './harness.ts'
 import { messageVerdictOf, type MessageVerdict } from './message-verdict.ts'
 import { verdictOf, type Verdict } from './verdict.ts'
 
@@ -43,6 +45,8 @@ export class TestExchange {
   readonly #waiting = new Map<number, Waiting>()
   #replies: Reply[] = []
   #isCancelled = false
+  /** What the agent asked for beside what it subscribed to. */
+  #wants: Wants | undefined
   #verdict: Promise<Verdict> | undefined
 
   /** @internal */
@@ -79,14 +83,41 @@ export class TestExchange {
     const from = this.#replies.length
     const content = chunksOf(body)
     const mode = bodyMode === undefined ? responseBody : wantedBody(bodyMode, undefined, undefined)
-    if (events.includes('response_headers')) {
+    if (events.includes('response_headers') || this.#wants?.responseHeaders === true) {
       const value = { ...emptyResponseHeaders, status, headers: linesOf(headers), upstream, hasBody: content.length > 0, bodyMode: mode }
       if (!goesOn(await this.#ask({ kind: 'response_headers', value }, stages.responseHeaders))) return this.#since(from, undefined)
     }
-    const isShown = content.length > 0 && events.includes('response_body')
+    const isShown = content.length > 0 && (events.includes('response_body') || this.#wants?.responseBody !== undefined)
     const passed = isShown ? await this.#sendBody('response_body', content, mode) : undefined
     if (!isShown || passed !== undefined) await this.#sendTrailers('response_trailers', trailers)
     return this.#since(from, passed)
+  }
+
+  /** A call of a tool in the body of this exchange. `passedBody` of the verdict is other arguments, where the agent gave some. */
+  toolCall ({ tool, arguments: args, id = '1', protocol = 'mcp', server = 'test' }: TestToolCall): Promise<Verdict> {
+    const argumentsJson = Buffer.from(args === undefined ? '' : JSON.stringify(args))
+    return this.#askedAlone({ kind: 'tool_call', value: { protocol, server, tool, argumentsJson, callId: id } }, protocol === 'mcp')
+  }
+
+  /** What came of a call. `passedBody` of the verdict is another result, where the agent gave one. */
+  toolResult ({ tool = '', result, isError = false, id = '1', protocol = 'mcp', server = 'test' }: TestToolResult): Promise<Verdict> {
+    return this.#askedAlone({ kind: 'tool_result', value: { protocol, server, tool, resultJson: Buffer.from(JSON.stringify(result)), isError, callId: id } }, protocol !== 'mcp')
+  }
+
+  /** Texts for the agent to look through. Gives what it found; rejects with its error. */
+  async guardrail ({ inspection, texts, categories = [], model = '' }: TestInspection): Promise<Findings> {
+    const value = { inspection, texts: texts.map((text) => typeof text === 'string' ? { role: 'user', text } : text), categories, model }
+    const reply = await this.#ask({ kind: 'guardrail', value }, stages.responseChunk)
+    if (reply.kind === 'error') throw new Error(`${reply.value.code}: ${reply.value.message}`)
+    if (reply.kind !== 'findings') throw new Error(`the agent answered with ${String(reply.kind)}`)
+    return reply.value
+  }
+
+  /** `inRequest`: calls of MCP, and results for models, stand in requests; the others in answers. */
+  async #askedAlone (event: EventOneOf, inRequest: boolean): Promise<Verdict> {
+    const from = this.#replies.length
+    await this.#ask(event, inRequest ? stages.wholeRequestBody : stages.wholeResponseBody)
+    return this.#since(from, undefined)
   }
 
   /**
@@ -136,7 +167,8 @@ export class TestExchange {
     const configured = this.#init.bodyMode === undefined ? requestBody : wantedBody(this.#init.bodyMode, undefined, undefined)
     const first = await this.#ask({ kind: 'request_headers', value: this.#head(content, configured) }, stages.requestHeaders)
     if (!goesOn(first)) return this.#since(0, undefined)
-    const wanted = first.value.wants?.requestBody
+    this.#wants = first.value.wants
+    const wanted = this.#wants?.requestBody
     const mode = wanted && wanted.kind !== 'default' ? wanted : configured
     const isShown = content.length > 0 && mode?.kind !== 'none' && (events.includes('request_body') || wanted !== undefined)
     const passed = isShown ? await this.#sendBody('request_body', content, mode) : undefined

@@ -59,6 +59,46 @@ export interface TestResponseInit {
   readonly bodyMode?: 'buffer' | 'stream'
 }
 
+/** What calls and results of tools have in common. */
+export interface TestTool {
+  /** "1" unless given. */
+  readonly id?: string
+  /** "mcp" unless given. */
+  readonly protocol?: string
+  /** "test" unless given. */
+  readonly server?: string
+}
+
+/** A call of a tool in a test. */
+export interface TestToolCall extends TestTool {
+  /** Its name. */
+  readonly tool: string
+  /** Sent as JSON; none unless given. */
+  readonly arguments?: unknown
+}
+
+/** What came of a call, in a test. */
+export interface TestToolResult extends TestTool {
+  /** Its name; unknown unless given. */
+  readonly tool?: string
+  /** Sent as JSON. */
+  readonly result: unknown
+  /** Whether it failed. */
+  readonly isError?: boolean
+}
+
+/** Texts for an agent to look through, in a test. */
+export interface TestInspection {
+  /** What is looked for. */
+  readonly inspection: 'prompt_injection' | 'pii'
+  /** A bare text is one of the user. */
+  readonly texts: readonly (string | { readonly role: string, readonly text: string })[]
+  /** Kinds that are wanted; all unless given. */
+  readonly categories?: readonly string[]
+  /** The model that the request names. */
+  readonly model?: string
+}
+
 /** A message of a WebSocket in a test. */
 export interface TestMessageInit {
   /** Who sends it; the client unless given. */
@@ -143,13 +183,15 @@ export async function testAgent (agent: Agent, { config = {}, clock = realClock 
     async request (method, url, init) {
       const exchange = start(method, url, init)
       const verdict = await exchange.verdict
-      const goesOn = (['response_headers', 'websocket_message'] as const).some((event) => description.events.includes(event))
-      const isOver = agent.definition.onComplete === undefined && !goesOn
+      const isOver = agent.definition.onComplete === undefined && agent.definition.concerns === undefined && !description.events.some((event) => more.has(event))
       if (isOver) await exchange.complete()
       return Object.assign(exchange, verdict)
     },
   }
 }
+
+/** Events that may come when a request was decided. */
+const more: ReadonlySet<string> = new Set(['response_headers', 'websocket_message', 'tool_call', 'tool_result', 'guardrail'])
 
 function recordingLog (records: LogRecord[]): Log {
   const line = (level: LogRecord['level']): Log['info'] => (fields, message = '') => {

@@ -1,6 +1,8 @@
 // In-memory tests of agents: `testAgent` runs one behind the same dispatch and the same bytes as its server, without a socket.
 export { testAgent } from './harness.ts'
-export type { LogRecord, TestAgent, TestAgentOptions, TestBody, TestMessageInit, TestRequestInit, TestResponseInit } from './harness.ts'
+export type {
+  LogRecord, TestAgent, TestAgentOptions, TestBody, TestInspection, TestMessageInit, TestRequestInit, TestResponseInit, TestTool, TestToolCall, TestToolResult,
+} from './harness.ts'
 export type { TestExchange } from './exchange.ts'
 export type { MessageVerdict } from './message-verdict.ts'
 export type { Verdict } from './verdict.ts'

@@ -69,7 +69,7 @@ function outcomeOf (decision: Decision | undefined): Outcome {
   switch (decision.kind) {
     case 'block': {
       const { status, headers, body } = decision.value
-      return { ...goesOn, kind: 'block', status, headers: recordOf(headers), body: body.toString() }
+      return { ...goesOn, kind: 'block', status: status === 0 ? 403 : status, headers: recordOf(headers), body: body.toString() }
     }
     case 'redirect': return { ...goesOn, kind: 'redirect', ...decision.value }
     case 'challenge': {

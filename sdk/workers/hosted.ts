@@ -4,6 +4,17 @@ import type { Agent } from '../definition.ts'
 
 let receive: ((agent: Agent) => void) | undefined
 
+/** URL of a module whose `registerHooks` a thread calls before it loads the agent: what makes this thread take TypeScript is not inherited. */
+let hooks: string | undefined
+
+export function setThreadHooks (url: string): void {
+  hooks = url
+}
+
+export function threadHooks (): string | undefined {
+  return hooks
+}
+
 /** For the worker thread: from now on `serve` hands its agent to this function. */
 export function hostAgents (take: (agent: Agent) => void): void {
   receive = take

@@ -48,6 +48,8 @@ export interface ThreadTask {
   /** URL of the module that holds the definition. */
   readonly module: string
   readonly agent: string
+  /** URL of a module whose `registerHooks` makes the other one loadable, where it is needed. */
+  readonly hooks: string | undefined
 }
 
 /** Bytes that can be handed over: those of a Buffer may share their memory with others. */

@@ -9,7 +9,8 @@ import { RemoteStore } from './remote-store.ts'
 import { threadLog } from './thread-log.ts'
 
 /** Runs for as long as the thread does: what the pool calls a task is a whole worker. Rejects when the module does not hold the agent. */
-export async function runThread ({ port, module, agent: name }: ThreadTask): Promise<void> {
+export async function runThread ({ port, module, agent: name, hooks }: ThreadTask): Promise<void> {
+  if (hooks !== undefined) (await import(hooks) as { registerHooks (): unknown }).registerHooks()
   const send = (message: FromWorker): void => port.postMessage(message)
   const sendBytes = (message: FromWorker & { readonly bytes: Uint8Array<ArrayBuffer> }): void => port.postMessage(message, [message.bytes.buffer])
   const agent = await agentOf(module, name)

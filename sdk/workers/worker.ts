@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { threadHooks } from './hosted.ts'
 import type { FromWorker, ThreadTask, ToWorker } from './messages.ts'
 
 /** Silence with something to do that tells a worker that computes from one that waits for answers of others. */
@@ -34,7 +35,7 @@ export class Worker {
   constructor (module: string, agent: string, { ready, hear }: Listener) {
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
-    this.task = { port: port2, module, agent }
+    this.task = { port: port2, module, agent, hooks: threadHooks() }
     port1.on('message', (message: FromWorker) => {
       this.#heardAt = performance.now()
       switch (message.kind) {

@@ -14,7 +14,7 @@ listeners { listener "web" { address "127.0.0.1:8080"; trusted-proxies "10.0.0.0
 routes {
   route "api" { priority "high"; matches { path-prefix "/api"; host "shop.test"; header "X-Key" "\${KEY:-gold-key}" }; upstream "backend"; filters "look" }
   route "post" { matches { path-prefix "/api"; method "POST" }; upstream "backend"; max-body-size "1MiB" }
-  route "rest" { matches { path-prefix "/a" "/api" }; upstream "canary"; other-upstreams "backend"; agents "auth" }
+  route "rest" { matches { path-prefix "/a" "/api" }; upstream "canary"; other-upstreams "backend"; agents "auth"; inference { guardrails { prompt-injection { enabled #true; agent "auth" }; pii-detection { agent "auth" } } } }
   route "off" { enabled #false; matches { path-prefix "/" }; upstream "canary" }
 }
 upstreams {
@@ -84,6 +84,7 @@ test('explain shows who is asked, in order, with mode, failure mode, time and ev
   ])
   const rest = await explained(t, ['GET', '/a'])
   assert.deepEqual(rest.chain[1], { ...step, agent: 'auth', by: 'agent', type: 'auth', failureMode: 'open', events: ['request_headers'] })
+  assert.deepEqual(rest.chain.slice(2), [{ ...step, agent: 'auth', by: 'guardrail', type: 'auth', timeoutMs: 500, maxTimeoutMs: 500, events: ['guardrail'] }])
 })
 
 test('explain shows the upstream, whether it speaks TLS, and the target that the balancer picks first', async (t) => {

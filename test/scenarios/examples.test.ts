@@ -4,9 +4,11 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { expected as customAgent } from '../../examples/custom-agent/expected.ts'
+import { expected as customJavascript } from '../../examples/custom-javascript/expected.ts'
 import type { Applications, Expectation, Feature } from '../../examples/expectation.ts'
 import * as homelab from '../../examples/homelab/expected.ts'
 import * as loadBalancer from '../../examples/load-balancer/expected.ts'
+import { expected as mcpTools } from '../../examples/mcp-tools/expected.ts'
 import * as microservices from '../../examples/microservices/expected.ts'
 import { expected as observability } from '../../examples/observability/expected.ts'
 import { expected as quickstart } from '../../examples/quickstart/expected.ts'
@@ -29,7 +31,8 @@ interface Example {
 }
 
 const examples: Readonly<Record<string, Example>> = {
-  'custom-agent': { expected: customAgent }, observability: { expected: observability }, quickstart: { expected: quickstart }, systemd: { expected: systemd }, waf: { expected: waf },
+  'custom-agent': { expected: customAgent }, 'custom-javascript': { expected: customJavascript }, 'mcp-tools': { expected: mcpTools },
+  observability: { expected: observability }, quickstart: { expected: quickstart }, systemd: { expected: systemd }, waf: { expected: waf },
   homelab, 'load-balancer': loadBalancer, microservices, 'static-site': staticSite, teams, 'websocket-chat': websocketChat,
 }
 
@@ -42,10 +45,11 @@ test('there are examples, and each has a configuration, a README and expectation
   }
 })
 
-async function answerOf (ask: (path: string, init: RequestInit) => Promise<Answer>, { path, status, method, headers = {}, body, answerHeaders = {} }: Expectation): Promise<void> {
+async function answerOf (ask: (path: string, init: RequestInit) => Promise<Answer>, { path, status, method, headers = {}, body, answerHeaders = {}, answerPart = '' }: Expectation): Promise<void> {
   const answer = await ask(path, { headers, ...method === undefined ? {} : { method }, ...body === undefined ? {} : { body } })
   assert.equal(answer.status, status, `${path} ${JSON.stringify(headers)} ${body?.slice(0, 200) ?? ''}: ${answer.text}`)
   for (const [name, value] of Object.entries(answerHeaders)) assert.equal(answer.headers[name], value, `${path}: ${name}`)
+  assert.ok(answer.text.includes(answerPart), `${path} ${body ?? ''}: ${answer.text}`)
 }
 
 for (const folder of folders) {

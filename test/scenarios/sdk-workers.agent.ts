@@ -5,7 +5,7 @@ import { block, defineAgent, redact, serve, setting, text } from 'sentinel/sdk'
 await serve(defineAgent({
   name: 'threads',
   version: '1.2.3',
-  workers: { threads: 2, stuckMs: Number(process.env['STUCK_MS'] ?? 60_000) },
+  workers: { threads: 2, maxWaiting: Number(process.env['MAX_WAITING'] ?? 1000), stuckMs: Number(process.env['STUCK_MS'] ?? 60_000) },
   config: { word: setting(text, 'attack', 'Path segment that is blocked.') },
   async onRequest (request, { config, store, attributes, log, signal, waitUntil, memory }) {
     attributes.set('thread', String(threadId))

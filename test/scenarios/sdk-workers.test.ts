@@ -1,11 +1,13 @@
 import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import type { Reply } from '../../proto/codec/index.ts'
 import { emptyComplete, emptyResponseHeaders } from '../../proto/codec/index.ts'
 import { configure, errorOf, headersOf, kindOf, openStream, outputOf, runAgent, startAgent, temporaryFolder } from '../support/agent-process.ts'
+import { fromDist } from '../support/paths.ts'
 
 const program = join(import.meta.dirname, 'sdk-workers.agent.js')
 
@@ -122,6 +124,15 @@ test('a thread that computes without end is ended, and its exchanges fail', asyn
   assert.equal(kindOf(await stream.ask(2, '/')), 'allow')
 })
 
+test('what no thread has room for is refused as busy, and taken again when there is room', async (t) => {
+  const { stream } = await start(t, [], { MAX_WAITING: '1' })
+  stream.send(headersOf(1, '/wait'), headersOf(2, '/wait'))
+  const refused = await stream.ask(3, '/')
+  assert.deepEqual(refused.value, { code: 'busy', message: 'all workers have too much to do', retryable: true })
+  stream.send({ exchange: 1, sequence: 2, timeoutMs: 0, kind: 'cancel', value: { reason: 'client_gone', detail: '' } })
+  assert.equal(kindOf(await stream.ask(4, '/')), 'allow')
+})
+
 test('SIGTERM: open exchanges and work after answers end in the threads before the process does', async (t) => {
   const { child, stream, log } = await start(t)
   stream.send({ ...headersOf(1, '/spin'), ...spinFor(300) })
@@ -136,6 +147,19 @@ test('SIGTERM: open exchanges and work after answers end in the threads before t
   assert.equal(code, 0)
   const line = await log.find((l) => l['msg'] === 'done after the answer')
   assert.match(String(line['odd']), /=>/)
+})
+
+test('an agent in TypeScript, run as it is, runs in threads as well', async (t) => {
+  const file = join(temporaryFolder(t), 'agent.ts')
+  writeFileSync(file, `
+    import { threadId } from 'node:worker_threads'
+    import { allow, defineAgent, type Decision } from 'sentinel/sdk'
+    export default defineAgent({ name: 'typed', workers: 2, onRequest: (): Decision => allow().withAttribute('thread', String(threadId)) })`)
+  const { client } = await startAgent(t, fromDist('sdk', 'run', 'main.js'), [file])
+  assert.equal((await configure(client, {})).accepted, true)
+  const reply = await openStream(t, client).ask(1, '/')
+  assert.notEqual(threadOf(reply), undefined)
+  assert.notEqual(threadOf(reply), '0')
 })
 
 test('--workers 0 runs the handlers where everything else runs', async (t) => {

@@ -4,7 +4,7 @@ import { exchangeOf } from './exchange.ts'
 /** What a firewall that blocks says; change what matters. */
 export function decisionOf (given: Partial<DecisionRecord> = {}): DecisionRecord {
   return {
-    agent: 'waf', phase: 'request-headers', mode: 'enforce', verdict: 'block', applied: true, durationMs: 0.25, status: 403,
+    agent: 'waf', phase: 'request-headers', tool: undefined, mode: 'enforce', verdict: 'block', applied: true, durationMs: 0.25, status: 403,
     fault: undefined, failureMode: undefined, audit: auditOf(), ticket: undefined, configVersion: 'cfg-1', ...given,
   }
 }

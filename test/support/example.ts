@@ -21,6 +21,7 @@ export function adapted (folder: string, portOf: (port: string) => number, certi
     .replace(/path "\/tmp\/[^"]+\.sock"/g, 'path "agent.sock"')
     .replace(/"certs\//g, `"${certificates}/`)
     .replace(/root "([^"/][^"]*)"/g, (_, file: string) => `root ${JSON.stringify(fromRoot('examples', folder, file))}`)
+    .replace(/script "([^"]+)"/g, (_, file: string) => `script ${JSON.stringify(fromRoot('examples', folder, file))}`)
     .replace(/command "node" "([^"]+)"/g, (_, file: string) => `command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromRoot('examples', folder, file))}`)
     .concat(/metrics \{/.test(text) ? '' : '\nobservability { metrics { address "127.0.0.1:0" } }\n')
 }

@@ -82,7 +82,7 @@ export function tryAttributes (x: Exchange, target: string): Pair[] {
 
 /** Of the span of one question to an agent. */
 export function agentAttributes (record: DecisionRecord): Attributes {
-  const { agent, phase, mode, verdict, applied, status, fault, failureMode, audit, ticket, configVersion } = record
+  const { agent, phase, tool, mode, verdict, applied, status, fault, failureMode, audit, ticket, configVersion } = record
   const pairs: Pair[] = [
     ['rpc.system', 'grpc'],
     ['sentinel.agent', agent],
@@ -92,6 +92,7 @@ export function agentAttributes (record: DecisionRecord): Attributes {
     ['sentinel.applied', applied],
     ['sentinel.agent.config_version', configVersion],
   ]
+  if (tool !== undefined) pairs.push(['gen_ai.tool.name', text(tool)])
   if (status > 0) pairs.push(['http.response.status_code', status])
   if (fault !== undefined) pairs.push(['error.type', fault.code], ['sentinel.failure_mode', failureMode ?? 'closed'])
   if (audit !== undefined && audit.ruleIds.length > 0) pairs.push(['sentinel.rule_ids', audit.ruleIds.slice(0, mostRules).map((id) => id.slice(0, 128))])

@@ -1,6 +1,6 @@
 import {
   emptyAudit, emptyComplete, emptyDecision, emptyDescribeResponse, emptyMessageAnswer, emptyRequestHeaders, emptyResponseHeaders, encode, encodeConfigureRequest,
-  encodeConfigureResponse, encodeDescribeRequest, encodeDescribeResponse, encodeFromAgent, encodeToAgent, writeTls, writeToolCall, writeToolResult,
+  encodeConfigureResponse, encodeDescribeRequest, encodeDescribeResponse, encodeFromAgent, encodeToAgent, writeGuardrail, writeTls, writeToolCall, writeToolResult,
   writeWebSocketMessage,
   type Decision, type Event, type EventOneOf, type Reply, type ReplyOneOf,
 } from '../../../proto/codec/index.ts'
@@ -107,9 +107,18 @@ export const samples: Readonly<Record<string, Sample>> = {
   'tool-call': sample('ToolCall', {
     protocol: 'mcp', server: 'files', tool: 'read', argumentsJson: Buffer.from('{}'), callId: '7',
   }, (m) => encode(writeToolCall, m)),
-  'tool-result': sample('ToolResult', { callId: '7', resultJson: Buffer.from('[]'), isError: true }, (m) => encode(writeToolResult, m)),
+  'tool-result': sample('ToolResult', {
+    callId: '7', resultJson: Buffer.from('[]'), isError: true, protocol: 'mcp', server: 'files', tool: 'read',
+  }, (m) => encode(writeToolResult, m)),
+  guardrail: sample('Guardrail', {
+    inspection: 'pii' as const, texts: [{ role: 'assistant', text: 'ü' }, { role: '', text: '' }], categories: ['email'], model: 'm',
+  }, (m) => encode(writeGuardrail, m)),
   tls: sample('Tls', tls, (m) => encode(writeTls, m)),
 
+  'reply-findings': replies(reply({
+    kind: 'findings',
+    value: { detected: true, confidence: 0.5, findings: [{ category: 'email', confidence: 1, text: 1, start: 2, end: 300 }], audit: { ...emptyAudit, reason: 'r' } },
+  })),
   'decision-allow': decision({ kind: 'allow', value: {} }),
   'decision-flag': decision({ kind: 'flag', value: {}, attributes: new Map([['score', '7']]) }),
   'decision-review': decision({ kind: 'review', value: { ticket: 'T-1' } }),

@@ -50,7 +50,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'ws': ['test'],
   'undici': ['test/bench'],
   '@grpc/grpc-js': ['test'],
-  '@swc/wasm-typescript': ['sdk/run'],
+  '@swc/wasm-typescript': ['sdk/run', 'agents/js'],
   'pino': ['proxy/observe', 'sdk/server'],
   're2': ['config/schema/regex.ts', 'agents/waf'],
   'yaml': ['config/api-schema'],
@@ -76,10 +76,10 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'node:http2': ['sdk/server', 'proxy/decisions', 'proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
   // Plain calls and interfaces between our modules; an emitter hides who hears what.
   'node:events': ['sdk/server', 'proxy/listeners', 'proxy/upstreams', 'proxy/decisions'],
-  'node:child_process': ['proxy/lifecycle', 'proxy/service', 'proxy/cli/agent', 'config/editor'],
+  'node:child_process': ['proxy/lifecycle', 'proxy/service', 'proxy/cli/agent', 'agents/js', 'config/editor'],
   'lru-cache': ['proxy/cache'],
   'http-cache-semantics': ['proxy/cache/policy.ts'],
-  'node:vm': []
+  'node:vm': ['agents/js/runner']
 }
 
 /** Files that load a module by an address they are given: that of the operator's or the author's own program. */

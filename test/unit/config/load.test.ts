@@ -116,16 +116,29 @@ describe('loading a configuration', () => {
     const eventsOf = (content: string) => configOf(`${start}agents { agent "waf" { ${content} } }`).agents[0]?.events
     assert.equal(eventsOf(''), undefined)
     assert.deepEqual(eventsOf('events "request_headers" "request-body" "log"'), ['request_headers', 'request_body', 'complete'])
+    assert.deepEqual(eventsOf('events "tool_call" "tool-result" "guardrail"'), ['tool_call', 'tool_result', 'guardrail'])
     for (const spelling of ['websocket_frame', 'web_socket_frame', 'websocket-frame', 'websocket_message', 'websocket-message']) {
       assert.deepEqual(eventsOf(`events "request_headers" "${spelling}"`), ['request_headers', 'websocket_message'], spelling)
     }
-    assert.deepEqual(eventsOf('events "request_headers" "guardrail"'), ['request_headers'])
   })
 
   test('an agent nobody names guards every route, in file order; one that is named does not', () => {
     const text = `${start.replace('upstream "app" }', 'upstream "app"; filters "f" "c" }')}filters { filter "f" { type "agent"; agent "b" } }
 agents { agent "d" type="waf"; agent "c" type="waf"; agent "b" type="waf"; agent "a" type="denylist" }`
     assert.deepEqual(configOf(text).guardAgents, ['d', 'a'])
+  })
+
+  test('an agent that a guardrail names guards no other route, and is found in its namespace', () => {
+    const guarded = 'inference { guardrails { prompt-injection { enabled #true; agent "look" } } }'
+    const text = `${start.replace('upstream "app" }', `upstream "app"; ${guarded} }`)}agents { agent "look" { unix-socket "a"; managed #false } }
+namespace "shop" {
+  routes { route "r" { matches { path "/shop" }; upstream "own"; ${guarded} } }
+  upstreams { upstream "own" { target "a:80" } }
+  agents { agent "look" { unix-socket "b"; managed #false } }
+}`
+    const { guardAgents, routes } = configOf(text)
+    assert.deepEqual(guardAgents, [])
+    assert.deepEqual(routes.map(({ guardrails }) => guardrails?.promptInjection?.agent), ['look', 'shop:look'])
   })
 
   test('an agent that shares its name with a filter is not taken for named', () => {

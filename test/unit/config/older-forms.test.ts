@@ -201,7 +201,7 @@ describe('agents', () => {
     configOf(`${start}${app}agents { agent "waf" {
       circuit-breaker { timeout-seconds 30 }; health-check { enabled #true; interval-ms 5000; timeout-ms 100; healthy-threshold 2 }; retry { max-attempts 2; backoff-ms 10 }
       event-timeouts { request-headers 30; request-body "100ms"; response-headers-ms 30 }; chunk-timeout-ms 5000; protocol-version "2"; binary-uds #true; buffer-size 8192
-      http2 { keep-alive-interval-ms 10000; keep-alive-timeout-ms 5000; max-concurrent-streams 100 }; script "/etc/x.js"; host "shared"; against "other"
+      http2 { keep-alive-interval-ms 10000; keep-alive-timeout-ms 5000; max-concurrent-streams 100 }; host "shared"; against "other"
     }; agent "other" type="denylist"; wasm-agent "w" { component "/w.wasm"; config { a 1 } } }`)
     for (const wrong of ['chunk-timeout-ms 0', 'event-timeouts { request-trailers 3 }', 'health-check { interval 5 }', 'against "nobody"', 'retry { max-attempts 0 }', 'wasm "x"']) {
       assert.equal(errorsIn(`${start}${app}agents { agent "waf" { ${wrong} } }`).length, 1, wrong)

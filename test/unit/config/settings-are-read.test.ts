@@ -56,6 +56,10 @@ routes {
     hedge { enabled #true; delay "10ms"; max-attempts 2 }
     cache { enabled #true; default-ttl "1m"; negative-ttl "5s"; min-uses 2; max-size "1MiB"; cache-private #true; respect-cache-control #false; stale-while-revalidate "1s"; stale-if-error "1m"
       cacheable-methods "GET"; cacheable-status-codes 200; vary-headers "x"; vary-query-params "a"; ignore-query-params "b"; exclude-extensions "php"; exclude-paths "/a/**" }
+    inference { guardrails {
+      prompt-injection { enabled #true; agent "direct"; action "warn"; block-status 422; block-message "no"; timeout "1s"; failure-mode "open" }
+      pii-detection { enabled #true; agent "direct"; action "redact"; categories "email"; timeout "1s"; failure-mode "open" }
+    } }
     websocket { enabled #true; ping-interval "1s"; ping-timeout "1s"; idle-timeout "1m"; max-message-size "1KiB"; max-connections 9; max-connections-per-ip 3; inspection #true }; websocket-inspection #true
   }
   route "written" { matches { path "/written" }; upstream "app"; api-schema { request-schema { type "object" } } }
@@ -123,6 +127,7 @@ filters { filter "step" { type "agent"; agent "named"; failure-mode "open"; time
 agents {
   agent "named" { unix-socket "${folder}/named.sock"; managed #false; env { A "b" }; sets-headers "x-user"; events "request_headers"; max-timeout "2s"; request-body-mode "hybrid:1KiB"; response-body-mode "stream"; config { a 1 }
     event-timeouts { request-headers "1s"; request-body "1s"; response-headers "1s"; response-body "1s"; websocket-message "1s" }; chunk-timeout "1s"; against "direct" }
+  agent "own" type="js" { script "${folder}/custom.js" }
   agent "direct" { grpc "127.0.0.1:9"; managed #false; circuit-breaker { failure-threshold 3 }; health-check { interval "1s" }; retry { max-attempts 2 }; pool { connections 1; connect-timeout "1s" }; http2 { keep-alive-interval "2s"; keep-alive-timeout "3s" } }
   agent "secure" { grpc "https://127.0.0.1:9" { ca-cert "${folder}/cert.pem"; client-cert "${folder}/cert.pem"; client-key "${folder}/key.pem"; server-name "a.test" }; managed #false }
   agent "housed" type="denylist" { host "house" }
@@ -149,6 +154,7 @@ async function lived (t: TestContext): Promise<{ unread: string[], reads: Readon
   const folder = mkdtempSync(join(tmpdir(), 'sentinel-reads-'))
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'cert.pem'), serverCertificate)
+  writeFileSync(join(folder, 'custom.js'), 'export function onRequest () {}')
   writeFileSync(join(folder, 'key.pem'), serverKey)
   writeFileSync(join(folder, 'page.html'), '{{status}}')
   writeFileSync(join(folder, '404.html'), '{{status}}')

@@ -14,7 +14,8 @@ test('every event of the golden vectors comes back from JSON with the same bytes
   for (const kind of [...eventKindWords.slice(1), 'cancel', 'credit']) assert.equal(eventFrom({ kind }).kind, kind)
   const message = { fromClient: true, binary: true, data: Buffer.from([1, 2]), partial: true }
   const call = { protocol: 'mcp', server: 's', tool: 't', argumentsJson: Buffer.from('{"a":1}'), callId: '1' }
-  const more = [{ kind: 'websocket_message', value: message } as const, { kind: 'tool_call', value: call } as const]
+  const guardrail = { inspection: 'pii', texts: [{ role: 'user', text: 'a' }, { role: '', text: '' }], categories: ['email'], model: 'm' } as const
+  const more = [{ kind: 'websocket_message', value: message } as const, { kind: 'tool_call', value: call } as const, { kind: 'guardrail', value: guardrail } as const]
   events.push(...more.map((event): Event => ({ exchange: 1, sequence: 1, timeoutMs: 0, ...event, value: event.value } as Event)))
   for (const event of events) {
     const again: Event = { exchange: event.exchange, sequence: event.sequence, timeoutMs: event.timeoutMs, ...eventFrom(written(plainEvent(event))) }

@@ -1,0 +1,24 @@
+/** What went wrong and where in the script, as JSON. Reads what a script threw, which may be anything. */
+export function describeThrown (thrown: unknown, file: string): string {
+  try {
+    const { name, message, stack } = typeof thrown === 'object' && thrown !== null ? thrown as { name?: unknown, message?: unknown, stack?: unknown } : {}
+    const text = message === undefined ? shown(thrown) : `${typeof name === 'string' ? name : 'Error'}: ${shown(message)}`
+    const trace = typeof stack === 'string' ? stack : ''
+    const at = trace.indexOf(`${file}:`)
+    const [, line, column] = /^:(\d+):(\d+)/.exec(at < 0 ? '' : trace.slice(at + file.length)) ?? []
+    return JSON.stringify({ message: text.slice(0, 500), ...line === undefined ? {} : { line: Number(line), column: Number(column) } })
+  } catch {
+    return JSON.stringify({ message: 'something was thrown that cannot be shown' })
+  }
+}
+
+/** A value in a line of the log. */
+export function shown (value: unknown): string {
+  if (typeof value === 'string') return value
+  try {
+    if (value instanceof Error) return value.stack ?? String(value)
+    return (typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)) ?? String(value)
+  } catch {
+    return '[something that cannot be shown]'
+  }
+}

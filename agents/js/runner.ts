@@ -1,0 +1,206 @@
+import type { ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { AgentFailure, type Store } from 'sentinel/sdk'
+import { frame, frameReader, fromRunner, toRunner } from './frames.ts'
+import type { Result } from './realm/realm.ts'
+import type { Boot } from './runner/main.ts'
+import { startRunner } from './runner-process.ts'
+
+export interface Thrown {
+  readonly message: string
+  readonly line?: number
+  readonly column?: number
+}
+
+/** Something that a script asks the agent for. */
+export interface Ask {
+  readonly id: number
+  readonly op: string
+  readonly args: readonly unknown[]
+}
+
+/** One call of a handler. */
+export interface Question {
+  readonly payload: Buffer
+  readonly store: Store
+}
+
+export interface RunnerOptions {
+  readonly boot: Boot
+  readonly memoryBytes: number
+  readonly timeZone: string | undefined
+  readonly timeoutMs: number
+  readonly onLine: (level: string, text: string) => void
+  /** Gives what the script may know. A rejection is told to the script, by its message. */
+  readonly onAsk: (ask: Ask, store: Store, signal: AbortSignal) => Promise<unknown>
+  readonly onGone: (runner: Runner) => void
+}
+
+/** Time for a process to start and for the script to run from its first line to its last. */
+const startMs = 15_000
+/** What a dying engine writes, of which the first lines say why. */
+const mostComplaint = 8192
+/** How often it is looked at what a worker has, and what it has from the beginning, resident. */
+const lookMs = 100
+const engineBytes = 64 * 1024 * 1024
+const pageBytes = 4096
+
+interface Awaited {
+  readonly resolve: (result: string) => void
+  readonly reject: (error: Error) => void
+  readonly timer: NodeJS.Timeout
+  /** What the call may keep beyond it; none while the script is being started. */
+  readonly store: Store | undefined
+  /** Made for the first thing that is asked for. */
+  abort: AbortController | undefined
+}
+
+/** A process that runs the script, one call at a time. */
+export class Runner {
+  readonly #options: RunnerOptions
+  readonly #child: ChildProcess
+  /** Names of the script's handlers. Rejects with `AgentFailure` when it cannot be run. */
+  readonly ready: Promise<readonly string[]>
+  #awaited: Awaited | undefined
+  #gone = false
+  #lookedAt = 0
+  #complaint = ''
+  #why: AgentFailure | undefined
+
+  constructor (options: RunnerOptions) {
+    this.#options = options
+    const child = this.#child = startRunner(options)
+    child.on('error', (error) => this.#end(new AgentFailure('script_worker', `a worker cannot be started: ${error.message}`)))
+    child.on('exit', (code, signal) => this.#end(this.#why ?? this.#reasonOf(code, signal)))
+    child.stdin!.on('error', () => {}) // It is gone: its exit tells.
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => { this.#complaint = (this.#complaint + text).slice(0, mostComplaint) })
+    const read = frameReader((kind, payload) => this.#take(kind, payload))
+    child.stdout!.on('data', (chunk: Buffer) => {
+      try {
+        read(chunk)
+      } catch {
+        this.kill(new AgentFailure('script_crashed', 'a worker said something that cannot be understood'))
+      }
+    })
+    this.ready = this.#await(startMs, `it is not ready after ${startMs / 1000} s`).then((text) => JSON.parse(text) as readonly string[])
+    this.ready.catch(() => {})
+    this.#write(frame(toRunner.boot, JSON.stringify(options.boot)))
+  }
+
+  get gone (): boolean { return this.#gone }
+  get pid (): number | undefined { return this.#child.pid }
+
+  /** Rejects with `AgentFailure`, and after one that the worker may not survive it is `gone`. */
+  async call ({ payload, store }: Question): Promise<Result> {
+    const { timeoutMs } = this.#options
+    const answered = this.#await(timeoutMs, `the call is not through after ${timeoutMs} ms`, store)
+    this.#write(frame(toRunner.call, payload))
+    return JSON.parse(await answered) as Result
+  }
+
+  /** No way back: what it does is lost. */
+  kill (why: AgentFailure): void {
+    if (this.#gone) return
+    this.#why = why
+    this.#child.kill('SIGKILL')
+    this.#end(why)
+  }
+
+  /**
+   * Whether it keeps so much that the next calls would fail for want of memory: buffers are no part of the heap, so the engine does not mind.
+   * Linux tells; elsewhere the limit of the heap is all there is.
+   */
+  isFat (): boolean {
+    const now = performance.now()
+    if (now < this.#lookedAt + lookMs) return false
+    this.#lookedAt = now
+    try {
+      const [, pages = '0'] = readFileSync(`/proc/${this.pid}/statm`, 'latin1').split(' ')
+      return Number(pages) * pageBytes > engineBytes + this.#options.memoryBytes * 1.5
+    } catch {
+      return false
+    }
+  }
+
+  #await (ms: number, late: string, store?: Store): Promise<string> {
+    return new Promise((resolve, reject) => {
+      // What has arrived meanwhile counts, however late this process looks at it.
+      const timer = setTimeout(() => setImmediate(() => {
+        if (this.#awaited === call) this.kill(new AgentFailure('script_timeout', `${late}: the worker is ended, and another one started`))
+      }), ms)
+      const call: Awaited = { resolve, reject, timer, store, abort: undefined }
+      this.#awaited = call
+    })
+  }
+
+  #write (bytes: Buffer): void {
+    if (!this.#gone) this.#child.stdin!.write(bytes)
+  }
+
+  #take (kind: number, payload: Buffer): void {
+    switch (kind) {
+      case fromRunner.ready:
+      case fromRunner.done: return this.#settle()?.resolve(payload.toString())
+      case fromRunner.failed: {
+        const thrown = JSON.parse(payload.toString()) as Thrown
+        return this.#settle()?.reject(new AgentFailure('script_error', placed(this.#options.boot.file, thrown)))
+      }
+      case fromRunner.log: {
+        const { level, text } = JSON.parse(payload.toString()) as { level: string, text: string }
+        return this.#options.onLine(String(level), String(text))
+      }
+      case fromRunner.ask: return void this.#answer(JSON.parse(payload.toString()) as Ask)
+    }
+  }
+
+  async #answer (ask: Ask): Promise<void> {
+    const call = this.#awaited
+    if (call?.store === undefined) return
+    call.abort ??= new AbortController()
+    const reply = await this.#options.onAsk(ask, call.store, call.abort.signal)
+      .then((value) => ({ id: ask.id, value }), (error: unknown) => ({ id: ask.id, error: error instanceof Error ? error.message : String(error) }))
+    if (this.#awaited === call) this.#write(frame(toRunner.settle, JSON.stringify(reply)))
+  }
+
+  #settle (): Awaited | undefined {
+    const call = this.#awaited
+    if (call === undefined) return undefined
+    this.#awaited = undefined
+    clearTimeout(call.timer)
+    call.abort?.abort()
+    return call
+  }
+
+  #end (why: AgentFailure): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.#settle()?.reject(why)
+    this.#options.onGone(this)
+  }
+
+  #reasonOf (code: number | null, signal: string | null): AgentFailure {
+    const memory = `${Math.ceil(this.#options.memoryBytes / 1024 / 1024)} MiB`
+    if (/out of memory|Allocation failed|memory limit/i.test(this.#complaint)) {
+      return new AgentFailure('script_memory', `the worker needed more than its memory of ${memory}: it is ended, and another one started`)
+    }
+    const syntax = syntaxErrorIn(this.#complaint, this.#options.boot)
+    if (syntax !== undefined) return new AgentFailure('script_error', placed(this.#options.boot.file, syntax))
+    const first = this.#complaint.split('\n').find((line) => line.trim() !== '')
+    return new AgentFailure('script_crashed', `the worker ended by ${signal ?? `exit code ${code}`}${first === undefined ? '' : `: ${first.slice(0, 200)}`}`)
+  }
+}
+
+/** What Node writes of a text that cannot be compiled: `file:line`, the line, a caret under it, and what is wrong. */
+function syntaxErrorIn (complaint: string, { file, source }: Boot): Thrown | undefined {
+  const [place = '', , caret = '', , message = ''] = complaint.split('\n')
+  if (!place.startsWith(`${file}:`) || !message.startsWith('SyntaxError: ')) return undefined
+  const line = Number(place.slice(file.length + 1))
+  // Behind its last line stands what the runner puts there.
+  const lines = source.split('\n').length
+  return line > lines ? { message: 'SyntaxError: it ends before it is complete', line: lines, column: 1 } : { message, line, column: caret.indexOf('^') + 1 }
+}
+
+/** `custom.ts:3:9: TypeError: …`, as editors and terminals link it. */
+export function placed (file: string, { message, line, column }: Thrown): string {
+  return line === undefined ? `${file}: ${message}` : `${file}:${line}${column === undefined || column < 1 ? '' : `:${column}`}: ${message}`
+}

@@ -1,0 +1,28 @@
+import { statSync } from 'node:fs'
+
+/** How often it is looked at. A change counts once it has been the same twice: who writes a file may not be through. */
+const lookMs = 150
+
+/** Calls `changed` after the file was written, replaced or put behind another link. Looks, so that it works on every file system. */
+export function watchFile (file: string, changed: () => void): { stop (): void } {
+  let known = stampOf(file)
+  let seen = known
+  const timer = setInterval(() => {
+    const now = stampOf(file)
+    if (now !== known && now === seen && now !== '') {
+      known = now
+      changed()
+    }
+    seen = now
+  }, lookMs).unref()
+  return { stop: () => clearInterval(timer) }
+}
+
+function stampOf (file: string): string {
+  try {
+    const { ino, size, mtimeMs, ctimeMs } = statSync(file)
+    return `${ino} ${size} ${mtimeMs} ${ctimeMs}`
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,157 @@
+// Whatever a script does costs the call that did it, and nothing else: not the agent, not a call on another worker, not one that waits.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
+import { startScript, workersOf, type RunningScript } from '../support/script-agent.ts'
+
+const bombs: Readonly<Record<string, readonly [code: string, faults: RegExp]>> = {
+  'endless-loop': ['for (;;);', /^script_timeout: /],
+  'endless-expression': ['return /^(a+)+$/.test("a".repeat(60) + "b")', /^script_timeout: /],
+  'endless-native-call': ['const list = []; list.length = 4294967295; for (;;) list.includes(1)', /^script_timeout: /],
+  'endless-wait': ['return new Promise(() => {})', /^script_timeout: /],
+  'endless-microtasks': ['const again = () => Promise.resolve().then(again); return again()', /^script_(timeout|memory): /],
+  'endless-microtasks-after-the-answer': ['const again = () => Promise.resolve().then(again); again(); return allow()', /^script_(timeout|memory): /],
+  'endless-timers': ['const again = () => setTimeout(again, 0); again(); return new Promise(() => {})', /^script_timeout: /],
+  'endless-getter': ['return { get decision () { for (;;); } }', /^script_timeout: /],
+  'endless-thenable': ['return { then () { for (;;); } }', /^script_timeout: /],
+  'endless-recursion': ['const deeper = () => deeper() + 1; return deeper()', /^script_error: .*RangeError/],
+  'heap-of-objects': ['const all = []; for (;;) all.push({ x: 1, y: [1, 2, 3] })', /^script_(memory|timeout|crashed): /],
+  'heap-of-lists': ['const all = []; for (;;) all.push(new Array(5e6).fill(1.1))', /^script_(memory|timeout|crashed): /],
+  'heap-of-one-list': ['return new Array(1e8).fill(0).length', /^script_(memory|timeout|crashed): /],
+  'heap-of-map': ['const all = new Map(); for (let i = 0; ; i++) all.set(i, i)', /^script_(memory|timeout|crashed|error): /],
+  'heap-of-texts': ['const all = []; for (;;) all.push((all.length + "abcdefgh").repeat(1 << 20).split("a").join("b"))', /^script_(memory|timeout|crashed): /],
+  'heap-doubled': ['let all = [1.5, 2]; for (;;) all = all.concat(all)', /^script_(memory|timeout|crashed|error): /],
+  'buffers': ['const all = []; for (;;) all.push(new Uint8Array(1 << 24).fill(1))', /^script_(error: .*RangeError: Array buffer allocation failed|memory: |timeout: |crashed: )/],
+  'buffers-kept-at': ['const all = []; for (;;) { try { all.push(new Uint8Array(1 << 24).fill(1)) } catch {} }', /^script_(timeout|memory|crashed): /],
+  'one-large-buffer': ['return new ArrayBuffer(8 * 1024 ** 3).byteLength', /^script_error: .*RangeError/],
+  'throws': ['throw new Error("told")', /^script_error: .*: Error: told$/],
+  'throws-nothing': ['throw undefined', /^script_error: .*undefined/],
+  'rejects': ['return Promise.reject(new TypeError("later"))', /^script_error: .*: TypeError: later$/],
+  'rejects-unheard': ['Promise.reject(new TypeError("nobody listens")); return allow()', /^script_error: .*: TypeError: nobody listens$/],
+  'throws-in-a-timer': ['setTimeout(() => { throw new Error("in a timer") }, 1); return new Promise(() => {})', /^script_error: .*: Error: in a timer$/],
+  'exits': ['process.exit(1)', /^script_error: .*ReferenceError: process is not defined/],
+  'answer-too-large': ['return block(403, { body: "x".repeat(30 * 1024 * 1024) })', /^script_(memory|timeout|crashed|error): |./],
+}
+
+const script = `
+const bombs = { ${Object.entries(bombs).map(([name, [code]]) => `${JSON.stringify(name)}: () => { ${code} }`).join(',\n')} }
+export function onRequest (request) {
+  if (request.path === '/fine') return block(418)
+  const bomb = bombs[request.path.slice(1)]
+  return bomb === undefined ? undefined : bomb()
+}`
+
+function residentMiB (pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
+}
+
+test('loops, waits, memory, errors: each costs its own call, and the next is answered', async (t) => {
+  const { sentinel } = await startScript(t, script, { config: 'timeout "1500ms"; memory "32MiB"; workers 2' })
+  const agent = sentinel.agentPids()['custom']!
+  for (const [name, [, fault]] of Object.entries(bombs)) {
+    await t.test(name, async () => {
+      const answer = await sentinel.get(`/${name}`)
+      if (name === 'answer-too-large') assert.ok([403, 503].includes(answer.status), String(answer.status))
+      else assert.equal(answer.status, 503, name)
+      const { detail } = await sentinel.accessed(({ path }) => path === `/${name}`)
+      assert.match(String(detail ?? '.'), fault)
+      assert.equal((await sentinel.get('/fine')).status, 418, `after ${name}`)
+    })
+  }
+  assert.equal(sentinel.agentPids()['custom'], agent, 'it is the same process as at the beginning')
+  assert.ok(residentMiB(agent) < 400, `the agent has ${residentMiB(agent)} MiB`)
+  await eventually('two workers are there again', () => workersOf(agent).length === 2, 20_000)
+})
+
+test('memory outside of the heap is held to the limit while it grows, not when it is too late', { skip: process.platform !== 'linux' }, async (t) => {
+  const { sentinel } = await startScript(t, script, { config: 'timeout "2s"; memory "32MiB"; workers 1' })
+  const agent = sentinel.agentPids()['custom']!
+  let most = 0
+  const look = setInterval(() => {
+    for (const pid of workersOf(agent)) {
+      try {
+        most = Math.max(most, residentMiB(pid))
+      } catch {
+        // It is gone.
+      }
+    }
+  }, 20)
+  await sentinel.get('/buffers-kept-at')
+  clearInterval(look)
+  assert.ok(most > 50, `the worker was seen: ${most}`)
+  assert.ok(most < 350, `a worker had ${most} MiB`)
+})
+
+test('a worker that keeps buffers is replaced before the next calls fail for want of memory', { skip: process.platform !== 'linux' }, async (t) => {
+  const { sentinel } = await startScript(t, `
+const kept = []
+export function onRequest () { kept.push(new Uint8Array(1 << 20).fill(1)); return block(418, { body: String(kept.length) }) }`, { config: 'memory "32MiB"; workers 1; timeout "10s"' })
+  const counts: number[] = []
+  for (let i = 0; i < 400; i++) {
+    const answer = await sentinel.get('/')
+    assert.equal(answer.status, 418, `call ${i}: ${answer.text}`)
+    counts.push(Number(answer.text))
+  }
+  assert.ok(counts.filter((count) => count === 1).length >= 2, `it began anew: ${Math.max(...counts)} at the most`)
+})
+
+test('calls on other workers go on, and what waits is put on another worker', async (t) => {
+  const { sentinel } = await startScript(t, `
+export function onRequest (request) {
+  if (request.path === '/loop') for (;;);
+  if (request.path === '/slow') return new Promise((done) => setTimeout(() => done(block(418)), 300))
+  return block(418)
+}`, { config: 'timeout "3s"; workers 2' })
+  const loop = sentinel.get('/loop')
+  const others = await Promise.all(Array.from({ length: 6 }, (_, i) => sentinel.get(i % 2 === 0 ? '/slow' : '/fine')))
+  assert.deepEqual(others.map(({ status }) => status), Array.from({ length: 6 }, () => 418))
+  assert.equal((await loop).status, 503)
+  // Both workers are taken, so these wait until a new one is there.
+  const taken = [sentinel.get('/loop'), sentinel.get('/loop')]
+  const queued = Array.from({ length: 4 }, () => sentinel.get('/fine'))
+  assert.deepEqual((await Promise.all(taken)).map(({ status }) => status), [503, 503])
+  assert.deepEqual((await Promise.all(queued)).map(({ status }) => status), [418, 418, 418, 418])
+})
+
+test('what does not fit into the queue is refused at once, and says which settings it is about', async (t) => {
+  const { sentinel } = await startScript(t, 'export const onRequest = () => new Promise((done) => setTimeout(() => done(block(418)), 1500))', { config: 'workers 1; queue 1; timeout "10s"' })
+  const answers = await Promise.all(Array.from({ length: 6 }, () => sentinel.get('/')))
+  assert.deepEqual(answers.map(({ status }) => status).toSorted(), [418, 418, 503, 503, 503, 503])
+  const { detail } = await sentinel.accessed(({ status }) => status === 503)
+  assert.equal(detail, 'script_busy: its worker is busy, and 1 calls wait already: see \'workers\' and \'queue\' of its config')
+})
+
+test('a call that waits for longer than the proxy does is given up', async (t) => {
+  const { sentinel, upstream } = await startScript(t, `
+let calls = 0
+export function onRequest (request) {
+  calls++
+  if (request.path === '/count') return block(418, { body: String(calls) })
+  return new Promise((done) => setTimeout(() => done(), 1500))
+}`, { config: 'workers 1; timeout "10s"', settings: 'event-timeouts { request-headers "2s" }' })
+  const answers = await Promise.all(Array.from({ length: 4 }, () => sentinel.get('/')))
+  assert.ok(answers.some(({ status }) => status !== 200))
+  await eventually('the worker is free', async () => (await sentinel.get('/count')).status === 418, 20_000)
+  assert.ok(Number((await sentinel.get('/count')).text) < 4 + 10, 'those that nobody awaited were not begun')
+  assert.ok(upstream.requests.length < 4)
+})
+
+test('the workers end with the agent, one in an endless loop as well, however the agent ends', { skip: process.platform !== 'linux' }, async (t) => {
+  const { sentinel }: RunningScript = await startScript(t, 'export const onRequest = () => { for (;;); }', { config: 'workers 2; timeout "60s"', settings: 'restart { policy "never" }' })
+  const agent = sentinel.agentPids()['custom']!
+  const workers = workersOf(agent)
+  assert.equal(workers.length, 2)
+  const asked = sentinel.get('/')
+  await eventually('one of them is in its loop', () => workers.some((pid) => / R /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))), 20_000)
+  process.kill(agent, 'SIGKILL')
+  assert.equal((await asked).status, 503)
+  const isGone = (pid: number): boolean => {
+    try {
+      return / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+    } catch {
+      return true
+    }
+  }
+  await eventually('both are gone', () => workers.every(isGone), 10_000)
+})

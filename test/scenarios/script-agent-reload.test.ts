@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
+import { startScript } from '../support/script-agent.ts'
+import type { LogRecord, RunningSentinel } from '../support/sentinel.ts'
+
+const version = (name: string): string => `export function onRequest () { return block(418, { body: '${name}' }) }`
+
+/** Resolves once requests are answered with this. */
+async function answers (sentinel: RunningSentinel, text: string): Promise<void> {
+  await eventually(`'${text}' is the answer`, async () => (await sentinel.get('/')).text === text, 20_000)
+}
+
+function told (sentinel: RunningSentinel, event: string): LogRecord[] {
+  return sentinel.log.filter((record) => record.event === event || record['agent_event'] === event)
+}
+
+test('a script that is edited answers the next requests: written in place, replaced, behind another link', async (t) => {
+  const { sentinel } = await startScript(t, version('one'))
+  const file = join(sentinel.folder, 'custom.js')
+  const agent = sentinel.agentPids()['custom']
+  assert.equal((await sentinel.get('/')).text, 'one')
+  writeFileSync(file, version('two'))
+  await answers(sentinel, 'two')
+  writeFileSync(`${file}.new`, version('three'))
+  renameSync(`${file}.new`, file)
+  await answers(sentinel, 'three')
+  writeFileSync(join(sentinel.folder, 'elsewhere.js'), version('four'))
+  rmSync(file)
+  symlinkSync('elsewhere.js', file)
+  await answers(sentinel, 'four')
+  assert.equal(sentinel.agentPids()['custom'], agent)
+  assert.equal(told(sentinel, 'script-loaded').length, 3)
+})
+
+test('a script that cannot be run changes nothing and is told with its place; the next one that can is taken', async (t) => {
+  const { sentinel } = await startScript(t, version('one'))
+  const file = join(sentinel.folder, 'custom.js')
+  const broken: Readonly<Record<string, RegExp>> = {
+    'export function onRequest () {\n  return block(\n': /custom\.js:3:1: SyntaxError: it ends before it is complete/,
+    'export function onRequest () {}\n\nundefined.x': /custom\.js:3:11: TypeError/,
+    '': /has none of the functions/,
+    'for (;;);': /is not ready after/,
+  }
+  for (const [text, message] of Object.entries(broken)) {
+    writeFileSync(file, text)
+    const isTold = (): LogRecord | undefined => told(sentinel, 'script-refused').find(({ msg }) => message.test(msg!))
+    await eventually(`told: ${message}`, () => isTold() !== undefined, 40_000)
+    assert.equal(isTold()!.level, 50)
+    assert.equal((await sentinel.get('/')).text, 'one')
+  }
+  rmSync(file)
+  assert.equal((await sentinel.get('/')).text, 'one')
+  writeFileSync(file, version('two'))
+  await answers(sentinel, 'two')
+})
+
+test('under load not one call fails or is lost while the script changes, and what was begun ends with the old one', async (t) => {
+  const script = (name: string): string => `
+export async function onRequest (request) {
+  if (request.path === '/slow') await new Promise((go) => setTimeout(go, 1500))
+  return block(418, { body: '${name}' })
+}`
+  const { sentinel } = await startScript(t, script('v0'), { config: 'timeout "20s"; workers 2' })
+  const file = join(sentinel.folder, 'custom.js')
+  const slow = sentinel.get('/slow')
+  const seen = new Map<string, number>()
+  const wrong: string[] = []
+  let over = false
+  const clients = Array.from({ length: 8 }, async () => {
+    while (!over) {
+      const { status, text } = await sentinel.get('/')
+      seen.set(text, (seen.get(text) ?? 0) + 1)
+      if (status !== 418 || !/^v\d$/.test(text)) wrong.push(`${status} ${text}`)
+    }
+  })
+  for (let i = 1; i <= 4; i++) {
+    writeFileSync(file, script(`v${i}`))
+    await eventually(`version ${i} answers`, () => seen.has(`v${i}`), 30_000)
+  }
+  over = true
+  await Promise.all(clients)
+  assert.deepEqual(wrong, [])
+  assert.deepEqual([...seen.keys()].toSorted(), ['v0', 'v1', 'v2', 'v3', 'v4'])
+  const { status, text } = await slow
+  assert.equal(status, 418)
+  assert.equal(text, 'v0', 'what was begun with the old version ended with it')
+})
+
+test('a reload takes the new script and settings, and is refused with the place when the script cannot be run', async (t) => {
+  const { sentinel, kdl } = await startScript(t, 'export function onRequest () { return block(418, { body: config.name }) }', { config: 'settings { name "one" }' })
+  assert.equal((await sentinel.get('/')).text, 'one')
+  const renamed = kdl.replace('name "one"', 'name "two"')
+  assert.equal((await sentinel.reload(renamed)).event, 'reloaded')
+  assert.equal((await sentinel.get('/')).text, 'two')
+
+  writeFileSync(join(sentinel.folder, 'custom.js'), 'export function onRequest () { return block(418, { body: "new " + config.name }) }')
+  assert.equal((await sentinel.reload(renamed)).event, 'reloaded')
+  assert.equal((await sentinel.get('/')).text, 'new two', 'the new script is in use once the reload is told')
+
+  writeFileSync(join(sentinel.folder, 'other.js'), 'export function onRequest () {\n  return }}')
+  const refused = await sentinel.reload(renamed.replace('"custom.js"', '"other.js"'))
+  assert.equal(refused.event, 'reload-failed')
+  assert.match(refused.msg!, /sentinel\.kdl:5:44: agent 'custom' refuses its configuration \(script\): .*other\.js:2:11: SyntaxError/)
+  assert.equal((await sentinel.get('/')).text, 'new two')
+
+  writeFileSync(join(sentinel.folder, 'other.js'), version('other'))
+  assert.equal((await sentinel.reload(renamed.replace('"custom.js"', '"other.js"'))).event, 'reloaded')
+  assert.equal((await sentinel.get('/')).text, 'other')
+  writeFileSync(join(sentinel.folder, 'other.js'), version('other again'))
+  await answers(sentinel, 'other again')
+})
+
+test('another set of functions is in effect with the new script: bodies and answers are asked for from then on', async (t) => {
+  const { sentinel } = await startScript(t, 'export const onRequest = () => allow()')
+  assert.equal((await sentinel.request('/', { method: 'POST', body: 'evil' })).status, 200)
+  writeFileSync(join(sentinel.folder, 'custom.js'), `
+export const onRequestBody = (body) => body.text() === 'evil' ? block(422) : undefined
+export const onResponse = (response) => { response.headers['x-seen'] = 'yes' }`)
+  await eventually('the body is looked at', async () => (await sentinel.request('/', { method: 'POST', body: 'evil' })).status === 422, 20_000)
+  assert.equal((await sentinel.request('/', { method: 'POST', body: 'good' })).headers['x-seen'], 'yes')
+})
