@@ -4,7 +4,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isCommand } from './prepare.mjs'
 
-/** neededBy: 'test' = `npm test` installs it, 'bench' = `npm run bench` does. `forWhat` ends the sentence "… is skipped". */
+/** `file`: what is there when it is no command. neededBy: 'test' = `npm test` installs it, 'bench' = `npm run bench` does. `forWhat` ends the sentence "… is skipped". */
 export const systemPackages = [
   { command: 'nginx', package: 'nginx-light', neededBy: ['test', 'bench'], forWhat: 'what is tested against nginx, and the comparison with it,' },
   { command: 'haproxy', package: 'haproxy', neededBy: ['test', 'bench'], forWhat: 'what is tested against HAProxy, and the comparison with it,' },
@@ -13,6 +13,8 @@ export const systemPackages = [
   { command: 'wrk', package: 'wrk', neededBy: ['bench'], forWhat: 'the load of the benchmark' },
   { command: 'sslscan', package: 'sslscan', neededBy: ['test'], forWhat: 'the scan of TLS listeners' },
   { command: 'python3', package: 'python3', neededBy: ['test'], forWhat: 'what is tested as a service manager does it' },
+  { file: '/usr/lib/python3/dist-packages/grpc/aio', command: 'the package grpc of Python', package: 'python3-grpcio', neededBy: ['test'], forWhat: 'the agent in Python' },
+  { command: 'protoc', package: 'protobuf-compiler', neededBy: ['test'], forWhat: 'the agent in Python' },
   { command: 'faketime', package: 'faketime', neededBy: ['test'], forWhat: 'what is tested while the clock jumps' },
   { command: 'redis-server', package: 'redis-server', neededBy: ['test'], forWhat: 'what is tested against Redis' },
   { command: 'memcached', package: 'memcached', neededBy: ['test'], forWhat: 'what is tested against memcached' },
@@ -27,15 +29,19 @@ const servicePolicy = '/usr/sbin/policy-rc.d'
 
 /** Installs what `purpose` needs and is missing. Never throws: returns the rows that are still missing, and has said why. */
 export function provideSystemPackages (purpose) {
-  const missing = systemPackages.filter((row) => row.neededBy.includes(purpose) && !isCommand(row.command))
+  const missing = systemPackages.filter((row) => row.neededBy.includes(purpose) && !isThere(row))
   if (missing.length === 0) return []
   const reason = whyNot()
   if (reason === undefined) installAll(missing.map((row) => row.package))
-  const still = missing.filter((row) => !isCommand(row.command))
+  const still = missing.filter((row) => !isThere(row))
   for (const row of still) {
     process.stderr.write(`${row.command} is not installed (${reason ?? `apt-get install ${row.package} failed`}): ${row.forWhat} is skipped.\n`)
   }
   return still
+}
+
+function isThere ({ command, file }) {
+  return file === undefined ? isCommand(command) : existsSync(file)
 }
 
 function whyNot () {

@@ -1,13 +1,13 @@
 import {
   emptyAudit, emptyBlock, emptyBodyChunk, emptyBodyMode, emptyCancel, emptyChallenge, emptyComplete, emptyCredit, emptyDecision, emptyFailure, emptyFinding,
-  emptyFindings, emptyGuardrail, emptyGuardrailText, emptyHeaderEdit,
-  emptyMessageAnswer, emptyMessageClose, emptyMessagePayload, emptyMoreTime, emptyRedirect, emptyRequestHeaders, emptyResponseHeaders, emptyReview, emptyTls, emptyToolCall, emptyToolResult, emptyTrailers, emptyWants,
-  emptyWebSocketMessage, type EventOneOf, type ReplyOneOf,
+  emptyFindings, emptyGuardrail, emptyGuardrailText, emptyHeaderEdit, emptyMessageAnswer, emptyMessageClose, emptyMessagePayload, emptyMoreTime, emptyRedirect,
+  emptyRequestHeaders, emptyResponseHeaders, emptyReview, emptyTls, emptyToolCall, emptyToolResult, emptyTrailers, emptyWants, emptyWebSocketMessage,
+  type EventOneOf, type ReplyOneOf,
 } from './codec/index.ts'
 
 /**
- * Events and replies as JSON for people and files, and back. Fields have the names of agent.proto and are left out at their defaults; a message that holds one of
- * several has `kind` and, where there is more to say, `value`. Header lines are pairs of name and value, one character for each byte; bytes are `{"text": …}`
+ * Events and replies as JSON for people and files, and back. Fields have the names of agent.proto and are left out at their defaults; a message that holds
+ * one of several has `kind` and, where there is more to say, `value`. Header lines are pairs of name and value, one character for each byte; bytes are `{"text": …}`
  * when they are printable UTF-8, else `{"base64": …}`.
  */
 export type PlainJson = string | number | boolean | null | readonly PlainJson[] | PlainObject
@@ -58,7 +58,8 @@ const listed: Readonly<Record<string, Template>> = {
 
 /** Messages in fields that may be missing, whose default says nothing of their shape. */
 const nested: Readonly<Record<string, Template>> = {
-  tls: { ...emptyTls }, bodyMode: { ...emptyBodyMode }, requestBody: { ...emptyBodyMode }, responseBody: { ...emptyBodyMode }, audit: { ...emptyAudit }, wants: { ...emptyWants },
+  tls: { ...emptyTls }, bodyMode: { ...emptyBodyMode }, requestBody: { ...emptyBodyMode }, responseBody: { ...emptyBodyMode },
+  audit: { ...emptyAudit }, wants: { ...emptyWants },
 }
 
 const chunkKinds = new Set(['pass', 'replace', 'hold', 'drop', 'pass_but_tail'])

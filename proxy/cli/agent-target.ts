@@ -1,3 +1,4 @@
+import type { LinkSettings } from '../decisions/by-hand/link.ts'
 import type { AgentTarget } from '../decisions/index.ts'
 import type { CommandOption, OptionValues, Shell } from './command.ts'
 
@@ -13,7 +14,7 @@ export const targetOptions = {
 } as const satisfies Readonly<Record<string, CommandOption>>
 
 /** Where an agent is and how long it is waited for; a sentence when it cannot be understood. */
-export async function agentTargetOf (shell: Shell, text: string, options: OptionValues): Promise<{ readonly target: AgentTarget, readonly timeoutMs: number } | string> {
+export async function agentTargetOf (shell: Shell, text: string, options: OptionValues): Promise<LinkSettings | string> {
   const { parseAddress, parseDuration } = await import('../../config/schema/index.ts')
   const timeoutMs = options['timeout'] === undefined ? 5_000 : parseDuration(String(options['timeout']))
   if (timeoutMs === undefined || timeoutMs === 0) return `'${String(options['timeout'])}' is no time: write 500ms or 5s`

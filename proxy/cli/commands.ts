@@ -7,6 +7,7 @@ import { agentInstall } from './agent-install.ts'
 import { agentNew } from './agent-new.ts'
 import { agentRun } from './agent-run.ts'
 import { agentTest } from './agent-test.ts'
+import { agents } from './agents.ts'
 import { cachePurge, cacheStats } from './cache-commands.ts'
 import { check } from './check.ts'
 import { completion } from './completion.ts'
@@ -33,8 +34,8 @@ import { version } from './version.ts'
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
-  run, reload, status, tail, record, replay, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff, configDump,
-  configReference, configSchema, evidenceVerify, agentNew, agentDev, agentTest, agentInstall, agentRun, agentCall, agentConformance, lsp,
+  run, reload, status, agents, tail, record, replay, drain, undrain, cachePurge, cacheStats, upgrade, stop, check, fmt, explain, routes, diff,
+  configDump, configReference, configSchema, evidenceVerify, agentNew, agentDev, agentTest, agentInstall, agentRun, agentCall, agentConformance, lsp,
   completion(() => commands), man(() => commands), version,
 ]
 

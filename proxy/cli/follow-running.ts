@@ -19,11 +19,12 @@ export interface FollowedLines {
 export async function followRunning (command: string, shell: Shell, options: OptionValues, { path, body, onLine, signal }: FollowedLines): Promise<number> {
   const { follow, ControlError } = await import('../control/index.ts')
   let begun = false
+  const take = (line: string): void => { begun = onLine(line) || begun }
   for (let triedSinceMs = performance.now(); ;) {
     const places = await placesOf(command, shell, options)
     if (places === undefined) return 2
     try {
-      const { status, text } = await follow(places, { path, body, onLine: (line) => { begun = onLine(line) || begun }, ...signal === undefined ? {} : { signal } })
+      const { status, text } = await follow(places, { path, body, onLine: take, ...signal === undefined ? {} : { signal } })
       if (signal?.aborted === true) return 0
       if (status !== 200) return refused(command, shell, text)
       triedSinceMs = performance.now()

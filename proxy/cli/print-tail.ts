@@ -30,7 +30,11 @@ interface Decided {
   readonly verdict: string
   readonly mode: string
   readonly status?: number
+  readonly ms?: number
   readonly rule_ids?: readonly string[]
+  readonly reason?: string
+  /** Why there is no decision. */
+  readonly fault?: string
 }
 
 /** One exchange on one line: when, what came of it, who asked for what, where it went, where the time went, what was decided. Nothing in it can steer the terminal. */
@@ -78,8 +82,13 @@ function tenths (ms: number): string {
 }
 
 function decisionsOf ({ agents = [] }: Shown, paint: Paint): string[] {
-  return agents.map(({ agent, verdict, mode, status, rule_ids: rules = [] }) => {
-    const text = printable(`${agent}=${verdict}${status === undefined ? '' : `/${status}`}${mode === 'enforce' ? '' : ` (${mode})`}${rules.length === 0 ? '' : ` [${rules.join(' ')}]`}`)
+  return agents.map(({ agent, verdict, mode, status, ms, rule_ids: rules = [], reason, fault }) => {
+    const why = [reason, fault].filter((word) => word !== undefined).join(' ')
+    const parts = [
+      `${agent}=${verdict}${status === undefined ? '' : `/${status}`}`, mode === 'enforce' ? '' : `(${mode})`, ms === undefined ? '' : `${tenths(ms)}ms`,
+      rules.length === 0 ? '' : `[${rules.join(' ')}]`, why,
+    ]
+    const text = printable(parts.filter((part) => part !== '').join(' '))
     return verdict === 'allow' ? paint.dim(text) : verdict === 'failed' || verdict === 'block' ? paint.bad(text) : paint.warn(text)
   })
 }

@@ -7,6 +7,8 @@ import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 export interface Operations {
   /** As `GET /status` of the admin address tells it. */
   status (): object
+  /** How agents do: state, load, failures, times. */
+  agents (): Promise<readonly object[]>
   /** Takes over what the file says now: all of it, or nothing. Resolves when that is over. */
   reload (): Promise<ReloadOutcome>
   /** What a reload would do, without doing it. */

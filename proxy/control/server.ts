@@ -205,6 +205,7 @@ type Work = (operations: Operations, body: Readonly<Record<string, unknown>>) =>
 
 const paths: Readonly<Record<string, { readonly method: 'GET' | 'POST', readonly work: Work }>> = {
   '/status': { method: 'GET', work: (operations) => ({ status: 200, body: operations.status() }) },
+  '/agents': { method: 'GET', work: async (operations) => ({ status: 200, body: { agents: await operations.agents() } }) },
   '/plan': { method: 'GET', work: async (operations) => outcome(await operations.plan()) },
   '/reload': { method: 'POST', work: async (operations) => outcome(await operations.reload()) },
   '/drain': { method: 'POST', work: (operations, body) => drained(operations, body, true) },

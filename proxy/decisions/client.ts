@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { ConfigProblem, DescribeResponse } from '../../proto/codec/index.ts'
+import type { BreakerState } from '../pipeline/breaker.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
 import { Admission } from './admission.ts'
 import { AgentBreaker } from './agent-breaker.ts'
@@ -15,6 +16,8 @@ export interface AgentCounters {
   bytesSent: number
   bytesReceived: number
   reconnects: number
+  /** The call that failed last. */
+  lastFailure: { readonly code: FaultCode, readonly detail: string, readonly atMs: number } | undefined
 }
 
 export interface AgentClient {
@@ -31,6 +34,8 @@ export interface AgentClient {
   readonly counters: Readonly<AgentCounters>
   readonly inFlight: number
   readonly queued: number
+  /** `undefined` where it has none. */
+  readonly breakerState: BreakerState | undefined
   readonly settings: Settings
   /** Begins an exchange. Throws the fault at once when there is nobody to talk to. */
   talk (): Talk
@@ -77,7 +82,7 @@ class Client implements AgentClient, Switchboard {
   readonly breaker: AgentBreaker | undefined
   describe: DescribeResponse | undefined
   configVersion = ''
-  readonly counters: AgentCounters = { calls: 0, failures: {}, protocolFaults: {}, bytesSent: 0, bytesReceived: 0, reconnects: 0 }
+  readonly counters: AgentCounters = { calls: 0, failures: {}, protocolFaults: {}, bytesSent: 0, bytesReceived: 0, reconnects: 0, lastFailure: undefined }
   #configuration: AgentConfiguration
   #state: AgentState = 'connecting'
   /** What those who listen were told last of why it is not there. */
@@ -117,6 +122,7 @@ class Client implements AgentClient, Switchboard {
   get lastError (): string | undefined { return this.#state === 'ready' ? undefined : this.#lastError ?? this.#awaited }
   get inFlight (): number { return this.admission.inFlight }
   get queued (): number { return this.admission.queued }
+  get breakerState (): BreakerState | undefined { return this.breaker?.state }
 
   get refusals (): readonly ConfigProblem[] {
     return this.#slots.find(({ connection }) => connection?.state === 'refused')?.connection?.refusals ?? []
@@ -150,7 +156,10 @@ class Client implements AgentClient, Switchboard {
 
   count (durationMs: number, fault: Fault | undefined): void {
     this.counters.calls++
-    if (fault !== undefined) this.counters.failures[fault.code] = (this.counters.failures[fault.code] ?? 0) + 1
+    if (fault !== undefined) {
+      this.counters.failures[fault.code] = (this.counters.failures[fault.code] ?? 0) + 1
+      this.counters.lastFailure = { code: fault.code, detail: fault.detail ?? '', atMs: performance.timeOrigin + performance.now() }
+    }
     this.settings.observe(durationMs, fault?.code ?? 'ok')
   }
 

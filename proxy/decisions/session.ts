@@ -19,8 +19,8 @@ export function openSession (target: AgentTarget | { readonly socket: Duplex }):
 }
 
 /**
- * Ends a connection at once, with all its streams. Not while one of them is being told that it was reset: Node 20 then sends for ever what it has to send on the
- * others, in a loop that nothing ends.
+ * Ends a connection at once, with all its streams. Not while one of them is being told that it was reset: Node 20 then sends for ever what it has to
+ * send on the others, in a loop that nothing ends.
  */
 export function endSession (session: ClientHttp2Session): void {
   setImmediate(() => session.destroy())

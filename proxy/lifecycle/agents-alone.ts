@@ -29,7 +29,9 @@ const stopMs = 5_000
  * Starts the programs of agents as `run` does, in the folder of their configuration and with its environment, each on a private socket of its own: whoever serves
  * the places that the configuration names is left alone. Their lines go to stderr from `level` on.
  */
-export function startAgentsAlone (configs: readonly AgentConfig[], file: string, env: Readonly<Record<string, string | undefined>>, level: LogLevel): AgentsAlone {
+export function startAgentsAlone (
+  configs: readonly AgentConfig[], file: string, env: Readonly<Record<string, string | undefined>>, level: LogLevel,
+): AgentsAlone {
   const folder = makeSocketFolder()
   const log = createLog({ level, format: 'auto' })
   const around = { cwd: dirname(file), env, log, metrics: createMetrics({ version: readVersion() }), hosts: new AgentHosts(), started () {} }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig, type AgentConfig, type Loaded, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
 import type { MaybePromise } from '../pipeline/body.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
+import type { AgentJson } from '../admin/agents-json.ts'
 import type { StatusJson } from '../admin/status.ts'
 import { TicketSecret } from '../certificates/ticket-secret.ts'
 import type { PlanOutcome, ReloadOutcome } from '../control/index.ts'
@@ -15,6 +16,7 @@ import { exposed, formFor } from '../observe/exposition.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { AdminServer, type PreparedAdmin } from './admin-server.ts'
 import type { MetricsPush } from '../observe/telemetry/metrics-push.ts'
+import { agentsJson } from './agent-facts.ts'
 import type { AgentReports } from '../observe/agent-reports.ts'
 import { AgentHosts } from './agent-host.ts'
 import { agentIdentity } from './agent-identity.ts'
@@ -42,7 +44,6 @@ import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
 import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
-import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import { handOver } from './upgrade.ts'
 import { alone, upstreamSettings } from './upstream-settings.ts'
@@ -103,7 +104,7 @@ export class Proxy {
   #generations = 0
   #agentSocketsMade = 0
   readonly #hosts = new AgentHosts()
-  readonly #onlookers = new Onlookers(() => this.#path)
+  readonly onlookers = new Onlookers(() => this.#path)
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
@@ -204,10 +205,8 @@ export class Proxy {
     return this.#health.drain(upstream, target, on)
   }
 
-  /** See `Onlookers.begin`. */
-  tail (filter: TailFilter, take: (seen: Seen) => void): () => void {
-    return this.#onlookers.begin(filter, take)
-  }
+  /** How agents do, in all workers. */
+  readonly agents = (): Promise<AgentJson[]> => this.#fresh(() => agentsJson(this.status(), this.#path!.facts(), this.#metrics.families()))
 
   /** Takes over what the file says now: all of it, or nothing. Reloads do not overlap. Never rejects: the outcome is logged and counted, too. */
   reload (): Promise<ReloadOutcome> {
@@ -331,7 +330,7 @@ export class Proxy {
       heard: (evidence) => this.#health.heard(evidence),
       agentReport: (agent, report) => this.#reports.take(agent, report),
       seen: (tail, seen, sent) => {
-        this.#onlookers.take(tail, seen)
+        this.onlookers.take(tail, seen)
         sent()
       },
       heardAt: (evidence) => this.#health.heardAt(evidence),

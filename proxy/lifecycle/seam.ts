@@ -5,6 +5,7 @@ import type { Entry } from '../evidence/chain.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
 import type { HeldSocket } from '../listeners/index.ts'
 import type { KeptAnswers } from '../pipeline/kept-answers.ts'
+import type { TalkFacts } from './agent-facts.ts'
 import type { Seen, TailFilter } from '../pipeline/tail-filter.ts'
 import type { Evidence, GateEvidence, HealthOrders } from '../upstreams/index.ts'
 
@@ -120,6 +121,7 @@ export interface AgentFacts {
   readonly configVersion: string
   /** What it has against its configuration. */
   readonly refusals: readonly RefusedSetting[]
+  readonly talk: TalkFacts
 }
 
 /** What the data path asks of main. */

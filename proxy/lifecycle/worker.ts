@@ -14,6 +14,7 @@ import { OwnShares, type Shares } from '../pipeline/shares.ts'
 import type { HealthOrders, Target } from '../upstreams/index.ts'
 import { judgeAgents, reportRefusals, type AgentChange } from './agent-configuration.ts'
 import type { DoorChange } from './agent-door.ts'
+import { talkFacts } from './agent-facts.ts'
 import { agentIdentity } from './agent-identity.ts'
 import type { AgentRuntime } from './agent-runtime.ts'
 import { HealthFollower } from './health-follower.ts'
@@ -355,8 +356,9 @@ export class Worker implements DataPath {
   }
 }
 
-function factsOfAgent ({ state, lastError: problem, configVersion, refusals }: AgentRuntime['client']): AgentFacts {
-  return { state, problem, configVersion, refusals }
+function factsOfAgent (client: AgentRuntime['client']): AgentFacts {
+  const { state, lastError: problem, configVersion, refusals } = client
+  return { state, problem, configVersion, refusals, talk: talkFacts(client) }
 }
 
 function factsOf ({ name, inFlight, connections }: Target): TargetFacts {

@@ -17,7 +17,8 @@ export function caseLine (x: Exchange, talks: readonly RecordedTalk[], terms: Re
   const { request, reply } = x
   const head = redacted({ path: request.rawPath, query: request.query, headers: [] }, terms, true, marks)
   const response = reply === undefined ? undefined : redacted({ status: reply.status, ...plainHeaders(reply.headers.raw()) }, terms, true, marks)
-  const attributes = x.attributes === undefined || x.attributes.size === 0 ? undefined : redacted({ attributes: Object.fromEntries(x.attributes) }, terms, true, marks)
+  const attached = Object.fromEntries(x.attributes ?? [])
+  const attributes = Object.keys(attached).length === 0 ? {} : redacted({ attributes: attached }, terms, true, marks)
   // Of agents alone: what the client got is of no weight for what they decide.
   marks.clear()
   const agents = talks.map((talk) => agentOf(talk, terms, marks))

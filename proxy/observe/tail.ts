@@ -41,7 +41,9 @@ export class Tails {
   /** `undefined` ends it. */
   watch (id: number, filter: TailFilter | undefined): void {
     if (filter === undefined) this.#watchers.delete(id)
-    else if (!this.#watchers.has(id)) this.#watchers.set(id, { fits: compileTailFilter(filter), record: filter.record, chars: 0, lines: [], lost: 0, onTheWay: 0 })
+    else if (!this.#watchers.has(id)) {
+      this.#watchers.set(id, { fits: compileTailFilter(filter), record: filter.record, chars: 0, lines: [], lost: 0, onTheWay: 0 })
+    }
     this.active = this.#watchers.size > 0
     this.#tap()
   }

@@ -87,19 +87,28 @@ test('in JavaScript it works the same', async (t) => {
 
 test('npm install needs no network, and npm test, npm run dev and npm start do what they say', async (t) => {
   const folder = await newAgent(t)
-  // The package by the name under which `npm install` links it; npm itself would look after the packages of this checkout.
-  mkdirSync(join(folder, 'node_modules', '.bin'), { recursive: true })
-  symlinkSync(fromRoot(), join(folder, 'node_modules', 'sentinel'))
-  symlinkSync('../sentinel/dist/proxy/main.js', join(folder, 'node_modules', '.bin', 'sentinel'))
-  spawnSync('chmod', ['+x', fromDist('proxy', 'main.js')])
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { dependencies: Record<string, string>, scripts: Record<string, string> }
   assert.deepEqual(manifest.dependencies, { sentinel: `file:${fromRoot()}` })
   assert.deepEqual(Object.keys(manifest.scripts), ['dev', 'test', 'start'])
+  // An installation that npm may look after as it likes: the packages of this checkout are none of its business.
+  const { dependencies: _packages, devDependencies: _tools, scripts: _scripts, ...product } = JSON.parse(readFileSync(fromRoot('package.json'), 'utf8')) as Record<string, unknown>
+  const installation = folderWith(t, { 'package.json': JSON.stringify(product) })
+  symlinkSync(fromDist(), join(installation, 'dist'))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ ...manifest, dependencies: { sentinel: `file:${installation}` } }))
   const { NODE_TEST_CONTEXT: _ofThisTest, ...env } = process.env
+  const linked = spawnSync('npm', ['install', '--offline', '--no-audit', '--no-fund'], { cwd: folder, encoding: 'utf8', env })
+  assert.equal(linked.status, 0, linked.stdout + linked.stderr)
   const tested = spawnSync('npm', ['test'], { cwd: folder, encoding: 'utf8', env })
   assert.equal(tested.status, 0, tested.stdout + tested.stderr)
+  const dev = spawn('npm', ['run', 'dev', '--', '--port', '0'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  t.after(() => { if (dev.exitCode === null && dev.signalCode === null) process.kill(-dev.pid!, 'SIGINT') })
+  let screen = ''
+  dev.stdout.on('data', (chunk: Buffer) => { screen += chunk.toString() })
+  await eventually('npm run dev serves', () => /geo-header decides about every request/.test(screen), 60_000).catch((error: unknown) => { throw new Error(screen, { cause: error }) })
+  process.kill(-dev.pid!, 'SIGINT')
+  await new Promise((resolve) => { dev.once('exit', resolve) })
   const started = spawn('npm', ['start'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
-  t.after(() => { if (started.exitCode === null) process.kill(-started.pid!, 'SIGTERM') })
+  t.after(() => { if (started.exitCode === null && started.signalCode === null) process.kill(-started.pid!, 'SIGTERM') })
   let log = ''
   started.stderr.on('data', (chunk: Buffer) => { log += chunk.toString() })
   await eventually('npm start serves', () => log.includes('"event":"serving"'), 30_000).catch((error: unknown) => { throw new Error(log, { cause: error }) })

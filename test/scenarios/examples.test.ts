@@ -11,6 +11,7 @@ import * as loadBalancer from '../../examples/load-balancer/expected.ts'
 import { expected as mcpTools } from '../../examples/mcp-tools/expected.ts'
 import * as microservices from '../../examples/microservices/expected.ts'
 import { expected as observability } from '../../examples/observability/expected.ts'
+import { expected as pythonAgent } from '../../examples/python-agent/expected.ts'
 import { expected as quickstart } from '../../examples/quickstart/expected.ts'
 import * as staticSite from '../../examples/static-site/expected.ts'
 import { expected as systemd } from '../../examples/systemd/expected.ts'
@@ -32,7 +33,8 @@ interface Example {
 
 const examples: Readonly<Record<string, Example>> = {
   'custom-agent': { expected: customAgent }, 'custom-javascript': { expected: customJavascript }, 'mcp-tools': { expected: mcpTools },
-  observability: { expected: observability }, quickstart: { expected: quickstart }, systemd: { expected: systemd }, waf: { expected: waf },
+  observability: { expected: observability }, 'python-agent': { expected: pythonAgent }, quickstart: { expected: quickstart },
+  systemd: { expected: systemd }, waf: { expected: waf },
   homelab, 'load-balancer': loadBalancer, microservices, 'static-site': staticSite, teams, 'websocket-chat': websocketChat,
 }
 

@@ -50,9 +50,8 @@ export interface RunningDev {
 }
 
 /** Starts it in a folder. What it left, the test may look for; the process itself is gone afterwards. */
-export function spawnDev (t: TestContext, folder: string, args: readonly string[] = []): RunningDev {
-  const temporary = join(folderWith(t), 'tmp')
-  mkdirSync(temporary)
+export function spawnDev (t: TestContext, folder: string, args: readonly string[] = [], temporary = join(folderWith(t), 'tmp')): RunningDev {
+  mkdirSync(temporary, { recursive: true })
   const { NODE_TEST_CONTEXT: _ofThisTest, ...env } = process.env
   const child = spawn(process.execPath, [fromDist('proxy', 'main.js'), 'agent', 'dev', '--port', '0', ...args], {
     cwd: folder, env: { ...env, TMPDIR: temporary }, stdio: ['ignore', 'pipe', 'pipe'],

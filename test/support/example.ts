@@ -7,6 +7,7 @@ import { WebSocket } from 'ws'
 import type { Applications, Running } from '../../examples/expectation.ts'
 import { folderWith } from './folder.ts'
 import { fromRoot } from './paths.ts'
+import { missingForPython } from './python.ts'
 import type { Answer, RequestInit } from './request.ts'
 import { startSentinel } from './sentinel.ts'
 import { deadPort } from './upstream.ts'
@@ -22,13 +23,16 @@ export function adapted (folder: string, portOf: (port: string) => number, certi
     .replace(/"certs\//g, `"${certificates}/`)
     .replace(/root "([^"/][^"]*)"/g, (_, file: string) => `root ${JSON.stringify(fromRoot('examples', folder, file))}`)
     .replace(/script "([^"]+)"/g, (_, file: string) => `script ${JSON.stringify(fromRoot('examples', folder, file))}`)
+    .replace(/command "(\/usr\/bin\/python3)" "([^"]+)"/g, (_, program: string, file: string) => `command "${program}" ${JSON.stringify(fromRoot('examples', folder, file))}`)
     .replace(/command "node" "([^"]+)"/g, (_, file: string) => `command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromRoot('examples', folder, file))}`)
     .concat(/metrics \{/.test(text) ? '' : '\nobservability { metrics { address "127.0.0.1:0" } }\n')
 }
 
 /** Why an example cannot run here. */
 export function missingFor (folder: string): string | undefined {
-  if (!readFileSync(fromRoot('examples', folder, 'sentinel.kdl'), 'utf8').includes('"certs/')) return undefined
+  const text = readFileSync(fromRoot('examples', folder, 'sentinel.kdl'), 'utf8')
+  if (text.includes('python3')) return missingForPython()
+  if (!text.includes('"certs/')) return undefined
   try {
     execFileSync('openssl', ['version'], { stdio: 'ignore' })
     return undefined

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { WorkbenchNews } from '../../../proto/workbench.ts'
 import { makeSocketFolder } from '../../lifecycle/socket-folder.ts'
@@ -24,6 +24,9 @@ export interface DevSettings {
 }
 
 type Serving = LoadOutcome & { readonly news: 'serving' }
+
+/** Between the two steps of an editor. */
+const mostPauseMs = 100
 
 /** An agent that died this soon would die again. */
 const tooSoonMs = 2_000
@@ -91,6 +94,7 @@ export class DevSession {
   async #loadAll (): Promise<void> {
     for (let next = this.#again; next !== undefined && !this.#closed; next = this.#again) {
       this.#again = undefined
+      await untilWritten(this.#files)
       const fingerprint = fingerprintOf(this.#files)
       // Editors touch files without changing them, and tell of one change several times.
       if (fingerprint === this.#fingerprint && next.file !== undefined && this.#files.includes(next.file)) continue
@@ -224,6 +228,13 @@ const ofTheInspector = /^(?:Debugger listening on ws:|Debugger ending on ws:|For
 
 /** First words of lines that the SDK writes about its own life: here the screen tells. */
 const ofTheSdk: ReadonlySet<string> = new Set(['connected', 'configured', 'configuration'])
+
+/** Some editors empty a file before they write it. One that stays empty is meant so. */
+async function untilWritten (files: readonly string[]): Promise<void> {
+  const untilMs = performance.now() + mostPauseMs
+  const isEmpty = (file: string): boolean => statSync(file, { throwIfNoEntry: false })?.size === 0
+  while (files.some(isEmpty) && performance.now() < untilMs) await new Promise((resolve) => { setTimeout(resolve, 5) })
+}
 
 function fingerprintOf (files: readonly string[]): string {
   const hash = createHash('sha256')

@@ -63,10 +63,14 @@ function caseOf (record: PlainObject, at: string): Case {
     at, id: text(record['id'], `${at}: id`), route: typeof record['route'] === 'string' ? record['route'] : '',
     line: `${text(request['method'], `${at}: method`)} ${text(request['host'], `${at}: host`)}${text(request['path'], `${at}: path`)}${query}`,
     agents: list(record['agents'], `${at}: agents`).map((agent) => agentOf(object(agent, `${at}: agent`), at)),
-    response: response === undefined ? undefined : { status: Number(response['status']), headers: list(response['headers'] ?? [], `${at}: headers`).flatMap((pair) => list(pair, `${at}: field`).map(String)) },
+    response: response === undefined ? undefined : { status: Number(response['status']), headers: linesOf(response['headers'], at) },
     missing: list(record['redacted'] ?? [], `${at}: redacted`).map(String),
     receipt: false,
   }
+}
+
+function linesOf (headers: PlainJson | undefined, at: string): string[] {
+  return list(headers ?? [], `${at}: headers`).flatMap((pair) => list(pair, `${at}: field`).map(String))
 }
 
 function agentOf (agent: PlainObject, at: string): AgentCase {

@@ -16,12 +16,13 @@ export function caseOfReceipt (record: PlainObject, at: string): Case | 'masked'
     },
   })
   const failed = word('fault')
+  const reply = plainReply({ kind: 'decision', value: decisionOf(record, word) })
   return {
     at, id: word('event_id'), route: word('route'), line: `${word('method')} ${word('host')}${path}`, response: undefined, receipt: true,
     missing: ['the fields', 'the query', 'the body'],
     agents: [{
       agent: word('agent'), mode: word('mode'),
-      asked: [{ event, timeoutMs: 0, failed: failed === '' ? undefined : failed, reply: failed === '' ? plainReply({ kind: 'decision', value: decisionOf(record, word) }) : undefined }],
+      asked: [{ event, timeoutMs: 0, ...failed === '' ? { failed: undefined, reply } : { failed, reply: undefined } }],
     }],
   }
 }

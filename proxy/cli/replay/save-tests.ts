@@ -55,7 +55,9 @@ function savedCase (one: Case, { asked }: AgentCase): object | undefined {
     },
     expected,
     ...response.head?.kind !== 'response_headers' || response.replies.length === 0 ? {} : {
-      response: { status: response.head.value.status, headers: pairsOf(response.head.value.headers), ...response.body === undefined ? {} : { body: response.body } },
+      response: {
+        status: response.head.value.status, headers: pairsOf(response.head.value.headers), ...response.body === undefined ? {} : { body: response.body },
+      },
       expectedResponse: expectedOf(response.replies),
     },
   }

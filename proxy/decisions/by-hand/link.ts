@@ -17,6 +17,11 @@ export interface LinkSettings {
   readonly timeoutMs: number
 }
 
+interface ConfigureTerms {
+  readonly validateOnly?: boolean
+  readonly version?: string
+}
+
 /** A connection to an agent on which somebody says what they like, one thing at a time: no retries, no filter, no failure mode. */
 export class AgentLink {
   readonly #session: ClientHttp2Session
@@ -64,7 +69,7 @@ export class AgentLink {
     return this.#unary(agentService.describe, encodeDescribeRequest({ protocolVersions: versions, proxy: 'sentinel', agentId }), decodeDescribeResponse)
   }
 
-  async configure (json: string, { validateOnly = false, version = 'by-hand' }: { readonly validateOnly?: boolean, readonly version?: string } = {}): Promise<ConfigureResponse> {
+  async configure (json: string, { validateOnly = false, version = 'by-hand' }: ConfigureTerms = {}): Promise<ConfigureResponse> {
     return this.#unary(agentService.configure, encodeConfigureRequest({ configJson: Buffer.from(json), validateOnly, version }), decodeConfigureResponse)
   }
 

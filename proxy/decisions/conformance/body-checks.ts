@@ -60,7 +60,7 @@ export const bodyChecks: readonly Check[] = [
         const exchange = nextExchange(side, 0)
         const pieces = ['{"a":', '"', 'b', '"', '}']
         const first = await toBody(bench, side, exchange, Buffer.from(pieces.join('')), 'stream') + 1
-        for (const [i, piece] of pieces.entries()) bench.send(numbered(exchange, first + i, subject.timeoutMs, chunk(side.body, Buffer.from(piece), i === pieces.length - 1)))
+        sendPieces(bench, side, exchange, first, pieces.map((piece) => Buffer.from(piece)))
         await flow(bench, side, exchange, first, pieces.length)
       }
       await bench.quiet()
@@ -76,7 +76,7 @@ export const bodyChecks: readonly Check[] = [
         let sequence = await toBody(bench, side, exchange, Buffer.concat(pieces), 'stream')
         bench.send(numbered(exchange, ++sequence, 0, { kind: 'credit', value: { bytes: 1024 * 1024 } }))
         const first = sequence + 1
-        for (const [i, piece] of pieces.entries()) bench.send(numbered(exchange, first + i, subject.timeoutMs, chunk(side.body, piece, i === pieces.length - 1)))
+        sendPieces(bench, side, exchange, first, pieces)
         await flow(bench, side, exchange, first, pieces.length)
       }
       await bench.quiet()
@@ -105,7 +105,8 @@ async function toBody (bench: Bench, side: Side, exchange: number, body: Buffer,
   const made = { method: 'POST', target: '/conformance', headers: ['host', 'agent.test', 'content-type', 'text/plain'] }
   let sequence = 1
   const asked = bench.wants('request_headers')
-  bench.send(numbered(exchange, 1, asked ? timeoutMs : 0, requestHead({ ...made, ...ofRequest ? { body } : {} }, ofRequest ? { hasBody: true, bodyMode: mode } : {})))
+  const request = ofRequest ? requestHead({ ...made, body }, { hasBody: true, bodyMode: mode }) : requestHead(made)
+  bench.send(numbered(exchange, 1, asked ? timeoutMs : 0, request))
   if (asked) goesOn(await bench.decided(exchange, 1, stages.requestHeaders))
   if (ofRequest) return sequence
   const head = responseHead(200, ['content-type', 'text/plain'], body)
@@ -118,6 +119,11 @@ function goesOn (reply: Reply): void {
   if (!isGoingOn(reply)) throw new NotApplicable('its answer to a harmless head ends the exchange')
   const { wants } = reply.kind === 'decision' ? reply.value : {}
   if (wants?.done === true || wants?.requestBody?.kind === 'none' || wants?.responseBody?.kind === 'none') throw new NotApplicable('it does not want the body of a harmless exchange')
+}
+
+function sendPieces (bench: Bench, { body }: Side, exchange: number, first: number, pieces: readonly Buffer[]): void {
+  const last = pieces.length - 1
+  for (const [i, piece] of pieces.entries()) bench.send(numbered(exchange, first + i, bench.subject.timeoutMs, chunk(body, piece, i === last)))
 }
 
 /** Answers to so many pieces; a decision may end them. */

@@ -67,8 +67,8 @@ export const robustnessChecks: readonly Check[] = [
     rule: 'Bytes that are no message of the protocol end the call with an error at the most: the agent goes on serving others.',
     run: (subject) => Bench.use(subject, async (bench) => {
       const garbage = [
-        frame(Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f, 1])), frame(Buffer.alloc(5_000, 0xff)), Buffer.from([0, 0, 0, 0, 9, 1, 2]), Buffer.alloc(64, 0xff),
-        frame(Buffer.from([0x0a, 2, 0x08, 0x80])),
+        frame(Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f, 1])), frame(Buffer.alloc(5_000, 0xff)),
+        Buffer.from([0, 0, 0, 0, 9, 1, 2]), Buffer.alloc(64, 0xff), frame(Buffer.from([0x0a, 2, 0x08, 0x80])),
       ]
       for (const bytes of garbage) {
         await connected(subject, async (link) => {

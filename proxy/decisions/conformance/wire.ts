@@ -28,8 +28,7 @@ export function fieldsOfLater (): Buffer {
 export function eventWith (event: Event, more: Buffer, beside: Buffer = Buffer.alloc(0)): Buffer {
   const whole = encodeToAgent({ events: [event] })
   // Its tag is one byte; its length is written anew.
-  let at = 1
-  while (whole[at++]! > 0x7f);
+  const at = 2 + whole.subarray(1).findIndex((byte) => byte < 0x80)
   return frame(Buffer.concat([lengthDelimited(1, Buffer.concat([whole.subarray(at), more])), beside]))
 }
 

@@ -1,3 +1,4 @@
+import { addTalk } from '../agent-facts.ts'
 import type { AgentFacts, PathFacts, TargetFacts } from '../seam.ts'
 import type { PlainFacts } from './messages.ts'
 
@@ -10,7 +11,8 @@ export function gatherFacts (all: readonly PlainFacts[]): PathFacts {
     for (const [listener, count] of facts.connections) connections.set(listener, (connections.get(listener) ?? 0) + count)
     for (const [id, agent] of facts.agents) {
       const other = agents.get(id)
-      if (other === undefined || other.state === 'ready') agents.set(id, agent)
+      const worse = other === undefined || other.state === 'ready' ? agent : other
+      agents.set(id, other === undefined ? agent : { ...worse, talk: addTalk(other.talk, agent.talk) })
     }
     for (const [id, targets] of facts.upstreams) upstreams.set(id, targets.reduce(withTarget, upstreams.get(id) ?? new Map<string, TargetFacts>()))
   }
