@@ -89,7 +89,7 @@ export class Vitals implements Condition {
       },
       said: ({ replies }) => {
         for (const reply of replies) {
-          if (reply.kind !== 'decision' && reply.kind !== 'chunk' && reply.kind !== 'message' && reply.kind !== 'error') continue
+          if (reply.kind === 'more_time' || reply.kind === 'credit') continue
           this.#answered++
           if (reply.kind === 'error') this.#failed++
           if (reply.exchange !== exchange || reply.sequence !== sequence) continue
