@@ -8,7 +8,7 @@ import { requestEvent, responseEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { FlowingBody, withTrailersAsked, type Flow } from './flowing-body.ts'
 import { AgentMessageJudge } from './message-judge.ts'
-import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type ToolPlan } from './plan.ts'
+import { isConcerned, neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type ToolPlan } from './plan.ts'
 import { awaitAgent } from './retry.ts'
 import { shadowFilter } from './shadow.ts'
 import { inspectWhole, wholeRequest, wholeResponse } from './whole-body.ts'
@@ -39,33 +39,43 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
   const open = new Map<Exchange, Consultation>()
   const planOf = remember(settings)
   const { agentId, mode } = settings
+  const ofRequest = async (x: Exchange): Promise<Reply | undefined> => {
+    const c = begin(x, client, isAway(client) ? await laterSettings(client, settings) : settings, planOf)
+    if (c === undefined) return undefined
+    open.set(x, c)
+    const reply = await consultRequest(c)
+    const judges = x.upgrade?.judges
+    if (judges !== undefined && c.plan.webSocketMessages && !c.over) judges.push(new AgentMessageJudge(c, client, planOf))
+    return reply
+  }
+  const ofResponse = async (x: Exchange, reply: Reply): Promise<Reply | undefined> => {
+    const c = open.get(x)
+    let answer: Reply | undefined
+    if (c !== undefined) {
+      restoreRequest(c)
+      c.editReply(reply)
+      if (!c.over) answer = await consultResponse(c, reply)
+    }
+    if (mode === 'dry-run') reply.headers.append('x-sentinel-dry-run', `${agentId}=${c?.verdict ?? 'failed'}`)
+    return answer
+  }
   return {
     name: agentId,
-    async onRequest (x) {
-      const c = begin(x, client, isAway(client) ? await laterSettings(client, settings) : settings, planOf)
-      if (c === undefined) return undefined
-      open.set(x, c)
-      const reply = await consultRequest(c)
-      const judges = x.upgrade?.judges
-      if (judges !== undefined && c.plan.webSocketMessages && !c.over) judges.push(new AgentMessageJudge(c, client, planOf))
-      return reply
-    },
-    async onResponse (x, reply) {
-      const c = open.get(x)
-      let answer: Reply | undefined
-      if (c !== undefined) {
-        restoreRequest(c)
-        c.editReply(reply)
-        if (!c.over) answer = await consultResponse(c, reply)
-      }
-      if (mode === 'dry-run') reply.headers.append('x-sentinel-dry-run', `${agentId}=${c?.verdict ?? 'failed'}`)
-      return answer
-    },
+    onRequest: (x) => mode !== 'dry-run' && isUnconcerned(x, client, planOf) ? undefined : ofRequest(x),
+    // A dry run says something in every answer.
+    onResponse: (x, reply) => mode === 'dry-run' || open.has(x) ? ofResponse(x, reply) : undefined,
     onDone (x) {
       open.get(x)?.finish()
       open.delete(x)
     },
   }
+}
+
+/** Known from what it last said of itself, so that it matters as little whether it is there. */
+function isUnconcerned (x: Exchange, { describe }: AgentClient, planOf: PlanOf): boolean {
+  if (describe === undefined) return false
+  const plan = planOf(describe)
+  return typeof plan === 'object' && !isConcerned(plan, x)
 }
 
 /** It may be waited for. */

@@ -68,6 +68,8 @@ export interface Plan {
   readonly responseTrailers: boolean
   /** Where the route lets messages be looked at. */
   readonly webSocketMessages: boolean
+  /** It wants to know how every exchange ended, also of those that it is asked nothing about. */
+  readonly complete: boolean
   /** The operator does not want it asked about answers. */
   readonly requestsAlone?: true
   /** What it is asked about calls of tools; `undefined`: nothing. */
@@ -116,6 +118,7 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     responseBody: body(has('response_body'), settings.responseBodyMode, description.responseBody, settings.maxResponseBodyBytes),
     responseTrailers: has('response_trailers'),
     webSocketMessages: has('websocket_message'),
+    complete: has('complete'),
     ...settings.phase === 'request' ? { requestsAlone: true } : {},
     ...toolsIn(has, limit, settings),
   }
@@ -157,6 +160,13 @@ export function settled (plan: BodyPlan, body: Body | undefined): BodyPlan {
 /** The plan for the request of an exchange. */
 export function planOfRequest (plan: Plan, { requestBody }: Exchange): Plan {
   return plan.requestBody.wholeBytes === undefined ? plan : { ...plan, requestBody: settled(plan.requestBody, requestBody) }
+}
+
+/** Whether there is anything in the exchange that the agent is to see. Of what there is not it is told nothing, and costs nothing. */
+export function isConcerned (plan: Plan, { requestBody, upgrade }: Exchange): boolean {
+  if (plan.requestHeaders || plan.responseHeaders || plan.complete || plan.tools !== undefined) return true
+  if (plan.responseBody.kind !== 'none' || plan.responseTrailers) return true
+  return requestBody !== undefined && (plan.requestBody.kind !== 'none' || plan.requestTrailers) || upgrade !== undefined && plan.webSocketMessages
 }
 
 /** The plan with what the agent asked for during this exchange: less at any time, more while it is not too late (`rule` sees to that). */

@@ -49,6 +49,7 @@ test('the proxy says the events of the vectors', () => {
   const none = { kind: 'none', maxBytes: 0, over: 'block' } as const
   const plan: Plan = {
     requestHeaders: true, requestBody: { kind: 'buffer', maxBytes: 1048576, over: 'prefix' }, requestTrailers: false, responseHeaders: true, responseBody: none, responseTrailers: false, webSocketMessages: false,
+    complete: false,
   }
   const x = sampleExchange()
   const head = requestEvent(x, plan, { mode: 'dry-run' }, 'sha256:1')

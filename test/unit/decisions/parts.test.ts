@@ -103,6 +103,7 @@ test('an agent is shown what it describes and the configuration lists; the opera
     responseBody: { kind: 'none', maxBytes: 500, over: 'block' },
     responseTrailers: false,
     webSocketMessages: false,
+    complete: true,
   })
   const plan = planFor(described, { ...settings, events: ['request_body'], requestBodyMode: 'buffer' })
   assert.ok(typeof plan === 'object' && !plan.requestHeaders && plan.requestBody.kind === 'buffer')
