@@ -74,14 +74,14 @@ test('--list-unbuilt tells what of a file is not in effect yet; without a file a
   const cwd = folderWith(t, { 'site.kdl': site({ route: 'inference { provider "generic" }' }).replace('metrics', 'access-log { fields "ts" }; metrics'), 'plain.kdl': site() })
   const { code, stdout } = await runSentinel(['check', '--list-unbuilt', 'site.kdl'], { cwd })
   assert.equal(code, 0)
-  has(stdout, /^site\.kdl:2  routes\.all\.inference  \S.*/)
+  has(stdout, /^site\.kdl:2  routes\.all\.inference\.provider  \S.*/)
   assert.match((await runSentinel(['check', '--list-unbuilt', 'plain.kdl'], { cwd })).stdout, /everything in it is in effect/)
   const all = await runSentinel(['check', '--list-unbuilt'], { cwd })
   assert.equal(all.code, 0)
-  has(all.stdout, /^routes\.route\.inference  \S.*/)
+  has(all.stdout, /^routes\.route\.inference\.provider  +\S.*/)
   assert.equal((await runSentinel(['check', '--list-unbuilt', '--all', 'site.kdl'], { cwd })).stdout, all.stdout)
   const { unbuilt } = JSON.parse((await runSentinel(['check', '--list-unbuilt', '--json'], { cwd })).stdout) as { unbuilt: Array<{ path: string, doc: string }> }
-  assert.ok(unbuilt.some(({ path, doc }) => path === 'routes.route.inference' && doc !== ''))
+  assert.ok(unbuilt.some(({ path, doc }) => path === 'routes.route.inference.provider' && doc !== ''))
 })
 
 test('--network connects to every target, and says of each what is wrong', async (t) => {

@@ -29,7 +29,7 @@ test('config dump prints what is in effect with its places, loads again and mean
   assert.match(first.stdout, /^ {8}keepalive-timeout "75s" +\/\/ default$/m)
   assert.match(first.stdout, /^ {4}max-body-size "1MiB" +\/\/ sentinel\.kdl:6$/m)
   assert.match(first.stdout, /policy "weighted"|load-balancing "weighted"/)
-  assert.match(first.stdout, /inference .*\/\/ sentinel\.kdl:3, not in effect yet$/m)
+  assert.match(first.stdout, /provider .*\/\/ sentinel\.kdl:3, not in effect yet$/m)
   assert.match(first.stdout, /^ +key "\$\{TOKEN\}"/m)
   const columns = first.stdout.split('\n').slice(1).map((line) => line.lastIndexOf('  // ')).filter((column) => column >= 0)
   assert.equal(new Set(columns.filter((column) => column < 72)).size, 1, 'the places stand in one column')

@@ -105,6 +105,7 @@ export class DevSession {
 
   async #load (file: string | undefined, sinceMs: number): Promise<void> {
     const bench = this.#spare
+    const [shown, shownAtMs] = [this.#files, Date.now()]
     await bench.warm
     const outcome = await bench.load({ file: this.#settings.agent.file, inspectPort: this.#current === undefined ? this.#inspectPort : undefined })
     if (this.#closed) return
@@ -112,7 +113,10 @@ export class DevSession {
     if (this.#closed) return
     // A file that could not be read to its end may import others than before.
     this.#files = this.#withSettings([this.#settings.agent.file, ...outcome.files, ...why === undefined ? [] : this.#files])
-    this.#fingerprint = fingerprintOf(this.#files)
+    // What was saved while it was loaded counts as not seen yet: it may have been read before.
+    const isOlder = fingerprintOf(shown) !== this.#fingerprint || this.#files.some((one) => !shown.includes(one) && changedMs(one) >= shownAtMs)
+    this.#fingerprint = isOlder ? '' : fingerprintOf(this.#files)
+    if (isOlder) this.#again ??= { file: undefined, sinceMs: performance.now() }
     this.#follow(why !== undefined)
     this.#spare = this.#startBench()
     if (why !== undefined) {
@@ -234,6 +238,11 @@ async function untilWritten (files: readonly string[]): Promise<void> {
   const untilMs = performance.now() + mostPauseMs
   const isEmpty = (file: string): boolean => statSync(file, { throwIfNoEntry: false })?.size === 0
   while (files.some(isEmpty) && performance.now() < untilMs) await new Promise((resolve) => { setTimeout(resolve, 5) })
+}
+
+/** In milliseconds since 1970; 0 for a file that is not there. */
+function changedMs (file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
 function fingerprintOf (files: readonly string[]): string {
