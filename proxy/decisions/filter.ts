@@ -1,4 +1,3 @@
-import type { DescribeResponse } from '../../proto/codec/index.ts'
 import type { DecisionRecord, Exchange, Filter, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
@@ -8,7 +7,9 @@ import { requestEvent, responseEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { FlowingBody, withTrailersAsked, type Flow } from './flowing-body.ts'
 import { AgentMessageJudge } from './message-judge.ts'
-import { isConcerned, neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type ToolPlan } from './plan.ts'
+import {
+  isUnconcerned, neverWhole, planOfRequest, remember, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type PlanOf, type ToolPlan,
+} from './plan.ts'
 import { awaitAgent } from './retry.ts'
 import { shadowFilter } from './shadow.ts'
 import { inspectWhole, wholeRequest, wholeResponse } from './whole-body.ts'
@@ -61,21 +62,13 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
   }
   return {
     name: agentId,
-    onRequest: (x) => mode !== 'dry-run' && isUnconcerned(x, client, planOf) ? undefined : ofRequest(x),
-    // A dry run says something in every answer.
+    onRequest: (x) => isUnconcerned(x, client.describe, settings, planOf) ? undefined : ofRequest(x),
     onResponse: (x, reply) => mode === 'dry-run' || open.has(x) ? ofResponse(x, reply) : undefined,
     onDone (x) {
       open.get(x)?.finish()
       open.delete(x)
     },
   }
-}
-
-/** Known from what it last said of itself, so that it matters as little whether it is there. */
-function isUnconcerned (x: Exchange, { describe }: AgentClient, planOf: PlanOf): boolean {
-  if (describe === undefined) return false
-  const plan = planOf(describe)
-  return typeof plan === 'object' && !isConcerned(plan, x)
 }
 
 /** It may be waited for. */
@@ -89,21 +82,6 @@ export async function laterSettings (client: AgentClient, settings: FilterSettin
   const leftMs = Math.max(1, timeoutMs - await awaitAgent(client, client.settings.retry!, timeoutMs)) // Whoever is waited for has some (`isAway`).
   if (settings.termsOf === undefined) return { ...settings, timeoutMs: leftMs }
   return { ...settings, termsOf: { ...settings.termsOf, 'request-headers': { timeoutMs: leftMs, maxTimeoutMs } } }
-}
-
-export type PlanOf = (description: DescribeResponse) => Plan | string
-
-/** The plan of a description is made once, not for every exchange. */
-export function remember (settings: FilterSettings): PlanOf {
-  let known: DescribeResponse | undefined
-  let plan: Plan | string = ''
-  return (description) => {
-    if (description !== known) {
-      known = description
-      plan = planFor(description, settings)
-    }
-    return plan
-  }
 }
 
 /** `undefined`: the agent cannot be asked, and the failure mode lets the exchange go on without it. */

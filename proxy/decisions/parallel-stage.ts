@@ -6,13 +6,13 @@ import { Consultation } from './consultation.ts'
 import { stages } from './decide.ts'
 import { requestEvent, responseEvent } from './events.ts'
 import {
-  absenceRecord, consultationWith, inPlaceOf, inspectToolsOfAnswer, inspectToolsOfRequest, isAway, laterSettings, remember, requestFlow,
-  responseBodyOf, responseFlow, restoreRequest, withoutBody, type PlanOf,
+  absenceRecord, consultationWith, inPlaceOf, inspectToolsOfAnswer, inspectToolsOfRequest, isAway, laterSettings, requestFlow,
+  responseBodyOf, responseFlow, restoreRequest, withoutBody,
 } from './filter.ts'
 import { FlowingBody, withTrailersAsked } from './flowing-body.ts'
 import { FlowingTogether, type FlowMember } from './flowing-together.ts'
 import { AgentMessageJudge } from './message-judge.ts'
-import type { FilterSettings } from './plan.ts'
+import { isUnconcerned, remember, type FilterSettings, type PlanOf } from './plan.ts'
 import { shadowFilter } from './shadow.ts'
 import { settleTogether, type Asked, type Outcome } from './together.ts'
 import { inspectTogether, wholeRequest, wholeResponse } from './whole-body.ts'
@@ -68,7 +68,8 @@ class Round {
 
   async request (asking: readonly Asking[]): Promise<Reply | undefined> {
     const x = this.#x
-    const begun = await Promise.all(asking.map((one) => this.#begin(one)))
+    const concerned = asking.filter(({ client, settings, planOf }) => !isUnconcerned(x, client.describe, settings, planOf))
+    const begun = await Promise.all(concerned.map((one) => this.#begin(one)))
     this.#members = begun.flatMap((one) => one instanceof Consultation ? [one] : [])
     const asked = begun.flatMap((one): Asked[] => {
       if (!(one instanceof Consultation)) return [one]

@@ -137,6 +137,21 @@ function toolsIn (has: (event: EventKind) => boolean, limit: (bytes: number) => 
   }
 }
 
+export type PlanOf = (description: DescribeResponse) => Plan | string
+
+/** The plan of a description is made once, not for every exchange. */
+export function remember (settings: FilterSettings): PlanOf {
+  let known: DescribeResponse | undefined
+  let plan: Plan | string = ''
+  return (description) => {
+    if (description !== known) {
+      known = description
+      plan = planFor(description, settings)
+    }
+    return plan
+  }
+}
+
 /** Events that carry what is not in a head: the operator may keep all of it from an agent. */
 const ofContent = /_(?:body|trailers|message)$|^tool_/
 
@@ -162,8 +177,17 @@ export function planOfRequest (plan: Plan, { requestBody }: Exchange): Plan {
   return plan.requestBody.wholeBytes === undefined ? plan : { ...plan, requestBody: settled(plan.requestBody, requestBody) }
 }
 
-/** Whether there is anything in the exchange that the agent is to see. Of what there is not it is told nothing, and costs nothing. */
-export function isConcerned (plan: Plan, { requestBody, upgrade }: Exchange): boolean {
+/**
+ * There is nothing in the exchange that the agent is to see: it is told nothing of it and costs nothing. Known from what it last said of itself, so
+ * that it matters as little whether it is there. A dry run says something in every answer.
+ */
+export function isUnconcerned (x: Exchange, description: DescribeResponse | undefined, { mode }: FilterSettings, planOf: PlanOf): boolean {
+  if (description === undefined || mode === 'dry-run') return false
+  const plan = planOf(description)
+  return typeof plan === 'object' && !isConcerned(plan, x)
+}
+
+function isConcerned (plan: Plan, { requestBody, upgrade }: Exchange): boolean {
   if (plan.requestHeaders || plan.responseHeaders || plan.complete || plan.tools !== undefined) return true
   if (plan.responseBody.kind !== 'none' || plan.responseTrailers) return true
   return requestBody !== undefined && (plan.requestBody.kind !== 'none' || plan.requestTrailers) || upgrade !== undefined && plan.webSocketMessages

@@ -11,7 +11,9 @@ import { badReply } from './grpc-stream.ts'
 import { messageEvent } from './message-judge.ts'
 import { ruleMessage } from './message-ruling.ts'
 import type { Permissions } from './permissions.ts'
-import { neverWhole, planFor, planOfRequest, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type ToolPlan } from './plan.ts'
+import {
+  isUnconcerned, neverWhole, planOfRequest, remember, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type PlanOf, type ToolPlan,
+} from './plan.ts'
 import type { Answer } from './question.ts'
 import { agentDone, type Talk } from './talk.ts'
 import type { Pending } from './tools/mcp.ts'
@@ -28,10 +30,12 @@ const maxWaitingMessages = 256
  */
 export function shadowFilter (client: AgentClient, settings: FilterSettings): Filter {
   const open = new Map<Exchange, ShadowCopy>()
+  const planOf = remember(settings)
   return {
     name: settings.agentId,
     onRequest (x) {
-      const copy = ShadowCopy.begin(x, client, settings)
+      if (isUnconcerned(x, client.describe, settings, planOf)) return undefined
+      const copy = ShadowCopy.begin(x, client, settings, planOf)
       if (copy === undefined) return undefined
       open.set(x, copy)
       if (copy.plan.webSocketMessages) x.upgrade?.judges?.push(copy)
@@ -85,11 +89,11 @@ class ShadowCopy implements MessageJudge {
     this.plan = plan
   }
 
-  static begin (x: Exchange, client: AgentClient, settings: FilterSettings): ShadowCopy | undefined {
+  static begin (x: Exchange, client: AgentClient, settings: FilterSettings, planOf: PlanOf): ShadowCopy | undefined {
     const startMs = performance.now()
     try {
       const talk = client.talk()
-      const planned = planFor(client.describe!, settings) // Whoever can be talked to has described itself.
+      const planned = planOf(client.describe!) // Whoever can be talked to has described itself.
       if (typeof planned === 'string') {
         talk.end(new Fault('AGENT_NOT_CONFIGURED', planned))
         throw new Fault('AGENT_NOT_CONFIGURED', planned)
