@@ -5,40 +5,14 @@ import { startOnPort, type Running } from '../processes.ts'
 import { Unfit } from '../unfit.ts'
 import type { Contender, Setup } from './contender.ts'
 
-export const sentinel: Contender = {
-  id: 'sentinel',
-  title: 'Sentinel',
-  missing: undefined,
-  version: '',
-  compiles: true,
-  start: (folder, setup, flags) => startSentinel(folder, setup, flags),
+/** More of the file: blocks beside the others, and settings of the only route. */
+interface More {
+  readonly blocks?: string
+  readonly route?: string
 }
 
-export const sentinelWithAgent: Contender = {
-  id: 'sentinel-agent',
-  title: 'Sentinel, asking one agent that allows',
-  missing: undefined,
-  version: '',
-  compiles: true,
-  start: (folder, setup, flags) => startSentinel(folder, setup, flags, agents(1, 'request_headers')),
-}
-
-export const sentinelWithAgents: Contender = {
-  id: 'sentinel-agents-4',
-  title: 'Sentinel, asking four agents one after the other',
-  missing: undefined,
-  version: '',
-  compiles: true,
-  start: (folder, setup, flags) => startSentinel(folder, setup, flags, agents(4, 'request_headers')),
-}
-
-export const sentinelUnasked: Contender = {
-  id: 'sentinel-unasked',
-  title: 'Sentinel, with an agent for bodies that are not there',
-  missing: undefined,
-  version: '',
-  compiles: true,
-  start: (folder, setup, flags) => startSentinel(folder, setup, flags, agents(1, 'request_body')),
+function contender (id: string, title: string, more: More = {}): Contender {
+  return { id, title, missing: undefined, version: '', compiles: true, start: (folder, setup, flags) => startSentinel(folder, setup, flags, more) }
 }
 
 function agents (count: number, event: string): string {
@@ -54,21 +28,18 @@ agents {
 }`
 }
 
-export const sentinelWithLimit: Contender = {
-  id: 'sentinel-limit',
-  title: 'Sentinel, counting each client\'s requests',
-  missing: undefined,
-  version: '',
-  compiles: true,
-  start: (folder, setup, flags) => startSentinel(folder, setup, flags, '', `policies {
-            rate-limit { requests-per-second 10_000_000; burst 10_000_000; key "client-ip" }
-        }`),
-}
+export const sentinel = contender('sentinel', 'Sentinel')
+export const sentinelWithAgent = contender('sentinel-agent', 'Sentinel, asking one agent that allows', { blocks: agents(1, 'request_headers') })
+export const sentinelWithAgents = contender('sentinel-agents-4', 'Sentinel, asking four agents one after the other', { blocks: agents(4, 'request_headers') })
+export const sentinelUnasked = contender('sentinel-unasked', 'Sentinel, with an agent for bodies that are not there', { blocks: agents(1, 'request_body') })
+export const sentinelWithLimit = contender('sentinel-limit', 'Sentinel, counting each client\'s requests', {
+  route: 'policies { rate-limit { requests-per-second 10_000_000; burst 10_000_000; key "client-ip" } }',
+})
 
-async function startSentinel (folder: string, setup: Setup, flags: readonly string[], agents = '', rules = ''): Promise<Running> {
+async function startSentinel (folder: string, setup: Setup, flags: readonly string[], more: More): Promise<Running> {
   const running = await startOnPort({ measured: setup.workers }, folder, (port, metricsPort) => {
     const file = join(folder, 'sentinel.kdl')
-    writeFileSync(file, configuration(folder, setup, port, metricsPort, agents, rules))
+    writeFileSync(file, configuration(folder, setup, port, metricsPort, more))
     return [process.execPath, ...flags, fromDist('proxy', 'main.js'), 'run', '-c', file]
   })
   const notBuilt = /^.*?line \d+: (.*not in effect yet.*)$/m.exec(running.output())?.[1]
@@ -77,7 +48,7 @@ async function startSentinel (folder: string, setup: Setup, flags: readonly stri
   throw new Unfit(notBuilt)
 }
 
-function configuration (folder: string, { upstreamPort, certificate, websocket, workers, files }: Setup, port: number, metricsPort: number, agents: string, rules: string): string {
+function configuration (folder: string, { upstreamPort, certificate, websocket, workers, files }: Setup, port: number, metricsPort: number, { blocks = '', route = '' }: More): string {
   return `
 system {
     worker-threads ${workers}
@@ -98,7 +69,7 @@ routes {
         }
         ${websocket ? 'websocket #true' : ''}
         ${files === undefined ? 'upstream "origin"' : `static-files { root "${files}" }`}
-        ${rules}
+        ${route}
     }
 }
 upstreams {
@@ -109,7 +80,7 @@ upstreams {
         }
     }
 }
-${agents}
+${blocks}
 observability {
     access-log {
         file "${join(folder, 'access.log')}"
