@@ -123,14 +123,18 @@ function serveCall (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, met
   const hooks = method(call)
   const frames = new FrameDecoder(maxMessageBytes)
   stream.on('data', (data: Buffer) => {
-    if (call.ended) return
     try {
-      for (const message of frames.push(data)) hooks.onMessage(message)
+      for (const message of frames.push(data)) {
+        if (call.ended) return
+        hooks.onMessage(message)
+      }
     } catch (error) {
       call.end(codeOf(error), error instanceof Error ? error.message : String(error))
     }
   })
   stream.on('end', () => {
+    // What was refused is not carried out.
+    if (call.ended) return
     if (!frames.clean) call.end(status.internal, 'the call ended inside a message')
     else hooks.onEnd()
   })

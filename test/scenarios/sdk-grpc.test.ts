@@ -11,9 +11,14 @@ import { grpcServer, status, unaryMethod, type GrpcServer, type Method } from '.
 
 const maxMessageBytes = 1024
 const ended: string[] = []
+let done = 0
 
 const methods = new Map<string, Method>([
   ['/t/Twice', unaryMethod((bytes) => bytes, async (request) => Buffer.concat([request, request]))],
+  ['/t/Does', unaryMethod((bytes) => bytes, () => {
+    done++
+    return Buffer.alloc(0)
+  })],
   ['/t/Fails', unaryMethod((bytes) => bytes, () => { throw new Error('100 % — broken') })],
   ['/t/Echo', (call) => ({
     onMessage: (message) => void call.write(message),
@@ -85,6 +90,15 @@ test('what is no call of ours is answered by its own rules, and the connection g
   assert.equal((await call(session, '/t/Twice', undefined)).message, 'no message')
   assert.equal((await call(session, '/t/Twice', Buffer.concat([frame(Buffer.from('x')), frame(Buffer.from('y'))]))).message, 'more than one message')
   assert.deepEqual((await call(session, '/t/Twice', frame(Buffer.from('ab')))).messages, ['abab'])
+})
+
+test('what was refused is not carried out', async (t) => {
+  const { session } = await served(t)
+  done = 0
+  assert.equal((await call(session, '/t/Does', Buffer.concat([frame(Buffer.from('x')), frame(Buffer.from('y')), frame(Buffer.from('z'))]))).status, String(status.invalidArgument))
+  assert.equal(done, 0)
+  assert.equal((await call(session, '/t/Does', frame(Buffer.from('x')))).status, '0')
+  assert.equal(done, 1)
 })
 
 test('an error is a status with its sentence, whatever letters it has', async (t) => {
