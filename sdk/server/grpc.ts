@@ -94,16 +94,17 @@ export function grpcServer (methods: ReadonlyMap<string, Method>, { maxMessageBy
     accept: (connection) => void server.emit('connection', connection),
     close: (timeoutMs) => new Promise((resolve) => {
       const timer = setTimeout(() => { for (const session of sessions) session.destroy() }, timeoutMs)
-      const over = (): void => {
+      const look = (): void => {
+        if (sessions.size > 0) return
         clearTimeout(timer)
         resolve()
       }
-      if (server.listening) server.close(over)
-      else if (sessions.size === 0) over()
+      if (server.listening) server.close()
       for (const session of sessions) {
+        session.once('close', look)
         session.close()
-        if (!server.listening) session.once('close', () => { if (sessions.size === 0) over() })
       }
+      look()
     }),
   }
 }
