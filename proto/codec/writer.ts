@@ -59,7 +59,9 @@ export class Writer {
   }
 
   bool (value: boolean): void {
-    this.#buffer[this.#take(1)] = value ? 1 : 0
+    // In this order: taking may put another buffer in the place of this one.
+    const at = this.#take(1)
+    this.#buffer[at] = value ? 1 : 0
   }
 
   double (value: number): void {

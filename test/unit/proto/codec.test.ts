@@ -107,6 +107,15 @@ test('messages keep their bytes while others are written, whatever their size', 
   })
 })
 
+test('a message has its bytes wherever in it the memory for writing runs out', () => {
+  for (const [name, { type, bytes, message }] of Object.entries(samples)) {
+    for (let left = 0; left < Math.min(bytes.length, 64); left++) {
+      leaveRoom(left)
+      assert.equal(codec.encode(writer(type), message).toString('hex'), bytes.toString('hex'), `${name} with ${left} bytes left`)
+    }
+  }
+})
+
 test('numbers up to 2^53 - 1 are exact, larger ones are read as that', () => {
   for (const bytes of [0, 1, 127, 128, 2 ** 32 - 1, 2 ** 32, 2 ** 35 + 17, Number.MAX_SAFE_INTEGER]) {
     assert.deepEqual(codec.decode(codec.readCredit, codec.encode(codec.writeCredit, { bytes })), { bytes })
@@ -114,6 +123,19 @@ test('numbers up to 2^53 - 1 are exact, larger ones are read as that', () => {
   assert.deepEqual(codec.decode(codec.readCredit, Buffer.from('08ffffffffffffffffff01', 'hex')), { bytes: Number.MAX_SAFE_INTEGER })
   for (const bytes of [-1, 1.5e300, NaN]) assert.throws(() => codec.encode(codec.writeCredit, { bytes }), RangeError)
 })
+
+/** Writes other messages until so many bytes of the memory for writing are left: messages are put into it from the back to the front. */
+function leaveRoom (bytes: number): void {
+  const write = (chars: number): number => codec.encode(codec.writeConfigProblem, { path: [], hint: '', message: 'x'.repeat(chars) }).byteOffset
+  let left = write(1)
+  while (left < bytes) left = write(16_000)
+  while (left - bytes > 16_500) left = write(16_000)
+  // Tag and length are two bytes of each; the shortest has three.
+  while (left - bytes > 125) left = write(100)
+  if (left - bytes < 3 && left !== bytes) return leaveRoom(bytes)
+  if (left !== bytes) left = write(left - bytes - 2)
+  assert.equal(left, bytes)
+}
 
 const oracle = new protobuf.Root()
 protobuf.parse(readFileSync(join(home, 'proto/sentinel/agent/v1/agent.proto'), 'utf8'), oracle)
