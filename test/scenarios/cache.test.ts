@@ -36,3 +36,10 @@ test('a route without a cache, and one of which it was switched off, fetch each 
   assert.equal(await get('/a'), '1')
   assert.equal(await get('/a'), '2')
 })
+
+test('an answer is as old as the first of the ages that it came with, and out of date when that cannot be read', async (t) => {
+  const ages: Readonly<Record<string, string | readonly string[]>> = { '/young': '0, 7200', '/lines': ['0', '7200'], '/old': '7200, 0', '/unreadable': 'new, 0' }
+  const { get } = await startCached(t, { say: ({ url }) => ({ headers: { ...minute, Age: ages[url]! } }) })
+  assert.deepEqual([await get('/young'), await get('/young'), await get('/lines'), await get('/lines')], ['1', '1', '2', '2'])
+  assert.deepEqual([await get('/old'), await get('/old'), await get('/unreadable'), await get('/unreadable')], ['3', '4', '5', '6'])
+})
