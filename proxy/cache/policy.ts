@@ -82,14 +82,11 @@ function isForAll (directives: Directives): boolean {
   return directives.has('public') || directives.has('s-maxage')
 }
 
-/**
- * RFC 9111 section 4.2.3; of several values the first counts (section 5.1). `Infinity` for one that cannot be read: whoever wrote it is not to be
- * relied on.
- */
+/** RFC 9111 section 4.2.3. `Infinity` for an `Age` that cannot be read: whoever wrote it is not to be relied on. */
 function initialAgeMs (headers: HeaderList, askedMs: number, arrivedMs: number): number {
-  const [first] = fieldMembers(headers, 'age')
-  if (first === undefined ? headers.has('age') : !/^\d{1,15}$/.test(first)) return Infinity
-  const said = first === undefined ? 0 : Number(first) * 1000
+  const lines = headers.getAll('age')
+  if (lines.length > 1 || lines.length === 1 && !/^\d{1,15}$/.test(lines[0]!)) return Infinity
+  const said = lines.length === 0 ? 0 : Number(lines[0]) * 1000
   const date = httpDateMs(headers.get('date')) ?? arrivedMs
   return Math.max(0, arrivedMs - date, said + Math.max(0, arrivedMs - askedMs))
 }
