@@ -9,8 +9,8 @@ import { setFlagsFromString } from 'node:v8'
  * more at the start with ten thousand routes. V8 lets all of this be changed in a running process, unlike `--single-threaded-gc`.
  *
  * Objects are never allocated as old ones, which V8 would begin to do for places in the code whose objects outlived one unlucky collection: those of a
- * request die with it, and an old one that is dead keeps young ones of its request alive until the next full collection. With it a fiftieth to a twelfth of what
- * requests allocate grew old and a full collection came every two seconds, in the runs where it happened; without it next to nothing does.
+ * request die with it, and an old one that is dead keeps young ones of its request alive until the next full collection. With it a fiftieth to a
+ * twelfth of what requests allocate grew old and a full collection came every two seconds, in the runs where it happened; without it next to nothing does.
  */
 export function settleEngine (): () => void {
   setFlagsFromString('--no-parallel-scavenge')
