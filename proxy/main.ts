@@ -19,8 +19,11 @@ export function main (argv: readonly string[]): Promise<number> {
 function endWithReader (command: string | undefined): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-      if (command !== 'run') process.exit()
+      if (command === 'run') return
+      if (error.code === 'EPIPE') process.exit()
+      // Nobody reads it there when that is what is full.
+      if (stream === process.stdout) process.stderr.write(`sentinel: what was to be said cannot be written: ${error.message}\n`)
+      process.exit(2)
     })
   }
 }

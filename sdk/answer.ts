@@ -18,11 +18,18 @@ export function answerOf (outcome: unknown, body: 'stream' | 'whole' | 'none', c
     throw new AgentFailure('bad_answer', 'an answer for a piece of a body carries nothing: attributes and audit go with a decision')
   }
   if (outcome instanceof ChunkAnswer && body !== 'none') return body === 'stream' ? outcome : wholeOf(outcome)
-  if (!(outcome instanceof Decision)) throw new AgentFailure('bad_answer', 'a handler returned something that is not a decision')
+  if (!(outcome instanceof Decision)) throw notADecision(outcome)
   if (body !== 'stream') return outcome
   if (outcome.extras.replaceBody !== undefined) return replacedInStream(outcome)
   const isPlain = outcome.kind === 'allow' && (current !== undefined || Object.keys(outcome.extras).length === 0)
   return isPlain ? current ?? pass() : outcome
+}
+
+/** Its type is told, never what it holds. */
+export function notADecision (outcome: unknown): AgentFailure {
+  const types: Readonly<Record<string, string>> = { boolean: String(outcome), object: outcome === null ? 'null' : 'an object', string: 'a text', function: 'a function' }
+  const what = outcome instanceof ChunkAnswer ? 'an answer for a piece of a body' : types[typeof outcome] ?? `a ${typeof outcome}`
+  return new AgentFailure('bad_answer', `a handler returned ${what}, which is no decision: return allow(), block(…) or one of their like, or nothing`)
 }
 
 /** A chunk answer where the whole body was shown as one chunk. */

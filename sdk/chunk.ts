@@ -1,5 +1,5 @@
 import type { ChunkAnswer as WireChunkAnswer } from '../proto/codec/index.ts'
-import { bytesOf, type Extras } from './decision.ts'
+import { bytesOf, checkExtras, type Extras } from './decision.ts'
 
 /** What an answer about a message may carry. */
 export type MessageExtras = Pick<Extras, 'attributes' | 'audit'>
@@ -25,6 +25,7 @@ export class ChunkAnswer {
 
   /** The same answer with attributes or audit attached; only about messages of WebSockets. */
   with (extras: MessageExtras): ChunkAnswer {
+    checkExtras(extras)
     return new ChunkAnswer(this.wire, this.isText, { ...this.extras, ...extras })
   }
 }

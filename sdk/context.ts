@@ -1,5 +1,6 @@
 import { noEntries } from '../proto/codec/index.ts'
 import { ExchangeEnded } from './failure.ts'
+import { checkText } from './headers.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Store } from './store/store.ts'
@@ -57,6 +58,7 @@ export class Attributes {
 
   /** States a fact; sent with the next answer. An empty value removes. At most 64 of 16 KiB together are taken by the proxy. */
   set (name: string, value: string): void {
+    checkText(value, 'attribute', name)
     this.#changes ??= new Map()
     this.#changes.set(name, value)
     this.#unsent = true

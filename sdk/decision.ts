@@ -1,7 +1,7 @@
 import {
-  emptyAudit, noEntries, type Audit, type Decision as WireDecision, type DecisionFields, type DecisionOneOf, type Wants,
+  emptyAudit, noEntries, type Audit, type Decision as WireDecision, type DecisionOneOf, type Wants,
 } from '../proto/codec/index.ts'
-import { checkToken, editsOf, linesOf, type HeaderEdit, type HeaderEdits, type HeadersInit } from './headers.ts'
+import { checkText, checkToken, editsOf, linesOf, type HeaderEdit, type HeaderEdits, type HeadersInit } from './headers.ts'
 
 /** What may be attached to any decision. */
 export interface Extras {
@@ -23,6 +23,19 @@ export interface Extras {
   readonly upstream?: string
 }
 
+const extraNames: Readonly<Record<keyof Extras, true>> = {
+  attributes: true, audit: true, requestHeaders: true, responseHeaders: true, replaceBody: true, rewritePath: true, rewriteQuery: true, upstream: true,
+}
+
+/** Authors without a compiler learn of a slip where they made it: a `redact` whose body is misspelt must not pass on what it should hide. */
+export function checkExtras (extras: Extras): void {
+  for (const name in extras) if (!(name in extraNames)) throw new TypeError(`nothing called "${name}" can be attached: ${Object.keys(extraNames).join(', ')}`)
+  const { attributes, audit } = extras
+  for (const name in attributes) checkText(attributes[name], 'attribute', name)
+  for (const name in audit) if (!(name in emptyAudit)) throw new TypeError(`an audit has no "${name}": ${Object.keys(emptyAudit).join(', ')}`)
+  for (const name in audit?.details) checkText(audit.details[name], 'detail', name)
+}
+
 /** What an agent can decide. */
 export type DecisionKind = 'allow' | 'flag' | 'review' | 'block' | 'redirect' | 'challenge' | 'redact'
 
@@ -40,6 +53,7 @@ export class Decision {
 
   /** @internal */
   constructor (outcome: Outcome, extras: Extras, bodyType = '') {
+    checkExtras(extras)
     this.outcome = outcome
     this.extras = extras
     this.bodyType = bodyType
@@ -51,67 +65,80 @@ export class Decision {
   }
 
   /** The same decision with more attached. What was attached already stays, unless the same thing is given again. */
-  with (extras: Extras): Decision {
+  with (extras: Extras): this {
     const { attributes, audit } = this.extras
+    // Nothing that is attached makes another kind of it.
     return new Decision(this.outcome, {
       ...this.extras,
       ...extras,
       ...(attributes && extras.attributes ? { attributes: { ...attributes, ...extras.attributes } } : {}),
       ...(audit && extras.audit ? { audit: { ...audit, ...extras.audit } } : {}),
-    }, this.bodyType)
+    }, this.bodyType) as this
   }
 
   /** The same `block` or `challenge` with this body for the client: text, bytes, or anything else as JSON. Throws a TypeError for other decisions. */
-  withBody (body: NonNullable<Answer['body']>): Decision {
+  withBody<D extends Block | Challenge> (this: D, body: NonNullable<Answer['body']>): D {
     const { outcome } = this
     const content = contentOf(body)
-    if (outcome.kind === 'challenge') return new Decision({ ...outcome, value: { ...outcome.value, body: content.bytes } }, this.extras)
-    if (outcome.kind !== 'block') throw new TypeError(`the client gets no body with "${this.kind}"; only a block and a challenge have one`)
-    return new Decision({ ...outcome, value: { ...outcome.value, body: content.bytes } }, this.extras, content.type)
+    if (outcome.kind === 'challenge') return new Decision({ ...outcome, value: { ...outcome.value, body: content.bytes } }, this.extras) as D
+    if (outcome.kind !== 'block') throw new TypeError(`the client gets no body with "${outcome.kind}"; only a block and a challenge have one`)
+    return new Decision({ ...outcome, value: { ...outcome.value, body: content.bytes } }, this.extras, content.type) as D
   }
 
   /** The same `block` with one more header for the client. Throws a TypeError for other decisions: `withResponseHeaders` is for those. */
-  withHeader (name: string, value: string): Decision {
+  withHeader (this: Block, name: string, value: string): Block {
     const { outcome } = this
-    if (outcome.kind !== 'block') throw new TypeError(`"${this.kind}" has no answer of its own to put a header in; use withResponseHeaders`)
+    if (outcome.kind !== 'block') throw new TypeError(`"${outcome.kind}" has no answer of its own to put a header in; use withResponseHeaders`)
     const headers = [...outcome.value.headers, ...linesOf([[name, value]])]
-    return new Decision({ ...outcome, value: { ...outcome.value, headers } }, this.extras, this.bodyType)
+    return new Decision({ ...outcome, value: { ...outcome.value, headers } }, this.extras, this.bodyType) as Block
   }
 
   /** The same decision with changes of the request on its way to the upstream, after those attached already. */
-  withRequestHeaders (edits: HeaderEdits): Decision {
+  withRequestHeaders (edits: HeaderEdits): this {
     return this.with({ requestHeaders: joined(this.extras.requestHeaders, edits) })
   }
 
   /** The same decision with changes of the response on its way to the client, after those attached already. */
-  withResponseHeaders (edits: HeaderEdits): Decision {
+  withResponseHeaders (edits: HeaderEdits): this {
     return this.with({ responseHeaders: joined(this.extras.responseHeaders, edits) })
   }
 
   /** The same decision with one more fact for later agents and the access log. An empty value removes one. */
-  withAttribute (name: string, value: string): Decision {
+  withAttribute (name: string, value: string): this {
     return this.with({ attributes: { [name]: value } })
   }
 
   /** The same decision with facts for log and evidence, beside those attached already. Clients never see them. */
-  withAudit (audit: NonNullable<Extras['audit']>): Decision {
+  withAudit (audit: NonNullable<Extras['audit']>): this {
     return this.with({ audit })
   }
 
   /** The same decision with another body in place of the one the handler was given. */
-  withReplacedBody (body: string | Uint8Array): Decision {
+  withReplacedBody (body: string | Uint8Array): this {
     return this.with({ replaceBody: body })
   }
 
   /** The same decision with another path for the upstream (percent-encoded, beginning with "/"), and another query without "?" when one is given. */
-  withPath (path: string, query?: string): Decision {
+  withPath (path: string, query?: string): this {
     return this.with({ rewritePath: path, ...(query === undefined ? {} : { rewriteQuery: query }) })
   }
 
   /** The same decision with another upstream of those that the route lists. */
-  withUpstream (name: string): Decision {
+  withUpstream (name: string): this {
     return this.with({ upstream: name })
   }
+}
+
+/** A decision with an answer of the agent's own: `withBody` and `withHeader` are about that. */
+export interface Block extends Decision {
+  /** Which decision it is. */
+  readonly kind: 'block'
+}
+
+/** A question for credentials: `withBody` is what a client shows that has none. */
+export interface Challenge extends Decision {
+  /** Which decision it is. */
+  readonly kind: 'challenge'
 }
 
 function joined (first: HeaderEdits | undefined, second: HeaderEdits): HeaderEdit[] {
@@ -147,12 +174,12 @@ export interface Answer {
 }
 
 /** Ends here with this answer. `status` 400–599; without it 403, or what fits what is refused (a call of a tool: an error of its protocol). */
-export function block (status?: number, { body, headers = {}, ...extras }: Answer & Extras = {}): Decision {
+export function block (status?: number, { body, headers = {}, ...extras }: Answer & Extras = {}): Block {
   if (status !== undefined && (!Number.isInteger(status) || status < 400 || status > 599)) {
     throw new RangeError(`a block needs a status from 400 to 599, not ${status}`)
   }
   const content = contentOf(body)
-  return new Decision({ kind: 'block', value: { status: status ?? 0, headers: linesOf(headers), body: content.bytes } }, extras, content.type)
+  return new Decision({ kind: 'block', value: { status: status ?? 0, headers: linesOf(headers), body: content.bytes } }, extras, content.type) as Block
 }
 
 /** Sends the client elsewhere. Characters that cannot stand in a header are percent-encoded. */
@@ -167,11 +194,11 @@ export function challenge (
   scheme: string,
   params: Readonly<Record<string, string>> = {},
   { body, ...extras }: Pick<Answer, 'body'> & Extras = {},
-): Decision {
+): Challenge {
   checkToken(scheme, 'scheme')
   for (const name of Object.keys(params)) checkToken(name, 'parameter')
   const value = { scheme, params: new Map(Object.entries(params)), body: contentOf(body).bytes }
-  return new Decision({ kind: 'challenge', value }, extras)
+  return new Decision({ kind: 'challenge', value }, extras) as Challenge
 }
 
 /** Recorded on the views while a handler ran. */
@@ -184,7 +211,9 @@ export interface Recorded {
 /** The decision as the protocol has it. */
 export function wireDecision (decision: Decision, recorded: Recorded, wants: Wants | undefined): WireDecision {
   const { extras } = decision
-  const fields: DecisionFields = {
+  const { kind, value } = withType(decision.outcome, decision.bodyType)
+  // Not `{ ...fields, kind, value }`: V8 keeps what such an object points to until the next full collection of garbage.
+  return {
     requestHeaders: extras.requestHeaders ? [...recorded.requestHeaders, ...editsOf(extras.requestHeaders)] : recorded.requestHeaders,
     responseHeaders: extras.responseHeaders ? [...recorded.responseHeaders, ...editsOf(extras.responseHeaders)] : recorded.responseHeaders,
     replaceBody: extras.replaceBody === undefined ? undefined : bytesOf(extras.replaceBody),
@@ -194,8 +223,9 @@ export function wireDecision (decision: Decision, recorded: Recorded, wants: Wan
     attributes: extras.attributes ? new Map([...recorded.attributes, ...Object.entries(extras.attributes)]) : recorded.attributes,
     audit: extras.audit === undefined ? undefined : wireAudit(extras.audit),
     wants,
-  }
-  return { ...fields, ...withType(decision.outcome, decision.bodyType) }
+    kind,
+    value,
+  } as WireDecision // `kind` and `value` are those of one outcome.
 }
 
 /** What the author says of the type goes before what the body looks like. */

@@ -2,6 +2,7 @@ import { pathToFileURL } from 'node:url'
 import type { Fields, Infer } from '../config/schema/field.ts'
 import { parseSize } from '../config/schema/quantities.ts'
 import type { BodyMode, BodyModeKind, BodyModeOver, Complete, EventKind } from '../proto/codec/index.ts'
+import { checkDefinition } from './check-definition.ts'
 import type { Chunk, ChunkAnswer } from './chunk.ts'
 import type { Context } from './context.ts'
 import type { Decision } from './decision.ts'
@@ -206,9 +207,7 @@ export function wantedWorkers ({ definition: { workers } }: Agent, operators: nu
 
 /** Checks a definition once, at start. Throws a TypeError for what can never work. */
 export function defineAgent<F extends Fields = Record<never, never>, S = undefined> (definition: AgentDefinition<F, S>): Agent {
-  if (!/^[a-z][a-z0-9-]*$/i.test(definition.name)) {
-    throw new TypeError(`an agent's name is letters, digits and "-", not ${JSON.stringify(definition.name)}`)
-  }
+  checkDefinition(definition)
   checkWorkers(definition.workers)
   // Handlers are only ever called with what `prepare` and the settings of the same definition gave, so the types may be forgotten.
   const any = definition as unknown as AnyDefinition

@@ -25,6 +25,9 @@ import type { AgentStream } from './stream.ts'
 import { ToolCall, ToolResult } from './tools.ts'
 import type { Condition } from './vitals.ts'
 
+/** Nobody gives an agent more time than that. */
+export const longestMs = 600_000
+
 /** What a handler gave: nothing, a decision, a chunk answer, or, from JavaScript, anything. */
 type Outcome = unknown
 
@@ -129,10 +132,12 @@ export class Exchange implements ContextSource, BodyAsker {
   }
 
   moreTime (ms: number): void {
+    if (!(ms > 0)) throw new RangeError(`more time is a number of milliseconds above 0, not ${ms}`)
     if (this.#answering === undefined || this.#askedForTime) return
     this.#askedForTime = true
-    this.deadlineAt = this.#program.now() + ms
-    this.#reply(this.#answering, { kind: 'more_time', value: { timeoutMs: Math.ceil(ms) } })
+    const timeoutMs = Math.min(Math.ceil(ms), longestMs)
+    this.deadlineAt = this.#program.now() + timeoutMs
+    this.#reply(this.#answering, { kind: 'more_time', value: { timeoutMs } })
   }
 
   waitUntil (work: PromiseLike<unknown> | (() => unknown)): boolean {

@@ -155,7 +155,7 @@ export function editsOf (edits: HeaderEdits): HeaderEdit[] {
   if (isList(edits)) return edits.map((edit) => headerEdit(edit.action, edit.name, edit.value))
   return Object.entries(edits).flatMap(([name, value]) => {
     if (value === null) return [headerEdit('remove', name, '')]
-    if (typeof value === 'string') return [headerEdit('set', name, value)]
+    if (!Array.isArray(value)) return [headerEdit('set', name, value as string)]
     return value.map((one, i) => headerEdit(i === 0 ? 'set' : 'append', name, one))
   })
 }
@@ -176,12 +176,18 @@ export function linesOf (headers: HeadersInit): string[] {
 }
 
 export function checkToken (text: string, what: string): void {
-  if (!token.test(text)) throw new TypeError(`${what} ${JSON.stringify(text)} is not a token`)
+  if (typeof text !== 'string' || !token.test(text)) throw new TypeError(`${what} ${JSON.stringify(text)} is not a token`)
 }
 
 function checkField (name: string, value: string): void {
   checkToken(name, 'header name')
+  checkText(value, 'the value of header', name)
   if (!fieldValue.test(value)) throw new TypeError(`the value of header "${name}" holds a character that no header can carry`)
+}
+
+/** For authors without a compiler: what is no text has to be made one by them. */
+export function checkText (value: unknown, what: string, name: string): void {
+  if (typeof value !== 'string') throw new TypeError(`${what} ${JSON.stringify(name)} is a text, not ${value === null ? 'null' : `of type ${typeof value}`}`)
 }
 
 function isList (edits: HeaderEdits): edits is readonly HeaderEdit[] {

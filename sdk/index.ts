@@ -9,7 +9,7 @@ export { startAgent } from './server/start.ts'
 export type { RunningAgent, StartOptions } from './server/start.ts'
 
 export { allow, block, challenge, Decision, flag, redact, redirect, review } from './decision.ts'
-export type { Answer, DecisionKind, Extras } from './decision.ts'
+export type { Answer, Block, Challenge, DecisionKind, Extras } from './decision.ts'
 export { ChunkAnswer, drop, hold, pass, passButTail, replace } from './chunk.ts'
 export type { Chunk, MessageExtras } from './chunk.ts'
 export { Close, close } from './message.ts'

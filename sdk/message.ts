@@ -1,4 +1,5 @@
 import type { Audit, MessageAnswer, MessageAnswerFields, ReplyOneOf, Wants, WebSocketMessage as WireMessage } from '../proto/codec/index.ts'
+import { notADecision } from './answer.ts'
 import { bodyJson } from './body-text.ts'
 import { ChunkAnswer, type MessageExtras } from './chunk.ts'
 import { Decision, wireAudit, wireDecision } from './decision.ts'
@@ -82,14 +83,14 @@ export function answerToMessage (outcome: unknown, attributes: ReadonlyMap<strin
 }
 
 function messageAnswer (outcome: unknown, fields: MessageAnswerFields): MessageAnswer {
-  if (outcome === undefined) return { ...fields, kind: 'allow', value: {} }
-  if (outcome instanceof Close) return { ...fields, kind: 'close', value: { code: outcome.code, reason: outcome.reason } }
-  if (!(outcome instanceof ChunkAnswer)) throw new AgentFailure('bad_answer', 'a handler returned something that is not a decision')
+  if (outcome === undefined) return { kind: 'allow', value: {}, ...fields }
+  if (outcome instanceof Close) return { kind: 'close', value: { code: outcome.code, reason: outcome.reason }, ...fields }
+  if (!(outcome instanceof ChunkAnswer)) throw notADecision(outcome)
   const { wire, isText } = outcome
   switch (wire.kind) {
-    case 'pass': return { ...fields, kind: 'allow', value: {} }
-    case 'drop': return { ...fields, kind: 'drop', value: {} }
-    case 'replace': return { ...fields, kind: 'replace', value: { binary: !isText, data: wire.value } }
+    case 'pass': return { kind: 'allow', value: {}, ...fields }
+    case 'drop': return { kind: 'drop', value: {}, ...fields }
+    case 'replace': return { kind: 'replace', value: { binary: !isText, data: wire.value }, ...fields }
     default: throw new AgentFailure('bad_answer', 'a message cannot be held back, as a whole or in part')
   }
 }

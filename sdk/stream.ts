@@ -1,17 +1,15 @@
 import type { Event, FromAgent, Reply, ToAgent } from '../proto/codec/index.ts'
-import { Exchange } from './exchange.ts'
+import { Numbered } from '../proto/numbered.ts'
+import { Exchange, longestMs } from './exchange.ts'
 import { AgentFailure, ExchangeEnded } from './failure.ts'
 import type { Program } from './program.ts'
-
-/** Nobody gives an agent more time than that. */
-const longestMs = 600_000
 
 /** One `Process` stream: events in, replies out, every exchange by its number. Knows nothing of gRPC. */
 export class AgentStream {
   readonly #program: Program
   readonly #send: (message: FromAgent) => void
   readonly #forgotten: ((exchange: number) => void) | undefined
-  readonly #exchanges = new Map<number, Exchange>()
+  readonly #exchanges = new Numbered<Exchange>()
   #highest = 0
   #replies: Reply[] = []
   #flush: NodeJS.Immediate | undefined
@@ -32,7 +30,7 @@ export class AgentStream {
 
   /** The proxy says nothing more. Calls `done` when every question is answered, or the last of their deadlines is over. */
   finish (done: () => void): void {
-    const owing = [...this.#exchanges.values()].filter(({ owes }) => owes)
+    const owing = this.#exchanges.values().filter(({ owes }) => owes)
     const lastMs = Math.max(0, ...owing.map(({ deadlineAt }) => deadlineAt - performance.now()))
     const timer = setTimeout(() => this.#finished?.(), Math.min(lastMs, longestMs)).unref()
     this.#finished = () => {
@@ -48,7 +46,6 @@ export class AgentStream {
   close (): void {
     this.#closed = true
     clearImmediate(this.#flush)
-    // A Map may lose entries while it is walked through.
     for (const exchange of this.#exchanges.values()) {
       exchange.end(new ExchangeEnded('stream_closed'))
       this.forget(exchange.id)
@@ -72,9 +69,24 @@ export class AgentStream {
     if (this.#replies.length === 0) return
     const replies = this.#replies
     this.#replies = []
-    this.#send({ replies })
+    try {
+      this.#send({ replies })
+    } catch {
+      // One of them cannot be written down: the others have nothing to do with it.
+      for (const reply of replies) this.#sendAlone(reply)
+    }
     // Who has just answered still counts as owing.
     if (this.#finished !== undefined) setImmediate(() => this.#lookForEnd())
+  }
+
+  #sendAlone (reply: Reply): void {
+    try {
+      this.#send({ replies: [reply] })
+    } catch (error) {
+      this.#program.log.error({ error, code: 'bad_answer' }, 'an answer cannot be sent')
+      const message = error instanceof Error ? error.message : String(error)
+      this.#send({ replies: [{ exchange: reply.exchange, sequence: reply.sequence, kind: 'error', value: { code: 'bad_answer', message, retryable: false } }] })
+    }
   }
 
   #lookForEnd (): void {

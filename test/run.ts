@@ -8,7 +8,7 @@ import { runFile } from './support/runner/run-file.ts'
 
 /** Every kind of test; bench/ is none and support/ holds none. */
 const kinds = ['unit', 'golden', 'conformance', 'scenarios', 'security']
-const fileTimeoutMs = 180_000
+const fileTimeoutMs = 600_000
 /** More than two at a time would make timing promises ("within 50 ms") a matter of luck. */
 const concurrency = Math.min(2, availableParallelism())
 const testRoot = fromDist('test')

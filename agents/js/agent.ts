@@ -4,7 +4,7 @@ import {
 import { payloadOf, type Occasion } from './calls.ts'
 import { applyEdits, decisionOf, messageAnswerOf } from './decisions.ts'
 import { Desk, type Deployed } from './desk.ts'
-import type { Result } from './realm/realm.ts'
+import type { Answered } from './runner.ts'
 import { settings, type Settings } from './settings.ts'
 
 type JsContext = Context<Settings, Deployed>
@@ -50,26 +50,27 @@ function agentOf (desk: Desk): Agent {
 }
 
 async function answered (deployed: Deployed, occasion: Occasion, context: JsContext): Promise<Decision | undefined> {
-  const result = await resultOf(deployed, occasion, context)
+  const came = await answerTo(deployed, occasion, context)
   const { request, response }: { request: AgentRequest, response?: AgentResponse } = occasion
-  applyEdits(request.headers, result.request)
-  applyEdits(response?.headers, result.response)
-  return decisionOf(result, deployed.file)
+  applyEdits(request.headers, came.result.request, deployed.file)
+  applyEdits(response?.headers, came.result.response, deployed.file)
+  return decisionOf(came, deployed.file)
 }
 
 async function answeredMessage (deployed: Deployed, message: WebSocketMessage, request: AgentRequest, context: JsContext): Promise<MaybeMessageAnswer> {
-  const result = await resultOf(deployed, { hook: 'onWebSocketMessage', request, message, body: message.data }, context)
-  if (result.last === true) message.done()
-  return messageAnswerOf(result, deployed.file)
+  const came = await answerTo(deployed, { hook: 'onWebSocketMessage', request, message, body: message.data }, context)
+  if (came.result.last === true) message.done()
+  return messageAnswerOf(came, deployed.file)
 }
 
-async function resultOf ({ deployment, file }: Deployed, occasion: Occasion, context: JsContext): Promise<Result> {
+async function answerTo ({ deployment, file }: Deployed, occasion: Occasion, context: JsContext): Promise<Answered> {
   // Only this program sets it.
   const memory = context.memory.get(remembered) as string | undefined
-  const result = await deployment.call({ payload: payloadOf({ ...occasion, memory }), store: context.store }, context.deadlineMs)
-  if (result.memory !== undefined) {
-    if (result.memory.length > mostMemory) throw new AgentFailure('script_error', `${file}: 'memory' holds more than ${mostMemory / 1024} KiB as JSON`)
-    context.memory.set(remembered, result.memory)
+  const came = await deployment.call({ payload: payloadOf({ ...occasion, memory }), store: context.store }, context)
+  const left = came.result.memory
+  if (left !== undefined) {
+    if (left.length > mostMemory) throw new AgentFailure('script_error', `${file}: 'memory' holds more than ${mostMemory / 1024} KiB as JSON`)
+    context.memory.set(remembered, left)
   }
-  return result
+  return came
 }

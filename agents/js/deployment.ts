@@ -1,6 +1,7 @@
-import { AgentFailure } from 'sentinel/sdk'
-import type { Call, Result } from './realm/realm.ts'
-import { Runner, type Question, type RunnerOptions } from './runner.ts'
+import { availableParallelism } from 'node:os'
+import { AgentFailure, type Context } from 'sentinel/sdk'
+import type { Call } from './realm/realm.ts'
+import { Runner, type Answered, type Question, type RunnerOptions } from './runner.ts'
 
 export interface DeploymentOptions extends Omit<RunnerOptions, 'onGone'> {
   readonly workers: number
@@ -12,7 +13,9 @@ interface Waiting {
   readonly question: Question
   /** On the clock of `performance.now()`. */
   readonly deadlineAt: number
-  readonly resolve: (result: Result) => void
+  /** Aborted when nobody awaits the answer any longer. */
+  readonly signal: AbortSignal
+  readonly resolve: (answered: Answered) => void
   readonly reject: (error: Error) => void
 }
 
@@ -30,7 +33,7 @@ export class Deployment {
   #started = false
   #retired = false
   #closed = false
-  #pausing: NodeJS.Timeout | undefined
+  readonly #pausing = new Set<NodeJS.Timeout>()
 
   constructor (options: DeploymentOptions) {
     this.#options = options
@@ -38,10 +41,17 @@ export class Deployment {
 
   /** Starts its workers. Rejects with `AgentFailure`, and has left nothing behind, when one of them cannot run the script. */
   async start (): Promise<void> {
-    const runners = Array.from({ length: this.#options.workers }, () => this.#newRunner())
+    const runners: Runner[] = []
+    // As many at once as there are processors: dozens that start together would all be late.
+    const startSome = async (): Promise<void> => {
+      while (runners.length < this.#options.workers && !this.#closed) {
+        const runner = this.#newRunner()
+        runners.push(runner)
+        this.#hooks = new Set(await runner.ready)
+      }
+    }
     try {
-      const [hooks = []] = await Promise.all(runners.map((runner) => runner.ready))
-      this.#hooks = new Set(hooks)
+      await Promise.all(Array.from({ length: availableParallelism() }, startSome))
     } catch (error) {
       this.close()
       throw error
@@ -60,15 +70,16 @@ export class Deployment {
   }
 
   /** Rejects with `AgentFailure`. */
-  call (question: Question, deadlineMs: number): Promise<Result> {
+  call (question: Question, awaited: Pick<Context<unknown, unknown>, 'deadlineMs' | 'signal'>): Promise<Answered> {
     const runner = this.#idle.pop()
     if (runner !== undefined) return this.#run(runner, question)
+    if (this.#waiting.length >= this.#options.queue) this.#forget()
     if (this.#waiting.length >= this.#options.queue) {
       const all = this.#options.workers === 1 ? 'its worker is' : `all ${this.#options.workers} workers are`
       return Promise.reject(new AgentFailure('script_busy', `${all} busy, and ${this.#waiting.length} calls wait already: see 'workers' and 'queue' of its config`, { retryable: true }))
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ question, deadlineAt: performance.now() + deadlineMs, resolve, reject })
+      this.#waiting.push({ question, deadlineAt: performance.now() + awaited.deadlineMs, signal: awaited.signal, resolve, reject })
     })
   }
 
@@ -80,11 +91,11 @@ export class Deployment {
 
   close (): void {
     this.#closed = true
-    clearTimeout(this.#pausing)
+    for (const timer of this.#pausing) clearTimeout(timer)
     for (const runner of this.#all) runner.kill(new AgentFailure('script_worker', 'the agent ends'))
   }
 
-  async #run (runner: Runner, question: Question): Promise<Result> {
+  async #run (runner: Runner, question: Question): Promise<Answered> {
     try {
       return await runner.call(question)
     } finally {
@@ -105,10 +116,17 @@ export class Deployment {
     }
   }
 
-  /** Nobody awaits what waited for too long. */
+  /** Those whose client is gone leave their places to others. */
+  #forget (): void {
+    const gone = this.#waiting.filter(({ signal }) => signal.aborted)
+    this.#waiting = this.#waiting.filter(({ signal }) => !signal.aborted)
+    for (const { reject } of gone) reject(new AgentFailure('script_busy', 'nobody awaits the answer'))
+  }
+
+  /** Nobody awaits what waited for too long, or was asked for a client that is gone. */
   #next (): Waiting | undefined {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (next.deadlineAt > performance.now()) return next
+      if (next.deadlineAt > performance.now() && !next.signal.aborted) return next
       next.reject(new AgentFailure('script_busy', 'no worker was free in time: see \'workers\' of its config'))
     }
     return undefined
@@ -126,25 +144,40 @@ export class Deployment {
     if (at >= 0) this.#idle.splice(at, 1)
     const over = this.#closed || (this.#retired && this.#waiting.length === 0)
     if (this.#started && !over) this.#replace()
+    // It may have been the last that was busy.
+    this.#endIfThrough()
   }
 
   /** At once; one that does not even start is tried again after a pause that grows. */
   #replace (): void {
-    const start = (): void => {
-      const runner = this.#newRunner()
-      runner.ready.then(() => this.#free(runner), (error: Error) => {
-        if (this.#closed) return
-        this.#pauseMs = Math.min(longestPauseMs, Math.max(firstPauseMs, this.#pauseMs * 2))
-        this.#options.onLine('error', `a worker does not start: ${error.message}`)
-        if (runner.gone) return
-        runner.kill(new AgentFailure('script_worker', error.message))
-      })
+    if (this.#pauseMs === 0) return this.#startAnother()
+    const timer = setTimeout(() => {
+      this.#pausing.delete(timer)
+      this.#startAnother()
+    }, this.#pauseMs)
+    this.#pausing.add(timer)
+  }
+
+  #startAnother (): void {
+    const failed = (error: unknown): void => {
+      if (this.#closed) return
+      this.#pauseMs = Math.min(longestPauseMs, Math.max(firstPauseMs, this.#pauseMs * 2))
+      this.#options.onLine('error', `a worker does not start: ${error instanceof Error ? error.message : String(error)}`)
     }
-    if (this.#pauseMs === 0) return start()
-    this.#pausing = setTimeout(start, this.#pauseMs)
+    let runner: Runner
+    try {
+      runner = this.#newRunner()
+    } catch (error) {
+      failed(error)
+      return this.#replace()
+    }
+    runner.ready.then(() => this.#free(runner), (error: Error) => {
+      failed(error)
+      if (!runner.gone) runner.kill(new AgentFailure('script_worker', error.message))
+    })
   }
 
   #endIfThrough (): void {
-    if (this.#retired && this.#waiting.length === 0 && this.#idle.length === this.#all.size) this.close()
+    if (this.#retired && !this.#closed && this.#waiting.length === 0 && this.#idle.length === this.#all.size) this.close()
   }
 }

@@ -3,7 +3,7 @@ import { Deployment } from './deployment.ts'
 import { grantedEnv, granting } from './grants.ts'
 import { digestOf, loadScript, ScriptRefused, type ScriptText } from './script-file.ts'
 import type { Settings } from './settings.ts'
-import { watchFile } from './watch.ts'
+import { stampOf, watchFile } from './watch.ts'
 
 /** A version of the script under one configuration, running. */
 export interface Deployed {
@@ -12,6 +12,19 @@ export interface Deployed {
   readonly file: string
   readonly settings: Settings
   readonly deployment: Deployment
+  /** Of its file before it was read: whatever was saved since has another one. */
+  readonly stamp: string
+}
+
+/** A version that is being started, or is there and waits to be wanted. */
+interface Judged {
+  readonly key: string
+  readonly deployment: Deployment
+  readonly ready: Promise<Deployed>
+  /** The proxy has asked for it, and may want it. */
+  asked: boolean
+  /** Rings when nobody has wanted it for long enough. */
+  expiry?: NodeJS.Timeout
 }
 
 /** How long something that was only judged waits to be wanted. */
@@ -25,7 +38,10 @@ export class Desk {
   readonly #env: Readonly<Record<string, string | undefined>>
   readonly #beginAnew: () => void
   #current: Deployed | undefined
-  readonly #judged = new Map<string, Promise<Deployed>>()
+  readonly #judged = new Map<string, Judged>()
+  #changes = 0
+  /** What the last change of the file has begun. */
+  #begun: Judged | undefined
   #watch: { stop (): void } | undefined
   #log: Log | undefined
   #early: (readonly [level: string, text: string])[] = []
@@ -45,10 +61,16 @@ export class Desk {
   async prepare (settings: Settings): Promise<Deployed> {
     const { file } = settings.script
     if (file === undefined) throw refuse('script', 'there is no script', 'write script "/path/of/script.js" beside the type of the agent')
+    const stamp = stampOf(file)
     try {
-      return await this.#deployed(settings, file)
+      const judged = this.#judge(settings, await loadScript(file), stamp)
+      if ('settings' in judged) return judged
+      judged.asked = true
+      const deployed = await judged.ready
+      judged.expiry?.refresh()
+      return deployed
     } catch (error) {
-      if (this.#current === undefined) this.#awaitAnother(settings, file)
+      if (this.#current === undefined) this.#awaitAnother(settings, file, stamp)
       throw refusal(error)
     }
   }
@@ -63,47 +85,49 @@ export class Desk {
     this.#current = deployed
     before?.deployment.retire()
     this.#watch?.stop()
-    this.#watch = watchFile(deployed.file, () => void this.#changed())
+    this.#watch = watchFile(deployed.file, deployed.stamp, () => void this.#changed())
   }
 
-  async #deployed (settings: Settings, file: string): Promise<Deployed> {
-    const script = await loadScript(file)
+  /** What is in use, when that is it; otherwise it is started, or was already. */
+  #judge (settings: Settings, script: ScriptText, stamp: string): Deployed | Judged {
     const { script: _place, settings: own, ...limits } = settings
     const key = digestOf(JSON.stringify([script.file, script.digest, limits, own?.json ?? {}]))
     if (this.#current?.key === key) return this.#current
     const known = this.#judged.get(key)
     if (known !== undefined) return known
-    const starting = this.#start(settings, script, key)
-    this.#judged.set(key, starting)
-    starting.then((deployed) => setTimeout(() => {
-      if (this.#judged.delete(key)) deployed.deployment.close()
-    }, judgedMs).unref(), () => this.#judged.delete(key))
-    return starting
+    const deployment = this.#deploymentOf(settings, script)
+    const ready = started(deployment, script.file).then(() => ({ key, file: script.file, settings, deployment, stamp }))
+    const judged: Judged = { key, deployment, ready, asked: false }
+    this.#judged.set(key, judged)
+    ready.then(() => { judged.expiry = setTimeout(() => this.#drop(judged), judgedMs).unref() }, () => this.#drop(judged))
+    return judged
   }
 
-  async #start (settings: Settings, { file, source }: ScriptText, key: string): Promise<Deployed> {
+  /** Unless it has come into use meanwhile. */
+  #drop (judged: Judged): void {
+    if (this.#judged.get(judged.key) !== judged) return
+    this.#judged.delete(judged.key)
+    clearTimeout(judged.expiry)
+    judged.deployment.close()
+  }
+
+  #deploymentOf (settings: Settings, { file, source }: ScriptText): Deployment {
     const { timeout, memory, workers, queue, allow, settings: own } = settings
     const words = JSON.stringify({ config: own?.json ?? {}, env: grantedEnv(allow, this.#env) })
-    const deployment = new Deployment({
+    return new Deployment({
       boot: { file, source, words, linesPerSecond },
       timeZone: this.#env['TZ'],
       timeoutMs: timeout, memoryBytes: memory, workers, queue,
       onLine: (level, text) => this.#write(level, text, file),
       onAsk: granting(allow),
     })
-    await deployment.start()
-    if (!deployment.hasAny) {
-      deployment.retire()
-      throw new ScriptRefused(`${file}: it has none of the functions onRequest, onRequestBody, onResponse, onResponseBody and onWebSocketMessage`)
-    }
-    return { key, file, settings, deployment }
   }
 
   /** Nothing is in use: as soon as the file holds something that can be run, it shall be. */
-  #awaitAnother (settings: Settings, file: string): void {
+  #awaitAnother (settings: Settings, file: string, stamp: string): void {
     this.#watch?.stop()
-    this.#watch = watchFile(file, () => {
-      this.#deployed(settings, file).then(() => { if (this.#current === undefined) this.#beginAnew() }, () => { /* Told once is enough. */ })
+    this.#watch = watchFile(file, stamp, () => {
+      this.#latest(settings, file).then((next) => { if (next !== undefined && this.#current === undefined) this.#beginAnew() }, () => { /* Told once is enough. */ })
     })
   }
 
@@ -111,12 +135,35 @@ export class Desk {
   async #changed (): Promise<void> {
     const { settings, file, key } = this.current
     try {
-      const next = await this.#deployed(settings, file)
-      if (this.#current?.key !== key || next.key === key) return
+      const next = await this.#latest(settings, file)
+      if (next === undefined || this.#current?.key !== key || next.key === key) return
       this.adopt(next, this.#log!)
       this.#log?.info({ event: 'script-loaded', script: file }, 'the script has changed: the new one is in use')
     } catch (error) {
       this.#log?.error({ event: 'script-refused', script: file }, `the script has changed and cannot be run, the one before stays in use: ${messageOf(error)}`)
+    }
+  }
+
+  /**
+   * What the file holds, running; `undefined` when it has changed once more meanwhile. Of many changes in a row only the last is worth workers: a version
+   * that starts slowly must not come into use after a later one, nor after it was taken back, and not stand beside all the others.
+   */
+  async #latest (settings: Settings, file: string): Promise<Deployed | undefined> {
+    const change = ++this.#changes
+    if (this.#begun !== undefined && !this.#begun.asked) this.#drop(this.#begun)
+    this.#begun = undefined
+    try {
+      const stamp = stampOf(file)
+      const script = await loadScript(file)
+      if (change !== this.#changes) return undefined
+      const judged = this.#judge(settings, script, stamp)
+      if ('settings' in judged) return judged
+      this.#begun = judged
+      const deployed = await judged.ready
+      return change === this.#changes ? deployed : undefined
+    } catch (error) {
+      if (change !== this.#changes) return undefined
+      throw error
     }
   }
 
@@ -132,8 +179,16 @@ export class Desk {
   /** For a process that ends: no worker may outlive it. */
   close (): void {
     this.#current?.deployment.close()
-    for (const judged of this.#judged.values()) void judged.then(({ deployment }) => deployment.close(), () => {})
+    for (const { deployment } of this.#judged.values()) deployment.close()
   }
+}
+
+/** Rejects with what is wrong with it, and has left nothing behind. */
+async function started (deployment: Deployment, file: string): Promise<void> {
+  await deployment.start()
+  if (deployment.hasAny) return
+  deployment.close()
+  throw new ScriptRefused(`${file}: it has none of the functions onRequest, onRequestBody, onResponse, onResponseBody and onWebSocketMessage`)
 }
 
 function refusal (error: unknown): ConfigRefused {

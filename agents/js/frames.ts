@@ -3,8 +3,11 @@
 export const toRunner = { boot: 0, call: 1, settle: 2 } as const
 export const fromRunner = { ready: 0, failed: 1, done: 2, log: 3, ask: 4 } as const
 
-/** Nothing that a script has to say is longer: a body of 16 MiB as JSON, each byte escaped as two. */
+/** Nothing that either side has to say is longer. */
 export const maxFrameBytes = 64 * 1024 * 1024
+/** What a script answers, without the body that goes with it, and what stands in a line of the log: the agent reads it in the time of all calls. */
+export const maxAnswerChars = 512 * 1024
+export const maxLineChars = 32 * 1024
 
 const headBytes = 5
 

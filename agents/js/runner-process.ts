@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,9 +13,9 @@ const here = dirname(fileURLToPath(import.meta.url))
 
 /**
  * Starts a process that runs a script: without environment, files, programs and threads, and with a limit of memory that the kernel holds.
- * Its standard input and output are the way to it.
+ * Its standard input and output are the way to it. Throws when the system has no process or no descriptors to give.
  */
-export function startRunner ({ memoryBytes, timeZone }: RunnerSurroundings): ChildProcess {
+export function startRunner ({ memoryBytes, timeZone }: RunnerSurroundings): ChildProcessWithoutNullStreams {
   const heapMiB = Math.ceil(memoryBytes / 1024 / 1024)
   const node = [
     process.execPath, '--no-warnings', ...permissions(),
@@ -24,7 +24,11 @@ export function startRunner ({ memoryBytes, timeZone }: RunnerSurroundings): Chi
     join(here, 'runner', 'main.js'),
   ]
   const [program, ...args] = process.platform === 'win32' ? node : withinLimits(node, heapMiB)
-  return spawn(program!, args, { cwd: '/', env: timeZone === undefined ? {} : { TZ: timeZone }, stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(program!, args, { cwd: '/', env: timeZone === undefined ? {} : { TZ: timeZone }, stdio: ['pipe', 'pipe', 'pipe'] })
+  // Out of descriptors Node gives a process without streams, whatever its types say, and tells why later.
+  if ((child.stdin as typeof child.stdin | undefined) !== undefined) return child
+  child.on('error', () => {})
+  throw new Error('no descriptors are left for the way to it')
 }
 
 /** Its own files, to be loaded. The flag lost its prefix in Node 22.13. */
@@ -59,8 +63,8 @@ function withinLimits (node: readonly string[], heapMiB: number): string[] {
 
 let known: readonly string[] | undefined
 
-/** A runner in an endless loop hears nothing of the end of this process: where util-linux is there, the kernel ends it. */
-function endsWithUs (): readonly string[] {
+/** What stands before a command: a process in an endless loop hears nothing of the end of this one. Where util-linux is there, the kernel ends it. */
+export function endsWithUs (): readonly string[] {
   return known ??= ['/usr/bin/setpriv', '/bin/setpriv'].filter((path) => existsSync(path))
     .map((path) => [path, '--pdeathsig', 'KILL', '--no-new-privs'])
     .find(([path = '', ...args]) => spawnSync(path, [...args, '/bin/sh', '-c', ':'], { stdio: 'ignore', env: {} }).status === 0) ?? []

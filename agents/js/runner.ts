@@ -1,7 +1,7 @@
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { AgentFailure, type Store } from 'sentinel/sdk'
-import { frame, frameReader, fromRunner, toRunner } from './frames.ts'
+import { frame, frameReader, fromRunner, splitBody, toRunner, withBody } from './frames.ts'
 import type { Result } from './realm/realm.ts'
 import type { Boot } from './runner/main.ts'
 import { startRunner } from './runner-process.ts'
@@ -19,6 +19,18 @@ export interface Ask {
   readonly args: readonly unknown[]
 }
 
+/** What a script gets: JSON, or bytes that it sees as text, or both. */
+export interface Given {
+  readonly value?: unknown
+  readonly content?: Buffer
+}
+
+/** What a call came to, and the body that goes with its decision. */
+export interface Answered {
+  readonly result: Result
+  readonly content: Buffer
+}
+
 /** One call of a handler. */
 export interface Question {
   readonly payload: Buffer
@@ -31,22 +43,34 @@ export interface RunnerOptions {
   readonly timeZone: string | undefined
   readonly timeoutMs: number
   readonly onLine: (level: string, text: string) => void
-  /** Gives what the script may know. A rejection is told to the script, by its message. */
-  readonly onAsk: (ask: Ask, store: Store, signal: AbortSignal) => Promise<unknown>
+  /**
+   * Gives what the script may know. A rejection is told to the script, by its message. `hold` counts bytes before they are kept for it, and throws when
+   * they are too many.
+   */
+  readonly onAsk: (ask: Ask, around: { readonly store: Store, readonly signal: AbortSignal, hold (bytes: number): void }) => Promise<Given>
   readonly onGone: (runner: Runner) => void
 }
 
 /** Time for a process to start and for the script to run from its first line to its last. */
 const startMs = 15_000
-/** What a dying engine writes, of which the first lines say why. */
-const mostComplaint = 8192
+/** Of what a dying engine writes the first lines and the last say why: a script of one line stands between them. */
+const mostOfComplaint = 4096
 /** How often it is looked at what a worker has, and what it has from the beginning, resident. */
 const lookMs = 100
 const engineBytes = 64 * 1024 * 1024
 const pageBytes = 4096
 
+/**
+ * What a call asks for is kept here until the worker has taken it. Its own side of the wall has narrower bounds, which a script may have
+ * changed: one that goes beyond these is ended.
+ */
+const mostAsked = 128
+const mostHeldBytes = 32 * 1024 * 1024
+
+const nothing = Buffer.alloc(0)
+
 interface Awaited {
-  readonly resolve: (result: string) => void
+  readonly resolve: (payload: Buffer) => void
   readonly reject: (error: Error) => void
   readonly timer: NodeJS.Timeout
   /** What the call may keep beyond it; none while the script is being started. */
@@ -58,31 +82,34 @@ interface Awaited {
 /** A process that runs the script, one call at a time. */
 export class Runner {
   readonly #options: RunnerOptions
-  readonly #child: ChildProcess
+  readonly #child: ChildProcessWithoutNullStreams
   /** Names of the script's handlers. Rejects with `AgentFailure` when it cannot be run. */
   readonly ready: Promise<readonly string[]>
   #awaited: Awaited | undefined
   #gone = false
   #lookedAt = 0
+  #asked = 0
+  #heldBytes = 0
   #complaint = ''
   #why: AgentFailure | undefined
 
+  /** Throws `AgentFailure` when the system cannot start a process. */
   constructor (options: RunnerOptions) {
     this.#options = options
-    const child = this.#child = startRunner(options)
+    const child = this.#child = started(options)
     child.on('error', (error) => this.#end(new AgentFailure('script_worker', `a worker cannot be started: ${error.message}`)))
     child.on('exit', (code, signal) => this.#end(this.#why ?? this.#reasonOf(code, signal)))
-    child.stdin!.on('error', () => {}) // It is gone: its exit tells.
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => { this.#complaint = (this.#complaint + text).slice(0, mostComplaint) })
+    child.stdin.on('error', () => {}) // It is gone: its exit tells.
+    child.stderr.setEncoding('utf8').on('data', (text: string) => { this.#complaint = endsOf(this.#complaint + text) })
     const read = frameReader((kind, payload) => this.#take(kind, payload))
-    child.stdout!.on('data', (chunk: Buffer) => {
+    child.stdout.on('data', (chunk: Buffer) => {
       try {
         read(chunk)
       } catch {
         this.kill(new AgentFailure('script_crashed', 'a worker said something that cannot be understood'))
       }
     })
-    this.ready = this.#await(startMs, `it is not ready after ${startMs / 1000} s`).then((text) => JSON.parse(text) as readonly string[])
+    this.ready = this.#await(startMs, `it is not ready after ${startMs / 1000} s`).then((text) => JSON.parse(text.toString()) as readonly string[])
     this.ready.catch(() => {})
     this.#write(frame(toRunner.boot, JSON.stringify(options.boot)))
   }
@@ -91,11 +118,17 @@ export class Runner {
   get pid (): number | undefined { return this.#child.pid }
 
   /** Rejects with `AgentFailure`, and after one that the worker may not survive it is `gone`. */
-  async call ({ payload, store }: Question): Promise<Result> {
+  async call ({ payload, store }: Question): Promise<Answered> {
     const { timeoutMs } = this.#options
     const answered = this.#await(timeoutMs, `the call is not through after ${timeoutMs} ms`, store)
     this.#write(frame(toRunner.call, payload))
-    return JSON.parse(await answered) as Result
+    const { text, body } = splitBody(await answered)
+    const result: unknown = JSON.parse(text)
+    // A script may have put something else in place of `JSON.stringify`.
+    if (typeof result !== 'object' || result === null || !('decision' in result)) {
+      throw new AgentFailure('bad_answer', `${this.#options.boot.file}: what it answered cannot be read`)
+    }
+    return { result: result as Result, content: body }
   }
 
   /** No way back: what it does is lost. */
@@ -122,7 +155,7 @@ export class Runner {
     }
   }
 
-  #await (ms: number, late: string, store?: Store): Promise<string> {
+  #await (ms: number, late: string, store?: Store): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       // What has arrived meanwhile counts, however late this process looks at it.
       const timer = setTimeout(() => setImmediate(() => {
@@ -133,33 +166,52 @@ export class Runner {
     })
   }
 
-  #write (bytes: Buffer): void {
-    if (!this.#gone) this.#child.stdin!.write(bytes)
+  #write (bytes: Buffer, taken?: () => void): void {
+    if (!this.#gone) this.#child.stdin.write(bytes, taken)
   }
 
   #take (kind: number, payload: Buffer): void {
     switch (kind) {
       case fromRunner.ready:
-      case fromRunner.done: return this.#settle()?.resolve(payload.toString())
+      case fromRunner.done: return this.#settle()?.resolve(payload)
       case fromRunner.failed: {
-        const thrown = JSON.parse(payload.toString()) as Thrown
-        return this.#settle()?.reject(new AgentFailure('script_error', placed(this.#options.boot.file, thrown)))
+        // Before the call is settled: what cannot be read must not leave it waiting.
+        const failure = new AgentFailure('script_error', placed(this.#options.boot.file, JSON.parse(payload.toString()) as Thrown))
+        return this.#settle()?.reject(failure)
       }
       case fromRunner.log: {
         const { level, text } = JSON.parse(payload.toString()) as { level: string, text: string }
         return this.#options.onLine(String(level), String(text))
       }
-      case fromRunner.ask: return void this.#answer(JSON.parse(payload.toString()) as Ask)
+      case fromRunner.ask: {
+        if (this.#asked >= mostAsked || this.#heldBytes + payload.length > mostHeldBytes) {
+          return this.kill(new AgentFailure('script_memory', 'the worker asked for more at once than is kept for it: it is ended, and another one started'))
+        }
+        return void this.#answer(askIn(payload), payload.length)
+      }
     }
   }
 
-  async #answer (ask: Ask): Promise<void> {
+  async #answer (ask: Ask, bytes: number): Promise<void> {
     const call = this.#awaited
     if (call?.store === undefined) return
     call.abort ??= new AbortController()
-    const reply = await this.#options.onAsk(ask, call.store, call.abort.signal)
-      .then((value) => ({ id: ask.id, value }), (error: unknown) => ({ id: ask.id, error: error instanceof Error ? error.message : String(error) }))
-    if (this.#awaited === call) this.#write(frame(toRunner.settle, JSON.stringify(reply)))
+    let held = bytes
+    const hold = (more: number): void => {
+      if (this.#heldBytes + more > mostHeldBytes) throw new Error(`what is awaited at once is longer than ${mostHeldBytes / 1024 / 1024} MiB together`)
+      held += more
+      this.#heldBytes += more
+    }
+    const release = (): void => {
+      this.#asked--
+      this.#heldBytes -= held
+    }
+    this.#asked++
+    this.#heldBytes += bytes
+    const { content, ...reply } = await this.#options.onAsk(ask, { store: call.store, signal: call.abort.signal, hold })
+      .catch((error: unknown): Given & { readonly error: string } => ({ error: error instanceof Error ? error.message : String(error) }))
+    if (this.#awaited !== call) return release()
+    this.#write(frame(toRunner.settle, withBody(JSON.stringify({ id: ask.id, ...reply, hasContent: content !== undefined }), content ?? nothing)), release)
   }
 
   #settle (): Awaited | undefined {
@@ -190,6 +242,15 @@ export class Runner {
   }
 }
 
+/** Throws a TypeError for what is no question: a script may have put something else in place of `JSON.stringify`. */
+function askIn (payload: Buffer): Ask {
+  const ask: unknown = JSON.parse(payload.toString())
+  if (typeof ask === 'object' && ask !== null && 'id' in ask && typeof ask.id === 'number' && 'op' in ask && 'args' in ask && Array.isArray(ask.args)) {
+    return { id: ask.id, op: String(ask.op), args: ask.args }
+  }
+  throw new TypeError('this is no question')
+}
+
 /** What Node writes of a text that cannot be compiled: `file:line`, the line, a caret under it, and what is wrong. */
 function syntaxErrorIn (complaint: string, { file, source }: Boot): Thrown | undefined {
   const [place = '', , caret = '', , message = ''] = complaint.split('\n')
@@ -198,6 +259,18 @@ function syntaxErrorIn (complaint: string, { file, source }: Boot): Thrown | und
   // Behind its last line stands what the runner puts there.
   const lines = source.split('\n').length
   return line > lines ? { message: 'SyntaxError: it ends before it is complete', line: lines, column: 1 } : { message, line, column: caret.indexOf('^') + 1 }
+}
+
+function started (options: RunnerOptions): ChildProcessWithoutNullStreams {
+  try {
+    return startRunner(options)
+  } catch (error) {
+    throw new AgentFailure('script_worker', `a worker cannot be started: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function endsOf (text: string): string {
+  return text.length <= 2 * mostOfComplaint ? text : text.slice(0, mostOfComplaint) + text.slice(-mostOfComplaint)
 }
 
 /** `custom.ts:3:9: TypeError: …`, as editors and terminals link it. */

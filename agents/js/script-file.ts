@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { placed } from './runner.ts'
+import { stripTypes } from './strip-types.ts'
 
 export interface ScriptText {
   readonly file: string
@@ -16,15 +18,23 @@ export class ScriptRefused extends Error {}
 
 /** Content of the file, and a name for it. Throws `ScriptRefused`. */
 export function readScript (file: string): { readonly text: string, readonly digest: string } {
+  let opened: number | undefined
   try {
-    if (statSync(file).size > mostBytes) throw new ScriptRefused(`${file}: it is larger than ${mostBytes / 1024 / 1024} MiB`)
-    const text = readFileSync(file, 'utf8')
+    // A pipe in its place must not keep the agent waiting.
+    opened = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    const facts = fstatSync(opened)
+    if (!facts.isFile()) throw new ScriptRefused(`${file}: it is not a file`)
+    if (facts.size > mostBytes) throw new ScriptRefused(`${file}: it is larger than ${mostBytes / 1024 / 1024} MiB`)
+    // A byte order mark is no part of the text: columns are counted behind it.
+    const text = readFileSync(opened, 'utf8').replace(/^\uFEFF/, '')
     return { text, digest: digestOf(text) }
   } catch (error) {
     if (error instanceof ScriptRefused) throw error
     // `code` is there on errors of the file system.
     const { code } = error as NodeJS.ErrnoException
     throw new ScriptRefused(`${file}: ${code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? 'unknown reason'})`}`)
+  } finally {
+    if (opened !== undefined) closeSync(opened)
   }
 }
 
@@ -35,23 +45,11 @@ export function digestOf (text: string): string {
 /** The script as JavaScript: what is TypeScript alone is blanked out. Throws `ScriptRefused`. */
 export async function loadScript (file: string): Promise<ScriptText> {
   const { text, digest } = readScript(file)
-  return { file, digest, source: /\.[cm]?ts$/.test(file) ? await stripped(text, file) : text }
-}
-
-/** What the compiler of types throws: a plain object. */
-interface Complaint {
-  readonly message?: string
-  readonly startLine?: number
-  readonly startColumn?: number
+  return { file, digest, source: /\.m?ts$/i.test(file) ? await stripped(text, file) : text }
 }
 
 async function stripped (text: string, file: string): Promise<string> {
-  // Loaded for scripts with types alone: it is a compiler.
-  const { transform } = await import('@swc/wasm-typescript')
-  try {
-    return (await transform(text, { mode: 'strip-only', module: true, filename: file })).code
-  } catch (error) {
-    const { message = String(error), startLine, startColumn = 0 } = error as Complaint
-    throw new ScriptRefused(`${file}${startLine === undefined ? '' : `:${startLine}:${startColumn + 1}`}: ${message}`)
-  }
+  const came = await stripTypes(text)
+  if ('code' in came) return came.code
+  throw new ScriptRefused(placed(file, came))
 }

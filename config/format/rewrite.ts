@@ -139,7 +139,11 @@ function rewriteBlocks (node: LinkedNode, { field: { row }, name }: Found): Link
 function rewriteKind (node: LinkedNode, { field: { row }, name }: Found): readonly LinkedNode[] {
   const gathers = node.name === name || row.aliases?.includes(node.name) === true
   if (!gathers) return [rewriteNamed(node, row)]
-  const children = node.children?.map(child => child.name === row.kind ? rewriteNamed(child, row) : child)
+  const children = node.children?.map(child => {
+    if (child.name === row.kind) return rewriteNamed(child, row)
+    const { variants, shorthands } = row
+    return variants !== undefined && shorthands?.includes(child.name) === true ? rewriteVariant(child, row, variants, child.name) : child
+  })
   const inside = { ...node, name: row.direct === true ? node.name : name, children }
   return row.direct === true && name !== row.kind ? standAlone(inside, row.kind ?? '') : [inside]
 }
@@ -164,7 +168,12 @@ function rewriteNamed (node: LinkedNode, row: Row): LinkedNode {
     props: node.props.map(each => each === prop ? { ...each, value: chosen } : each),
     children: node.children?.map(each => each === child ? { ...each, args: each.args.map(chooses) } : each),
   }
-  return rewriteBlock(spelled, variantRow(row, row.variants, chosen), node.args.length > 0 ? 1 : 0)
+  return rewriteVariant(spelled, row, row.variants, chosen)
+}
+
+/** The first value is its name where there is one. */
+function rewriteVariant (node: LinkedNode, row: Row, variants: RowVariants, word: string): LinkedNode {
+  return rewriteBlock(node, variantRow(row, variants, word), node.args.length > 0 ? 1 : 0)
 }
 
 const variantRows = new WeakMap<RowVariants, Map<string, Row>>()

@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
-import { globSync, isDynamicPattern } from 'tinyglobby'
+import type * as Tinyglobby from 'tinyglobby'
 import type { KdlEntry, KdlNode } from './nodes.ts'
 import { shown } from './nodes.ts'
 import { maxTextLength, parseKdl } from './parse.ts'
@@ -78,13 +79,20 @@ function included (node: KdlNode, reading: Reading, around: readonly string[]): 
   })
 }
 
+let loaded: typeof Tinyglobby | undefined
+
+/** Loaded with the first `include`: most configurations are one file, and start sooner without it. */
+function glob (): typeof Tinyglobby {
+  return loaded ??= createRequire(import.meta.url)('tinyglobby') as typeof Tinyglobby
+}
+
 /** Absolute paths that a pattern stands for, sorted. */
 function matching (entry: KdlEntry, pattern: string, reading: Reading): string[] {
   const folder = dirname(resolve(entry.at.file))
-  if (!isDynamicPattern(pattern)) return [resolve(folder, pattern)]
+  if (!glob().isDynamicPattern(pattern)) return [resolve(folder, pattern)]
   try {
     for (const around of foldersOf(pattern, folder)) reading.folders.add(around)
-    const found = globSync(pattern, { cwd: folder, absolute: true, onlyFiles: true, expandDirectories: false, deep: 32 }).toSorted()
+    const found = glob().globSync(pattern, { cwd: folder, absolute: true, onlyFiles: true, expandDirectories: false, deep: 32 }).toSorted()
     if (found.length === 0) say(reading, 'warning', 'CONFIG_INCLUDE', `no file matches ${shown(entry)}`, entry.at, `looked in ${folder}`)
     return found
   } catch (error) {
@@ -96,9 +104,9 @@ function matching (entry: KdlEntry, pattern: string, reading: Reading): string[]
 /** The folder before the first part of a pattern that stands for several, and those that the parts after it stand for. */
 function foldersOf (pattern: string, folder: string): string[] {
   const parts = dirname(pattern).split('/')
-  const first = parts.findIndex(part => isDynamicPattern(part))
+  const first = parts.findIndex(part => glob().isDynamicPattern(part))
   if (first < 0) return [resolve(folder, dirname(pattern))]
-  const inner = globSync(parts.join('/'), { cwd: folder, absolute: true, onlyDirectories: true, expandDirectories: false, deep: 32 })
+  const inner = glob().globSync(parts.join('/'), { cwd: folder, absolute: true, onlyDirectories: true, expandDirectories: false, deep: 32 })
   return [resolve(folder, parts.slice(0, first).join('/') || (pattern.startsWith('/') ? '/' : '.')), ...inner.slice(0, mostFiles)]
 }
 

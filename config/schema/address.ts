@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import type { WrittenText } from './default-type.ts'
 import type { Fit, Mismatch, ValueType } from './value.ts'
 import { unfit } from './value.ts'
 
@@ -134,7 +135,7 @@ export function peerMatcher (ranges: readonly PeerRange[]): (peer: string) => bo
 }
 
 /** An address or a network in CIDR notation: "192.0.2.7", "10.0.0.0/8", "2001:db8::/32". */
-export const ipRange: ValueType<IpRange> = {
+export const ipRange: ValueType<IpRange, WrittenText> = {
   name: 'IP or CIDR',
   expected: 'an IP address or a range in CIDR form',
   example: '"10.0.0.0/8", "192.0.2.7", "2001:db8::/32"',

@@ -110,6 +110,8 @@ export interface Row extends FieldOptions {
   readonly kind?: string
   /** Of a list: a node with a block instead of values is read like this. */
   readonly orBlock?: Row
+  /** Of things with variants: those that may be written as a node of that name, which needs none of its own: `parallel { … }` is a filter of that type. */
+  readonly shorthands?: readonly string[]
   /** It stands on its own, without a block that gathers: `namespace "a" { … }`. */
   readonly direct?: boolean
   /** What stands inside has names of its own. */

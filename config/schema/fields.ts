@@ -2,6 +2,7 @@ import type { KdlNode } from '../kdl/nodes.ts'
 import { jsonOf, positionIn } from '../kdl/json.ts'
 import type { JsonObject } from '../kdl/json.ts'
 import type { Position } from '../kdl/position.ts'
+import type { DefaultOf, Written } from './default-type.ts'
 import type { Field, FieldOptions, NotBuiltField, Place } from './field.ts'
 import { unreadable } from './field.ts'
 import { noteSpelling, onlyArguments, readDefault, readValue, refuseAnnotation, refuseVariables, single } from './read-value.ts'
@@ -15,7 +16,9 @@ export interface SettingOptions extends FieldOptions {
 }
 
 /** A value with a default, which is written as a user would write it. */
-export function setting<T> (type: ValueType<T>, byDefault: string | number | boolean, doc: string, options: SettingOptions = {}): Field<T> {
+export function setting<T, W extends Written = Written, const D extends Written = Written> (
+  type: ValueType<T, W>, byDefault: DefaultOf<W, D>, doc: string, options: SettingOptions = {},
+): Field<T> {
   const fallback = readDefault(type, byDefault)
   return {
     row: { ...options, shape: 'value', doc, type, default: writtenDefault(byDefault), defaults: [byDefault] },
@@ -73,8 +76,8 @@ export function leftToOthers<T> (field: Field<T>, doc = field.row.doc): Field<T 
 }
 
 /** Several values, on one line or in several nodes of the name. */
-export function list<T> (
-  type: ValueType<T>, defaults: readonly (string | number)[], doc: string, options: ListOptions = {},
+export function list<T, W extends Written = Written, const D extends string | number = string | number> (
+  type: ValueType<T, W>, defaults: readonly DefaultOf<W, D>[], doc: string, options: ListOptions = {},
 ): Field<readonly T[]> {
   const fallback = defaults.map(value => readDefault(type, value))
   return {

@@ -1,4 +1,5 @@
 import type { KdlValue } from '../kdl/nodes.ts'
+import type { WrittenDuration } from './default-type.ts'
 import type { Fit, Mismatch, ValueType } from './value.ts'
 import { unfit } from './value.ts'
 
@@ -58,7 +59,7 @@ export function sizeText (bytes: number): string {
 }
 
 /** Milliseconds. Bounds are written as the user writes them. */
-export function durationWithin (min: string, max?: string): ValueType<number> {
+export function durationWithin (min: string, max?: string): ValueType<number, WrittenDuration> {
   const least = parseDuration(min) ?? 0
   const most = max === undefined ? maxDurationMs : parseDuration(max) ?? maxDurationMs
   const inRange = (value: number): Fit<number> | Mismatch => {
@@ -82,10 +83,10 @@ export function durationWithin (min: string, max?: string): ValueType<number> {
 }
 
 /** Milliseconds, written "250ms", "30s", "1h30m". */
-export const duration: ValueType<number> = durationWithin('0s')
+export const duration: ValueType<number, WrittenDuration> = durationWithin('0s')
 
 /** Bytes. A plain number is a number of bytes. */
-export function sizeWithin (min: string, max?: string): ValueType<number> {
+export function sizeWithin (min: string, max?: string): ValueType<number, number | `${number}${string}`> {
   const least = parseSize(min) ?? 0
   const most = max === undefined ? Number.MAX_SAFE_INTEGER : parseSize(max) ?? Number.MAX_SAFE_INTEGER
   const inRange = (value: number): Fit<number> | Mismatch => {
@@ -109,7 +110,7 @@ export function sizeWithin (min: string, max?: string): ValueType<number> {
 }
 
 /** Bytes, written "8KiB", "10MB" or as a number. */
-export const size: ValueType<number> = sizeWithin('0')
+export const size: ValueType<number, number | `${number}${string}`> = sizeWithin('0')
 
 function numberWithoutUnit (raw: KdlValue): boolean {
   return typeof raw === 'number' ? Number.isFinite(raw) && raw >= 0 : typeof raw === 'string' && /^\d+(\.\d+)?$/.test(raw)

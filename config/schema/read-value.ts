@@ -82,7 +82,7 @@ function reportMismatch (type: ValueType<unknown>, entry: KdlEntry, place: Place
 /** The default, through the same code that reads files: a wrong one in the table fails when the table is loaded. */
 export function readDefault<T> (type: ValueType<T>, written: string | number | boolean): T {
   const result = type.parse(written, { folder: '/', lenient: false, secret: false, isDefault: true })
-  if (isMismatch(result)) throw new Error(`the default ${String(written)} is not ${type.expected}: ${result.wrong}`)
+  if (isMismatch(result)) throw new Error(`the default ${JSON.stringify(written)} is not ${type.expected}${result.wrong === '' ? '' : `: ${result.wrong}`}`)
   return result.value
 }
 

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import type RE2 from 're2'
+import type { WrittenText } from './default-type.ts'
 import type { ValueType } from './value.ts'
 import { unfit } from './value.ts'
 
@@ -16,7 +17,7 @@ export interface Pattern {
 const longest = 4096
 
 /** A regular expression in RE2 syntax. */
-export const regex: ValueType<Pattern> = {
+export const regex: ValueType<Pattern, WrittenText> = {
   name: 'regular expression',
   expected: 'a regular expression',
   example: '#"^/api/v\\d+/"#',
@@ -36,7 +37,7 @@ export const regex: ValueType<Pattern> = {
 }
 
 /** The same, for texts that it describes from their beginning to their end. */
-export const wholeRegex: ValueType<Pattern> = {
+export const wholeRegex: ValueType<Pattern, WrittenText> = {
   ...regex,
   parse (raw, context) {
     const read = regex.parse(raw, context)

@@ -5,6 +5,8 @@ import type { KdlEntry } from '../kdl/nodes.ts'
 import { shown } from '../kdl/nodes.ts'
 import type { Position, Problem, ProblemCode, Severity } from '../kdl/position.ts'
 
+export { nearest }
+
 /** A name that somebody wrote, of something that is declared elsewhere. */
 export interface Reference {
   readonly kinds: readonly string[]

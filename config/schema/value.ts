@@ -1,6 +1,7 @@
 import type { KdlValue } from '../kdl/nodes.ts'
 import type { ProblemCode } from '../kdl/position.ts'
 import type { JsonObject } from '../kdl/json.ts'
+import type { Written } from './default-type.ts'
 
 export type { JsonObject, JsonValue } from '../kdl/json.ts'
 
@@ -37,8 +38,13 @@ export interface ValueContext {
   readonly textOnly?: boolean
 }
 
-/** Knows one kind of KDL value. Plain data and a pure function: printers read the data, readers call `parse`. */
-export interface ValueType<T> {
+/**
+ * Knows one kind of KDL value. Plain data and a pure function: printers read the data, readers call `parse`. `W` is how its values are written, for
+ * the compiler to hold defaults against.
+ */
+export interface ValueType<T, W extends Written = Written> {
+  /** Never there: it is what `W` is known by. */
+  readonly writtenAs?: W
   /** For the reference: "duration". */
   readonly name: string
   /** After "must be": `a duration`. */

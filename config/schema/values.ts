@@ -3,11 +3,12 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { listed, nearest } from '../kdl/nearest.ts'
 import type { KdlValue } from '../kdl/nodes.ts'
+import type { WrittenNumber, WrittenText } from './default-type.ts'
 import type { Fit, Mismatch, ValueContext, ValueType } from './value.ts'
 import { unfit } from './value.ts'
 
 /** Any text but the empty one. */
-export const text: ValueType<string> = {
+export const text: ValueType<string, WrittenText> = {
   name: 'text',
   expected: 'a text',
   json: { type: 'string', minLength: 1 },
@@ -15,7 +16,7 @@ export const text: ValueType<string> = {
 }
 
 /** Any text, the empty one too. */
-export const anyText: ValueType<string> = {
+export const anyText: ValueType<string, string> = {
   name: 'text',
   expected: 'a text',
   json: { type: 'string' },
@@ -23,7 +24,7 @@ export const anyText: ValueType<string> = {
 }
 
 /** A text of a form that an expression describes; `what` goes after "must be". The expression is ours, never an operator's. */
-export function textLike (what: string, form: RegExp, example: string): ValueType<string> {
+export function textLike (what: string, form: RegExp, example: string): ValueType<string, string> {
   return {
     name: 'text',
     expected: what,
@@ -34,7 +35,7 @@ export function textLike (what: string, form: RegExp, example: string): ValueTyp
 }
 
 /** `#true` or `#false`. */
-export const bool: ValueType<boolean> = {
+export const bool: ValueType<boolean, boolean> = {
   name: 'boolean',
   expected: '#true or #false',
   json: { type: 'boolean' },
@@ -49,7 +50,7 @@ export const bool: ValueType<boolean> = {
 }
 
 /** A whole number within these bounds, both allowed. */
-export function integer (min: number, max: number): ValueType<number> {
+export function integer<const Min extends number, const Max extends number> (min: Min, max: Max): ValueType<number, WrittenNumber<Min, Max>> {
   const range = max >= Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
   const bound = max >= Number.MAX_SAFE_INTEGER ? {} : { maximum: max }
   return {
@@ -62,7 +63,7 @@ export function integer (min: number, max: number): ValueType<number> {
 }
 
 /** A number within these bounds, both allowed. */
-export function numberBetween (min: number, max: number): ValueType<number> {
+export function numberBetween<const Min extends number, const Max extends number> (min: Min, max: Max): ValueType<number, WrittenNumber<Min, Max>> {
   return {
     name: 'number',
     expected: `a number from ${min} to ${max}`,
@@ -73,7 +74,7 @@ export function numberBetween (min: number, max: number): ValueType<number> {
 }
 
 /** A number, fractions allowed. */
-export const number: ValueType<number> = {
+export const number: ValueType<number, number> = {
   name: 'number',
   expected: 'a number',
   json: { type: 'number' },
@@ -100,15 +101,15 @@ export interface WordOptions<W extends string> {
 }
 
 /** One of some words. The first form is for the plain case, the second for words with other spellings or words that are not built. */
-export function oneOf<const W extends string> (...words: readonly W[]): ValueType<W> {
+export function oneOf<const W extends string> (...words: readonly W[]): ValueType<W, W> {
   return wordType(words, {})
 }
 
-export function words<const W extends string> (list: readonly W[], options: WordOptions<W>): ValueType<W> {
+export function words<const W extends string> (list: readonly W[], options: WordOptions<W>): ValueType<W, W> {
   return wordType(list, options)
 }
 
-function wordType<W extends string> (list: readonly W[], options: WordOptions<W>): ValueType<W> {
+function wordType<W extends string> (list: readonly W[], options: WordOptions<W>): ValueType<W, W> {
   const accepted = new Map<string, W>()
   for (const word of list) {
     accepted.set(plainWord(word), word)
@@ -170,7 +171,7 @@ export function exported (kind: string): ValueType<string> {
 }
 
 /** A path of a file or folder that need not exist. Relative ones start at the folder of the configuration file. */
-export const path: ValueType<string> = {
+export const path: ValueType<string, WrittenText> = {
   name: 'path',
   expected: 'a path',
   json: { type: 'string', minLength: 1 },
@@ -178,7 +179,7 @@ export const path: ValueType<string> = {
 }
 
 /** A path, or one of some words that stand for something else ("stdout"). */
-export function pathOr (...list: readonly string[]): ValueType<string> {
+export function pathOr (...list: readonly string[]): ValueType<string, WrittenText> {
   return {
     ...path,
     expected: `a path or one of ${list.join(', ')}`,
@@ -188,7 +189,7 @@ export function pathOr (...list: readonly string[]): ValueType<string> {
 }
 
 /** A file that this process can read. */
-export const existingFile: ValueType<string> = {
+export const existingFile: ValueType<string, WrittenText> = {
   ...path,
   expected: 'the path of a file',
   parse (raw, context) {
@@ -197,7 +198,7 @@ export const existingFile: ValueType<string> = {
   },
 }
 
-export const existingFolder: ValueType<string> = {
+export const existingFolder: ValueType<string, WrittenText> = {
   ...path,
   expected: 'the path of a folder',
   parse (raw, context) {

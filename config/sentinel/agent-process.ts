@@ -12,6 +12,7 @@ export const restart = block({
   initialDelay: setting(wait, '100ms', 'Wait before the first restart.', { aliases: ['delay', 'delay-ms'] }),
   maxDelay: setting(wait, '10s', 'Longest wait between restarts; never shorter than the first.', { aliases: ['max-delay-ms'] }),
   maxRestarts: setting(integer(0, 1_000_000), 0, 'Restarts in a row after which it is given up; 0 = never. Ten seconds of running begin a new row.'),
+  whenSilent: setting(durationWithin('0s'), '30s', 'How long it may listen and give no sign of life before it is ended and started again: a process that is stopped, or in a loop without end. Ten times as long where it has not given any yet. "0s" = for ever, for instance while it is debugged.'),
 }, 'Starting it again when it ends.', {
   example: `restart {
     policy "on-failure"

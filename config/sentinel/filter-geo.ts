@@ -8,7 +8,13 @@ import { failureMode } from './failure-mode.ts'
 import { geoFileProblem, geoFormOf, type GeoForm } from './geo-file.ts'
 import { statusCode } from './types.ts'
 
-const regions = new Intl.DisplayNames(['en'], { type: 'region', fallback: 'none' })
+let regions: Intl.DisplayNames | undefined
+
+/** The names are read when the first country is: that takes longer than everything else in this folder. */
+function isRegion (code: string): boolean {
+  regions ??= new Intl.DisplayNames(['en'], { type: 'region', fallback: 'none' })
+  return regions.of(code) !== undefined
+}
 
 /** ISO 3166-1 alpha-2, in capitals. */
 export const country: ValueType<string> = {
@@ -22,7 +28,7 @@ export const country: ValueType<string> = {
     const code = raw.toUpperCase()
     // Databases know this one as GB.
     if (code === 'UK') return { wrong: '', hint: 'did you mean "GB"?' }
-    return regions.of(code) === undefined || code === 'ZZ' ? { wrong: 'there is no such country' } : { value: code }
+    return !isRegion(code) || code === 'ZZ' ? { wrong: 'there is no such country' } : { value: code }
   },
 }
 

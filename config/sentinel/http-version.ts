@@ -20,7 +20,7 @@ const version: ValueType<1 | 2> = {
 export const httpVersion = block({
   minVersion: setting(version, 1, 'Oldest HTTP version to speak. 2: HTTP/2 and nothing else, without TLS as well (prior knowledge).'),
   maxVersion: setting(version, 2, 'Newest HTTP version to speak. 2: targets over TLS choose in the handshake; those without TLS are asked in HTTP/1.1 unless `min-version` is 2.'),
-  h2PingInterval: setting(durationWithin('0s'), '0s', 'HTTP/2: silence after which the target is asked for a sign of life; 0s = never.', {
+  h2PingInterval: setting(durationWithin('0s'), '0s', 'HTTP/2: silence after which the target is asked for a sign of life (PING); 0s = never. Servers of gRPC end connections on which they are asked more often than every five minutes.', {
     bareUnitMs: 1000, aliases: ['h2-ping-interval-secs'], name: 'h2-ping-interval',
   }),
   maxH2Streams: setting(integer(1, 100_000), 100, 'HTTP/2: requests at a time on one connection; a target may allow fewer. More open further connections, up to `connection-pool { max-connections }`.', { name: 'max-h2-streams' }),

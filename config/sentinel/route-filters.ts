@@ -7,6 +7,8 @@ import { filters } from './filter.ts'
 
 const names = list(ref('filter', 'agent'), [], 'Filters and agents that see the request, in this order. A filter goes before an agent of the same name. In a block, filters of this route alone: `filters { filter "auth" { agent "auth" }; parallel { agent "waf"; agent "bots" } }`.')
 
+const shorthands: readonly string[] = ['parallel']
+
 type FilterOf<F> = F extends Field<readonly (infer T)[]> ? T : never
 
 export interface RouteFilters {
@@ -21,7 +23,7 @@ export interface RouteFilters {
  * agents that are asked at the same time: `filters { parallel { agent "waf"; agent "bots" } }`.
  */
 export const routeFilters: Field<RouteFilters> = {
-  row: { ...names.row, orBlock: { ...filters.row, aliases: ['filters'] } },
+  row: { ...names.row, orBlock: { ...filters.row, aliases: ['filters'], shorthands } },
   read (given, place) {
     const found: string[] = []
     const inline: RouteFilters['inline'][number][] = []
@@ -45,10 +47,10 @@ function values<T> (read: readonly T[] | typeof unreadable): readonly T[] {
 
 /** `parallel { agent "a"; agent "b" }` is a filter of that type, which needs no name here. */
 function asFilter (node: KdlNode, before: () => number): KdlNode {
-  if (node.name !== 'parallel') return node
+  if (!shorthands.includes(node.name)) return node
   const count = before()
-  const name = { value: count === 0 ? 'parallel' : `parallel-${count + 1}`, at: node.at }
-  const type = { name: 'type', value: 'parallel', nameAt: node.at, at: node.at }
+  const name = { value: count === 0 ? node.name : `${node.name}-${count + 1}`, at: node.at }
+  const type = { name: 'type', value: node.name, nameAt: node.at, at: node.at }
   return { ...node, name: 'filter', args: node.args.length > 0 ? node.args : [name], props: [...node.props, type] }
 }
 

@@ -61,8 +61,8 @@ def read_config(text):
     # One argument is a text, several are a list.
     blocked = given.get("blocked", ["/forbidden"])
     blocked = [blocked] if isinstance(blocked, str) else blocked
-    if not isinstance(mark, str):
-        problem(["mark"], "a text is expected")
+    if not isinstance(mark, str) or any(ord(char) < 32 or ord(char) == 127 for char in mark):
+        problem(["mark"], "a text is expected that can stand in a header field")
     if not isinstance(blocked, list) or not all(isinstance(path, str) and path.startswith("/") for path in blocked):
         problem(["blocked"], "paths are expected, each beginning with /")
     return {"mark": mark, "blocked": blocked}, problems
@@ -176,7 +176,6 @@ async def serve():
     os.umask(0o177)  # The socket is for this user alone.
     server.add_insecure_port(address())
     await server.start()
-    print("python-agent serves", flush=True)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -184,9 +183,13 @@ async def serve():
     if os.environ.get("SENTINEL_MANAGED") == "1":
         # The pipe closes when the proxy is gone, however it went.
         def until_closed():
-            sys.stdin.buffer.read()
+            # Not by sys.stdin: a thread that waits in it keeps its lock, and Python aborts at the end of the program.
+            while os.read(0, 4096):
+                pass
             loop.call_soon_threadsafe(health.stopping.set)
         threading.Thread(target=until_closed, daemon=True).start()
+    # Whoever reads this may tell it to stop.
+    print("python-agent serves", flush=True)
 
     await health.stopping.wait()
     # Those who watch its health send nothing new from here on; what is open has two seconds.

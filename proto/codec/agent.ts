@@ -1602,6 +1602,7 @@ export function readCredit (r: Reader, until: number): Credit {
   }
 }
 
+/** Of at most 16 MiB: a longer one ends the connection. */
 export interface FromAgent {
   readonly replies: readonly Reply[]
 }
@@ -3229,7 +3230,8 @@ export function readBucket (r: Reader, until: number): Bucket {
 
 /**
  * Served by every agent, over gRPC on a Unix socket or TCP. The proxy is the client.
- * Agents also serve `grpc.health.v1.Health`, so that ordinary tools can ask them how they are.
+ * Agents also serve `grpc.health.v1.Health`, so that ordinary tools can ask them how they are. The proxy calls Check
+ * where it has heard nothing for a second; any answer is a sign of life, UNIMPLEMENTED as well.
  *
  * An agent that cannot be connected to connects to the proxy (`reverse-listener`), over TLS or a Unix socket, and says
  *

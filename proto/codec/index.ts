@@ -4,7 +4,7 @@
 export * from './agent.ts'
 export * from './health.ts'
 export { noEntries, type Entries } from './entries.ts'
-export type { FieldLines } from './field-lines.ts'
+export { keepEncoded, type FieldLines } from './field-lines.ts'
 export { BadFrame, frame, FrameDecoder } from './grpc-frame.ts'
 export { decode, MalformedMessage, type Reader } from './reader.ts'
 export type { Unrecognized } from './words.ts'
@@ -12,3 +12,6 @@ export { encode, encodeFrame, type Writer } from './writer.ts'
 
 /** Versions of the protocol that this codec speaks, best first. */
 export const protocolVersions: readonly number[] = [1]
+
+/** Longest message that the proxy takes from an agent. */
+export const maxAgentMessageBytes = 16 * 1024 * 1024

@@ -104,6 +104,17 @@ export class Writer {
     this.uint32(bytes.length)
   }
 
+  /** What was written before, tag and all. */
+  encoded (bytes: Uint8Array): void {
+    const at = this.#take(bytes.length)
+    this.#buffer.set(bytes, at)
+  }
+
+  /** A copy of what was written since `used` was `mark`, for `encoded`. */
+  copySince (mark: number): Buffer {
+    return Buffer.from(this.#buffer.subarray(this.#pos, this.#end - mark))
+  }
+
   /** Puts length and tag in front of what was written since `used` was `mark`. */
   close (mark: number, tag: number): void {
     this.uint32(this.used - mark)
@@ -136,11 +147,13 @@ export class Writer {
   }
 
   #take (size: number): number {
-    if (size > this.#pos) this.#grow(size)
+    // In this form it is true as well for what is no number: the length of a value of another type.
+    if (!(size <= this.#pos)) this.#grow(size)
     return this.#pos -= size
   }
 
   #grow (size: number): void {
+    if (!Number.isSafeInteger(size)) throw new TypeError('a value is not of the type that the protocol has for it')
     const used = this.used
     // Doubled, so that a message of many parts is not copied for each of them.
     const larger = Buffer.allocUnsafeSlow(Math.max(slabBytes, used + size + Math.max(used, 1024)))
@@ -155,7 +168,7 @@ const notLatin1 = /[^\u0000-\u00ff]/
 
 const writer = new Writer()
 
-/** The bytes of a message. Throws a RangeError for a value the wire cannot carry. */
+/** The bytes of a message. Throws a RangeError or TypeError for a value the wire cannot carry. */
 export function encode<T> (write: (writer: Writer, message: T) => void, message: T): Buffer {
   writer.begin()
   try {

@@ -16,8 +16,9 @@ export interface AgentJson {
   readonly queued: number
   /** `null` for an agent without a circuit breaker. */
   readonly breaker: 'closed' | 'half-open' | 'open' | null
-  /** Questions that were put, those that failed among them. */
+  /** Questions that were put. */
   readonly calls: number
+  /** Decisions that were not had, whatever the reason: an answer that could not be applied, nobody there to be asked. */
   readonly failures: number
   readonly protocol_faults: number
   readonly reconnects: number

@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises'
-import type { Body } from '../pipeline/body.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { readAt, readHead } from './disk-file.ts'
+import type { KeptBody } from './stored.ts'
 
 const pieceBytes = 64 * 1024
 
@@ -14,33 +14,37 @@ export interface DiskPart {
   readonly end: number
 }
 
-/** A part of a body that is read from its file as fast as somebody takes it. */
-export function diskBody ({ path, bodySum, bodyBytes, start, end }: DiskPart): Body {
-  let file: Promise<{ readonly handle: FileHandle, readonly bodyStart: number }> | undefined
-  let position = start
-  let over = false
-  const close = (): void => {
-    over = true
-    void file?.then(({ handle }) => handle.close(), () => {})
-    file = undefined
-  }
-  const opened = async () => {
+/**
+ * A part of a body that is read from its file as fast as somebody takes it. The file is opened at once, and is read to its end though its name
+ * should go to another one, or to none, meanwhile.
+ */
+export function diskBody ({ path, bodySum, bodyBytes, start, end }: DiskPart): KeptBody {
+  const opened = async (): Promise<{ readonly handle: FileHandle, readonly bodyStart: number }> => {
     const handle = await open(path, 'r')
     const head = await readHead(handle).catch(() => undefined)
     if (head !== undefined && head.bodySum === bodySum && head.bodyBytes === bodyBytes) return { handle, bodyStart: head.bodyStart }
     await handle.close()
     throw new Error('another answer has taken its place')
   }
+  const file = opened()
+  let position = start
+  let over = false
+  const close = (): void => {
+    if (over) return
+    over = true
+    void file.then(({ handle }) => handle.close(), () => {})
+  }
   return {
     length: end - start,
     trailers: undefined,
+    isThere: file.then(() => true, () => false),
     async read () {
       if (over || position >= end) {
         close()
         return undefined
       }
       try {
-        const { handle, bodyStart } = await (file ??= opened())
+        const { handle, bodyStart } = await file
         const piece = await readAt(handle, bodyStart + position, Math.min(pieceBytes, end - position))
         if (piece.length === 0) throw new Error('the file of the answer ends too early')
         position += piece.length

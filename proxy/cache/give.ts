@@ -2,13 +2,17 @@ import type { Body } from '../pipeline/body.ts'
 import type { Exchange, Reply } from '../pipeline/exchange.ts'
 import { HeaderList } from '../pipeline/headers.ts'
 import { isKnown, rangeOf } from './conditions.ts'
-import { ageMsOf, type Kept, type Stored } from './stored.ts'
+import { ageMsOf, type Kept, type KeptBody, type Stored } from './stored.ts'
+
+export interface Given extends Reply {
+  body: KeptBody | undefined
+}
 
 /** Fields of a 304: what tells a client which of its answers it is about, and how long it is good (RFC 9110 section 15.4.5). */
 const notOf304 = new Set(['content-type', 'content-encoding', 'content-language', 'content-range', 'content-md5', 'accept-ranges'])
 
 /** A kept answer for this request: all of it, a part, or only that the client has it. */
-export function give ({ request }: Exchange, kept: Kept, nowMs: number): Reply {
+export function give ({ request }: Exchange, kept: Kept, nowMs: number): Given {
   const { stored } = kept
   const headers = headOf(stored, nowMs)
   if (isKnown(request.headers, stored)) return known(headers)
@@ -36,7 +40,7 @@ export function pass ({ request }: Exchange, stored: Stored, body: Body | undefi
   return { status: stored.status, headers, body }
 }
 
-function known (headers: HeaderList): Reply {
+function known (headers: HeaderList): Given {
   headers.removeIf((name) => notOf304.has(name.toLowerCase()))
   return { status: 304, headers, body: undefined }
 }
@@ -45,7 +49,7 @@ function headOf (stored: Stored, nowMs: number): HeaderList {
   return new HeaderList([...stored.fields, 'Age', String(Math.floor(ageMsOf(stored.freshness, nowMs) / 1000))])
 }
 
-function bodyFor (kept: Kept): Body | undefined {
+function bodyFor (kept: Kept): KeptBody | undefined {
   const { status, length } = kept.stored
   return status === 204 ? undefined : kept.open(0, length)
 }

@@ -93,13 +93,16 @@ export class CachingResponder implements Responder {
     const use = useOf(kept.stored.freshness, wishes, nowMs)
     if (use === 'ask') return this.#fetch(question, kept)
     if (use === 'background') this.#refresh(question, kept)
-    return Promise.resolve(this.#give(x, kept, nowMs, use === 'fresh' ? { as: 'hit' } : { as: 'stale' }))
+    return this.#give(x, kept, nowMs, use === 'fresh' ? { as: 'hit' } : { as: 'stale' })
   }
 
-  #give (x: Exchange, kept: Kept, nowMs: number, outcome: Outcome): Reply {
+  /** What was found may be gone by now: another answer has taken its place, or there had to be room. Then it is looked for anew. */
+  async #give (x: Exchange, kept: Kept, nowMs: number, outcome: Outcome): Promise<Reply> {
+    const reply = give(x, kept, nowMs)
+    if (reply.body?.isThere !== undefined && !await reply.body.isThere) return this.respond(x)
     this.#cache.hits++
     const { freshMs, arrivedMs, ageMs } = kept.stored.freshness
-    return this.#tell(x, give(x, kept, nowMs), { ...outcome, ttlMs: freshMs - ageMs - (nowMs - arrivedMs) })
+    return this.#tell(x, reply, { ...outcome, ttlMs: freshMs - ageMs - (nowMs - arrivedMs) })
   }
 
   /** Fetches a new answer while the old one is given. Nobody waits for it, and nobody hears when it fails. */
@@ -184,7 +187,7 @@ export class CachingResponder implements Responder {
     return this.#tell(x, pass(x, landing.stored, reader.body), { ...how, as: 'miss', fwdStatus: landing.stored.status, stored: true })
   }
 
-  #failed ({ x, wishes }: Question, fault: Fault, outdated: Kept | undefined): Reply {
+  #failed ({ x, wishes }: Question, fault: Fault, outdated: Kept | undefined): Promise<Reply> {
     const nowMs = Date.now()
     if (outdated !== undefined && fault.row.blame === 'upstream' && servesErrors(outdated.stored.freshness, wishes, nowMs)) {
       return this.#give(x, outdated, nowMs, { as: 'stale', fwd: 'stale', detail: fault.code })
@@ -193,7 +196,7 @@ export class CachingResponder implements Responder {
   }
 
   /** It is nobody else's answer. An error does not take the place of what was right before. */
-  #alone ({ x, wishes }: Question, reply: Reply, outdated: Kept | undefined, fwd: Outcome['fwd'] & string, why: string): Reply {
+  #alone ({ x, wishes }: Question, reply: Reply, outdated: Kept | undefined, fwd: Outcome['fwd'] & string, why: string): Promise<Reply> | Reply {
     const nowMs = Date.now()
     if (outdated !== undefined && errorStatuses.has(reply.status) && servesErrors(outdated.stored.freshness, wishes, nowMs)) {
       reply.body?.cancel()

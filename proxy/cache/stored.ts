@@ -49,7 +49,12 @@ export interface Kept {
   readonly stored: Stored
   readonly from: 'memory' | 'disk'
   /** The bytes from `start` up to and without `end`. */
-  open (start: number, end: number): Body
+  open (start: number, end: number): KeptBody
+}
+
+export interface KeptBody extends Body {
+  /** Of one whose bytes are elsewhere: whether they could still be had when it was opened. Without this they can. */
+  readonly isThere?: Promise<boolean>
 }
 
 /** Of the request that looks for an answer: what it says in a field that selects. */

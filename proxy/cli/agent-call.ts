@@ -1,5 +1,7 @@
+import type { EventOneOf } from '../../proto/codec/index.ts'
 import type { Call, Called, MadeUpResponse, Put } from '../decisions/by-hand/call.ts'
-import { agentTargetOf, targetOptions } from './agent-target.ts'
+import { jsonText } from '../observe/quote.ts'
+import { agentTargetOf, targetOptions, whyNobody } from './agent-target.ts'
 import { valuesOf, type Command, type OptionValues, type Shell } from './command.ts'
 import { contentOf } from './content.ts'
 
@@ -12,7 +14,8 @@ export const agentCall: Command = {
   options: {
     request: { type: 'string', short: 'r', value: '"METHOD TARGET"', doc: 'The request: \'POST /a?b=c\'; a target alone is asked for with GET. Without it GET /.' },
     header: { ...header, short: 'H', doc: 'A field of the request.' },
-    data: { type: 'string', short: 'd', value: 'TEXT', doc: 'Body of the request; @FILE for what is in a file.' },
+    data: { type: 'string', short: 'd', value: 'TEXT', doc: 'Body of the request; @FILE for what is in a file, @- for the standard input.' },
+    event: { type: 'string', multiple: true, value: 'JSON', doc: 'Ask it about this event as well, behind the request: {"kind": "tool_call", "value": {…}} as in recordings and agent.proto; @FILE for what is in a file.' },
     response: { type: 'string', value: 'STATUS', doc: 'Show it a response of this status as well.' },
     'response-header': { ...header, doc: 'A field of the response.' },
     'response-data': { type: 'string', value: 'TEXT', doc: 'Body of the response; @FILE for what is in a file.' },
@@ -40,12 +43,12 @@ export const agentCall: Command = {
       link = await AgentLink.open(found)
       const called = await callAgent(link, call)
       const { calledJson, calledText } = await import('./print-agent-call.ts')
-      shell.out(options['json'] === true ? `${JSON.stringify(calledJson(called))}\n` : calledText(called, shell.colour))
+      shell.out(options['json'] === true ? `${jsonText(calledJson(called))}\n` : calledText(called, shell.colour))
       return wentWell(called) ? 0 : 1
     } catch (error) {
       const { code, detail } = Fault.from(error)
-      if (options['json'] === true) shell.out(`${JSON.stringify({ error: code, detail: detail ?? '' })}\n`)
-      else shell.err(`sentinel agent call: ${where}: ${detail ?? code}\n`)
+      if (options['json'] === true) shell.out(`${jsonText({ error: code, detail: detail ?? '' })}\n`)
+      else shell.err(`sentinel agent call: ${where}: ${whyNobody(detail ?? code)}\n`)
       return 2
     } finally {
       link?.close()
@@ -77,6 +80,8 @@ async function callOf (shell: Shell, options: OptionValues, timeoutMs: number): 
   const response = options['response']
   if (response !== undefined && !/^[1-5]\d\d$/.test(String(response))) return `'${String(response)}' is no status: write a number from 100 to 599`
   try {
+    const events = await eventsOf(shell, valuesOf(options, 'event'))
+    if (typeof events === 'string') return events
     const { clientIp, route } = { clientIp: options['client-ip'], route: options['route'] }
     const body = await contentOf(shell, options['data'])
     const shown: MadeUpResponse | undefined = response === undefined
@@ -84,6 +89,7 @@ async function callOf (shell: Shell, options: OptionValues, timeoutMs: number): 
       : { status: Number(response), headers: responseHeaders, body: await contentOf(shell, options['response-data']) }
     return {
       request: { method: request.method ?? (body === undefined ? 'GET' : 'POST'), target: request.target, headers, body },
+      events,
       response: shown,
       config: (await contentOf(shell, options['config']))?.toString(),
       attributes: new Map(attributes.map((found) => [found![1]!, found![2]!])), // None is null: see above.
@@ -94,6 +100,28 @@ async function callOf (shell: Shell, options: OptionValues, timeoutMs: number): 
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
+}
+
+async function eventsOf (shell: Shell, given: readonly string[]): Promise<EventOneOf[] | string> {
+  const { eventFrom, NotAMessage } = await import('../../proto/message-json.ts')
+  const events: EventOneOf[] = []
+  for (const one of given) {
+    const text = (await contentOf(shell, one))?.toString() ?? ''
+    try {
+      const event = eventFrom(JSON.parse(text))
+      if (!isAsked(event)) return `'${String(event.kind)}' is told, and never answered: there is nothing to ask`
+      events.push(event)
+    } catch (error) {
+      if (error instanceof NotAMessage) return `--event: ${error.message}`
+      if (error instanceof SyntaxError) return `--event is not JSON: ${error.message}`
+      throw error
+    }
+  }
+  return events
+}
+
+function isAsked ({ kind }: EventOneOf): boolean {
+  return kind !== 'complete' && kind !== 'cancel' && kind !== 'credit'
 }
 
 function requestLine (text: string): { readonly method: string | undefined, readonly target: string } | undefined {

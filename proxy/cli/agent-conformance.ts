@@ -1,5 +1,6 @@
 import type { Checked } from '../decisions/conformance/check.ts'
-import { agentTargetOf, targetOptions } from './agent-target.ts'
+import { jsonText } from '../observe/quote.ts'
+import { agentTargetOf, targetOptions, whyNobody } from './agent-target.ts'
 import { valuesOf, type Command } from './command.ts'
 
 export const agentConformance: Command = {
@@ -23,7 +24,7 @@ export const agentConformance: Command = {
       return 2
     }
     if (options['list'] === true) {
-      shell.out(json ? `${JSON.stringify(checks.map(({ id, rule }) => ({ id, rule })))}\n` : listText(checks))
+      shell.out(json ? `${jsonText(checks.map(({ id, rule }) => ({ id, rule })))}\n` : listText(checks))
       return 0
     }
     if (where === undefined || more.length > 0) {
@@ -47,11 +48,11 @@ export const agentConformance: Command = {
         onChecked: (checked) => { if (!json) shell.out(checkedText(checked, shell.colour)) },
       })
       const failed = all.some(({ outcome }) => outcome === 'failed')
-      shell.out(json ? `${JSON.stringify({ agent: where, ok: !failed, checks: all })}\n` : summaryText(all, shell.colour))
+      shell.out(json ? `${jsonText({ agent: where, ok: !failed, checks: all.map((checked) => ({ ...checked, ms: Math.round(checked.ms * 1000) / 1000 })) })}\n` : summaryText(all, shell.colour))
       return failed ? 1 : 0
     } catch (error) {
       const { code, detail } = Fault.from(error)
-      return refuse(`${where}: ${detail ?? code}`)
+      return refuse(`${where}: ${whyNobody(detail ?? code)}`)
     }
   },
 }

@@ -49,9 +49,9 @@ async function readSettings (shell: Shell, options: OptionValues, [given, ...mor
   const { targetOf } = await import('./agent/dev-config.ts')
   const agent = findAgent(shell.cwd, given)
   if (typeof agent === 'string') return agent
-  const port = portOf(options['port'], '--port')
+  const port = await portOf(options['port'], '--port')
   if (typeof port === 'string') return port
-  const inspectPort = portOf(options['inspect'], '--inspect')
+  const inspectPort = await portOf(options['inspect'], '--inspect')
   if (typeof inspectPort === 'string') return inspectPort
   const { upstream: url } = options
   const target = typeof url === 'string' ? targetOf(url) : undefined
@@ -60,7 +60,7 @@ async function readSettings (shell: Shell, options: OptionValues, [given, ...mor
   if (typeof settings === 'string') return settings
   return {
     agent,
-    port: port ?? (await isFree(defaultPort) ? defaultPort : 0),
+    port: port ?? (await whyNotFree(defaultPort) === undefined ? defaultPort : 0),
     upstream: target === undefined ? undefined : { url: String(url), target },
     ...settings,
     inspectPort,
@@ -75,21 +75,25 @@ async function settingsFrom (shell: Shell, options: OptionValues): Promise<Pick<
   const single = settingsOf(valuesOf(options, 'config'))
   if (typeof single === 'string') return `${single}.`
   const { 'config-file': given } = options
-  if (typeof given !== 'string') return { settings: () => single.kdl, settingsFile: undefined }
+  if (typeof given !== 'string') return { settings: () => ({ file: '', single: single.kdl }), settingsFile: undefined }
   const file = resolve(shell.cwd, given)
   if (!existsSync(file)) return `${file} does not exist.`
-  return { settings: () => `${readFileSync(file, 'utf8')}\n${single.kdl}`, settingsFile: file }
+  return { settings: () => ({ file: readFileSync(file, 'utf8'), single: single.kdl }), settingsFile: file }
 }
 
-function portOf (given: OptionValues[string], option: string): number | undefined | string {
+async function portOf (given: OptionValues[string], option: string): Promise<number | undefined | string> {
   if (typeof given !== 'string') return undefined
-  return /^\d{1,5}$/.test(given) && Number(given) <= 65_535 ? Number(given) : `${option} takes a number from 0 to 65535, not ${JSON.stringify(given)}.`
+  if (!/^\d{1,5}$/.test(given) || Number(given) > 65_535) return `${option} takes a number from 0 to 65535, not ${JSON.stringify(given)}.`
+  const why = await whyNotFree(Number(given))
+  return why === undefined ? Number(given) : `${option}: nothing can listen on 127.0.0.1:${given} (${why}); 0 takes a free port.`
 }
 
-async function isFree (port: number): Promise<boolean> {
+/** As the system calls it. */
+async function whyNotFree (port: number): Promise<string | undefined> {
   const { createServer } = await import('node:net')
   return new Promise((resolve) => {
     const probe = createServer()
-    probe.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EADDRINUSE' ? 'it is in use' : code ?? 'refused'))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(undefined)))
   })
 }

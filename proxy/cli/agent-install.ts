@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path'
 import type { AgentDescription } from './agent/describe-agent.ts'
+import type { SettingTree } from './agent/dev-config.ts'
 import type { FoundAgent } from './agent/find-agent.ts'
 import { valuesOf, type Command, type OptionValues, type Shell } from './command.ts'
 
@@ -11,13 +12,13 @@ export const agentInstall: Command = {
     write: { type: 'string', value: 'FILE', doc: 'Add the block to this configuration. All of it stays as it is, and nothing is written when it would not load.' },
     unit: { type: 'string', value: 'FILE', doc: 'Write the unit to this file, which does not exist yet; the block then says that the service runs the agent. Without it the proxy does.' },
     user: { type: 'string', value: 'NAME', doc: 'Account of the service, which has to be the proxy\'s; sentinel without it.' },
-    config: { type: 'string', multiple: true, value: 'NAME=VALUE', doc: 'A setting of the agent that is to be written in place of its default.' },
+    config: { type: 'string', multiple: true, value: 'NAME=VALUE', doc: 'A setting of the agent that is to be written in place of its default. A list takes several; a.b=VALUE is b in the block a.' },
   },
   async run (shell, options, [given, ...more]) {
     const { findAgent } = await import('./agent/find-agent.ts')
     const agent = more.length > 0 ? 'at most one FOLDER is needed.' : findAgent(shell.cwd, given)
     const values = await givenValues(options)
-    const wrong = [agent, values, wrongUser(options)].find((one) => typeof one === 'string')
+    const wrong = [agent, values, wrongUser(options), wrongUnit(options)].find((one) => typeof one === 'string')
     if (typeof agent === 'string' || typeof values === 'string' || wrong !== undefined) {
       shell.err(`sentinel agent install: ${String(wrong)}\nTry: sentinel agent install --help\n`)
       return 2
@@ -25,9 +26,11 @@ export const agentInstall: Command = {
     const { describeAgent } = await import('./agent/describe-agent.ts')
     const description = await describeAgent(agent, shell.env)
     if (typeof description === 'string') return refuse(shell, description)
-    const unknown = [...values.keys()].find((name) => description.configSchema.properties?.[name] === undefined)
+    const { settingNames, unknownSetting } = await import('./agent/agent-block.ts')
+    const unknown = unknownSetting(description, values)
     if (unknown !== undefined) {
-      shell.err(`sentinel agent install: ${description.name} has no setting '${unknown}'. It has: ${Object.keys(description.configSchema.properties ?? {}).join(', ')}\n`)
+      const names = settingNames(description)
+      shell.err(`sentinel agent install: ${description.name} has no setting '${unknown}'. It has: ${names.length === 0 ? 'none' : names.join(', ')}\n`)
       return 1
     }
     return install(shell, options, { agent, description, values })
@@ -37,14 +40,14 @@ export const agentInstall: Command = {
 interface Wanted {
   readonly agent: FoundAgent
   readonly description: AgentDescription
-  readonly values: ReadonlyMap<string, string>
+  readonly values: SettingTree
 }
 
 async function install (shell: Shell, options: OptionValues, { agent, description, values }: Wanted): Promise<number> {
   const { agentBlock } = await import('./agent/agent-block.ts')
   const { agentProgram } = await import('./agent/describe-agent.ts')
   const { agentUnit } = await import('./agent/agent-unit.ts')
-  const { existsSync, writeFileSync } = await import('node:fs')
+  const { existsSync, rmSync, writeFileSync } = await import('node:fs')
   const { name } = description
   const command = agentProgram(agent)
   const { write } = options
@@ -55,19 +58,25 @@ async function install (shell: Shell, options: OptionValues, { agent, descriptio
   const block = agentBlock({ description, command, service, given: values })
   const inHome = command.some((word) => /^\/(?:home|root|Users)\//.test(word))
   const unit = agentUnit({ name, command, socket, user: userOf(options), inHome })
+  // First, and gone again when the configuration stays as it is: a configuration must not wait for a unit that could not be written.
+  if (unitFile !== undefined) {
+    try {
+      writeFileSync(unitFile, unit, { flag: 'wx', mode: 0o644 })
+    } catch (error) {
+      return refuse(shell, `${unitFile} cannot be written, and nothing was changed: ${(error as Error).message}`)
+    }
+  }
   if (typeof write === 'string') {
     const { putBlock } = await import('./agent/put-block.ts')
     const code = await putBlock(shell, { file: resolve(shell.cwd, write), name, block })
-    if (code !== 0) return code
+    if (code !== 0) {
+      if (unitFile !== undefined) rmSync(unitFile)
+      return code
+    }
   } else {
     shell.out(`// For sentinel.kdl:\n\nagents {\n${block.text}}\n${unitFile === undefined ? `\n${aboutUnit(name, socket)}\n${unit}` : ''}`)
   }
   if (unitFile === undefined) return 0
-  try {
-    writeFileSync(unitFile, unit, { flag: 'wx', mode: 0o644 })
-  } catch (error) {
-    return refuse(shell, `${unitFile} cannot be written: ${(error as Error).message}`)
-  }
   shell.out(`${unitFile} is written. It starts with: systemctl daemon-reload && systemctl enable --now ${basename(unitFile)}\n`)
   return 0
 }
@@ -87,9 +96,15 @@ function wrongUser (options: OptionValues): string | undefined {
   return /^[a-z_][a-z0-9_-]{0,30}$/.test(user) ? undefined : `${JSON.stringify(user)} cannot be the name of an account.`
 }
 
-async function givenValues (options: OptionValues): Promise<ReadonlyMap<string, string> | string> {
-  const { settingValues } = await import('./agent/dev-config.ts')
-  const values = settingValues(valuesOf(options, 'config'))
+/** Names as systemd takes them for services (systemd.unit(5)); anything else would be a file that it never reads. */
+function wrongUnit ({ unit }: OptionValues): string | undefined {
+  if (typeof unit !== 'string' || /^[\w:.\\-]+\.service$/.test(basename(unit))) return undefined
+  return `${JSON.stringify(basename(unit))} cannot be the name of a unit: letters, digits and "-", then ".service".`
+}
+
+async function givenValues (options: OptionValues): Promise<SettingTree | string> {
+  const { settingTree } = await import('./agent/dev-config.ts')
+  const values = settingTree(valuesOf(options, 'config'))
   return typeof values === 'string' ? `${values}.` : values
 }
 

@@ -7,7 +7,7 @@ export const agentNew: Command = {
   arguments: 'NAME',
   options: { js: { type: 'boolean', doc: 'In JavaScript. Without it in TypeScript, which runs as it is.' } },
   async run (shell, options, [given, ...more]) {
-    const { basename, dirname, relative } = await import('node:path')
+    const { basename, relative } = await import('node:path')
     if (given === undefined || given === '' || more.length > 0) {
       shell.err('sentinel agent new: exactly one NAME is needed, for instance geo-header.\nTry: sentinel agent new --help\n')
       return 2
@@ -28,7 +28,7 @@ export const agentNew: Command = {
       return 2
     }
     const shown = relative(shell.cwd, folder)
-    shell.out(nextSteps(shown.startsWith('..') ? folder : shown, dirname(folder) === shell.cwd ? name : folder, [...files.keys()]))
+    shell.out(nextSteps(shown.startsWith('..') ? folder : shown, name, [...files.keys()]))
     return 0
   },
 }
@@ -48,7 +48,7 @@ export function wrongName (name: string): string | undefined {
 function nextSteps (folder: string, name: string, files: readonly string[]): string {
   return `${folder}/ is there: ${files.join(', ')}.
 
-  cd ${folder}
+  cd ${/^[\w./-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", "'\\''")}'`}
   sentinel agent dev      the agent behind a proxy of its own: edit, save, ask again
   sentinel agent test     its tests
   sentinel agent install  what to write into sentinel.kdl

@@ -1,5 +1,6 @@
 import type { LinkSettings } from '../decisions/by-hand/link.ts'
 import type { AgentTarget } from '../decisions/index.ts'
+import { printable } from '../observe/quote.ts'
 import type { CommandOption, OptionValues, Shell } from './command.ts'
 
 /** Options of the commands that talk to an agent directly. */
@@ -45,4 +46,23 @@ async function tlsOf (shell: Shell, options: OptionValues): Promise<Extract<Agen
   } catch (error) {
     return `a file of TLS cannot be read: ${error instanceof Error ? error.message : String(error)}`
   }
+}
+
+/** What came of a connection, as somebody can act on it: what the system and the libraries say of it tells too little alone. */
+const reasons: ReadonlyArray<readonly [RegExp, string]> = [
+  [/^connect ENOENT\b/, 'there is no such socket: does the agent run?'],
+  [/^connect ECONNREFUSED\b/, 'nobody listens there: does the agent run?'],
+  [/^connect (?:EACCES|EPERM)\b/, 'the socket is for another user'],
+  [/^getaddrinfo (?:ENOTFOUND|EAI_AGAIN)\b/, 'there is no such host'],
+  [/^it does not speak HTTP\/2/, 'what listens there does not speak HTTP/2, as gRPC does: is it an agent?'],
+  [/^content type /, 'what listens there speaks HTTP/2 and no gRPC: is it an agent?'],
+  [/^status (?:404|12)\b|UNIMPLEMENTED/i, 'what listens there does not serve sentinel.agent.v1.Agent'],
+  [/^(?:it|the agent) closed the connection/, 'it closed the connection before it said who it is: is it an agent, and does it want TLS?'],
+  [/^no answer to \S+Describe /, 'it takes the connection and does not say who it is'],
+]
+
+export function whyNobody (detail: string): string {
+  const [, reason] = reasons.find(([shape]) => shape.test(detail)) ?? []
+  // The detail may be what is behind the address said.
+  return printable(reason === undefined ? detail : `${reason} (${detail})`)
 }

@@ -18,10 +18,19 @@ export const agentTest: Command = {
     const files = (): string[] => named.length > 0 ? named : sourcesOf(shell.cwd).filter(isTest)
     if (files().length === 0) return refuse(shell, `there is no *.test.ts and no *.test.js in ${shell.cwd}.`)
     const { only } = options
+    if (typeof only === 'string' && !isExpression(only)) return refuse(shell, `--only takes a regular expression, and ${JSON.stringify(only)} is none.`)
     const flags = typeof only === 'string' ? [`--test-name-pattern=${only}`] : []
     if (options['watch'] !== true) return runTests(shell, flags, files())
     return watchTests(shell, flags, files)
   },
+}
+
+function isExpression (text: string): boolean {
+  try {
+    return new RegExp(text) instanceof RegExp
+  } catch {
+    return false
+  }
 }
 
 function refuse (shell: Shell, why: string): number {

@@ -1,5 +1,6 @@
 import type { AgentJson } from '../admin/agents-json.ts'
-import { askRunning, errorOf, runningOptions } from './ask-running.ts'
+import { jsonText } from '../observe/quote.ts'
+import { askRunning, errorOf, lookMs, runningOptions } from './ask-running.ts'
 import type { Command } from './command.ts'
 
 export const agents: Command = {
@@ -12,7 +13,7 @@ export const agents: Command = {
       shell.err('sentinel agents: at most one AGENT is needed.\nTry: sentinel agents --help\n')
       return 2
     }
-    const answer = await askRunning('agents', shell, options, { method: 'GET', path: '/agents' })
+    const answer = await askRunning('agents', shell, options, { method: 'GET', path: '/agents', patienceMs: lookMs })
     if (answer === undefined) return 2
     if (answer.status !== 200) {
       shell.err(`sentinel agents: ${errorOf(answer)}\n`)
@@ -25,7 +26,7 @@ export const agents: Command = {
       return 2
     }
     const { agentsTable } = await import('./print-agents.ts')
-    shell.out(options['json'] === true ? `${JSON.stringify(wanted)}\n` : agentsTable(wanted, shell.colour))
+    shell.out(options['json'] === true ? `${jsonText(wanted)}\n` : agentsTable(wanted, shell.colour))
     return 0
   },
 }

@@ -1,4 +1,5 @@
-import type { Answered, Asked } from '../control/index.ts'
+import type { Answered, Asked, ControlError } from '../control/index.ts'
+import { printable } from '../observe/quote.ts'
 import type { CommandOption, OptionValues, Shell } from './command.ts'
 import { configFile, configOption } from './config-file.ts'
 
@@ -7,6 +8,9 @@ export const runningOptions = {
   config: { ...configOption, doc: 'The configuration that the proxy runs on; without it sentinel.kdl in this folder.' },
   socket: { type: 'string', short: 's', value: 'PATH', doc: 'The control socket, when the configuration says nothing and it is not where it is looked for.' },
 } as const satisfies Readonly<Record<string, CommandOption>>
+
+/** Of commands that only look: a worker that is stuck is killed before that, and whoever waits longer learns nothing. */
+export const lookMs = 10_000
 
 /** Has a running proxy do something. `undefined` when none did; why has been said then, and the exit code is 2. */
 export async function askRunning (command: string, shell: Shell, options: OptionValues, asked: Asked): Promise<Answered | undefined> {
@@ -17,10 +21,17 @@ export async function askRunning (command: string, shell: Shell, options: Option
     return await ask(places, asked)
   } catch (error) {
     if (!(error instanceof ControlError)) throw error
-    const file = typeof options['socket'] === 'string' ? undefined : configFile(command, shell, options)
-    shell.err(`sentinel ${command}: ${error.message}${file === undefined ? '' : ` (${file})`}\n`)
+    sayUnanswered(command, shell, options, error)
     return undefined
   }
+}
+
+/** Why nobody did, and where it was looked. */
+export function sayUnanswered (command: string, shell: Shell, options: OptionValues, { code, message }: ControlError): void {
+  const { socket } = options
+  const file = typeof socket === 'string' ? undefined : configFile(command, shell, options)
+  const why = typeof socket === 'string' && code === 'NOT_RUNNING' ? `no Sentinel answers on ${socket}` : message
+  shell.err(`sentinel ${command}: ${printable(why)}${file === undefined ? '' : ` (${file})`}\n`)
 }
 
 /** Where the socket of the proxy may be. `undefined` when there is no configuration; that has been said then. */
@@ -33,8 +44,8 @@ export async function placesOf (command: string, shell: Shell, options: OptionVa
   return file === undefined ? undefined : findPlaces(file, surroundingsOf(shell.env))
 }
 
-/** The sentence of an answer that refuses. */
+/** The sentence of an answer that refuses: it may repeat what an agent said. */
 export function errorOf ({ body, status }: Answered): string {
   const { error } = body as { readonly error?: unknown }
-  return typeof error === 'string' ? error : `the proxy answered ${status}`
+  return typeof error === 'string' ? printable(error) : `the proxy answered ${status}`
 }

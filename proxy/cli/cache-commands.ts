@@ -1,5 +1,6 @@
 import type { KeptFacts, Purge } from '../pipeline/kept-answers.ts'
-import { askRunning, errorOf, runningOptions } from './ask-running.ts'
+import { jsonText } from '../observe/quote.ts'
+import { askRunning, errorOf, lookMs, runningOptions } from './ask-running.ts'
 import type { Command, CommandOption, OptionValues } from './command.ts'
 
 const ways: Readonly<Record<Exclude<Purge['by'], 'url'>, CommandOption>> = {
@@ -44,14 +45,14 @@ export const cacheStats: Command = {
   doc: 'Show what is kept of answers, and how often it was of use.',
   options: { json: { type: 'boolean', doc: 'As JSON.' }, ...runningOptions },
   async run (shell, options) {
-    const answer = await askRunning('cache stats', shell, options, { method: 'GET', path: '/cache' })
+    const answer = await askRunning('cache stats', shell, options, { method: 'GET', path: '/cache', patienceMs: lookMs })
     if (answer === undefined) return 2
     if (answer.status !== 200) {
       shell.err(`sentinel cache stats: ${errorOf(answer)}\n`)
       return 2
     }
     const facts = answer.body as KeptFacts
-    shell.out(options['json'] === true ? `${JSON.stringify(facts)}\n` : shown(facts))
+    shell.out(options['json'] === true ? `${jsonText(facts)}\n` : shown(facts))
     return 0
   },
 }

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import type { Loaded } from '../../config/sentinel/index.ts'
 import type { UnbuiltInFile } from '../../config/schema/index.ts'
 import type { Finding } from '../lifecycle/probes/probe.ts'
+import { jsonText } from '../observe/quote.ts'
 import type { Command, OptionValues, Shell } from './command.ts'
 import { configFile, configOption } from './config-file.ts'
 import { placeShower } from './places.ts'
@@ -44,7 +45,7 @@ export const check: Command = {
       results.push(result)
     }
     const ok = results.every((result) => result.ok)
-    if (options['json'] === true) shell.out(JSON.stringify(args.length > 1 ? { ok, files: results.map(asJson) } : asJson(results[0]!)) + '\n')
+    if (options['json'] === true) shell.out(`${jsonText(args.length > 1 ? { ok, files: results.map(asJson) } : asJson(results[0]!))}\n`)
     return ok ? 0 : 1
   },
 }

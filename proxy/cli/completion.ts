@@ -4,7 +4,7 @@ import type { Command } from './command.ts'
 const shells = ['bash', 'zsh', 'fish'] as const
 
 /** `all` gives the table of commands, which this one is in itself. */
-export function completion (all: () => readonly Command[]): Command {
+export function completion (all: () => Promise<readonly Command[]>): Command {
   return {
     name: 'completion',
     doc: 'Print what makes a shell complete the command line of sentinel.',
@@ -19,7 +19,7 @@ export function completion (all: () => readonly Command[]): Command {
         return 2
       }
       const { shellCommands } = await import('./completion/words.ts')
-      const commands = shellCommands(all())
+      const commands = shellCommands(await all())
       if (wanted === 'bash') shell.out((await import('./completion/bash.ts')).bashCompletion(commands))
       else if (wanted === 'zsh') shell.out((await import('./completion/zsh.ts')).zshCompletion(commands))
       else shell.out((await import('./completion/fish.ts')).fishCompletion(commands))

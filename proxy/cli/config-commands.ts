@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import { jsonText } from '../observe/quote.ts'
 import type { Command } from './command.ts'
 import { configFile, configOption } from './config-file.ts'
 import { loadOrSay } from './load-or-say.ts'
@@ -24,7 +25,7 @@ export const configDump: Command = {
     if (options['json'] === true) {
       const settings = effectiveEntries(tree, { onlyGiven }).map(({ at, ...entry }) =>
         ({ ...entry, from: at === undefined ? 'default' : { file: at.file, line: at.line, column: at.column } }))
-      shell.out(JSON.stringify({ file, settings }) + '\n')
+      shell.out(`${jsonText({ file, settings })}\n`)
       return 0
     }
     const withheld = effectiveEntries(tree).some(({ hidden }) => hidden === 'withheld')
@@ -48,7 +49,7 @@ export const configReference: Command = {
     const { everyRow, findRow, rowJson, rowMarkdown } = await import('../../config/schema/index.ts')
     if (wanted === undefined) {
       const { referencePage } = await import('../../config/generate.ts')
-      shell.out(options['json'] === true ? JSON.stringify([...everyRow(table)].filter(({ path }) => path.length === 1).map(rowJson)) + '\n' : referencePage())
+      shell.out(options['json'] === true ? `${jsonText([...everyRow(table)].filter(({ path }) => path.length === 1).map(rowJson))}\n` : referencePage())
       return 0
     }
     const result = findRow(table, wanted)
@@ -57,7 +58,7 @@ export const configReference: Command = {
       return 2
     }
     const { key, field, path } = result.found
-    shell.out(options['json'] === true ? JSON.stringify(rowJson(result.found)) + '\n' : rowMarkdown(table, path, key, field))
+    shell.out(options['json'] === true ? `${jsonText(rowJson(result.found))}\n` : rowMarkdown(table, path, key, field))
     return 0
   },
 }

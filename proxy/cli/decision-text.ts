@@ -48,6 +48,7 @@ function oneLine (value: PlainJson): string {
   if (Array.isArray(value)) return value.length === 2 && value.every((item) => typeof item === 'string') ? printable(`${value[0]}: ${value[1]}`) : printable(JSON.stringify(value))
   if (typeof value !== 'object' || value === null) return String(value)
   if ('text' in value && Object.keys(value).length === 1) return printable(JSON.stringify(value['text']))
+  if (Object.keys(value).length === 0) return '{}'
   return printable(Object.entries(value).map(([name, one]) => `${name}=${typeof one === 'string' ? one : JSON.stringify(one)}`).join(' '))
 }
 

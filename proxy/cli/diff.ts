@@ -1,5 +1,6 @@
 import { dirname, relative, resolve } from 'node:path'
 import type { AgentConfig, SentinelConfig } from '../../config/sentinel/index.ts'
+import { jsonText } from '../observe/quote.ts'
 import type { Command } from './command.ts'
 import { loadOrSay } from './load-or-say.ts'
 
@@ -34,7 +35,7 @@ export const diff: Command = {
     const restart = needsRestart(old.config, config)
     const agents = agentEffects(old.config, config)
     if (json) {
-      shell.out(JSON.stringify({ old: files.old, new: files.new, same: changes.length === 0, changes, restart, agents }) + '\n')
+      shell.out(`${jsonText({ old: files.old, new: files.new, same: changes.length === 0, changes, restart, agents })}\n`)
     } else {
       const { printDiff } = await import('./print-diff.ts')
       shell.out(printDiff({ files, names: { old: oldName, new: newName }, changes, restart, agents }, shell.colour))

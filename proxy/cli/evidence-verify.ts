@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { jsonText } from '../observe/quote.ts'
 import type { Command } from './command.ts'
 
 export const evidenceVerify: Command = {
@@ -26,7 +27,7 @@ export const evidenceVerify: Command = {
     const { verifyEvidence } = await import('../evidence/verify.ts')
     try {
       const found = await verifyEvidence(path, typeof head === 'string' ? { expectHead: head } : {})
-      shell.out(options['json'] === true ? JSON.stringify(found) + '\n' : printVerification(path, found))
+      shell.out(options['json'] === true ? `${jsonText(found)}\n` : printVerification(path, found))
       return found.problemCount === 0 ? 0 : 1
     } catch (error) {
       shell.err(`sentinel evidence verify: ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}\n`)

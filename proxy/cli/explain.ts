@@ -1,3 +1,4 @@
+import { jsonText } from '../observe/quote.ts'
 import { valuesOf, type Command } from './command.ts'
 import { configOption } from './config-file.ts'
 
@@ -34,7 +35,7 @@ export const explain: Command = {
     const certificate = facts.request === null ? null : await shownCertificate(facts.listener.id, facts.request.host, usable.config)
     const shown = withhold({ ...facts, certificate }, usable.secrets)
     if (options['json'] === true) {
-      shell.out(JSON.stringify(shown) + '\n')
+      shell.out(`${jsonText(shown)}\n`)
       return 0
     }
     const { explainScreen } = await import('./explain-screen.ts')

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { placesOf } from './ask-running.ts'
+import { printable } from '../observe/quote.ts'
+import { placesOf, sayUnanswered } from './ask-running.ts'
 import type { OptionValues, Shell } from './command.ts'
 
 /** An upgrade puts another process in the place of the one that was asked, and a restart takes a moment. */
@@ -26,11 +27,15 @@ export async function followRunning (command: string, shell: Shell, options: Opt
     try {
       const { status, text } = await follow(places, { path, body, onLine: take, ...signal === undefined ? {} : { signal } })
       if (signal?.aborted === true) return 0
-      if (status !== 200) return refused(command, shell, text)
-      triedSinceMs = performance.now()
+      if (status === 200) triedSinceMs = performance.now()
+      // Who goes, and who comes in its place, answers before and after it has something to show.
+      else if (status !== 503 || !begun || performance.now() - triedSinceMs > comesBackMs) return refused(command, shell, text)
     } catch (error) {
       if (!(error instanceof ControlError)) throw error
-      if (!begun || error.code === 'NOT_ALLOWED' || performance.now() - triedSinceMs > comesBackMs) return gone(command, shell, options, error.message)
+      if (!begun || error.code === 'NOT_ALLOWED' || performance.now() - triedSinceMs > comesBackMs) {
+        sayUnanswered(command, shell, options, error)
+        return 2
+      }
     }
     await sleep(askAgainMs, undefined, signal === undefined ? {} : { signal }).catch(() => {})
     if (signal?.aborted === true) return 0
@@ -42,12 +47,6 @@ function refused (command: string, shell: Shell, text: string): number {
   try {
     said = String((JSON.parse(text) as { error?: unknown }).error)
   } catch { /* as it came */ }
-  shell.err(`sentinel ${command}: ${said}\n`)
-  return 2
-}
-
-function gone (command: string, shell: Shell, options: OptionValues, why: string): number {
-  const { config } = options
-  shell.err(`sentinel ${command}: ${why}${typeof config === 'string' ? ` (${config})` : ''}\n`)
+  shell.err(`sentinel ${command}: ${printable(said)}\n`)
   return 2
 }

@@ -1,4 +1,5 @@
 import type { Loaded, SentinelConfig } from '../../config/sentinel/index.ts'
+import { jsonText } from '../observe/quote.ts'
 import type { Shell } from './command.ts'
 
 export interface LoadOrSayOptions {
@@ -18,7 +19,7 @@ export async function loadOrSay (file: string, shell: Shell, options: LoadOrSayO
   const { config, problems, sources } = loaded
   if (config !== undefined) return { ...loaded, config }
   const errors = problems.filter(({ severity }) => severity === 'error')
-  if (options.json === true) shell.out(JSON.stringify({ file, ok: false, problems: errors }) + '\n')
+  if (options.json === true) shell.out(`${jsonText({ file, ok: false, problems: errors })}\n`)
   else shell.err(printProblems(errors, sources, { colour: shell.colour }) + `${file}: ${errors.length === 1 ? '1 error' : `${errors.length} errors`}\n`)
   return undefined
 }

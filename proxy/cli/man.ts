@@ -2,13 +2,13 @@ import { readVersion } from '../lifecycle/version.ts'
 import type { Command, CommandOption } from './command.ts'
 
 /** `all` gives the table of commands, which this one is in itself. */
-export function man (all: () => readonly Command[]): Command {
+export function man (all: () => Promise<readonly Command[]>): Command {
   return {
     name: 'man',
     doc: 'Print the manual page sentinel(1): sentinel man | man -l -',
     options: {},
     async run (shell) {
-      shell.out(manualPage(all(), readVersion()))
+      shell.out(manualPage(await all(), readVersion()))
       return 0
     },
   }

@@ -27,7 +27,7 @@ export function agentsTable (agents: readonly AgentJson[], colour: boolean): str
 
 function cellsOf (agent: AgentJson): string[] {
   const { id, state, version, config_version: config, managed, pid, restarts, breaker, latency_ms: latency } = agent
-  const process = managed ? `${pid ?? '–'}${restarts === 0 ? '' : ` (${restarts} restarts)`}` : 'external'
+  const process = managed ? `${pid ?? '–'}${restarts === 0 ? '' : ` (${restarts === 1 ? '1 restart' : `${restarts} restarts`})`}` : 'external'
   const times = latency === null ? ['–', '–', '–'] : [latency.mean, latency.p50, latency.p99].map(milliseconds)
   const [inFlight, queued, calls, failures] = [agent.in_flight, agent.queued, agent.calls, agent.failures].map(String)
   return [id, state, version || '–', config || '–', process, inFlight!, queued!, breaker ?? '–', calls!, failures!, ...times] // As many as were given.

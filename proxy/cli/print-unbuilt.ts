@@ -1,11 +1,12 @@
 import { unbuilt, type Unbuilt } from '../../config/schema/index.ts'
 import { table } from '../../config/sentinel/index.ts'
+import { jsonText } from '../observe/quote.ts'
 import { aligned } from './print-check.ts'
 
 /** Everything of the language that is accepted and not in effect yet. */
 export function printUnbuilt (json: boolean): string {
   const found = unbuilt(table)
-  if (json) return JSON.stringify({ unbuilt: found }) + '\n'
+  if (json) return `${jsonText({ unbuilt: found })}\n`
   if (found.length === 0) return 'Everything of the language is in effect.\n'
   return `Accepted, not in effect yet: ${found.length} parts of the language.\n${aligned(gathered(found).map(({ path, doc }) => ['', path, doc] as const))}`
 }

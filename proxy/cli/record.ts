@@ -35,28 +35,34 @@ export const record: Command = {
     const enough = new AbortController()
     const stop = (): void => enough.abort()
     const timer = terms.forMs === undefined ? undefined : setTimeout(stop, terms.forMs)
-    process.once('SIGINT', stop)
-    process.once('SIGTERM', stop)
+    for (const signal of endings) process.once(signal, stop)
     try {
       const code = await followRunning('record', shell, options, {
         path: '/record', body: { ...terms.filter, ...terms.asked }, signal: enough.signal,
         onLine (line) {
           if (enough.signal.aborted) return false
           const more = sink.take(line)
-          if (sink.cases >= terms.max || sink.bytes >= terms.maxBytes) stop()
+          if (sink.broken !== undefined || sink.cases >= terms.max || sink.bytes >= terms.maxBytes) stop()
           return more
         },
       })
       sink.end()
+      if (sink.broken !== undefined) shell.err(`sentinel record: ${file} cannot be written any more: ${sink.broken}\n`)
+      if (!sink.begun && code === 0) {
+        shell.err('sentinel record: nothing is recorded: the proxy has not begun to answer\n')
+        return 2
+      }
       if (sink.begun) shell.err(`${said(sink.cases, sink.lost)}${file === '-' ? '' : `: ${file}`}\n`)
-      return code
+      return sink.broken === undefined ? code : 2
     } finally {
       clearTimeout(timer)
-      process.off('SIGINT', stop)
-      process.off('SIGTERM', stop)
+      for (const signal of endings) process.off(signal, stop)
     }
   },
 }
+
+/** SIGHUP: its terminal was closed. The file is whole all the same. */
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 function said (cases: number, lost: number): string {
   const kept = `${cases} ${cases === 1 ? 'exchange is' : 'exchanges are'} recorded`
@@ -73,6 +79,7 @@ interface Terms {
 
 async function termsOf (options: OptionValues): Promise<Terms | string> {
   const { parseDuration, parseSize } = await import('../../config/schema/index.ts')
+  const { longestBody } = await import('../control/index.ts')
   const filter = tailFilter(options)
   if (typeof filter === 'string') return filter
   const { for: time, max = '10000', 'max-bytes': size = '256MiB', 'max-body': body = '64KiB' } = options
@@ -81,6 +88,7 @@ async function termsOf (options: OptionValues): Promise<Terms | string> {
   if (!/^[1-9]\d{0,8}$/.test(String(max))) return `'${String(max)}' is no number of exchanges`
   const [maxBytes, maxBody] = [parseSize(String(size)), parseSize(String(body))]
   if (maxBytes === undefined || maxBody === undefined) return `'${String(maxBytes === undefined ? size : body)}' is no size: write 64KiB or 1MiB`
+  if (maxBody > longestBody) return `of one body at most ${longestBody / 1024}KiB can be recorded, not ${String(body)}`
   const unredacted = options['unredacted'] === true
   return { filter, asked: { bodies: options['bodies'] === true || unredacted, unredacted, max_body_bytes: maxBody }, forMs, max: Number(max), maxBytes }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Problem } from '../../config/sentinel/index.ts'
 import type { Answered, Plan, PlanOutcome, Refused, ReloadOutcome } from '../control/index.ts'
+import { jsonText } from '../observe/quote.ts'
 import { askRunning, errorOf, runningOptions } from './ask-running.ts'
 import type { Command, Shell } from './command.ts'
 import { duration } from './paint.ts'
@@ -18,7 +19,7 @@ export const reload: Command = {
     const answer = await askRunning('reload', shell, options, dry ? { method: 'GET', path: '/plan' } : { method: 'POST', path: '/reload' })
     if (answer === undefined) return 2
     const outcome = answer.body as ReloadOutcome | PlanOutcome // Both ends are of this program.
-    if (options['json'] === true) shell.out(JSON.stringify(outcome) + '\n')
+    if (options['json'] === true) shell.out(`${jsonText(outcome)}\n`)
     if (!outcome.ok) return sayRefused(shell, answer, outcome, options['json'] === true)
     if ('changes' in outcome) return sayPlan(shell, outcome, options['json'] === true)
     if (options['json'] !== true) shell.out(outcome.changed ? `configuration taken over (version ${outcome.version})\n` : `read anew; the configuration says what it said before (version ${outcome.version})\n`)

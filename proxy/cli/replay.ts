@@ -1,3 +1,4 @@
+import { jsonText } from '../observe/quote.ts'
 import type { Command, OptionValues, Shell } from './command.ts'
 import { agentTargetOf, targetOptions } from './agent-target.ts'
 import type { Cases } from './replay/cases.ts'
@@ -7,7 +8,7 @@ const { timeout, ...tls } = targetOptions
 
 export const replay: Command = {
   name: 'replay',
-  doc: 'Put recorded exchanges (sentinel record, or an evidence file) to an agent and tell which decisions would change. Exit code 0: none; 1: some; 2: not all could be put.',
+  doc: 'Put recorded exchanges (sentinel record, or an evidence file) to an agent and tell which decisions would change. Each agent is asked on its own, with what earlier ones had changed when it was recorded. Exit code 0: none; 1: some; 2: not all could be put.',
   arguments: 'FILE',
   options: {
     agent: { type: 'string', short: 'a', value: 'AGENT', doc: 'Whom to ask: unix:/path/of/its.sock or host:port, or the name of an agent of the configuration.' },
@@ -15,7 +16,7 @@ export const replay: Command = {
     as: { type: 'string', value: 'NAME', doc: 'Which of the recorded agents is meant, where several were recorded and the one to ask is given by its address.' },
     ignore: { type: 'string', multiple: true, value: 'WHAT', doc: 'Not a change: verdict, answer, edits, attributes, body, reason.' },
     save: { type: 'string', value: 'FOLDER', doc: 'Write the cases and what was decided as tests into this folder, for the sdk; needs no agent.' },
-    module: { type: 'string', value: 'FILE', doc: 'Module of the agent that those tests import, as seen from the folder. Without it ../agent.js.' },
+    module: { type: 'string', value: 'FILE', doc: 'Module of the agent that those tests import, as seen from the folder. Without it the agent of the current folder.' },
     timeout,
     ...tls,
     json: { type: 'boolean', doc: 'As JSON.' },
@@ -55,7 +56,7 @@ async function put (shell: Shell, options: OptionValues, found: Cases, refuse: R
     const { putToAll } = await import('./replay/put-to-all.ts')
     const { exitCode, reportJson, reportText } = await import('./replay/print-replay.ts')
     const report = await putToAll(found, asked, ignored)
-    shell.out(options['json'] === true ? `${JSON.stringify(reportJson(report, found))}\n` : reportText(report, found, shell.colour))
+    shell.out(options['json'] === true ? `${jsonText(reportJson(report, found))}\n` : reportText(report, found, shell.colour))
     return exitCode(report)
   } finally {
     await asked.stop()
@@ -83,11 +84,19 @@ async function whom (shell: Shell, options: OptionValues, found: Cases): Promise
 
 async function save (shell: Shell, options: OptionValues, found: Cases, refuse: Refuse): Promise<number> {
   const { saveTests } = await import('./replay/save-tests.ts')
-  const { resolve } = await import('node:path')
+  const { findAgent } = await import('./agent/find-agent.ts')
+  const { join, relative, resolve } = await import('node:path')
   const { as, module } = options
   const folder = String(options['save'])
-  const saved = saveTests(found, { folder: resolve(shell.cwd, folder), agent: typeof as === 'string' ? as : undefined, module: typeof module === 'string' ? module : '../agent.js' })
+  const here = findAgent(shell.cwd, undefined)
+  if (typeof module !== 'string' && typeof here === 'string') return refuse(`${here}\nOr say with --module which module has the agent, as seen from ${folder}`)
+  const agentModule = typeof module === 'string' ? module : moduleText(relative(resolve(shell.cwd, folder), typeof here === 'string' ? '' : here.file))
+  const saved = saveTests(found, { folder: resolve(shell.cwd, folder), agent: typeof as === 'string' ? as : undefined, module: agentModule })
   if (typeof saved === 'string') return refuse(`${saved}.`)
-  shell.out(`${saved.cases} ${saved.cases === 1 ? 'case is' : 'cases are'} in ${folder}${saved.left === 0 ? '' : `, ${saved.left} are not: nothing was decided about them`}\nnode --test ${folder}\n`)
+  shell.out(`${saved.cases} ${saved.cases === 1 ? 'case is' : 'cases are'} in ${folder}${saved.left === 0 ? '' : `, ${saved.left} are not: nothing was decided about them`}\nsentinel agent test ${join(folder, 'replay.test.mjs')}\n`)
   return 0
+}
+
+function moduleText (path: string): string {
+  return path.startsWith('.') ? path : `./${path}`
 }

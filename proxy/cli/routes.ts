@@ -1,3 +1,4 @@
+import { jsonText } from '../observe/quote.ts'
 import type { Command } from './command.ts'
 import { configOption } from './config-file.ts'
 
@@ -12,7 +13,7 @@ export const routes: Command = {
     const { routeList, routesScreen } = await import('./route-list.ts')
     const { withhold } = await import('./withheld.ts')
     const list = withhold(routeList(usable.config), usable.secrets)
-    shell.out(options['json'] === true ? JSON.stringify({ routes: list }) + '\n' : routesScreen(list, shell.cwd, shell.colour))
+    shell.out(options['json'] === true ? `${jsonText({ routes: list })}\n` : routesScreen(list, shell.cwd, shell.colour))
     return 0
   },
 }

@@ -1,4 +1,5 @@
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
+import { jsonText } from '../observe/quote.ts'
 import type { OptionValues, Shell } from './command.ts'
 import { configFile } from './config-file.ts'
 
@@ -16,7 +17,7 @@ export async function usableConfig (command: string, shell: Shell, options: Opti
   const { config, problems, sources, secrets } = await loadConfig(file, { env: shell.env })
   if (config !== undefined) return { config, secrets }
   const errors = problems.filter(({ severity }) => severity === 'error')
-  if (options['json'] === true) shell.out(JSON.stringify({ ok: false, problems: errors }) + '\n')
+  if (options['json'] === true) shell.out(`${jsonText({ ok: false, problems: errors })}\n`)
   else shell.err(printProblems(errors, sources, { colour: shell.colour }))
   shell.err(`sentinel ${command}: ${file} has errors; sentinel check tells more.\n`)
   return undefined

@@ -1,3 +1,4 @@
+import { jsonText } from '../observe/quote.ts'
 import type { Command } from './command.ts'
 import { readVersion } from '../lifecycle/version.ts'
 
@@ -7,7 +8,7 @@ export const version: Command = {
   options: { json: { type: 'boolean', doc: 'As JSON.' } },
   async run (shell, options) {
     const facts = { sentinel: readVersion(), node: process.versions.node }
-    shell.out(options['json'] === true ? JSON.stringify(facts) + '\n' : `sentinel ${facts.sentinel} (node ${facts.node})\n`)
+    shell.out(options['json'] === true ? `${jsonText(facts)}\n` : `sentinel ${facts.sentinel} (node ${facts.node})\n`)
     return 0
   },
 }

@@ -15,6 +15,8 @@ export interface Asked {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: object
+  /** How long the answer may take; for as long as it takes when absent, as a reload does. */
+  readonly patienceMs?: number
 }
 
 export interface Answered {
@@ -22,7 +24,7 @@ export interface Answered {
   readonly body: unknown
 }
 
-/** Asks the first who answers. Rejects with a `ControlError`. A reload takes as long as it takes: there is no time-out. */
+/** Asks the first who answers. Rejects with a `ControlError`. */
 export async function ask (sockets: readonly string[], asked: Asked): Promise<Answered> {
   let last: Error | undefined
   for (const path of sockets) {
@@ -38,7 +40,7 @@ export async function ask (sockets: readonly string[], asked: Asked): Promise<An
   throw new ControlError('BROKEN', `the running Sentinel did not answer to the end: ${last.message}`)
 }
 
-function askOne (socketPath: string, { method, path, body }: Asked): Promise<Answered> {
+function askOne (socketPath: string, { method, path, body, patienceMs }: Asked): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? '' : JSON.stringify(body)
     const headers = text === '' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
@@ -53,6 +55,7 @@ function askOne (socketPath: string, { method, path, body }: Asked): Promise<Ans
       })
     })
     sent.on('error', reject)
+    if (patienceMs !== undefined) sent.setTimeout(patienceMs, () => sent.destroy(new Error(`nothing came in ${patienceMs / 1000} s: it may be stopped, or have far too much to do`)))
     sent.end(text)
   })
 }

@@ -40,6 +40,8 @@ export class ArrivalGate {
   /** Strangers by their address. */
   readonly #strangers = new Map<string, number>()
   #count = 0
+  /** Sends away one of them each. */
+  readonly #sendAway = new Set<() => void>()
   /** By address and port: of those who are in the middle of the handshake of TLS. */
   readonly #secured = new Map<string, (socket: TLSSocket | Error) => void>()
   #closed = false
@@ -78,6 +80,7 @@ export class ArrivalGate {
       if (known) return false
       known = true
       clearTimeout(timer)
+      this.#sendAway.delete(sendAway)
       this.#secured.delete(end)
       this.#count--
       const left = this.#strangers.get(peer)! - 1
@@ -85,11 +88,14 @@ export class ArrivalGate {
       else this.#strangers.set(peer, left)
       return true
     }
-    const timer = setTimeout(() => {
+    const leave = (outcome: 'late' | 'closing'): void => {
       if (!meet()) return
-      this.#hooks.onOutcome('late', { peer })
+      this.#hooks.onOutcome(outcome, { peer })
       raw.destroy()
-    }, handshakeTimeoutMs)
+    }
+    const timer = setTimeout(() => leave('late'), handshakeTimeoutMs)
+    const sendAway = (): void => leave('closing')
+    this.#sendAway.add(sendAway)
     raw.once('close', () => { if (meet()) this.#hooks.onOutcome('gone', { peer }) })
     if (this.#tls === undefined) return this.#read(raw, peer, meet)
     this.#secured.set(end, (socket) => {
@@ -102,8 +108,20 @@ export class ArrivalGate {
     this.#tls.emit('connection', raw)
   }
 
+  /** Somebody has not said yet who he is. */
+  get isMeeting (): boolean {
+    return this.#count > 0
+  }
+
+  /** Nobody comes in any more; those who are being met still do. */
   close (): void {
     this.#closed = true
+  }
+
+  /** Nobody comes in any more: whoever has not said yet who he is keeps no proxy from ending. */
+  end (): void {
+    this.close()
+    for (const sendAway of this.#sendAway) sendAway()
   }
 
   #read (socket: Socket, peer: string, meet: () => boolean): void {
@@ -160,13 +178,14 @@ export class ArrivalGate {
         socket.off('close', gone)
         socket.off('data', tooEarly)
         socket.pause()
-        // Node's HTTP/2 takes the socket over below the stream: what is still being written would end the process.
-        socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${upgradeToken}\r\n\r\n`, () => setImmediate(() => {
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${upgradeToken}\r\n\r\n`)
+        setImmediate(() => {
+          // Whoever has said something did not wait to be let in.
           if (socket.destroyed || socket.readableLength > 0) {
             socket.destroy()
             then(undefined)
           } else then(socket)
-        }))
+        })
       },
       park () {
         socket.on('close', gone)

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import type { Arriving } from './settings.ts'
 
 /** An agent at the door, known and believed. */
@@ -6,7 +6,7 @@ export interface Visitor {
   /** Its process, as it names itself: a word that nothing depends on. */
   readonly instance: string
   /** Lets it in. `then` gets its connection, never at once, or `undefined` when it has gone. */
-  admit (then: (socket: Duplex | undefined) => void): void
+  admit (then: (socket: Socket | undefined) => void): void
   /** Asks it to wait: it is called in when there is room. */
   park (): void
   /** There is no room. */
@@ -14,7 +14,7 @@ export interface Visitor {
 }
 
 interface Place {
-  readonly take: (socket: Duplex) => void
+  readonly take: (socket: Socket) => void
   /** Nobody wants it filled any more. */
   given: boolean
 }

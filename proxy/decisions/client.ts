@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import type { ConfigProblem, DescribeResponse } from '../../proto/codec/index.ts'
 import type { BreakerState } from '../pipeline/breaker.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
@@ -148,9 +148,9 @@ class Client implements AgentClient, Switchboard {
     return best
   }
 
-  /** Who is about to stop is asked while nobody else is there. */
+  /** Who is about to stop, or to close its connection, is asked while nobody else is there. */
   #fading (except?: AgentConnection): AgentConnection | undefined {
-    for (const connection of this.#retiring) if (connection.state === 'fading' && connection !== except) return connection
+    for (const connection of this.#retiring) if ((connection.state === 'fading' || connection.standsIn) && connection !== except) return connection
     return undefined
   }
 
@@ -158,14 +158,20 @@ class Client implements AgentClient, Switchboard {
     this.counters.calls++
     if (fault !== undefined) {
       this.counters.failures[fault.code] = (this.counters.failures[fault.code] ?? 0) + 1
-      this.counters.lastFailure = { code: fault.code, detail: fault.detail ?? '', atMs: performance.timeOrigin + performance.now() }
+      this.failed(fault)
     }
     this.settings.observe(durationMs, fault?.code ?? 'ok')
   }
 
+  failed ({ code, detail = '' }: Fault): void {
+    this.counters.lastFailure = { code, detail, atMs: performance.timeOrigin + performance.now() }
+  }
+
   async configure (configuration: AgentConfiguration, { validateOnly }: { readonly validateOnly: boolean }): Promise<readonly ConfigProblem[]> {
     if (!validateOnly) this.#configuration = configuration
-    const usable = this.#slots.flatMap(({ connection }) => connection?.state === 'ready' || connection?.state === 'refused' ? [connection] : [])
+    const known = [...this.#slots.flatMap(({ connection }) => connection ?? []), ...this.#retiring]
+    // The others get it before they are asked again.
+    const usable = known.filter(({ state }) => state === 'ready' || state === 'refused' || state === 'fading')
     const asked = validateOnly ? usable.slice(0, 1) : usable
     const outcomes = await Promise.all(asked.map((connection) => connection.configure(configuration, validateOnly).catch((error: unknown) => {
       // Whatever it holds now, it is not known to be this: the connection starts over and is configured then.
@@ -223,21 +229,22 @@ class Client implements AgentClient, Switchboard {
     })
   }
 
-  close (): Promise<void> {
+  async close (): Promise<void> {
     this.#ending = 'closed'
     this.#onIdle?.()
+    const parting: Promise<void>[] = []
     const fault = new Fault('AGENT_NOT_CONNECTED', 'the proxy closed the connection')
     for (const slot of this.#slots) {
       clearTimeout(slot.timer)
       slot.timer = undefined
       slot.leave?.()
       slot.leave = undefined
-      slot.connection?.lose(fault)
+      if (slot.connection !== undefined) parting.push(slot.connection.part(fault))
     }
-    for (const connection of this.#retiring) connection.lose(fault)
+    for (const connection of this.#retiring) parting.push(connection.part(fault))
     this.#look()
     this.#listeners.clear()
-    return Promise.resolve()
+    await Promise.all(parting)
   }
 
   get #openExchanges (): number {
@@ -258,7 +265,7 @@ class Client implements AgentClient, Switchboard {
     })
   }
 
-  #begin (slot: Slot, to: AgentTarget | { readonly socket: Duplex }): void {
+  #begin (slot: Slot, to: AgentTarget | { readonly socket: Socket }): void {
     const startedMs = performance.now()
     const connection = slot.connection = new AgentConnection(this.settings, to, {
       configuration: () => this.#configuration,
@@ -306,7 +313,9 @@ class Client implements AgentClient, Switchboard {
   /** The state of the whole, from those of the connections. */
   #look (): void {
     const has = (state: AgentConnection['state']): AgentConnection | undefined => this.#slots.find(({ connection }) => connection?.state === state)?.connection
-    const ready = has('ready') ?? this.#fading()
+    const first = has('ready')
+    if (first !== undefined) for (const connection of this.#retiring) connection.succeeded()
+    const ready = first ?? this.#fading()
     if (ready !== undefined) {
       this.describe = ready.describe
       this.configVersion = ready.configVersion

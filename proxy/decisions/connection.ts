@@ -1,23 +1,24 @@
-import { constants, type ClientHttp2Session } from 'node:http2'
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import {
   agentService, decode, encode, readFromAgent, writeToAgent, type AgentReport, type ConfigProblem, type DescribeResponse, type Event, type Reply,
 } from '../../proto/codec/index.ts'
+import { Numbered } from '../../proto/numbered.ts'
+import { errorCode, errorName } from '../http2/index.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { badReply, gone, openStream, type GrpcStream } from './grpc-stream.ts'
 import { configureAgent, describeAgent, Incompatible } from './handshake.ts'
 import { pollHealth } from './health-poll.ts'
 import { watchHealth } from './health-watch.ts'
-import { keepalive } from './keepalive.ts'
+import { keepalive, pulseOf } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
 import { watchReports } from './report-watch.ts'
-import { endSession, openSession, whyOf } from './session.ts'
+import { AgentSession, whyOf } from './session.ts'
 import type { AgentTarget, AgentConfiguration, ProtocolFault, Settings } from './settings.ts'
 
-/** Window for what the agent sends on all streams together; see `openSession` for one stream. */
-const connectionWindowBytes = 8 * 1024 * 1024
-
 const mostWithdrawn = 1_000
+
+/** For an agent to end its side of a stream on which nothing is open any more. */
+const partingMs = 1_000
 
 /** 'fading': it says that it is about to stop, and takes new exchanges only where there is nobody else. */
 export type ConnectionState = 'connecting' | 'ready' | 'stalled' | 'not-serving' | 'refused' | 'incompatible' | 'fading' | 'retiring' | 'closed'
@@ -44,18 +45,20 @@ export class AgentConnection {
   refusals: readonly ConfigProblem[] = []
   why: string | undefined
   configVersion = ''
+  /** The version it was asked to take last, whatever it said. */
+  #offeredVersion: string | undefined
+  #catchingUp = false
   /** Replies that fit nothing. */
   strays = 0
   /** Whether anything valid was ever answered on the stream. */
   proven = false
-  bytesSent = 0
   bytesReceived = 0
-  readonly lines = new Map<number, Line>()
-  /** The last exchanges that ended with a question taken back: an answer that crossed that on its way is nobody's mistake. */
-  readonly #withdrawn = new Set<number>()
+  readonly lines = new Numbered<Line>()
+  /** The last exchanges that ended with questions taken back, and how many: an answer that crossed that on its way is nobody's mistake. */
+  readonly #withdrawn = new Map<number, number>()
   readonly #settings: Settings
   readonly #hooks: ConnectionHooks
-  readonly #session: ClientHttp2Session
+  readonly #session: AgentSession
   readonly #watch: ReturnType<typeof keepalive>
   readonly #outbox: Outbox
   #stream: GrpcStream | undefined
@@ -69,35 +72,40 @@ export class AgentConnection {
   #met = false
   #lastExchange = 0
   #connectTimer: NodeJS.Timeout | undefined
+  /** Called when it is over, once it has begun to end in order. */
+  #parted: (() => void)[] | undefined
+  #partTimer: NodeJS.Timeout | undefined
+  #standInTimer: NodeJS.Timeout | undefined
 
-  constructor (settings: Settings, to: AgentTarget | { readonly socket: Duplex }, hooks: ConnectionHooks) {
+  constructor (settings: Settings, to: AgentTarget | { readonly socket: Socket }, hooks: ConnectionHooks) {
     this.#settings = settings
     this.#hooks = hooks
     this.#outbox = new Outbox({
-      write: (frames) => {
-        this.bytesSent += frames.length
-        return this.#stream?.write(frames) ?? false
-      },
+      onFilled: (urgent) => this.#stream?.wake(urgent),
       onOverfull: () => this.lose(gone('the agent does not read what it is sent')),
     })
-    this.#session = openSession(to)
-    this.#watch = keepalive(this.#session, settings, {
+    this.#session = new AgentSession(to, {
+      onConnect: () => {
+        clearTimeout(this.#connectTimer)
+        this.#met = true
+        void this.#serve()
+      },
+      onHeard: () => this.#watch.heard(),
+      onGoAway: (code) => this.#retire(code),
+      onClosed: (error) => this.lose(gone(error === undefined ? 'the agent closed the connection' : whyOf(error))),
+    })
+    this.#watch = keepalive(pulseOf(this.#session, settings), settings, {
       onStalled: () => {
-        if (this.state === 'ready' || this.state === 'not-serving') this.#become('stalled', `no answer to a ping in ${settings.pingTimeoutMs} ms`)
+        if (this.state === 'ready' || this.state === 'not-serving') this.#become('stalled', `no sign of life in ${settings.pingTimeoutMs} ms`)
       },
       onRevived: () => { if (this.state === 'stalled') this.#resume() },
       onDead: () => this.lose(gone('the agent gives no sign of life')),
     })
-    this.#session.on('error', (error) => this.lose(gone(whyOf(error))))
-    this.#session.on('close', () => this.lose(gone('the agent closed the connection')))
-    this.#session.on('goaway', (code) => this.#retire(code))
-    this.#session.on('connect', () => {
-      clearTimeout(this.#connectTimer)
-      this.#met = true
-      this.#session.setLocalWindowSize(connectionWindowBytes)
-      void this.#serve()
-    })
     this.#connectTimer = setTimeout(() => this.lose(new Fault('AGENT_TIMEOUT', `no connection in ${settings.connectTimeoutMs} ms`)), settings.connectTimeoutMs)
+  }
+
+  get bytesSent (): number {
+    return this.#outbox.sentBytes
   }
 
   /** The stream cannot take more now. */
@@ -117,6 +125,28 @@ export class AgentConnection {
     return exchange
   }
 
+  /** Nothing is said or awaited of an exchange any more. */
+  left (exchange: number): void {
+    this.lines.delete(exchange)
+    this.#partWhenDone()
+  }
+
+  /** It takes new exchanges in the place of the connection that is to follow it. */
+  get standsIn (): boolean {
+    return this.state === 'retiring' && this.#standInTimer !== undefined
+  }
+
+  /** Another connection has taken its place, or should have by now. */
+  succeeded (): void {
+    clearTimeout(this.#standInTimer)
+    this.#standInTimer = undefined
+    this.#partWhenDone()
+  }
+
+  #partWhenDone (): void {
+    if (this.state === 'retiring' && !this.standsIn && this.lines.size === 0) void this.part(gone('the agent closes the connection'))
+  }
+
   /** Puts an event on its way. It is encoded at once: what it shows may change afterwards. */
   send (event: Event): void {
     if (this.state === 'closed') return
@@ -124,9 +154,20 @@ export class AgentConnection {
     this.#outbox.push(encode(writeToAgent, { events: [event] }), event.timeoutMs > 0 && this.lines.size === 1)
   }
 
-  withdrawn (exchange: number): void {
-    if (this.#withdrawn.size >= mostWithdrawn) for (const oldest of this.#withdrawn) { this.#withdrawn.delete(oldest); break }
-    this.#withdrawn.add(exchange)
+  withdrawn (exchange: number, answers: number): void {
+    if (this.#withdrawn.size >= mostWithdrawn) for (const oldest of this.#withdrawn.keys()) { this.#withdrawn.delete(oldest); break }
+    this.#withdrawn.set(exchange, answers)
+  }
+
+  /** A reply of an exchange that is over. */
+  #excused ({ exchange, kind }: Reply): boolean {
+    // It is said whenever the agent likes, and awaited by nobody.
+    if (kind === 'credit') return true
+    const answers = this.#withdrawn.get(exchange)
+    if (answers === undefined) return false
+    if (answers > 1) this.#withdrawn.set(exchange, answers - 1)
+    else this.#withdrawn.delete(exchange)
+    return true
   }
 
   stray (kind: ProtocolFault, detail: string): void {
@@ -136,12 +177,30 @@ export class AgentConnection {
 
   /** Sends the configuration again (reload). Gives problems; rejects with a `Fault`. */
   async configure (configuration: AgentConfiguration, validateOnly: boolean): Promise<readonly ConfigProblem[]> {
+    if (!validateOnly) this.#offeredVersion = configuration.version
     const problems = await configureAgent(this.#session, configuration, validateOnly, this.#settings)
     if (validateOnly || this.state === 'closed') return problems
     // An agent that keeps an earlier configuration goes on deciding with that; one that never had any cannot.
     if (problems.length === 0) this.#accept(configuration)
     else if (this.configVersion === '') this.#refuse(problems)
     return problems
+  }
+
+  /**
+   * Ends it in order, once nothing is open on it: what was said last arrives, and the agent ends its side of the stream, or is not waited for any longer.
+   * Resolves when it is over.
+   */
+  part (why: Fault): Promise<void> {
+    if (this.state === 'closed' || this.#stream === undefined || this.lines.size > 0) {
+      this.lose(why)
+      return Promise.resolve()
+    }
+    if (this.#parted === undefined) {
+      this.#parted = []
+      this.#outbox.finish()
+      this.#partTimer = setTimeout(() => this.lose(why), partingMs)
+    }
+    return new Promise((resolve) => { this.#parted!.push(resolve) })
   }
 
   /** Ends it at once; every open exchange is told. */
@@ -151,15 +210,18 @@ export class AgentConnection {
     this.state = 'closed'
     this.why = fault.detail ?? fault.code
     clearTimeout(this.#connectTimer)
+    clearTimeout(this.#partTimer)
+    clearTimeout(this.#standInTimer)
     this.#watch.stop()
     this.#stopPolling()
     this.#outbox.close()
     this.#stream?.destroy(fault)
-    endSession(this.#session)
-    const open = [...this.lines.values()]
+    this.#session.end()
+    const open = this.lines.values()
     this.lines.clear()
     for (const line of open) line.onLost(fault)
     this.#hooks.onLost(fault)
+    for (const done of this.#parted ?? []) done()
   }
 
   /** With TLS 1.3, who does not believe the proxy's certificate lets the handshake end, and then hangs up in one way or another. */
@@ -172,22 +234,43 @@ export class AgentConnection {
   }
 
   async #serve (): Promise<void> {
-    const configuration = this.#hooks.configuration()
     try {
       this.describe = await describeAgent(this.#session, this.#settings)
       watchHealth(this.#session, agentService.name, (serving) => this.#hearHealth(serving))
       this.#pollHealth()
       watchReports(this.#session, (report) => this.#hearReport(report))
-      const problems = await configureAgent(this.#session, configuration, false, this.#settings)
-      if (problems.length > 0) this.#refuse(problems)
-      else this.#accept(configuration)
+      await this.#catchUp()
     } catch (error) {
       if (error instanceof Incompatible) this.#become('incompatible', error.message)
       else this.lose(Fault.from(error))
     }
   }
 
+  /** A reload came while it could not be asked to take another configuration. */
+  get #isBehind (): boolean {
+    return this.#offeredVersion !== this.#hooks.configuration().version
+  }
+
+  /** Gives it the configuration that counts, which may be another one by the time it has taken that. */
+  async #catchUp (): Promise<void> {
+    if (this.#catchingUp) return
+    this.#catchingUp = true
+    try {
+      while (this.#isBehind && this.state !== 'closed') {
+        const configuration = this.#hooks.configuration()
+        this.#offeredVersion = configuration.version
+        const problems = await configureAgent(this.#session, configuration, false, this.#settings)
+        if (this.#isBehind) continue
+        if (problems.length > 0) this.#refuse(problems)
+        else this.#accept(configuration)
+      }
+    } finally {
+      this.#catchingUp = false
+    }
+  }
+
   #refuse (problems: readonly ConfigProblem[]): void {
+    if (this.#isEnding) return
     this.refusals = problems
     // The first for the one-line state; all of them are in `refusals`.
     this.#become('refused', `${problems[0]!.path.join(' ')}${problems[0]!.path.length > 0 ? ': ' : ''}${problems[0]!.message}`)
@@ -197,11 +280,9 @@ export class AgentConnection {
     if (this.state === 'closed') return
     this.refusals = []
     this.configVersion = configuration.version
-    if (this.#stream !== undefined) return this.#hooks.onChange()
     try {
-      this.#stream = openStream(this.#session, agentService.process, this.#settings.maxMessageBytes, {
+      this.#stream ??= openStream(this.#session, agentService.process, this.#settings.maxMessageBytes, this.#outbox, {
         onMessage: (message) => this.#receive(message),
-        onDrain: () => this.#outbox.drained(),
         onEnd: (fault) => this.lose(fault),
       })
       this.#resume()
@@ -210,9 +291,16 @@ export class AgentConnection {
     }
   }
 
+  /** It finishes what it has, and whatever it says now does not change that. */
+  get #isEnding (): boolean {
+    return this.state === 'fading' || this.state === 'retiring'
+  }
+
   /** In use again, unless the agent itself says that it takes nothing. */
   #resume (): void {
-    if (!this.#serving) this.#become('not-serving', 'it says of itself that it is not serving')
+    if (this.#isEnding) this.#hooks.onChange()
+    else if (this.#isBehind) void this.#catchUp().catch((error: unknown) => this.lose(Fault.from(error)))
+    else if (!this.#serving) this.#become('not-serving', 'it says of itself that it is not serving')
     else if (this.#unwell !== undefined) this.#become('not-serving', this.#unwell)
     else {
       this.#served = true
@@ -242,7 +330,6 @@ export class AgentConnection {
   }
 
   #receive (message: Buffer): void {
-    this.#watch.heard()
     this.bytesReceived += message.length
     let replies: readonly Reply[]
     try {
@@ -257,17 +344,24 @@ export class AgentConnection {
         line.onReply(reply)
       } else if (reply.exchange === 0 || reply.exchange > this.#lastExchange) {
         this.stray('unknown', `a reply for exchange ${reply.exchange}, which never was`)
-      } else if (!this.#withdrawn.delete(reply.exchange)) {
+      } else if (!this.#excused(reply)) {
         this.stray('late', `a reply for exchange ${reply.exchange}, which is over`)
       }
     }
   }
 
-  /** GOAWAY without an error: the agent is about to stop and finishes what it has. New exchanges need another connection. */
+  /**
+   * GOAWAY without an error: the agent finishes what it has, because it is about to stop, or because its connections are closed at some age. New exchanges
+   * need another connection. That it will stop it may have said before; otherwise this one stands in until there is another.
+   */
   #retire (code: number): void {
     if (this.state === 'closed' || this.state === 'retiring') return
-    if (code !== constants.NGHTTP2_NO_ERROR || this.lines.size === 0) return this.lose(gone(`the agent closes the connection (${code})`))
+    if (code !== errorCode.noError || this.#stream === undefined) {
+      return this.lose(gone(code === errorCode.noError ? 'the agent closes the connection' : `the agent closes the connection with ${errorName(code)}`))
+    }
+    if (this.state === 'ready') this.#standInTimer = setTimeout(() => this.succeeded(), this.#settings.connectTimeoutMs).unref()
     this.#become('retiring', 'the agent is closing')
+    this.#partWhenDone()
   }
 
   #become (state: ConnectionState, why?: string): void {

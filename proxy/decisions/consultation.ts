@@ -1,7 +1,7 @@
 import type { CancelReason, ChunkAnswer, EventOneOf } from '../../proto/codec/index.ts'
 import type { EndListener } from '../pipeline/end-signal.ts'
 import type { DecisionRecord, Exchange, Reply } from '../pipeline/exchange.ts'
-import { Fault } from '../pipeline/faults.ts'
+import { Fault, Refusal } from '../pipeline/faults.ts'
 import type { HeaderEdit } from '../pipeline/headers.ts'
 import { readPath } from '../pipeline/path.ts'
 import { mergeAttributes, rule, type Ruling, type Stage } from './decide.ts'
@@ -52,6 +52,10 @@ export class Consultation implements EndListener {
   readonly #handed = new Set<DecisionRecord['phase']>()
   #gone: Fault | undefined
   #withdrawn = false
+  /** It said itself that it is done. */
+  #dismissed = false
+  /** What stopped the exchange, or an answer of it. Pieces of a body that were with the agent by then, and those that still come, do not pass. */
+  #stop: Fault | Reply | undefined
   #records = 0
 
   constructor (x: Exchange, talk: Talk, settings: FilterSettings, plan: Plan) {
@@ -104,6 +108,7 @@ export class Consultation implements EndListener {
 
   /** As `ask`, for a piece of a body that flows: resolves when it was sent, with the answer to come. */
   async askChunk (event: EventOneOf, stage: Stage): Promise<{ readonly answer: Promise<ChunkAnswer | Ruling | undefined> }> {
+    if (this.over) return { answer: this.#stop === undefined ? Promise.resolve(undefined) : Promise.reject(thrown(this.#stop)) }
     const startMs = performance.now()
     try {
       const { answer } = await this.talk.put(event, termsFor(this.settings, stage.phase, true), true)
@@ -150,7 +155,10 @@ export class Consultation implements EndListener {
     this.record(decisionRecord(this.settings, stage, ruling, startMs, this.talk.configVersion, endMs))
     this.heed(ruling)
     if (!this.enforces) return undefined
-    if (ruling.reply !== undefined && stage.partial !== true) this.over = true
+    if (ruling.reply !== undefined && stage.partial !== true) {
+      this.over = true
+      this.#stop = ruling.reply
+    }
     return ruling
   }
 
@@ -173,6 +181,7 @@ export class Consultation implements EndListener {
     if (this.over) return
     this.over = true
     this.#withdrawn = true
+    if (this.enforces) this.#stop = decidedElsewhere
     this.talk.cancel('decided', decidedElsewhere, 'another agent decided')
   }
 
@@ -186,11 +195,14 @@ export class Consultation implements EndListener {
   fail (error: unknown, stage: Stage, startMs: number): undefined {
     // Nobody is there any more to whom a failure mode could matter.
     if (this.#gone !== undefined) throw this.#gone
-    if (this.over) return undefined
+    if (this.#stop !== undefined) throw thrown(this.#stop)
     const fault = Fault.from(error)
+    const refuse = this.stoppedBy(stage)
+    // What it was asked before it said that it is done, or failed, it still owed.
+    if (this.over && (!refuse || this.#dismissed && error === agentDone)) return undefined
     this.over = true
     this.verdict = 'failed'
-    const refuse = this.stoppedBy(stage)
+    if (refuse) this.#stop = fault
     this.record(failureRecord(this.settings, stage, fault, refuse ? 'closed' : 'open', startMs, this.talk.configVersion))
     this.talk.cancel(fault.code === 'AGENT_TIMEOUT' ? 'timeout' : 'decided', fault)
     if (refuse) throw fault
@@ -198,6 +210,7 @@ export class Consultation implements EndListener {
   }
 
   record (record: DecisionRecord): void {
+    if (record.fault !== undefined) this.talk.failed(record.fault)
     if (++this.#records <= maxRecords || isDecisive(record)) this.x.recordDecision(record)
   }
 
@@ -255,8 +268,14 @@ export class Consultation implements EndListener {
     this.plan = planWith(this.plan, wants)
     if (!wants.done) return
     this.over = true
+    this.#dismissed = true
     this.talk.end(agentDone)
   }
+}
+
+/** Made where it is thrown: most exchanges that an agent ends have no body that flows. */
+function thrown (stop: Fault | Reply): Fault | Refusal {
+  return stop instanceof Fault ? stop : new Refusal(stop)
 }
 
 /** What a question was about. */

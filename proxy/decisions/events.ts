@@ -1,13 +1,17 @@
-import { noEntries, type AgentMode, type BodyMode, type Complete, type EventOneOf } from '../../proto/codec/index.ts'
+import { keepEncoded, noEntries, type AgentMode, type BodyMode, type Complete, type EventOneOf, type FieldLines } from '../../proto/codec/index.ts'
 import type { DecisionRecord, Exchange, Reply } from '../pipeline/exchange.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
 import type { BodyPlan, FilterSettings, Plan } from './plan.ts'
 import { seenLines, seenTls, type Sight } from './sight.ts'
 
+type Viewing = 'sight' | 'amongOthers'
+
 const modes: Readonly<Record<DecisionRecord['mode'], AgentMode>> = { enforce: 'enforce', monitor: 'monitor', shadow: 'shadow', 'dry-run': 'dry_run' }
 
 /** The request as it is now, earlier agents' changes included, as far as the agent may see it. */
-export function requestEvent (x: Exchange, plan: Pick<Plan, 'requestBody'>, { mode, sight }: Pick<FilterSettings, 'mode' | 'sight'>, configVersion: string): EventOneOf {
+export function requestEvent (
+  x: Exchange, plan: Pick<Plan, 'requestBody'>, { mode, sight, amongOthers }: Pick<FilterSettings, 'mode' | Viewing>, configVersion: string,
+): EventOneOf {
   const { request, requestBody, peer } = x
   return {
     kind: 'request_headers',
@@ -20,7 +24,7 @@ export function requestEvent (x: Exchange, plan: Pick<Plan, 'requestBody'>, { mo
       path: request.path,
       query: sight?.query === false ? '' : request.query,
       httpVersion: request.version,
-      headers: seenLines(request.headers.raw(), sight),
+      headers: shown(request.headers, { sight, amongOthers }),
       clientIp: x.clientIp,
       clientPort: x.clientPort,
       tls: seenTls(peer.tls, sight),
@@ -38,12 +42,12 @@ export function requestEvent (x: Exchange, plan: Pick<Plan, 'requestBody'>, { mo
   }
 }
 
-export function responseEvent (x: Exchange, reply: Reply, body: BodyPlan, sight: Sight | undefined): EventOneOf {
+export function responseEvent (x: Exchange, reply: Reply, body: BodyPlan, { sight, amongOthers }: Pick<FilterSettings, Viewing>): EventOneOf {
   return {
     kind: 'response_headers',
     value: {
       status: reply.status,
-      headers: seenLines(reply.headers.raw(), sight),
+      headers: shown(reply.headers, { sight, amongOthers }),
       upstream: x.upstream,
       target: x.target,
       hasBody: reply.body !== undefined && reply.body.length !== 0 && reply.status !== 101,
@@ -51,6 +55,12 @@ export function responseEvent (x: Exchange, reply: Reply, body: BodyPlan, sight:
       bodyMode: wireMode(body),
     },
   }
+}
+
+/** A chain of agents sees the same lines, until one of them changes something. */
+function shown (headers: HeaderList, { sight, amongOthers }: Pick<FilterSettings, Viewing>): FieldLines {
+  const lines = seenLines(headers, sight)
+  return amongOthers === true && sight === undefined ? keepEncoded(lines) : lines
 }
 
 function fieldSeen (headers: HeaderList, name: string, sight: Sight | undefined): string {

@@ -1,3 +1,4 @@
+import { isEndless } from '../pipeline/endless.ts'
 import type { DecisionRecord, Exchange, Filter, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
@@ -8,7 +9,7 @@ import { afterFailure } from './failure-mode.ts'
 import { FlowingBody, withTrailersAsked, type Flow } from './flowing-body.ts'
 import { AgentMessageJudge } from './message-judge.ts'
 import {
-  isUnconcerned, neverWhole, planOfRequest, remember, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type PlanOf, type ToolPlan,
+  isUnconcerned, planOfRequest, remember, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type PlanOf, type ToolPlan,
 } from './plan.ts'
 import { awaitAgent } from './retry.ts'
 import { shadowFilter } from './shadow.ts'
@@ -37,7 +38,7 @@ export function restoreRequest (c: Consultation): void {
 /** An agent as a step of a route. */
 export function agentFilter (client: AgentClient, settings: FilterSettings): Filter {
   if (settings.mode === 'shadow') return shadowFilter(client, settings)
-  const open = new Map<Exchange, Consultation>()
+  const open = new WeakMap<Exchange, Consultation>()
   const planOf = remember(settings)
   const { agentId, mode } = settings
   const ofRequest = async (x: Exchange): Promise<Reply | undefined> => {
@@ -169,7 +170,7 @@ export function responseFlow (c: Consultation, { maxBytes }: BodyPlan): Flow {
 
 /** Gives the answer that takes the place of the upstream's, and lets go of that one. */
 async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | undefined> {
-  const event = responseEvent(c.x, reply, responseBodyOf(c, reply), c.settings.sight)
+  const event = responseEvent(c.x, reply, responseBodyOf(c, reply), c.settings)
   if (c.plan.responseHeaders) {
     const ruling = await c.ask(event, stages.responseHeaders)
     if (ruling?.reply !== undefined) return inPlaceOf(reply, ruling.reply)
@@ -208,7 +209,7 @@ export function withoutBody ({ x }: Consultation, { status }: Reply): boolean {
 export function responseBodyOf ({ plan }: Consultation, reply: Reply): Plan['responseBody'] {
   const responseBody = settled(plan.responseBody, reply.body)
   if (reply.status === 101) return { ...responseBody, kind: 'none' }
-  return responseBody.kind === 'buffer' && neverWhole(reply.headers.get('content-type')) ? { ...responseBody, kind: 'stream' } : responseBody
+  return responseBody.kind === 'buffer' && isEndless(reply.headers.get('content-type'), reply.body?.length) ? { ...responseBody, kind: 'stream' } : responseBody
 }
 
 export function inPlaceOf (reply: Reply, other: Reply): Reply {

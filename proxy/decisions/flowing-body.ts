@@ -1,19 +1,13 @@
 import type { ChunkAnswer } from '../../proto/codec/index.ts'
-import type { Body } from '../pipeline/body.ts'
+import { BodyAround, type Body } from '../pipeline/body.ts'
 import { Fault, Refusal } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
 import type { Consultation } from './consultation.ts'
 import { stages, type Ruling, type Stage } from './decide.ts'
 import { badReply } from './grpc-stream.ts'
 import { notAllowed } from './permissions.ts'
+import { ShownPieces, type ShownPiece } from './shown-pieces.ts'
 import { seenLines } from './sight.ts'
-
-/** Bytes that may be with the agent unanswered; the agent may widen it with `credit`. */
-export const windowBytes = 256 * 1024
-/** Chunks that may be with the agent unanswered: each takes one of its places for calls, however small it is. */
-export const maxUnanswered = 16
-/** Larger chunks are asked about in pieces. */
-export const pieceBytes = 256 * 1024
 
 export interface Flow {
   readonly event: 'request_body' | 'response_body'
@@ -25,9 +19,7 @@ export interface Flow {
   readonly wanted: () => boolean
 }
 
-interface Shown {
-  readonly chunk: Buffer
-  readonly end: boolean
+interface Asked {
   readonly answer: Promise<ChunkAnswer | Ruling | undefined>
 }
 
@@ -43,16 +35,11 @@ export class FlowingBody implements Body {
   readonly #c: Consultation
   readonly #source: Body
   readonly #flow: Flow
+  readonly #pieces: ShownPieces<Asked>
   readonly #startMs = performance.now()
-  #shown: Shown[] = []
-  #unanswered = 0
   #ready: Buffer[] = []
   #held: Buffer[] = []
   #heldBytes = 0
-  #received = 0
-  #pulling: Promise<void> | undefined
-  #endShown = false
-  #error: unknown
   #ended = false
   #changed = false
 
@@ -60,6 +47,7 @@ export class FlowingBody implements Body {
     this.#c = c
     this.#source = source
     this.#flow = flow
+    this.#pieces = new ShownPieces(source, { credit: () => c.talk.credit, show: (data, end) => this.#show(data, end) })
   }
 
   get trailers (): HeaderList | undefined {
@@ -71,67 +59,32 @@ export class FlowingBody implements Body {
       const chunk = this.#ready.shift()
       if (chunk !== undefined) return chunk
       if (this.#ended) return undefined
-      this.#pull()
-      const first = this.#shown[0]
-      if (first !== undefined) {
-        await this.#take(first)
-      } else if (this.#pulling !== undefined) {
-        await this.#pulling
-      } else {
-        throw this.#error
-      }
+      const first = await this.#pieces.first()
+      if (first !== undefined) await this.#take(first)
     }
   }
 
   cancel (reason?: Fault): void {
     this.#ended = true
+    this.#pieces.stop()
     this.#ready = []
     this.#held = []
     this.#source.cancel(reason)
   }
 
-  /** Keeps the agent supplied up to its window, ahead of the reader. */
-  #pull (): void {
-    if (this.#pulling !== undefined || this.#endShown || this.#ended || this.#error !== undefined) return
-    if (this.#unanswered >= windowBytes + this.#c.talk.credit || this.#shown.length >= maxUnanswered) return
-    this.#pulling = this.#pullOne().catch((error: unknown) => { this.#error = error }).finally(() => {
-      this.#pulling = undefined
-      this.#pull()
-    })
-  }
-
-  async #pullOne (): Promise<void> {
-    const chunk = await this.#source.read()
-    if (chunk === undefined) {
-      this.#endShown = true
-      await this.#show(nothing, true)
-      return
-    }
-    this.#received += chunk.length
-    const end = this.#source.length === this.#received
-    if (end) this.#endShown = true
-    for (let at = 0; at < chunk.length; at += pieceBytes) {
-      const piece = chunk.subarray(at, at + pieceBytes)
-      await this.#show(piece, end && at + pieceBytes >= chunk.length)
-    }
-  }
-
-  async #show (chunk: Buffer, end: boolean): Promise<void> {
-    this.#unanswered += chunk.length
-    const shown = !this.#c.over && this.#flow.wanted()
-      ? (await this.#c.askChunk({ kind: this.#flow.event, value: { data: chunk, end, truncated: false } }, this.#flow.stage)).answer
-      : Promise.resolve(undefined)
+  async #show (data: Buffer, end: boolean): Promise<Asked> {
+    const { event, stage, wanted } = this.#flow
+    const asked = wanted() ? await this.#c.askChunk({ kind: event, value: { data, end, truncated: false } }, stage) : { answer: Promise.resolve(undefined) }
     // The reader may have gone by then; whoever reads on awaits it below.
-    shown.catch(() => {})
-    this.#shown.push({ chunk, end, answer: shown })
+    asked.answer.catch(() => {})
+    return asked
   }
 
-  async #take (first: Shown): Promise<void> {
+  async #take (first: ShownPiece<Asked>): Promise<void> {
     try {
-      const answer = await first.answer
+      const answer = await first.asked.answer
       if (this.#ended) return
-      this.#shown.shift()
-      this.#unanswered -= first.chunk.length
+      this.#pieces.taken()
       this.#apply(first, answer)
       if (first.end) await this.#finish()
     } catch (error) {
@@ -140,26 +93,26 @@ export class FlowingBody implements Body {
     }
   }
 
-  #apply (shown: Shown, answer: ChunkAnswer | Ruling | undefined): void {
+  #apply (shown: ShownPiece<Asked>, answer: ChunkAnswer | Ruling | undefined): void {
     if (answer !== undefined && 'verdict' in answer && answer.reply !== undefined) throw new Refusal(answer.reply)
-    if (answer === undefined || 'verdict' in answer || !this.#c.enforces) return this.#pass(shown.chunk)
+    if (answer === undefined || 'verdict' in answer || !this.#c.enforces) return this.#pass(shown.data)
     switch (answer.kind) {
-      case 'pass': return this.#pass(shown.chunk)
+      case 'pass': return this.#pass(shown.data)
       case 'replace':
-        if (this.#mayNotChange()) return this.#fail(notAllowed('to replace pieces of a body'), shown.chunk)
+        if (this.#mayNotChange()) return this.#fail(notAllowed('to replace pieces of a body'), shown.data)
         this.#drop()
         if (answer.value.length > 0) this.#ready.push(answer.value)
         return
       case 'drop':
-        if (this.#mayNotChange()) return this.#fail(notAllowed('to drop pieces of a body'), shown.chunk)
+        if (this.#mayNotChange()) return this.#fail(notAllowed('to drop pieces of a body'), shown.data)
         return this.#drop()
       case 'hold':
-        if (shown.end) return this.#fail(badReply('the end of a body cannot be held back'), shown.chunk)
-        return this.#hold(shown.chunk)
+        if (shown.end) return this.#fail(badReply('the end of a body cannot be held back'), shown.data)
+        return this.#hold(shown.data)
       case 'pass_but_tail':
-        if (shown.end) return this.#pass(shown.chunk)
-        return this.#passButTail(shown.chunk, answer.value)
-      case undefined: return this.#fail(badReply('an answer for a chunk of a kind that this version does not know'), shown.chunk)
+        if (shown.end) return this.#pass(shown.data)
+        return this.#passButTail(shown.data, answer.value)
+      case undefined: return this.#fail(badReply('an answer for a chunk of a kind that this version does not know'), shown.data)
     }
   }
 
@@ -204,8 +157,7 @@ export class FlowingBody implements Body {
 
   async #finish (): Promise<void> {
     if (!this.#c.over) this.#c.recordFlow(this.#flow.stage, this.#changed, this.#startMs)
-    // The end may have been known from the length; only reading on brings the trailers.
-    if (this.#received === this.#source.length) await this.#source.read()
+    await this.#pieces.finish()
     const reply = await askTrailers(this.#c, this.#source, this.#flow)
     this.#ended = true
     if (reply !== undefined) throw reply
@@ -216,26 +168,36 @@ export class FlowingBody implements Body {
 export async function askTrailers (c: Consultation, source: Body, { trailers: kind, stage }: Pick<Flow, 'trailers' | 'stage'>): Promise<Refusal | undefined> {
   const { trailers } = source
   if (kind === undefined || c.over || trailers === undefined || trailers.size === 0) return undefined
-  const ruling = await c.ask({ kind, value: { headers: seenLines(trailers.raw(), c.settings.sight) } }, stage)
+  const ruling = await c.ask({ kind, value: { headers: seenLines(trailers, c.settings.sight) } }, stage)
   return ruling?.reply === undefined ? undefined : new Refusal(ruling.reply)
 }
 
 /** A body that flows unseen but for its trailers. */
 export function withTrailersAsked (c: Consultation, source: Body, kind: 'request_trailers' | 'response_trailers'): Body {
-  const stage = kind === 'request_trailers' ? stages.requestChunk : stages.responseChunk
-  let asked = false
-  return {
-    length: source.length,
-    get expectsContinue () { return source.expectsContinue },
-    get trailers () { return source.trailers },
-    async read () {
-      const chunk = await source.read()
-      if (chunk !== undefined || asked) return chunk
-      asked = true
-      const refusal = await askTrailers(c, source, { trailers: kind, stage })
-      if (refusal !== undefined) throw refusal
-      return undefined
-    },
-    cancel: (reason) => source.cancel(reason),
+  return new TrailersAsked(c, source, { trailers: kind, stage: kind === 'request_trailers' ? stages.requestChunk : stages.responseChunk })
+}
+
+class TrailersAsked extends BodyAround {
+  readonly #c: Consultation
+  readonly #asking: Pick<Flow, 'trailers' | 'stage'>
+  #asked = false
+
+  constructor (c: Consultation, source: Body, asking: Pick<Flow, 'trailers' | 'stage'>) {
+    super(source)
+    this.#c = c
+    this.#asking = asking
+  }
+
+  get expectsContinue (): boolean | undefined {
+    return this.source.expectsContinue
+  }
+
+  async read (): Promise<Buffer | undefined> {
+    const chunk = await this.source.read()
+    if (chunk !== undefined || this.#asked) return chunk
+    this.#asked = true
+    const refusal = await askTrailers(this.#c, this.source, this.#asking)
+    if (refusal !== undefined) throw refusal
+    return undefined
   }
 }

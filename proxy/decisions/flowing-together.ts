@@ -4,9 +4,10 @@ import { Fault, Refusal } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
 import type { Consultation } from './consultation.ts'
 import type { Ruling, Stage } from './decide.ts'
-import { askTrailers, maxUnanswered, pieceBytes, windowBytes, type Flow } from './flowing-body.ts'
+import { askTrailers, type Flow } from './flowing-body.ts'
 import { badReply } from './grpc-stream.ts'
 import { notAllowed } from './permissions.ts'
+import { ShownPieces, type ShownPiece } from './shown-pieces.ts'
 
 export interface FlowMember {
   readonly c: Consultation
@@ -28,10 +29,9 @@ interface Progress extends FlowMember {
   changed: boolean
 }
 
-interface Shown {
+interface Asked {
+  /** Where the piece ends. */
   readonly to: number
-  readonly bytes: number
-  readonly end: boolean
   /** In file order. */
   readonly answers: ReadonlyArray<Promise<ChunkAnswer | Ruling | undefined>>
 }
@@ -49,17 +49,12 @@ export class FlowingTogether implements Body {
   readonly #members: readonly Progress[]
   readonly #stage: Stage
   readonly #onStop: () => void
+  readonly #pieces: ShownPieces<Asked>
   readonly #startMs = performance.now()
-  #shown: Shown[] = []
-  #unanswered = 0
   #ready: Buffer[] = []
   /** Source bytes from `#emitted` on. */
   #kept: Buffer[] = []
   #emitted = 0
-  #received = 0
-  #pulling: Promise<void> | undefined
-  #endShown = false
-  #error: unknown
   #ended = false
 
   /** `onStop` is called when one of them ends the exchange. */
@@ -68,6 +63,8 @@ export class FlowingTogether implements Body {
     this.#members = members.map((member) => ({ ...member, decided: 0, changes: [], changed: false }))
     this.#stage = members[0]!.flow.stage // Several are given, all of one direction.
     this.#onStop = onStop
+    // Up to the window of the one that has the least.
+    this.#pieces = new ShownPieces(source, { credit: () => Math.min(...members.map(({ c }) => c.talk.credit)), show: (data, end) => this.#show(data, end) })
   }
 
   get trailers (): HeaderList | undefined {
@@ -79,67 +76,38 @@ export class FlowingTogether implements Body {
       const chunk = this.#ready.shift()
       if (chunk !== undefined) return chunk
       if (this.#ended) return undefined
-      this.#pull()
-      const [first] = this.#shown
+      const first = await this.#pieces.first()
       if (first !== undefined) await this.#take(first)
-      else if (this.#pulling !== undefined) await this.#pulling
-      else throw this.#error
     }
   }
 
   cancel (reason?: Fault): void {
     this.#ended = true
+    this.#pieces.stop()
     this.#ready = []
     this.#kept = []
     this.#source.cancel(reason)
   }
 
-  /** Keeps the agents supplied up to the window of the one that has the least, ahead of the reader. */
-  #pull (): void {
-    if (this.#pulling !== undefined || this.#endShown || this.#ended || this.#error !== undefined) return
-    const credit = Math.min(...this.#members.map(({ c }) => c.talk.credit))
-    if (this.#unanswered >= windowBytes + credit || this.#shown.length >= maxUnanswered) return
-    this.#pulling = this.#pullOne().catch((error: unknown) => { this.#error = error }).finally(() => {
-      this.#pulling = undefined
-      this.#pull()
-    })
-  }
-
-  async #pullOne (): Promise<void> {
-    const chunk = await this.#source.read()
-    if (chunk === undefined) {
-      this.#endShown = true
-      return this.#show(nothing, true)
-    }
-    const end = this.#source.length === this.#received + chunk.length
-    if (end) this.#endShown = true
-    for (let at = 0; at < chunk.length; at += pieceBytes) {
-      await this.#show(chunk.subarray(at, at + pieceBytes), end && at + pieceBytes >= chunk.length)
-    }
-  }
-
-  async #show (data: Buffer, end: boolean): Promise<void> {
-    this.#unanswered += data.length
-    this.#received += data.length
+  async #show (data: Buffer, end: boolean): Promise<Asked> {
     if (data.length > 0) this.#kept.push(data)
-    const to = this.#received
+    const to = this.#pieces.shownBytes
     const answers = (await Promise.all(this.#members.map(async ({ c, flow }) => {
-      if (c.over || !flow.wanted()) return { answer: Promise.resolve(undefined) }
+      if (!flow.wanted()) return { answer: Promise.resolve(undefined) }
       return c.askChunk({ kind: flow.event, value: { data, end, truncated: false } }, flow.stage)
     }))).map(({ answer }) => answer)
     // The reader may have gone by then; whoever reads on awaits them below.
     for (const answer of answers) answer.catch(() => {})
-    this.#shown.push({ to, bytes: data.length, end, answers })
+    return { to, answers }
   }
 
-  async #take (first: Shown): Promise<void> {
+  async #take ({ end, asked: { to, answers } }: ShownPiece<Asked>): Promise<void> {
     try {
-      for (const [i, member] of this.#members.entries()) this.#apply(member, first, await first.answers[i])
+      for (const [i, member] of this.#members.entries()) this.#apply(member, { to, end }, await answers[i])
       if (this.#ended) return
-      this.#shown.shift()
-      this.#unanswered -= first.bytes
+      this.#pieces.taken()
       this.#release()
-      if (first.end) await this.#finish()
+      if (end) await this.#finish()
     } catch (error) {
       this.cancel(error instanceof Fault ? error : undefined)
       this.#onStop()
@@ -147,7 +115,7 @@ export class FlowingTogether implements Body {
     }
   }
 
-  #apply (member: Progress, { to, end }: Shown, answer: ChunkAnswer | Ruling | undefined): void {
+  #apply (member: Progress, { to, end }: { readonly to: number, readonly end: boolean }, answer: ChunkAnswer | Ruling | undefined): void {
     const { c } = member
     if (answer !== undefined && 'verdict' in answer && answer.reply !== undefined) throw new Refusal(answer.reply)
     const fault = answer === undefined || 'verdict' in answer || !c.enforces ? undefined : faultOf(answer, end, c)
@@ -230,8 +198,7 @@ export class FlowingTogether implements Body {
 
   async #finish (): Promise<void> {
     for (const { c, flow, changed } of this.#members) if (!c.over) c.recordFlow(flow.stage, changed, this.#startMs)
-    // The end may have been known from the length; only reading on brings the trailers.
-    if (this.#received === this.#source.length) await this.#source.read()
+    await this.#pieces.finish()
     for (const { c, flow } of this.#members) {
       const refusal = await askTrailers(c, this.#source, flow)
       if (refusal !== undefined) throw refusal

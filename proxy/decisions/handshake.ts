@@ -1,17 +1,17 @@
-import type { ClientHttp2Session } from 'node:http2'
 import {
   agentService, decodeConfigureResponse, decodeDescribeResponse, encodeConfigureRequest, encodeDescribeRequest, frame, protocolVersions,
   type ConfigProblem, type DescribeResponse, type EventKind,
 } from '../../proto/codec/index.ts'
 import { Fault } from '../pipeline/faults.ts'
 import { badReply, unary } from './grpc-stream.ts'
+import type { AgentSession } from './session.ts'
 import type { AgentConfiguration, Settings } from './settings.ts'
 
 /** The agent cannot do what the configuration asks of it. Trying again helps only when it was replaced. */
 export class Incompatible extends Error {}
 
 /** Who is there and what it wants. Rejects with `Incompatible`, or a `Fault` when there is no usable answer. */
-export async function describeAgent (session: ClientHttp2Session, settings: Settings): Promise<DescribeResponse> {
+export async function describeAgent (session: AgentSession, settings: Settings): Promise<DescribeResponse> {
   const request = encodeDescribeRequest({ protocolVersions, proxy: 'sentinel', agentId: settings.id })
   const { connectTimeoutMs: timeoutMs, maxMessageBytes } = settings
   const answer = await unary(session, agentService.describe, frame(request), { timeoutMs, maxMessageBytes })
@@ -38,7 +38,7 @@ export function eventMismatch (listed: readonly EventKind[] | undefined, describ
 
 /** Problems of the configuration; none when it was accepted. Rejects with a `Fault` when there is no usable answer. */
 export async function configureAgent (
-  session: ClientHttp2Session, { json, version }: AgentConfiguration, validateOnly: boolean, settings: Settings,
+  session: AgentSession, { json, version }: AgentConfiguration, validateOnly: boolean, settings: Settings,
 ): Promise<readonly ConfigProblem[]> {
   const request = encodeConfigureRequest({ configJson: Buffer.from(json), version, validateOnly })
   const { configureTimeoutMs: timeoutMs, maxMessageBytes } = settings

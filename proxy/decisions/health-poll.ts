@@ -1,7 +1,7 @@
-import type { ClientHttp2Session } from 'node:http2'
 import { decodeHealthCheckResponse, encodeHealthCheckRequest, frame, healthService } from '../../proto/codec/index.ts'
 import { Fault } from '../pipeline/faults.ts'
-import { unary } from './grpc-stream.ts'
+import { CallEnded, unary, unimplemented } from './grpc-stream.ts'
+import type { AgentSession } from './session.ts'
 
 export interface HealthPollSettings {
   readonly intervalMs: number
@@ -19,7 +19,7 @@ const maxMessageBytes = 1_024
  * Returns how to stop.
  */
 export function pollHealth (
-  session: ClientHttp2Session, service: string, settings: HealthPollSettings, onChange: (well: boolean, why: string) => void,
+  session: AgentSession, service: string, settings: HealthPollSettings, onChange: (well: boolean, why: string) => void,
 ): () => void {
   const request = frame(encodeHealthCheckRequest({ service }))
   let well = true
@@ -43,15 +43,12 @@ export function pollHealth (
 }
 
 /** Why it is not well; `undefined` when it is. */
-async function askOnce (session: ClientHttp2Session, request: Buffer, timeoutMs: number): Promise<string | undefined> {
+async function askOnce (session: AgentSession, request: Buffer, timeoutMs: number): Promise<string | undefined> {
   try {
     const { status } = decodeHealthCheckResponse(await unary(session, healthService.check, request, { timeoutMs, maxMessageBytes }))
     return status === 'not_serving' ? 'it says of itself that it is not serving' : undefined
   } catch (error) {
     if (!(error instanceof Fault)) return 'its answer about its health cannot be read'
-    return error.detail?.includes(unimplemented) === true ? undefined : error.detail ?? error.code
+    return error instanceof CallEnded && error.status === unimplemented ? undefined : error.detail ?? error.code
   }
 }
-
-/** As `grpc-stream` tells it. */
-const unimplemented = 'status 12'

@@ -95,7 +95,8 @@ export class AgentMessageJudge implements MessageJudge {
 
   /** A WebSocket may be open for days: what is more than its line in the log holds is told at once, and forgotten. */
   #record (record: DecisionRecord): void {
-    const { x, settings } = this.#c
+    const { x, settings, talk } = this.#c
+    if (record.fault !== undefined) talk.failed(record.fault)
     if (++this.#records <= maxRecords) x.recordDecision(record)
     else settings.recordLate?.(x, record)
   }

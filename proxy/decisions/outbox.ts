@@ -1,3 +1,5 @@
+import type { Sayings } from './grpc-stream.ts'
+
 /** A message larger than this is not made longer: agents on other gRPC libraries refuse messages above 4 MiB by default. */
 const fullMessageBytes = 256 * 1024
 
@@ -9,24 +11,24 @@ const overfullBytes = 4 * fullBytes
 const roomyBytes = 1024 * 1024
 
 export interface OutboxHooks {
-  /** Takes whole gRPC frames; false when the receiver is slow. */
-  write (frames: Buffer): boolean
+  /** There is something to read. `urgent`: nothing is worth waiting for. */
+  onFilled (urgent: boolean): void
   /** The receiver takes nothing any more. */
   onOverfull (): void
 }
 
 /**
- * Events on their way to the agent. Those of one turn of the event loop leave as one message.
- *
- * By `setImmediate`, which runs when all sockets of a turn were read. A microtask runs after each socket's callback, so requests of
- * different connections would leave one by one; where calls begin together anyway (test/bench/calls) both cost the same.
+ * Events on their way to the agent. Whoever sends them reads as much as the agent takes, once for each turn of the event loop, when all its sockets were
+ * read: what a turn brings leaves as one message.
  */
-export class Outbox {
+export class Outbox implements Sayings {
   readonly #hooks: OutboxHooks
+  /** Bytes that were read. */
+  sentBytes = 0
   #messages: Buffer[] = []
   #bytes = 0
-  #blocked = false
-  #scheduled = false
+  #looking = false
+  #finishing = false
   #closed = false
   readonly #waiting = new Set<() => void>()
 
@@ -59,18 +61,18 @@ export class Outbox {
    */
   push (message: Buffer, urgent: boolean): void {
     if (this.#closed) return
+    // One long event that nothing waits before says nothing about who reads it.
+    const overfull = this.#bytes >= overfullBytes
     this.#messages.push(message)
     this.#bytes += message.length
-    if (this.#bytes >= overfullBytes) return this.#hooks.onOverfull()
-    if (this.#blocked) return
-    if (urgent) this.#flush()
-    else this.#schedule()
+    if (overfull) this.#hooks.onOverfull()
+    else this.#hooks.onFilled(urgent)
   }
 
-  /** The receiver takes bytes again. */
-  drained (): void {
-    this.#blocked = false
-    this.#flush()
+  /** Says what waits, and then that this was all. */
+  finish (): void {
+    this.#finishing = true
+    this.#hooks.onFilled(true)
   }
 
   close (): void {
@@ -80,25 +82,25 @@ export class Outbox {
     for (const enter of this.#waiting) enter()
   }
 
-  #flush (): void {
+  read (): Buffer | null | undefined {
     const messages = this.#messages
+    if (messages.length === 0) return this.#finishing ? undefined : null
+    const frame: Buffer[] = [emptyHead]
+    let bytes = 0
     let at = 0
-    while (at < messages.length && !this.#blocked && !this.#closed) {
-      const frame: Buffer[] = [emptyHead]
-      let bytes = 0
-      do {
-        // `at` is below the length here and below.
-        const message = messages[at++]!
-        frame.push(message)
-        bytes += message.length
-      } while (at < messages.length && bytes + messages[at]!.length <= fullMessageBytes)
-      const joined = Buffer.concat(frame, frameHeadBytes + bytes)
-      joined.writeUInt32BE(bytes, 1)
-      this.#bytes -= bytes
-      this.#blocked = !this.#hooks.write(joined)
-    }
-    if (!this.#closed) this.#messages = at === messages.length ? [] : messages.slice(at)
-    this.#wake()
+    do {
+      // `at` is below the length here and below.
+      const message = messages[at++]!
+      frame.push(message)
+      bytes += message.length
+    } while (at < messages.length && bytes + messages[at]!.length <= fullMessageBytes)
+    const joined = Buffer.concat(frame, frameHeadBytes + bytes)
+    joined.writeUInt32BE(bytes, 1)
+    this.#bytes -= bytes
+    this.sentBytes += joined.length
+    this.#messages = at === messages.length ? [] : messages.slice(at)
+    if (this.#waiting.size > 0) this.#wake()
+    return joined
   }
 
   /** Lets in as many as fit with a whole message each, and looks again next turn while there is room: who is let in may have given up. */
@@ -108,15 +110,11 @@ export class Outbox {
       if (places-- <= 0) return
       enter()
     }
-    if (this.#waiting.size > 0) this.#schedule()
-  }
-
-  #schedule (): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
+    if (this.#waiting.size === 0 || this.#looking) return
+    this.#looking = true
     setImmediate(() => {
-      this.#scheduled = false
-      this.#flush()
+      this.#looking = false
+      this.#wake()
     })
   }
 }

@@ -34,7 +34,7 @@ export function parallelFilter (name: string, members: readonly StageMember[]): 
   const named = members.map(({ client, settings }) => ({ client, settings: { ...settings, stage: name } }))
   const shadows = named.filter(({ settings }) => settings.mode === 'shadow').map(({ client, settings }) => shadowFilter(client, settings))
   const asking = named.filter(({ settings }) => settings.mode !== 'shadow').map((member) => ({ ...member, planOf: remember(member.settings) }))
-  const open = new Map<Exchange, Round>()
+  const open = new WeakMap<Exchange, Round>()
   return {
     name,
     onRequest (x) {
@@ -69,8 +69,13 @@ class Round {
   async request (asking: readonly Asking[]): Promise<Reply | undefined> {
     const x = this.#x
     const concerned = asking.filter(({ client, settings, planOf }) => !isUnconcerned(x, client.describe, settings, planOf))
-    const begun = await Promise.all(concerned.map((one) => this.#begin(one)))
-    this.#members = begun.flatMap((one) => one instanceof Consultation ? [one] : [])
+    const attempts = await Promise.allSettled(concerned.map((one) => this.#begin(one)))
+    // Kept before anything else: one that cannot begin any more, because the client has left, must not hide those that have.
+    this.#members = attempts.flatMap((one) => one.status === 'fulfilled' && one.value instanceof Consultation ? [one.value] : [])
+    const begun = attempts.map((one) => {
+      if (one.status === 'rejected') throw one.reason
+      return one.value
+    })
     const asked = begun.flatMap((one): Asked[] => {
       if (!(one instanceof Consultation)) return [one]
       const event = requestEvent(x, one.plan, one.settings, one.talk.configVersion)
@@ -177,7 +182,7 @@ class Round {
   async #responseHead (reply: Reply): Promise<Reply | undefined> {
     const asked = this.#live.flatMap((c): Asked[] => {
       const plan = responseBodyOf(c, reply)
-      const event = responseEvent(this.#x, reply, plan, c.settings.sight)
+      const event = responseEvent(this.#x, reply, plan, c.settings)
       if (c.plan.responseHeaders) return [{ c, stage: stages.responseHeaders, heard: c.hear(event, stages.responseHeaders) }]
       if (plan.kind !== 'none') c.talk.tell(event)
       return []

@@ -36,6 +36,8 @@ export interface FilterSettings {
   readonly chooseUpstream?: ((x: Exchange, upstream: string) => boolean) | undefined
   /** What it is shown, and what it may change; all without them. */
   readonly sight?: Sight | undefined
+  /** Other agents of the route see the same heads. */
+  readonly amongOthers?: boolean | undefined
   readonly may?: Permissions | undefined
   /** The parallel stage that it is part of. */
   readonly stage?: string | undefined
@@ -210,12 +212,4 @@ function bodyWith (plan: BodyPlan, wish: BodyMode | undefined): BodyPlan {
   if (plan.withheld === true || wish === undefined || wish.kind === 'default' || wish.kind === 'unrecognized') return plan
   const maxBytes = wish.maxBytes > 0 ? Math.min(wish.maxBytes, plan.maxBytes) : plan.maxBytes
   return { kind: wish.kind, maxBytes, over: plan.over }
-}
-
-/**
- * Answers that go on for ever or are read while they are written: waiting for their end would break them, so they are shown in chunks
- * whatever the mode (event streams: https://html.spec.whatwg.org/#server-sent-events).
- */
-export function neverWhole (contentType: string | undefined): boolean {
-  return contentType !== undefined && /^\s*(?:text\/event-stream|application\/grpc|multipart\/x-mixed-replace)\b/i.test(contentType)
 }

@@ -1,5 +1,5 @@
-import type { Duplex } from 'node:stream'
-import type { AgentReport, EventKind } from '../../proto/codec/index.ts'
+import type { Socket } from 'node:net'
+import { maxAgentMessageBytes, type AgentReport, type EventKind } from '../../proto/codec/index.ts'
 import type { TapPlace } from '../pipeline/agent-tap.ts'
 import type { BreakerSettings, BreakerState } from '../pipeline/breaker.ts'
 import type { HealthPollSettings } from './health-poll.ts'
@@ -16,7 +16,7 @@ export type AgentSource = AgentTarget | { readonly arrivals: Arriving }
 /** Connections that an agent makes to the proxy. */
 export interface Arriving {
   /** Calls `take` with a connection when there is one for it, at once or later. Returns how to wait no longer. */
-  wait (take: (socket: Duplex) => void): () => void
+  wait (take: (socket: Socket) => void): () => void
 }
 
 export interface AgentTls {
@@ -40,7 +40,7 @@ export type AgentState =
   /** Never been there yet. */
   | 'connecting'
   | 'ready'
-  /** Connected, but it does not answer pings: new calls fail at once, open ones run into their deadlines. */
+  /** Connected, but it gives no sign of life: new calls fail at once, open ones run into their deadlines. */
   | 'stalled'
   /** It says of itself, by its health service, that it takes nothing now. */
   | 'not-serving'
@@ -73,7 +73,7 @@ export interface AgentOptions {
   /** For the connection and Describe (5 000), and for Configure, which may compile rules (30 000). */
   readonly connectTimeoutMs?: number
   readonly configureTimeoutMs?: number
-  /** Silence after which the agent is pinged (1 000), and how long it may take to answer that (2 000). */
+  /** Silence after which the agent is asked for a sign of life (1 000), and how long it may take to give one (2 000). */
   readonly pingIntervalMs?: number
   readonly pingTimeoutMs?: number
   /** Largest message taken from the agent (16 MiB). */
@@ -110,7 +110,7 @@ export function withDefaults (options: AgentOptions): Settings {
     configureTimeoutMs: 30_000,
     pingIntervalMs: 1_000,
     pingTimeoutMs: 2_000,
-    maxMessageBytes: 16 * 1024 * 1024,
+    maxMessageBytes: maxAgentMessageBytes,
     onProtocolFault () {},
     onReport () {},
     observe () {},

@@ -1,5 +1,6 @@
 import type { EventOneOf } from '../../proto/codec/index.ts'
 import { watched, type Body } from '../pipeline/body.ts'
+import { isEndless } from '../pipeline/endless.ts'
 import type { DecisionRecord, Exchange, Filter, MessageJudge, MessageVerdict, Reply, TunnelMessage } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
@@ -12,7 +13,7 @@ import { messageEvent } from './message-judge.ts'
 import { ruleMessage } from './message-ruling.ts'
 import type { Permissions } from './permissions.ts'
 import {
-  isUnconcerned, neverWhole, planOfRequest, remember, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type PlanOf, type ToolPlan,
+  isUnconcerned, planOfRequest, remember, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type PlanOf, type ToolPlan,
 } from './plan.ts'
 import type { Answer } from './question.ts'
 import { agentDone, type Talk } from './talk.ts'
@@ -21,15 +22,15 @@ import type { Pending } from './tools/mcp.ts'
 /** Bytes of a flowing body that wait for the agent; more are not copied. */
 const maxWaitingBytes = 1024 * 1024
 
-/** Messages that wait for the agent, however short they are. */
-const maxWaitingMessages = 256
+/** Messages, and pieces of bodies, that wait for the agent, however short they are. */
+const maxWaiting = 256
 
 /**
  * An agent that is shown a copy of everything and whose answers change nothing: the exchange never waits for it. What does not fit into
  * the bounded line is dropped, and recorded as dropped.
  */
 export function shadowFilter (client: AgentClient, settings: FilterSettings): Filter {
-  const open = new Map<Exchange, ShadowCopy>()
+  const open = new WeakMap<Exchange, ShadowCopy>()
   const planOf = remember(settings)
   return {
     name: settings.agentId,
@@ -46,8 +47,8 @@ export function shadowFilter (client: AgentClient, settings: FilterSettings): Fi
       if (copy === undefined) return undefined
       const { plan } = copy
       const body = responsePlan(plan, reply)
-      if (plan.responseHeaders) copy.ask(responseEvent(x, reply, body, settings.sight), stages.responseHeaders)
-      else if (body.kind !== 'none') copy.tell(responseEvent(x, reply, body, settings.sight))
+      if (plan.responseHeaders) copy.ask(responseEvent(x, reply, body, settings), stages.responseHeaders)
+      else if (body.kind !== 'none') copy.tell(responseEvent(x, reply, body, settings))
       if (reply.body !== undefined) reply.body = copy.copyingTools(copy.copying(reply.body, body, 'response_body'), 'answer', reply)
       return undefined
     },
@@ -62,7 +63,7 @@ export function shadowFilter (client: AgentClient, settings: FilterSettings): Fi
 function responsePlan (plan: Plan, { status, headers, body }: Reply): BodyPlan {
   const responseBody = settled(plan.responseBody, body)
   if (status === 101) return { ...responseBody, kind: 'none' }
-  return responseBody.kind === 'buffer' && neverWhole(headers.get('content-type')) ? { ...responseBody, kind: 'stream' } : responseBody
+  return responseBody.kind === 'buffer' && isEndless(headers.get('content-type'), body?.length) ? { ...responseBody, kind: 'stream' } : responseBody
 }
 
 class ShadowCopy implements MessageJudge {
@@ -144,7 +145,7 @@ class ShadowCopy implements MessageJudge {
   /** A copy of a message. One that does not fit is left out, which is recorded once. */
   judge (message: TunnelMessage): MessageVerdict {
     const { length } = message.data
-    if (this.#messageBytes + length <= maxWaitingBytes && this.#answers.size < maxWaitingMessages) {
+    if (this.#messageBytes + length <= maxWaitingBytes && this.#answers.size < maxWaiting) {
       this.#messageBytes += length
       this.ask(messageEvent(message), stages.webSocketMessage, false, () => { this.#messageBytes -= length })
     } else {
@@ -247,7 +248,7 @@ class ShadowCopy implements MessageJudge {
     let waiting = 0
     return (chunk) => {
       const data = chunk ?? Buffer.alloc(0)
-      if (waiting + data.length > maxWaitingBytes) {
+      if (waiting + data.length > maxWaitingBytes || this.#answers.size >= maxWaiting) {
         return this.#fail(new Fault('AGENT_QUEUE_FULL', 'the copy was dropped: the agent is slower than the body'), stage, performance.now())
       }
       waiting += data.length
@@ -270,6 +271,7 @@ class ShadowCopy implements MessageJudge {
   }
 
   #record (record: DecisionRecord): void {
+    if (record.fault !== undefined) this.#talk.failed(record.fault)
     if (++this.#records > maxRecords && !isDecisive(record)) return
     if (this.#exchangeOver) this.#settings.recordLate?.(this.#x, record)
     else this.#x.recordDecision(record)

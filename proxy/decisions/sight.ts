@@ -1,4 +1,6 @@
+import type { FieldLines } from '../../proto/codec/index.ts'
 import type { TlsFacts } from '../pipeline/exchange.ts'
+import type { HeaderList } from '../pipeline/headers.ts'
 import { fieldTest } from './names.ts'
 
 /** What an operator lets an agent see: the `see` block. */
@@ -25,9 +27,10 @@ export function sightOf ({ headers, hide, query, bodies, clientCertificate }: Si
   return { field: (name) => shown(name) && !hidden(name), query, bodies, clientCertificate }
 }
 
-/** Field lines as flat pairs, without those that are hidden. A copy: what it was made of may change. */
-export function seenLines (lines: readonly string[], sight: Sight | undefined): string[] {
-  if (sight === undefined) return lines.slice()
+/** Field lines as flat pairs, without those that are hidden. They stay as they are, whatever becomes of the list. */
+export function seenLines (headers: HeaderList, sight: Sight | undefined): FieldLines {
+  if (sight === undefined) return headers.frozen()
+  const lines = headers.raw()
   const seen: string[] = []
   for (let i = 0; i < lines.length; i += 2) {
     // Flat pairs: both exist.

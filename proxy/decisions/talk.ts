@@ -4,7 +4,7 @@ import { Fault } from '../pipeline/faults.ts'
 import type { Admission } from './admission.ts'
 import type { AgentBreaker } from './agent-breaker.ts'
 import type { AgentConnection, Line } from './connection.ts'
-import { badReply } from './grpc-stream.ts'
+import { badReply, gone } from './grpc-stream.ts'
 import { Question, type Answer, type Terms } from './question.ts'
 import { retryPauseMs } from './retry.ts'
 import type { Settings } from './settings.ts'
@@ -17,6 +17,8 @@ export interface Switchboard {
   /** A ready connection that is not `except`; throws the fault that says why there is none. */
   pick (except?: AgentConnection): AgentConnection
   count (durationMs: number, fault: Fault | undefined): void
+  /** There is no decision: that is the last failure now. */
+  failed (fault: Fault): void
 }
 
 /** Events that may be asked again elsewhere when the connection broke before anything came back. */
@@ -45,9 +47,11 @@ export class Talk implements Line {
   /** How often it was put on another connection, or on the same one anew. */
   #moves = 0
   #over: Fault | undefined
-  /** Why the agent was told to stop, and whether it may have answered before it knew. */
+  /** Why the agent was told to stop, and how many answers it may have given before it knew. */
   #cancelled: Fault | undefined
-  #crossing = false
+  #crossing = 0
+  /** The event in whose answer the agent said that it is done: those after it were on their way, and it owes nothing for them. */
+  #doneAt = Infinity
   /** Bytes of a streamed body that the agent is ready to have unanswered, beyond the usual window. */
   credit = 0
   /** `undefined` while nobody looks on. */
@@ -90,8 +94,9 @@ export class Talk implements Line {
     const done = (fault: Fault | undefined): void => {
       admission.leave()
       const ms = performance.now() - startMs
-      breaker?.leave(ms, fault)
-      this.#board.count(ms, fault)
+      const failed = fault === agentDone ? undefined : fault
+      breaker?.leave(ms, failed)
+      this.#board.count(ms, failed)
     }
     try {
       const turn = admission.enter(startMs + terms.timeoutMs)
@@ -116,6 +121,11 @@ export class Talk implements Line {
     }
   }
 
+  /** What came of a question is none, also where the answer came and could not be applied. */
+  failed (fault: Fault): void {
+    this.#board.failed(fault)
+  }
+
   /** Says something that is not answered. */
   tell (event: EventOneOf): void {
     if (this.#over !== undefined) return
@@ -127,7 +137,7 @@ export class Talk implements Line {
   cancel (reason: CancelReason, fault: Fault, detail: string = fault.code): void {
     if (this.#over !== undefined || this.#cancelled !== undefined) return
     this.#cancelled = fault
-    this.#crossing = reason !== 'timeout' && this.#questions.size > 0
+    this.#crossing = reason === 'timeout' ? 0 : this.#questions.size
     this.#rejectAll(fault)
     if (this.#sequence > 0) this.#send({ kind: 'cancel', value: { reason, detail } }, 0)
   }
@@ -190,9 +200,9 @@ export class Talk implements Line {
     } catch {
       return false
     }
-    from.lines.delete(before)
     // It may have begun with it all the same.
     from.send({ exchange: before, sequence: this.#sequence + 1, timeoutMs: 0, kind: 'complete', value: emptyComplete })
+    from.left(before)
     this.#moves++
     this.#repeat()
     return true
@@ -238,6 +248,8 @@ export class Talk implements Line {
     if (this.#over !== undefined) throw this.#over
     // It may have waited for a place meanwhile.
     if (this.#cancelled !== undefined) throw this.#cancelled
+    // What waits to be put again is one question alone: nothing can be said behind it.
+    if (this.#connection.state === 'closed') throw gone('the agent was lost')
     if (this.#connection.full) throw new Fault('AGENT_QUEUE_FULL', 'the agent does not read fast enough')
     if (event.kind === 'request_headers') this.#opening = event
     const strays = this.#connection.strays
@@ -254,7 +266,8 @@ export class Talk implements Line {
     for (;;) {
       const room = this.#connection.room(deadlineMs)
       if (room !== undefined && !await room) throw new Fault('AGENT_TIMEOUT', 'the agent does not read fast enough')
-      if (this.#over !== undefined) throw this.#over
+      const over = this.#over ?? this.#cancelled
+      if (over !== undefined) throw over
       if (takesChunk || data.length - at <= pieceBytes) break
       this.#send(pieceOf(event, data.subarray(at, at += pieceBytes)), 0)
     }
@@ -264,22 +277,28 @@ export class Talk implements Line {
 
   #send (event: EventOneOf, timeoutMs: number): void {
     if (isLong(event)) this.#bodyShown = true
-    const sent: Event = { exchange: this.#exchange, sequence: ++this.#sequence, timeoutMs, ...event }
+    const sent = { exchange: this.#exchange, sequence: ++this.#sequence, timeoutMs, kind: event.kind, value: event.value } as Event // As `event` is.
     this.#tap?.asked(sent)
     this.#connection.send(sent)
   }
 
   #settle (question: Question, answer: Answer): void {
+    if (answer.kind === 'decision' && answer.value.wants?.done === true) this.#doneAt = Math.min(this.#doneAt, question.sequence)
     this.#questions.delete(question.sequence)
     question.resolve(answer)
     this.#leave()
   }
 
   #fail (question: Question, fault: Fault): void {
-    this.#tap?.failed(question.sequence, fault)
     this.#questions.delete(question.sequence)
-    question.reject(fault)
+    this.#reject(question, fault)
     this.#leave()
+  }
+
+  #reject (question: Question, found: Fault): void {
+    const fault = question.sequence > this.#doneAt ? agentDone : found
+    this.#tap?.failed(question.sequence, fault)
+    question.reject(fault)
   }
 
   #outOfPlace (question: Question, what: string): void {
@@ -296,7 +315,10 @@ export class Talk implements Line {
   }
 
   #stray ({ sequence, exchange }: Reply): void {
-    if (this.#crossing && this.#expired?.has(sequence) === true) return
+    if (this.#crossing > 0 && this.#expired?.has(sequence) === true) {
+      this.#crossing--
+      return
+    }
     const what = `a reply for event ${sequence} of exchange ${exchange}`
     if (sequence === 0 || sequence > this.#sequence) this.#connection.stray('unknown', `${what}, which never was`)
     else if (this.#expired?.has(sequence) === true) this.#connection.stray('late', `${what}, after its deadline`)
@@ -308,8 +330,7 @@ export class Talk implements Line {
     this.#questions.clear()
     for (const question of open) {
       (this.#expired ??= new Set()).add(question.sequence)
-      this.#tap?.failed(question.sequence, fault)
-      question.reject(fault)
+      this.#reject(question, fault)
     }
     this.#leave()
   }
@@ -317,8 +338,8 @@ export class Talk implements Line {
   /** Frees the number once nothing is said or awaited any more; later replies are late then. */
   #leave (): void {
     if (this.#over === undefined || this.#questions.size > 0) return
-    this.#connection.lines.delete(this.#exchange)
-    if (this.#crossing) this.#connection.withdrawn(this.#exchange)
+    this.#connection.left(this.#exchange)
+    if (this.#crossing > 0) this.#connection.withdrawn(this.#exchange, this.#crossing)
     this.#tap?.over()
   }
 

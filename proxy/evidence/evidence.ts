@@ -123,7 +123,7 @@ export function recordsOf (add: (entry: Entry) => void, log: Pick<EvidenceLog, '
 }
 
 function entry (kind: string, members: Omit<Entry, 'kind' | 'time'>): Entry {
-  return { ...members, kind, time: now() }
+  return { kind, time: now(), ...members }
 }
 
 function now (): string {

@@ -1,4 +1,5 @@
 import { bodyOf, type Body } from '../pipeline/body.ts'
+import { isEndless } from '../pipeline/endless.ts'
 import type { Exchange, Filter } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 
@@ -16,7 +17,7 @@ export interface BufferSettings {
   readonly room: Room
 }
 
-/** Holds whole bodies, so that a slow client keeps no upstream waiting and half an answer is none. Streams of events go on as they come. */
+/** Holds whole bodies, so that a slow client keeps no upstream waiting and half an answer is none. Streams of events, or of lines of JSON, go on as they come. */
 export function bufferFilter ({ requests, responses, maxBytes, maxBytesOfAll, room }: BufferSettings): Filter {
   const held = new WeakMap<Exchange, number>()
 
@@ -49,7 +50,7 @@ export function bufferFilter ({ requests, responses, maxBytes, maxBytesOfAll, ro
     },
     ...!responses ? {} : {
       async onResponse (x, reply) {
-        if (reply.body === undefined || reply.status === 101 || isStream(reply.headers.get('content-type'))) return undefined
+        if (reply.body === undefined || reply.status === 101 || isEndless(reply.headers.get('content-type'), reply.body.length)) return undefined
         return { ...reply, body: await taken(x, reply.body, 'ANSWER_TOO_LARGE') }
       },
     },
@@ -58,8 +59,4 @@ export function bufferFilter ({ requests, responses, maxBytes, maxBytesOfAll, ro
       held.delete(x)
     },
   }
-}
-
-function isStream (type = ''): boolean {
-  return /^(?:text\/event-stream|application\/grpc)/i.test(type)
 }

@@ -34,8 +34,14 @@ export class Budgets {
   readonly control = new Budget(1_000, 100)
   /** What targets sent before they heard that nobody wants it, in KiB and frames: each reset of ours pays for what may be on its way. */
   readonly late = new Budget(20_000, 2_000)
-  /** Those who read give back what they have read; each DATA frame that we send pays for three. */
+  /** Those who read give back what they have read. */
   readonly windowUpdates = new Budget(2_000, 500)
   /** Streams that were opened to be ended: resets, and faults that made us reset. */
   readonly resets = new Budget(300, 30)
+
+  /** DATA frames of ours: those who read them give the windows back, and some measure the way by a PING each (gRPC in Go). */
+  earnFor (frames: number): void {
+    this.windowUpdates.earn(frames * 3)
+    this.control.earn(frames)
+  }
 }

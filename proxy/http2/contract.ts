@@ -4,8 +4,8 @@ import type { Stream } from './stream.ts'
 export interface Source {
   /** Bytes to come, `undefined` when only the end tells. */
   readonly length: number | undefined
-  /** The next chunk (never empty), or `undefined` at the end. */
-  read (): Buffer | undefined | Promise<Buffer | undefined>
+  /** The next chunk (never empty), or `undefined` at the end. `null`: nothing now, and `Stream.wake` says when there is. */
+  read (): Buffer | undefined | null | Promise<Buffer | undefined>
   /** Field lines behind the bytes, known once `read` gave `undefined`. */
   readonly trailers: { raw (): readonly string[] } | undefined
 }
@@ -56,6 +56,8 @@ export interface SessionUser {
   opened? (stream: Stream, fields: string[], ended: boolean, problem: HeadProblem | undefined): StreamUser | undefined
   /** Client: settings came, streams ended, or the other side goes away: what `Session.room` says may have changed. */
   roomChanged? (): void
+  /** Client: the other side goes away, with a number of `errorCode`. Streams that it left out are told next. */
+  goesAway? (code: number): void
   /** Something that the log should know: a connection error, by whom, and why. */
   trouble (detail: string): void
   /** The connection is gone; its streams were told before. */

@@ -19,8 +19,7 @@ export interface IntakeUser {
 /** What comes in on a connection, a bounded piece of work at a time. */
 export class Intake {
   readonly reader = new FrameReader(defaultFrameBytes)
-  /** Since when a frame, or the preface, has begun and not ended; Infinity when none has. */
-  beganSinceMs: number
+  #beganSinceMs: number
   readonly #socket: Socket
   readonly #user: IntakeUser
   #prefaceLeft: number
@@ -34,8 +33,13 @@ export class Intake {
     this.#socket = socket
     this.#user = user
     this.#prefaceLeft = awaitsPreface ? prefaceBytes.length : 0
-    this.beganSinceMs = awaitsPreface ? performance.now() : Infinity
+    this.#beganSinceMs = awaitsPreface ? performance.now() : Infinity
     socket.on('data', (bytes: Buffer) => this.#receive(bytes))
+  }
+
+  /** Since when a frame, or the preface, has begun and not ended, however much of it comes meanwhile; Infinity when none has, and while we do not read. */
+  get beganSinceMs (): number {
+    return this.#stopped === 'congested' ? Infinity : this.#beganSinceMs
   }
 
   /** Nothing that still comes is looked at. */
@@ -47,7 +51,9 @@ export class Intake {
 
   /** There is room again. */
   decongested (): void {
-    if (this.#stopped === 'congested') this.#goOn()
+    if (this.#stopped !== 'congested') return
+    if (this.#beganSinceMs !== Infinity) this.#beganSinceMs = performance.now()
+    this.#goOn()
   }
 
   #receive (bytes: Buffer): void {
@@ -82,11 +88,13 @@ export class Intake {
       const found = this.reader.next()
       if (found === false) break
       if (found === 'too-large') return this.#user.fail(errorCode.frameSizeError, `a frame of ${this.reader.length} bytes`)
+      this.#beganSinceMs = Infinity
       work -= this.reader.type === frameType.headers ? headWork : 1
       this.#user.frame()
       if (this.#closed) return
     }
-    this.beganSinceMs = this.reader.began ? performance.now() : Infinity
+    if (!this.reader.began) this.#beganSinceMs = Infinity
+    else if (this.#beganSinceMs === Infinity) this.#beganSinceMs = performance.now()
   }
 
   #stop (why: 'turn' | 'congested'): void {

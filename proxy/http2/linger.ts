@@ -12,7 +12,8 @@ const lingerBytes = 64 * 1024
  */
 export function endSocket (socket: Socket, hostile: boolean): void {
   socket.end()
-  const timer = setTimeout(() => socket.destroy(), lingerMs)
+  // As long as the socket is there, so is its time.
+  const timer = setTimeout(() => socket.destroy(), lingerMs).unref()
   socket.once('close', () => clearTimeout(timer))
   if (hostile) return void socket.pause()
   let left = lingerBytes

@@ -10,7 +10,7 @@ export class PeerSettings {
   /** It lets streams become tunnels (RFC 8441). */
   extendedConnect = false
   /** Its table was made smaller than what everybody begins with: the next block has to say that we know. */
-  tableShrunk = false
+  #tableShrunk = false
   received = false
 
   /** Takes the payload of a SETTINGS frame. Gives the error it is, or `undefined`. */
@@ -23,10 +23,17 @@ export class PeerSettings {
     return undefined
   }
 
+  /** Whether the next block has to say that our table is empty; asked once for each block. */
+  takeTableUpdate (): boolean {
+    const due = this.#tableShrunk
+    this.#tableShrunk = false
+    return due
+  }
+
   #takeOne (id: number, value: number, fromServer: boolean): ConnectionError | undefined {
     switch (id) {
       case setting.headerTableSize:
-        this.tableShrunk ||= value < 4096
+        this.#tableShrunk ||= value < 4096
         break
       case setting.enablePush:
         // Only clients may allow it, and we never ask for it.

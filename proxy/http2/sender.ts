@@ -1,4 +1,5 @@
 import { fieldFlaw } from './field-rules.ts'
+import type { Source } from './contract.ts'
 import type { Outbox } from './outbox.ts'
 import type { ConnectionError } from './head-reader.ts'
 import { defaultFrameBytes, defaultWindowBytes, errorCode, flag, frameHeader, frameType, maxWindowBytes } from './protocol.ts'
@@ -121,11 +122,12 @@ export class Sender {
     stream.held = undefined
     this.over(stream)
     // A source that says its length has come to its end, and most know that at once: it needs no frame of its own then.
-    const next = stream.sentBytes === stream.source!.length ? this.#readFrom(stream) : null
+    const atEnd = stream.sentBytes === stream.source!.length
+    const next = atEnd ? this.#readFrom(stream) : null
     const ended = next === undefined && stream.source?.trailers === undefined
     this.#outbox.data(frameHeader(bytes, frameType.data, ended ? flag.endStream : 0, stream.id), held, from, to)
     if (ended) return stream.endLocal()
-    if (next !== null) this.#taken(stream, next)
+    if (atEnd) this.#taken(stream, next)
     this.queue(stream)
   }
 
@@ -133,7 +135,7 @@ export class Sender {
     this.#taken(stream, this.#readFrom(stream))
   }
 
-  #readFrom (stream: Stream): Buffer | undefined | Promise<Buffer | undefined> {
+  #readFrom (stream: Stream): ReturnType<Source['read']> {
     try {
       return stream.source!.read()
     } catch (error) {
@@ -141,9 +143,10 @@ export class Sender {
     }
   }
 
-  #taken (stream: Stream, next: Buffer | undefined | Promise<Buffer | undefined>): void {
-    if (!(next instanceof Promise)) return this.#hold(stream, next)
+  #taken (stream: Stream, next: ReturnType<Source['read']>): void {
+    if (!(next instanceof Promise) && next !== null) return this.#hold(stream, next)
     stream.reading = true
+    if (next === null) return
     next.then((chunk) => {
       stream.reading = false
       if (stream.over || stream.source === undefined) return

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { Numbered } from '../../proto/numbered.ts'
 import { Budgets, type Budget } from './budget.ts'
 import type { SessionSettings, SessionUser, Source, StreamUser } from './contract.ts'
 import { Farewell } from './farewell.ts'
@@ -31,7 +32,7 @@ export class Session implements StreamHome, IntakeUser {
   readonly #heads: HeadReader
   readonly #outbox: Outbox
   readonly #sender: Sender
-  readonly #streams = new Map<number, Stream>()
+  readonly #streams = new Numbered<Stream>()
   readonly #ended = new RecentIds()
   readonly #endedByUs = new RecentIds()
   readonly #budgets = new Budgets()
@@ -147,9 +148,7 @@ export class Session implements StreamHome, IntakeUser {
   // What streams ask for.
 
   takeTableUpdate (): boolean {
-    const due = this.#peer.tableShrunk
-    this.#peer.tableShrunk = false
-    return due
+    return this.#peer.takeTableUpdate()
   }
 
   put (frame: string): void {
@@ -207,29 +206,31 @@ export class Session implements StreamHome, IntakeUser {
   #schedule (): void {
     if (this.#scheduled || this.#over) return
     this.#scheduled = true
-    setImmediate(this.#flush)
+    setImmediate(this.flush)
   }
 
-  readonly #flush = (): void => {
-    this.#scheduled = false
+  readonly flush = (): void => {
+    // What is put from here on goes out as well.
+    this.#scheduled = true
     if (this.#over) return
     const { frames } = this.#sender
     if (!this.#outbox.full) this.#sender.pump(turnBytes)
-    this.#budgets.windowUpdates.earn((this.#sender.frames - frames) * 3)
+    this.#budgets.earnFor(this.#sender.frames - frames)
     this.#outbox.flush()
+    this.#scheduled = false
     if (!this.#outbox.full && this.#sender.ready) this.#schedule()
   }
 
   #drained (): void {
     this.#outbox.drained()
-    this.#flush()
+    this.flush()
     if (!this.congested()) this.#intake.decongested()
   }
 
   // What comes in.
 
   congested (): boolean {
-    if (this.#outbox.crowded) this.#flush()
+    if (this.#outbox.crowded) this.flush()
     return this.#outbox.crowded
   }
 
@@ -395,12 +396,10 @@ export class Session implements StreamHome, IntakeUser {
   /** RFC 9113 section 6.9.2: it may become negative. */
   #widen (stream: Stream, bytes: number): boolean {
     stream.sendWindow += bytes
-    if (stream.sendWindow > maxWindowBytes) {
-      this.fail(errorCode.flowControlError, 'a window above 2^31-1')
-      return false
-    }
-    if (stream.sendWindow > 0) this.#sender.queue(stream)
-    return true
+    const possible = stream.sendWindow <= maxWindowBytes
+    if (!possible) this.fail(errorCode.flowControlError, 'a window above 2^31-1')
+    else if (stream.sendWindow > 0) this.#sender.queue(stream)
+    return possible
   }
 
   #onPing (): void {
@@ -423,6 +422,7 @@ export class Session implements StreamHome, IntakeUser {
     this.#peerLeaving = true
     const detail = `the other side goes away with ${errorName(code)}`
     if (code !== errorCode.noError) this.#user.trouble(detail)
+    this.#user.goesAway?.(code)
     if (this.role === 'client') {
       for (const stream of this.#streams.values()) if (stream.id > last) stream.break({ code, by: 'connection', unprocessed: true, detail })
     }

@@ -23,6 +23,8 @@ export interface StreamHome {
   over (stream: Stream, byUs: boolean): void
   released (stream: Stream): void
   strike (detail: string): boolean
+  /** What there is goes out now. */
+  flush (): void
 }
 
 /** One request and its answer. Either side ends its half; each may end both by a reset. */
@@ -46,6 +48,7 @@ export class Stream {
   /** It counts among those that hold something. */
   holds = false
   sentBytes = 0
+  /** The source was asked, and has not answered, or has nothing now. */
   reading = false
   queued = false
   /** When something of it was last sent, or came to be sent. */
@@ -87,6 +90,13 @@ export class Stream {
     this.source = source
     this.progressMs = performance.now()
     this.#home.queue(this)
+  }
+
+  /** A source that gave `null` has something now. `urgent`: it is not worth waiting for what else this turn of the event loop brings. */
+  wake (urgent: boolean): void {
+    this.reading = false
+    this.#home.queue(this)
+    if (urgent) this.#home.flush()
   }
 
   /** Fields behind the body. Those that are none of HTTP's are the user's fault. */

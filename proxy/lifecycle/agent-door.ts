@@ -27,9 +27,12 @@ export class AgentDoor {
   readonly #metrics: Metrics
   readonly #room = new LocalRates({ perSecond: maxToldPerSecond, burst: maxToldPerSecond - 1, maxKeys: 1 })
   #gates: ReadonlyMap<string, ArrivalGate> = new Map()
+  /** Of earlier configurations, at which somebody is still being met. */
+  #earlier: readonly ArrivalGate[] = []
   #expected: Expected = new Map()
-  /** Of a configuration that is made ready. */
+  /** Of a configuration that is made ready: an agent that comes by then is there when it is served. */
   #coming: Expected = new Map()
+  #comingGates: ReadonlyMap<string, ArrivalGate> = new Map()
 
   constructor (log: Log, metrics: Metrics) {
     this.#log = log.child({ component: 'agent-door' })
@@ -41,29 +44,36 @@ export class AgentDoor {
     const gates = new Map<string, ArrivalGate>()
     for (const listener of reverseListeners) gates.set(reverseKey(listener), await this.#gate(listener))
     const next = this.#coming = expectedOf(agents)
+    this.#comingGates = gates
     // Whoever was let in by a token that counts no more must not get to an agent's new places.
     this.arrivals.turnAway((agent) => isSame(next.get(agent), this.#expected.get(agent)))
     return {
       commit: () => {
-        const before = this.#gates
+        const before = [...this.#gates.values()]
         this.#gates = gates
         this.#expected = next
         this.#coming = new Map()
-        for (const gate of before.values()) gate.close()
+        this.#comingGates = new Map()
+        for (const gate of before) gate.close()
+        this.#earlier = [...this.#earlier, ...before].filter((gate) => gate.isMeeting)
       },
-      abort: () => { this.#coming = new Map() },
+      abort: () => {
+        this.#coming = new Map()
+        this.#comingGates = new Map()
+        for (const gate of gates.values()) gate.close()
+      },
     }
   }
 
   /** A connection that nothing was read from yet. */
   accept (listener: string, socket: Socket): void {
-    const gate = this.#gates.get(listener)
+    const gate = this.#gates.get(listener) ?? this.#comingGates.get(listener)
     if (gate === undefined) socket.destroy()
     else gate.accept(socket)
   }
 
   close (): void {
-    for (const gate of this.#gates.values()) gate.close()
+    for (const gate of [...this.#gates.values(), ...this.#comingGates.values(), ...this.#earlier]) gate.end()
     this.arrivals.turnAway()
   }
 

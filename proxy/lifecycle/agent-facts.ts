@@ -1,7 +1,7 @@
 import type { AgentJson } from '../admin/agents-json.ts'
 import type { StatusJson } from '../admin/status.ts'
 import type { AgentClient } from '../decisions/index.ts'
-import { HistogramCell, type AnyFamily } from '../observe/registry.ts'
+import { Cell, HistogramCell, type AnyFamily } from '../observe/registry.ts'
 import { scrubText } from '../observe/redact.ts'
 import type { PathFacts } from './seam.ts'
 
@@ -14,21 +14,20 @@ export interface TalkFacts {
   /** `undefined` for an agent that has none. */
   readonly breaker: 'closed' | 'half-open' | 'open' | undefined
   readonly calls: number
-  readonly failures: number
   readonly protocolFaults: number
   readonly reconnects: number
   readonly lastFailure: { readonly code: string, readonly detail: string, readonly atMs: number } | undefined
 }
 
 const neverTalked: TalkFacts = {
-  version: '', configVersion: '', inFlight: 0, queued: 0, breaker: undefined, calls: 0, failures: 0, protocolFaults: 0, reconnects: 0, lastFailure: undefined,
+  version: '', configVersion: '', inFlight: 0, queued: 0, breaker: undefined, calls: 0, protocolFaults: 0, reconnects: 0, lastFailure: undefined,
 }
 
 export function talkFacts ({ describe, configVersion, inFlight, queued, breakerState, counters }: AgentClient): TalkFacts {
-  const { calls, failures, protocolFaults, reconnects, lastFailure } = counters
+  const { calls, protocolFaults, reconnects, lastFailure } = counters
   return {
     version: describe?.version ?? '', configVersion, inFlight, queued, breaker: breakerState,
-    calls, failures: sum(failures), protocolFaults: sum(protocolFaults), reconnects, lastFailure,
+    calls, protocolFaults: sum(protocolFaults), reconnects, lastFailure,
   }
 }
 
@@ -42,7 +41,6 @@ export function addTalk (one: TalkFacts, other: TalkFacts): TalkFacts {
     queued: one.queued + other.queued,
     breaker: openness.findLast((state) => state === one.breaker || state === other.breaker),
     calls: one.calls + other.calls,
-    failures: one.failures + other.failures,
     protocolFaults: one.protocolFaults + other.protocolFaults,
     reconnects: one.reconnects + other.reconnects,
     lastFailure: last === undefined || before !== undefined && before.atMs > last.atMs ? before : last,
@@ -63,7 +61,7 @@ export function agentsJson ({ agents }: StatusJson, path: PathFacts, families: r
     return {
       id, state, managed, pid, restarts, mode, failure_mode,
       version: talk.version, config_version: talk.configVersion, in_flight: talk.inFlight, queued: talk.queued, breaker: talk.breaker ?? null,
-      calls: talk.calls, failures: talk.failures, protocol_faults: talk.protocolFaults, reconnects: talk.reconnects,
+      calls: talk.calls, failures: failuresOf(id, families), protocol_faults: talk.protocolFaults, reconnects: talk.reconnects,
       latency_ms: latencyOf(id, families),
       ...problem === undefined ? {} : { problem },
       ...last === undefined ? {} : { last_failure: { code: last.code, detail: scrubText(last.detail), at: new Date(last.atMs).toISOString() } },
@@ -71,6 +69,13 @@ export function agentsJson ({ agents }: StatusJson, path: PathFacts, families: r
   })
 }
 
+/** Of the metric: a reply that came and could not be applied is a failure, too, and so is nobody being there. */
+function failuresOf (agent: string, families: readonly AnyFamily[]): number {
+  const family = families.find(({ declaration }) => declaration.name === failed)
+  return (family?.series() ?? []).reduce((total, { values, cell }) => values[0] === agent && cell instanceof Cell ? total + cell.value : total, 0)
+}
+
+const failed = 'sentinel_agent_failures_total'
 const latency = 'sentinel_agent_latency_seconds'
 
 /** From asking to applying, since the start; `null` before there was anything. Quantiles are read off the buckets of the metric. */

@@ -42,7 +42,7 @@ export class AgentHosts {
   }
 }
 
-function startHost (name: string, members: readonly HostMember[], { env, restart }: AgentConfig, around: ProgramSurroundings): Host {
+function startHost (name: string, members: readonly HostMember[], { id, env, restart }: AgentConfig, around: ProgramSurroundings): Host {
   const { log, metrics, cwd } = around
   const sockets = new Map(members.map(({ id }) => [id, around.newSocket()]))
   const seats = members.map(({ id, type, file }) => ({
@@ -59,6 +59,8 @@ function startHost (name: string, members: readonly HostMember[], { env, restart
     restartMaxMs: restart.maxDelay,
     restartPolicy: restart.policy,
     maxRestarts: restart.maxRestarts,
+    // They have one loop of events: what holds up one of them holds up all.
+    life: { target: { path: sockets.get(id)! }, silentMs: restart.whenSilent },
   }, {
     onLine: (stream, line) => log.mergeAgentLine(speakerOf(line, sockets) ?? name, stream, line),
     onStart: (pid) => {
@@ -69,6 +71,7 @@ function startHost (name: string, members: readonly HostMember[], { env, restart
         around.started({ id, socket, managed: true })
       }
     },
+    onSilent: () => own.error(`the process of ${[...sockets.keys()].join(', ')} listens and says nothing: it is ended`, { event: 'agent-silent' }),
     onExit: ({ code, signal, error, restartMs }) => {
       const next = restartMs === undefined ? 'it is not started again' : `it is started again in ${restartMs} ms`
       own.error(`the process of ${[...sockets.keys()].join(', ')} ended${error === undefined ? '' : `: ${error}`}; ${next}`, { event: 'agent-exited', exit_code: code, signal, restart_ms: restartMs ?? null })

@@ -70,6 +70,7 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
       restartMaxMs: agent.restart.maxDelay,
       restartPolicy: agent.restart.policy,
       maxRestarts: agent.restart.maxRestarts,
+      life: { target: targetOf(transport, socket), silentMs: agent.restart.whenSilent },
     }, {
       onLine: (stream, line) => log.mergeAgentLine(agent.id, stream, line),
       onStart: (pid) => {
@@ -77,6 +78,7 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
         own.info('started', { event: 'agent-started', pid })
         around.started({ id: agent.id, socket, managed: true })
       },
+      onSilent: () => own.error(`it listens and says nothing: it is ended`, { event: 'agent-silent' }),
       onExit: ({ code, signal, error, restartMs }) => {
         const next = restartMs === undefined ? 'it is not started again' : `it is started again in ${restartMs} ms`
         own.error(`ended${error === undefined ? '' : `: ${error}`}; ${next}`, { event: 'agent-exited', exit_code: code, signal, restart_ms: restartMs ?? null })

@@ -11,6 +11,7 @@ export interface AgentSurroundings {
   readonly log: Log
   readonly metrics: Metrics
   readonly report: MainSide['agentReport']
+  readonly sign: MainSide['agentSign']
   /** Where the configuration has agents that connect to the proxy. */
   readonly arrivals: Arrivals | undefined
   readonly taps?: TapPlace
@@ -24,17 +25,21 @@ export interface AgentRuntime {
   readonly socket: string | undefined
   /**
    * Resolves when the agent is ready, has refused, or `timeoutMs` is over: who is not there yet comes later. An agent that somebody else
-   * runs is hardly waited for.
+   * runs is hardly waited for. `sent`: agents that connect to the proxy are sent here by another process.
    */
-  settled (timeoutMs: number): Promise<void>
+  settled (timeoutMs: number, sent: boolean): Promise<void>
   /** No new exchanges; open ones finish. `deadline` cuts that short. */
   close (deadline: AbortSignal): Promise<void>
 }
 
 /** Long enough for an agent that is there; nobody knows when one that is not will come. */
 const externalMs = 500
+/** One that is sent here by the process before this one has to connect first; that one serves meanwhile. */
+const sentMs = 5_000
 
-export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, { log, metrics, arrivals, report, taps }: AgentSurroundings): AgentRuntime {
+export function openAgent (
+  agent: AgentConfig, { managed, socket }: AgentPlace, { log, metrics, arrivals, report, sign, taps }: AgentSurroundings,
+): AgentRuntime {
   const own = log.child({ component: 'agent', agent: agent.id })
   const { json, version } = agentConfiguration(agent)
   const client = connectAgent({
@@ -57,6 +62,7 @@ export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, 
     },
     onState: (state, why) => {
       metrics.agentState(agent.id, state)
+      if (managed && (state === 'ready' || state === 'stalled' || state === 'backoff')) sign(agent.id, state)
       // A program that is just being started is not missed yet.
       if (state === 'backoff' && managed && client.describe === undefined) return
       if (state === 'ready') own.info('ready', { event: 'agent-ready', config_version: client.configVersion })
@@ -73,7 +79,7 @@ export function openAgent (agent: AgentConfig, { managed, socket }: AgentPlace, 
     client,
     managed,
     socket,
-    settled: (timeoutMs) => client.settled(managed ? timeoutMs : Math.min(timeoutMs, externalMs)),
+    settled: (timeoutMs, sent) => client.settled(managed ? timeoutMs : Math.min(timeoutMs, sent && agent.transport.kind === 'reverse' ? sentMs : externalMs)),
     async close (deadline) {
       await client.drain(deadline)
       await client.close()

@@ -55,7 +55,12 @@ export function startAgentsAlone (
   }
 }
 
+/** Only a proxy that runs can ask one that connects to it. */
+export function isOutOfReach (agent: AgentConfig): boolean {
+  return agent.transport.kind === 'reverse' && (agentCommand(agent) === undefined || agent.managed === false)
+}
+
 function addressOf ({ id, transport }: AgentConfig): AgentTarget {
-  if (transport.kind === 'reverse') throw new Error(`agent '${id}' connects to the proxy: only a proxy that runs can ask it`)
-  return targetOf(transport, undefined)
+  if (transport.kind === 'reverse') throw new Error(`agent '${id}' connects to the proxy`) // Nobody asks for it: see above.
+  return targetOf(transport, transport.kind === 'unix' ? transport.path : undefined)
 }

@@ -37,11 +37,14 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
     if (way === undefined) return undefined
     return around.keeping(route, gates.length === 0 ? way : behind(gates.map(around.gate), way))
   }
+  const plan = planOf(route, config)
+  const amongOthers = agentsIn(plan) > 1
   const memberOf = (step: Step): StageMember => ({
     client: around.agents.get(step.agent.id)!.client,
     settings: {
       ...filterSettings(step),
       ...rulesOf(step, around),
+      amongOthers,
       places: placesOf(step, around),
       chooseUpstream: choiceOf(route, upstreamOf),
       recordLate: around.observeLate,
@@ -75,7 +78,7 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
       ...max === undefined ? [] : [placesFilter(around.lend(`places ${route.id}`, () => new RoutePlaces(around.shares, route.id)), max)],
       ...traced([...rulesBefore(route, rates.before), ...more?.before() ?? []]),
       ...webSocket === undefined ? [] : [tunnelFilter(route.id, webSocket, around)],
-      ...planOf(route, config).flatMap(stepOf),
+      ...plan.flatMap(stepOf),
       ...guardrailSteps(route, config, around),
       ...traced([
         ...rates.after,
@@ -91,6 +94,10 @@ export function compileRoute (route: RouteConfig, config: SentinelConfig, upstre
     responder: responderOf(route, upstreamOf, config, around),
     maxBodyBytes: maxBodyBytes(route, config),
   }
+}
+
+function agentsIn (plan: readonly Planned[]): number {
+  return plan.reduce((count, one) => count + ('agent' in one ? 1 : 'stage' in one ? one.steps.length : 0), 0)
 }
 
 /** What the operator lets an agent see and change. */

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Entry } from '../evidence/chain.ts'
 
 /**
@@ -27,6 +28,8 @@ export interface Legacy {
 
 export type ToPredecessor =
   | { readonly kind: 'release', readonly wants: Wants }
+  /** It has places for agents that connect to the proxy. */
+  | { readonly kind: 'agents' }
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed', readonly why: string }
 
@@ -34,6 +37,8 @@ export type ToSuccessor =
   | { readonly kind: 'released', readonly legacy: Legacy }
   /** A record of an exchange that is still finished there. */
   | { readonly kind: 'evidence', readonly file: string, readonly entry: Entry }
+  /** Comes with the socket: both accept from the same one, and a process that is about to end has no place for an agent. */
+  | { readonly kind: 'agentArrived', readonly listener: string }
 
 /** The process that handed this one its sockets. */
 export interface Predecessor {
@@ -41,6 +46,8 @@ export interface Predecessor {
   readonly descriptors: ReadonlyMap<string, number>
   /** It lets go of what is wanted. Resolves when it has, also when it is gone. */
   release (wants: Wants): Promise<Legacy | undefined>
+  /** From now on the other one sends agents here that connect to the proxy, those that wait there for a place included. */
+  agents (take: (listener: string, socket: Socket) => void): void
   /** This process serves: the other one finishes what it has, and ends. */
   ready (evidence: (file: string, entry: Entry) => void): void
   /** The other one goes on as if nothing had been. */
@@ -72,6 +79,13 @@ export function predecessorOf (env: NodeJS.ProcessEnv, channel: Channel = proces
       channel.once('disconnect', () => done())
       void send({ kind: 'release', wants })
     }),
+    agents (take) {
+      channel.on('message', (message: ToSuccessor, socket: unknown) => {
+        // The peer may have gone on the way.
+        if (message.kind === 'agentArrived' && socket instanceof Socket) take(message.listener, socket)
+      })
+      void send({ kind: 'agents' })
+    },
     ready (evidence) {
       channel.on('message', (message: ToSuccessor) => { if (message.kind === 'evidence') evidence(message.file, message.entry) })
       // It must not keep this process alive.

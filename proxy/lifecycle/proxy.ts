@@ -104,13 +104,15 @@ export class Proxy {
   #generations = 0
   #agentSocketsMade = 0
   readonly #hosts = new AgentHosts()
-  readonly onlookers = new Onlookers(() => this.#path)
+  readonly onlookers = new Onlookers(() => this.#path, () => this.#running?.config)
   #state: StatusJson['state'] = 'starting'
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
   #stopped: Promise<void> | undefined
   /** Serves in the place of this process. */
   #successor: Successor | undefined
+  /** Has places for agents that connect to the proxy, when this process is about to end. */
+  #agentsGo: Pick<DataPath, 'agentArrived'> | undefined
   /** Nothing is waited for any more. */
   readonly #hurry = new AbortController()
 
@@ -119,7 +121,7 @@ export class Proxy {
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
     const inherited = options.predecessor?.descriptors ?? options.inherited
-    this.#reverse = new ReverseSockets(this.#log, (listener, socket) => this.#path?.agentArrived(listener, socket))
+    this.#reverse = new ReverseSockets(this.#log, (listener, socket) => (this.#agentsGo ?? this.#path)?.agentArrived(listener, socket))
     this.#sockets = new SocketTable(this.#log, () => this.#path === undefined ? undefined : this.#reverse.beside(this.#path), inherited)
     this.#admin = new AdminServer({
       metrics: (accept) => this.#fresh(() => exposed(this.#metrics, formFor(accept))),
@@ -266,7 +268,10 @@ export class Proxy {
     const { config, programs, records } = running
     try {
       const successor = this.#successor = await handOver({
-        cwd, env: this.#options.env, log: this.#log, config, programs, records,
+        cwd, env: this.#options.env, log: this.#log, config, programs, records, sendAgents: (to) => {
+          this.#agentsGo = to === undefined ? undefined : { agentArrived: to }
+          if (to !== undefined) this.#path?.turnAgentsAway()
+        },
         descriptors: [...this.#sockets.descriptors(), ...this.#admin.descriptors()],
         legacy: {
           ticketSecret: this.#tickets.current.toString('base64'), cookieSecret: this.#cookieSecret, drained: this.#health.drained, files: this.#sockets.files,
@@ -315,9 +320,7 @@ export class Proxy {
   /** The parts are imported when they are needed: a main that has others serve does without them. */
   async #openPath ({ system: { workerThreads } }: SentinelConfig): Promise<DataPath> {
     const workers = workerThreads === 0 ? availableParallelism() : workerThreads
-    const common = {
-      main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret,
-    }
+    const common = { main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret }
     if (workers > 1) return new (await import('./workers/pool.ts')).WorkerPool({ ...common, workers, orders: () => this.#health.orders() })
     return new (await import('./worker.ts')).Worker({ ...common, env: this.#options.env })
   }
@@ -329,6 +332,7 @@ export class Proxy {
       evidenceLost: (generation, count) => this.#held.get(generation)?.records?.lost(count),
       heard: (evidence) => this.#health.heard(evidence),
       agentReport: (agent, report) => this.#reports.take(agent, report),
+      agentSign: (agent, sign) => this.#running?.programs.get(agent)?.value.program?.sign(sign),
       seen: (tail, seen, sent) => {
         this.onlookers.take(tail, seen)
         sent()
@@ -382,8 +386,11 @@ export class Proxy {
         generation, config, loaded, version: versionOf(config), loadedAt: new Date(), programs, evidence, records, sockets, discoveries, push, plans,
       }
       this.#held.set(generation, running)
-      const strict = this.#running !== undefined || this.#options.predecessor !== undefined
-      await this.#path!.prepare({ ...await loadOf(running, strict), health: this.#health.orders(), discovered: this.#discoveries.found() })
+      const first = this.#running === undefined
+      const strict = !first || this.#options.predecessor !== undefined
+      const load = await loadOf(running, strict)
+      if (first && config.reverseListeners.length > 0) this.#options.predecessor?.agents((listener, socket) => this.#path!.agentArrived(listener, socket))
+      await this.#path!.prepare({ ...load, health: this.#health.orders(), discovered: this.#discoveries.found() })
       return {
         running,
         take: () => {

@@ -14,7 +14,7 @@ interface Connection {
 export class RoutePlaces {
   readonly #shares: Shares
   readonly #nameOf: (x: Exchange) => string
-  readonly #connections = new Map<Peer, Connection>()
+  readonly #connections = new WeakMap<Peer, Connection>()
 
   /** `name`: what those are counted under that count together. */
   constructor (shares: Shares = new OwnShares(), name: string | ((x: Exchange) => string) = '') {

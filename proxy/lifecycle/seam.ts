@@ -64,6 +64,8 @@ export interface DataPath {
   agentStarted (place: AgentPlace): void
   /** An agent, or somebody else, has connected to the reverse-listener of this key (`reverseKey`). Nothing was read from it. */
   agentArrived (listener: string, socket: Socket): void
+  /** Agents that wait for a place are sent away: another process has places for them, and finds them when they come again. */
+  turnAgentsAway (): void
   /** The targets that a discovery found have become others. */
   discovered (key: string, targets: readonly TargetSettings[]): void
   /** Something was found out about targets. */
@@ -124,6 +126,9 @@ export interface AgentFacts {
   readonly talk: TalkFacts
 }
 
+/** What is seen of an agent: it serves; it had, and says nothing any more; nothing is known of it. */
+export type LifeSign = 'ready' | 'stalled' | 'backoff'
+
 /** What the data path asks of main. */
 export interface MainSide {
   /** Nothing of the configuration with this number is in use any more. */
@@ -132,6 +137,8 @@ export interface MainSide {
   evidence (generation: number, entry: Entry): void
   /** An agent says how it does. Each connection of each worker hears it. */
   agentReport (agent: string, report: AgentReport): void
+  /** What is seen of an agent whose program main runs. */
+  agentSign (agent: string, sign: LifeSign): void
   /** Records were lost on their way. */
   evidenceLost (generation: number, count: number): void
   /** For who looks on under this number; `sent` is called when there is room for more. */

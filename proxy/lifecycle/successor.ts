@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import type { Socket } from 'node:net'
 import { handoverVariable, type Legacy, type ToPredecessor, type ToSuccessor, type Wants } from './handover.ts'
 
 export interface SuccessorSettings {
@@ -9,6 +10,8 @@ export interface SuccessorSettings {
   readonly descriptors: ReadonlyArray<readonly [name: string, descriptor: number]>
   /** Lets go of what the successor wants, until it is `ready` or is not to be. */
   readonly release: (wants: Wants) => Promise<Legacy>
+  /** It has places for agents that connect to the proxy: they are given to it. */
+  readonly agents: (give: (listener: string, socket: Socket) => void) => void
   /** It must serve by then. */
   readonly readyMs: number
 }
@@ -28,7 +31,7 @@ const afterKillMs = 1_000
 
 /** Starts the program that is on disk now, with the command line of this process, and resolves when it serves. Rejects, when it does not, with the reason; it is gone then. */
 export async function startSuccessor (settings: SuccessorSettings): Promise<Successor> {
-  const { cwd, env, descriptors, release, readyMs } = settings
+  const { cwd, env, descriptors, release, agents, readyMs } = settings
   const names = descriptors.map(([name], at) => [name, firstDescriptor + at])
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     cwd,
@@ -36,7 +39,7 @@ export async function startSuccessor (settings: SuccessorSettings): Promise<Succ
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors.map(([, descriptor]) => descriptor)] as StdioOptions,
     detached: true,
   })
-  const killed = await outcome(child, release, readyMs)
+  const killed = await outcome(child, { release, agents, readyMs })
   if (killed === undefined) {
     // It lives on when this one has ended.
     child.unref()
@@ -52,7 +55,7 @@ export async function startSuccessor (settings: SuccessorSettings): Promise<Succ
 }
 
 /** `undefined` when it serves; otherwise what is wrong. */
-function outcome (child: ChildProcess, release: SuccessorSettings['release'], readyMs: number): Promise<string | undefined> {
+function outcome (child: ChildProcess, { release, agents, readyMs }: Pick<SuccessorSettings, 'release' | 'agents' | 'readyMs'>): Promise<string | undefined> {
   return new Promise((resolve) => {
     let why: string | undefined
     const timer = setTimeout(() => done(`it did not serve within ${readyMs / 1000} s`), readyMs)
@@ -73,8 +76,14 @@ function outcome (child: ChildProcess, release: SuccessorSettings['release'], re
       if (message.kind === 'ready') done(undefined)
       else if (message.kind === 'failed') why = message.why
       else if (message.kind === 'release') void give(message.wants)
+      else if (message.kind === 'agents') agents((listener, socket) => hand(child, listener, socket))
     })
   })
+}
+
+function hand (child: ChildProcess, listener: string, socket: Socket): void {
+  if (child.connected) child.send({ kind: 'agentArrived', listener } satisfies ToSuccessor, socket, () => {})
+  else socket.destroy()
 }
 
 function say (child: ChildProcess, message: ToSuccessor): void {

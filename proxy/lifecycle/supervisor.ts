@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { StringDecoder } from 'node:string_decoder'
 import type { Readable } from 'node:stream'
+import type { AgentTarget } from '../decisions/index.ts'
+import type { LifeSign } from './seam.ts'
 
 export interface ProgramSettings {
   /** The operator's name for it. */
@@ -15,6 +17,8 @@ export interface ProgramSettings {
   readonly restartPolicy: 'always' | 'on-failure' | 'never'
   /** Restarts in a row after which it is given up; 0 = never. */
   readonly maxRestarts: number
+  /** Where it serves, and after how many milliseconds without a sign of life it is ended, to be started again; 0 = never. */
+  readonly life: { readonly target: AgentTarget, readonly silentMs: number } | undefined
 }
 
 export interface ProgramExit {
@@ -29,6 +33,8 @@ export interface ProgramExit {
 export interface ProgramHooks {
   readonly onLine: (stream: 'stdout' | 'stderr', line: string) => void
   readonly onStart: (pid: number) => void
+  /** It shows no sign of life any more, and is killed now. */
+  readonly onSilent: () => void
   /** Also called when the program could not be started at all. */
   readonly onExit: (exit: ProgramExit) => void
 }
@@ -37,9 +43,14 @@ export interface ProgramHooks {
 export interface Program {
   readonly pid: number | undefined
   readonly restarts: number
+  /** Where it is not heard of, it is looked whether it is alive. */
+  sign (sign: LifeSign): void
   /** SIGTERM, then SIGKILL when `deadline` fires. Resolves when the process is gone. */
   stop (deadline: AbortSignal): Promise<void>
 }
+
+/** One that was never heard of may be loading something large: it may be silent so many times as long. */
+const beginnersTimes = 10
 
 /** A program that ran this long was healthy: the next restart is quick again, and the first of a new row. */
 const stableMs = 10_000
@@ -56,6 +67,8 @@ export function superviseProgram (settings: ProgramSettings, hooks: ProgramHooks
   let restarts = 0
   let inARow = 0
   let gone = (): void => {}
+  let hasLived = false
+  let unwatch: (() => void) | undefined
 
   const start = (): void => {
     const startedMs = performance.now()
@@ -68,11 +81,13 @@ export function superviseProgram (settings: ProgramSettings, hooks: ProgramHooks
     eachLine(current.stdout, (line) => hooks.onLine('stdout', line))
     eachLine(current.stderr, (line) => hooks.onLine('stderr', line))
     current.on('exit', (code, signal) => ended(code, signal))
+    hasLived = false
     if (current.pid !== undefined) hooks.onStart(current.pid)
 
     const ended = (code: number | null, signal: string | null): void => {
       if (child !== current) return
       child = undefined
+      trust()
       if (stopped !== undefined) return gone()
       if (performance.now() - startedMs > stableMs) {
         delayMs = settings.restartInitialMs
@@ -90,8 +105,31 @@ export function superviseProgram (settings: ProgramSettings, hooks: ProgramHooks
     }
   }
 
+  const trust = (): void => {
+    unwatch?.()
+    unwatch = undefined
+  }
+
+  const doubt = async (): Promise<void> => {
+    const current = child
+    const { life, restartPolicy } = settings
+    // What would not be started again is better than nothing.
+    if (life === undefined || life.silentMs === 0 || restartPolicy === 'never') return
+    // Few ever need it, and main may do without all of that.
+    const { watchLife } = await import('../decisions/index.ts')
+    if (current === undefined || child !== current || stopped !== undefined || unwatch !== undefined) return
+    unwatch = watchLife(life.target, hasLived ? life.silentMs : beginnersTimes * life.silentMs, {
+      onHeard: trust,
+      onSilent () {
+        hooks.onSilent()
+        current.kill('SIGKILL')
+      },
+    })
+  }
+
   const stop = (deadline: AbortSignal): Promise<void> => new Promise((resolve) => {
     clearTimeout(timer)
+    trust()
     const current = child
     if (current === undefined) return resolve()
     const kill = (): void => { current.kill('SIGKILL') }
@@ -109,6 +147,12 @@ export function superviseProgram (settings: ProgramSettings, hooks: ProgramHooks
   return {
     get pid () { return child?.pid },
     get restarts () { return restarts },
+    sign (sign) {
+      if (stopped !== undefined) return
+      hasLived ||= sign !== 'backoff'
+      if (sign === 'ready') trust()
+      else void doubt()
+    },
     stop: (deadline) => (stopped ??= stop(deadline)),
   }
 }

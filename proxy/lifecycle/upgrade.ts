@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { SentinelConfig } from '../../config/sentinel/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { AgentProgram } from './agent-program.ts'
@@ -11,21 +12,24 @@ export interface UpgradeSettings extends Pick<SuccessorSettings, 'cwd' | 'env' |
   readonly programs: ReadonlyMap<string, Lease<AgentProgram>>
   readonly records: LentEvidence | undefined
   readonly legacy: Legacy
+  /** Where agents go that connect to the proxy from now on, and those that wait for a place; `undefined`: they stay. */
+  readonly sendAgents: (to: ((listener: string, socket: Socket) => void) | undefined) => void
   readonly log: Log
 }
 
 /** Hands over to the program that is on disk now, and resolves when that serves. Rejects with a sentence for the operator when it does not come to that: everything is as before. */
 export async function handOver (settings: UpgradeSettings): Promise<Successor> {
-  const { cwd, env, descriptors, config, records, log } = settings
+  const { cwd, env, descriptors, config, records, log, sendAgents } = settings
   const undo: Array<() => void | Promise<void>> = []
   try {
     const readyMs = config.system.upgradeTimeout
-    const successor = await startSuccessor({ cwd, env, descriptors, readyMs, release: (wants) => release(settings, wants, undo) })
+    const successor = await startSuccessor({ cwd, env, descriptors, readyMs, release: (wants) => release(settings, wants, undo), agents: sendAgents })
     const file = config.evidence?.file
     if (file !== undefined) records?.giveTo((entry) => successor.send({ kind: 'evidence', file, entry }))
     log.info(`process ${successor.pid} serves from now on`, { event: 'upgraded', successor: successor.pid })
     return successor
   } catch (error) {
+    sendAgents(undefined)
     for (const step of undo.toReversed()) await step()
     const why = error instanceof Error ? error.message : String(error)
     log.error(`the new process did not come to serve, this one goes on: ${why}`, { event: 'upgrade-failed', code: 'UPGRADE_FAILED' })

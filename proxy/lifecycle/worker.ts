@@ -32,6 +32,9 @@ import { LoadError, type AgentFacts, type AgentPlace, type DataPath, type Load, 
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
 import { tellTargets } from './target-metrics.ts'
 
+/** Connections of agents that wait for the door to be made. */
+const maxEarly = 256
+
 type AgentParts = typeof import('./agent-parts.ts')
 
 export interface WorkerOptions {
@@ -89,6 +92,8 @@ export class Worker implements DataPath {
   readonly #files: LogFiles
   /** There where agents connect to the proxy, or did. */
   #door: InstanceType<AgentParts['AgentDoor']> | undefined
+  /** Agents that came before there was one. */
+  readonly #early: [listener: string, socket: Socket][] = []
   readonly #tails: Tails
   readonly #taps: TapPlace = { tap: undefined }
   readonly #shares: Shares
@@ -173,8 +178,11 @@ export class Worker implements DataPath {
   async #prepareDoor ({ config }: Load): Promise<DoorChange | undefined> {
     if (this.#door === undefined && config.reverseListeners.length === 0) return undefined
     const { AgentDoor } = await import('./agent-parts.ts')
-    this.#door ??= new AgentDoor(this.#log, this.#options.metrics)
-    return this.#door.prepare(config)
+    const door = this.#door ?? new AgentDoor(this.#log, this.#options.metrics)
+    const change = await door.prepare(config)
+    this.#door = door
+    for (const [listener, socket] of this.#early.splice(0)) door.accept(listener, socket)
+    return change
   }
 
   #admissionFor ({ limits }: SentinelConfig): AdmissionSettings {
@@ -223,8 +231,13 @@ export class Worker implements DataPath {
   }
 
   agentArrived (listener: string, socket: Socket): void {
-    if (this.#door === undefined) socket.destroy()
-    else this.#door.accept(listener, socket)
+    if (this.#door !== undefined) this.#door.accept(listener, socket)
+    else if (this.#running === undefined && this.#early.length < maxEarly) this.#early.push([listener, socket])
+    else socket.destroy()
+  }
+
+  turnAgentsAway (): void {
+    this.#door?.arrivals.turnAway()
   }
 
   discovered (key: string, targets: readonly TargetSettings[]): void {
@@ -264,6 +277,7 @@ export class Worker implements DataPath {
   async #close (): Promise<void> {
     await this.abort()
     this.#door?.close()
+    for (const [, socket] of this.#early.splice(0)) socket.destroy()
     await this.#listeners.close(this.#late.signal)
     await Promise.all(this.#retiring)
     this.#follower.close()
@@ -334,7 +348,7 @@ export class Worker implements DataPath {
   #leaseAgent (agent: SentinelConfig['agents'][number], places: readonly AgentPlace[], drainMs: number, openAgent: AgentParts['openAgent']): Lease<AgentRuntime> {
     const { log, metrics, main } = this.#options
     const place = places.find(({ id }) => id === agent.id)! // Main made one for each.
-    const around = { log, metrics, taps: this.#taps, arrivals: this.#door?.arrivals, report: main.agentReport }
+    const around = { log, metrics, taps: this.#taps, arrivals: this.#door?.arrivals, report: main.agentReport, sign: main.agentSign }
     return this.#leases.use(canonicalKey('agent', agentIdentity(agent)), () => openAgent(agent, place, around), async (runtime) => {
       await runtime.close(AbortSignal.timeout(drainMs))
       // Another may go by its name by now.
@@ -345,7 +359,7 @@ export class Worker implements DataPath {
   /** Waits for agents that are new. At a start one that is missing or refuses runs into its failure mode; a reload fails with it. */
   async #settleAgents (next: Running, old: Running | undefined, { agentStartMs: waitMs, strict }: Load): Promise<void> {
     const fresh = [...next.agents].map(([id, { value }]) => ({ id, runtime: value })).filter(({ id, runtime }) => old?.agents.get(id)?.value !== runtime)
-    await Promise.all(fresh.map(({ runtime }) => runtime.settled(waitMs)))
+    await Promise.all(fresh.map(({ runtime }) => runtime.settled(waitMs, strict && old === undefined)))
     const refusals = reportRefusals(next.config, fresh.map(({ runtime }) => runtime))
     for (const problem of refusals) this.#log.error(problem.text, { event: 'agent-refused', code: 'AGENT_NOT_CONFIGURED', agent: problem.agent })
     if (!strict) return

@@ -1,6 +1,6 @@
 import { getSystemErrorMap } from 'node:util'
 import * as net from 'node:net'
-import { isIPv6, type Server } from 'node:net'
+import type { Server } from 'node:net'
 import { give, makeUnixSocket } from './bind.ts'
 import { OwnFile } from './own-file.ts'
 import type { ListenerSettings } from './listener.ts'
@@ -52,9 +52,10 @@ export class HeldSocket {
       socket.own()
       return socket
     }
-    const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-    const flags = (isIPv6(host) && ipv6Only ? ipv6OnlyFlag : 0) | (reusePort ? reusePortFlag : 0)
-    const handle = valid(createHandle(host, port, isIPv6(host) ? 6 : 4, undefined, flags), where)
+    const isIpv6 = host.includes(':')
+    const where = isIpv6 ? `[${host}]:${port}` : `${host}:${port}`
+    const flags = (isIpv6 && ipv6Only ? ipv6OnlyFlag : 0) | (reusePort ? reusePortFlag : 0)
+    const handle = valid(createHandle(host, port, isIpv6 ? 6 : 4, undefined, flags), where)
     return new HeldSocket(handle, nameOf(handle, where), binding)
   }
 

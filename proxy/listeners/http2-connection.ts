@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { Numbered } from '../../proto/numbered.ts'
 import { errorCode, Session, type HeadProblem, type SessionUser, type Stream, type StreamUser } from '../http2/index.ts'
 import type { Exchange, Peer } from '../pipeline/exchange.ts'
 import { Fault, type FaultCode } from '../pipeline/faults.ts'
@@ -34,7 +35,7 @@ export class Http2Connection implements ClientConnection, SessionUser {
   readonly #current: CurrentSettings
   readonly #hooks: Http2Hooks
   readonly #session: Session
-  readonly #open = new Set<StreamExchange>()
+  readonly #open = new Numbered<StreamExchange>()
   #served = 0
   #peer: Peer | undefined = undefined
 
@@ -75,7 +76,7 @@ export class Http2Connection implements ClientConnection, SessionUser {
 
   expire (): void {
     const now = performance.now()
-    for (const open of this.#open) this.#expireStream(open, now)
+    for (const open of this.#open.values()) this.#expireStream(open, now)
     if (this.#deadline > now) return
     const { beganSinceMs } = this.#session
     const { requestTimeoutMs } = this.#settings
@@ -104,7 +105,7 @@ export class Http2Connection implements ClientConnection, SessionUser {
   /** The listener waits no longer. What tunnels are told passes on to both their ends, and streams of events end behind one of them. */
   cut (): void {
     const fault = new Fault('SHUTTING_DOWN', 'the listener is closed')
-    const hurried = [...this.#open].filter((open) => !open.finish(fault))
+    const hurried = this.#open.values().filter((open) => !open.finish(fault))
     if (hurried.length === this.#open.size) return this.#close(fault)
     this.#abort(hurried, fault)
     const timer = setTimeout(() => this.#close(fault), farewellMs)
@@ -113,20 +114,20 @@ export class Http2Connection implements ClientConnection, SessionUser {
 
   /** An orderly end of the connection makes some clients take half an answer for the whole: each stream that is left is told. */
   #close (fault: Fault): void {
-    this.#abort(this.#open, fault)
+    this.#abort(this.#open.values(), fault)
     this.#session.close(errorCode.noError, 'the listener is closed')
     this.socket.destroy()
   }
 
   end (which: (x: Exchange) => boolean): void {
     const fault = new Fault('SHUTTING_DOWN', 'its route is gone')
-    const ended = [...this.#open].filter(({ exchange }) => exchange !== undefined && which(exchange))
+    const ended = this.#open.values().filter(({ exchange }) => exchange !== undefined && which(exchange))
     const polite = ended.filter((open) => open.finish(fault))
     this.#abort(ended.filter((open) => !polite.includes(open)), fault)
-    if (polite.length > 0) setTimeout(() => this.#abort(polite.filter((open) => this.#open.has(open)), fault), farewellMs)
+    if (polite.length > 0) setTimeout(() => this.#abort(polite.filter((open) => this.#open.has(open.stream.id)), fault), farewellMs)
   }
 
-  #abort (streams: Iterable<StreamExchange>, fault: Fault): void {
+  #abort (streams: readonly StreamExchange[], fault: Fault): void {
     for (const open of streams) {
       open.abort()
       open.end(fault)
@@ -149,7 +150,7 @@ export class Http2Connection implements ClientConnection, SessionUser {
     }
     const refused = 'code' in head ? head : refusalOfHead(head)
     const open = new StreamExchange(stream, 'accepted' in head ? head.accepted.head.method : 'GET')
-    this.#open.add(open)
+    this.#open.set(stream.id, open)
     if (refused === undefined && 'accepted' in head) this.#serve(open, head, ended)
     // Answered, but counted: who sends nothing else need not stay.
     else if (refused !== undefined && stream.strike(refused.detail)) this.#hooks.refuse(this, open, refused.code, refused.detail)
@@ -166,7 +167,7 @@ export class Http2Connection implements ClientConnection, SessionUser {
   }
 
   finished (open: StreamExchange): void {
-    this.#open.delete(open)
+    this.#open.delete(open.stream.id)
     open.finished()
   }
 

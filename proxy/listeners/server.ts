@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { Numbered } from '../../proto/numbered.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { FaultCode } from '../pipeline/faults.ts'
 import { BoundSocket, type Taker } from './bound-socket.ts'
@@ -30,7 +31,8 @@ class OpenListener implements Listener, Taker, CurrentSettings {
   #tls: TlsServer | undefined
   /** Replaced while handshakes were going on. */
   #formerTls: TlsServer[] = []
-  readonly #open = new Set<ClientConnection>()
+  readonly #open = new Numbered<ClientConnection>()
+  #lastConnection = 0
   /** Connections whose sender has not stated yet whom it speaks for. */
   readonly #early = new Set<Socket>()
   #introduction: Introduction | undefined
@@ -78,11 +80,11 @@ class OpenListener implements Listener, Taker, CurrentSettings {
     this.#closing = true
     const closed = this.#socket?.close()
     this.#own?.close()
-    for (const connection of this.#open) connection.drain()
+    for (const connection of this.#open.values()) connection.drain()
     this.#setClock(closingClockMs)
     const cut = (): void => {
       this.#turnAway()
-      for (const connection of this.#open) {
+      for (const connection of this.#open.values()) {
         if (connection.cut === undefined) connection.socket.destroy()
         else connection.cut()
       }
@@ -108,11 +110,11 @@ class OpenListener implements Listener, Taker, CurrentSettings {
     if (this.#socket !== undefined) this.#setClock()
     if (termsOf(old) === termsOf(settings)) return
     this.#turnAway()
-    for (const connection of this.#open) connection.drain()
+    for (const connection of this.#open.values()) connection.drain()
   }
 
   end (which: (x: Exchange) => boolean): void {
-    for (const connection of this.#open) connection.end?.(which)
+    for (const connection of this.#open.values()) connection.end?.(which)
   }
 
   replaceTls (tls: TlsSettings): void {
@@ -218,10 +220,11 @@ class OpenListener implements Listener, Taker, CurrentSettings {
 
   #talk (socket: Socket): void {
     const connection = this.#speak(socket)
-    this.#open.add(connection)
+    const number = ++this.#lastConnection
+    this.#open.set(number, connection)
     // It was let in before, and secured a moment later.
     if (this.#closing) connection.drain()
-    socket.on('close', () => this.#open.delete(connection))
+    socket.on('close', () => this.#open.delete(number))
   }
 
   /** One clock for all connections: a timer for each would be set and cleared with every request. */
@@ -234,7 +237,7 @@ class OpenListener implements Listener, Taker, CurrentSettings {
 
   #expire (): void {
     const now = performance.now()
-    for (const connection of this.#open) if (connection.deadline <= now) connection.expire()
+    for (const connection of this.#open.values()) if (connection.deadline <= now) connection.expire()
   }
 
   #log (code: FaultCode, detail: string, socket?: Socket): void {

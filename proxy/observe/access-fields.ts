@@ -6,7 +6,7 @@ import {
   agentsPart, attemptsPart, attributesPart, countryPart, detailPart, isoTime, limitPart, millis, refererPart, terminatedBy, waitsPart,
 } from './access-line.ts'
 import { quote, quoted } from './quote.ts'
-import { redactQuery, redactUrl, REDACTED } from './redact.ts'
+import { redactPath, redactQuery, redactUrl, REDACTED } from './redact.ts'
 
 /** What a line has besides its own fields. */
 export interface Chosen {
@@ -59,7 +59,7 @@ const parts: Readonly<Record<Exclude<LogField, 'instance_id' | 'attributes' | 'r
   listener: ({ listener }) => `,"listener":${quoted(listener)}`,
   host: ({ request }) => `,"host":${quote(request.authority)}`,
   method: ({ request }) => `,"method":${quoted(request.method)}`,
-  path: ({ request }) => `,"path":${quote(request.rawPath)}`,
+  path: ({ request }) => `,"path":${quote(redactPath(request.rawPath))}`,
   trace_id: ({ trace }) => trace === undefined ? '' : `,"trace_id":"${trace.traceId}"`,
   query: ({ request }) => request.query === '' ? '' : `,"query":${quote(redactQuery(request.query))}`,
   protocol: ({ request }) => `,"protocol":"HTTP/${request.version}"`,

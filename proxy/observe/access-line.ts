@@ -2,7 +2,7 @@ import { isSensitiveName } from '../../config/schema/sensitive.ts'
 import type { DecisionRecord, Exchange, TryRecord, WaitRecord } from '../pipeline/exchange.ts'
 import type { HeaderList } from '../pipeline/headers.ts'
 import { quote, quoted } from './quote.ts'
-import { REDACTED, redactQuery, redactUrl, scrubText } from './redact.ts'
+import { REDACTED, redactPath, redactQuery, redactUrl, scrubText } from './redact.ts'
 
 /**
  * The access log's lines. Built by hand: this runs once per request (test/bench/access-log.bench.ts). Everything that comes from
@@ -22,7 +22,7 @@ export function jsonLine (x: Exchange, nowMs: number, attributes: readonly strin
   const { request, fault } = x
   const tls = x.peer.tls
   let line = `{"ts":"${isoTime(nowMs)}","request_id":"${x.id}","client_ip":${quoted(x.clientIp)},"peer_ip":${quoted(x.peer.address)}` +
-    `,"listener":${quoted(x.listener)},"host":${quote(request.authority)},"method":${quoted(request.method)},"path":${quote(request.rawPath)}`
+    `,"listener":${quoted(x.listener)},"host":${quote(request.authority)},"method":${quoted(request.method)},"path":${quote(redactPath(request.rawPath))}`
   if (x.attributes !== undefined) line += countryPart(x.attributes)
   if (x.trace !== undefined) line += `,"trace_id":"${x.trace.traceId}"`
   if (request.query !== '') line += `,"query":${quote(redactQuery(request.query))}`
@@ -124,7 +124,7 @@ export function agentsPart (decisions: readonly DecisionRecord[]): string {
 }
 
 function routingPart ({ upstream, path, query }: NonNullable<DecisionRecord['routing']>): string {
-  return (upstream === '' ? '' : `,"upstream":${quote(upstream, 128)}`) + (path === undefined ? '' : `,"path":${quote(path)}`) +
+  return (upstream === '' ? '' : `,"upstream":${quote(upstream, 128)}`) + (path === undefined ? '' : `,"path":${quote(redactPath(path))}`) +
     (query === undefined ? '' : `,"query":${quote(redactQuery(query))}`)
 }
 
@@ -161,7 +161,7 @@ export function combinedLine (x: Exchange, nowMs: number): string {
 function commonPart (x: Exchange, nowMs: number): string {
   const { request } = x
   const query = request.query === '' ? '' : `?${redactQuery(request.query)}`
-  const target = inCombined(`${request.method} ${request.rawPath}${query} HTTP/${request.version}`, 8192)
+  const target = inCombined(`${request.method} ${redactPath(request.rawPath)}${query} HTTP/${request.version}`, 8192)
   return `${x.clientIp} - - [${combinedTime(nowMs)}] "${target}" ${x.reply?.status ?? 0} ${x.responseBytes === 0 ? '-' : x.responseBytes}`
 }
 

@@ -3,7 +3,7 @@ import { isSensitiveName } from '../../config/schema/sensitive.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import { safeField } from './access-fields.ts'
 import { combinedTime, inCombined, isoTime, millis, terminatedBy } from './access-line.ts'
-import { isSensitiveKey, redactQuery, REDACTED, scrubText } from './redact.ts'
+import { isSensitiveKey, redactPath, redactQuery, REDACTED, scrubText } from './redact.ts'
 
 type Fact = (x: Exchange, nowMs: number) => string
 
@@ -70,8 +70,9 @@ function ownFamily (variable: string): Fact | undefined {
 /** Those that may hold secrets are shown without them; an absent value stays absent. */
 function withoutSecrets (variable: string, fact: (x: Exchange) => string): Fact {
   const hidden: Fact = (x) => fact(x) === '' ? '' : REDACTED
+  if (variable === 'request.path') return (x) => redactPath(fact(x))
   if (variable === 'request.query') return (x) => redactQuery(fact(x))
-  if (variable === 'request.uri') return ({ request: { rawPath, query } }) => query === '' ? rawPath : `${rawPath}?${redactQuery(query)}`
+  if (variable === 'request.uri') return ({ request: { rawPath, query } }) => query === '' ? redactPath(rawPath) : `${redactPath(rawPath)}?${redactQuery(query)}`
   if (variable.startsWith('request.cookie.')) return hidden
   // What counts as a secret may be said anew while this is in use.
   const parameter = nameBehind('request.query.', variable)

@@ -3,7 +3,7 @@ import { isoTime } from './access-line.ts'
 import { safeFacts } from './facts.ts'
 import type { LogRecord } from './log.ts'
 import { quote } from './quote.ts'
-import { scrubText } from './redact.ts'
+import { redactPath, scrubText } from './redact.ts'
 
 /** Every kind of event that the audit log knows. */
 export type AuditType =
@@ -90,7 +90,7 @@ function typeOfRefusal (x: Exchange): AuditType | undefined {
 
 function exchangeLine (type: AuditType, x: Exchange, rest: string): string {
   const { request, route } = x
-  return `{"timestamp":"${isoTime(Date.now())}","event_type":"${type}","request_id":"${x.id}","method":${quote(request.method, 64)},"path":${quote(request.rawPath, 2048)}` +
+  return `{"timestamp":"${isoTime(Date.now())}","event_type":"${type}","request_id":"${x.id}","method":${quote(request.method, 64)},"path":${quote(redactPath(request.rawPath), 2048)}` +
     `,"host":${quote(request.authority, 256)},"client_ip":${quote(x.clientIp)}${route === undefined ? '' : `,"route_id":${quote(route.name)}`}` +
     `,"status":${x.reply?.status ?? 0}${rest}}\n`
 }

@@ -2,6 +2,7 @@ import { plainEvent, plainReply, type PlainObject } from '../../proto/message-js
 import type { EventOneOf } from '../../proto/codec/index.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { RecordTerms } from '../pipeline/tail-filter.ts'
+import { jsonText } from './quote.ts'
 import type { RecordedTalk, Said } from './recorder.ts'
 import { redactMessage, type Redaction } from './redact-message.ts'
 
@@ -15,16 +16,16 @@ const maxChars = 768 * 1024
 export function caseLine (x: Exchange, talks: readonly RecordedTalk[], terms: RecordTerms, nowMs: number): string | undefined {
   const marks = new Set<string>()
   const { request, reply } = x
-  const head = redacted({ path: request.rawPath, query: request.query, headers: [] }, terms, true, marks)
+  const head = redacted({ authority: request.authority, path: request.rawPath, query: request.query, headers: [] }, terms, true, marks)
   const response = reply === undefined ? undefined : redacted({ status: reply.status, ...plainHeaders(reply.headers.raw()) }, terms, true, marks)
   const attached = Object.fromEntries(x.attributes ?? [])
   const attributes = Object.keys(attached).length === 0 ? {} : redacted({ attributes: attached }, terms, true, marks)
   // Of agents alone: what the client got is of no weight for what they decide.
   marks.clear()
   const agents = talks.map((talk) => agentOf(talk, terms, marks))
-  const line = JSON.stringify({
+  const line = jsonText({
     v: CASE_VERSION, kind: 'case', id: x.id, at: new Date(nowMs).toISOString(), route: x.route?.name ?? null, listener: x.listener,
-    request: { method: request.method, host: request.authority, path: head['path'], ...request.query === '' ? {} : { query: head['query'] }, client_ip: x.clientIp },
+    request: { method: request.method, host: head['authority'], path: head['path'], ...request.query === '' ? {} : { query: head['query'] }, client_ip: x.clientIp },
     status: reply?.status ?? 0, ...x.fault === undefined ? {} : { fault: x.fault.code }, ...response === undefined ? {} : { response },
     ...attributes, agents, redacted: [...marks].sort(),
   })

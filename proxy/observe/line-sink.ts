@@ -90,6 +90,8 @@ class FileLineSink implements LineSink {
   #lostUnsaid = 0
   #idle: (() => void)[] = []
   #closed = false
+  /** Nobody waits for what is left any more. */
+  #over = false
   lostLines = 0
 
   constructor (options: LineSinkOptions) {
@@ -130,8 +132,11 @@ class FileLineSink implements LineSink {
   async close (maxMs = 2_000): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    if (!this.#writing && this.#retry === undefined) this.#flush()
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    if (!this.#writing) this.#flush()
     await this.#untilIdle(maxMs)
+    this.#over = true
     clearTimeout(this.#retry)
     clearImmediate(this.#turn)
     clearTimeout(this.#gathering)
@@ -215,19 +220,20 @@ class FileLineSink implements LineSink {
     this.#turn = undefined
     if (this.#writing) return
     if (this.#next !== undefined && this.#chunk === undefined) this.#swap()
-    if (!this.#refill()) {
-      for (const done of this.#idle.splice(0)) done()
-      return
-    }
+    if (!this.#refill()) return this.#tellIdle()
     const chunk = this.#chunk!
     this.#writing = true
     write(this.#fd, chunk, (error, bytes) => {
       this.#writing = false
+      // Another try would keep the process alive, for ever where it fails each time.
+      if (this.#over) return
       if (error === null) {
         this.#advance(chunk, bytes)
         return this.#gather()
       }
       if (error.code !== 'EAGAIN') this.#say(error)
+      // Nobody reads that pipe, and nobody will while this process ends.
+      if (this.#closed && error.code === 'EPIPE') return this.#giveUp()
       this.#retryIn(error.code === 'EAGAIN' ? RETRY_MS : RETRY_FAILED_MS)
     })
   }
@@ -252,6 +258,18 @@ class FileLineSink implements LineSink {
     if (this.#options.shared !== true || written === 0) return chunk.subarray(written)
     const from = chunk.lastIndexOf(newline, written - 1) + 1
     return from === written ? chunk.subarray(from) : Buffer.concat([Buffer.of(newline), chunk.subarray(from)])
+  }
+
+  #giveUp (): void {
+    this.#chunk = undefined
+    this.#room = undefined
+    this.#waiting = []
+    this.#used = this.#waitingBytes = 0
+    this.#tellIdle()
+  }
+
+  #tellIdle (): void {
+    for (const done of this.#idle.splice(0)) done()
   }
 
   #retryIn (ms: number): void {

@@ -20,7 +20,8 @@ export function prettyLine (line: string, colour: boolean): string {
     ...(typeof time === 'number' ? [paint(clock(time), 90, colour)] : []),
     paint(name.word, name.colour, colour),
     ...(who === undefined ? [] : [paint(`[${printable(who)}]`, 36, colour)]),
-    printable(typeof msg === 'string' ? msg : ''),
+    // Further lines stand apart: none of them can look like one of the log.
+    linesOf(typeof msg === 'string' ? msg : '').join('\n    '),
     ...Object.entries(facts).map(([key, value]) => paint(`${printable(key)}=${printable(shown(value))}`, 90, colour)),
   ]
   return `${parts.join(' ')}${errorText(error)}\n`
@@ -51,7 +52,11 @@ function errorText (error: unknown): string {
   const stack = 'stack' in error && typeof error.stack === 'string' ? error.stack : undefined
   const message = 'message' in error ? String(error.message) : JSON.stringify(error)
   if (stack === undefined) return ` error=${printable(shown(message))}`
-  return `\n    ${printable(stack).split('\n').map((line) => line.trim()).join('\n    ')}`
+  return `\n    ${linesOf(stack).map((line) => line.trim()).join('\n    ')}`
+}
+
+function linesOf (text: string): string[] {
+  return text.split('\n').map(printable)
 }
 
 function paint (text: string, code: number, colour: boolean): string {

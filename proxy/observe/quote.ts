@@ -34,9 +34,14 @@ function quoteUnusual (text: string): string {
   return JSON.stringify(asUtf8(text)).replace(unprintable, escapeUnit)
 }
 
-/** Without control characters, for a terminal. */
+/** On one line and without control characters, for a terminal: who wrote it can neither steer that nor make up lines of ours. */
 export function printable (text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f]/g, escapeUnit).replace(unprintable, escapeUnit)
+  return text.replace(/[\u0000-\u001f]/g, escapeUnit).replace(unprintable, escapeUnit)
+}
+
+/** As JSON, on one line and without anything that could steer a terminal: it means the same. */
+export function jsonText (value: unknown): string {
+  return JSON.stringify(value).replace(unprintable, escapeUnit)
 }
 
 function escapeUnit (unit: string): string {

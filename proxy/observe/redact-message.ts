@@ -1,6 +1,7 @@
-import { isSensitiveName } from '../../config/schema/sensitive.ts'
+import { isCredentialName } from '../../config/schema/sensitive.ts'
 import type { PlainJson, PlainObject } from '../../proto/message-json.ts'
-import { REDACTED, redactQuery, redactUrl, scrubText } from './redact.ts'
+import { redactBody, redactText } from './redact-body.ts'
+import { isSensitiveKey, REDACTED, redactQuery, redactUrl, scrubText } from './redact.ts'
 
 /** What is taken out of a message, and where something was. */
 export interface Redaction {
@@ -14,7 +15,9 @@ export interface Redaction {
 /** Values are whole addresses: what is secret of them stands in their query. */
 const urls = new Set(['location', 'raw_path', 'path', 'rewrite_path', 'referer', 'content-location', 'origin'])
 const queries = new Set(['query', 'rewrite_query'])
-const texts = new Set(['message', 'reason', 'detail', 'call_id'])
+const texts = new Set(['message', 'reason', 'detail', 'call_id', 'ticket'])
+const hosts = new Set(['authority', 'host', 'forwarded', 'x-forwarded-host'])
+const maps = new Set(['attributes', 'params', 'details'])
 
 /** A message as `plainEvent` and `plainReply` give it, without secrets: by the names that the access log goes by. */
 export function redactMessage (message: PlainObject, redaction: Redaction): PlainObject {
@@ -31,17 +34,19 @@ function redactValue (name: string, value: PlainJson, redaction: Redaction): Pla
     if (name === 'text') return redactContent(value, redaction)
     if (queries.has(name)) return changed(redactQuery(value), 'the query')
     if (urls.has(name)) return changed(redactUrl(value), `the ${name.replaceAll('_', ' ')}`)
-    return texts.has(name) ? changed(scrubText(value), `the ${name}`) : value
+    if (hosts.has(name)) return changed(withoutUser(value), `the ${name}`)
+    return texts.has(name) ? changed(redactText(value), `the ${name}`) : value
   }
   if (isList(value)) return value.map((item) => name === 'headers' && isList(item) ? line(item, marks) : redactItem(name, item, redaction))
   if (typeof value !== 'object' || value === null) return value
+  // Before bytes: a fact may be called "text".
+  if (maps.has(name)) return redactEntries(name, value, marks)
   if ('text' in value || 'base64' in value) return redactBytes(name, value, redaction)
-  if (name === 'attributes' || name === 'params' || name === 'details') return redactEntries(name, value, marks)
   return redactMessage(value, redaction)
 }
 
 function redactItem (name: string, item: PlainJson, redaction: Redaction): PlainJson {
-  if (typeof item !== 'object' || item === null || isList(item)) return typeof item === 'string' ? scrubText(item) : item
+  if (typeof item !== 'object' || item === null || isList(item)) return typeof item === 'string' ? redactText(item) : item
   const { name: field, value } = item
   if (!name.endsWith('_headers') || typeof field !== 'string' || typeof value !== 'string') return redactMessage(item, redaction)
   const [, shown] = line([field, value], redaction.marks)
@@ -50,21 +55,53 @@ function redactItem (name: string, item: PlainJson, redaction: Redaction): Plain
 
 function line (pair: readonly PlainJson[], marks: Set<string>): string[] {
   const [name = '', value = ''] = pair.map(String)
-  const shown = redactField(name.toLowerCase(), value)
+  const shown = redactField(name, value)
   if (shown !== value) marks.add(`the field ${name.toLowerCase()}`)
   return [name, shown]
 }
 
-function redactField (name: string, value: string): string {
-  // Which cookies there are is no secret.
-  if (name === 'cookie') return value.replace(/(^|;)([ \t]*[^=;]{0,256})=[^;]*/g, `$1$2=${REDACTED}`)
-  if (isSensitiveName(name)) return value === '' ? '' : REDACTED
-  return urls.has(name) ? redactUrl(value) : scrubText(value)
+function redactField (given: string, value: string): string {
+  const name = given.toLowerCase()
+  // Which cookies there are is no secret; one without a name is all value.
+  if (name === 'cookie') return value.split(';').map(redactCookie).join(';')
+  if (isSensitiveKey(given)) return value === '' ? '' : REDACTED
+  if (name === 'sec-websocket-protocol') return redactProtocols(value)
+  if (hosts.has(name)) return redactText(withoutUser(value))
+  return urls.has(name) ? redactUrl(value) : redactLoose(value)
+}
+
+function redactCookie (pair: string): string {
+  const [, name] = /^([ \t]*[^=]{1,4096}=)/.exec(pair) ?? []
+  return pair.trim() === '' ? pair : name === undefined ? REDACTED : `${name}${REDACTED}`
+}
+
+/** Browsers have no other place for a token: it is the name behind "bearer" and its like, or longer than any name is. */
+function redactProtocols (value: string): string {
+  let announced = false
+  return value.split(',').map((item) => {
+    const name = item.trim()
+    const secret = announced || name.length > longestProtocol || scrubText(name) !== name
+    announced = isCredentialName(name)
+    return secret ? item.replace(name, () => REDACTED) : item
+  }).join(',')
+}
+
+const longestProtocol = 48
+
+/** Before a host, where there is no scheme to know it by. */
+function withoutUser (value: string): string {
+  return value.replace(/[^\s"'=,;/@]{1,256}:[^\s"'/]{0,256}@/g, `${REDACTED}@`)
+}
+
+/** A value may be JSON, as some fields and facts are, or a scheme of somebody's own with what it stands for. */
+function redactLoose (value: string): string {
+  if (/^\s*[[{]/.test(value)) return redactBody(value) ?? redactText(value)
+  return redactText(value).replace(/^(token|api[-_]?key|key)[ \t]{1,4}\S{6,4096}$/i, `$1 ${REDACTED}`)
 }
 
 function redactEntries (of: string, entries: PlainObject, marks: Set<string>): PlainObject {
   return Object.fromEntries(Object.entries(entries).map(([name, value]) => {
-    const shown = isSensitiveName(name) ? REDACTED : scrubText(typeof value === 'string' ? value : JSON.stringify(value))
+    const shown = isCredentialName(name) ? REDACTED : redactLoose(typeof value === 'string' ? value : JSON.stringify(value))
     if (shown !== value) marks.add(`${of === 'attributes' ? 'the attribute' : of === 'params' ? 'the parameter' : 'the detail'} ${name}`)
     return [name, shown]
   }))
@@ -78,7 +115,7 @@ function redactContent (text: string, { bodies, marks }: Redaction): PlainJson {
   }
   const shown = redactBody(text)
   if (shown !== text) marks.add('the text')
-  return shown
+  return shown ?? { omitted: Buffer.byteLength(text) }
 }
 
 function redactBytes (name: string, bytes: PlainObject, { bodies, whole, marks }: Redaction): PlainObject {
@@ -92,26 +129,7 @@ function redactBytes (name: string, bytes: PlainObject, { bodies, whole, marks }
   }
   const shown = redactBody(text)
   if (shown !== text) marks.add(what)
-  return { text: shown }
-}
-
-/** JSON and forms lose the values of fields whose names say that they are secret; any other text what looks like a credential. */
-export function redactBody (text: string): string {
-  try {
-    const value = JSON.parse(text) as PlainJson // What JSON.parse gives.
-    const shown = redactJson(value)
-    const scrubbed = JSON.stringify(shown)
-    return scrubbed === JSON.stringify(value) ? text : scrubbed
-  } catch { /* No JSON. */ }
-  if (/^[\w.~%+[\]-]{1,128}=[^\s]*$/.test(text)) return redactQuery(text)
-  return scrubText(text)
-}
-
-function redactJson (value: PlainJson): PlainJson {
-  if (typeof value === 'string') return scrubText(value)
-  if (isList(value)) return value.map(redactJson)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, isSensitiveName(name) && one !== null && one !== '' ? REDACTED : redactJson(one)]))
+  return shown === undefined ? { omitted: length } : { text: shown }
 }
 
 /** `Array.isArray` does not know readonly lists. */

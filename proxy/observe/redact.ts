@@ -1,1 +1,1 @@
-export { isSensitiveKey, REDACTED, redactQuery, redactUrl, scrubText } from '../pipeline/redact.ts'
+export { isSensitiveKey, REDACTED, redactPath, redactQuery, redactUrl, scrubText } from '../pipeline/redact.ts'

@@ -66,35 +66,81 @@ export function bodyOf (content: Buffer, trailers?: HeaderList): Body {
   }
 }
 
+/**
+ * A stage around a body, which says of it what that one says.
+ *
+ * A class, as every body with getters must be: an object literal with one gets a hidden class of its own each time it is made, which is old from the
+ * start and keeps what the getter sees until the next full collection of garbage: the whole exchange.
+ */
+export abstract class BodyAround implements Body {
+  readonly length: number | undefined
+  protected readonly source: Body
+
+  constructor (source: Body) {
+    this.source = source
+    this.length = source.length
+  }
+
+  get trailers (): HeaderList | undefined {
+    return this.source.trailers
+  }
+
+  abstract read (): MaybePromise<Buffer | undefined>
+
+  cancel (reason?: Fault): void {
+    this.source.cancel(reason)
+  }
+}
+
 /** The same body, each chunk (and the end, `undefined`) shown to `look` on its way. What `look` throws ends the body. */
 export function watched (body: Body, look: (chunk: Buffer | undefined) => void): Body {
-  const seen = (chunk: Buffer | undefined): Buffer | undefined => {
-    look(chunk)
-    return chunk
+  return new WatchedBody(body, look)
+}
+
+class WatchedBody extends BodyAround {
+  readonly #look: (chunk: Buffer | undefined) => void
+
+  constructor (source: Body, look: (chunk: Buffer | undefined) => void) {
+    super(source)
+    this.#look = look
   }
-  return {
-    length: body.length,
-    get expectsContinue () { return body.expectsContinue },
-    get trailers () { return body.trailers },
-    read () {
-      const next = body.read()
-      return next instanceof Promise ? next.then(seen) : seen(next)
-    },
-    cancel: (reason) => body.cancel(reason),
+
+  get expectsContinue (): boolean | undefined {
+    return this.source.expectsContinue
+  }
+
+  read (): MaybePromise<Buffer | undefined> {
+    const next = this.source.read()
+    return next instanceof Promise ? next.then((chunk) => this.#seen(chunk)) : this.#seen(next)
+  }
+
+  #seen (chunk: Buffer | undefined): Buffer | undefined {
+    this.#look(chunk)
+    return chunk
   }
 }
 
 /** The beginning of a body that was read already, then the rest of it. */
 export function bodyAfter (head: readonly Buffer[], rest: Body): Body {
-  let next = 0
-  return {
-    length: rest.length,
-    get trailers () { return rest.trailers },
-    read () { return next < head.length ? head[next++] : rest.read() },
-    cancel (reason) {
-      next = head.length
-      rest.cancel(reason)
-    },
+  return new BodyAfter(head, rest)
+}
+
+class BodyAfter extends BodyAround {
+  readonly #head: readonly Buffer[]
+  #next = 0
+
+  constructor (head: readonly Buffer[], rest: Body) {
+    super(rest)
+    this.#head = head
+  }
+
+  read (): MaybePromise<Buffer | undefined> {
+    return this.#next < this.#head.length ? this.#head[this.#next++] : this.source.read()
+  }
+
+  override cancel (reason?: Fault): void {
+    this.#next = this.#head.length
+    super.cancel(reason)
   }
 }
 

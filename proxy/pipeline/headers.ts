@@ -12,7 +12,9 @@ export interface HeaderEdit {
  * Backed by one flat array `[name, value, name, value, …]`, which the list owns.
  */
 export class HeaderList {
-  readonly #raw: string[]
+  #raw: string[]
+  /** Somebody has the array as it is now. */
+  #lent = false
 
   constructor (raw: string[] = []) {
     this.#raw = raw
@@ -53,7 +55,7 @@ export class HeaderList {
 
   /** Replaces the first line of that name in place, removes the others; appends when there was none. */
   set (name: string, value: string): void {
-    const raw = this.#raw
+    const raw = this.#own()
     const lower = name.toLowerCase()
     for (let i = 0; i < raw.length; i += 2) {
       if (!sameName(raw[i]!, lower)) continue
@@ -66,7 +68,7 @@ export class HeaderList {
   }
 
   append (name: string, value: string): void {
-    this.#raw.push(name, value)
+    this.#own().push(name, value)
   }
 
   /** Removes every field line of that name. `name` in lower case. */
@@ -96,15 +98,37 @@ export class HeaderList {
     return this.#raw
   }
 
+  /** The lines as they are now, for good: the same array for all who ask until the list changes, which then goes on with a copy. */
+  frozen (): readonly string[] {
+    this.#lent = true
+    return this.#raw
+  }
+
   * [Symbol.iterator] (): IterableIterator<[name: string, value: string]> {
     for (let i = 0; i < this.#raw.length; i += 2) yield [this.#raw[i]!, this.#raw[i + 1]!]
   }
 
+  #own (): string[] {
+    if (this.#lent) {
+      this.#raw = this.#raw.slice()
+      this.#lent = false
+    }
+    return this.#raw
+  }
+
   #removeFrom (start: number, test: (name: string) => boolean): void {
-    const raw = this.#raw
+    let raw = this.#raw
     let kept = start
     for (let i = start; i < raw.length; i += 2) {
-      if (test(raw[i]!)) continue
+      if (test(raw[i]!)) {
+        // Most of what is looked for is not there: nobody needs a copy then.
+        raw = this.#own()
+        continue
+      }
+      if (kept === i) {
+        kept += 2
+        continue
+      }
       raw[kept] = raw[i]!
       raw[kept + 1] = raw[i + 1]!
       kept += 2

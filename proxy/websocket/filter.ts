@@ -14,7 +14,7 @@ interface Open {
 /** The first step of a route with WebSockets: who may have one, and what may pass. Ordinary requests pass it untouched. */
 export function webSocketFilter (settings: WebSocketSettings, places: Places, { passed, judged }: Told = {}): Filter {
   const { inspection } = settings
-  const open = new Map<Exchange, Open>()
+  const open = new WeakMap<Exchange, Open>()
   return {
     name: 'websocket',
     tunnelsOnly: true,

@@ -1,4 +1,5 @@
-import { register } from 'node:module'
+import Module, { isBuiltin, register } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { HookSettings } from './hooks.ts'
 
@@ -29,7 +30,31 @@ export function registerHooks ({ warm = false }: { readonly warm?: boolean } = {
     native: Boolean((process.features as { readonly typescript?: unknown }).typescript),
   }
   register('./hooks.js', import.meta.url, { data, transferList: [port2] })
-  return { take: () => takeAll(port1) }
+  const required = followRequire(data)
+  return { take: () => [...takeAll(port1), ...required.splice(0)] }
+}
+
+interface Resolver {
+  _resolveFilename (this: unknown, specifier: string, ...others: unknown[]): string
+}
+
+/**
+ * `require` asks no hooks in the Node versions there are: what it is to find for the name of the SDK is told to it here. Gives the files that it found, as
+ * the hooks tell theirs.
+ */
+function followRequire ({ sdk, ownFolder }: HookSettings): string[] {
+  const required: string[] = []
+  // Not documented, and what every tool of this kind has relied on since Node 0.
+  const resolver = Module as unknown as Resolver
+  const find = resolver._resolveFilename
+  resolver._resolveFilename = function (specifier, ...others) {
+    const own = Object.hasOwn(sdk, specifier) ? sdk[specifier] : undefined
+    if (own !== undefined) return fileURLToPath(own)
+    const path = find.call(this, specifier, ...others)
+    if (!isBuiltin(path) && !path.includes('/node_modules/') && !path.startsWith(fileURLToPath(ownFolder))) required.push(path)
+    return path
+  }
+  return required
 }
 
 function takeAll (port: MessagePort): string[] {

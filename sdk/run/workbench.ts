@@ -60,8 +60,8 @@ async function load ({ file, socket, inspectPort }: WorkbenchOrder & { readonly 
 function watchedStream (program: Program, send: (message: FromAgent) => void): EventStream {
   const watch = tellDecisions((decided) => say({ news: 'decided', ...decided }))
   const stream = new AgentStream(program, (message) => {
-    for (const reply of message.replies) watch.replied(reply)
     send(message)
+    for (const reply of message.replies) watch.replied(reply)
   })
   return {
     receive (message) {
@@ -94,12 +94,13 @@ function logAs (level: 'debug' | 'info' | 'warn' | 'error'): Log['info'] {
   }
 }
 
-const sdkFolder = new URL('..', import.meta.url).href
+/** Of all that is built with the SDK: what it imports is no file of the author's either. */
+const ownFolder = new URL('../..', import.meta.url).href
 
 /** With the lines of its stack that are the author's. */
 function errorText (error: unknown): string {
   if (!(error instanceof Error)) return JSON.stringify(error)
-  const own = (error.stack ?? '').split('\n').filter((line) => /^\s+at .*file:\/\//.test(line) && !line.includes(sdkFolder))
+  const own = (error.stack ?? '').split('\n').filter((line) => /^\s+at .*file:\/\//.test(line) && !line.includes(ownFolder))
   return [`${error.name}: ${error.message}`, ...own].join('\n')
 }
 
@@ -118,6 +119,8 @@ process.on('unhandledRejection', crash)
 // Ctrl-C is for the one who started this.
 process.on('SIGINT', () => {})
 process.on('disconnect', () => leave(0))
+// Nobody hears of an end that comes while the modules are loaded.
+if (!process.connected) leave(0)
 process.on('exit', () => server?.abandon())
 process.on('message', (order) => { void obey(order as WorkbenchOrder) })
 say({ news: 'warm' })

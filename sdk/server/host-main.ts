@@ -80,6 +80,5 @@ function endWithProxy (): void {
 
 function leave (code: number): void {
   for (const server of servers) server.abandon()
-  for (const made of logs) made.flush()
-  process.exit(code)
+  void Promise.all(logs.map((made) => made.flush())).then(() => process.exit(code))
 }

@@ -12,6 +12,7 @@ export function sharedProcess (): SharedProcess | undefined {
   return (globalThis as Record<symbol, SharedProcess | undefined>)[key]
 }
 
-export function shareProcess (shared: SharedProcess): void {
+/** `undefined`: from now on each program serves itself. */
+export function shareProcess (shared: SharedProcess | undefined): void {
   (globalThis as Record<symbol, SharedProcess | undefined>)[key] = shared
 }

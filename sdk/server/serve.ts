@@ -1,3 +1,4 @@
+import { checkAgent } from '../check-definition.ts'
 import type { Agent } from '../definition.ts'
 import { Program } from '../program.ts'
 import { settingsPage } from '../settings-page.ts'
@@ -13,6 +14,7 @@ import type { RunningServer } from './server.ts'
  * is being served.
  */
 export async function serve (agent: Agent): Promise<void> {
+  checkAgent(agent)
   if (isHosted(agent)) return
   const shared = sharedProcess()
   if (shared !== undefined) return shared.serve(agent)
@@ -81,8 +83,7 @@ function endWith (server: RunningServer, log: ProcessLog, { drainTimeoutMs, mana
 
 function leave (code: number, log: ProcessLog, server: RunningServer | undefined): void {
   server?.abandon()
-  log.flush()
-  process.exit(code)
+  void log.flush().then(() => process.exit(code))
 }
 
 function describe (agent: Agent): object {

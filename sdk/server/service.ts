@@ -1,7 +1,8 @@
 import {
-  agentService, decodeConfigureRequest, decodeDescribeRequest, decodeToAgent, encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent,
+  agentService, decodeConfigureRequest, decodeDescribeRequest, decodeToAgent, encodeConfigureResponse, encodeDescribeResponse,
   type FromAgent, type ToAgent,
 } from '../../proto/codec/index.ts'
+import { encodeReplies } from '../encode-replies.ts'
 import type { Program } from '../program.ts'
 import { AgentStream } from '../stream.ts'
 import { CallError, status, unaryMethod, type Method } from './grpc.ts'
@@ -46,9 +47,10 @@ export function agentMethods (program: Program, openStream: OpenStream = (send) 
   const process: Method = (call) => {
     const watch = program.vitals.watch()
     const stream = openStream((message) => {
+      const bytes = encodeReplies(message)
       watch.said(message)
       // A proxy that does not read its replies gets no further until it does.
-      if (!call.write(encodeFromAgent(message))) call.pause()
+      if (!call.write(bytes)) call.pause()
     })
     const end = (): void => {
       stream.flush()

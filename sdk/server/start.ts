@@ -1,3 +1,5 @@
+import { checkAgent } from '../check-definition.ts'
+import { checkNames } from '../check-names.ts'
 import type { Agent } from '../definition.ts'
 import type { Log } from '../log.ts'
 import { isRedisUrl } from '../store/open.ts'
@@ -34,6 +36,9 @@ export interface RunningAgent extends AsyncDisposable {
   [Symbol.asyncDispose] (): Promise<void>
 }
 
+const names: Readonly<Record<keyof StartOptions, true>> = { socket: true, listen: true, tls: true, log: true, store: true, workers: true, drainTimeoutMs: true }
+const namesOfTls: Readonly<Record<keyof NonNullable<StartOptions['tls']>, true>> = { cert: true, key: true, clientCa: true }
+
 const silent: Log = { debug () {}, info () {}, warn () {}, error () {} }
 
 /**
@@ -41,6 +46,9 @@ const silent: Log = { debug () {}, info () {}, warn () {}, error () {} }
  * bound, and with an Error that says what is wrong with the options.
  */
 export async function startAgent (agent: Agent, options: StartOptions): Promise<RunningAgent> {
+  checkAgent(agent)
+  checkNames('startAgent', options, names)
+  checkNames('tls of startAgent', options.tls ?? {}, namesOfTls)
   const { socket, listen, tls, log = silent, store = 'memory', workers, drainTimeoutMs = 10_000 } = options
   if (store !== 'memory' && !isRedisUrl(store)) throw new BadOptions('store is "memory" or a URL like redis://127.0.0.1:6379/0')
   const endpoint = readEndpoint(socket, listen, tls && { cert: tls.cert, key: tls.key, clientCa: tls.clientCa })

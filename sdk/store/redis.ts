@@ -73,6 +73,8 @@ export async function redisStore (url: string, prefix: string, log: Log): Promis
       return await ask(() => client.del(prefix + key)) > 0
     },
     async close () {
+      // It is not lost but left: nobody has to hear of it.
+      isUp = false
       client.disconnect()
     },
   }

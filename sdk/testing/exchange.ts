@@ -4,6 +4,7 @@ import {
 } from '../../proto/codec/index.ts'
 import { wantedBody } from '../definition.ts'
 import { linesOf, type HeadersInit } from '../headers.ts'
+import { checkInspection, checkMessage, checkResponse, checkToolCall, checkToolResult } from './check-options.ts'
 import type { TestClock } from './fake-clock.ts'
 import { PassedBody } from './passed-body.ts'
 import { stages, whyNotApplied, type Stage } from './stages.ts'
@@ -78,7 +79,9 @@ export class TestExchange {
   }
 
   /** The answer of the upstream, on its way back through the agent. */
-  async respond (status: number, { headers = {}, body = '', upstream = 'test', bodyMode, trailers }: TestResponseInit = {}): Promise<Verdict> {
+  async respond (status: number, init: TestResponseInit = {}): Promise<Verdict> {
+    checkResponse(init)
+    const { headers = {}, body = '', upstream = 'test', bodyMode, trailers } = init
     const { events, responseBody } = this.#link.description
     const from = this.#replies.length
     const content = chunksOf(body)
@@ -94,18 +97,24 @@ export class TestExchange {
   }
 
   /** A call of a tool in the body of this exchange. `passedBody` of the verdict is other arguments, where the agent gave some. */
-  toolCall ({ tool, arguments: args, id = '1', protocol = 'mcp', server = 'test' }: TestToolCall): Promise<Verdict> {
+  async toolCall (call: TestToolCall): Promise<Verdict> {
+    checkToolCall(call)
+    const { tool, arguments: args, id = '1', protocol = 'mcp', server = 'test' } = call
     const argumentsJson = Buffer.from(args === undefined ? '' : JSON.stringify(args))
     return this.#askedAlone({ kind: 'tool_call', value: { protocol, server, tool, argumentsJson, callId: id } }, protocol === 'mcp')
   }
 
   /** What came of a call. `passedBody` of the verdict is another result, where the agent gave one. */
-  toolResult ({ tool = '', result, isError = false, id = '1', protocol = 'mcp', server = 'test' }: TestToolResult): Promise<Verdict> {
+  async toolResult (outcome: TestToolResult): Promise<Verdict> {
+    checkToolResult(outcome)
+    const { tool = '', result, isError = false, id = '1', protocol = 'mcp', server = 'test' } = outcome
     return this.#askedAlone({ kind: 'tool_result', value: { protocol, server, tool, resultJson: Buffer.from(JSON.stringify(result)), isError, callId: id } }, protocol !== 'mcp')
   }
 
   /** Texts for the agent to look through. Gives what it found; rejects with its error. */
-  async guardrail ({ inspection, texts, categories = [], model = '' }: TestInspection): Promise<Findings> {
+  async guardrail (asked: TestInspection): Promise<Findings> {
+    checkInspection(asked)
+    const { inspection, texts, categories = [], model = '' } = asked
     const value = { inspection, texts: texts.map((text) => typeof text === 'string' ? { role: 'user', text } : text), categories, model }
     const reply = await this.#ask({ kind: 'guardrail', value }, stages.responseChunk)
     if (reply.kind === 'error') throw new Error(`${reply.value.code}: ${reply.value.message}`)
@@ -124,7 +133,9 @@ export class TestExchange {
    * A message of a WebSocket, on its way through the agent: text, or bytes. From the client unless `from` says something else. Those of the two
    * directions do not wait for each other.
    */
-  async message (data: string | Uint8Array, { from = 'client', binary = typeof data !== 'string' }: TestMessageInit = {}): Promise<MessageVerdict> {
+  async message (data: string | Uint8Array, init: TestMessageInit = {}): Promise<MessageVerdict> {
+    checkMessage(init)
+    const { from = 'client', binary = typeof data !== 'string' } = init
     const sent = { fromClient: from === 'client', binary, data: Buffer.from(data), partial: false }
     if (!this.#link.description.events.includes('websocket_message')) throw new Error('the agent does not ask for websocket_message events')
     return messageVerdictOf(await this.#ask({ kind: 'websocket_message', value: sent }, stages.webSocketMessage), sent)

@@ -1,5 +1,6 @@
 import { AssertionError } from 'node:assert'
 import { isDeepStrictEqual } from 'node:util'
+import { checkFuzzOptions } from './check-options.ts'
 import type { TestAgent, TestRequestInit, TestResponseInit } from './harness.ts'
 import { pieces, splits } from './splits.ts'
 import type { Verdict } from './verdict.ts'
@@ -33,6 +34,7 @@ const maxSingleBytes = 16 * 1024
  * body has pieces.
  */
 export async function fuzzBody (tested: TestAgent, body: string | Uint8Array, options: FuzzBodyOptions = {}): Promise<Verdict> {
+  checkFuzzOptions(options)
   const bytes = Buffer.from(body)
   const whole = await verdictFor(tested, [bytes], options)
   const wanted = comparable(whole)

@@ -1,13 +1,16 @@
 import {
   decodeConfigureRequest, decodeConfigureResponse, decodeDescribeResponse, decodeFromAgent, decodeToAgent, encodeConfigureRequest,
-  encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent, encodeToAgent, type DescribeResponse, type Event,
+  encodeConfigureResponse, encodeDescribeResponse, encodeToAgent, type DescribeResponse, type Event,
 } from '../../proto/codec/index.ts'
+import { checkAgent } from '../check-definition.ts'
 import type { Agent, ConfigProblem } from '../definition.ts'
+import { encodeReplies } from '../encode-replies.ts'
 import type { HeadersInit } from '../headers.ts'
 import type { Log } from '../log.ts'
 import { Program } from '../program.ts'
 import type { Store } from '../store/store.ts'
 import { AgentStream } from '../stream.ts'
+import { checkAgentOptions, checkRequest } from './check-options.ts'
 import { TestExchange } from './exchange.ts'
 import { realClock, type TestClock } from './fake-clock.ts'
 import type { Verdict } from './verdict.ts'
@@ -140,12 +143,15 @@ export interface TestAgent {
 }
 
 /** Runs an agent in this process, fed by what a proxy would send, byte for byte. Rejects when it refuses `config`. */
-export async function testAgent (agent: Agent, { config = {}, clock = realClock }: TestAgentOptions = {}): Promise<TestAgent> {
+export async function testAgent (agent: Agent, options: TestAgentOptions = {}): Promise<TestAgent> {
+  checkAgent(agent)
+  checkAgentOptions(options)
+  const { config = {}, clock = realClock } = options
   const records: LogRecord[] = []
   const program = new Program(agent, recordingLog(records), { now: clock.now })
   const exchanges = new Map<number, TestExchange>()
   const stream = new AgentStream(program, (message) => {
-    for (const reply of decodeFromAgent(encodeFromAgent(message)).replies) exchanges.get(reply.exchange)?.receive(reply)
+    for (const reply of decodeFromAgent(encodeReplies(message)).replies) exchanges.get(reply.exchange)?.receive(reply)
   })
   const send = (event: Event): void => stream.receive(decodeToAgent(encodeToAgent({ events: [event] })))
   let version = 0
@@ -164,6 +170,7 @@ export async function testAgent (agent: Agent, { config = {}, clock = realClock 
   const described = program.describe({ protocolVersions: [1], proxy: 'test', agentId: 'test' })
   const description = decodeDescribeResponse(encodeDescribeResponse(described))
   const start: TestAgent['start'] = (method, url, init = {}) => {
+    checkRequest(method, init)
     const id = ++last
     const link = { id, description, clock, send, isOpen: () => stream.has(id), forget: () => exchanges.delete(id) }
     const exchange = new TestExchange(link, method, url, init)

@@ -1,3 +1,4 @@
+import { Numbered } from '../../proto/numbered.ts'
 import { AgentFailure } from '../failure.ts'
 import type { OwnedStore, Store } from '../store/store.ts'
 import type { StoreCall, StoreError } from './messages.ts'
@@ -5,7 +6,7 @@ import type { StoreCall, StoreError } from './messages.ts'
 /** The store as workers see it: every call is made by the thread that owns it, so that all workers share one. */
 export class RemoteStore implements OwnedStore {
   readonly #send: (call: number, what: StoreCall) => void
-  readonly #waiting = new Map<number, { resolve: (value: unknown) => void, reject: (error: Error) => void }>()
+  readonly #waiting = new Numbered<{ resolve: (value: unknown) => void, reject: (error: Error) => void }>()
   #last = 0
 
   constructor (send: (call: number, what: StoreCall) => void) {

@@ -1,9 +1,11 @@
 import { decodeFromAgent, encodeToAgent, type Event, type FromAgent, type Reply, type ToAgent } from '../../proto/codec/index.ts'
+import { Numbered } from '../../proto/numbered.ts'
 import type { Program } from '../program.ts'
 import { handedOver } from './messages.ts'
 import type { Worker } from './worker.ts'
 
 interface Routed {
+  readonly id: number
   /** Undefined when the thread has ended. */
   worker: Worker | undefined
   /** Sequences of the events whose reply the proxy awaits. */
@@ -24,7 +26,7 @@ export class RoutedStream {
   readonly #program: Program
   readonly #pool: Pool
   readonly #send: (message: FromAgent) => void
-  readonly #exchanges = new Map<number, Routed>()
+  readonly #exchanges = new Numbered<Routed>()
   #highest = 0
   /** When the last of the answers that are awaited is too late, in milliseconds of `performance.now`. */
   #lastDeadlineMs = 0
@@ -78,10 +80,10 @@ export class RoutedStream {
 
   close (): void {
     const workers = new Set<Worker>()
-    for (const [id, routed] of this.#exchanges) {
+    for (const routed of this.#exchanges.values()) {
       if (routed.worker) workers.add(routed.worker)
       this.#settle(routed)
-      this.#forget(id)
+      this.#forget(routed.id)
     }
     for (const worker of workers) worker.post({ kind: 'close', stream: this.id })
     this.#pool.closed(this)
@@ -111,12 +113,12 @@ export class RoutedStream {
   /** A thread has ended: whoever waits for it gets an error, and so does whoever comes for it later. */
   lost (worker: Worker, code: string): void {
     const replies: Reply[] = []
-    for (const [id, routed] of this.#exchanges) {
+    for (const routed of this.#exchanges.values()) {
       if (routed.worker !== worker) continue
-      for (const sequence of routed.awaited) replies.push(refusal(id, sequence, code, 'the worker that ran its handler has ended'))
+      for (const sequence of routed.awaited) replies.push(refusal(routed.id, sequence, code, 'the worker that ran its handler has ended'))
       this.#settle(routed)
       routed.worker = undefined
-      if (routed.forgotten) this.#forget(id)
+      if (routed.forgotten) this.#forget(routed.id)
     }
     if (replies.length > 0) this.#send({ replies })
     if (this.#finished !== undefined) this.#lookForEnd()
@@ -135,7 +137,7 @@ export class RoutedStream {
     const worker = this.#pool.pick()
     if (worker === undefined) return refuse('busy', 'all workers have too much to do', true)
     this.#program.opened()
-    const routed: Routed = { worker, awaited: [], forgotten: false }
+    const routed: Routed = { id: event.exchange, worker, awaited: [], forgotten: false }
     this.#exchanges.set(event.exchange, routed)
     return routed
   }

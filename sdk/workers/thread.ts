@@ -1,6 +1,8 @@
 // What runs in a worker thread: the module of the agent, and a program like that of an agent without workers, whose streams come over a port.
-import { decodeConfigureRequest, decodeToAgent, encodeConfigureResponse, encodeFromAgent } from '../../proto/codec/index.ts'
+import { decodeConfigureRequest, decodeToAgent, encodeConfigureResponse } from '../../proto/codec/index.ts'
+import { isAgent } from '../check-definition.ts'
 import type { Agent } from '../definition.ts'
+import { encodeReplies } from '../encode-replies.ts'
 import { Program } from '../program.ts'
 import { AgentStream } from '../stream.ts'
 import { hostAgents } from './hosted.ts'
@@ -24,7 +26,7 @@ export async function runThread ({ port, module, agent: name, hooks }: ThreadTas
     if (stream === undefined) {
       stream = new AgentStream(
         program,
-        (message) => sendBytes({ kind: 'replies', stream: id, bytes: handedOver(encodeFromAgent(message)) }),
+        (message) => sendBytes({ kind: 'replies', stream: id, bytes: handedOver(encodeReplies(message)) }),
         (exchange) => send({ kind: 'forgotten', stream: id, exchange }),
       )
       streams.set(id, stream)
@@ -78,8 +80,4 @@ async function agentOf (module: string, name: string): Promise<Agent> {
   if (agent === undefined) throw new Error(`${module} neither serves an agent nor exports one as its default`)
   if (agent.definition.name !== name) throw new Error(`${module} holds the agent "${agent.definition.name}", not "${name}"`)
   return agent
-}
-
-function isAgent (value: unknown): value is Agent {
-  return typeof value === 'object' && value !== null && 'definition' in value && 'events' in value
 }

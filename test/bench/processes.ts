@@ -102,7 +102,7 @@ async function freePort (): Promise<number> {
 }
 
 /** Resolves when somebody accepts connections on the port; rejects with what the program wrote. */
-async function listening (port: number, program: Started, withinMs = 20_000): Promise<void> {
+async function listening (port: number, program: Started, withinMs = 60_000): Promise<void> {
   const until = performance.now() + withinMs
   while (!await accepts(port)) {
     const gone = !existsSync(`/proc/${program.pid}`)

@@ -36,7 +36,7 @@ export interface Surroundings {
 
 /** Two sockets for each client, and some to spare. */
 const filesBesideClients = 1_500
-const probingMs = 10_000
+const probingMs = 60_000
 
 /** Starts a contender and looks whether it answers rightly. Throws `Unfit` when it cannot do what the case asks for. */
 export async function begin (one: Case, contender: Contender, { folder, upstreamPort, certificate }: Surroundings, flags: readonly string[] = []): Promise<Session> {
@@ -112,9 +112,9 @@ async function probe (one: Case, target: Target): Promise<void> {
   }
 }
 
-function mustBeRight (one: Case, { count, failed, bytes }: Driven, output: () => string): void {
-  if (count === 0) throw new Error(`nothing was answered\n${output()}`)
-  if (failed > 0) throw new Error(`${failed} of ${count + failed} went wrong\n${output()}`)
+function mustBeRight (one: Case, { count, failed, reason = '', bytes }: Driven, output: () => string): void {
+  if (count === 0) throw new Error(`nothing was answered ${reason}\n${output()}`)
+  if (failed > 0) throw new Error(`${failed} of ${count + failed} went wrong ${reason}\n${output()}`)
   // Programs round what they print.
   if (bytes !== undefined && one.bytes !== undefined && bytes < count * one.bytes * 0.99) throw new Error(`only ${bytes} bytes for ${count} answers of ${one.bytes}`)
 }

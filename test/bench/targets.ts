@@ -21,8 +21,10 @@ export const goals: readonly Goal[] = [
   { title: 'Asking an agent, 64 in flight: CPU', of: 'asked', case: 'calls-64', figure: 'cpuUs', bound: 'at most', value: 1.6, times: 'echo' },
   { title: 'Asking an agent, 64 in flight: CPU', of: 'asked', case: 'calls-64', figure: 'cpuUs', bound: 'at most', value: 0.12, times: 'unary' },
   { title: 'Asking an agent, one in flight: p50', of: 'asked', case: 'calls-1', figure: 'p50Us', bound: 'at most', value: 1.6, times: 'echo' },
-  { title: 'Four agents in a chain: CPU', of: 'chain-4', case: 'calls-64', figure: 'cpuUs', bound: 'at most', value: 4.5, times: 'asked' },
-  { title: 'Four agents in a chain: p50', of: 'chain-4', case: 'calls-1', figure: 'p50Us', bound: 'at most', value: 4.5, times: 'asked' },
+  { title: 'Four agents in a chain, 64 in flight: CPU', of: 'chain-4', case: 'calls-64', figure: 'cpuUs', bound: 'at most', value: 4.5, times: 'asked' },
+  { title: 'Four agents in a chain, 64 in flight: p50', of: 'chain-4', case: 'calls-64', figure: 'p50Us', bound: 'at most', value: 4.5, times: 'asked' },
+  // Where four processes share one core, four raw echoes take six times as long as one: the system's changes from one to the next.
+  { title: 'Four agents in a chain, one in flight: p50', of: 'chain-4', case: 'calls-1', figure: 'p50Us', bound: 'at most', value: 1.6, times: 'echo-4' },
   { title: '100 bytes: CPU with an agent that subscribes to nothing of them', of: 'sentinel-unasked', case: 'asking-100b', figure: 'cpuUs', bound: 'at most', value: 1.03, times: 'sentinel' },
   { title: 'Bodies in pieces of 64 KiB: throughput', of: 'asked', case: 'chunks-64k', figure: 'mbPerSecond', bound: 'at least', value: 0.5, times: 'echo' },
   { title: '1 MiB: throughput', case: 'plain-1m', figure: 'mbPerSecond', bound: 'at least', value: 0.7, times: 'haproxy' },

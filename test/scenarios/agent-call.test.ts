@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { createServer as createHttp } from 'node:http'
+import { createServer as createHttp2 } from 'node:http2'
+import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
+import { emptyAudit, emptyMessageAnswer, emptyWants } from '../../proto/codec/index.ts'
 import { folderWith } from '../support/folder.ts'
 import { fromDist } from '../support/paths.ts'
 import { allow, decision, everything, rawAgent } from '../support/raw-agent.ts'
@@ -56,6 +60,54 @@ describe('sentinel agent call', () => {
     assert.equal(agent.configured.length, 0)
     const late = await call(await scriptedSocket(t), '--config', '{}', '-d', 'forbidden', '-H', `x-script: ${scripted({ late: true })['x-script']}`)
     assert.match(late.stdout, /request body, 9 bytes {2}block 403/)
+    agent.script = { onEvent: (event, wire) => wire.reply(event, decision({ kind: 'allow', value: {} }, { wants: emptyWants })) }
+    assert.match((await call(agent.path)).stdout, /\n {2}wants: \{\}\n/)
+  })
+
+  test('asks about any kind of event, as recordings write it, and takes a body from its standard input', async (t) => {
+    const agent = await rawAgent(t, { describe: { ...everything, events: [...everything.events, 'tool_call', 'websocket_message'] }, onEvent: (event, wire) => {
+      if (event.timeoutMs > 0) wire.reply(event, event.kind === 'websocket_message' ? { kind: 'message', value: { ...emptyMessageAnswer, kind: 'drop', value: {} } } : allow)
+    } })
+    const tool = { kind: 'tool_call', value: { protocol: 'mcp', tool: 'delete', arguments_json: { text: '{"a":1}' } } }
+    const message = { kind: 'websocket_message', value: { from_client: true, data: { text: 'hello' } } }
+    const file = join(folderWith(t, { 'event.json': JSON.stringify(message) }), 'event.json')
+    const { code, stdout, stderr } = await call(agent.path, '--event', JSON.stringify(tool), '--event', `@${file}`, '--json')
+    assert.equal(code, 0, stderr)
+    assert.deepEqual((JSON.parse(stdout) as Report).answers.map(({ event, reply }) => [event.kind, reply['kind']]), [
+      ['request_headers', 'decision'], ['tool_call', 'decision'], ['websocket_message', 'message'],
+    ])
+    assert.ok(agent.events.some((event) => event.kind === 'tool_call' && event.value.tool === 'delete' && event.value.argumentsJson.toString() === '{"a":1}'))
+    for (const [event, why] of [['{"kind":"dream"}', /an event of the kind "dream" is not known/], ['{', /--event is not JSON/], ['{"kind":"cancel"}', /'cancel' is told, and never answered/]] as const) {
+      const refused = await call(agent.path, '--event', event)
+      assert.equal(refused.code, 2)
+      assert.match(refused.stderr, why)
+    }
+    const piped = spawn(process.execPath, [fromDist('proxy', 'main.js'), 'agent', 'call', `unix:${agent.path}`, '-d', '@-'], { stdio: ['pipe', 'ignore', 'ignore'] })
+    piped.stdin.end('from a pipe')
+    assert.equal(await new Promise((resolve) => { piped.on('close', resolve) }), 0)
+    assert.ok(agent.events.some((event) => event.kind === 'request_body' && event.value.data.toString() === 'from a pipe'))
+  })
+
+  test('explains what listens where no agent does', async (t) => {
+    const folder = folderWith(t, { 'file.txt': '' })
+    const listening = (name: string, server: Server): Promise<string> => new Promise((resolve) => {
+      t.after(() => server.close())
+      const path = join(folder, name)
+      server.listen(path, () => resolve(path))
+    })
+    const reasons: ReadonlyArray<readonly [string, RegExp]> = [
+      [join(folder, 'nothing.sock'), /there is no such socket: does the agent run\?/], [join(folder, 'file.txt'), /nobody listens there/],
+      [await listening('http1.sock', createHttp((_request, response) => response.end())), /does not speak HTTP\/2, as gRPC does/],
+      [await listening('http2.sock', createHttp2((_request, response) => response.end())), /speaks HTTP\/2 and no gRPC/],
+      [await listening('closes.sock', createServer((socket) => socket.end())), /it closed the connection before it said who it is/],
+      [await listening('silent.sock', createServer((socket) => { t.after(() => socket.destroy()) })), /it takes the connection and does not say who it is/],
+    ]
+    await Promise.all(reasons.map(async ([path, why]) => {
+      // They come at once, and share what there is of processors: only the silent one is waited for to the end.
+      const { code, stderr } = await call(path, '--timeout', path.endsWith('silent.sock') ? '3s' : '60s')
+      assert.equal(code, 2)
+      assert.match(stderr, why)
+    }))
   })
 
   test('explains how an agent breaks the protocol, and what a proxy would not apply', async (t) => {
@@ -74,15 +126,43 @@ describe('sentinel agent call', () => {
     assert.match(stdout, /it broke the protocol: .* which was answered before/)
     assert.match(stdout, /it broke the protocol: .* a complete that awaits none/)
     agent.script = { onEvent () {} }
-    const silent = await call(agent.path, '--timeout', '300ms')
+    const silent = await call(agent.path, '--timeout', '2s')
     assert.equal(silent.code, 1)
-    assert.match(silent.stdout, /no reply in 3\d\d ms: the operator's failure mode would decide/)
+    assert.match(silent.stdout, /no reply in \d{4,} ms: the operator's failure mode would decide/)
     agent.script = { onEvent: (_event, wire) => wire.raw(Buffer.alloc(40, 0xff)) }
-    assert.match((await call(agent.path, '--timeout', '2s')).stdout, /it broke the protocol: the call ended/)
+    assert.match((await call(agent.path, '--timeout', '60s')).stdout, /it broke the protocol: the call ended/)
     agent.script = { configure: () => ({ accepted: false, problems: [{ path: ['rules', '3'], message: 'is no rule', hint: 'write one' }] }) }
     const refused = await call(agent.path, '--config', '{}')
     assert.equal(refused.code, 1)
     assert.match(refused.stdout, /configuration refused: rules\.3: is no rule \(write one\)/)
+  })
+
+  test('nothing that an agent says can steer the terminal or make up a line, as text and as JSON, and JSON says the same', async (t) => {
+    const steering = '\u001b[2J\u0007\u009b31m\u202e\nmade up'
+    const agent = await rawAgent(t, {
+      describe: { name: `raw${steering}`, version: steering },
+      onEvent: (event, wire) => {
+        if (event.kind === 'request_headers') wire.reply(event, decision({ kind: 'flag', value: {} }, { audit: { ...emptyAudit, reason: steering, ruleIds: [steering] } }))
+      },
+    })
+    const text = await call(agent.path)
+    assert.equal(text.code, 0, text.stdout)
+    const json = await call(agent.path, '--json')
+    assert.equal((JSON.parse(json.stdout) as Report).agent.name, `raw${steering}`)
+    const broken = createHttp2((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/grpc', 'grpc-status': '13', 'grpc-message': '\u009b31m it says' })
+      response.end()
+    })
+    t.after(() => broken.close())
+    const path = join(folderWith(t), 'broken.sock')
+    await new Promise<void>((resolve) => { broken.listen(path, resolve) })
+    const failed = await call(path)
+    assert.equal(failed.code, 2)
+    assert.match(failed.stderr, /it says/)
+    for (const shown of [text.stdout, json.stdout, failed.stderr]) {
+      assert.doesNotMatch(shown, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
+      assert.doesNotMatch(shown, /^made up/m)
+    }
   })
 
   test('says what cannot be understood and who is not there', async () => {

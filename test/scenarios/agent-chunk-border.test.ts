@@ -8,7 +8,7 @@ import { startSentinel } from '../support/sentinel.ts'
 import { rawUpstream } from '../support/upstream.ts'
 
 const word = 'forbidden'
-const border = `agent "border" { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'border.js'))} }`
+const border = `agent "border" { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'border.js'))}; timeout "60s" }`
 /** What chunks hold, without their frames. */
 function contentOf (chunked: string): string {
   let content = ''

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { consult, ready } from '../support/consulted.ts'
 import { failing } from '../support/failing-agent.ts'
 import { deadMs, start, startLiar, warm } from '../support/failure-modes.ts'
+import { patienceMs } from '../support/patience.ts'
 import { allow, everything, rawAgent } from '../support/raw-agent.ts'
 import { scripted, scriptedAgent } from '../support/scripted-agent.ts'
 import { within } from '../support/within.ts'
@@ -11,14 +12,14 @@ import { within } from '../support/within.ts'
 test('an agent that dies in the middle of a call: AGENT_STREAM_RESET within 50 ms', async (t) => {
   const { agent, client } = await failing(t, { onEvent: ({ kind }, { session }) => { if (kind === 'request_headers') session.destroy() } })
   await within(deadMs, async () => {
-    await client.settled(2_000)
-    const { x, status } = await consult(client, {}, { timeoutMs: 5_000 })
+    await client.settled(patienceMs)
+    const { x, status } = await consult(client)
     assert.equal(status, 503)
     assert.equal(x.fault?.code, 'AGENT_STREAM_RESET')
     return x.durationMs
   })
   agent.script = {}
-  await client.settled(1_000)
+  await client.settled(patienceMs)
   assert.equal((await consult(client)).status, 200)
 })
 
@@ -39,7 +40,7 @@ test('a header event is asked again on another connection when the first breaks'
 
 for (const mode of ['closed', 'open'] as const) {
   test(`an agent that is killed in the middle of a call: ${mode}`, async (t) => {
-    const from = await start(t, (m) => scriptedAgent('guard', `failure-mode "${m}"; timeout "10s"`), mode)
+    const from = await start(t, (m) => scriptedAgent('guard', `failure-mode "${m}"; timeout "60s"`), mode)
     await warm(from.sentinel)
     const { sentinel } = from
     const readies = (): number => sentinel.log.filter(({ event }) => event === 'agent-ready').length

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { agentText, received, startDev } from '../support/agent-dev.ts'
@@ -11,9 +11,9 @@ test('no request is lost or refused while the agent is edited again and again', 
   const dev = await startDev(t, folder)
   let isOver = false
   const seen = new Set<string>()
-  const client = async (): Promise<number> => {
+  const counts = [0, 0, 0]
+  const client = async (number: number): Promise<void> => {
     let last = 1
-    let count = 0
     while (!isOver) {
       const answer = await dev.get('/')
       assert.equal(answer.status, 200, answer.text)
@@ -21,28 +21,29 @@ test('no request is lost or refused while the agent is edited again and again', 
       assert.ok(Number(version) >= last, `version ${version} came after ${last}`)
       last = Number(version)
       seen.add(version)
-      count++
+      counts[number]!++
     }
-    return count
   }
-  const clients = Promise.all([client(), client(), client()])
+  const clients = Promise.all(counts.map((_, number) => client(number)))
+  await eventually('version 1 decides', () => seen.has('1'))
   for (let version = 2; version <= 5; version++) {
     writeFileSync(join(folder, 'agent.ts'), agentText(version))
-    await eventually(`version ${version} decides`, () => seen.has(String(version)), 20_000)
+    await eventually(`version ${version} decides`, () => seen.has(String(version)))
   }
+  await eventually('each of them has asked often', () => counts.every((count) => count > 10))
   isOver = true
-  const counts = await clients
-  assert.ok(counts.every((count) => count > 10), counts.join())
+  await clients
   assert.deepEqual([...seen], ['1', '2', '3', '4', '5'])
 })
 
 test('a call that began under the old code ends under it', async (t) => {
   const folder = folderWith(t, {})
-  const go = join(folder, 'go')
-  writeFileSync(join(folder, 'agent.ts'), agentText(1, `while (request.path === '/slow' && !existsSync(${JSON.stringify(go)})) await new Promise((resolve) => setTimeout(resolve, 10))`))
+  const [begun, go] = [join(folder, 'begun'), join(folder, 'go')]
+  writeFileSync(join(folder, 'agent.ts'), agentText(1, `if (request.path === '/slow') (await import('node:fs')).writeFileSync(${JSON.stringify(begun)}, '')
+    while (request.path === '/slow' && !existsSync(${JSON.stringify(go)})) await new Promise((resolve) => setTimeout(resolve, 10))`))
   const dev = await startDev(t, folder)
   const slow = dev.get('/slow')
-  await eventually('the slow call is with the old code', async () => (await dev.get('/')).status === 200)
+  await eventually('the slow call is with the old code', () => existsSync(begun))
   writeFileSync(join(folder, 'agent.ts'), agentText(2))
   await eventually('the new code decides', async () => received((await dev.get('/')).text).headers['x-version'] === '2')
   assert.equal(await Promise.race([slow.then(() => 'answered'), new Promise((resolve) => { setTimeout(resolve, 200, 'open') })]), 'open')
@@ -50,7 +51,7 @@ test('a call that began under the old code ends under it', async (t) => {
   const answer = await slow
   assert.deepEqual([answer.status, received(answer.text).headers['x-version']], [200, '1'])
   // The old process ends with its last call: one serves, one waits for the next edit, and the proxy is the third.
-  await eventually('the old process is gone', () => dev.children().length === 3, 20_000)
+  await eventually('the old process is gone', () => dev.children().length === 3)
 })
 
 test('a syntax error is shown with file and line, and the old code keeps running', async (t) => {
@@ -87,11 +88,17 @@ test('code that refuses the settings does not take over, and says why', async (t
 test('an editor that empties the file before it writes it shows no error in between', async (t) => {
   const folder = folderWith(t, { 'agent.ts': agentText(1) })
   const dev = await startDev(t, folder)
-  for (let version = 2; version <= 4; version++) {
+  for (let [version, edits] = [2, 0]; edits < 3; version++) {
+    const from = dev.screen().length
+    const emptiedMs = performance.now()
     writeFileSync(join(folder, 'agent.ts'), '')
     await new Promise((resolve) => { setTimeout(resolve, 30) })
     writeFileSync(join(folder, 'agent.ts'), agentText(version))
-    await eventually('the edit counts', async () => received((await dev.get('/')).text).headers['x-version'] === String(version), 20_000)
+    const pauseMs = performance.now() - emptiedMs
+    await eventually('the edit counts', async () => received((await dev.get('/')).text).headers['x-version'] === String(version))
+    // What stays empty for a tenth of a second is told of: an editor that the machine has held up is none.
+    if (pauseMs > 60) continue
+    edits++
+    assert.doesNotMatch(dev.screen().slice(from), /keeps running/)
   }
-  assert.ok(!/keeps running/.test(dev.screen()), dev.screen())
 })

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdirSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { agentText, isAlive, received, spawnDev, startDev } from '../support/agent-dev.ts'
@@ -58,7 +60,20 @@ test('an agent that dies is started again', async (t) => {
   await dev.get('/die')
   await dev.shows(/out of the blue/)
   await dev.shows(/the agent ended \(exit code 1\); it is started again now/)
-  await eventually('it decides again', async () => (await dev.get('/')).status === 200, 20_000)
+  await eventually('it decides again', async () => (await dev.get('/')).status === 200)
+})
+
+test('where the code from before died, nobody is told that it keeps running', async (t) => {
+  const folder = folderWith(t, { 'agent.ts': agentText(1, 'if (request.path === "/die") setTimeout(() => { throw new Error("out of the blue") })') })
+  const dev = await startDev(t, folder)
+  await eventually('it died too soon to be started again', async () => {
+    await dev.get('/die')
+    return dev.screen().includes('it is started again when a file changes')
+  })
+  const from = dev.screen().length
+  writeFileSync(join(folder, 'agent.ts'), 'export default = 1\n')
+  await dev.shows(/Expression expected[^]*nothing runs yet/, from)
+  assert.doesNotMatch(dev.screen(), /keeps running/)
 })
 
 test('Ctrl-C ends everything: no process, no socket and no folder is left', async (t) => {
@@ -80,7 +95,7 @@ test('when it is killed its processes end by themselves, and the next one tidies
   await eventually('all three are there', () => dev.children().length === 3)
   const pids = dev.children()
   await dev.stop('SIGKILL')
-  await eventually('every process is gone', () => !pids.some(isAlive), 20_000)
+  await eventually('every process is gone', () => !pids.some(isAlive))
   const [left] = readdirSync(dev.temporary)
   assert.ok(left !== undefined, 'its folder is still there')
   const next = spawnDev(t, folder, [], dev.temporary)
@@ -89,13 +104,20 @@ test('when it is killed its processes end by themselves, and the next one tidies
 })
 
 test('what cannot be used is refused before anything starts', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  t.after(() => taken.close())
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
   const folder = folderWith(t, { 'agent.ts': agentText(1), 'notes.txt': '' })
   const cases: ReadonlyArray<readonly [args: readonly string[], said: RegExp]> = [
     [['nowhere.ts'], /nowhere\.ts does not exist/],
-    [['notes.txt'], /notes\.txt is no TypeScript or JavaScript/],
+    [['notes.txt'], /notes\.txt cannot be run as it is: .* ends in \.ts, \.js/],
     [['--upstream', 'somewhere'], /"somewhere" is no address of an application: write http:\/\/HOST:PORT/],
     [['--config', 'greeting'], /"greeting" is no setting: write NAME=VALUE/],
     [['--config-file', 'gone.kdl'], /gone\.kdl does not exist/],
+    [['--port', String(port)], new RegExp(`--port: nothing can listen on 127\\.0\\.0\\.1:${port} \\(it is in use\\); 0 takes a free port\\.`)],
+    [[`--inspect=${port}`], /--inspect: nothing can listen on/],
+    [['--config', 'a=1', '--config', 'a.b=2'], /"a\.b=2": a was given a value, and cannot be a block as well\./],
     [['--inspect=x'], /--inspect takes a number from 0 to 65535, not "x"/],
   ]
   for (const [args, said] of cases) {

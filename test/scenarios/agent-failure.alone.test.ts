@@ -40,7 +40,7 @@ for (const mode of ['closed', 'open'] as const) {
   })
 
   test(`an agent that is slow past its deadline: ${mode}`, async (t) => {
-    await expectFailure(await start(t, guard(), mode), mode, 'AGENT_TIMEOUT', { path: '/slow', headers: scripted({ request: { do: 'sleep', ms: 2_000 } }) })
+    await expectFailure(await start(t, guard(), mode), mode, 'AGENT_TIMEOUT', { path: '/slow', headers: scripted({ request: { do: 'sleep', ms: 5_000 } }) })
   })
 
   test(`an agent that throws: ${mode}`, async (t) => {

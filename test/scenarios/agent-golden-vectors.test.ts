@@ -61,7 +61,7 @@ test('the proxy says the events of the vectors', () => {
   x.upstream = 'api'
   x.target = '10.0.0.1:80'
   const reply = { status: 200, headers: new HeaderList(['Set-Cookie', 'a', 'Set-Cookie', 'b']), body: bodyOf(Buffer.from('hello')) }
-  const answer = responseEvent(x, reply, none, undefined)
+  const answer = responseEvent(x, reply, none, {})
   assert.ok(answer.kind === 'response_headers')
   assert.equal(encodeToAgent(asNumbered({ kind: 'response_headers', value: { ...answer.value, hasBody: false, bodyMode: undefined } })).toString('hex'), vector('event-response-headers').toString('hex'))
 
@@ -147,7 +147,7 @@ async function answeredWith (t: TestContext, name: string): Promise<AgentClient>
 }
 
 test('the proxy does what the replies of the vectors say', async (t) => {
-  const ask = async (name: string, asked: Asked = {}) => consult(await answeredWith(t, name), { method: 'POST', body: 'hello', ...asked }, { timeoutMs: 2_000, maxTimeoutMs: 2_000, chooseUpstream: () => true })
+  const ask = async (name: string, asked: Asked = {}) => consult(await answeredWith(t, name), { method: 'POST', body: 'hello', ...asked }, { chooseUpstream: () => true })
   assert.equal((await ask('decision-allow')).upstream?.body, 'hello')
   assert.equal((await ask('decision-flag')).x.attributes?.get('score'), '7')
   assert.equal((await ask('decision-review')).headers.get('x-sentinel-ticket'), 'T-1')

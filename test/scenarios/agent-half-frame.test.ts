@@ -40,7 +40,7 @@ for (const mode of ['closed', 'open'] as const) {
   })
 
   test(`half a frame that is never finished runs into the deadline, and the next request is on the same connection: ${mode}`, async (t) => {
-    const from = await startLiar(t, mode, { onEvent: ({ kind }, wire) => { if (kind === 'request_headers') wire.raw(Buffer.from([0, 0, 0, 0, 9, 1])) } })
+    const from = await startLiar(t, mode, { onEvent: ({ kind }, wire) => { if (kind === 'request_headers') wire.raw(Buffer.from([0, 0, 0, 0, 9, 1])) } }, '300ms')
     await expectFailure(from, mode, 'AGENT_TIMEOUT', { path: '/half' })
     await expectFailure(from, mode, /^AGENT_(TIMEOUT|BAD_REPLY|NOT_CONNECTED|STREAM_RESET)$/, { path: '/next' })
   })

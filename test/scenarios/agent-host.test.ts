@@ -6,20 +6,20 @@ import { checkText } from '../../config/sentinel/index.ts'
 import { eventually } from '../support/eventually.ts'
 import { fromDist } from '../support/paths.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
-import { scripted, siteWith } from '../support/scripted-agent.ts'
+import { patient, scripted, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { agentStatus, vitalProgram } from '../support/vital-agent.ts'
 
 const script = fromDist('test', 'support', 'agents', 'scripted.js')
 
 function hosted (id: string, file: string, settings = ''): string {
-  return `agent ${JSON.stringify(id)} { host "shared"; command "node" ${JSON.stringify(file)}\n${settings} }`
+  return `agent ${JSON.stringify(id)} { host "shared"; command "node" ${JSON.stringify(file)}\n${patient(settings)} }`
 }
 
 const three = [
   hosted('scripted', script, 'config { greeting "one" }'),
   hosted('vital', vitalProgram),
-  'agent "waf" { host "shared" }',
+  'agent "waf" { host "shared"; timeout "60s" }',
 ].join('\n')
 
 async function start (t: TestContext, agents: string, filters: readonly string[]): Promise<{ sentinel: RunningSentinel, port: number }> {
@@ -55,6 +55,7 @@ test('the end of the process is the end of all, and all are there again', async 
   process.kill(pid!, 'SIGKILL')
   await sentinel.logged(({ event }) => event === 'agent-exited')
   await eventually('all decide again', async () => (await sentinel.request('/passed')).status === 200)
+  await sentinel.logged(({ event, agent, pid: other }) => event === 'agent-started' && agent === 'waf' && other !== pid)
   const pids = sentinel.agentPids()
   assert.equal(new Set(Object.values(pids)).size, 1)
   assert.notEqual(pids['scripted'], pid)
@@ -90,7 +91,7 @@ test('a reload that brings one more moves all of them to a new process, without 
     } catch {
       return true
     }
-  }, 15_000)
+  })
   stop = true
   await load
   assert.deepEqual([...statuses], [200], 'no request failed')
@@ -107,7 +108,7 @@ test('two agents of one file are two agents', async (t) => {
 test('a file that cannot be loaded leaves the others alone: its failure mode counts, and the log says why', async (t) => {
   const { port } = await startRecordingUpstream(t)
   const agents = [hosted('good', script), hosted('bad', 'bad.mjs', 'failure-mode "open"')].join('\n')
-  const sentinel = await startSentinel(t, siteWith(port, agents, ['good', 'bad']), { files: { 'bad.mjs': 'throw new Error("not today")' }, timeoutMs: 40_000 })
+  const sentinel = await startSentinel(t, siteWith(port, agents, ['good', 'bad']), { files: { 'bad.mjs': 'throw new Error("not today")' } })
   await sentinel.logged((record) => record['agent_event'] === 'not-loaded' && record.agent === 'bad')
   assert.equal((await sentinel.request('/', { headers: scripted({ request: { do: 'block', status: 410 } }) })).status, 410)
   assert.equal((await sentinel.request('/passed')).status, 200)
@@ -115,7 +116,7 @@ test('a file that cannot be loaded leaves the others alone: its failure mode cou
 
 test('one process takes much less memory than three', async (t) => {
   const shared = await start(t, three, ['scripted', 'vital', 'waf'])
-  const alone = await start(t, three.replaceAll('host "shared";', '').replace('{ host "shared" }', ''), ['scripted', 'vital', 'waf'])
+  const alone = await start(t, three.replaceAll('host "shared";', '').replace('host "shared"; ', ''), ['scripted', 'vital', 'waf'])
   const together = residentKb(shared.sentinel.agentPids()['waf']!)
   const apart = Object.values(alone.sentinel.agentPids()).map(residentKb)
   assert.equal(new Set(Object.values(alone.sentinel.agentPids())).size, 3)

@@ -13,7 +13,7 @@ test('short bodies are shown whole, longer ones and those of unknown length in p
     response.end(request.url === '/chunked' ? body.subarray(1) : body)
   }))
   const agent = `agent "both" { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'both-ways.js'))}
-    request-body-mode "hybrid:1KiB"; response-body-mode "hybrid:2048" }`
+    request-body-mode "hybrid:1KiB"; response-body-mode "hybrid:2048"; timeout "60s" }`
   const sentinel = await startSentinel(t, siteWith(app.port, agent, ['both']))
   const shown = async (bytes: number, path = '/'): Promise<string> => {
     const body = 'x'.repeat(bytes)

@@ -147,6 +147,7 @@ test('a file that would not load, that has errors, or that has the agent already
     [simple, site(9).replaceAll('"old"', '"simple"'), [], /has an agent 'simple' already, and is as it was/],
     [simple, `${site(9)}{\n`, [], /CONFIG_SYNTAX[^]*has errors already, and is as it was/],
     [simple, `${site(9)}nonsense\n`, [], /CONFIG_UNKNOWN_SETTING[^]*would not load; it is as it was/],
+    [simple, 'routes { route "part" { static-files { root "." } } }\n', [], /there is no listener[^]*would not load; it is as it was\. Where another file includes it, name that one\.$/m],
     [required, site(9), [], /simple needs word: give it with --config word=VALUE\./],
     [simple, site(9), ['--config', 'wrod=1'], /simple has no setting 'wrod'\. It has: word/],
   ]
@@ -178,6 +179,29 @@ test('the unit starts the agent for the proxy, and systemd has nothing against i
   assert.deepEqual([verified.status, verified.stderr.split('\n').filter((line) => line.includes('simple.service'))], [0, []])
 })
 
+test('a unit that cannot be written leaves the configuration as it is', async (t) => {
+  const folder = folderWith(t, { 'agent.ts': simple, 'sentinel.kdl': site(9) })
+  for (const [unit, said] of [['nowhere/simple.service', /cannot be written, and nothing was changed/], ['simple unit', /"simple unit" cannot be the name of a unit/], ['simple.txt', /cannot be the name/]] as const) {
+    const { code, stdout, stderr } = await runSentinel(['agent', 'install', '--write', 'sentinel.kdl', '--unit', unit], { cwd: folder })
+    assert.deepEqual([code, stdout], [2, ''], unit)
+    assert.match(stderr, said)
+    assert.equal(readFileSync(join(folder, 'sentinel.kdl'), 'utf8'), site(9))
+  }
+})
+
+test('what a block of the agent needs can be given', async (t) => {
+  const nested = simple.replace("setting(text, 'no', 'What is said.')", "section({ said: required(text, 'What is said.'), more: setting(text, 'x', 'More.') }, 'Words.')")
+    .replace('setting,', 'required, section, setting,').replace('config.word }', 'config.word.said }')
+  const folder = folderWith(t, { 'agent.ts': nested, 'sentinel.kdl': site(9) })
+  const refused = await runSentinel(['agent', 'install', '--write', 'sentinel.kdl'], { cwd: folder })
+  assert.match(refused.stderr, /simple needs word\.said: give it with --config word\.said=VALUE\./)
+  const unknown = await runSentinel(['agent', 'install', '--config', 'word.siad=a'], { cwd: folder })
+  assert.match(unknown.stderr, /simple has no setting 'word\.siad'\. It has: word\.said, word\.more/)
+  const { code, stderr } = await runSentinel(['agent', 'install', '--write', 'sentinel.kdl', '--config', 'word.said=hello'], { cwd: folder })
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.match(readFileSync(join(folder, 'sentinel.kdl'), 'utf8'), /word \{\n +\/\/ What is said\. It has to be given\.\n +said "hello"\n +\/\/ More\.\n +more "x"\n +\}/)
+})
+
 test('an agent that cannot be loaded, and options that cannot be, are told', async (t) => {
   const folder = folderWith(t, { 'agent.ts': 'export default = 1\n' })
   assert.match((await runSentinel(['agent', 'install'], { cwd: folder })).stderr, /agent\.ts:1:16: Expression expected/)
@@ -185,4 +209,5 @@ test('an agent that cannot be loaded, and options that cannot be, are told', asy
   writeFileSync(join(folder, 'agent.ts'), simple)
   assert.match((await runSentinel(['agent', 'install', '--user', 'a b'], { cwd: folder })).stderr, /"a b" cannot be the name of an account/)
   assert.match((await runSentinel(['agent', 'install', '--write', 'gone.kdl'], { cwd: folder })).stderr, /gone\.kdl does not exist/)
+  assert.match((await runSentinel(['agent', 'install', '--write', '.'], { cwd: folder })).stderr, /^sentinel agent install: .* cannot be read: EISDIR[^\n]*\n$/)
 })

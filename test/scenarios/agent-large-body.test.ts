@@ -26,7 +26,7 @@ const cases: Case[] = bodyModes.flatMap((bodyMode) => overs.flatMap((over) => mo
 
 const members = Object.fromEntries(cases.map(({ id, bodyMode, over, mode }): [string, RawMember] => [id, {
   describe: everything,
-  settings: `mode "${mode}"; body-over "${over}"; request-body-mode "${bodyMode}"; response-body-mode "${bodyMode}"; max-request-body-size "1MiB"; max-response-body-size "1MiB"; timeout "20s"`,
+  settings: `mode "${mode}"; body-over "${over}"; request-body-mode "${bodyMode}"; response-body-mode "${bodyMode}"; max-request-body-size "1MiB"; max-response-body-size "1MiB"; timeout "90s"`,
 }]))
 const more = `routes { ${cases.map(({ id }) => `route "${id}" { matches { path "/${id}" }; filters "${id}"; upstream "app" }`).join('\n')} }`
 

@@ -14,11 +14,11 @@ import { agentStatus, figure, vitalAgent, vitalProgram } from '../support/vital-
 for (const workers of [1, 2]) {
   test(`health, open exchanges, answers and errors are in status and metrics (workers: ${workers})`, async (t) => {
     const upstream = await startRecordingUpstream(t)
-    const sentinel = await startSentinel(t, siteWith(upstream.port, vitalAgent('vital', 'timeout "20s"'), ['vital'], `system { worker-threads ${workers} }`))
+    const sentinel = await startSentinel(t, siteWith(upstream.port, vitalAgent('vital'), ['vital'], `system { worker-threads ${workers} }`))
     const { vital } = sentinel.agentPids()
     for (let i = 0; i < 5; i++) assert.equal((await sentinel.request(`/${i}`)).status, 200)
     assert.equal((await sentinel.request('/fail')).status, 503)
-    const slow = sentinel.request('/slow', { headers: { 'x-ms': '5000' } })
+    const slow = sentinel.request('/slow-until-told')
     await eventually('one is open', async () => (await agentStatus(sentinel, 'vital')).load?.open_exchanges === 1)
     await eventually('its answers are counted once', async () => (await agentStatus(sentinel, 'vital')).load?.answered === 6)
     const status = await agentStatus(sentinel, 'vital')
@@ -30,10 +30,11 @@ for (const workers of [1, 2]) {
     assert.equal(await figure(sentinel, 'sentinel_agent_open_exchanges{agent="vital"}'), 1)
     assert.equal(await figure(sentinel, 'sentinel_agent_answered_total{agent="vital",result="decision"}'), 5)
     assert.equal(await figure(sentinel, 'sentinel_agent_answered_total{agent="vital",result="error"}'), 1)
+    assert.equal((await sentinel.request('/go-on')).status, 200)
     assert.equal((await slow).status, 200)
     process.kill(vital!, 'SIGKILL')
     await eventually('what was answered before stays counted', async () => (await sentinel.request('/again')).status === 200
-      && (await figure(sentinel, 'sentinel_agent_answered_total{agent="vital",result="decision"}') ?? 0) >= 7)
+      && (await figure(sentinel, 'sentinel_agent_answered_total{agent="vital",result="decision"}') ?? 0) >= 8)
   })
 }
 
@@ -69,7 +70,7 @@ test('an agent that is told to stop under load finishes what it has, another tak
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const socket = join(folder, 'agents.sock')
   const upstream = await startRecordingUpstream(t)
-  const agent = `agent "vital" { reverse { token "${agentToken}" }; connections 2; timeout "20s" }`
+  const agent = `agent "vital" { reverse { token "${agentToken}" }; connections 2; timeout "60s" }`
   const sentinel = await startSentinel(t, siteWith(upstream.port, agent, ['vital'], `reverse-listener "unix:${socket}"`))
   const first = startReverseAgent(t, `unix:${socket}`, { program: vitalProgram, id: 'vital' })
   await sentinel.logged(({ event }) => event === 'agent-ready')
@@ -82,7 +83,7 @@ test('an agent that is told to stop under load finishes what it has, another tak
   const load = Array.from({ length: 8 }, async () => {
     while (!stop) count((await sentinel.request('/quick')).status)
   })
-  const open = Array.from({ length: 5 }, async () => count((await sentinel.request('/slow', { headers: { 'x-ms': '1500' } })).status))
+  const open = Array.from({ length: 5 }, async () => count((await sentinel.request('/slow', { headers: { 'x-ms': '5000' } })).status))
   await eventually('some are open', async () => ((await agentStatus(sentinel, 'vital')).load?.open_exchanges ?? 0) >= 5)
   await first.kill('SIGTERM')
   await Promise.all(open)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Decision, Event, HeaderEdit, ReplyOneOf } from '../../proto/codec/index.ts'
+import { eventually } from '../support/eventually.ts'
 import { decision, everything } from '../support/raw-agent.ts'
 import { startWithRawAgents, type RawMember } from '../support/raw-agents.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
@@ -97,10 +98,8 @@ test('pieces of a body that flows are not changed either, and a watching agent i
   for (const mode of ['monitor', 'shadow', 'dry-run']) {
     const { sentinel } = await startWithRawAgents(t, { a: { settings: `mode "${mode}"; may { rewrite #false }`, answer: () => allowWith({ rewritePath: '/other' }) } }, { filters: ['a'] })
     assert.equal((await sentinel.get('/')).status, 200)
-    await sentinel.metrics()
     const found = /sentinel_agent_failures_total\{agent="a",code="AGENT_NOT_ALLOWED",failure_mode="open"\} 1/
-    for (let i = 0; i < 100 && !found.test(await sentinel.metrics()); i++) await new Promise((resolve) => { setTimeout(resolve, 20) })
-    assert.match(await sentinel.metrics(), found, mode)
+    await eventually(`it is counted, ${mode}`, async () => found.test(await sentinel.metrics()))
   }
 })
 

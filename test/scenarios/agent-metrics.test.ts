@@ -51,7 +51,7 @@ test('two agents with the same name for a figure are told apart; one that means 
 
 test('series of one agent are bounded', async (t) => {
   const upstream = await startRecordingUpstream(t)
-  const sentinel = await startSentinel(t, siteWith(upstream.port, vitalAgent('one', 'timeout "10s"'), ['one']))
+  const sentinel = await startSentinel(t, siteWith(upstream.port, vitalAgent('one'), ['one']))
   assert.equal((await sentinel.request('/flood')).status, 200)
   await eventually('what is too much is counted together', async () => (await figure(sentinel, 'sentinel_agent_custom_flood_total{agent="one",n="(other)"}') ?? 0) > 400)
   const series = (await sentinel.metrics()).split('\n').filter((line) => line.startsWith('sentinel_agent_custom_flood_total{'))
@@ -73,7 +73,7 @@ test('the page is one that Prometheus reads without a complaint', async (t) => {
 
 test('what handlers count in threads is counted as well, and one of them that is degraded is seen', async (t) => {
   const upstream = await startRecordingUpstream(t)
-  const agent = `agent "one" { command "${process.execPath}" "${vitalProgram}" "--workers" "2"; timeout "10s" }`
+  const agent = `agent "one" { command "${process.execPath}" "${vitalProgram}" "--workers" "2"; timeout "60s" }`
   const sentinel = await startSentinel(t, siteWith(upstream.port, agent, ['one']))
   for (let i = 0; i < 6; i++) assert.equal((await sentinel.request('/12345')).status, 200)
   await eventually('six were seen', async () => await figure(sentinel, seen('one', 'none')) === 6)

@@ -104,24 +104,24 @@ test('npm install needs no network, and npm test, npm run dev and npm start do w
   t.after(() => { if (dev.exitCode === null && dev.signalCode === null) process.kill(-dev.pid!, 'SIGINT') })
   let screen = ''
   dev.stdout.on('data', (chunk: Buffer) => { screen += chunk.toString() })
-  await eventually('npm run dev serves', () => /geo-header decides about every request/.test(screen), 60_000).catch((error: unknown) => { throw new Error(screen, { cause: error }) })
+  await eventually('npm run dev serves', () => /geo-header decides about every request/.test(screen)).catch((error: unknown) => { throw new Error(screen, { cause: error }) })
   process.kill(-dev.pid!, 'SIGINT')
   await new Promise((resolve) => { dev.once('exit', resolve) })
   const started = spawn('npm', ['start'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   t.after(() => { if (started.exitCode === null && started.signalCode === null) process.kill(-started.pid!, 'SIGTERM') })
   let log = ''
   started.stderr.on('data', (chunk: Buffer) => { log += chunk.toString() })
-  await eventually('npm start serves', () => log.includes('"event":"serving"'), 30_000).catch((error: unknown) => { throw new Error(log, { cause: error }) })
+  await eventually('npm start serves', () => log.includes('"event":"serving"')).catch((error: unknown) => { throw new Error(log, { cause: error }) })
   assert.ok(readdirSync(folder).includes('geo-header.sock'))
 })
 
-test('the types of a new agent are right, with the compiler and with the SDK that is installed', async (t) => {
+test('the types of a new agent are right as it is, once the compiler and the types of Node are installed', async (t) => {
   for (const flags of [[], ['--js']]) {
     const folder = await newAgent(t, ...flags)
-    mkdirSync(join(folder, 'node_modules'))
+    mkdirSync(join(folder, 'node_modules', '@types'), { recursive: true })
     symlinkSync(fromRoot(), join(folder, 'node_modules', 'sentinel'))
-    const args = [fromRoot('node_modules', 'typescript', 'bin', 'tsc'), '-p', '.', '--typeRoots', fromRoot('node_modules', '@types'), '--types', 'node']
-    const { status, stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })
+    symlinkSync(fromRoot('node_modules', '@types', 'node'), join(folder, 'node_modules', '@types', 'node'))
+    const { status, stdout } = spawnSync(process.execPath, [fromRoot('node_modules', 'typescript', 'bin', 'tsc'), '-p', '.'], { cwd: folder, encoding: 'utf8' })
     assert.deepEqual([status, stdout], [0, ''])
   }
 })
@@ -142,20 +142,30 @@ test('what exists is never changed, and names are checked', async (t) => {
   assert.match((await runSentinel(['agent', 'new'], { cwd })).stderr, /exactly one NAME is needed/)
 })
 
+test('where the folder is elsewhere, its name is the agent\'s, and the line to enter it can be pasted', async (t) => {
+  const cwd = folderWith(t)
+  const { code, stdout } = await runSentinel(['agent', 'new', 'our team\'s/geo-header'], { cwd })
+  assert.equal(code, 0)
+  assert.match(stdout, /^ {2}cd 'our team'\\''s\/geo-header'$/m)
+  assert.match(stdout, /^The agent is called geo-header\.$/m)
+})
+
 test('agent test names what is missing, runs what is named, and runs again after a change', async (t) => {
   const empty = folderWith(t)
   assert.match((await runSentinel(['agent', 'test'], { cwd: empty })).stderr, /there is no \*\.test\.ts and no \*\.test\.js in /)
   const folder = await newAgent(t)
   assert.match((await runSentinel(['agent', 'test', 'gone.test.ts'], { cwd: folder })).stderr, /gone\.test\.ts does not exist/)
+  assert.deepEqual(await runSentinel(['agent', 'test', '--only', '('], { cwd: folder }).then(({ code, stderr }) => [code, stderr.split('\n')[0]]),
+    [2, 'sentinel agent test: --only takes a regular expression, and "(" is none.'])
   const one = await runSentinel(['agent', 'test', 'agent.test.ts', '--only', 'blocked'], { cwd: folder })
   assert.match(one.stdout, /a blocked country is refused[^]*pass 1\n/)
   const child = spawn(process.execPath, [fromDist('proxy', 'main.js'), 'agent', 'test', '--watch'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => { text += chunk.toString() })
   t.after(() => child.kill('SIGKILL'))
-  await eventually('the first run is over', () => /pass 3[^]*waiting for a change/.test(text), 60_000)
+  await eventually('the first run is over', () => /pass 3[^]*waiting for a change/.test(text))
   writeFileSync(join(folder, 'agent.ts'), readFileSync(join(folder, 'agent.ts'), 'utf8').replace('block(451', 'block(403'))
-  await eventually('it ran again', () => /agent\.ts changed[^]*status: 403[^]*fail 1[^]*waiting for a change/.test(text), 60_000)
+  await eventually('it ran again', () => /agent\.ts changed[^]*status: 403[^]*fail 1[^]*waiting for a change/.test(text))
   child.kill('SIGINT')
   assert.equal(await new Promise((resolve) => { child.once('exit', resolve) }), 1)
 })

@@ -18,7 +18,7 @@ test('an agent that answers one byte at a time is understood, until its deadline
     const timer = setInterval(() => at < bytes.length ? wire.raw(bytes.subarray(at, ++at)) : clearInterval(timer), 2)
     timers.add(timer)
   } })
-  assert.equal((await consult(client, {}, { timeoutMs: 1_000 })).status, 200)
+  assert.equal((await consult(client)).status, 200)
   assert.equal((await consult(client, {}, { timeoutMs: 10, maxTimeoutMs: 10 })).x.fault?.code, 'AGENT_TIMEOUT')
   assert.ok(agent.events.length > 0)
 })
@@ -32,9 +32,9 @@ for (const mode of ['closed', 'open'] as const) {
       const bytes = frame(encodeFromAgent({ replies: [{ exchange: event.exchange, sequence: event.sequence, ...allow }] }))
       let at = 0
       timers.add(setInterval(() => { if (at < bytes.length && !wire.stream.destroyed) wire.raw(bytes.subarray(at, ++at)) }, 1_000))
-    } })
+    } }, '300ms')
     const startedMs = performance.now()
     await Promise.all(['/one', '/two', '/three'].map((path) => expectFailure({ ...from, upstream: { ...from.upstream, heads: () => 0 } }, mode, 'AGENT_TIMEOUT', { path })))
-    assert.ok(performance.now() - startedMs < 5_000, 'nobody waited for the byte')
+    assert.ok(performance.now() - startedMs < 10_000, 'nobody waited for the byte')
   })
 }

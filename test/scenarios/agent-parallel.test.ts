@@ -283,7 +283,7 @@ test('members in monitor, shadow and dry-run are asked like the others and decid
 test('an agent that becomes well while it is waited for is asked with the others, and one that wants the body later is shown it', async (t) => {
   const wants = { done: false, requestBody: { kind: 'buffer' as const, maxBytes: 0, over: 'block' as const }, responseHeaders: false, responseBody: undefined }
   const late = ({ kind }: Event) => kind === 'request_headers' ? decision({ kind: 'allow', value: {} }, { wants }) : kind === 'request_body' ? block(422) : undefined
-  const { sentinel, agents } = await startWithRawAgents(t, { a: {}, late: { answer: late, settings: 'retry { max-attempts 50; backoff "20ms"; max-backoff "20ms" }' } }, inParallel('a', 'late'))
+  const { sentinel, agents } = await startWithRawAgents(t, { a: {}, late: { answer: late, settings: 'retry { max-attempts 100; backoff "100ms"; max-backoff "500ms" }' } }, inParallel('a', 'late'))
   await agents.late.kill()
   await sentinel.logged(({ agent, event, state }) => agent === 'late' && event === 'agent-state' && state === 'backoff')
   const asked = sentinel.request('/', { method: 'POST', body: 'hello' })
@@ -301,5 +301,5 @@ test('check, routes and explain tell of the stage', async (t) => {
   assert.match(await run('routes'), /\(waf \| bots\) → last → app/)
   assert.match(await run('explain', 'GET', '/'), /bots +\S+, by filter checks, all at once/)
   const { chain } = JSON.parse(await run('explain', 'GET', '/', '--json')) as { chain: Array<{ agent: string, parallel?: true, failureMode: string, timeoutMs: number }> }
-  assert.deepEqual(chain.map(({ agent, parallel, failureMode, timeoutMs }) => [agent, parallel, failureMode, timeoutMs]), [['waf', true, 'open', 300], ['bots', true, 'open', 300], ['last', undefined, 'closed', 5_000]])
+  assert.deepEqual(chain.map(({ agent, parallel, failureMode, timeoutMs }) => [agent, parallel, failureMode, timeoutMs]), [['waf', true, 'open', 300], ['bots', true, 'open', 300], ['last', undefined, 'closed', 60_000]])
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { emptyDecision, type ReplyOneOf } from '../../proto/codec/index.ts'
-import { agentFilter } from '../../proxy/decisions/index.ts'
+import { agentFilter, parallelFilter } from '../../proxy/decisions/index.ts'
 import { bodyOf, type Body } from '../../proxy/pipeline/body.ts'
 import { HeaderList } from '../../proxy/pipeline/headers.ts'
 import { answering, block, chunk, pass, streaming, streamingResponse, wants } from '../support/answering-agent.ts'
@@ -29,7 +29,7 @@ test('buffer: a block leaves the upstream untouched and goes to the client as th
 test('buffer: a body larger than a message arrives whole at the agent, in pieces', async (t) => {
   const large = Buffer.alloc(3 * 1024 * 1024, 'abcdefg')
   const { agent, client } = await answering(t, () => undefined)
-  const { upstream } = await consult(client, { method: 'POST', body: large }, { maxRequestBodyBytes: 4 * 1024 * 1024, timeoutMs: 3_000 })
+  const { upstream } = await consult(client, { method: 'POST', body: large }, { maxRequestBodyBytes: 4 * 1024 * 1024 })
   assert.equal(upstream?.body.length, large.length)
   const pieces = agent.events.flatMap((event) => event.kind === 'request_body' ? [event] : [])
   assert.ok(Buffer.concat(pieces.map(({ value }) => value.data)).equals(large))
@@ -128,7 +128,7 @@ test('stream: several chunks are with the agent at once, no more than the window
   } })
   const client = await ready(t, agent.path)
   const piece = 'x'.repeat(64 * 1024)
-  const asked = consult(client, { method: 'POST', body: chunked(...Array.from({ length: 20 }, () => piece)) }, { timeoutMs: 5_000 })
+  const asked = consult(client, { method: 'POST', body: chunked(...Array.from({ length: 20 }, () => piece)) })
   while (waiting.length < 4) await new Promise(setImmediate)
   for (let i = 0; i < 20; i++) await new Promise(setImmediate)
   assert.equal(waiting.length, 4)
@@ -247,7 +247,7 @@ test('shadow: the request does not wait, and what the agent said is recorded lat
   const agent = await rawAgent(t, { describe: everything, onEvent (event, wire) { if (event.timeoutMs > 0) waiting.push(() => wire.reply(event, block)) } })
   const client = await ready(t, agent.path)
   const late: string[] = []
-  const { status, upstream, x } = await consult(client, { method: 'POST', body: 'hello' }, { mode: 'shadow', timeoutMs: 2_000, recordLate: (_x, { phase, verdict, applied }) => late.push(`${phase} ${verdict} ${applied}`) })
+  const { status, upstream, x } = await consult(client, { method: 'POST', body: 'hello' }, { mode: 'shadow', recordLate: (_x, { phase, verdict, applied }) => late.push(`${phase} ${verdict} ${applied}`) })
   assert.equal(status, 200)
   assert.equal(upstream?.body, 'hello')
   assert.equal(x.decisions, undefined)
@@ -263,10 +263,28 @@ test('shadow: what does not fit in the line is dropped, and recorded as dropped'
   const client = await ready(t, agent.path, { maxConcurrentCalls: 1, maxQueuedCalls: 1 })
   const late: Array<string | undefined> = []
   for (let i = 0; i < 4; i++) {
-    const { x, status } = await consult(client, {}, { mode: 'shadow', timeoutMs: 100, recordLate: (_x, { fault }) => late.push(fault?.code) })
+    const { x, status } = await consult(client, {}, { mode: 'shadow', timeoutMs: 3_000, recordLate: (_x, { fault }) => late.push(fault?.code) })
     assert.equal(status, 200)
     late.push(...x.decisions?.map(({ fault }) => fault?.code) ?? [])
   }
   while (late.length < 4) await new Promise((resolve) => setTimeout(resolve, 5))
   assert.deepEqual(late.sort(), ['AGENT_QUEUE_FULL', 'AGENT_QUEUE_FULL', 'AGENT_TIMEOUT', 'AGENT_TIMEOUT'])
+})
+
+test('stream: a chunk that is many pieces long takes no more places for calls than others do', async (t) => {
+  const agents = [await rawAgent(t, { describe: streaming }), await rawAgent(t, { describe: streaming })]
+  for (const agent of agents) {
+    agent.script.onEvent = (event, wire) => {
+      if (event.timeoutMs > 0) setImmediate(() => wire.reply(event, event.kind === 'request_body' ? pass : allow))
+    }
+  }
+  const clients = await Promise.all(agents.map(({ path }) => ready(t, path, { maxConcurrentCalls: 3, maxQueuedCalls: 0 })))
+  const body = 'x'.repeat(5 * 1024 * 1024)
+  const patient = { ...settings, timeoutMs: 5_000, maxTimeoutMs: 5_000 }
+  const stage = parallelFilter('stage', clients.map((client, i) => ({ client, settings: { ...patient, agentId: `a${i}` } })))
+  for (const filter of [agentFilter(clients[0]!, patient), stage]) {
+    const { status, upstream } = await through([filter], { method: 'POST', body: bodyOf(Buffer.from(body)) })
+    assert.equal(status, 200)
+    assert.equal(upstream?.body, body)
+  }
 })

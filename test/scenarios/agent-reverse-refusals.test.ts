@@ -22,7 +22,7 @@ async function scene (t: TestContext, listener = '', logging = ''): Promise<Scen
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, 'agents.sock')
   const upstream = await startRecordingUpstream(t)
-  const agents = `agent "guard" { reverse { token "${agentToken}" } }`
+  const agents = `agent "guard" { reverse { token "${agentToken}" }; timeout "60s" }`
   const kdl = siteWith(upstream.port, agents, ['guard'], `reverse-listener "unix:${path}" { ${listener} }`)
   return { path, sentinel: await startSentinel(t, kdl.replace('observability {', `observability { ${logging}`)) }
 }
@@ -99,10 +99,22 @@ test('strangers have few places: a flood of them costs nothing, and agents get i
   await sentinel.logged(({ event, agent }) => event === 'agent-ready' && agent === 'guard')
 })
 
+test('strangers who say nothing keep no proxy from ending', async (t) => {
+  const { sentinel, path } = await scene(t, 'handshake-timeout "1h"')
+  const silent = connect({ path }).on('error', () => {})
+  t.after(() => silent.destroy())
+  // Who came behind it has been met.
+  assert.match(await say({ path }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'), /^HTTP\/1\.1 400 /)
+  assert.equal((await sentinel.reload(`${readFileSync(sentinel.file, 'utf8')}\nlimits { max-header-count 50 }`)).event, 'reloaded')
+  void sentinel.stop()
+  await eventually('it has ended', () => sentinel.process.exitCode !== null)
+  assert.equal(sentinel.process.exitCode, 0)
+})
+
 test('one address has an eighth of the places of strangers on a port', async (t) => {
   const upstream = await startRecordingUpstream(t)
   const agents = `agent "guard" { reverse { token "${agentToken}" } }`
-  const sentinel = await startSentinel(t, siteWith(upstream.port, agents, ['guard'], 'reverse-listener "127.0.0.1:0" { max-handshakes 16; handshake-timeout "10s" }'))
+  const sentinel = await startSentinel(t, siteWith(upstream.port, agents, ['guard'], 'reverse-listener "127.0.0.1:0" { max-handshakes 16; handshake-timeout "20s" }'))
   const address = String((await sentinel.logged(({ event }) => event === 'reverse-listening'))['address'])
   const to = { host: '127.0.0.1', port: Number(address.slice(address.lastIndexOf(':') + 1)) }
   const silent = [connect(to), connect(to)]
@@ -135,7 +147,7 @@ test('a token that is changed by a reload counts at once: who came with the old 
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, 'agents.sock')
   const upstream = await startRecordingUpstream(t)
-  const kdl = (tokens: string): string => siteWith(upstream.port, `agent "guard" { reverse { token ${tokens} } }`, ['guard'], `reverse-listener "unix:${path}"`)
+  const kdl = (tokens: string): string => siteWith(upstream.port, `agent "guard" { reverse { token ${tokens} }; timeout "60s" }`, ['guard'], `reverse-listener "unix:${path}"`)
   const sentinel = await startSentinel(t, kdl(`"${agentToken}"`))
   const old = startReverseAgent(t, `unix:${path}`)
   await sentinel.logged(({ event, agent }) => event === 'agent-ready' && agent === 'guard')

@@ -1,17 +1,18 @@
 // An agent that the proxy cannot connect to connects to the proxy, and is asked as any other.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { makeAuthority } from '../support/authority.ts'
 import { eventually } from '../support/eventually.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
-import { agentToken, startReverseAgent, tokenFile } from '../support/reverse-agent.ts'
-import { scripted, siteWith } from '../support/scripted-agent.ts'
+import { agentToken, connectHead, startReverseAgent, tokenFile } from '../support/reverse-agent.ts'
+import { patient, scripted, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
+import { deadPort } from '../support/upstream.ts'
+import { workersOf } from '../support/workers.ts'
 
 const authority = makeAuthority('agents')
 
@@ -21,16 +22,7 @@ function folderFor (t: TestContext): string {
   return folder
 }
 
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
-const guard = (settings = ''): string => `agent "guard" { reverse { token "${agentToken}" }; ${settings} }`
+const guard = (settings = ''): string => `agent "guard" { reverse { token "${agentToken}" }; ${patient(settings)} }`
 
 const ready = (sentinel: RunningSentinel) => sentinel.logged(({ event, agent }) => event === 'agent-ready' && agent === 'guard')
 
@@ -77,7 +69,7 @@ test('it connects again when the proxy was away, and when its own process was', 
 
 test('over a network it speaks TLS, with the certificates of both looked at', async (t) => {
   const upstream = await startRecordingUpstream(t)
-  const port = await freePort()
+  const port = await deadPort()
   const { cert, key } = authority.issue('proxy', 'DNS:localhost,IP:127.0.0.1')
   const own = authority.issue('agent', 'DNS:agent.test')
   const listener = `reverse-listener "127.0.0.1:${port}" { tls { cert-file "${cert}"; key-file "${key}"; ca-file "${authority.ca}" } }`
@@ -110,7 +102,7 @@ test('every worker gets connections of its own, as many as are configured', asyn
 
 test('over TLS with several workers as well', async (t) => {
   const upstream = await startRecordingUpstream(t)
-  const port = await freePort()
+  const port = await deadPort()
   const { cert, key } = authority.issue('proxy', 'IP:127.0.0.1')
   const kdl = siteWith(upstream.port, guard(), ['guard'], `reverse-listener "127.0.0.1:${port}" { tls { cert-file "${cert}"; key-file "${key}" } }\nsystem { worker-threads 2 }`)
   const sentinel = await startSentinel(t, kdl)
@@ -127,8 +119,8 @@ test('a reload keeps its connection, and moves it without a gap where the agent\
   startReverseAgent(t, `unix:${socket}`)
   await ready(sentinel)
   const accepted = async (): Promise<string | undefined> => /arrivals_total\{outcome="accepted"\} (\d+)/.exec(await sentinel.metrics())?.[1]
-  await eventually('all have arrived', async () => /arrivals_total\{outcome="waits"\} 1\b/.test(await sentinel.metrics()))
-  assert.equal((await sentinel.reload(kdl('timeout "3s"'))).event, 'reloaded')
+  await eventually('all have arrived', async () => /arrivals_total\{outcome="waits"\} [1-9]/.test(await sentinel.metrics()))
+  assert.equal((await sentinel.reload(kdl('timeout "50s"'))).event, 'reloaded')
   await decides(sentinel)
   assert.equal(await accepted(), '1', 'the same connection')
   let stop = false
@@ -154,4 +146,37 @@ test('two processes of one agent share its places, and one takes over when the o
   await first.kill()
   await eventually('it decides', () => blocks(sentinel))
   await eventually('the second is connected', () => second.output().includes('"connected"'))
+})
+
+/** Somebody who connects as an agent does and says nothing more: what it is told, until it is sent away. */
+function knock (t: TestContext, path: string): { told (): string, closed: boolean } {
+  const socket = connect(path)
+  t.after(() => socket.destroy())
+  let answers = ''
+  const visitor = { told: () => answers.match(/(?<=HTTP\/1\.1 )\d+/g)?.join(' ') ?? '', closed: false }
+  socket.setEncoding('latin1').on('data', (text: string) => { answers += text }).on('error', () => {}).on('close', () => { visitor.closed = true })
+  socket.write(connectHead('guard', agentToken))
+  return visitor
+}
+
+test('a worker that takes the place of another gets connections at once: those that wait elsewhere are sent to it', async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const socket = join(folderFor(t), 'agents.sock')
+  const patient = guard('connect-timeout "60s"; http2 { keep-alive-timeout "60s" }')
+  const sentinel = await startSentinel(t, siteWith(upstream.port, patient, ['guard'], `reverse-listener "unix:${socket}"\nsystem { worker-threads 2 }`))
+  const visitors: Array<ReturnType<typeof knock>> = []
+  for (const answer of ['101', '101', '102', '102']) {
+    const visitor = knock(t, socket)
+    visitors.push(visitor)
+    await eventually(`it is told ${answer}`, () => visitor.told() === answer)
+  }
+  const [killed] = await workersOf(sentinel)
+  process.kill(killed!.pid, 'SIGKILL')
+  await eventually('what waits for a place at the other worker is told to come again', () => visitors.some(({ told }) => told() === '102 409'))
+  assert.equal(visitors.filter(({ told, closed }) => told() === '101' && !closed).length, 1)
+  await eventually('one of those who come then has the place', async () => {
+    const visitor = knock(t, socket)
+    await eventually('it is answered', () => visitor.told() !== '' || visitor.closed)
+    return visitor.told() === '101'
+  })
 })

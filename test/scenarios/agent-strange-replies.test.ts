@@ -8,7 +8,7 @@ import { allow, decision } from '../support/raw-agent.ts'
 
 test('a reply for an exchange that never was is counted, and the call that goes without is AGENT_BAD_REPLY', async (t) => {
   const { client } = await failing(t, { onEvent: (event, wire) => { if (event.timeoutMs > 0) wire.reply({ exchange: event.exchange + 100, sequence: 1 }, allow) } })
-  const { x, status } = await consult(client, {}, { timeoutMs: 100 })
+  const { x, status } = await consult(client, {}, { timeoutMs: 1_500 })
   assert.equal(status, 503)
   assert.equal(x.fault?.code, 'AGENT_BAD_REPLY')
   assert.equal(client.counters.protocolFaults.unknown, 1)
@@ -51,7 +51,7 @@ test('a decision or a reply of an unknown kind: AGENT_BAD_REPLY, never an allow'
 
 for (const mode of ['closed', 'open'] as const) {
   test(`an agent that answers for exchanges it was not asked about: ${mode}`, async (t) => {
-    const from = await startLiar(t, mode, { onEvent: (event, wire) => { if (event.timeoutMs > 0) wire.reply({ ...event, exchange: event.exchange + 1_000_000 }, allow) } })
+    const from = await startLiar(t, mode, { onEvent: (event, wire) => { if (event.timeoutMs > 0) wire.reply({ ...event, exchange: event.exchange + 1_000_000 }, allow) } }, '1500ms')
     await expectFailure(from, mode, 'AGENT_BAD_REPLY', { path: '/unknown-id' })
     await from.sentinel.logged((record) => record.event === 'agent-protocol-fault' && record['kind'] === 'unknown')
     assert.match(await from.sentinel.metrics(), /sentinel_agent_protocol_faults_total\{agent="guard",kind="unknown"\} 1/)

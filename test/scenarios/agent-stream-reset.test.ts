@@ -14,7 +14,7 @@ describe('an agent that resets its stream while the proxy watches its health', (
       const script: Script = { describe: everything }
       const agent = await rawAgent(t, script)
       agent.sayHealth(true)
-      const sentinel = await startSentinel(t, siteWith(upstream.port, `agent "raw" { unix-socket "${agent.path}" }`, ['raw']))
+      const sentinel = await startSentinel(t, siteWith(upstream.port, `agent "raw" { unix-socket "${agent.path}"; timeout "60s" }`, ['raw']))
       assert.equal((await sentinel.get('/before')).status, 200)
       agent.script = { ...script, onEvent: (_event, wire) => wire.stream.close(code) }
       assert.equal((await sentinel.get('/reset')).status, 503)

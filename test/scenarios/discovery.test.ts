@@ -35,6 +35,7 @@ test('targets of a file come and go while it is served; who leaves finishes, and
   assert.equal((await sentinel.get('/')).status, 503)
   await sentinel.accessed(({ fault }) => fault === 'NO_TARGET')
   await sentinel.logged(({ event, upstream }) => event === 'discovery-failed' && upstream === 'app')
+  await until(() => sentinel.screen().includes('discovery'))
   assert.match(sentinel.screen(), /discovery +app {2}file {2}no targets yet: requests get 503 {2}failing/)
 
   put(path, `127.0.0.1:${a.port}\n`)
@@ -70,7 +71,7 @@ test('targets of a name are those that its DNS server says, also after a reload,
   const srv = (port: number) => [{ type: 'SRV', target: 'host.test', port, priority: 0, weight: 1, ttl: 1 }] as const
   server.zone.set('host.test', [{ type: 'A', address: '127.0.0.1', ttl: 1 }])
   server.zone.set('_http._tcp.app.test', srv(a.port))
-  const discovery = `discovery "dns" { hostname "_http._tcp.app.test"; resolver "${server.address}"; timeout "500ms" }`
+  const discovery = `discovery "dns" { hostname "_http._tcp.app.test"; resolver "${server.address}"; timeout "4s" }`
   const sentinel = await startSentinel(t, site(discovery))
   assert.equal((await sentinel.get('/')).text, 'a')
   const b = await httpUpstream(t, (_request, response) => response.end('b'))
@@ -78,7 +79,7 @@ test('targets of a name are those that its DNS server says, also after a reload,
   await until(() => answers(sentinel, 'b'))
   server.behaviour = 'silent'
   // Its lease goes over to the next configuration, and so does what it found where only the pace of asking changes.
-  for (const next of [site(discovery, 'limits { max-header-count 50 }'), site(discovery.replace('500ms', '300ms'))]) {
+  for (const next of [site(discovery, 'limits { max-header-count 50 }'), site(discovery.replace('4s', '3s'))]) {
     assert.equal((await sentinel.reload(next)).event, 'reloaded')
     assert.equal((await sentinel.get('/')).text, 'b')
   }

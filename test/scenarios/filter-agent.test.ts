@@ -34,8 +34,8 @@ test('max-body-size bounds what is shown, and inspect-body #false shows nothing,
 })
 
 test('max-concurrent-calls: as many are asked at a time, as many wait, and the failure mode counts for more', async (t) => {
-  const { sentinel } = await start(t, 'max-concurrent-calls 1; failure-mode "closed"; timeout "5s"')
-  const slow = scripted({ request: { do: 'sleep', ms: 500 } })
+  const { sentinel } = await start(t, 'max-concurrent-calls 1; failure-mode "closed"; timeout "60s"')
+  const slow = scripted({ request: { do: 'sleep', ms: 2_500 } })
   const statuses = await Promise.all(Array.from({ length: 4 }, async () => (await sentinel.get('/', { headers: slow })).status))
   assert.deepEqual(statuses.toSorted(), [200, 200, 503, 503])
   const refused = await sentinel.accessed(({ status }) => status === 503)
@@ -43,7 +43,7 @@ test('max-concurrent-calls: as many are asked at a time, as many wait, and the f
 })
 
 test('an agent in shadow is asked no more at a time either, and nobody waits for it', async (t) => {
-  const { sentinel } = await start(t, 'max-concurrent-calls 1; mode "shadow"; timeout "5s"')
+  const { sentinel } = await start(t, 'max-concurrent-calls 1; mode "shadow"; timeout "60s"')
   const slow = scripted({ request: { do: 'sleep', ms: 300 } })
   const statuses = await Promise.all(Array.from({ length: 5 }, async () => (await sentinel.get('/', { headers: slow })).status))
   assert.deepEqual(new Set(statuses), new Set([200]))

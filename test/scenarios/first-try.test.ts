@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { makeCertificate } from '../support/certificates.ts'
+import { eventually } from '../support/eventually.ts'
 import { folderWith } from '../support/folder.ts'
 import { isInstalled } from '../support/neighbour.ts'
 import { startSentinel } from '../support/sentinel.ts'
@@ -33,8 +34,9 @@ for (const [name, listeners] of Object.entries(given)) {
       routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
       upstreams { upstream "app" { target "127.0.0.1:${upstream.port}" } }
       observability { metrics { enabled #false } }`)
+    await eventually('the screen has it', () => /^ +try +curl .+\n/m.test(sentinel.screen()))
     const [, words = ''] = /^ +try +curl (.+)$/m.exec(sentinel.screen()) ?? []
-    const { stdout } = await promisify(execFile)('curl', ['-sS', '-m', '5', ...words.split(' ')], { cwd: join(folder) })
+    const { stdout } = await promisify(execFile)('curl', ['-sS', '-m', '60', ...words.split(' ')], { cwd: join(folder) })
     assert.equal(stdout, 'it works')
   })
 }

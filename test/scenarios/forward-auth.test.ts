@@ -91,19 +91,26 @@ test('a service that is not there, too slow, broken or talkative lets in nobody'
   const named = await start(t, signedIn, 'upstream "auth"; path "/verify"')
   assert.equal((await named.sentinel.get('/', { headers: { Cookie: 'session=alice' } })).status, 200)
   const cases: ReadonlyArray<readonly [Answer, string]> = [
-    [() => { /* never answers */ }, 'timeout "100ms"'],
+    [() => { /* never answers */ }, 'timeout "1s"'],
     [(_, response) => { response.writeHead(500).end() }, ''],
-    [(_, response) => { response.writeHead(200, { 'Remote-User': 'alice' }); response.write('half') }, 'timeout "100ms"'],
+    [(_, response) => { response.writeHead(200, { 'Remote-User': 'alice' }); response.write('half') }, 'timeout "1s"'],
     [(_, response) => { response.writeHead(200).end('x'.repeat(2000)) }, 'max-answer-size "1KiB"'],
     [(_, response) => { response.destroy() }, ''],
   ]
-  for (const [answer, settings] of cases) {
-    const { sentinel, app } = await start(t, answer, settings)
-    assert.equal((await sentinel.get('/')).status, 503)
-    assert.equal(app.requests.length, 0)
-    const { fault } = await sentinel.accessed(({ status }) => status === 503)
-    assert.equal(fault, 'AUTH_UNAVAILABLE')
+  const app = await startRecordingUpstream(t)
+  const services = await Promise.all(cases.map(([answer]) => startRecordingUpstream(t, answer)))
+  const sentinel = await startSentinel(t, `listeners { listener "web" { address "127.0.0.1:0" } }
+routes { ${cases.map((_, i) => `route "by-${i}" { matches { path-prefix "/by-${i}" }; upstream "app"; filters "auth-${i}" }`).join('\n')} }
+upstreams { upstream "app" { target "127.0.0.1:${app.port}" } }
+filters { ${cases.map(([, settings], i) => `filter "auth-${i}" { type "forward-auth"; url "http://127.0.0.1:${services[i]!.port}"; response-headers "Remote-User"; ${settings} }`).join('\n')} }
+observability { metrics { enabled #false } }
+`)
+  for (const [i, service] of services.entries()) {
+    assert.equal((await sentinel.get(`/by-${i}`)).status, 503)
+    assert.equal(service.requests.length, 1)
+    assert.equal((await sentinel.accessed(({ path }) => path === `/by-${i}`)).fault, 'AUTH_UNAVAILABLE')
   }
+  assert.equal(app.requests.length, 0)
 })
 
 test('failure-mode "open" lets requests pass while the service is gone, without what it would have said', async (t) => {

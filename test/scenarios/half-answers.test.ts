@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { Exchange } from '../../proxy/pipeline/exchange.ts'
 import { Places, webSocketFilter } from '../../proxy/websocket/index.ts'
+import { eventually } from '../support/eventually.ts'
 import { get, h2Client, headers } from '../support/h2-client.ts'
 import { startProxy, type TestProxy } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
@@ -35,8 +36,10 @@ for (const version of ['1.1', '2']) {
   }
 
   test(`HTTP/${version}: an answer that its upstream left half is told of under the status the client got`, async (t) => {
-    const proxy = await half(t, true, (cut) => setTimeout(cut, 50))
+    let leave = (): void => {}
+    const proxy = await half(t, true, (cut) => { leave = cut })
     await asked(t, proxy, 'half')
+    leave()
     assert.deepEqual(toldOf(await proxy.exchange(1)), [200, 'UPSTREAM_RESET', 'upstream', 4])
   })
 
@@ -78,15 +81,19 @@ for (const version of ['1.1', '2']) {
 }
 
 test('what a tunnel is ended for is told, although the client leaves without hearing it', async (t) => {
+  let told = ''
   const upstream = await rawUpstream(t, ({ socket, received }) => {
+    told = received.slice(received.indexOf('\r\n\r\n') + 4)
     // In the middle of a frame, behind which the last words would go, and with a side that stays open.
     if (received.endsWith('\r\n\r\n')) socket.write(Buffer.from(`${acceptingHandshake(received)}\x82\x09begun`, 'latin1'))
   }, true)
-  const settings = { idleMs: 5_000, pingIntervalMs: undefined, pingTimeoutMs: 5_000, maxMessageBytes: 10, maxConnections: 9, maxConnectionsPerIp: 9 }
+  const settings = { idleMs: 60_000, pingIntervalMs: undefined, pingTimeoutMs: 60_000, maxMessageBytes: 10, maxConnections: 9, maxConnectionsPerIp: 9 }
   const proxy = await startProxy(t, { targets: [upstream.port], upgrades: true, filters: [webSocketFilter(settings, new Places())] })
   const client = await rawClient(t, proxy.port, webSocketRequest)
   await client.until('begun')
-  client.socket.write(Buffer.from([0x82, 0x80 | 100, 0, 0, 0, 0]), () => setTimeout(() => client.socket.resetAndDestroy(), 50))
+  client.socket.write(Buffer.from([0x82, 0x80 | 100, 0, 0, 0, 0]))
+  await eventually('the other end is told that it is over', () => told !== '')
+  client.socket.resetAndDestroy()
   const x = await proxy.exchange(1)
   assert.deepEqual([x.reply?.status, x.fault?.code], [101, 'MESSAGE_REFUSED'])
 })

@@ -4,27 +4,31 @@ import { deferred } from '../support/deferred.ts'
 import { startProxy } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { bytesOf, fixedUpstream, httpUpstream, rawUpstream } from '../support/upstream.ts'
+import { within } from '../support/within.ts'
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 test('a head that drips in is answered 408 in time, a silent connection is closed without a word', async (t) => {
-  const upstream = await fixedUpstream(t, ok)
-  const { port, events } = await startProxy(t, { targets: [upstream.port], listener: { requestTimeoutMs: 300 } })
-  const startedMs = performance.now()
-  const silent = await rawClient(t, port)
-  const slow = await rawClient(t, port, 'GET / HTTP/1.1\r\n')
-  const drip = setInterval(() => slow.send('X: 1\r\n'), 50)
-  t.after(() => clearInterval(drip))
-  const all = await slow.ended()
-  assert.match(all, /^HTTP\/1\.1 408 [^]*application\/problem\+json/)
-  assert.equal(await silent.ended(), '')
-  assert.ok(performance.now() - startedMs < 1_500)
-  assert.deepEqual(events.map((event) => event.code), ['CLIENT_TIMEOUT'])
+  await within(1_500, async () => {
+    const upstream = await fixedUpstream(t, ok)
+    const { port, events } = await startProxy(t, { targets: [upstream.port], listener: { requestTimeoutMs: 300 } })
+    const startedMs = performance.now()
+    const silent = await rawClient(t, port)
+    const slow = await rawClient(t, port, 'GET / HTTP/1.1\r\n')
+    const drip = setInterval(() => slow.send('X: 1\r\n'), 50)
+    t.after(() => clearInterval(drip))
+    const all = await slow.ended()
+    assert.match(all, /^HTTP\/1\.1 408 [^]*application\/problem\+json/)
+    assert.equal(await silent.ended(), '')
+    const ms = performance.now() - startedMs
+    assert.deepEqual(events.map((event) => event.code), ['CLIENT_TIMEOUT'])
+    return ms
+  })
 })
 
 test('a keep-alive connection that starts a second head and stops gets 408 as well', async (t) => {
   const upstream = await fixedUpstream(t, ok)
-  const { port } = await startProxy(t, { targets: [upstream.port], listener: { requestTimeoutMs: 300 } })
+  const { port } = await startProxy(t, { targets: [upstream.port], listener: { requestTimeoutMs: 1_000 } })
   const client = await rawClient(t, port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   assert.equal((await client.answer()).status, 200)
   client.send('GET / HT')
@@ -36,7 +40,7 @@ test('an unused connection is closed after its keep-alive time', async (t) => {
   const { port } = await startProxy(t, { targets: [upstream.port], listener: { keepaliveTimeoutMs: 200 } })
   const client = await rawClient(t, port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   assert.equal((await client.answer()).status, 200)
-  assert.match(await client.ended(3_000), /ok$/)
+  assert.match(await client.ended(30_000), /ok$/)
 })
 
 test('a body that stops flowing is answered 408, and the target sees no complete request', async (t) => {
@@ -102,7 +106,7 @@ test('a target that is silent before or inside its answer is given up', async (t
   assert.equal((await first.exchange(1)).fault?.code, 'UPSTREAM_TIMEOUT')
 
   const stuck = await fixedUpstream(t, 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc')
-  const second = await startProxy(t, { targets: [stuck.port], upstream: { readTimeoutMs: 200 } })
+  const second = await startProxy(t, { targets: [stuck.port], upstream: { readTimeoutMs: 1_000 } })
   const other = await rawClient(t, second.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   assert.match(await other.ended(), /^HTTP\/1\.1 200 [^]*abc$/)
   assert.equal((await second.exchange(1)).fault?.code, 'UPSTREAM_TIMEOUT')

@@ -121,13 +121,17 @@ test('a target without TLS that does not speak HTTP/2 is a fault of that name, a
 describe('connections', () => {
   test('are opened for as many requests as the target lets into one', async (t) => {
     let most = 0
+    let come = 0
+    const held: Array<() => void> = []
     const open = new Map<RawHttp2Connection, number>()
     const upstream = await rawHttp2Upstream(t, (connection, one) => {
       if (one.type !== types.headers) return
       const now = (open.get(connection) ?? 0) + 1
       open.set(connection, now)
       most = Math.max(most, now)
-      setTimeout(() => { open.set(connection, open.get(connection)! - 1); ok(connection, one) }, 30)
+      held.push(() => { open.set(connection, open.get(connection)! - 1); ok(connection, one) })
+      // The first are answered when there are as many as there may be, and the others at once.
+      if (++come >= 6) for (const answer of held.splice(0)) answer()
     }, { first: [setting([3, 2])] })
     const proxy = await start(t, upstream.port, { poolMaxConnections: 3 })
     const answers = await Promise.all(Array.from({ length: 20 }, () => get(proxy)))
@@ -136,7 +140,11 @@ describe('connections', () => {
   })
 
   test('hold no more requests than the settings say', async (t) => {
-    const upstream = await http2Upstream(t, (_, response) => void setTimeout(() => response.end('two'), 30))
+    const held: Array<() => void> = []
+    const upstream = await http2Upstream(t, (_, response) => {
+      held.push(() => response.end('two'))
+      if (held.length === 9) for (const answer of held) answer()
+    })
     const proxy = await start(t, upstream.port, { http2: { ...always, maxStreams: 3 } })
     await Promise.all(Array.from({ length: 9 }, () => get(proxy)))
     assert.equal(upstream.connections, 3)
@@ -144,7 +152,7 @@ describe('connections', () => {
 
   test('that are full are waited for, by as many as may wait', async (t) => {
     const upstream = await rawHttp2Upstream(t, () => { /* silent */ })
-    const proxy = await start(t, upstream.port, { http2: { ...always, maxStreams: 1 }, poolMaxConnections: 1, poolMaxWaiting: 2, connectTimeoutMs: 300, readTimeoutMs: 1_000 })
+    const proxy = await start(t, upstream.port, { http2: { ...always, maxStreams: 1 }, poolMaxConnections: 1, poolMaxWaiting: 2, connectTimeoutMs: 300, readTimeoutMs: 4_000 })
     const first = get(proxy)
     await until(() => upstream.connections[0]?.frames.some(({ type }) => type === types.headers) === true)
     const answers = await Promise.all(Array.from({ length: 4 }, () => get(proxy)))
@@ -158,8 +166,7 @@ describe('connections', () => {
     const upstream = await http2Upstream(t, (_, response) => void response.end('two'))
     const idle = await start(t, upstream.port, { poolIdleMs: 100 })
     await get(idle)
-    await until(() => upstream.sessions.every(({ destroyed }) => destroyed))
-    assert.equal(idle.upstream.targets[0]!.connections, 0)
+    await until(() => upstream.sessions.every(({ destroyed }) => destroyed) && idle.upstream.targets[0]!.connections === 0)
     const aging = await start(t, upstream.port, { poolMaxAgeMs: 100 })
     await get(aging)
     await soon(150)
@@ -173,12 +180,13 @@ describe('connections', () => {
     const slow = get(proxy, '/slow')
     const never = get(proxy, '/never')
     await until(() => upstream.connections[0]?.frames.filter(({ type }) => type === types.headers).length === 2)
-    const from = performance.now()
-    await proxy.upstream.close(AbortSignal.timeout(500))
-    assert.ok(performance.now() - from < 2_000)
+    const deadline = new AbortController()
+    const closing = proxy.upstream.close(deadline.signal)
     assert.equal(await slow, '200 ok')
+    deadline.abort()
+    await closing
     assert.match(await never, /^503/)
-    assert.equal(proxy.done[1]?.fault?.code, 'SHUTTING_DOWN')
+    assert.equal((await proxy.exchange(2)).fault?.code, 'SHUTTING_DOWN')
     await until(() => upstream.connections[0]!.closed)
   })
 
@@ -187,7 +195,7 @@ describe('connections', () => {
       // From here on it is not there any more.
       if (fieldOf(one, ':path') === '/dead') connection.socket.pause()
     })
-    const proxy = await start(t, upstream.port, { http2: { ...always, pingIntervalMs: 100 } })
+    const proxy = await start(t, upstream.port, { http2: { ...always, pingIntervalMs: 500 } })
     const answer = get(proxy, '/alive')
     await until(() => (upstream.connections[0]?.frames.filter(({ type }) => type === types.ping).length ?? 0) >= 2)
     const dead = get(proxy, '/dead')
@@ -229,17 +237,19 @@ describe('what a target surely did nothing about is sent again', () => {
   })
 
   test('and what it said it would still answer is waited for, while others go elsewhere', async (t) => {
+    let answerFirst = (): void => {}
     const upstream = await rawHttp2Upstream(t, (connection, one) => {
       if (one.type !== types.headers) return
       if (connection.index === 1) return ok(connection, one, 'second')
-      connection.send(frame(types.goAway, 0, 0, u32(one.stream, 0)))
-      setTimeout(() => ok(connection, one, 'first'), 150)
+      connection.send(frame(types.goAway, 0, 0, u32(one.stream, 0)), frame(types.ping, 0, 0, u32(1, 2)))
+      answerFirst = () => ok(connection, one, 'first')
     })
     const proxy = await start(t, upstream.port)
     const first = get(proxy)
-    await until(() => upstream.connections[0]?.frames.some(({ type }) => type === types.headers) === true)
-    await soon(30)
+    // Who answers the PING has read what stood before it.
+    await until(() => upstream.connections[0]?.frames.some(({ type, flags }) => type === types.ping && (flags & 1) === 1) === true)
     assert.equal(await get(proxy), '200 second')
+    answerFirst()
     assert.equal(await first, '200 first')
     await until(() => upstream.connections[0]!.closed)
   })
@@ -293,7 +303,7 @@ describe('each at its own speed', () => {
 
   test('a target that takes nothing stops the client; the time for it counts', async (t) => {
     const upstream = await rawHttp2Upstream(t, (connection, one) => { if (fieldOf(one, ':path') === '/other') ok(connection, one) })
-    const proxy = await start(t, upstream.port, { writeTimeoutMs: 400 })
+    const proxy = await start(t, upstream.port, { writeTimeoutMs: 2_000 })
     const client = await rawClient(t, proxy.port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n')
     let taken = 0
     const push = (): void => { if (!client.socket.destroyed && taken < 10_000_000 && client.socket.write(Buffer.alloc(64 * 1024))) { taken += 64 * 1024; setImmediate(push) } }
@@ -319,7 +329,7 @@ describe('each at its own speed', () => {
     const from = performance.now()
     const { frames } = upstream.connections[0]!
     await until(() => frames.some(({ type }) => type === types.reset))
-    assert.ok(performance.now() - from < 1_000)
+    assert.ok(performance.now() - from < 10_000)
     const reset = frames.find(({ type }) => type === types.reset)!
     assert.deepEqual([reset.stream, reset.payload.readUInt32BE(0)], [1, 8])
     assert.equal(await other, '200 ok')
@@ -327,7 +337,7 @@ describe('each at its own speed', () => {
 
   test('a request that is not answered in time is reset; the others go on', async (t) => {
     const upstream = await rawHttp2Upstream(t, (connection, one) => { if (fieldOf(one, ':path') === '/other') ok(connection, one) })
-    const proxy = await start(t, upstream.port, { readTimeoutMs: 300 })
+    const proxy = await start(t, upstream.port, { readTimeoutMs: 1_000 })
     const late = get(proxy)
     for (let i = 0; i < 3; i++) {
       await soon(60)

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import { balancers } from '../../proxy/upstreams/index.ts'
+import { eventually } from '../support/eventually.ts'
 import { startProxy } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
@@ -24,9 +27,7 @@ async function fleet (t: TestContext, names: string): Promise<{ readonly ports: 
   return { ports, held }
 }
 
-async function until (holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => { setTimeout(resolve, 5) })
-}
+const until = (holds: () => boolean): Promise<void> => eventually('it holds', holds)
 
 /** Who answered so many requests, one after the other. */
 async function answers (port: number, count: number, head = '', path = '/'): Promise<string> {
@@ -69,7 +70,7 @@ for (const word of ['least-connections', 'weighted-least-connections', 'power-of
     assert.equal(await answers(proxy.port, 10), other.repeat(10))
     held.get(name)!.pop()!()
     await busy.answer()
-    assert.deepEqual(proxy.upstream.targets.map(({ inFlight }) => inFlight), [0, 0])
+    await until(() => proxy.upstream.targets.every(({ inFlight }) => inFlight === 0))
   })
 }
 
@@ -140,17 +141,23 @@ describe('a hash', () => {
 
   test('goes to the next target when its own is gone, and nobody else moves', async (t) => {
     const { ports } = await fleet(t, 'abc')
-    const dead = await deadPort()
-    const list = ports.map((port) => ({ host: '127.0.0.1', port, weight: 1 }))
-    const proxy = await startProxy(t, { targets: [...list, { host: '127.0.0.1', port: dead, weight: 1 }], upstream: { balance: 'maglev', hashKey: 'path' } })
-    const before = await Promise.all(Array.from({ length: 40 }, (_, i) => request(proxy.port, `/${i}`)))
-    assert.ok(before.every(({ status }) => status === 200))
-    const moved = new Set(proxy.done.filter(({ tries }) => tries === 2).map(({ request: { path } }) => path))
-    assert.ok(moved.size > 3 && moved.size < 20, String(moved.size))
-    proxy.upstream.set.mark(`127.0.0.1:${dead}`, 'down', true)
-    const after = await Promise.all(Array.from({ length: 40 }, (_, i) => request(proxy.port, `/${i}`)))
-    const differ = before.filter(({ text }, i) => !moved.has(`/${i}`) && text !== after[i]!.text).length
-    assert.ok(differ <= 4, `${differ} moved without need`)
+    const leaving = createServer((_, response) => response.end('d'))
+    await new Promise<void>((resolve) => { leaving.listen(0, '127.0.0.1', resolve) })
+    const { port } = leaving.address() as AddressInfo
+    const proxy = await startProxy(t, { targets: [...ports, port], upstream: { balance: 'maglev', hashKey: 'path' } })
+    const texts = async (): Promise<string[]> => (await Promise.all(Array.from({ length: 40 }, (_, i) => request(proxy.port, `/${i}`)))).map(({ status, text }) => `${status} ${text}`)
+    const before = await texts()
+    const moving = before.filter((text) => text === '200 d').length
+    assert.ok(moving > 3 && moving < 20, String(moving))
+    leaving.closeAllConnections()
+    await new Promise((resolve) => { leaving.close(resolve) })
+    for (const isKnown of [false, true]) {
+      if (isKnown) proxy.upstream.set.mark(`127.0.0.1:${port}`, 'down', true)
+      const after = await texts()
+      assert.ok(after.every((text) => /^200 [abc]$/.test(text)), after.join())
+      const differ = before.filter((text, i) => text !== '200 d' && text !== after[i]).length
+      assert.ok(differ <= 4, `${differ} moved without need`)
+    }
   })
 })
 

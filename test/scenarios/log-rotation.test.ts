@@ -5,19 +5,14 @@ import { test } from 'node:test'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { siteWith } from '../support/scripted-agent.ts'
 import { startSentinel } from '../support/sentinel.ts'
+import { eventually } from '../support/eventually.ts'
 
 test('SIGUSR1 opens the access log anew, and a file that cannot be opened ends nothing', async (t) => {
   const upstream = await startRecordingUpstream(t)
   const kdl = siteWith(upstream.port, '', []).replace('observability {', 'observability { access-log { file "access.log" };')
   const sentinel = await startSentinel(t, kdl)
   const file = join(sentinel.folder, 'access.log')
-  const written = async (path: string, text: string): Promise<void> => {
-    const deadline = performance.now() + 5_000
-    while (!readFileSync(path, 'utf8').includes(text)) {
-      assert.ok(performance.now() < deadline, `${text} is not in ${path}`)
-      await new Promise((resolve) => { setTimeout(resolve, 10) })
-    }
-  }
+  const written = (path: string, text: string): Promise<void> => eventually(`${text} is in ${path}`, () => readFileSync(path, 'utf8').includes(text))
   await sentinel.get('/first')
   await written(file, '/first')
 

@@ -60,6 +60,7 @@ test('a collector that is away is said once, and nothing is lost for it; one tha
   const { sentinel } = await site(t, collector, 'timeout "60s"')
   await sentinel.request('/')
   await collector.delivered(3)
+  await sentinel.logged(({ event }) => event === 'metrics-failing')
   assert.equal(sentinel.log.filter(({ event }) => event === 'metrics-failing').length, 1)
   collector.answer = {}
   await told(collector, 1)

@@ -30,19 +30,19 @@ observability { metrics { address "127.0.0.1:0" } }
 
 const start = (t: TestContext, limits: Limits, upstream?: number): Promise<RunningSentinel> => startSentinel(t, kdl(limits, upstream))
 
-async function statuses (sentinel: RunningSentinel, listener: string, path: string, count: number): Promise<number[]> {
-  const got: number[] = []
-  for (let i = 0; i < count; i++) got.push((await request(sentinel.port(listener), path)).status)
-  return got
+/** Of so many at once: a limit of a second is one of as long as they take. */
+function statuses (sentinel: RunningSentinel, listener: string, path: string, count: number): Promise<number[]> {
+  return Promise.all(Array.from({ length: count }, async () => (await request(sentinel.port(listener), path)).status))
 }
 
 const ofEach = (status: number, of: readonly number[]): number => of.filter((one) => one === status).length
 
 test('requests in a second: those of a service count for its namespace, too, and the other namespace notices nothing', async (t) => {
   const sentinel = await start(t, { shop: 'max-requests-per-second-global 5', pay: 'max-requests-per-second-global 2' })
-  const paid = await statuses(sentinel, 'shop', '/pay', 6)
-  assert.equal(paid[2], 429)
-  assert.ok(ofEach(200, paid) >= 2)
+  const began = performance.now()
+  const paid = await statuses(sentinel, 'shop', '/pay', 20)
+  const passed = ofEach(200, paid)
+  assert.ok(passed >= 2 && passed <= 2 + 2 * (performance.now() - began) / 1000, `${passed} passed`)
   const bought = await statuses(sentinel, 'shop', '/cart', 20)
   assert.ok(ofEach(429, bought) > 0, 'five in a second')
   assert.equal(ofEach(200, await statuses(sentinel, 'other', '/cart', 20)), 20)

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { metricTable } from '../../proxy/observe/metrics-table.ts'
@@ -11,6 +10,8 @@ import { fromRoot } from '../support/paths.ts'
 import { promtool, without } from '../support/prometheus.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { startSentinel } from '../support/sentinel.ts'
+import { patienceMs } from '../support/patience.ts'
+import { deadPort } from '../support/upstream.ts'
 
 const file = (...path: string[]): string => readFileSync(fromRoot('examples', 'observability', ...path), 'utf8')
 
@@ -77,10 +78,7 @@ test('promtool finds nothing wrong with the alerts and the configuration of Prom
 
 /** Prometheus with the example's configuration, that looks often; gives how to ask it. */
 async function startPrometheus (t: TestContext, folder: string, metricsPort: number): Promise<(path: string) => Promise<unknown>> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => { probe.listen(0, '127.0.0.1', resolve) })
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => { probe.close(resolve) })
+  const port = await deadPort()
   writeFileSync(join(folder, 'alerts.yml'), file('alerts.yml'))
   writeFileSync(join(folder, 'prometheus.yml'), file('prometheus.yml').replaceAll('15s', '200ms').replace('127.0.0.1:9191', `127.0.0.1:${metricsPort}`))
   const child = spawn('prometheus', [
@@ -102,7 +100,7 @@ async function startPrometheus (t: TestContext, folder: string, metricsPort: num
 
 /** Prometheus looks when it does. */
 async function untilHolds (check: () => Promise<void>): Promise<void> {
-  for (const deadlineMs = performance.now() + 60_000; ;) {
+  for (const deadlineMs = performance.now() + patienceMs; ;) {
     try {
       return await check()
     } catch (error) {

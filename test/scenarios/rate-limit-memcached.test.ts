@@ -28,19 +28,21 @@ test('two proxies have one limit, each key on one of several servers', { skip },
   for (const client of ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4']) {
     const headers = { 'X-Forwarded-For': client }
     assert.deepEqual([...await statuses(a, 2, headers), ...await statuses(b, 2, headers)], [200, 200, 200, 200], client)
-    assert.deepEqual([...await statuses(a, 1, headers), ...await statuses(b, 1, headers)].filter((status) => status === 429).length > 0, true, client)
+    // Many at once: however slow the machine is, one in a second is less.
+    const more = await Promise.all([a, b].flatMap((sentinel) => Array.from({ length: 20 }, () => statuses(sentinel, 1, headers))))
+    assert.ok(more.flat().includes(429), client)
   }
 })
 
 test('under load two proxies together let through what one would, within 1 %', { skip }, async (t) => {
   const memcached = await startMemcached(t)
-  const filter = `max-rps 20; burst 1999; key "path"; backend "memcached" { url "memcache://127.0.0.1:${memcached.port}"; timeout "5s" }`
+  const filter = `max-rps 5; burst 1999; key "path"; backend "memcached" { url "memcache://127.0.0.1:${memcached.port}"; timeout "5s" }`
   const both = await Promise.all([start(t, filter), start(t, filter)])
   const begun = performance.now()
   const loads = both.map((sentinel) => startTraffic(sentinel.port(), 16))
-  await eventually(() => loads.map(({ statuses: all }) => all.filter((status) => status === 429).length), (counts) => counts.every((count) => count > 1_000), 30_000)
+  await eventually(() => loads.map(({ statuses: all }) => all.filter((status) => status === 429).length), (counts) => counts.every((count) => count > 1_000))
   await Promise.all(loads.map((load) => load.stop()))
-  const allowed = 2_000 + 20 * (performance.now() - begun) / 1000
+  const allowed = 2_000 + 5 * (performance.now() - begun) / 1000
   const passed = loads.reduce((sum, { statuses: got }) => sum + got.filter((status) => status === 200).length, 0)
   assert.ok(loads.every(({ cut }) => cut === 0), 'no request is cut off')
   assert.ok(Math.abs(passed - allowed) <= allowed * 0.01, `${passed} passed, ${allowed.toFixed(0)} may`)

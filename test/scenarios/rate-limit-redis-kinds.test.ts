@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { makeAuthority } from '../support/authority.ts'
+import { patienceMs } from '../support/patience.ts'
 import { freePort, missing, redisCli, startRedis, startRedisSentinel, startServer } from '../support/redis.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { eventually } from '../support/workers.ts'
@@ -47,14 +48,14 @@ test('sentinels: when the master dies, another one counts, and no request waits 
   const replica = await startRedis(t, ['--replicaof', '127.0.0.1', String(master.port)])
   const watcher = await startRedisSentinel(t, master.port, 'main')
   await eventually(() => redisCli(replica.port, 'info', 'replication'), (info) => info.includes('master_link_status:up'))
-  await eventually(() => redisCli(watcher.port, 'sentinel', 'replicas', 'main'), (text) => text.includes(String(replica.port)), 30_000)
+  await eventually(() => redisCli(watcher.port, 'sentinel', 'replicas', 'main'), (text) => text.includes(String(replica.port)))
   const sentinel = await start(t, `url "redis+sentinel://127.0.0.1:${watcher.port}/main"`, 'max-rps 1; burst 99')
   assert.deepEqual(await statuses(sentinel, 3), [200, 200, 200])
   await eventually(() => redisCli(replica.port, 'dbsize'), (size) => size === '1')
   await master.kill()
-  await eventually(() => redisCli(replica.port, 'role'), (role) => role.startsWith('master'), 40_000)
+  await eventually(() => redisCli(replica.port, 'role'), (role) => role.startsWith('master'))
   // A watcher that was not given a processor for two seconds does nothing for thirty (its TILT mode).
-  await eventually(async () => (await statuses(sentinel, 1)).at(0), (status) => status === 200, 90_000)
+  await eventually(async () => (await statuses(sentinel, 1)).at(0), (status) => status === 200)
   assert.match(redisCli(replica.port, 'info', 'commandstats'), /evalsha/)
 })
 
@@ -63,19 +64,19 @@ test('a cluster: keys are spread over its servers', { skip }, async (t) => {
     // The bus of a node listens 10 000 above its port.
     let port = await freePort()
     while (port > 50_000) port = await freePort()
-    return startRedis(t, ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'], port)
+    return startRedis(t, ['--cluster-enabled', 'yes', '--cluster-node-timeout', '30000'], port)
   }))
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
-  const made = spawnSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { encoding: 'utf8', timeout: 60_000 })
+  const made = spawnSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { encoding: 'utf8', timeout: patienceMs })
   assert.match(made.stdout, /All 16384 slots covered/)
   // Each server finds out for itself that all are there.
-  await eventually(() => nodes.map(({ port }) => redisCli(port, 'cluster', 'info')), (infos) => infos.every((info) => info.includes('cluster_state:ok')), 30_000)
+  await eventually(() => nodes.map(({ port }) => redisCli(port, 'cluster', 'info')), (infos) => infos.every((info) => info.includes('cluster_state:ok')))
   const [a, b] = await Promise.all([start(t, `url "redis+cluster://${addresses[0]},${addresses[1]}"`), start(t, `url "redis+cluster://${addresses[2]}"`)])
   for (let i = 0; i < 12; i++) {
     const client = `192.0.2.${i}`
     assert.deepEqual([...await statuses(a, 2, client), ...await statuses(b, 2, client)], [200, 200, 200, 200], client)
   }
-  assert.equal((await statuses(b, 4, '192.0.2.0')).includes(429), true)
+  assert.ok((await Promise.all(Array.from({ length: 20 }, () => statuses(b, 1, '192.0.2.0')))).flat().includes(429))
   const sizes = nodes.map(({ port }) => redisCli(port, 'info', 'commandstats').includes('evalsha'))
   assert.deepEqual(sizes, [true, true, true])
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { missing, redisCli, startRedis } from '../support/redis.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
+import { oneOfThree } from '../support/within.ts'
 import { eventually, startTraffic, total } from '../support/workers.ts'
 
 const skip = missing('redis-server') ?? false
@@ -28,24 +29,30 @@ test('two proxies have one limit, told in header fields by both', { skip }, asyn
   const redis = await startRedis(t)
   const filter = `max-rps 1; burst 3; backend "redis" { url "redis://127.0.0.1:${redis.port}"; timeout "5s" }`
   const [a, b] = await Promise.all([start(t, filter), start(t, filter)])
-  const first = await a.get('/')
-  assert.deepEqual([first.status, first.headers['ratelimit-policy'], first.headers['x-ratelimit-remaining']], [200, '"limit";q=4;w=4', '3'])
-  const second = await b.get('/')
-  assert.deepEqual([second.status, second.headers['x-ratelimit-remaining']], [200, '2'])
-  assert.deepEqual([...await statuses(a, 1), ...await statuses(b, 1), ...await statuses(a, 1), ...await statuses(b, 1)], [200, 200, 429, 429])
-  assert.deepEqual(await statuses(b, 1, { 'X-Forwarded-For': '192.0.2.9' }), [200], 'another client has a count of its own')
+  let clients = 0
+  // Within a second, which a machine that is busy may not have: each time another client.
+  await oneOfThree(async () => {
+    const headers = { 'X-Forwarded-For': `192.0.2.${++clients}` }
+    const first = await a.get('/', { headers })
+    assert.deepEqual([first.status, first.headers['ratelimit-policy'], first.headers['x-ratelimit-remaining']], [200, '"limit";q=4;w=4', '3'])
+    const second = await b.get('/', { headers })
+    assert.deepEqual([second.status, second.headers['x-ratelimit-remaining']], [200, '2'])
+    const got = [...await statuses(a, 1, headers), ...await statuses(b, 1, headers), ...await statuses(a, 1, headers), ...await statuses(b, 1, headers)]
+    assert.deepEqual(got, [200, 200, 429, 429])
+    assert.deepEqual(await statuses(b, 1, { 'X-Forwarded-For': `198.51.100.${clients}` }), [200], 'another client has a count of its own')
+  })
 })
 
 test('under load two proxies together let through what one would, within 1 %', { skip }, async (t) => {
   const redis = await startRedis(t)
-  const filter = `max-rps 20; burst 1999; key "route"; backend "redis" { url "redis://127.0.0.1:${redis.port}"; timeout "5s" }`
+  const filter = `max-rps 5; burst 1999; key "route"; backend "redis" { url "redis://127.0.0.1:${redis.port}"; timeout "5s" }`
   const [a, b] = await Promise.all([start(t, filter), start(t, filter)])
   const begun = performance.now()
   const loads = [a, b].map((sentinel) => startTraffic(sentinel.port(), 16))
   // Both go on for a while when all is used up.
-  await eventually(() => loads.map(({ statuses: all }) => all.filter((status) => status === 429).length), (counts) => counts.every((count) => count > 1_000), 30_000)
+  await eventually(() => loads.map(({ statuses: all }) => all.filter((status) => status === 429).length), (counts) => counts.every((count) => count > 1_000))
   await Promise.all(loads.map((load) => load.stop()))
-  const allowed = 2_000 + 20 * (performance.now() - begun) / 1000
+  const allowed = 2_000 + 5 * (performance.now() - begun) / 1000
   const passed = loads.reduce((sum, { statuses: got }) => sum + got.filter((status) => status === 200).length, 0)
   assert.ok(loads.every(({ cut }) => cut === 0), 'no request is cut off')
   assert.ok(Math.abs(passed - allowed) <= allowed * 0.01, `${passed} passed, ${allowed.toFixed(0)} may`)
@@ -76,7 +83,7 @@ test('while Redis does not answer, on-failure decides: local counts here, open l
   const of = (word: string): Promise<RunningSentinel> => start(t, `max-rps 1; burst 1; backend "redis" { url "redis://127.0.0.1:${redis.port}"; timeout "100ms"; on-failure "${word}" }`)
   const [local, open, closed] = await Promise.all([of('local'), of('open'), of('closed')])
   await redis.kill()
-  assert.deepEqual((await statuses(local, 3)).filter((status) => status === 429).length > 0, true)
+  assert.ok((await Promise.all(Array.from({ length: 20 }, () => statuses(local, 1)))).flat().includes(429))
   assert.deepEqual(await statuses(open, 4), [200, 200, 200, 200])
   assert.deepEqual(await statuses(closed, 2), [503, 503])
   assert.equal((await closed.accessed(({ status }) => status === 503)).fault, 'LIMIT_UNKNOWN')
@@ -84,14 +91,14 @@ test('while Redis does not answer, on-failure decides: local counts here, open l
 
 test('Redis stands still: requests wait no longer than the time-out, and soon not at all', { skip }, async (t) => {
   const redis = await startRedis(t)
-  const sentinel = await start(t, `max-rps 1000; burst 1000; backend "redis" { url "redis://127.0.0.1:${redis.port}"; timeout "200ms" }`)
+  const sentinel = await start(t, `max-rps 1000; burst 1000; backend "redis" { url "redis://127.0.0.1:${redis.port}"; timeout "1s" }`)
   assert.deepEqual(await statuses(sentinel, 1), [200])
   redis.signal('SIGSTOP')
   t.after(() => redis.signal('SIGCONT'))
   const began = performance.now()
   assert.deepEqual(await statuses(sentinel, 30), Array.from({ length: 30 }, () => 200))
   // Three find out; each of the others asked in vain would have had to wait as well.
-  assert.ok(performance.now() - began < 20 * 200, `${performance.now() - began} ms`)
+  assert.ok(performance.now() - began < 20 * 1_000, `${performance.now() - began} ms`)
   redis.signal('SIGCONT')
   await eventually(async () => {
     await statuses(sentinel, 1)

@@ -53,7 +53,7 @@ test('over time they let through the rate, and what each client may is its own',
   const sentinel = await start(t, 'max-rps 100; burst 399')
   const began = performance.now()
   const traffic = startTraffic(sentinel.port(), 16)
-  await eventually(() => count(traffic.statuses, 429), (refused) => refused > 1_000, 60_000)
+  await eventually(() => count(traffic.statuses, 429), (refused) => refused > 1_000)
   await eventually(() => performance.now() - began, (ms) => ms > 6_000)
   await traffic.stop()
   const seconds = (performance.now() - began) / 1000

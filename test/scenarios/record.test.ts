@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFileSync, statSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { fromDist } from '../support/paths.ts'
 import { startRecorded, type RecordedCase } from '../support/recorded.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { allow, everything, rawAgent } from '../support/raw-agent.ts'
@@ -84,7 +87,7 @@ describe('sentinel record', () => {
   test('--bodies keeps what can be looked into, without the values of fields that are secrets; --unredacted keeps everything and says so', async (t) => {
     const upstream = await startRecordingUpstream(t)
     const agent = await rawAgent(t, { describe: everything })
-    const { sentinel, record } = await startRecorded(t, site(upstream.port, `agent "judge" { unix-socket "${agent.path}"; max-request-body-size "1MiB" }`))
+    const { sentinel, record } = await startRecorded(t, site(upstream.port, `agent "judge" { unix-socket "${agent.path}"; timeout "60s"; max-request-body-size "1MiB" }`))
     const [careful, all] = [await record(['--bodies', '--max-body', '1KiB']), await record(['--unredacted'])]
     const post = (path: string, body: string | Buffer): Promise<unknown> => sentinel.get(path, { method: 'POST', body, headers: { authorization: 'Basic aHVudGVy' } })
     await post('/json', '{"user":"ann","password":"hunter-1","deep":[{"api_key":"hunter-2"}]}')
@@ -126,12 +129,62 @@ describe('sentinel record', () => {
   test('ends after --for with what it has; without a proxy it says so and leaves no file', async (t) => {
     const upstream = await startRecordingUpstream(t)
     const { sentinel, record, command } = await startRecorded(t, site(upstream.port, scriptedAgent('judge')))
-    const recording = await record(['--for', '2s'])
+    const recording = await record(['--for', '5s'])
     assert.equal(await recording.ended, 0)
     await sentinel.stop()
     const gone = await command('record', '-c', sentinel.file, '-o', `${recording.file}.2`, '--for', '1s')
     assert.equal(gone.code, 2)
     assert.throws(() => readFileSync(`${recording.file}.2`))
+  })
+
+  test('ends as it should when its terminal is closed, and no field of a client steers a terminal that shows the file', async (t) => {
+    const upstream = await startRecordingUpstream(t)
+    const { sentinel, record } = await startRecorded(t, site(upstream.port, scriptedAgent('judge')))
+    const recording = await record()
+    await sentinel.get('/steers', { headers: { 'x-steers': '\u009b31m' } })
+    await eventually(() => recording.cases().length > 0 ? true : undefined, 'the case')
+    recording.process.kill('SIGHUP')
+    assert.equal(await recording.ended, 0)
+    assert.equal((JSON.parse(recording.text().trimEnd().split('\n').at(-1)!) as { kind: string }).kind, 'end')
+    assert.match(recording.text(), /"x-steers","\\u009b31m"/i)
+    assert.doesNotMatch(recording.text(), /[\u0080-\u009f]/)
+  })
+
+  test('asks for routes and agents that there are, and for bodies that can be had', async (t) => {
+    const upstream = await startRecordingUpstream(t)
+    const { sentinel, command } = await startRecorded(t, site(upstream.port, scriptedAgent('judge')))
+    for (const [args, why] of [
+      [['record', '--route', 'nowhere'], /there is no route 'nowhere'; there are: judged, free/], [['record', '--agent', 'nobody'], /there is no agent 'nobody'; there are: judge/],
+      [['tail', '--agent', 'nobody'], /there is no agent 'nobody'/], [['record', '--max-body', '1MiB'], /at most 256KiB/],
+    ] as const) {
+      const { code, stderr } = await command(...args, '-c', sentinel.file)
+      assert.equal(code, 2)
+      assert.match(stderr, why)
+    }
+    assert.equal(existsSync(join(sentinel.folder, 'cases.jsonl')), false)
+  })
+
+  test('a disk that is full ends it: what is there are whole lines, and it says why', async (t) => {
+    const upstream = await startRecordingUpstream(t)
+    const { sentinel, controlSocket } = await startRecorded(t, site(upstream.port, scriptedAgent('judge')))
+    const file = join(sentinel.folder, 'small.jsonl')
+    // The shell's limit of a file's size, in blocks of 512 bytes; without the signal, writing fails as it does where there is no room.
+    const args = [process.execPath, fromDist('proxy', 'main.js'), 'record', '-c', sentinel.file, '-s', controlSocket(), '-o', file]
+    const child = spawn('sh', ['-c', 'trap "" XFSZ; ulimit -f 12; exec "$@"', 'sh', ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+    t.after(() => child.kill('SIGKILL'))
+    let said = ''
+    child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
+    const ended = new Promise((resolve) => { child.on('close', resolve) })
+    await eventually(async () => {
+      await sentinel.get('/fills')
+      return said === '' ? undefined : true
+    }, 'it ends')
+    assert.equal(await ended, 2)
+    assert.match(said, /small\.jsonl cannot be written any more: .+\n\d+ exchanges? (?:is|are) recorded/)
+    const lines = readFileSync(file, 'utf8').split('\n')
+    assert.equal(lines.pop(), '')
+    const kinds = lines.map((line) => (JSON.parse(line) as { kind: string }).kind)
+    assert.ok(kinds.length > 1 && kinds.every((kind, i) => kind === (i === 0 ? 'head' : 'case')), kinds.join())
   })
 
   test('sees the exchanges of all workers, and shadow agents that answer after the client was', async (t) => {
@@ -152,7 +205,7 @@ describe('sentinel record', () => {
   test('a reader who does not read costs nobody anything: what does not fit is counted and told', async (t) => {
     const upstream = await startRecordingUpstream(t)
     const agent = await rawAgent(t, { describe: { ...flowing } })
-    const { sentinel, record, controlSocket } = await startRecorded(t, site(upstream.port, `agent "judge" { unix-socket "${agent.path}" }`))
+    const { sentinel, record, controlSocket } = await startRecorded(t, site(upstream.port, `agent "judge" { unix-socket "${agent.path}"; timeout "60s" }`))
     // A second one, on the socket itself, which reads the first line and then nothing.
     const quick = await record(['--max', '10000'])
     const socket = connect(controlSocket())

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, statSync } from 'node:fs'
 import { Agent, request as httpRequest } from 'node:http'
-import { connect, type AddressInfo, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { makeCertificate } from '../support/certificates.ts'
@@ -10,15 +10,7 @@ import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { shake } from '../support/tls-client.ts'
-
-/** A port that was free a moment ago. */
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
+import { deadPort } from '../support/upstream.ts'
 
 const site = (upstream: number, listeners: string, more = '', metrics = 'address "127.0.0.1:0"'): string => `
 listeners { ${listeners} }
@@ -68,12 +60,12 @@ test('settings of a listener are taken over by the connections that it has', asy
   idle.resume()
   const startedMs = performance.now()
   await new Promise((resolve) => idle.once('close', resolve))
-  assert.ok(performance.now() - startedMs < 10_000, 'not the 75 seconds of before')
+  assert.ok(performance.now() - startedMs < 50_000, 'not the 75 seconds of before')
 })
 
 test('another address is opened before the one it replaces is closed; a taken one changes nothing', async (t) => {
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
-  const [one, two] = [await freePort(), await freePort()]
+  const [one, two] = [await deadPort(), await deadPort()]
   const at = (port: number) => site(upstream.port, `listener "web" { address "127.0.0.1:${port}" }`)
   const sentinel = await startSentinel(t, at(one))
   const refused = await sentinel.reload(at(upstream.port))
@@ -90,7 +82,7 @@ test('another address is opened before the one it replaces is closed; a taken on
 test('a request that is open when its address goes away is answered', async (t) => {
   let finish: (() => void) | undefined
   const upstream = await startRecordingUpstream(t, (_, response) => { finish = () => response.end('in the end') })
-  const [one, two] = [await freePort(), await freePort()]
+  const [one, two] = [await deadPort(), await deadPort()]
   const at = (port: number) => site(upstream.port, `listener "web" { address "127.0.0.1:${port}" }`)
   const sentinel = await startSentinel(t, at(one))
   const pending = request(one, '/')
@@ -104,7 +96,7 @@ test('a request that is open when its address goes away is answered', async (t) 
 
 test('two listeners swap their addresses, and no connection is refused meanwhile', async (t) => {
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
-  const [one, two] = [await freePort(), await freePort()]
+  const [one, two] = [await deadPort(), await deadPort()]
   const kdl = (a: number, b: number) => site(upstream.port, `
     listener "a" { address "127.0.0.1:${a}" }
     listener "b" { address "127.0.0.1:${b}"; keepalive-max-requests 1 }`)
@@ -123,7 +115,7 @@ test('two listeners swap their addresses, and no connection is refused meanwhile
 
 test('an address changes between plain and TLS, and to client certificates, without another socket', async (t) => {
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
-  const port = await freePort()
+  const port = await deadPort()
   const certificates = folderWith(t)
   makeCertificate(certificates, 'site')
   const kdl = (more: string) => site(upstream.port, `listener "web" { address "127.0.0.1:${port}"; ${more} }`)
@@ -151,7 +143,7 @@ test('an address changes between plain and TLS, and to client certificates, with
 
 test('the address and the path of the metrics change, and a taken address changes nothing', async (t) => {
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
-  const [one, two] = [await freePort(), await freePort()]
+  const [one, two] = [await deadPort(), await deadPort()]
   const at = (metrics: string) => site(upstream.port, 'listener "web" { address "127.0.0.1:0" }', '', metrics)
   const sentinel = await startSentinel(t, at(`address "127.0.0.1:${one}"`))
   await reloaded(sentinel, at(`address "127.0.0.1:${one}"; path "/figures"`))
@@ -171,9 +163,9 @@ test('the address and the path of the metrics change, and a taken address change
 
 test('backlog, and who may use the file of a Unix socket, change while it is served', async (t) => {
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
-  const sentinel = await startSentinel(t, site(upstream.port, 'listener "web" { address "unix:web.sock" }').replace('unix:web.sock', `unix:${join('/tmp', `s-${process.pid}.sock`)}`))
-  const path = join('/tmp', `s-${process.pid}.sock`)
+  const path = join(folderWith(t), 'web.sock')
   const kdl = (more: string) => site(upstream.port, `listener "web" { address "unix:${path}"; ${more} }`)
+  const sentinel = await startSentinel(t, kdl(''))
   const inode = statSync(path).ino
   await reloaded(sentinel, kdl('socket-mode "0600"; backlog 7'))
   assert.equal(statSync(path).mode & 0o777, 0o600)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { get, type IncomingMessage } from 'node:http'
 import { test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { rawAgent } from '../support/raw-agent.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
@@ -80,12 +81,7 @@ test('an agent that is added by a reload is started and asked, one that is remov
   assert.equal(upstream.requests.at(-1)!.headers['x-greeting'], 'hello')
   const pid = sentinel.agentPids()['late']!
   assert.equal((await sentinel.reload(siteWith(upstream.port, '', []))).event, 'reloaded')
-  const deadline = performance.now() + 10_000
-  for (;;) {
-    try { process.kill(pid, 0) } catch { break }
-    assert.ok(performance.now() < deadline, 'the removed agent still runs')
-    await new Promise((resolve) => { setTimeout(resolve, 20) })
-  }
+  await eventually('the removed agent is gone', () => !isRunning(pid))
 })
 
 test('an agent that becomes another process gets a new one, and is not left without', async (t) => {
@@ -116,13 +112,13 @@ test('an agent that becomes another process and keeps its socket is never missed
     const before = sentinel.agentPids()['changing']!
     assert.equal((await sentinel.reload(kdl(`env { N "${n}" }`))).event, 'reloaded')
     assert.notEqual(sentinel.agentPids()['changing'], before)
-    while (isRunning(before)) await new Promise((resolve) => { setTimeout(resolve, 20) })
-    assert.deepEqual(files(), ['placed.sock'], 'the new file is there, and nothing else')
+    // What the old process took with it when it ended is put back after that.
+    await eventually('the new file is there, and nothing else', () => !isRunning(before) && files().join() === 'placed.sock')
   }
   const good = sentinel.agentPids()['changing']!
   const bad = await sentinel.reload(kdl('env { N "4" }; config { greeting 12 }'))
   assert.equal(bad.event, 'reload-failed')
-  while (isRunning(sentinel.agentPids()['changing']!) || files().join() !== 'placed.sock') await new Promise((resolve) => { setTimeout(resolve, 20) })
+  await eventually('the bad one is gone', () => !isRunning(sentinel.agentPids()['changing']!) && files().join() === 'placed.sock')
   running = false
   await traffic
   assert.deepEqual([...new Set(outcomes)], ['200 hello'], `${outcomes.length} requests`)
@@ -155,10 +151,11 @@ test('listeners can be added and removed', async (t) => {
 test('a reload takes no agent and no upstream from a request that is under way', async (t) => {
   const slow = await startRecordingUpstream(t, (_, response) => response.end('old upstream'))
   const other = await startRecordingUpstream(t, (_, response) => response.end('new upstream'))
-  const two = scriptedAgent('first') + '\n' + scriptedAgent('second')
+  const two = scriptedAgent('first', 'timeout "60s"') + '\n' + scriptedAgent('second', 'timeout "60s"')
   const sentinel = await startSentinel(t, siteWith(slow.port, two, ['first', 'second']))
-  const pending = sentinel.request('/under-way', { headers: { 'x-script': JSON.stringify({ request: { do: 'sleep', ms: 600 } }) } })
-  await new Promise((resolve) => { setTimeout(resolve, 100) }) // The first agent has it; the second is to be asked after the reload.
+  const pending = sentinel.request('/under-way', { headers: { 'x-script': JSON.stringify({ request: { do: 'sleep', ms: 2_000 } }) } })
+  // The first agent has it; the second is to be asked after the reload.
+  await eventually('it is under way', async () => /^sentinel_active_requests 1$/m.test(await sentinel.metrics()))
   assert.equal((await sentinel.reload(siteWith(other.port, '', []))).event, 'reloaded')
   assert.equal((await sentinel.get('/')).text, 'new upstream')
   const answer = await pending
@@ -190,9 +187,10 @@ test('streams on a route that a reload removes may finish for as long as a stop 
     return response.on('error', () => { /* of the end of the test */ }).resume()
   }
   const [going, staying] = [await open('/gone'), await open('/stays')]
+  const ended = once(going, 'end')
   const startedMs = performance.now()
   assert.equal((await sentinel.reload(kdl(''))).event, 'reloaded')
-  await once(going, 'end')
+  await ended
   assert.ok(performance.now() - startedMs >= 900, 'it had its time')
   await new Promise((resolve) => { setTimeout(resolve, 300) })
   assert.equal(staying.complete, false)

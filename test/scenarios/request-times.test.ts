@@ -6,8 +6,10 @@ import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Exchange } from '../../proxy/pipeline/exchange.ts'
 import { authority } from '../support/authority.ts'
+import { eventually } from '../support/eventually.ts'
 import { http2Upstream } from '../support/http2-upstream.ts'
 import { startProxy, type ProxyGiven, type TestProxy } from '../support/proxy.ts'
+import { rawClient } from '../support/raw-client.ts'
 import { request } from '../support/request.ts'
 import { deadPort, httpUpstream } from '../support/upstream.ts'
 
@@ -28,14 +30,19 @@ async function https (t: TestContext): Promise<number> {
 }
 
 test('the times of a request are in order, and those of a connection belong to the one that opened it', async (t) => {
+  let end = (): void => {}
   const upstream = await httpUpstream(t, (_, response) => {
-    setTimeout(() => {
-      response.write('some')
-      setTimeout(() => response.end('thing'), 30)
-    }, 30)
+    setTimeout(() => response.write('some'), 30)
+    end = () => response.end('thing')
   })
   const proxy = await startProxy(t, { targets: [upstream.port] })
-  const first = await timesOf(proxy, 1)
+  const asked = async (n: number): Promise<Exchange> => {
+    const client = await rawClient(t, proxy.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await client.until('some')
+    setTimeout(end, 30)
+    return proxy.exchange(n)
+  }
+  const first = await asked(1)
   assert.ok(first.connectMs > 0)
   assert.equal(first.tlsMs, 0)
   assert.ok(first.askedMs >= first.startedMs)
@@ -44,7 +51,7 @@ test('the times of a request are in order, and those of a connection belong to t
   assert.ok(first.durationMs - first.firstByteMs >= 29, `${first.durationMs} ${first.firstByteMs}`)
   assert.equal(first.queuedMs, 0)
   assert.equal(first.waits, undefined)
-  const second = await timesOf(proxy, 2)
+  const second = await asked(2)
   assert.equal(second.connectMs, 0)
   assert.equal(second.poolMs, 0)
 })
@@ -64,9 +71,16 @@ test('TLS is told apart from connecting, on connections of one exchange, of seve
 })
 
 test('waiting for a connection of others is no connecting', async (t) => {
-  const upstream = await httpUpstream(t, (_, response) => void setTimeout(() => response.end('ok'), 40))
+  const held: Array<() => void> = []
+  const upstream = await httpUpstream(t, (_, response) => { held.push(() => response.end('ok')) })
   const proxy = await startProxy(t, { targets: [upstream.port], upstream: { poolMaxConnections: 1 } })
-  await Promise.all([request(proxy.port, '/'), request(proxy.port, '/')])
+  const both = Promise.all([request(proxy.port, '/'), request(proxy.port, '/')])
+  await eventually('one of them waits', () => held.length === 1 && proxy.upstream.targets[0]!.waiting === 1)
+  setTimeout(held[0]!, 40)
+  await eventually('the other one is asked', () => held.length === 2)
+  held[1]!()
+  await both
+  await proxy.exchange(2)
   const [first, second] = proxy.done
   assert.equal(first!.poolMs, 0)
   assert.ok(second!.poolMs >= 30, `${second!.poolMs}`)

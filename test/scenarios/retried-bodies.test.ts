@@ -82,10 +82,10 @@ describe('a body that is small enough', () => {
 
   test('may take its client longer than one try may take', async (t) => {
     const only = await telling(t)
-    const { port, exchange } = await proxyTo(t, [only.port], { on: ['timeout'], attemptTimeoutMs: 300 })
+    const { port, exchange } = await proxyTo(t, [only.port], { on: ['timeout'], attemptTimeoutMs: 1_000 })
     const client = await rawClient(t, port, 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n')
     for (const piece of 'abcd') {
-      await new Promise((resolve) => { setTimeout(resolve, 150) })
+      await new Promise((resolve) => { setTimeout(resolve, 400) })
       client.send(piece)
     }
     assert.equal((await client.answer()).status, 200)

@@ -42,7 +42,7 @@ for (const [how, end] of Object.entries(ends)) {
 test('a target that is silent for too long costs its stream, not its connection', async (t) => {
   const one = await hearing(t, ({ url }, response) => { if (url === '/fast') response.end('fast'); /* else nothing */ })
   const two = await telling(t)
-  const { port } = await proxyTo(t, [one, two], { on: ['timeout'], attemptTimeoutMs: 400 })
+  const { port } = await proxyTo(t, [one, two], { on: ['timeout'], attemptTimeoutMs: 1_000 })
   for (let i = 0; i < 4; i++) assert.match((await request(port, i % 2 === 0 ? '/fast' : '/')).text, /^(fast|heard )$/)
   assert.equal(one.connections, 1)
 })

@@ -7,7 +7,7 @@ import { httpUpstream } from '../support/upstream.ts'
 test('a route\'s policies are in effect, and log and metrics tell what they did; a reload changes them', async (t) => {
   let asked = 0
   const flaky = await httpUpstream(t, ({ url }, response) => {
-    if (url === '/slow') return void setTimeout(() => response.end('slow'), 400)
+    if (url === '/slow') return void setTimeout(() => response.end('slow'), 20_000).unref()
     response.statusCode = asked++ % 2 === 0 ? 503 : 200
     response.end('answer')
   })

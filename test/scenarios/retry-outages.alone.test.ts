@@ -7,6 +7,8 @@ import { startProxy } from '../support/proxy.ts'
 import { request } from '../support/request.ts'
 import { triesPolicy } from '../support/tries-policy.ts'
 import { deadPort, httpUpstream } from '../support/upstream.ts'
+import { eventually } from '../support/eventually.ts'
+import type { Exchange } from '../../proxy/pipeline/exchange.ts'
 
 interface Load {
   readonly statuses: ReadonlyMap<number, number>
@@ -38,18 +40,17 @@ test('a target that is killed under load, and comes back: no idempotent request 
   const { port, done, upstream } = await startProxy(t, { targets: [stays.port, dies.port], policy: { tries } })
   const gets = load(t, port, 12)
   const puts = load(t, port, 4, { method: 'PUT', body: 'x'.repeat(2_000) })
-  await soon(500)
+  const asksIt = (x: Exchange): boolean => x.target.endsWith(`:${dies.port}`)
+  await eventually('both are asked', () => done.length > 200 && done.some(asksIt))
   await dies.kill()
+  await eventually('some are tried twice', () => done.some((x) => x.tries > 1))
   await soon(700)
   await killableUpstream(t, dies.port)
-  await soon(300)
+  await eventually('it is asked again when it is back', () => done.slice(-40).some(asksIt))
   await Promise.all([gets.stop(), puts.stop()])
   assert.deepEqual([[...gets.statuses.keys()], [...puts.statuses.keys()]], [[200], [200]])
-  assert.ok(done.some((x) => x.tries > 1), 'some were tried twice')
   assert.equal(tries.replay.room.used, 0)
-  assert.deepEqual(upstream.targets.map(({ inFlight, waiting }) => [inFlight, waiting]), [[0, 0], [0, 0]])
-  const last = done.slice(-40).filter((x) => x.target.endsWith(`:${dies.port}`))
-  assert.ok(last.length > 0, 'it is asked again when it is back')
+  await eventually('nothing is left', () => upstream.targets.every(({ inFlight, waiting }) => inFlight === 0 && waiting === 0))
 })
 
 const outages: ReadonlyArray<[string, (t: TestContext) => Promise<{ ports: number[], asked: () => number | undefined }>]> = [
@@ -73,11 +74,13 @@ for (const [how, start] of outages) {
     const tries = triesPolicy({ statuses: [503], maxAttempts: 5, budget: { percent: 10, minPerSecond: 2 } })
     const { port, done } = await startProxy(t, { targets: ports, policy: { tries } })
     const clients = load(t, port, 16)
+    const began = performance.now()
     while (done.length < 300) await soon(10)
     await clients.stop()
     const attempts = done.reduce((sum, x) => sum + x.tries, 0)
     assert.ok(attempts > done.length, 'something was tried again')
-    assert.ok(attempts <= done.length * 1.2, `${attempts} tries for ${done.length} requests`)
+    const most = done.length * 1.2 + 2 * (performance.now() - began) / 1000
+    assert.ok(attempts <= most, `${attempts} tries for ${done.length} requests`)
     assert.ok((asked() ?? attempts) <= attempts)
     assert.ok(done.some((x) => x.notRetried === 'budget'))
   })

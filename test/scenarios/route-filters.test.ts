@@ -11,7 +11,7 @@ routes {
     route "guarded" {
         matches { path-prefix "/guarded" }
         upstream "app"
-        filters { filter "gate" { agent "list"; timeout-ms 900 } }
+        filters { filter "gate" { agent "list"; timeout-ms 60000 } }
     }
     route "watched" {
         matches { path-prefix "/watched" }
@@ -21,7 +21,7 @@ routes {
     route "open" { matches { path-prefix "/open" }; upstream "app" }
 }
 upstreams { upstream "app" { target "127.0.0.1:${upstream.port}" } }
-agents { agent "list" type="denylist" { config { block-user-agents "EvilScanner" } } }
+agents { agent "list" type="denylist" { timeout "60s"; config { block-user-agents "EvilScanner" } } }
 observability { metrics { address "127.0.0.1:0" } }
 `)
   const statusOf = async (path: string, agent: string) => (await sentinel.request(path, { headers: { 'user-agent': agent } })).status

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
-import { startScript } from '../support/script-agent.ts'
+import { startScript, workersOf } from '../support/script-agent.ts'
 import type { LogRecord, RunningSentinel } from '../support/sentinel.ts'
 
 const version = (name: string): string => `export function onRequest () { return block(418, { body: '${name}' }) }`
 
 /** Resolves once requests are answered with this. */
 async function answers (sentinel: RunningSentinel, text: string): Promise<void> {
-  await eventually(`'${text}' is the answer`, async () => (await sentinel.get('/')).text === text, 20_000)
+  await eventually(`'${text}' is the answer`, async () => (await sentinel.get('/')).text === text)
 }
 
 function told (sentinel: RunningSentinel, event: string): LogRecord[] {
@@ -32,7 +34,7 @@ test('a script that is edited answers the next requests: written in place, repla
   symlinkSync('elsewhere.js', file)
   await answers(sentinel, 'four')
   assert.equal(sentinel.agentPids()['custom'], agent)
-  assert.equal(told(sentinel, 'script-loaded').length, 3)
+  await eventually('each is told of', () => told(sentinel, 'script-loaded').length === 3)
 })
 
 test('a script that cannot be run changes nothing and is told with its place; the next one that can is taken', async (t) => {
@@ -46,15 +48,55 @@ test('a script that cannot be run changes nothing and is told with its place; th
   }
   for (const [text, message] of Object.entries(broken)) {
     writeFileSync(file, text)
-    const isTold = (): LogRecord | undefined => told(sentinel, 'script-refused').find(({ msg }) => message.test(msg!))
-    await eventually(`told: ${message}`, () => isTold() !== undefined, 40_000)
-    assert.equal(isTold()!.level, 50)
+    const record = (): LogRecord | undefined => told(sentinel, 'script-refused').find(({ msg }) => message.test(msg!))
+    await eventually(`told: ${message}`, () => record() !== undefined)
+    assert.equal(record()!.level, 50)
     assert.equal((await sentinel.get('/')).text, 'one')
   }
+  const isTold = (message: RegExp): boolean => told(sentinel, 'script-refused').some(({ msg }) => message.test(msg!))
   rmSync(file)
+  await eventually('told that it is gone', () => isTold(/the one before stays in use: .*there is no such file/))
+  execFileSync('mkfifo', [file])
+  await eventually('told that it is a pipe', () => isTold(/it is not a file/))
   assert.equal((await sentinel.get('/')).text, 'one')
+  rmSync(file)
   writeFileSync(file, version('two'))
   await answers(sentinel, 'two')
+})
+
+test('a change that is taken back before it is in use stays taken back', async (t) => {
+  const { sentinel } = await startScript(t, version('one'), { config: 'workers 1' })
+  const file = join(sentinel.folder, 'custom.js')
+  writeFileSync(file, `console.log('begins'); for (const until = Date.now() + 4000; Date.now() < until;);\n${version('two')}`)
+  await sentinel.logged(({ msg }) => msg === 'begins')
+  writeFileSync(file, version('one'))
+  await eventually('what the change has begun is given up', () => workersOf(sentinel.agentPids()['custom']!).length === 1)
+  assert.equal((await sentinel.get('/')).text, 'one')
+  assert.deepEqual(told(sentinel, 'script-loaded'), [])
+})
+
+test('a script that makes the compiler of its types fall over changes nothing, and the agent takes the next one', async (t) => {
+  const { sentinel } = await startScript(t, version('one'), { ending: 'ts' })
+  const file = join(sentinel.folder, 'custom.ts')
+  const agent = sentinel.agentPids()['custom']
+  writeFileSync(file, `const deep = ${'('.repeat(200_000)}1${')'.repeat(200_000)}`)
+  await eventually('it is told', () => told(sentinel, 'script-refused').some(({ msg }) => /custom\.ts: .*call stack/.test(msg!)))
+  assert.equal((await sentinel.get('/')).text, 'one')
+  writeFileSync(file, version('two').replace('onRequest ()', 'onRequest (): unknown'))
+  await answers(sentinel, 'two')
+  assert.equal(sentinel.agentPids()['custom'], agent)
+})
+
+test('of an older version whose call never ends no worker is left', { skip: process.platform !== 'linux' }, async (t) => {
+  const { sentinel } = await startScript(t, `export function onRequest (request) {\n  if (request.path === '/loop') for (;;);\n  return block(418, { body: 'one' }) }`, { config: 'workers 2; timeout "4s"' })
+  const loop = sentinel.get('/loop')
+  const isInItsLoop = (pid: number): boolean => / R /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  await eventually('a worker is in its loop', () => workersOf(sentinel.agentPids()['custom']!).some(isInItsLoop))
+  assert.equal((await sentinel.get('/')).text, 'one')
+  writeFileSync(join(sentinel.folder, 'custom.js'), version('two'))
+  await answers(sentinel, 'two')
+  assert.equal((await loop).status, 503)
+  await eventually('the workers are those of the new version', () => workersOf(sentinel.agentPids()['custom']!).length === 2)
 })
 
 test('a first script that cannot be run keeps its routes closed until the file holds one that can', async (t) => {
@@ -69,12 +111,16 @@ test('a first script that cannot be run keeps its routes closed until the file h
 test('under load not one call fails or is lost while the script changes, and what was begun ends with the old one', async (t) => {
   const script = (name: string): string => `
 export async function onRequest (request) {
-  if (request.path === '/slow') await new Promise((go) => setTimeout(go, 1500))
+  if (request.path === '/slow') {
+    console.log('begun')
+    await new Promise((go) => setTimeout(go, 1500))
+  }
   return block(418, { body: '${name}' })
 }`
   const { sentinel } = await startScript(t, script('v0'), { config: 'timeout "20s"; workers 2' })
   const file = join(sentinel.folder, 'custom.js')
   const slow = sentinel.get('/slow')
+  await sentinel.logged(({ msg }) => msg === 'begun')
   const seen = new Map<string, number>()
   const wrong: string[] = []
   let over = false
@@ -87,7 +133,7 @@ export async function onRequest (request) {
   })
   for (let i = 1; i <= 4; i++) {
     writeFileSync(file, script(`v${i}`))
-    await eventually(`version ${i} answers`, () => seen.has(`v${i}`), 30_000)
+    await eventually(`version ${i} answers`, () => seen.has(`v${i}`))
   }
   over = true
   await Promise.all(clients)
@@ -128,6 +174,6 @@ test('another set of functions is in effect with the new script: bodies and answ
   writeFileSync(join(sentinel.folder, 'custom.js'), `
 export const onRequestBody = (body) => body.text() === 'evil' ? block(422) : undefined
 export const onResponse = (response) => { response.headers['x-seen'] = 'yes' }`)
-  await eventually('the body is looked at', async () => (await sentinel.request('/', { method: 'POST', body: 'evil' })).status === 422, 20_000)
+  await eventually('the body is looked at', async () => (await sentinel.request('/', { method: 'POST', body: 'evil' })).status === 422)
   assert.equal((await sentinel.request('/', { method: 'POST', body: 'good' })).headers['x-seen'], 'yes')
 })

@@ -86,8 +86,11 @@ test('workers say which package they need, and run when it is there', () => {
 })
 
 const typed = `
-import { allow, block, bool, defineAgent, duration, integer, list, oneOf, optional, refuse, section, sections, serve, setting, startAgent, text } from '@sentinel-proxy/sdk'
-import type { Decision, RunningAgent, Store } from '@sentinel-proxy/sdk'
+import {
+  allow, anyText, block, bool, challenge, defineAgent, duration, flag, integer, list, number, numberBetween, oneOf, optional, redirect, refuse, section, sections, serve, setting,
+  size, startAgent, text,
+} from '@sentinel-proxy/sdk'
+import type { Decision, RunningAgent, Store, ValueType } from '@sentinel-proxy/sdk'
 import { testAgent } from '@sentinel-proxy/sdk/testing'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
@@ -136,6 +139,55 @@ const agent = defineAgent({
 defineAgent({ name: 'wrong', onRequest: () => true })
 // @ts-expect-error: there is no such handler
 defineAgent({ name: 'wrong', onReqest () {} })
+
+// An answer of its own has what ends the exchange, whatever else was attached before.
+export let decided = allow()
+decided = block(429).withAttribute('quota', 'over').withBody('Slow down.').withHeader('retry-after', '1')
+decided = challenge('Basic').withAudit({ reason: 'no_user' }).withBody('Who are you?')
+// @ts-expect-error: what goes on has no body of its own
+allow().withBody('x')
+// @ts-expect-error: nor has what was only flagged, with more attached to it
+flag().withAttribute('a', 'b').withBody('x')
+// @ts-expect-error: a redirect has the header fields of the response
+redirect('/').withHeader('a', 'b')
+// @ts-expect-error: and so has a challenge
+challenge('Basic').withHeader('a', 'b')
+
+// Defaults are held against their type, as far as they are known.
+declare const most: number, word: string, even: ValueType<number>
+export const fitting = [
+  setting(integer(1, 10), 1, ''), setting(integer(-10, 65_536), 65_536, ''), setting(integer(0, most), 7, ''), setting(integer(1, 10), most, ''),
+  setting(integer(-20, -3), -4, ''), setting(numberBetween(0, 1), 0.5, ''), setting(numberBetween(0.25, 1e21), 0.3, ''), setting(number, -1.5, ''), setting(bool, true, ''),
+  setting(duration, '1d2h30m', ''), setting(duration, '1.5s', ''), setting(duration, word, ''), setting(size, '64KiB', ''), setting(size, 4096, ''),
+  setting(anyText, '', ''), setting(text, word, ''), setting(even, 3, ''), list(oneOf('a', 'b'), ['b'], ''), list(integer(1, 9), [1, 9], ''), list(text, [word], ''),
+  setting<string>(text, 'a', ''), list<number>(integer(1, 9), [2], ''),
+]
+// @ts-expect-error: a number is no text
+setting(integer(1, 10), 'x', '')
+// @ts-expect-error: below
+setting(integer(1, 10), 0, '')
+// @ts-expect-error: above, though its digits are less
+setting(integer(1, 9), 10, '')
+// @ts-expect-error: below what is below zero
+setting(integer(-20, -3), -21, '')
+// @ts-expect-error: above by a fraction
+setting(numberBetween(0, 0.5), 0.51, '')
+// @ts-expect-error: not in quotes
+setting(bool, 'true', '')
+// @ts-expect-error: none of the words
+setting(oneOf('soft', 'hard'), 'medium', '')
+// @ts-expect-error: without its unit
+setting(duration, '30', '')
+// @ts-expect-error: a number of what?
+setting(duration, 30, '')
+// @ts-expect-error: a size begins with a number
+setting(size, 'large', '')
+// @ts-expect-error: empty
+setting(text, '', '')
+// @ts-expect-error: one of them is too large
+list(integer(1, 9), [1, 90], '')
+// @ts-expect-error: texts
+list(text, [1], '')
 
 export async function embedded (): Promise<string> {
   await using running: RunningAgent = await startAgent(agent, { listen: '127.0.0.1:0' })

@@ -12,7 +12,7 @@ await serve(defineAgent({
   setsHeaders: ['X-Probe'],
   async onRequest (request, { config, signal }) {
     if (request.path === '/throw') throw new Error('broken on purpose')
-    if (request.path === '/slow') await delay(1_500)
+    if (request.path === '/slow') await delay(4_000)
     if (request.path === '/wait') await delay(60_000, undefined, { signal })
     if (request.path === '/crash') setImmediate(() => { throw new Error('crashed on purpose') })
     if (request.path === '/late') return redact({ replaceBody: Buffer.from(await request.body({ max: '1KiB' })).toString().toUpperCase() })

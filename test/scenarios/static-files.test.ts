@@ -10,6 +10,7 @@ import { rawClient } from '../support/raw-client.ts'
 import { askHttp2 } from '../support/version-clients.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { httpUpstream } from '../support/upstream.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** Changed long ago: nothing could still change unseen. */
 const longAgo = new Date('2024-02-01T10:00:00.250Z')
@@ -33,15 +34,6 @@ function serving (t: TestContext, root: string, settings = ''): Promise<RunningS
 routes { route "files" { matches { path-prefix "/" }; static-files { root "${root}"; ${settings} } } }
 observability { metrics { enabled #false } }
 `)
-}
-
-/** Waits until it is so, however slow the machine is. */
-async function until (isSo: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (await isSo()) return
-    await new Promise((resolve) => { setTimeout(resolve, 20) })
-  }
-  assert.fail('not within 500 looks')
 }
 
 const text = 'A sentence that says the same again and again. '.repeat(200)
@@ -83,7 +75,7 @@ observability { metrics { enabled #false } }
   assert.equal((await sentinel.get('/api/x')).text, 'api')
   for (const path of ['/', '/some/page', '/some/other?x']) assert.equal((await sentinel.get(path)).text, '<h1>hello</h1>', path)
   assert.equal((await sentinel.get('/missing.css')).status, 404)
-  assert.match(sentinel.screen(), /static +files in /)
+  await eventually('the screen tells of the files', () => /static +files in /.test(sentinel.screen()))
 })
 
 test('a file comes with its type, length, validators and the age it may reach; HEAD says the same', async (t) => {
@@ -245,14 +237,14 @@ test('what changes in the folder is served soon after, also when size and time o
   assert.equal(await body('/a.txt'), 'first')
   write(root, 'new.tmp', 'other')
   renameSync(join(root, 'new.tmp'), join(root, 'a.txt'))
-  await until(async () => await body('/a.txt') === 'other')
+  await eventually('the changed file', async () => await body('/a.txt') === 'other')
   rmSync(join(root, 'a.txt'))
-  await until(async () => (await sentinel.get('/a.txt')).status === 404)
+  await eventually('the file is gone', async () => (await sentinel.get('/a.txt')).status === 404)
   const deployed = await serving(t, join(root, 'current'))
   assert.equal((await deployed.get('/page.txt')).text, 'one')
   symlinkSync('v2', join(root, 'next'))
   renameSync(join(root, 'next'), join(root, 'current'))
-  await until(async () => (await deployed.get('/page.txt')).text === 'two')
+  await eventually('the other folder', async () => (await deployed.get('/page.txt')).text === 'two')
 })
 
 test('a large file whole, over HTTP/1.1 and HTTP/2, and no descriptor stays open behind clients that leave', async (t) => {
@@ -267,7 +259,7 @@ test('a large file whole, over HTTP/1.1 and HTTP/2, and no descriptor stays open
     await client.until('200 OK')
     client.socket.destroy()
   }
-  await until(async () => await descriptors() <= before)
+  await eventually('the files are closed', async () => await descriptors() <= before)
   const { bytes } = await sentinel.get('/large.bin')
   assert.ok(bytes.subarray(large.length * 7).equals(large))
   const over2 = await askHttp2(sentinel.port('two'), { path: '/large.bin' })
@@ -275,7 +267,7 @@ test('a large file whole, over HTTP/1.1 and HTTP/2, and no descriptor stays open
   assert.ok(over2.fields.includes(`content-length: ${bytes.length}`), over2.fields.join(' '))
   assert.equal((await askHttp2(sentinel.port('two'), { path: '/large.bin', method: 'HEAD' })).body, '')
   assert.equal((await askHttp2(sentinel.port('two'), { path: '/large.bin', headers: { range: 'bytes=-5' } })).body, bytes.subarray(-5).toString())
-  await until(async () => await descriptors() <= before)
+  await eventually('the files are closed', async () => await descriptors() <= before)
 })
 
 test('a file that becomes shorter while it is sent ends in a cut, not in half an answer that looks whole', async (t) => {

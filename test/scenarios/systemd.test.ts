@@ -3,7 +3,6 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { get, type IncomingMessage } from 'node:http'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -14,6 +13,7 @@ import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
 import { eventually, makeSite, siteOf } from '../support/running-service.ts'
 import { startSentinel } from '../support/sentinel.ts'
+import { deadPort } from '../support/upstream.ts'
 
 const missing = (command: string): string | false => spawnSync(command, ['--version']).error === undefined ? false : `${command} is not installed`
 const noNotify = missing('python3') || missing('systemd-notify')
@@ -73,9 +73,9 @@ test('a proxy that hangs gives no sign of life', { skip: noNotify }, async (t) =
   const sentinel = await startSentinel(t, siteOf([upstream.port]), { env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '200000' } })
   await eventually(() => said.includes('WATCHDOG=1') || undefined, 'it lives')
   sentinel.process.kill('SIGSTOP')
-  await new Promise((resolve) => { setTimeout(resolve, 300) })
+  await new Promise((resolve) => { setTimeout(resolve, 3_000) })
   const count = said.length
-  await new Promise((resolve) => { setTimeout(resolve, 600) })
+  await new Promise((resolve) => { setTimeout(resolve, 1_000) })
   assert.equal(said.length, count)
   sentinel.process.kill('SIGCONT')
   await eventually(() => said.length > count || undefined, 'it lives again')
@@ -154,21 +154,11 @@ async function textOver (socketPath: string): Promise<string> {
 
 test('a socket for both families is the one of a listener on all addresses', { skip: missing('python3') }, async (t) => {
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('both'))
-  const port = await freePort()
+  const port = await deadPort()
   const site = makeSite(t, siteOf([upstream.port]).replace('127.0.0.1:0', `0.0.0.0:${port}`))
   await activate(t, site.file, { sockets: `[::]:${port}`, names: 'unknown', env: site.env })
   assert.equal((await request(port, '/')).text, 'both')
 })
-
-/** One that was free a moment ago: the file has to name it before somebody binds it. */
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 test('what is meant for another process is left alone, and nothing of it is passed on', () => {
   const env: Record<string, string | undefined> = { LISTEN_PID: '1', LISTEN_FDS: '1', LISTEN_FDNAMES: 'web', PATH: '/bin' }

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { OptionValues } from '../../proxy/cli/command.ts'
 import { statusRange } from '../../proxy/cli/tail-filter.ts'
+import { folderWith } from '../support/folder.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
-import { eventually } from '../support/running-service.ts'
+import { eventually, startProgram } from '../support/running-service.ts'
 import { scripted, scriptedAgent } from '../support/scripted-agent.ts'
 import { startTailed } from '../support/tail.ts'
 import { isAlive, workersOf } from '../support/workers.ts'
@@ -118,6 +121,25 @@ describe('sentinel tail', () => {
       return tailing.records().some(({ path }) => path === '/after') ? true : undefined
     }, 'a line of the new process')
     await tailing.stop()
+  })
+
+  test('goes on when who takes over has nothing to show at first', async (t) => {
+    const socket = join(folderWith(t), 'control.sock')
+    let asked = 0
+    const server = createServer((_request, response) => {
+      if (++asked === 2) return void response.writeHead(503).end('{"ok":false,"error":"the proxy is starting or stopping"}\n')
+      response.write(`{"tail":"begun"}\n{"path":"/${asked}"}\n`)
+      if (asked === 1) response.end()
+    })
+    await new Promise<void>((resolve) => { server.listen(socket, resolve) })
+    t.after(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    const child = startProgram(t, ['tail', '--json', '-s', socket])
+    let shown = ''
+    child.stdout!.on('data', (chunk: Buffer) => { shown += chunk.toString() })
+    await eventually(() => shown === '{"path":"/1"}\n{"path":"/3"}\n' ? true : child.exitCode === null ? undefined : assert.fail(`it ended with ${child.exitCode}`), 'both lines')
   })
 
   test('a reader that is too slow loses lines and is told how many; nobody waits for it', async (t) => {

@@ -40,7 +40,7 @@ routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
 upstreams { upstream "app" { target "127.0.0.1:${upstream.port}" } }
 observability { metrics { address "127.0.0.1:0" } }
 `)
-    const report = execFileSync('sslscan', ['--no-colour', '--show-sigs', '--sni-name=scan.test', `127.0.0.1:${sentinel.port()}`], { encoding: 'latin1', timeout: 60_000 })
+    const report = execFileSync('sslscan', ['--no-colour', '--show-sigs', '--sni-name=scan.test', `127.0.0.1:${sentinel.port()}`], { encoding: 'latin1', timeout: 300_000 })
 
     assert.deepEqual(section(report, 'SSL/TLS Protocols').map((line) => line.replace(/\s+/, ' ')), [
       'SSLv2 disabled', 'SSLv3 disabled', 'TLSv1.0 disabled', 'TLSv1.1 disabled', 'TLSv1.2 enabled', 'TLSv1.3 enabled',

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { startCollector, startGrpcCollector, type Collector, type ReceivedSpan } from '../support/collector.ts'
+import { eventually } from '../support/eventually.ts'
 import { readOpenMetrics } from '../support/open-metrics.ts'
 import { startRecordingUpstream, type RecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
@@ -105,7 +106,8 @@ test('each try of a request has its span, with what was wrong with it', async (t
   const spans = await collector.wait((all) => all.filter(({ kind }) => kind === 2).length === 2)
   const tries = spans.filter(({ name, kind }) => kind === 3 && name !== 'connect')
   const failed = tries.filter(({ attributes }) => attributes['server.port'] === dead)
-  assert.deepEqual(failed.map(({ status, attributes }) => [status?.code, status?.message, attributes['error.type']]), [[2, 'UPSTREAM_CONNECT', 'UPSTREAM_CONNECT']])
+  assert.ok(failed.length > 0)
+  for (const { status, attributes } of failed) assert.deepEqual([status?.code, status?.message, attributes['error.type']], [2, 'UPSTREAM_CONNECT', 'UPSTREAM_CONNECT'])
   const after = tries.find(({ traceId: id, attributes }) => id === failed[0]!.traceId && attributes['server.port'] === upstream.port)
   assert.equal(after?.attributes['http.request.resend_count'], 1)
   assert.equal(server(spans.filter(({ traceId: id }) => id === failed[0]!.traceId)).attributes['sentinel.tries'], 2)
@@ -146,9 +148,9 @@ test('where callers are not followed, their traces go on and the share decides',
 
 test('tries beside one another have a span each, and a target knows which is its own', async (t) => {
   const collector = await startCollector(t)
-  const slow = await startRecordingUpstream(t, (_request, response) => void setTimeout(() => response.end('slow'), 1_500))
+  const slow = await startRecordingUpstream(t, (_request, response) => void setTimeout(() => response.end('slow'), 20_000).unref())
   const { sentinel, upstream } = await site(t, otlp(collector), {
-    targets: `load-balancing "round-robin"; target "127.0.0.1:${slow.port}";`, route: 'hedge { enabled #true; delay "20ms"; max-attempts 2 }',
+    targets: `load-balancing "round-robin"; target "127.0.0.1:${slow.port}";`, route: 'hedge { enabled #true; delay "300ms"; max-attempts 2 }',
   })
   for (let i = 0; i < 2; i++) assert.equal((await sentinel.request('/')).status, 200)
   const spans = await collector.wait((all) => all.filter(({ kind }) => kind === 2).length === 2)
@@ -190,7 +192,7 @@ test('the trace is in the access log, behind figures as an exemplar, and over tw
   const { text } = await request(sentinel.metricsPort(), '/metrics', { headers: { accept: 'application/openmetrics-text' } })
   const exemplars = readOpenMetrics(text).get('sentinel_request_duration_seconds')!.samples.flatMap(({ exemplar }) => exemplar ?? [])
   assert.ok(exemplars.length > 0 && exemplars.every(({ labels }) => labels['trace_id'] === traceId))
-  assert.match(await sentinel.metrics(), /^sentinel_trace_spans_total\{result="sent"\} 16$/m)
+  await eventually('all are counted', async () => /^sentinel_trace_spans_total\{result="sent"\} 16$/m.test(await sentinel.metrics()))
 })
 
 test('B3 and Jaeger\'s own fields carry a trace in and out', async (t) => {
@@ -262,7 +264,7 @@ test('a collector that is overloaded is asked again, not before it wants; what i
   await sentinel.request('/')
   await collector.delivered(3)
   await sentinel.logged(({ event, msg }) => event === 'traces-failing' && msg?.includes('400') === true)
-  assert.match(await sentinel.metrics(), /^sentinel_trace_spans_total\{result="refused"\} 2$/m)
+  await eventually('two were refused', async () => /^sentinel_trace_spans_total\{result="refused"\} 2$/m.test(await sentinel.metrics()))
   // One span of the two was not wanted: `partial_success { rejected_spans: 1, error_message: "no" }`.
   collector.answer = { body: Buffer.from([0x0a, 6, 0x08, 1, 0x12, 2, 0x6e, 0x6f]) }
   await sentinel.request('/')
@@ -273,7 +275,7 @@ test('a collector that is overloaded is asked again, not before it wants; what i
 test('a collector that does not answer holds no request, takes bounded memory, and no stop waits for it for more than two seconds', async (t) => {
   const collector = await startCollector(t)
   collector.answer = { status: 0 }
-  const { sentinel } = await site(t, otlp(collector, 'timeout "60s"'))
+  const { sentinel } = await site(t, otlp(collector, 'timeout "300s"'))
   for (let round = 0; round < 120; round++) await Promise.all(Array.from({ length: 25 }, () => sentinel.request('/')))
   await collector.delivered(1)
   const left = Number(/^sentinel_trace_spans_total\{result="left-out"\} (\d+)$/m.exec(await sentinel.metrics())?.[1])

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { makeCertificate } from '../support/certificates.ts'
+import { eventually } from '../support/eventually.ts'
 import { folderWith } from '../support/folder.ts'
 import { startProxy, type ProxyGiven } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
@@ -138,7 +139,7 @@ describe('an upgrade to WebSocket', () => {
     for (const socket of upstream.sockets) socket.resetAndDestroy()
     await two.ended()
     assert.equal((await proxy.exchange(2)).fault?.code, 'UPSTREAM_RESET')
-    assert.equal(upstream.sockets.size, 0)
+    await eventually('the upstream has no connection', () => upstream.sockets.size === 0)
   })
 
   test('pushes back both ways', async (t) => {
@@ -179,7 +180,7 @@ describe('an upgrade to WebSocket', () => {
       sent = client.socket.bytesWritten - client.socket.writableLength
       await new Promise((wait) => setImmediate(wait))
     }
-    assert.match(client.received, / 101 /)
+    await client.until(' 101 ')
     assert.ok(sent < 30_000_000, `${sent} bytes`)
   })
 
@@ -196,11 +197,17 @@ describe('an upgrade to WebSocket', () => {
     const client = await rawClient(t, proxy.port)
     client.socket.pause()
     client.send(ask)
-    await new Promise((wait) => setTimeout(wait, 300))
+    await eventually('the upstream is asked', () => upstream.sockets.size > 0)
     const [target] = upstream.sockets
-    const sent = target!.bytesWritten - target!.writableLength
-    assert.ok(sent < 30_000_000, `${sent} bytes`)
-    assert.equal((await proxy.exchange(1)).fault?.code, 'CLIENT_GONE')
+    let over = false
+    const exchange = proxy.exchange(1).finally(() => { over = true })
+    let sent = 0
+    while (!over) {
+      sent = Math.max(sent, target!.bytesWritten - target!.writableLength)
+      await new Promise((wait) => setTimeout(wait, 10))
+    }
+    assert.ok(sent > 0 && sent < 30_000_000, `${sent} bytes`)
+    assert.equal((await exchange).fault?.code, 'CLIENT_GONE')
   })
 
   test('ends when the upstream takes nothing for as long as it may', async (t) => {

@@ -30,7 +30,7 @@ function drops (whole: number) {
   }
 }
 
-for (const [way, given] of ways({ firstByteTimeoutMs: 300 })) {
+for (const [way, given] of ways({ firstByteTimeoutMs: 1_000 })) {
   describe(`first-byte ${way}`, () => {
     test('ends the wait for the head of an answer, in both versions of HTTP', async (t) => {
       const silent = await rawUpstream(t, () => { /* nothing */ })
@@ -39,16 +39,16 @@ for (const [way, given] of ways({ firstByteTimeoutMs: 300 })) {
         const { port, exchange } = await startProxy(t, { targets: [target], ...given, upstream: { ...given.upstream, ...more } })
         const { status, ms } = await request(port, '/')
         assert.equal(status, 504)
-        assert.ok(ms >= 295 && ms < 5_000, `${ms} ms`)
+        assert.ok(ms >= 995 && ms < 20_000, `${ms} ms`)
         const { fault } = await exchange(1)
-        assert.deepEqual([fault?.code, fault?.detail], ['UPSTREAM_TIMEOUT', 'waiting for the response head took more than 300 ms'])
+        assert.deepEqual([fault?.code, fault?.detail], ['UPSTREAM_TIMEOUT', 'waiting for the response head took more than 1000 ms'])
       }
     })
 
     test('says nothing about the pieces of the body', async (t) => {
       const slow = await httpUpstream(t, (_incoming, response) => {
         response.write('a')
-        setTimeout(() => response.end('b'), 700)
+        setTimeout(() => response.end('b'), 1_500)
       })
       const { port } = await startProxy(t, { targets: [slow.port], ...given })
       assert.equal((await request(port, '/')).text, 'ab')
@@ -56,7 +56,7 @@ for (const [way, given] of ways({ firstByteTimeoutMs: 300 })) {
   })
 }
 
-for (const [way, given] of ways({ readTimeoutMs: 150 })) {
+for (const [way, given] of ways({ readTimeoutMs: 500 })) {
   test(`read ${way} ends the wait for a piece of the body, and for the head where nothing else is said`, async (t) => {
     const upstream = await rawUpstream(t, ({ socket, received }) => { if (received.includes('/begin')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc') })
     const { port, exchange } = await startProxy(t, { targets: [upstream.port], ...given })
@@ -64,7 +64,7 @@ for (const [way, given] of ways({ readTimeoutMs: 150 })) {
     const client = await rawClient(t, port, 'GET /begin HTTP/1.1\r\nHost: a\r\n\r\n')
     await client.ended()
     const details = [(await exchange(1)).fault?.detail, (await exchange(2)).fault?.detail]
-    assert.deepEqual(details, ['waiting for the response head took more than 150 ms', 'waiting for a piece of the body took more than 150 ms'])
+    assert.deepEqual(details, ['waiting for the response head took more than 500 ms', 'waiting for a piece of the body took more than 500 ms'])
   })
 }
 
@@ -97,7 +97,7 @@ for (const [way, given] of ways({ connectTimeoutMs: 150 })) {
   })
 }
 
-for (const [way, given] of ways({ requestTimeoutMs: 300 })) {
+for (const [way, given] of ways({ requestTimeoutMs: 1_000 })) {
   describe(`request ${way}`, () => {
     const start = async (t: TestContext, overHttp2: boolean, whole: number): Promise<Awaited<ReturnType<typeof startProxy>>> => {
       const say = drops(whole)
@@ -110,9 +110,9 @@ for (const [way, given] of ways({ requestTimeoutMs: 300 })) {
         const { port, exchange } = await start(t, overHttp2, 1_000)
         const startedMs = performance.now()
         await assert.rejects(request(port, '/'))
-        assert.ok(performance.now() - startedMs >= 290)
+        assert.ok(performance.now() - startedMs >= 990)
         const { fault } = await exchange(1)
-        assert.deepEqual([fault?.code, fault?.detail], ['UPSTREAM_TIMEOUT', 'the whole exchange took more than 300 ms'])
+        assert.deepEqual([fault?.code, fault?.detail], ['UPSTREAM_TIMEOUT', 'the whole exchange took more than 1000 ms'])
       }
     })
 
@@ -130,7 +130,7 @@ for (const [way, given] of ways({ requestTimeoutMs: 300 })) {
       const { port } = await startProxy(t, { targets: [upstream.port], ...given, upgrades: true })
       const client = await rawClient(t, port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
       await client.until('101')
-      await soon(600)
+      await soon(1_500)
       client.send('hello')
       await client.until('echo')
     })
@@ -140,7 +140,7 @@ for (const [way, given] of ways({ requestTimeoutMs: 300 })) {
 test('without a time-out of the whole exchange, what flows flows', async (t) => {
   const say = drops(24)
   const upstream = await httpUpstream(t, (_incoming, response) => say(response))
-  const { port } = await startProxy(t, { targets: [upstream.port], upstream: { readTimeoutMs: 1_000 } })
+  const { port } = await startProxy(t, { targets: [upstream.port], upstream: { readTimeoutMs: 10_000 } })
   assert.equal((await request(port, '/')).text, 'drop'.repeat(24))
 })
 

@@ -7,11 +7,12 @@ import { startRecordingUpstream, type RecordingUpstream } from '../support/recor
 import type { RequestInit } from '../support/request.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 
-/** The example's own text; the address of the listener, of the target and of the socket are the test's. */
+/** The example's own text; the address of the listener, of the target and of the socket are the test's, and the time of the agent is one for a busy machine. */
 function exampleFor (upstreamPort: number): string {
   return readFileSync(fromRoot('examples', 'waf', 'sentinel.kdl'), 'utf8')
     .replace('127.0.0.1:8080', '127.0.0.1:0')
     .replace('127.0.0.1:3000', `127.0.0.1:${upstreamPort}`)
+    .replace('timeout "200ms"', 'timeout "60s"')
     .replace('/tmp/sentinel-waf-example/waf.sock', 'sockets/waf.sock')
     .concat('\nobservability { metrics { address "127.0.0.1:0" } }\n')
 }

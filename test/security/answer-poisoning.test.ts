@@ -7,6 +7,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import { connect, type AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import { makeCertificate } from '../support/certificates.ts'
+import { eventually } from '../support/eventually.ts'
 import { folderWith } from '../support/folder.ts'
 import { startProxy } from '../support/proxy.ts'
 import { rawClient, type RawClient } from '../support/raw-client.ts'
@@ -14,7 +15,6 @@ import { rawUpstream } from '../support/upstream.ts'
 
 const evil = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'
 const answerTo = (target: string): string => `HTTP/1.1 200 OK\r\nContent-Length: ${target.length}\r\n\r\n${target}`
-const soon = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve, 25) })
 
 async function ask (client: RawClient, target: string, method = 'GET'): Promise<string> {
   client.send(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)
@@ -55,7 +55,7 @@ describe('what a target says too much', () => {
       const [attacker, victim] = [await rawClient(t, port), await rawClient(t, port)]
       for (let round = 0; round < 3; round++) {
         await ask(attacker, '/poisoned')
-        await soon()
+        await eventually('the connection is ended', () => upstream.sockets.size === 0)
         assert.equal(await ask(victim, `/victim-${round}`), `/victim-${round}`)
         assert.notEqual(used.at(-1), used.at(-2), 'the connection was not used again')
       }

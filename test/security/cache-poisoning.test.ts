@@ -166,7 +166,7 @@ test('a client that invents values of a field that selects puts out only answers
 test('an application that is in doubt is asked: a broken answer is never kept', async (t) => {
   const { sentinel } = await startCached(t, {
     say: (_, count) => count === 1 ? { headers: { 'Cache-Control': 'max-age=60', 'Content-Length': '100' }, body: 'half' } : { headers: { 'Cache-Control': 'max-age=60' }, body: 'whole' },
-    route: 'policies { timeouts { read "300ms" } }',
+    route: 'policies { timeouts { read "2s" } }',
   })
   await assert.rejects(sentinel.get('/'))
   assert.equal((await sentinel.get('/')).text, 'whole')

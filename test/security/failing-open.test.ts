@@ -21,7 +21,7 @@ test('an agent that dies with a part of a streamed body stops the request althou
     if (event.kind === 'request_body') wire.session.destroy()
   }
   const upstream = await startRecordingUpstream(t)
-  const sentinel = await startSentinel(t, siteWith(upstream.port, `agent "raw" { unix-socket "${agent.path}"; failure-mode "open" }`, ['raw']))
+  const sentinel = await startSentinel(t, siteWith(upstream.port, `agent "raw" { unix-socket "${agent.path}"; timeout "60s"; failure-mode "open" }`, ['raw']))
   const answer = await sentinel.request('/', { body: 'a body that was handed over' })
   assert.equal(answer.status, 503)
   assert.equal(upstream.requests.length, 0, 'no complete request')

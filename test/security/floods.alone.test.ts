@@ -46,7 +46,7 @@ async function cost (sentinel: RunningSentinel, text: string, localAddress: stri
   return (cpuMs(sentinel.pid) - before) * 1_000 / flood
 }
 
-test('connections above the share of a client, and heads that are none, cost less than requests', { timeout: 90_000 }, async (t) => {
+test('connections above the share of a client, and heads that are none, cost less than requests', { timeout: 300_000 }, async (t) => {
   const sentinel = await start(t, 'max-connections-per-client 30')
   for (let i = 0; i < 30; i++) await (await rawClient(t, sentinel.port(), get)).answer()
   const served = await cost(sentinel, get.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'), '127.0.0.2')
@@ -59,7 +59,7 @@ test('connections above the share of a client, and heads that are none, cost les
   assert.ok(length < 2_000, `${length} lines of log`)
 })
 
-test('whoever floods does not keep others from being served', { timeout: 90_000 }, async (t) => {
+test('whoever floods does not keep others from being served', { timeout: 300_000 }, async (t) => {
   const sentinel = await start(t, 'max-connections-per-client 3')
   const held = await Promise.all([1, 2, 3].map(() => rawClient(t, sentinel.port(), get)))
   for (const client of held) await client.answer()

@@ -6,6 +6,7 @@ import { allow, everything, rawAgent } from '../support/raw-agent.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { siteWith } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** The same numbers for the same seed (mulberry32), so that a failure can be had again. */
 function random (seed: number): (below: number) => number {
@@ -60,12 +61,8 @@ function strike (port: number, bytes: Buffer, pick: (below: number) => number): 
 }
 
 async function settled (sentinel: RunningSentinel): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    if (/^sentinel_active_requests 0$/m.test(await sentinel.metrics())) break
-    assert.ok(tries < 300, 'exchanges are left')
-    await new Promise((next) => setTimeout(next, 20))
-  }
-  assert.equal((await sentinel.get('/alive')).status, 200)
+  await eventually('no exchange is left', async () => /^sentinel_active_requests 0$/m.test(await sentinel.metrics()))
+  await eventually('it serves', async () => (await sentinel.get('/alive')).status === 200)
   assert.equal(sentinel.process.exitCode, null)
   assert.deepEqual(sentinel.log.filter(({ code, level }) => code === 'INTERNAL' || level === 0), [])
   assert.deepEqual(sentinel.access.filter(({ fault }) => fault === 'INTERNAL').map(({ detail }) => detail), [])
@@ -162,9 +159,6 @@ test('two thousand malformed replies of an agent fail closed, and it is asked ag
   }
   assert.equal(upstream.heads(), 0)
   wild = false
-  for (let tries = 0; (await sentinel.get('/')).status !== 200; tries++) {
-    assert.ok(tries < 200, 'it did not recover')
-    await new Promise((next) => setTimeout(next, 50))
-  }
+  await eventually('it recovers', async () => (await sentinel.get('/')).status === 200)
   await settled(sentinel)
 })

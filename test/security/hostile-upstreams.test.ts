@@ -43,7 +43,7 @@ test('an upstream that answers', async (t) => {
     if (head.includes('/fine')) socket.end('HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nfine')
     else socket.end(bytes, 'latin1')
   })
-  const kdl = siteWith(port, '', []).replace(/target "[^"]+"/, (target) => `${target}; timeouts { read "500ms" }`)
+  const kdl = siteWith(port, '', []).replace(/target "[^"]+"/, (target) => `${target}; timeouts { read "2s" }`)
   const sentinel = await startSentinel(t, kdl)
   for (const [what, answer] of Object.entries(answers)) {
     await t.test(`${what} gives the client a whole answer of the proxy, and the next request is served`, async () => {

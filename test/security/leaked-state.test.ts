@@ -6,15 +6,11 @@ import { allow, everything, rawAgent } from '../support/raw-agent.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { siteWith } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** Waits until `/metrics` says that nothing is being served. */
 async function idle (sentinel: RunningSentinel): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    const text = await sentinel.metrics()
-    if (/^sentinel_active_requests 0$/m.test(text)) return
-    assert.ok(tries < 200, text.split('\n').filter((line) => line.includes('active')).join('\n'))
-    await new Promise((next) => setTimeout(next, 25))
-  }
+  await eventually('nothing is being served', async () => /^sentinel_active_requests 0$/m.test(await sentinel.metrics()))
 }
 
 const streaming = { ...everything, requestBody: { kind: 'stream' as const, maxBytes: 0, over: 'block' as const } }
@@ -37,7 +33,7 @@ test('a client that goes away', async (t) => {
   }
   const upstream = await startRecordingUpstream(t, (received, response) => { if (received.url !== '/stall') response.end('ok') })
   const limits = 'limits { max-in-flight-requests 12 }'
-  const sentinel = await startSentinel(t, siteWith(upstream.port, `agent "raw" { unix-socket "${agent.path}"; timeout "20s"; max-concurrent-calls 12 }`, ['raw'], limits))
+  const sentinel = await startSentinel(t, siteWith(upstream.port, `agent "raw" { unix-socket "${agent.path}"; timeout "60s"; max-concurrent-calls 12 }`, ['raw'], limits))
   for (const [when, bytes] of Object.entries(leaving)) {
     await t.test(`${when} gives back its place, its calls and its exchanges with the agent`, async (st) => {
       for (let round = 0; round < 3; round++) {
@@ -46,8 +42,8 @@ test('a client that goes away', async (t) => {
         for (const [i, { socket }] of clients.entries()) if (i % 2 === 0) socket.resetAndDestroy(); else socket.destroy()
         await idle(sentinel)
       }
-      const answers = await Promise.all(Array.from({ length: 12 }, () => sentinel.get('/fine')))
-      assert.deepEqual(answers.map(({ status }) => status), Array.from({ length: 12 }, () => 200))
+      // On a busy machine the last of those who left may be taken only now.
+      await eventually('there is room for twelve', async () => (await Promise.all(Array.from({ length: 12 }, () => sentinel.get('/fine')))).every(({ status }) => status === 200))
     })
   }
   await t.test('has its exchange completed for the agent in every case', async () => {

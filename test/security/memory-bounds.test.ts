@@ -75,6 +75,22 @@ test('a shadow agent that never answers keeps nothing of a body that flows by', 
   assert.ok(client.inFlight + client.queued <= 200)
 })
 
+test('a body in crumbs that a shadow agent does not answer about is dropped before many wait', async (t) => {
+  const agent = await rawAgent(t, { describe: streaming })
+  agent.script.onEvent = (event, wire) => { if (event.timeoutMs > 0 && event.kind !== 'request_body') wire.reply(event, allow) }
+  const client = await ready(t, agent.path)
+  let sent = 0
+  let most = 0
+  const slow: Body = { length: undefined, trailers: undefined, cancel () {}, async read () {
+    await new Promise(setImmediate)
+    most = Math.max(most, client.inFlight)
+    return sent++ < 600 ? Buffer.from('x') : undefined
+  } }
+  const { x } = await through([agentFilter(client, { ...settings, mode: 'shadow', timeoutMs: 600_000, maxTimeoutMs: 600_000 })], { method: 'POST', body: slow })
+  assert.ok(most > 16, 'it had begun')
+  assert.equal(x.decisions?.at(-1)?.fault?.code, 'AGENT_QUEUE_FULL')
+})
+
 /** Resident memory of a process in MiB. */
 function memoryOf (pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024

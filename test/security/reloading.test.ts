@@ -14,11 +14,11 @@ test('a request that waits for its decision during reloads is decided by the age
     if (event.value.path === '/held') setTimeout(() => wire.reply(event, decision({ kind: 'block', value: { status: 403, headers: [], body: Buffer.alloc(0) } })), 400)
     else wire.reply(event, allow)
   }
-  const kdl = siteWith(upstream.port, `agent "raw" { unix-socket "${agent.path}"; timeout "5s"; failure-mode "open" }`, ['raw'])
+  const kdl = siteWith(upstream.port, `agent "raw" { unix-socket "${agent.path}"; timeout "60s"; failure-mode "open" }`, ['raw'])
   const sentinel = await startSentinel(t, kdl)
   const held = sentinel.get('/held')
   await agent.seen((event) => event.kind === 'request_headers' && event.value.path === '/held')
-  assert.equal((await sentinel.reload(kdl.replace('timeout "5s"', 'timeout "4s"'))).event, 'reloaded')
+  assert.equal((await sentinel.reload(kdl.replace('timeout "60s"', 'timeout "59s"'))).event, 'reloaded')
   assert.equal((await sentinel.reload(kdl.replace(' filters "raw";', '').replace(/agents \{ .* \}\n/, 'agents { }\n'))).event, 'reloaded')
   assert.equal((await held).status, 403)
   assert.equal(upstream.requests.some(({ url }) => url === '/held'), false)

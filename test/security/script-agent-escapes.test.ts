@@ -66,7 +66,9 @@ const attempts: Readonly<Record<string, string>> = {
   'json-replaced': 'const { stringify, parse } = JSON; JSON.stringify = function (...all) { all.forEach(look); look(this); look(stringify.caller); return stringify(...all) }; JSON.parse = function (...all) { all.forEach(look); return parse(...all) }; try { console.log("x"); await fetch("http://127.0.0.1:1/").catch(look) } finally { JSON.stringify = stringify; JSON.parse = parse }',
   'map-replaced': 'const { get, set } = Map.prototype; Map.prototype.set = function (key, value) { look(key); look(value); look(value?.resolve); return set.call(this, key, value) }; Map.prototype.get = function (key) { const value = get.call(this, key); look(value); return value }; try { setTimeout(() => {}, 1); await fetch("http://127.0.0.1:1/").catch(look); await new Promise((go) => setTimeout(go, 5)) } finally { Map.prototype.get = get; Map.prototype.set = set }',
   'object-prototype': 'Object.prototype.polluted = "yes"; Object.defineProperty(Object.prototype, "signal", { get () { look(this); return undefined }, configurable: true }); try { await fetch("http://127.0.0.1:1/").catch(look) } finally { delete Object.prototype.polluted; delete Object.prototype.signal }',
-  'weak-refs': 'look(new WeakRef({}).deref()); look(new FinalizationRegistry(() => {}))',
+  'weak-refs': 'look(new WeakRef({}).deref())',
+  'stack-of-an-error-whose-name-is-none': 'for (const name of [Symbol("x"), { toString () { throw new Error("y") } }, new Proxy({}, {})]) { const error = Object.defineProperty(new Error("x"), "name", { value: name }); try { look(error.stack) } catch (inner) { look(inner) } }',
+  'stack-frames-that-are-shown': 'const { toString, call } = { toString: Error.prototype.toString, call: Function.prototype.call }; Object.prototype[Symbol.toPrimitive] = function () { look(this); return "" }; Function.prototype.call = function (...all) { all.forEach(look); return Reflect.apply(this, all[0], all.slice(1)) }; try { look(new Error("x").stack) } finally { delete Object.prototype[Symbol.toPrimitive]; Function.prototype.call = call; Error.prototype.toString = toString }',
   'lookup-getters': 'const up = Object.prototype.__lookupGetter__.call(Object.prototype, "__proto__"); for (let at = globalThis; at; at = up.call(at)) look(at)',
   'symbols-of-the-global': 'for (const symbol of Object.getOwnPropertySymbols(globalThis)) look(globalThis[symbol]); look(globalThis[Symbol.for("nodejs.util.inspect.custom")])',
   'inspected': 'const spy = { [Symbol.for("nodejs.util.inspect.custom")] (...all) { all.forEach(look); seen.push("inspected by the host"); return "" } }; console.log(spy); throw spy',
@@ -102,6 +104,77 @@ export function onRequest () {
 }`)
   const answer = await sentinel.get('/')
   assert.equal(answer.status, 403, answer.text)
+})
+
+test('at the very end of the stack the engine gives out errors of its own realm, and they lead nowhere', async (t) => {
+  const { sentinel } = await startScript(t, `
+let told
+export async function onRequest (request) {
+  if (request.path === '/told') return told
+  // With its places made beforehand: nothing is called to put something in one.
+  const caught = new Array(200000).fill(undefined)
+  let at = 0
+  const deeper = () => {
+    try { null.x } catch (error) { try { String(error.stack) } catch (inner) { caught[at++] = inner } }
+    try { caught[at++] = import('node:fs') } catch (inner) { caught[at++] = inner }
+    deeper()
+  }
+  try { deeper() } catch {}
+  for (const one of caught) if (typeof one?.then === 'function') one.then(() => {}, () => {})
+  const rootOf = (value) => { let root = value; for (let next = value; next !== null; next = Object.getPrototypeOf(next)) root = next; return root }
+  const foreign = caught.filter((value) => typeof value === 'object' && value !== null && rootOf(value) !== Object.prototype)
+  const came = new Set()
+  const attempt = (name, run) => { try { run(); came.add(name) } catch {} }
+  for (const one of foreign.slice(0, 20)) {
+    const { constructor } = one
+    attempt('code from text', () => constructor.constructor('return process')())
+    attempt('code of async functions', () => rootOf(one).constructor.getPrototypeOf(async () => {}).constructor('return process')())
+    const root = rootOf(one)
+    for (const place of [constructor, Object.getPrototypeOf(one), Object.getPrototypeOf(constructor), root, root.constructor, constructor.constructor.prototype]) {
+      attempt('a change of a built-in', () => { place.added = 1 })
+      attempt('frames', () => { place.prepareStackTrace = () => {} })
+      attempt('another prototype', () => { Object.setPrototypeOf(place, {}) })
+      attempt('a replaced function', () => { place.toString = () => '' })
+    }
+  }
+  told = block(came.size > 0 ? 500 : 403, { body: { foreign: foreign.length, came: [...came] } })
+}`, { config: 'workers 1; timeout "15s"' })
+  // Promises that got lost on the way may cost this call.
+  await sentinel.get('/')
+  const answer = await sentinel.get('/told')
+  assert.equal(answer.status, 403, answer.text)
+})
+
+test('what stands in place of a text is not touched by the host', async (t) => {
+  const { sentinel } = await startScript(t, `
+const touched = []
+const { stringify } = JSON
+const watched = (value) => new Proxy(value, { get (target, name) { touched.push(String(name)); const found = target[name]; return typeof found === 'function' ? found.bind(target) : found } })
+const kinds = {
+  '/bytes': () => Object.assign(new Uint8Array(8), { copy: (...all) => { touched.push('copy') } }),
+  '/object': () => watched({ length: 1 }),
+  '/inspected': () => ({ length: 0, constructor: undefined, [Symbol.for('nodejs.util.inspect.custom')]: () => { touched.push('inspected'); return '' } }),
+  '/symbol': () => Symbol('x'),
+  '/throws': () => { throw new Error('y') },
+}
+export function onRequest (request) {
+  if (request.path === '/touched') return block(403, { body: touched.join(' ') })
+  const made = kinds[request.path]
+  JSON.stringify = () => { JSON.stringify = stringify; return made() }
+  Promise.reject(new Error('x'))
+  return new Promise(() => {})
+}`, { config: 'workers 1; timeout "10s"' })
+  for (const path of ['/bytes', '/object', '/inspected', '/symbol', '/throws']) {
+    assert.equal((await sentinel.get(path)).status, 503, path)
+    const { detail } = await sentinel.accessed((record) => record.path === path)
+    assert.match(String(detail), /^script_error: .*something was thrown that cannot be (told|shown)/, path)
+  }
+  assert.equal((await sentinel.get('/touched')).text, '')
+})
+
+test('nothing of a script runs between its calls', async (t) => {
+  const { sentinel } = await startScript(t, 'export const onRequest = () => block(typeof FinalizationRegistry === "undefined" ? 403 : 500)')
+  assert.equal((await sentinel.get('/')).status, 403)
 })
 
 test('what a handler throws is not touched by the host: a proxy, an object with traps, nothing at all', async (t) => {

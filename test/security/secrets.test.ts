@@ -67,7 +67,7 @@ test('a credential in the reason an agent gives for failing is taken out of the 
     if (event.timeoutMs > 0) wire.reply(event, { kind: 'error', value: { code: 'bad', message: `cannot verify Bearer ${secret} of ?token=${secret}`, retryable: false } })
   }
   const upstream = await startRecordingUpstream(t)
-  const sentinel = await startSentinel(t, siteWith(upstream.port, `agent "raw" { unix-socket "${agent.path}" }`, ['raw']))
+  const sentinel = await startSentinel(t, siteWith(upstream.port, `agent "raw" { unix-socket "${agent.path}"; timeout "60s" }`, ['raw']))
   assert.equal((await sentinel.get('/fails')).status, 503)
   await sentinel.accessed(({ path }) => path === '/fails')
   assert.equal((await everythingSaid(sentinel)).includes(secret), false)

@@ -79,7 +79,7 @@ for (const text of ['dead', '1.2.3.4.5', '....', '::::', '999.1.1.1', 'fe80::1%e
 test('an agent that claims Host as its own field cannot take it from the request', async (t) => {
   const agent = await rawAgent(t, { describe: { ...everything, setsRequestHeaders: ['host', 'X-Role'] } })
   const upstream = await startRecordingUpstream(t)
-  const sentinel = await startSentinel(t, siteWith(upstream.port, `agent "raw" { unix-socket "${agent.path}" }`, ['raw']))
+  const sentinel = await startSentinel(t, siteWith(upstream.port, `agent "raw" { unix-socket "${agent.path}"; timeout "60s" }`, ['raw']))
   assert.equal((await sentinel.request('/', { host: 'shop.test', headers: { x_role: 'admin' } })).status, 200)
   const { headers } = upstream.requests.at(-1)!
   assert.equal(headers.host, 'shop.test')

@@ -59,7 +59,7 @@ test('agents and the firewall of the file itself stand before the routes of ever
   const sentinel = await startSentinel(t, `
 listeners { listener "main" { address "127.0.0.1:0"; namespace "red" } }
 waf { mode "prevention" }
-agents { agent "denylist" { config { block-paths "/.env" } } }
+agents { agent "denylist" { timeout "60s"; config { block-paths "/.env" } } }
 namespace "red" {
   upstreams { upstream "app" { target "127.0.0.1:${upstream.port}" } }
   routes { route "all" { matches { path-prefix "/" }; upstream "app" } }

@@ -41,6 +41,7 @@ test('whatever name a client asks for, and whatever it writes into Host, it show
       assert.equal(await enter(proxy.port, { ...options, send, cert: partner.cert, key: partner.key }), '200', `${maxVersion} ${servername}: a partner`)
     }
   }
+  await proxy.exchange(versions.length * names.length)
   assert.ok(proxy.done.length === versions.length * names.length && proxy.done.every(({ peer }) => peer.tls?.clientSubject === 'CN=partner'))
 })
 
@@ -73,6 +74,7 @@ test('a resumed session still tells who the client is', async (t) => {
     const { session } = await shake(proxy.port, { maxVersion, cert: partner.cert, key: partner.key })
     assert.equal((await shake(proxy.port, { maxVersion, session })).resumed, true)
   }
+  await proxy.exchange(4)
   assert.deepEqual(proxy.done.map(({ peer }) => peer.tls?.clientSubject), Array.from({ length: 4 }, () => 'CN=partner'))
 })
 
@@ -101,5 +103,6 @@ test('HTTP/2 is no way round the check either, under no name and for no host', a
       assert.equal(await enterOverH2(proxy.port, { maxVersion, servername, cert: partner.cert, key: partner.key }, 'own.test'), '200')
     }
   }
+  await proxy.exchange(6)
   assert.ok(proxy.done.length === 6 && proxy.done.every(({ peer }) => peer.tls?.clientSubject === 'CN=partner'))
 })

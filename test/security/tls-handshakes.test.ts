@@ -32,7 +32,7 @@ function clientHello (): Promise<Buffer> {
 
 test('a handshake that stalls or drips is over in its time, while others are served', async (t) => {
   const upstream = await httpUpstream(t, (_message, response) => response.end('served'))
-  const proxy = await startProxy(t, { targets: [upstream.port], listener: { tls: own, requestTimeoutMs: 400 } })
+  const proxy = await startProxy(t, { targets: [upstream.port], listener: { tls: own, requestTimeoutMs: 1_500 } })
   const hello = await clientHello()
   const startedMs = performance.now()
   const silent = await rawClient(t, proxy.port)
@@ -44,7 +44,7 @@ test('a handshake that stalls or drips is over in its time, while others are ser
   t.after(() => clearInterval(drip))
   assert.match((await shake(proxy.port)).answer, /served/)
   for (const client of [silent, half, dripping]) assert.equal((await client.ended()).includes('HTTP'), false)
-  assert.ok(performance.now() - startedMs < 4_000)
+  assert.ok(performance.now() - startedMs < 20_000)
   assert.deepEqual(proxy.events.map(({ detail }) => detail), Array.from({ length: 3 }, () => 'TLS handshake: the handshake was not done in time'))
 })
 
@@ -101,7 +101,7 @@ test('a listener that closes ends handshakes at once, and lets a secured client 
   half.send((await clientHello()).subarray(0, 100))
   const served = shake(proxy.port)
   const response = await asked.promise
-  const closed = proxy.listener.close(AbortSignal.timeout(5_000))
+  const closed = proxy.listener.close(AbortSignal.timeout(60_000))
   assert.equal(await half.ended(), '')
   response.end('served')
   assert.match((await served).answer, /served/)

@@ -39,7 +39,7 @@ test('findings that are nowhere, and answers that are none, run into the failure
   const agent = await rawAgent(t, { describe, onEvent: (event, wire) => { if (event.timeoutMs > 0) wire.reply(event, reply) } })
   const client = await ready(t, agent.path)
   const settings: GuardrailSettings = {
-    inspection: 'pii', client, agentId: 'raw', mode: 'enforce', action: 'redact', failureMode: 'closed', timeoutMs: 300, categories: [], blockStatus: 403, blockMessage: undefined,
+    inspection: 'pii', client, agentId: 'raw', mode: 'enforce', action: 'redact', failureMode: 'closed', timeoutMs: 60_000, categories: [], blockStatus: 403, blockMessage: undefined,
     maxBytes: 1024 * 1024, bodyOver: 'block', observe () {},
   }
   const said = '{"content":[{"type":"text","text":"Grüße"}]}'
@@ -65,7 +65,7 @@ test('an agent that dies while it is asked refuses', async (t) => {
   const agent = await rawAgent(t, { describe, onEvent: (event) => { if (event.kind === 'guardrail' || event.kind === 'tool_call') void agent.kill() } })
   const client = await ready(t, agent.path)
   const settings: GuardrailSettings = {
-    inspection: 'prompt_injection', client, agentId: 'raw', mode: 'enforce', action: 'block', failureMode: 'closed', timeoutMs: 5_000, categories: [], blockStatus: 400, blockMessage: undefined,
+    inspection: 'prompt_injection', client, agentId: 'raw', mode: 'enforce', action: 'block', failureMode: 'closed', timeoutMs: 60_000, categories: [], blockStatus: 400, blockMessage: undefined,
     maxBytes: 1024, bodyOver: 'block', observe () {},
   }
   const asked = { method: 'POST', body: '{"prompt":"a"}' }

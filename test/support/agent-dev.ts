@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test'
 import { eventually } from './eventually.ts'
 import { folderWith } from './folder.ts'
 import { fromDist } from './paths.ts'
+import { patienceMs } from './patience.ts'
 import { request, type Answer, type RequestInit } from './request.ts'
 
 /** An agent that tells the upstream which version of its text decided. */
@@ -64,7 +65,7 @@ export function spawnDev (t: TestContext, folder: string, args: readonly string[
     return exited
   }
   t.after(async () => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000)
+    const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs)
     await stop()
     clearTimeout(timer)
   })
@@ -74,7 +75,7 @@ export function spawnDev (t: TestContext, folder: string, args: readonly string[
     screen: () => text,
     get: (path, init) => request(port(), path, init),
     shows: async (pattern, from = 0) => {
-      await eventually(`${pattern} on the screen`, () => pattern.test(text.slice(from)) || child.exitCode !== null, 30_000).catch((error: unknown) => {
+      await eventually(`${pattern} on the screen`, () => pattern.test(text.slice(from)) || child.exitCode !== null).catch((error: unknown) => {
         throw new Error(`${String(error)}:\n${text}`)
       })
       if (!pattern.test(text.slice(from))) throw new Error(`it ended without ${pattern}:\n${text}`)

@@ -17,6 +17,8 @@ export type LogLine = Record<string, unknown>
 
 export interface RunningProcess {
   readonly child: ChildProcessWithoutNullStreams
+  /** Its exit code and signal; it may have ended before the last line of its log is read. */
+  readonly ended: Promise<readonly [code: number | null, signal: NodeJS.Signals | null]>
   readonly log: { find (test: (line: LogLine) => boolean): Promise<LogLine> }
 }
 
@@ -24,6 +26,7 @@ export interface RunningProcess {
 export function runAgent (t: TestContext, program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): RunningProcess {
   const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...env } })
   child.stdout.resume()
+  const ended = new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve) => { child.once('exit', (code, signal) => resolve([code, signal])) })
   t.after(() => child.kill('SIGKILL'))
   const lines: LogLine[] = []
   const waiting: { test: (line: LogLine) => boolean, resolve: (line: LogLine) => void }[] = []
@@ -35,6 +38,7 @@ export function runAgent (t: TestContext, program: string, args: readonly string
   })
   return {
     child,
+    ended,
     log: {
       async find (test) {
         const found = lines.find(test)
@@ -103,7 +107,7 @@ export type Event = ToAgent['events'][number]
 
 export function headersOf (exchange: number, path: string, hasBody = false): Event {
   const kind: EventOneOf = { kind: 'request_headers', value: { ...emptyRequestHeaders, method: 'GET', path, rawPath: path, hasBody } }
-  return { exchange, sequence: 1, timeoutMs: 5000, ...kind }
+  return { exchange, sequence: 1, timeoutMs: 60_000, ...kind }
 }
 
 export function openStream (t: TestContext, client: Client) {

@@ -10,9 +10,15 @@ export const chunk = (answer: ChunkAnswerOneOf): ReplyOneOf => ({ kind: 'chunk',
 export const pass = chunk({ kind: 'pass', value: {} })
 export const wants = { done: false, requestBody: undefined, responseHeaders: false, responseBody: undefined }
 
-/** An agent that answers each event with what `answer` says, and allows the rest. */
-export async function answering (t: TestContext, answer: (event: Event) => ReplyOneOf | undefined, describe: Script['describe'] = everything): Promise<{ agent: RawAgent, client: AgentClient }> {
-  const agent = await rawAgent(t, { describe, onEvent: (event, wire) => { if (event.timeoutMs > 0) wire.reply(event, answer(event) ?? allow) } })
+/** An agent that answers each event with what `answer` says: nothing where that is `false`. It allows the rest. */
+export async function answering (
+  t: TestContext, answer: (event: Event) => ReplyOneOf | undefined | false, describe: Script['describe'] = everything,
+): Promise<{ agent: RawAgent, client: AgentClient }> {
+  const onEvent: Script['onEvent'] = (event, wire) => {
+    const said = event.timeoutMs > 0 && answer(event)
+    if (said !== false) wire.reply(event, said ?? allow)
+  }
+  const agent = await rawAgent(t, { describe, onEvent })
   return { agent, client: await ready(t, agent.path) }
 }
 

@@ -8,6 +8,7 @@ import type { EndSignal } from '../../proxy/pipeline/end-signal.ts'
 import type { Exchange, Reply } from '../../proxy/pipeline/exchange.ts'
 import { HeaderList } from '../../proxy/pipeline/headers.ts'
 import { exchangeOf } from './exchange.ts'
+import { patienceMs } from './patience.ts'
 
 export const second = 1000
 /** In the middle of a second, as times are. */
@@ -103,7 +104,7 @@ export function cacheRoute (t: TestContext, rules: Partial<RouteCacheSettings> =
     advance: (ms) => t.mock.timers.setTime(Date.now() + ms),
   }
   const settled = async (): Promise<void> => {
-    for (let i = 0; cache.isBusy && i < 500; i++) await new Promise((go) => { setTimeout(go, 1) })
+    for (const until = performance.now() + patienceMs; cache.isBusy && performance.now() < until;) await new Promise((go) => { setTimeout(go, 1) })
   }
   return route
 }

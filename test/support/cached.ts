@@ -2,6 +2,7 @@ import type { TestContext } from 'node:test'
 import { startRecordingUpstream, type Received, type RecordingUpstream } from './recording-upstream.ts'
 import type { RequestInit } from './request.ts'
 import { startSentinel, type RunningSentinel } from './sentinel.ts'
+import { eventually } from './eventually.ts'
 
 /** What the application says: fields, and what stands in the body before the number of the answer. */
 export interface Said {
@@ -58,16 +59,7 @@ ${more}
 `
 }
 
-/** Asks again until it is so, however slow the machine is. */
-export async function until (what: string, isTrue: () => Promise<boolean>, ms = 20_000): Promise<void> {
-  const endMs = performance.now() + ms
-  while (!await isTrue()) {
-    if (performance.now() > endMs) throw new Error(`not in ${ms} ms: ${what}`)
-    await new Promise((resolve) => { setTimeout(resolve, 20) })
-  }
-}
-
 /** So many requests have reached the proxy and are not answered yet. */
 export function waiting (sentinel: RunningSentinel, count: number): Promise<void> {
-  return until(`${count} requests wait`, async () => Number(/^sentinel_active_requests (\d+)$/m.exec(await sentinel.metrics())?.[1]) >= count)
+  return eventually(`${count} requests wait`, async () => Number(/^sentinel_active_requests (\d+)$/m.exec(await sentinel.metrics())?.[1]) >= count)
 }

@@ -1,4 +1,4 @@
-// An application that answers everything with 200: `node chaos-application.js PORT`. Its port is the only line it prints.
+// An application that answers everything with 200: `node chaos-application.js PORT`. It prints its port when it serves.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 

@@ -5,13 +5,14 @@ import { EndSignal } from '../../proxy/pipeline/end-signal.ts'
 import { Exchange, type Client, type Filter, type Reply } from '../../proxy/pipeline/exchange.ts'
 import { HeaderList } from '../../proxy/pipeline/headers.ts'
 import { serve } from '../../proxy/pipeline/serve.ts'
+import { patienceMs } from './patience.ts'
 
 export const settings: FilterSettings = {
   agentId: 'raw',
   mode: 'enforce',
   failureMode: 'closed',
-  timeoutMs: 300,
-  maxTimeoutMs: 300,
+  timeoutMs: patienceMs,
+  maxTimeoutMs: patienceMs,
   bodyOver: 'block',
   maxRequestBodyBytes: 1024 * 1024,
   maxResponseBodyBytes: 1024 * 1024,
@@ -19,9 +20,15 @@ export const settings: FilterSettings = {
 
 /** A client of the agent at `path` that is ready (or refused); closed with the test. */
 export async function ready (t: TestContext, path: string, options: Partial<AgentOptions> = {}): Promise<AgentClient> {
+  const client = unsettled(t, path, options)
+  await client.settled(patienceMs)
+  return client
+}
+
+/** The same of an agent that nobody will find ready. */
+export function unsettled (t: TestContext, path: string, options: Partial<AgentOptions> = {}): AgentClient {
   const client = connectAgent({ id: 'raw', target: { path }, config: { json: '{}', version: 'v1' }, ...options })
   t.after(() => client.close())
-  await client.settled(2_000)
   return client
 }
 

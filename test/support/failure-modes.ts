@@ -16,14 +16,14 @@ export async function start (t: TestContext, agent: (mode: Mode) => string, mode
   return { upstream, sentinel: await startSentinel(t, siteWith(upstream.port, agent(mode), ['guard'])) }
 }
 
-export const guard = (more = '') => (mode: Mode): string => scriptedAgent('guard', `failure-mode "${mode}"; timeout "300ms"; restart { initial-delay "1s" }; ${more}`)
+export const guard = (more = '') => (mode: Mode): string => scriptedAgent('guard', `failure-mode "${mode}"; timeout "1s"; restart { initial-delay "1s" }; ${more}`)
 export const absent = (mode: Mode): string => `agent "guard" { unix-socket "nobody/is/here.sock"; managed #false; failure-mode "${mode}" }`
 export const refusing = (mode: Mode): string => `agent "guard" type="waf" { failure-mode "${mode}"\n  config {\n    paranoia-level 9\n  }\n}`
 
-/** An agent without manners, served by the test itself. */
-export async function startLiar (t: TestContext, mode: Mode, script: Script): Promise<{ sentinel: RunningSentinel, upstream: RecordingUpstream }> {
+/** An agent without manners, served by the test itself; `timeout`: for its answers, where running into that is what is looked at. */
+export async function startLiar (t: TestContext, mode: Mode, script: Script, timeout = '60s'): Promise<{ sentinel: RunningSentinel, upstream: RecordingUpstream }> {
   const liar = await rawAgent(t, script)
-  return start(t, (m) => `agent "guard" { unix-socket ${JSON.stringify(liar.path)}; managed #false; failure-mode "${m}"; timeout "300ms" }`, mode)
+  return start(t, (m) => `agent "guard" { unix-socket ${JSON.stringify(liar.path)}; managed #false; failure-mode "${m}"; timeout "${timeout}" }`, mode)
 }
 
 /** Sends one request and holds the answer against the failure mode. */

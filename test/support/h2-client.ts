@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { HpackDecoder } from '../../proxy/http2/hpack-decoder.ts'
 import { errorName, preface } from '../../proxy/http2/protocol.ts'
+import { patienceMs } from './patience.ts'
 
 export interface H2Frame {
   readonly type: number
@@ -136,17 +137,17 @@ export async function h2Client (t: TestContext | undefined, port: number, option
     socket, frames,
     get closed () { return closed },
     send: (...parts) => { socket.write(Buffer.concat(parts)) },
-    until: (what, test, ms = 5_000) => wait(what, ms, () => frames.find(test)),
-    status: async (stream, ms = 5_000) => {
+    until: (what, test, ms = patienceMs) => wait(what, ms, () => frames.find(test)),
+    status: async (stream, ms = patienceMs) => {
       const final = (one: H2Frame): boolean => one.type === types.headers && one.stream === stream && one.fields[0] === ':status' && !one.fields[1]!.startsWith('1')
       return Number((await wait(`answer on ${stream}`, ms, () => frames.find(final))).fields[1])
     },
-    reset: async (stream, ms = 5_000) => errorName((await wait(`RST_STREAM on ${stream}`, ms, () => frames.find((one) => one.type === types.reset && one.stream === stream))).payload.readUInt32BE(0)),
-    gone: (ms = 5_000) => wait('GOAWAY and the end', ms, () => {
+    reset: async (stream, ms = patienceMs) => errorName((await wait(`RST_STREAM on ${stream}`, ms, () => frames.find((one) => one.type === types.reset && one.stream === stream))).payload.readUInt32BE(0)),
+    gone: (ms = patienceMs) => wait('GOAWAY and the end', ms, () => {
       const found = frames.find((one) => one.type === types.goAway)
       return found === undefined || !closed ? undefined : errorName(found.payload.readUInt32BE(4))
     }),
-    ping: async (ms = 5_000) => {
+    ping: async (ms = patienceMs) => {
       const mark = u32(++pings, 0x70696e67)
       socket.write(frame(types.ping, 0, 0, mark))
       await wait('answer to PING', ms, () => frames.find((one) => one.type === types.ping && (one.flags & 1) === 1 && one.payload.equals(mark)))

@@ -3,15 +3,13 @@ import type { TestContext } from 'node:test'
 import { WebSocket, type ClientOptions, type ServerOptions } from 'ws'
 import type { WebSocketServer } from 'ws'
 import { fromDist } from './paths.ts'
-import { siteWith } from './scripted-agent.ts'
+import { patient, siteWith } from './scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from './sentinel.ts'
 import { webSocketClient, webSocketServer } from './websocket.ts'
 
 /** KDL of a managed agent that does with each message what it says (`agents/messages.ts`). */
 export function messagesAgent (id: string, settings = ''): string {
-  // A machine that is busy is no agent that is slow.
-  const patient = /(?:^|[;\s])timeout "/.test(settings) ? '' : 'timeout "20s"; '
-  return `agent ${JSON.stringify(id)} { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'messages.js'))}\n${patient}${settings} }`
+  return `agent ${JSON.stringify(id)} { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'messages.js'))}\n${patient(settings)} }`
 }
 
 export interface Ends {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
+import { deadPort } from './upstream.ts'
 
 export interface KillableUpstream {
   readonly port: number
@@ -18,9 +19,9 @@ const program = `
   server.listen(Number(process.argv[1]), '127.0.0.1', () => console.log(server.address().port))
 `
 
-/** A server in a process of its own. `port`: 0 for any. */
-export async function killableUpstream (t: TestContext, port = 0): Promise<KillableUpstream> {
-  const child = spawn(process.execPath, ['-e', program, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] })
+/** A server in a process of its own; on a port that stays its own while it is away. */
+export async function killableUpstream (t: TestContext, port?: number): Promise<KillableUpstream> {
+  const child = spawn(process.execPath, ['-e', program, String(port ?? await deadPort())], { stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
   t.after(() => { child.kill('SIGKILL') })
   const [text] = await once(child.stdout, 'data') as [Buffer]

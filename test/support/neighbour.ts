@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -5,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { deadPort } from './upstream.ts'
+import { eventually } from './eventually.ts'
 
 /** Whether a program of the distribution is here; a test that needs it says that it is skipped when not. */
 export function isInstalled (command: string): boolean {
@@ -21,9 +23,9 @@ export function startHaproxy (t: TestContext, config: (port: number) => string):
     writeFileSync(join(folder, 'haproxy.cfg'), `global
   maxconn 200
 defaults
-  timeout connect 5s
-  timeout client 10s
-  timeout server 10s
+  timeout connect 60s
+  timeout client 60s
+  timeout server 60s
 ${config(port)}
 `)
     return spawn('haproxy', ['-db', '-f', join(folder, 'haproxy.cfg')], programOptions)
@@ -56,10 +58,10 @@ async function startNeighbour (t: TestContext, start: (port: number, folder: str
     await ended
     rmSync(folder, { recursive: true, force: true })
   })
-  for (let tries = 0; !await answers(port); tries++) {
-    if (tries === 200 || child.exitCode !== null) throw new Error(`the neighbour does not listen on ${port} (exit code ${child.exitCode})`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+  await eventually(`the neighbour listens on ${port}`, () => {
+    assert.equal(child.exitCode, null, `the neighbour did not get to listen on ${port}`)
+    return answers(port)
+  })
   return { port }
 }
 

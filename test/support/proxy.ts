@@ -5,6 +5,7 @@ import type { Exchange, Filter } from '../../proxy/pipeline/exchange.ts'
 import { readPath } from '../../proxy/pipeline/path.ts'
 import { serve, type Site } from '../../proxy/pipeline/serve.ts'
 import { createUpstream, type RoutePolicy, type TargetSettings, type Upstream, type UpstreamSettings } from '../../proxy/upstreams/index.ts'
+import { patienceMs } from './patience.ts'
 
 export interface ProxyGiven {
   readonly targets: readonly (number | TargetSettings)[]
@@ -28,9 +29,12 @@ export interface TestProxy {
   exchange (n: number): Promise<Exchange>
 }
 
+/** Of time-outs that a test is not about: a machine that is busy is no target or client that is slow. */
+const longMs = 60_000
+
 export async function startProxy (t: TestContext | undefined, given: ProxyGiven): Promise<TestProxy> {
   const upstream = createUpstream({
-    id: 'app', balance: 'round-robin', connectTimeoutMs: 2_000, readTimeoutMs: 5_000, writeTimeoutMs: 5_000, poolMaxConnections: 100, poolIdleMs: 5_000,
+    id: 'app', balance: 'round-robin', connectTimeoutMs: longMs, readTimeoutMs: longMs, writeTimeoutMs: longMs, poolMaxConnections: 100, poolIdleMs: longMs,
     targets: given.targets.map((target) => typeof target === 'number' ? { host: '127.0.0.1', port: target, weight: 1 } : target), ...given.upstream,
   })
   const done: Exchange[] = []
@@ -56,7 +60,7 @@ export async function startProxy (t: TestContext | undefined, given: ProxyGiven)
     },
   }
   const listener = createListener({
-    id: 'main', host: '127.0.0.1', port: 0, requestTimeoutMs: 5_000, bodyIdleTimeoutMs: 5_000, keepaliveTimeoutMs: 5_000, maxHeaderBytes: 8 * 1024,
+    id: 'main', host: '127.0.0.1', port: 0, requestTimeoutMs: longMs, bodyIdleTimeoutMs: longMs, keepaliveTimeoutMs: longMs, maxHeaderBytes: 8 * 1024,
     maxHeaderCount: 100, maxConnections: 1_000, ...given.listener,
   }, { serve: (x, client) => serve(x, site, client), log: (event) => events.push(event) })
   await listener.start()
@@ -64,7 +68,7 @@ export async function startProxy (t: TestContext | undefined, given: ProxyGiven)
     await listener.close(AbortSignal.abort())
     await upstream.close(AbortSignal.abort())
     // Whatever happened to exchanges: none is counted for ever.
-    for (const deadline = performance.now() + 2_000; busy() && performance.now() < deadline;) await new Promise((resolve) => { setTimeout(resolve, 5) })
+    for (const deadline = performance.now() + patienceMs; busy() && performance.now() < deadline;) await new Promise((resolve) => { setTimeout(resolve, 5) })
     assert.deepEqual(upstream.set.targets.filter(({ inFlight, tunnels }) => inFlight !== 0 || tunnels !== 0).map(({ inFlight, tunnels }) => ({ inFlight, tunnels })), [])
   })
   const busy = (): boolean => upstream.set.targets.some(({ inFlight, tunnels }) => inFlight !== 0 || tunnels !== 0)

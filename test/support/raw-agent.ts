@@ -20,11 +20,13 @@ export interface Wire {
 
 export interface Script {
   describe?: Partial<DescribeResponse> | ((request: DescribeRequest) => Partial<DescribeResponse>)
-  configure?: (request: ConfigureRequest) => ConfigureResponse
+  configure?: (request: ConfigureRequest) => ConfigureResponse | Promise<ConfigureResponse>
   /** Called for every event; allows what awaits an answer when absent. */
   onEvent?: (event: Event, wire: Wire) => void
   /** What it answers to Health/Check; undefined: nothing. Without this it has no such service. */
-  check?: () => 'serving' | 'not_serving' | undefined
+  check?: () => 'serving' | 'not_serving' | { readonly status: number, readonly message: string } | undefined
+  /** Calls it takes at a time, all kinds together. */
+  maxCalls?: number
   /** In place of a proper Process stream. */
   onProcess?: (stream: ServerHttp2Stream, session: Http2Session) => void
 }
@@ -38,6 +40,8 @@ export interface RawAgent {
   script: Script
   /** Resolves when an event that fits was received, or was already. */
   seen (fits: (event: Event) => boolean): Promise<Event>
+  /** Those who watch its health. */
+  readonly watchers: ReadonlySet<ServerHttp2Stream>
   /** Tells everybody who watches its health. Until the first call it has no health service. */
   sayHealth (serving: boolean): void
   /** As kill -9: all connections break, nobody listens. */
@@ -80,12 +84,14 @@ export async function rawAgent (t: TestContext, script: Script = {}): Promise<Ra
     if (agent.script.check === undefined) return stream.respond({ ...headers, 'grpc-status': '12' }, { endStream: true })
     const status = agent.script.check()
     if (status === undefined) return
+    if (typeof status === 'object') return stream.respond({ ...headers, 'grpc-status': String(status.status), 'grpc-message': status.message }, { endStream: true })
     stream.respond(headers, { waitForTrailers: true })
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
     stream.end(frame(encodeHealthCheckResponse({ status })))
   }
   const agent: RawAgent = {
     path,
+    watchers,
     events: [],
     configured: [],
     sayHealth (serving) {
@@ -103,7 +109,7 @@ export async function rawAgent (t: TestContext, script: Script = {}): Promise<Ra
       await new Promise<void>((resolve) => server.close(() => resolve()))
     },
     start () {
-      server = createServer({ settings: { initialWindowSize: 1024 * 1024 } })
+      server = createServer({ settings: { initialWindowSize: 1024 * 1024, ...agent.script.maxCalls === undefined ? {} : { maxConcurrentStreams: agent.script.maxCalls } } })
       server.on('session', (session) => {
         agent.sessions.add(session)
         session.on('error', () => {})
@@ -143,7 +149,7 @@ const unimplemented = { ...headers, 'grpc-status': '12' }
 
 function unary (agent: RawAgent, stream: ServerHttp2Stream, path: string): void {
   const frames = new FrameDecoder(16 * 1024 * 1024)
-  stream.on('data', (data: Buffer) => {
+  stream.on('data', async (data: Buffer) => {
     for (const message of frames.push(data)) {
       let answer: Buffer
       if (path === agentService.describe) {
@@ -152,8 +158,9 @@ function unary (agent: RawAgent, stream: ServerHttp2Stream, path: string): void 
       } else {
         const request = decodeConfigureRequest(message)
         agent.configured.push({ ...request, configJson: Buffer.from(request.configJson) })
-        answer = encodeConfigureResponse(agent.script.configure?.(request) ?? { accepted: true, problems: [] })
+        answer = encodeConfigureResponse(await agent.script.configure?.(request) ?? { accepted: true, problems: [] })
       }
+      if (stream.destroyed) return
       stream.respond(headers, { waitForTrailers: true })
       stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
       stream.end(frame(answer))
@@ -169,7 +176,9 @@ function process (agent: RawAgent, stream: ServerHttp2Stream, session: Http2Sess
     reply: (event, reply) => { stream.write(frame(encodeFromAgent({ replies: [{ exchange: event.exchange, sequence: event.sequence, ...reply }] }))) },
     raw: (bytes) => { stream.write(bytes) },
   }
-  stream.respond(headers)
+  stream.respond(headers, { waitForTrailers: true })
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+  stream.on('end', () => stream.end())
   stream.on('data', (data: Buffer) => {
     for (const message of frames.push(data)) {
       for (const event of decodeToAgent(Buffer.from(message)).events) {

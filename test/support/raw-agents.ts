@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test'
 import type { Event, ReplyOneOf } from '../../proto/codec/index.ts'
 import { allow, rawAgent, type RawAgent, type Script } from './raw-agent.ts'
 import { startRecordingUpstream, type RecordingUpstream } from './recording-upstream.ts'
-import { siteWith } from './scripted-agent.ts'
+import { patient, siteWith } from './scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from './sentinel.ts'
 
 export interface RawMember {
@@ -49,7 +49,7 @@ export async function startWithRawAgents<N extends string> (
         if (said !== false && !wire.stream.destroyed) wire.reply(event, said ?? allow)
       },
     })
-    blocks += `agent ${JSON.stringify(name)} { unix-socket ${JSON.stringify(agent.path)}; managed #false; ${/(?:^|; )timeout /.test(settings) ? '' : 'timeout "5s"; '}${settings} }\n`
+    blocks += `agent ${JSON.stringify(name)} { unix-socket ${JSON.stringify(agent.path)}; managed #false; ${patient(settings)} }\n`
   }
   const sentinel = await startSentinel(t, siteWith(upstream.port, blocks, given.filters ?? [], given.more ?? '', given.route ?? ''), { files: given.files ?? {} })
   for (const name of Object.keys(members)) await sentinel.logged(({ event, agent }) => event === 'agent-ready' && agent === name)

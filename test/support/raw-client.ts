@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
+import { patienceMs } from './patience.ts'
 
 /** A client that sends the very bytes a test wants to send. Text is latin1: one character, one byte. */
 export interface RawClient {
@@ -53,12 +54,12 @@ export async function rawClient (t: TestContext, port: number, first = ''): Prom
     socket,
     get received () { return received },
     send: (text) => { socket.write(typeof text === 'string' ? Buffer.from(text, 'latin1') : text) },
-    until: (pattern, ms = 5_000) => wait(String(pattern), ms, () => {
+    until: (pattern, ms = patienceMs) => wait(String(pattern), ms, () => {
       const found = typeof pattern === 'string' ? received.includes(pattern) : pattern.test(received)
       return found ? received : undefined
     }),
-    ended: (ms = 5_000) => wait('end', ms, () => over ? received : undefined),
-    answer: (ms = 5_000) => wait('whole answer', ms, () => {
+    ended: (ms = patienceMs) => wait('end', ms, () => over ? received : undefined),
+    answer: (ms = patienceMs) => wait('whole answer', ms, () => {
       const read = readAnswer(received.slice(taken))
       if (read === undefined) return undefined
       taken += read.bytes

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,6 +33,7 @@ export interface Recording {
   /** Waits for so many cases, then ends it; resolves with the exit code. */
   readonly stop: (cases?: number) => Promise<number | null>
   readonly ended: Promise<number | null>
+  readonly process: ChildProcess
 }
 
 export interface RecordedProxy {
@@ -72,7 +74,7 @@ export async function startRecorded (t: TestContext, kdl: string): Promise<Recor
       await eventually(witnessed, `sentinel record writes something (${said})`)
       const cases = (): RecordedCase[] => lines().filter(({ request }) => request.path !== '/witness')
       return {
-        file, cases, ended,
+        file, cases, ended, process: child,
         text: () => readFileSync(file, 'utf8'),
         said: () => said,
         async stop (wanted = 0) {

@@ -1,24 +1,16 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { deadPort } from './upstream.ts'
 
 /** Why there can be no test with this program here; `undefined` when there can. */
 export function missing (program: string): string | undefined {
   return spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined ? undefined : `${program} is not installed`
 }
 
-/** A port that nobody listens on now. */
-export function freePort (): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject).listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-}
+export { deadPort as freePort }
 
 export interface Running {
   readonly port: number
@@ -62,14 +54,14 @@ export async function startServer (t: TestContext, port: number, ready: RegExp, 
 }
 
 export async function startRedis (t: TestContext, settings: readonly string[] = [], port?: number): Promise<Running> {
-  const own = port ?? await freePort()
+  const own = port ?? await deadPort()
   return startServer(t, own, /Ready to accept connections/, () =>
     ['redis-server', '--port', String(own), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no', ...settings])
 }
 
 /** Watches masters, and makes a replica the master when one is gone for long. */
 export async function startRedisSentinel (t: TestContext, master: number, name: string): Promise<Running> {
-  const port = await freePort()
+  const port = await deadPort()
   return startServer(t, port, /\+monitor master/, (folder) => {
     const file = join(folder, 'sentinel.conf')
     writeFileSync(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor ${name} 127.0.0.1 ${master} 1\nsentinel down-after-milliseconds ${name} 500\nsentinel failover-timeout ${name} 2000\n`)
@@ -78,7 +70,7 @@ export async function startRedisSentinel (t: TestContext, master: number, name: 
 }
 
 export async function startMemcached (t: TestContext): Promise<Running> {
-  const port = await freePort()
+  const port = await deadPort()
   return startServer(t, port, /server listening/, () =>
     ['memcached', '-l', '127.0.0.1', '-p', String(port), '-U', '0', '-vv', ...process.getuid?.() === 0 ? ['-u', 'root'] : []])
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fromDist } from './paths.ts'
 import { runSentinel } from './sentinel.ts'
+import { patienceMs } from './patience.ts'
 
 export interface Site {
   readonly folder: string
@@ -50,13 +51,13 @@ export function startProgram (t: TestContext, args: readonly string[], options: 
   return child
 }
 
-/** Resolves when `look` gives something; rejects when it does not within ten seconds. */
+/** Resolves when `look` gives something. */
 export async function eventually<T> (look: () => T | undefined | Promise<T | undefined>, what: string): Promise<T> {
-  const until = performance.now() + 10_000
+  const until = performance.now() + patienceMs
   for (;;) {
     const found = await look()
     if (found !== undefined) return found
-    if (performance.now() > until) throw new Error(`${what}: not within 10 s`)
+    if (performance.now() > until) throw new Error(`${what}: not in ${patienceMs} ms`)
     await new Promise((resolve) => { setTimeout(resolve, 20) })
   }
 }

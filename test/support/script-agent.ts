@@ -23,14 +23,14 @@ export interface RunningScript {
 
 /** KDL of a site whose one agent runs `custom.js` (or another ending) beside the configuration. */
 export function scriptSite (port: number, { config = '', settings = '', ending = 'js' }: ScriptSite = {}): string {
-  return siteWith(port, `agent "custom" type="js" { script "custom.${ending}"\n timeout "20s"\n ${settings}\n config { ${config} } }`, ['custom'])
+  return siteWith(port, `agent "custom" type="js" { script "custom.${ending}"\n timeout "20s"\n ${settings}\n config { ${/\btimeout "/.test(config) ? '' : 'timeout "20s"; '}${config} } }`, ['custom'])
 }
 
 /** The proxy with a script in front of an upstream that gives every body back. */
 export async function startScript (t: TestContext, script: string, site: ScriptSite = {}): Promise<RunningScript> {
   const upstream = await startRecordingUpstream(t)
   const kdl = scriptSite(upstream.port, site)
-  const sentinel = await startSentinel(t, kdl, { files: { [`custom.${site.ending ?? 'js'}`]: script, ...site.files }, ...site.env === undefined ? {} : { env: site.env }, timeoutMs: 60_000 })
+  const sentinel = await startSentinel(t, kdl, { files: { [`custom.${site.ending ?? 'js'}`]: script, ...site.files }, ...site.env === undefined ? {} : { env: site.env } })
   return { sentinel, upstream, kdl }
 }
 

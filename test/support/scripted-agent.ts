@@ -3,9 +3,14 @@ import type { Script } from './agents/perform.ts'
 
 export type { Script, Step } from './agents/perform.ts'
 
+/** Settings of an agent. A machine that is busy is no agent that is slow: where a test says no time for a decision, it is a long one. */
+export function patient (settings: string): string {
+  return /(?:^|[;\s])timeout "/.test(settings) ? settings : `timeout "60s"; ${settings}`
+}
+
 /** KDL of a managed agent that does what the `x-script` header of each request says. `settings` are more lines of the agent block. */
 export function scriptedAgent (id: string, settings = ''): string {
-  return `agent ${JSON.stringify(id)} { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'scripted.js'))}\n${settings} }`
+  return `agent ${JSON.stringify(id)} { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'scripted.js'))}\n${patient(settings)} }`
 }
 
 /** A request header that tells the scripted agent what to do. */

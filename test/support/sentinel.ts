@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { fromDist } from './paths.ts'
+import { patienceMs } from './patience.ts'
 import { request, type Answer, type RequestInit } from './request.ts'
 
 export interface LogRecord {
@@ -56,7 +57,8 @@ export interface RunningSentinel {
 
 interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
-  readonly timeoutMs?: number
+  /** Of Node. */
+  readonly flags?: readonly string[]
   /** Of the folder of the configuration, which others may not enter without it. */
   readonly folderMode?: number
   /** Other files to put beside the configuration. */
@@ -70,7 +72,7 @@ export async function startSentinel (t: TestContext, kdl: string, options: Start
   const file = join(folder, 'sentinel.kdl')
   writeFileSync(file, kdl)
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), text)
-  const child = spawn(process.execPath, [fromDist('proxy', 'main.js'), 'run', '-c', file], {
+  const child = spawn(process.execPath, [...options.flags ?? [], fromDist('proxy', 'main.js'), 'run', '-c', file], {
     cwd: folder, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'],
   })
   const log = collector<LogRecord>()
@@ -85,14 +87,15 @@ export async function startSentinel (t: TestContext, kdl: string, options: Start
     return exited
   }
   t.after(async () => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), 15_000)
+    // What the test left open is cut off, and not waited for as long as a stop would.
+    const timers = [setTimeout(() => child.kill('SIGQUIT'), 1_000), setTimeout(() => child.kill('SIGKILL'), patienceMs)]
     await stop()
-    clearTimeout(timer)
+    timers.forEach(clearTimeout)
     rmSync(folder, { recursive: true, force: true })
   })
 
   const ready = await Promise.race([
-    log.wait((record) => record.event === 'ready', options.timeoutMs ?? 20_000),
+    log.wait((record) => record.event === 'ready', patienceMs),
     exited.then((code) => { throw new Error(`sentinel exited with ${code} before it served:\n${log.items.map((r) => JSON.stringify(r)).join('\n')}\n${screen}`) }),
   ])
   const addresses = ready['listeners'] as ReadonlyArray<{ id: string, address: string }>
@@ -112,7 +115,7 @@ export async function startSentinel (t: TestContext, kdl: string, options: Start
       writeFileSync(file, text)
       const before = log.items.length
       child.kill('SIGHUP')
-      return log.wait((record) => record.event === 'reloaded' || record.event === 'reload-failed', 20_000, before)
+      return log.wait((record) => record.event === 'reloaded' || record.event === 'reload-failed', patienceMs, before)
     },
     agentPids: () => {
       const pids: Record<string, number> = {}
@@ -151,7 +154,7 @@ function collector<T> () {
       items.push(item)
       for (const look of waiting) look()
     },
-    wait (test: (item: T) => boolean, timeoutMs = 10_000, from = 0): Promise<T> {
+    wait (test: (item: T) => boolean, timeoutMs = patienceMs, from = 0): Promise<T> {
       return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           waiting.delete(look)

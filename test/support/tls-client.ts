@@ -1,4 +1,5 @@
 import { connect, type ConnectionOptions } from 'node:tls'
+import { patienceMs } from './patience.ts'
 
 export interface Shaken {
   /** Common name of the certificate that was shown. */
@@ -28,7 +29,7 @@ export function shake (port: number, { send = closingRequest, ...options }: Shak
       facts = { shown: String(socket.getPeerCertificate().subject?.CN ?? ''), version: socket.getProtocol() ?? '', resumed: socket.isSessionReused() }
       socket.write(send)
     })
-    socket.setTimeout(10_000, () => socket.destroy(new Error('the server is silent')))
+    socket.setTimeout(patienceMs, () => socket.destroy(new Error('the server is silent')))
     socket.on('session', (ticket: Buffer) => { session = ticket })
     socket.on('data', (chunk: Buffer) => { answer += chunk.toString('latin1') })
     socket.on('error', reject)

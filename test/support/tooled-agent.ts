@@ -4,7 +4,7 @@ import { eventually } from './eventually.ts'
 import { fromDist } from './paths.ts'
 import { startRecordingUpstream, type Received, type RecordingUpstream } from './recording-upstream.ts'
 import type { Answer } from './request.ts'
-import { siteWith } from './scripted-agent.ts'
+import { patient, siteWith } from './scripted-agent.ts'
 import { startSentinel, type LogRecord, type RunningSentinel } from './sentinel.ts'
 import type { ServerResponse } from 'node:http'
 
@@ -12,7 +12,7 @@ export type { ToolScript, ToolStep } from './agents/tooled.ts'
 
 /** KDL of a managed agent that does with tools what the `x-tools` header of each request says. `settings` are more lines of the agent block. */
 export function tooledAgent (id: string, settings = ''): string {
-  return `agent ${JSON.stringify(id)} { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'tooled.js'))}\n${settings} }`
+  return `agent ${JSON.stringify(id)} { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'tooled.js'))}\n${patient(settings)} }`
 }
 
 export interface ToolSite {

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { createServer as createHttpServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
@@ -45,13 +46,19 @@ export function fixedUpstream (t: TestContext, answer: string | Buffer): Promise
   })
 }
 
-/** A port on which nobody listens. */
+/**
+ * A port on which nobody listens, and that nobody is given by chance before it is used, or while a server on it is away: it is not among those that
+ * systems give to connections and to whoever asks for any (from 32768, or 49152).
+ */
 export async function deadPort (): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
-  const port = portOf(server)
-  await new Promise((resolve) => { server.close(resolve) })
-  return port
+  for (;;) {
+    const port = randomInt(10_000, 22_000)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => { server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)) })
+    if (!isFree) continue
+    await new Promise((resolve) => { server.close(resolve) })
+    return port
+  }
 }
 
 /** The whole body of a message. */

@@ -1,11 +1,12 @@
 import { request } from './request.ts'
+import { patient } from './scripted-agent.ts'
 import type { RunningSentinel } from './sentinel.ts'
 import { fromDist } from './paths.ts'
 
 export const vitalProgram = fromDist('test', 'support', 'agents', 'vital.js')
 
 export function vitalAgent (id: string, settings = ''): string {
-  return `agent ${JSON.stringify(id)} { command ${JSON.stringify(process.execPath)} ${JSON.stringify(vitalProgram)}\n${settings} }`
+  return `agent ${JSON.stringify(id)} { command ${JSON.stringify(process.execPath)} ${JSON.stringify(vitalProgram)}\n${patient(settings)} }`
 }
 
 export interface AgentStatus {

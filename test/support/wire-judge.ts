@@ -15,9 +15,13 @@ function forLlhttp ({ bytes, method }: Sent): string {
   return known.test(method) ? bytes : `PATCH${bytes.slice(method.length)}`
 }
 
-/** The body of a request, taken out of the framing that the proxy wrote. */
+const bodies = new WeakMap<Sent, string>()
+
+/** The body of a request, taken out of the framing that the proxy wrote. Every reader is held against it. */
 function bodyOf (request: Sent): string {
-  return parsedByLlhttp(octets(forLlhttp(request))).messages[0]?.body ?? ''
+  let body = bodies.get(request)
+  if (body === undefined) bodies.set(request, body = parsedByLlhttp(octets(forLlhttp(request))).messages[0]?.body ?? '')
+  return body
 }
 
 /** What was sent to the target is the same requests for everybody, and what was broken off is a whole one for nobody. */

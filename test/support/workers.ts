@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import http from 'node:http'
+import { patienceMs } from './patience.ts'
 import type { RunningSentinel } from './sentinel.ts'
 import { request } from './request.ts'
 
@@ -17,7 +18,7 @@ export async function workersOf (sentinel: RunningSentinel): Promise<readonly Wo
 }
 
 /** Resolves when `test` accepts what comes of `look`. */
-export async function eventually<T> (look: () => Promise<T> | T, test: (value: T) => boolean, withinMs = 10_000): Promise<T> {
+export async function eventually<T> (look: () => Promise<T> | T, test: (value: T) => boolean, withinMs = patienceMs): Promise<T> {
   const until = performance.now() + withinMs
   for (;;) {
     const value = await look()

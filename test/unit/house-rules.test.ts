@@ -45,6 +45,11 @@ test(`no line of code is longer than ${maxColumns} columns, the text in quotes n
   assert.deepEqual(lines(notTests, (line) => withoutTexts(line).length > maxColumns), [])
 })
 
+test('what is made for each request is no object literal with a getter: each would have a hidden class of its own, which keeps what the getter sees', () => {
+  const perRequest = /^proxy\/(pipeline|decisions|filters|upstreams|listeners|http1|http2|websocket|cache|services)\//
+  assert.deepEqual(lines(written.filter(({ path }) => perRequest.test(path)), (line) => /(?:^ {4,}|[{,] )[gs]et \w+ \(/.test(line)), [])
+})
+
 test('files and folders are named in kebab-case after what they hold', () => {
   const badNames = files.filter(({ path }) => path.split('/').some((part) => !/^\.?[a-z0-9]+([-.][a-z0-9]+)*$/.test(part)))
   assert.deepEqual(badNames.map(({ path }) => path), [])

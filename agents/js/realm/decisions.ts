@@ -37,8 +37,34 @@ export function sayable (outcome: unknown): unknown {
   if (typeof outcome !== 'object' || Array.isArray(outcome)) {
     throw new TypeError(`a handler returned ${typeof outcome === 'object' ? 'a list' : `a ${typeof outcome}`}: it returns nothing, or a decision like { decision: 'block', status: 403 }`)
   }
+  // A generator, an Error, a Map, an object of a class have no words of their own: they would read as "go on".
+  const kind: unknown = Object.getPrototypeOf(outcome)
+  if (kind !== Object.prototype && kind !== null && !Object.hasOwn(outcome, 'decision')) {
+    throw new TypeError(`a handler returned ${Object.prototype.toString.call(outcome)} without a 'decision' of its own: it returns nothing, or a decision like { decision: 'block', status: 403 }`)
+  }
+  if (Object.hasOwn(outcome, 'decision') && (outcome as { decision: unknown }).decision === undefined) throw new TypeError('a handler returned a decision that is undefined')
   return Object.fromEntries(Object.entries(outcome).filter(([, value]) => value !== undefined).map(([name, value]) => {
     const bytes = value instanceof ArrayBuffer ? new Uint8Array(value) : value
-    return [name, bytes instanceof Uint8Array ? { latin1: latin1Of(bytes) } : bytes]
+    if (bytes instanceof Uint8Array) return [name, { latin1: latin1Of(bytes) }]
+    // The agent hands it on as it is: it has no reason to look into it.
+    return [name, name === 'body' && typeof value !== 'string' && value !== null ? { json: JSON.stringify(value) } : value]
   }))
+}
+
+/** A body in a decision. */
+export interface Content {
+  readonly name: string
+  readonly form: 'text' | 'json' | 'bytes'
+}
+
+/** The body of a decision, which may be long and travels beside it. */
+export function contentIn (decision: Readonly<Record<string, unknown>> | null): Content & { readonly text: string } | undefined {
+  for (const name of ['replaceBody', 'replace_body', 'body', 'data']) {
+    const value = decision?.[name]
+    if (typeof value === 'string') return { name, form: 'text', text: value }
+    const { latin1, json } = typeof value === 'object' && value !== null ? value as { latin1?: unknown, json?: unknown } : {}
+    if (typeof latin1 === 'string') return { name, form: 'bytes', text: latin1 }
+    if (typeof json === 'string' && name === 'body') return { name, form: 'json', text: json }
+  }
+  return undefined
 }

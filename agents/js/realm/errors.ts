@@ -12,6 +12,21 @@ export function describeThrown (thrown: unknown, file: string): string {
   }
 }
 
+/**
+ * What `error.stack` reads. Node's own way to write it is code of the host, which would throw errors of the host where a name is none; and it would show
+ * the frames to whoever set `prepareStackTrace`.
+ */
+export function stackOf (error: unknown, frames: readonly { toString (): string }[]): string {
+  let text
+  try {
+    text = Error.prototype.toString.call(error)
+  } catch {
+    text = 'Error'
+  }
+  for (let i = 0; i < frames.length; i++) text += `\n    at ${frames[i]!.toString()}`
+  return text
+}
+
 /** A value in a line of the log. */
 export function shown (value: unknown): string {
   if (typeof value === 'string') return value

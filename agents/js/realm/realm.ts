@@ -1,7 +1,7 @@
 import { askingWords, posted, roomyPost, type Post } from './asking.ts'
 import { base64Words } from './base64.ts'
-import { decisionWords, latin1Of, sayable } from './decisions.ts'
-import { describeThrown, shown } from './errors.ts'
+import { contentIn, decisionWords, latin1Of, sayable, type Content } from './decisions.ts'
+import { describeThrown, shown, stackOf } from './errors.ts'
 import { bodyView, headersView, messageView, queryView, requestView, responseView, type HeaderEdit } from './views.ts'
 
 /** What the runner calls. Everything that crosses is a text or a number, in both directions. */
@@ -11,7 +11,7 @@ export interface Realm {
   /** One call: facts as JSON, the body as text and as bytes. Its answer is posted. */
   dispatch (facts: string, text: string, latin1: string): void
   /** The answer to something that was asked. */
-  settle (text: string): void
+  settle (text: string, content: string): void
   fire (timer: number): void
   /** The call is over: whatever it still waits for never comes. */
   end (): void
@@ -32,6 +32,8 @@ export interface Call {
 /** What a call came to. */
 export interface Result {
   readonly decision: Readonly<Record<string, unknown>> | null
+  /** The body that goes with it stands behind it: under which name, and what it is. */
+  readonly content?: Content
   readonly request: readonly HeaderEdit[]
   readonly response: readonly HeaderEdit[]
   readonly memory?: string
@@ -51,9 +53,9 @@ export function realm (host: Post, file: string, boot: string, posting: typeof p
   type Handler = (...args: unknown[]) => unknown
   const handlers = new Map<string, Handler>()
   const state = {}
-  const asking = askingWords(post, posting)
   /** Counts calls: what an earlier one says late is not heard. */
   let running = 0
+  const asking = askingWords(post, posting, () => running > 0)
 
   const line = (level: string) => (...args: unknown[]): void => { post(posting.log, JSON.stringify({ level, text: args.map(shown).join(' ').slice(0, 4000) })) }
   const console = { log: line('info'), info: line('info'), debug: line('debug'), trace: line('debug'), warn: line('warn'), error: line('error') }
@@ -61,10 +63,11 @@ export function realm (host: Post, file: string, boot: string, posting: typeof p
     console, config, env, ...decisionWords(), ...base64Words(),
     ...asking.words((lines) => headersView(lines, [])),
   }
-  // Node shows host frames to whoever sets `prepareStackTrace`, and asks the global `Error` for it.
-  Object.defineProperty(Error, 'prepareStackTrace', { value: undefined, writable: false, configurable: false })
+  // Node asks the global `Error` for it, each time.
+  Object.defineProperty(Error, 'prepareStackTrace', { value: stackOf, writable: false, configurable: false })
   Object.defineProperty(globalThis, 'Error', { value: Error, writable: false, configurable: false })
-  for (const name of ['WebAssembly', 'SharedArrayBuffer', 'Atomics']) Reflect.deleteProperty(globalThis, name)
+  // What a registry calls runs between the calls, where nothing bounds its time.
+  for (const name of ['WebAssembly', 'SharedArrayBuffer', 'Atomics', 'FinalizationRegistry']) Reflect.deleteProperty(globalThis, name)
   for (const [name, value] of Object.entries(words)) Object.defineProperty(globalThis, name, { value, writable: true, configurable: true })
 
   const handlerOf = (hook: typeof hooks[number], exported: Readonly<Record<string, unknown>>): unknown => {
@@ -72,7 +75,7 @@ export function realm (host: Post, file: string, boot: string, posting: typeof p
     const inWhole = typeof whole === 'object' && whole !== null ? whole : {}
     for (const place of [exported, inWhole, exported['$declared'], globalThis] as unknown as Record<string, unknown>[]) {
       const found = place[hook] ?? place[otherNames[hook]]
-      if (found !== undefined) return found
+      if (found !== undefined) return place === inWhole && typeof found === 'function' ? found.bind(whole) as unknown : found
     }
     return undefined
   }
@@ -94,12 +97,15 @@ export function realm (host: Post, file: string, boot: string, posting: typeof p
       if (mine !== running) return
       try {
         const left = JSON.stringify(memory)
+        const decision = sayable(outcome) as Result['decision']
+        const content = contentIn(decision)
         const result: Result = {
-          decision: sayable(outcome) as Result['decision'], ...edits,
-          ...left === '{}' || left === kept ? {} : { memory: left },
+          decision: content === undefined ? decision : { ...decision, [content.name]: undefined }, ...edits,
+          ...content === undefined ? {} : { content: { name: content.name, form: content.form } },
+          ...left === (kept ?? '{}') ? {} : { memory: left },
           ...last ? { last } : {},
         }
-        post(posting.done, JSON.stringify(result))
+        post(posting.done, JSON.stringify(result), content?.text ?? '', content?.form === 'bytes' ? 'latin1' : 'utf8')
       } catch (error) {
         fail(error)
       }
@@ -148,8 +154,8 @@ export function realm (host: Post, file: string, boot: string, posting: typeof p
 }
 
 const parts = [
-  decisionWords, latin1Of, sayable, headersView, queryView, requestView, responseView, bodyView, messageView, describeThrown, shown, base64Words,
-  roomyPost, askingWords, realm,
+  decisionWords, latin1Of, sayable, contentIn, headersView, queryView, requestView, responseView, bodyView, messageView, describeThrown, shown, stackOf,
+  base64Words, roomyPost, askingWords, realm,
 ]
 
 /** All of the above as one expression, whose value is `realm`. */

@@ -1,5 +1,5 @@
 import { createContext, Script, SourceTextModule } from 'node:vm'
-import { frame, frameReader, fromRunner, splitBody, toRunner } from '../frames.ts'
+import { frame, frameReader, fromRunner, maxAnswerChars, maxFrameBytes, maxLineChars, splitBody, toRunner, withBody } from '../frames.ts'
 import { posted, type Post } from '../realm/asking.ts'
 import { realmText, type Realm, type realm as makeRealm } from '../realm/realm.ts'
 
@@ -26,28 +26,48 @@ const ending = `\nexport const $declared = { ${declared.map((name) => `${name}: 
 
 const us = process
 const { stdin, stdout } = us
-const send = (kind: number, payload: string): void => { stdout.write(frame(kind, payload)) }
-const failWith = (text: string): void => send(fromRunner.failed, text)
+const send = (kind: number, payload: string | Buffer): void => { stdout.write(frame(kind, payload)) }
+const tooLongToTell = JSON.stringify({ message: 'something was thrown that is too long to be told' })
+const notToBeTold = JSON.stringify({ message: 'something was thrown that cannot be told' })
+const failWith = (text: string): void => send(fromRunner.failed, text.length > maxLineChars ? tooLongToTell : text)
 
 let realm: Realm | undefined
+/** Writes a line of the script's to the log. */
+let line: (text: string) => void = () => {}
 /** What a call under way has come to, and why it failed. */
 let calling = false
-let result: string | undefined
+let result: Buffer | undefined
 let failure: string | undefined
 let timers: NodeJS.Timeout[] = []
 
+const nothing = Buffer.alloc(0)
+const tooLongALine = JSON.stringify({ level: 'warn', text: 'a line too long to be written' })
+
 /** What was neither caught nor awaited belongs to the call under way; without one it is told to the log. */
 function stray (thrown: unknown): void {
-  const text = realm === undefined ? JSON.stringify({ message: 'an error before the script ran' }) : realm.describe(thrown)
+  const text = realm === undefined ? JSON.stringify({ message: 'an error before the script ran' }) : described(thrown, realm)
   if (calling) settled(undefined, text)
   else if (result !== undefined) failure ??= text
-  else send(fromRunner.log, JSON.stringify({ level: 'error', text: `outside of a call: ${text}` }))
+  else line(JSON.stringify({ level: 'error', text: `outside of a call: ${text}` }))
 }
 
-function settled (outcome: string | undefined, failed: string | undefined): void {
+/**
+ * A script may have put anything in place of what the realm writes JSON with. A text is taken and nothing else: code of the host that got an object of
+ * the script's would hand out its own.
+ */
+function described (thrown: unknown, { describe }: Realm): string {
+  try {
+    const text: unknown = describe(thrown)
+    return typeof text === 'string' ? text : notToBeTold
+  } catch {
+    return notToBeTold
+  }
+}
+
+function settled (outcome: Buffer | undefined, failed: string | undefined): void {
   if (!calling) return
   calling = false
-  result = outcome ?? ''
+  result = outcome ?? nothing
   failure = failed
   // Rejections that nobody handles are known when the microtasks are through.
   setImmediate(() => {
@@ -60,12 +80,24 @@ function settled (outcome: string | undefined, failed: string | undefined): void
   })
 }
 
-function post (boot: Boot): Post {
-  const line = limited(boot.linesPerSecond)
-  return (kind, text) => {
+/** A script may have changed whatever should have kept its answers short. */
+function answered (text: string, content: unknown, form: unknown): void {
+  // One of hundreds of megabytes is not even written out: that would cost the worker.
+  const bytes = typeof content === 'string' && content.length <= mostContent ? Buffer.from(content, form === 'latin1' ? 'latin1' : 'utf8') : nothing
+  const tooLong = text.length > maxAnswerChars ? `a decision without its body is longer than ${maxAnswerChars / 1024} KiB`
+    : bytes.length > mostContent || (typeof content === 'string' && content.length > mostContent) ? `a body is longer than ${mostContent / 1024 / 1024} MiB` : undefined
+  if (tooLong === undefined) settled(withBody(text, bytes), undefined)
+  else settled(undefined, JSON.stringify({ message: `RangeError: ${tooLong}` }))
+}
+
+/** Room for the decision beside it, each of its characters three bytes at the most. */
+const mostContent = maxFrameBytes - 4 * 1024 * 1024
+
+function post (): Post {
+  return (kind, text, content, form) => {
     if (typeof text !== 'string') return
     switch (kind) {
-      case posted.done: return settled(text, undefined)
+      case posted.done: return answered(text, content, form)
       case posted.failed: return settled(undefined, text)
       case posted.log: return line(text)
       case posted.ask: return calling ? send(fromRunner.ask, text) : undefined
@@ -91,17 +123,19 @@ function limited (linesPerSecond: number): (text: string) => void {
       lines = 0
     }
     lines++
-    if (lines <= linesPerSecond) send(fromRunner.log, text)
+    if (lines <= linesPerSecond) send(fromRunner.log, text.length > maxLineChars ? tooLongALine : text)
     else if (lines === linesPerSecond + 1) send(fromRunner.log, JSON.stringify({ level: 'warn', text: `more than ${linesPerSecond} lines in a second: the rest is not written` }))
   }
 }
 
 async function start (boot: Boot): Promise<void> {
-  const { file, words } = boot
+  const { file, words, linesPerSecond } = boot
+  line = limited(linesPerSecond)
   const context = createContext(Object.create(null) as object, { codeGeneration: { strings: false, wasm: false } })
   // The text is this program's own, and so is its value.
   const enter = new Script(realmText, { filename: 'sentinel:realm' }).runInContext(context) as typeof makeRealm
-  const inside = enter(post(boot), file, words, posted)
+  const inside = enter(post(), file, words, posted)
+  realm = inside
   // What `import()` gives: an error of the script's own realm.
   const refused = new SourceTextModule('throw new TypeError("import() is refused: a script stands alone")', { context, identifier: 'sentinel:import' })
   await refused.link(noModules)
@@ -110,6 +144,8 @@ async function start (boot: Boot): Promise<void> {
   try {
     module = new SourceTextModule(boot.source + ending, { context, identifier: file, importModuleDynamically: async () => refused })
   } catch (error) {
+    // Nothing of the script has run: the error is the engine's own. Of a text too deep for it there is no place to tell.
+    if ((error as Error).name !== 'SyntaxError') return failWith(described(error, inside))
     // Where it is wrong Node tells nobody but the standard error of a process that ends by it.
     us.removeListener('uncaughtException', stray)
     setImmediate(() => { throw error })
@@ -126,11 +162,11 @@ async function start (boot: Boot): Promise<void> {
   }
   try {
     await module.evaluate()
-    const hooks = inside.register(module.namespace)
-    realm = inside
-    send(fromRunner.ready, hooks)
+    const hooks: unknown = inside.register(module.namespace)
+    if (typeof hooks === 'string') send(fromRunner.ready, hooks)
+    else failWith(notToBeTold)
   } catch (error) {
-    failWith(inside.describe(error))
+    failWith(described(error, inside))
   }
 }
 
@@ -150,7 +186,10 @@ const take = frameReader((kind, payload) => {
       realm!.dispatch(text, body.length === 0 ? '' : body.toString('utf8'), body.length === 0 ? '' : body.toString('latin1'))
       return
     }
-    case toRunner.settle: if (calling) realm!.settle(payload.toString())
+    case toRunner.settle: {
+      const { text, body } = splitBody(payload)
+      if (calling) realm!.settle(text, body.toString('utf8'))
+    }
   }
 })
 

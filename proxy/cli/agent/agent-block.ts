@@ -1,5 +1,6 @@
 import { kdlName, kdlString, kdlValue } from '../../../config/kdl/write.ts'
 import type { AgentDescription, SettingSchema } from './describe-agent.ts'
+import { inKdl, type SettingTree } from './dev-config.ts'
 
 export interface BlockOptions {
   readonly description: AgentDescription
@@ -7,13 +8,13 @@ export interface BlockOptions {
   readonly command: readonly string[]
   /** Socket of the service that runs it in place of the proxy, when there is one. */
   readonly service: { readonly name: string, readonly socket: string } | undefined
-  /** Values for settings, by name, as they stand in KDL. */
-  readonly given: ReadonlyMap<string, string>
+  /** Values for settings, as they stand in KDL. */
+  readonly given: SettingTree
 }
 
 export interface AgentBlock {
   readonly text: string
-  /** Settings that must be given, and are not. */
+  /** Settings that must be given, and are not; b of the block a as a.b. */
   readonly missing: readonly string[]
 }
 
@@ -23,7 +24,7 @@ const step = '    '
 export function agentBlock ({ description, command, service, given }: BlockOptions): AgentBlock {
   const { name, events, configSchema } = description
   const missing: string[] = []
-  const settings = settingLines(configSchema, step.repeat(3), { root: configSchema, given, missing })
+  const settings = settingLines(configSchema, step.repeat(3), { root: configSchema, path: '', given, missing })
   const run = command.map(kdlString).join(' ')
   const how = service === undefined
     ? ['// The proxy starts it, and starts it again when it ends.', `command ${run}`]
@@ -52,7 +53,9 @@ export function agentBlock ({ description, command, service, given }: BlockOptio
 
 interface Around {
   readonly root: SettingSchema
-  readonly given: ReadonlyMap<string, string>
+  /** Of the block around, with its dot. */
+  readonly path: string
+  readonly given: SettingTree
   readonly missing: string[]
 }
 
@@ -68,19 +71,50 @@ function settingLines (block: SettingSchema, indent: string, around: Around): st
 function oneSetting (name: string, schema: SettingSchema, isRequired: boolean, indent: string, around: Around): string[] {
   const word = kdlName(name)
   const given = around.given.get(name)
-  if (given !== undefined) return [`${indent}${word} ${given}`]
+  if (typeof given === 'string') return [`${indent}${word} ${given}`]
   const block = blockOf(schema, around.root)
-  // A block that may stand several times, or holds names of the operator's choice, is shown and not written.
-  if (block !== undefined && !isSeveral(schema)) {
-    const inner = settingLines(block, indent + step, { ...around, given: new Map() })
+  // A block that may stand several times, or holds names of the operator's choice, is shown and not written unless something of it is given.
+  if (block !== undefined && (given !== undefined || !isSeveral(schema))) {
+    const inner = settingLines(block, indent + step, { ...around, path: `${around.path}${name}.`, given: given ?? new Map() })
     return [`${indent}${word} {`, ...inner, `${indent}}`]
   }
+  if (given !== undefined) return [`${indent}${word} {`, ...inKdl(given).map((line) => indent + step + line), `${indent}}`]
   if (block !== undefined) return [`${indent}// ${word} { … }`]
   if (schema.type === 'object') return [`${indent}// ${word} { name ${example(schema.additionalProperties)} }`]
   const value = defaultText(schema)
   if (value !== undefined) return [`${indent}${word} ${value}`]
-  if (isRequired) around.missing.push(name)
+  if (isRequired) around.missing.push(around.path + name)
   return [`${indent}// ${word} ${example(schema)}`]
+}
+
+/** The first of the given settings that the agent does not have; b of the block a as a.b. */
+export function unknownSetting ({ configSchema }: Pick<AgentDescription, 'configSchema'>, given: SettingTree): string | undefined {
+  return unknownIn(configSchema, given, configSchema)
+}
+
+function unknownIn (block: SettingSchema, given: SettingTree, root: SettingSchema): string | undefined {
+  for (const [name, what] of given) {
+    const schema = block.properties?.[name]
+    if (schema === undefined) return name
+    const inner = blockOf(schema, root)
+    if (typeof what === 'string') {
+      if (inner !== undefined) return name
+    } else if (inner !== undefined) {
+      const unknown = unknownIn(inner, what, root)
+      if (unknown !== undefined) return `${name}.${unknown}`
+    } else if (schema.type !== 'object' || [...what.values()].some((value) => typeof value !== 'string')) return `${name}.${[...what.keys()][0]!}`
+  }
+  return undefined
+}
+
+/** What can be given, as it is written. */
+export function settingNames ({ configSchema }: Pick<AgentDescription, 'configSchema'>): string[] {
+  const within = (block: SettingSchema, path: string): string[] => Object.entries(block.properties ?? {}).flatMap(([name, schema]) => {
+    const inner = blockOf(schema, configSchema)
+    if (inner !== undefined) return within(inner, `${path}${name}.`)
+    return [`${path}${name}${schema.type === 'object' ? '.NAME' : ''}`]
+  })
+  return within(configSchema, '')
 }
 
 function isSeveral (schema: SettingSchema): boolean {

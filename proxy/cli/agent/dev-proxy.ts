@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import type { Problem } from '../../../config/sentinel/index.ts'
 import { ask } from '../../control/index.ts'
 import { packageFile } from '../../lifecycle/package-file.ts'
 
@@ -31,7 +32,7 @@ interface Line {
 const patienceMs = 10_000
 const warn = 40
 
-/** Starts a real proxy on a configuration, in a process of its own. Rejects when it does not serve. */
+/** Starts a real proxy on a configuration, in a process of its own. Rejects when it does not serve, or when the agent does not take its settings. */
 export async function startDevProxy (
   file: string, controlSocket: string, env: Readonly<Record<string, string | undefined>>, { onTrouble }: DevProxyHooks,
 ): Promise<DevProxy> {
@@ -40,6 +41,8 @@ export async function startDevProxy (
     env: { ...env }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true,
   })
   const said: string[] = []
+  const refusals: string[] = []
+  let isReady = false
   let ready: (port: number) => void = () => {}
   const ended = new Promise<void>((resolve) => {
     child.once('error', () => resolve())
@@ -51,9 +54,10 @@ export async function startDevProxy (
     const line = parsed(text)
     if (line === undefined) said.push(text)
     else if (line.event === 'ready') ready(portOf(line))
-    else if ((line.level ?? 0) >= warn) {
-      said.push(line.msg ?? text)
-      if (!isStopping && !isExpected(line)) onTrouble(line.msg ?? text)
+    else if (line.event === 'agent-refused' && !isReady) refusals.push(line.msg ?? text)
+    else if ((line.level ?? 0) >= warn && !isStopping && !isExpected(line)) {
+      if (isReady) onTrouble(line.msg ?? text)
+      else said.push(line.msg ?? text)
     }
   })
   createInterface({ input: child.stdout! }).on('line', (text) => {
@@ -62,29 +66,41 @@ export async function startDevProxy (
     if (line?.fault === undefined || line.fault === 'AGENT_ERROR' || isStopping) return
     onTrouble(`${line.method ?? ''} ${line.path ?? ''}: ${line.fault}${line.detail === undefined ? '' : ` (${line.detail})`}`)
   })
+  const stop = async (): Promise<void> => {
+    isStopping = true
+    child.kill('SIGQUIT')
+    const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs)
+    await ended
+    clearTimeout(timer)
+  }
   const port = await Promise.race([serves, ended.then(() => { throw new Error(`the proxy does not start:\n${said.join('\n')}`) })])
+  if (refusals.length > 0) {
+    await stop()
+    throw new Error(refusals.join('\n'))
+  }
+  isReady = true
+  for (const text of said) onTrouble(text)
   return {
     port,
     ended,
     async reload () {
       const { status, body } = await ask([controlSocket], { method: 'POST', path: '/reload' })
       if (status === 200) return undefined
-      const { error, problems = [] } = body as { readonly error?: string, readonly problems?: ReadonlyArray<{ readonly message: string }> }
-      return problems.length > 0 ? problems.map(({ message }) => message).join('\n') : error ?? `the proxy answered ${status}`
+      const { error, problems = [] } = body as { readonly error?: string, readonly problems?: readonly Problem[] }
+      const errors = problems.filter(({ severity }) => severity === 'error')
+      return errors.length > 0 ? errors.map(placed).join('\n') : error ?? `the proxy answered ${status}`
     },
-    async stop () {
-      isStopping = true
-      child.kill('SIGQUIT')
-      const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs)
-      await ended
-      clearTimeout(timer)
-    },
+    stop,
   }
 }
 
-/** An agent that comes and goes is what this is about. */
+function placed ({ message, hint, position: { file, line, column } }: Problem): string {
+  return `${file}:${line}:${column}: ${message}${hint === undefined ? '' : ` (${hint})`}`
+}
+
+/** An agent that comes and goes is what this is about; what it refuses is told with the reload that fails. */
 function isExpected ({ event = '' }: Line): boolean {
-  return event === 'agent-state' || event === 'reload-failed'
+  return event === 'agent-state' || event === 'reload-failed' || event === 'agent-refused'
 }
 
 function parsed (text: string): Line | undefined {

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { WorkbenchNews } from '../../../proto/workbench.ts'
 import { makeSocketFolder } from '../../lifecycle/socket-folder.ts'
-import { devConfig, type Target } from './dev-config.ts'
+import { devConfig, originOf, type GivenSettings, type Target } from './dev-config.ts'
 import { startDevProxy, type DevProxy } from './dev-proxy.ts'
 import { startEcho, type Echo } from './echo.ts'
 import type { FoundAgent } from './find-agent.ts'
@@ -16,8 +16,8 @@ export interface DevSettings {
   readonly port: number
   /** Without one, an echo answers. */
   readonly upstream: { readonly url: string, readonly target: Target } | undefined
-  /** Content of the agent's `config` block; read anew with each load when it is that of a file. */
-  readonly settings: () => string
+  /** Read anew with each load when they are those of a file. */
+  readonly settings: () => GivenSettings
   readonly settingsFile: string | undefined
   readonly inspectPort: number | undefined
   readonly env: Readonly<Record<string, string | undefined>>
@@ -27,6 +27,9 @@ type Serving = LoadOutcome & { readonly news: 'serving' }
 
 /** Between the two steps of an editor. */
 const mostPauseMs = 100
+
+/** A file that is not loaded by then awaits something at its top level, maybe for ever. */
+const slowLoadMs = 5_000
 
 /** An agent that died this soon would die again. */
 const tooSoonMs = 2_000
@@ -41,6 +44,8 @@ export class DevSession {
   readonly #folder = makeSocketFolder()
   readonly #watch: FileWatch
   readonly #retiring = new Set<Workbench>()
+  /** The code from before keeps running: it did not end by itself. */
+  #runs = false
   #made = 0
   #spare: Workbench
   #current: Workbench | undefined
@@ -52,6 +57,8 @@ export class DevSession {
   #busy: Promise<void> | undefined
   #again: { readonly file: string | undefined, readonly sinceMs: number } | undefined
   #inspectPort: number | undefined
+  /** Ends a load that takes too long: there is something newer. */
+  #giveUp: (() => void) | undefined
   #closed = false
   #proxyEnded: () => void = () => {}
   /** Resolves when the proxy is gone: there is nothing left to work with. */
@@ -88,6 +95,7 @@ export class DevSession {
   /** One load after the other; what is saved meanwhile is one more. */
   #changed (file: string | undefined): Promise<void> {
     this.#again = { file, sinceMs: performance.now() }
+    if (this.#isNews(file)) this.#giveUp?.()
     return this.#busy ??= this.#loadAll().finally(() => { this.#busy = undefined })
   }
 
@@ -107,7 +115,8 @@ export class DevSession {
     const bench = this.#spare
     const [shown, shownAtMs] = [this.#files, Date.now()]
     await bench.warm
-    const outcome = await bench.load({ file: this.#settings.agent.file, inspectPort: this.#current === undefined ? this.#inspectPort : undefined })
+    const inspectPort = this.#current === undefined ? this.#inspectPort : undefined
+    const outcome = await this.#unlessGivenUp(bench.load({ file: this.#settings.agent.file, inspectPort }))
     if (this.#closed) return
     const why = outcome.news === 'failed' ? outcome.why : await this.#put(bench, outcome)
     if (this.#closed) return
@@ -120,15 +129,39 @@ export class DevSession {
     this.#follow(why !== undefined)
     this.#spare = this.#startBench()
     if (why !== undefined) {
-      this.#screen.failed(why, this.#current !== undefined)
+      this.#screen.failed(why, this.#runs)
       return bench.kill()
     }
     const old = this.#current
     this.#current = bench
+    this.#runs = true
     this.#loadedMs = performance.now()
     if (old === undefined) return
     this.#screen.reloaded([this.#shown(file ?? this.#settings.agent.file)], performance.now() - sinceMs)
     this.#retire(old, bench)
+  }
+
+  /** Whether what is being loaded is not what is there now: a change is told several times, and some are none. */
+  #isNews (file: string | undefined): boolean {
+    return (file !== undefined && !this.#files.includes(file)) || fingerprintOf(this.#files) !== this.#fingerprint
+  }
+
+  /** Without this, a file that awaits something for ever would be the last one that is loaded. */
+  async #unlessGivenUp (load: Promise<LoadOutcome>): Promise<LoadOutcome> {
+    let timer: NodeJS.Timeout | undefined
+    const givenUp = new Promise<LoadOutcome>((resolve) => {
+      timer = setTimeout(() => {
+        this.#giveUp = () => resolve({ news: 'failed', why: `${this.#shown(this.#settings.agent.file)} had not been loaded to its end when a file changed.`, files: [] })
+        if (this.#again !== undefined && this.#isNews(this.#again.file)) return this.#giveUp()
+        this.#screen.note(`${this.#shown(this.#settings.agent.file)} is still being loaded: it waits for something at its top level. The next change starts anew.`)
+      }, slowLoadMs)
+    })
+    try {
+      return await Promise.race([load, givenUp])
+    } finally {
+      clearTimeout(timer)
+      this.#giveUp = undefined
+    }
   }
 
   /** Puts the proxy in front of what serves now; gives why that cannot be. */
@@ -137,11 +170,14 @@ export class DevSession {
     const controlSocket = join(this.#folder, 'control.sock')
     const { port, upstream } = this.#settings
     let before: string | undefined
+    let placed = (why: string): string => why
     try {
+      const settings = this.#settings.settings()
       const text = devConfig({
-        agent: name, socket: bench.socket, controlSocket, port, settings: this.#settings.settings(), patient: this.#inspectPort !== undefined,
+        agent: name, socket: bench.socket, controlSocket, port, settings, patient: this.#inspectPort !== undefined,
         upstream: upstream?.target ?? { address: `127.0.0.1:${this.#echo!.port}`, tls: undefined },
       })
+      placed = (why) => this.#inWordsOfTheAuthor(why, file, (line) => originOf(text, line, settings))
       if (this.#proxy !== undefined) before = readFileSync(file, 'utf8')
       writeFileSync(file, text, { mode: 0o600 })
     } catch (error) {
@@ -150,15 +186,16 @@ export class DevSession {
     if (this.#proxy !== undefined) {
       const why = await this.#proxy.reload().catch((error: unknown) => String(error))
       if (why !== undefined) writeFileSync(file, before ?? '')
-      return why
+      return why === undefined ? undefined : placed(why)
     }
     try {
       // Its own folders go with ours, whatever becomes of it.
       const env = { ...this.#settings.env, TMPDIR: this.#folder, RUNTIME_DIRECTORY: this.#folder }
-      this.#proxy = await startDevProxy(file, controlSocket, env, { onTrouble: (text) => this.#screen.trouble(text) })
+      this.#proxy = await startDevProxy(file, controlSocket, env, { onTrouble: (text) => this.#screen.trouble(placed(text)) })
     } catch (error) {
-      return (error as Error).message
+      return placed((error as Error).message)
     }
+    if (this.#closed) return undefined
     void this.#proxy.ended.then(() => { if (!this.#closed) this.#proxyEnded() })
     this.#screen.started({ name, url: `http://127.0.0.1:${this.#proxy.port}/`, files: files.map((one) => this.#shown(one)), upstream: upstream?.url })
     return undefined
@@ -207,6 +244,7 @@ export class DevSession {
 
   #crashed (bench: Workbench, how: string): void {
     if (this.#closed || bench !== this.#current) return
+    this.#runs = false
     const again = performance.now() - this.#loadedMs > tooSoonMs
     this.#screen.logged('error', `the agent ended (${how}); it is started again ${again ? 'now' : 'when a file changes'}`)
     this.#fingerprint = ''
@@ -220,6 +258,18 @@ export class DevSession {
   #withSettings (files: readonly string[]): string[] {
     const { settingsFile } = this.#settings
     return [...new Set([...files, ...settingsFile === undefined ? [] : [settingsFile]])]
+  }
+
+  /** Nobody wrote the configuration of the throw-away proxy, so no place in it is told. */
+  #inWordsOfTheAuthor (why: string, config: string, origin: (line: number) => number | 'given' | undefined): string {
+    const { settingsFile } = this.#settings
+    return why.split('\n').map((text) => {
+      const [place, line = '', column] = text.startsWith(`${config}:`) ? /^:(\d+):(\d+): /.exec(text.slice(config.length)) ?? [] : []
+      if (place === undefined) return text
+      const from = origin(Number(line))
+      const where = from === undefined ? '' : from === 'given' || settingsFile === undefined ? '--config: ' : `${this.#shown(settingsFile)}:${from}:${column}: `
+      return where + text.slice(config.length + place.length)
+    }).join('\n')
   }
 
   #shown (file: string): string {

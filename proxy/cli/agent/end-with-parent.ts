@@ -5,6 +5,8 @@ process.on('disconnect', () => {
   process.kill(process.pid, 'SIGQUIT')
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), patienceMs)
 })
+// Nobody hears of an end that comes while this is loaded.
+if (!process.connected) process.exit(0)
 process.channel?.unref()
 
 export {}

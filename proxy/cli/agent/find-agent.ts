@@ -6,14 +6,14 @@ export interface FoundAgent {
   readonly folder: string
 }
 
-const names = ['agent.ts', 'agent.js', 'agent.mts', 'agent.mjs']
+const names = ['agent.ts', 'agent.js', 'agent.mts', 'agent.mjs', 'agent.cjs']
 
 /** The file of an agent: the one that is named, or that of the folder. A sentence when there is none. */
 export function findAgent (cwd: string, given: string | undefined): FoundAgent | string {
   const path = resolve(cwd, given ?? '.')
   if (!existsSync(path)) return `${path} does not exist.`
   if (!statSync(path).isDirectory()) {
-    return /\.m?[jt]s$/.test(path) ? { file: path, folder: dirname(path) } : `${path} is no TypeScript or JavaScript: its name ends in .ts, .js, .mts or .mjs.`
+    return /\.(?:m?[jt]s|cjs)$/.test(path) ? { file: path, folder: dirname(path) } : `${path} cannot be run as it is: the name of an agent's file ends in .ts, .js, .mts, .mjs or .cjs.`
   }
   const file = names.map((name) => join(path, name)).find((candidate) => existsSync(candidate))
   if (file !== undefined) return { file, folder: path }

@@ -11,5 +11,5 @@ export function sourcesOf (folder: string): string[] {
 }
 
 export function isTest (path: string): boolean {
-  return /\.test\.m?[jt]s$/.test(path)
+  return /\.test\.(?:m?[jt]s|cjs)$/.test(path)
 }

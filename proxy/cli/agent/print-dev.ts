@@ -47,14 +47,13 @@ const decisionWidth = 14
 /** One answer on one line: what was asked, what was decided and why, what is changed, how long it took. */
 export function decisionLine ({ method, path, about, decision, status, reason, edits, ms }: Decided, colour: boolean): string {
   const paint = painter(colour)
-  const word = (given: string): string => printable(given.replaceAll('\n', ' '))
   const text = `${decision}${status === 0 ? '' : ` ${status}`}${about === 'request' ? '' : ` (${about})`}`
   const dress = decision === 'error' || decision === 'block' ? paint.bad : decision === 'allow' ? paint.good : paint.warn
   const parts = [
-    `${word(method).padEnd(6)} ${paint.bold(word(path).padEnd(pathWidth))}`,
-    dress(word(text).padEnd(decisionWidth)),
-    ...reason === '' ? [] : [word(reason)],
-    ...edits.length === 0 ? [] : [word(edits.join(' · '))],
+    `${printable(method).padEnd(6)} ${paint.bold(printable(path).padEnd(pathWidth))}`,
+    dress(printable(text).padEnd(decisionWidth)),
+    ...reason === '' ? [] : [printable(reason)],
+    ...edits.length === 0 ? [] : [printable(edits.join(' · '))],
     paint.dim(`${ms >= 100 ? Math.round(ms) : Math.round(ms * 10) / 10}ms`),
   ]
   return `${parts.join('  ')}\n`

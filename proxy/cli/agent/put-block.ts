@@ -19,7 +19,12 @@ export async function putBlock (shell: Shell, { file, name, block }: PutWhere): 
   }
   if (!existsSync(file)) return say(`${file} does not exist.`)
   if (block.missing.length > 0) return say(`${name} needs ${block.missing.join(', ')}: give it with --config ${block.missing[0]!}=VALUE. ${file} is as it was.`)
-  const text = readFileSync(file, 'utf8')
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    return say(`${file} cannot be read: ${(error as Error).message}`)
+  }
   const before = checkText(text, file, { env: shell.env })
   // What is not KDL has no place for it. Other mistakes may be that a route names the agent already: they are judged with it.
   const broken = before.problems.filter(({ severity, code }) => severity === 'error' && (code === 'CONFIG_SYNTAX' || code === 'CONFIG_UNREADABLE'))
@@ -27,7 +32,10 @@ export async function putBlock (shell: Shell, { file, name, block }: PutWhere): 
   if (before.config?.agents.some(({ id }) => id === name) === true) return say(`${file} has an agent '${name}' already, and is as it was.`)
   const next = insertIntoBlock(text, 'agents', block.text)
   const after = checkText(next, file, { env: shell.env })
-  if (after.config === undefined) return sayProblems(shell, after, `with the agent ${file} would not load; it is as it was.`)
+  if (after.config === undefined) {
+    const isPart = after.problems.some(({ code, message }) => code === 'CONFIG_MISSING' && message === 'there is no listener')
+    return sayProblems(shell, after, `with the agent ${file} would not load; it is as it was.${isPart ? ' Where another file includes it, name that one.' : ''}`)
+  }
   try {
     await replaceFile(file, next)
   } catch (error) {

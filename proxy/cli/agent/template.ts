@@ -96,6 +96,8 @@ function tsconfig (js: boolean): string {
       noEmit: true,
       strict: true,
       skipLibCheck: true,
+      // The compiler has looked for none by itself since version 6.
+      types: ['node'],
       // What taking away the types leaves is what runs.
       erasableSyntaxOnly: true,
       verbatimModuleSyntax: true,

@@ -37,11 +37,14 @@ export function startWorkbench (folder: string, socket: string, env: Readonly<Re
     cwd: folder, env: { ...env }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true,
   })
   let isWanted = true
+  let hasEnded = false
   let becomeWarm = (): void => {}
   let settle: (outcome: LoadOutcome) => void = () => {}
   let released = (): void => {}
   const warm = new Promise<void>((resolve) => { becomeWarm = resolve })
-  const order = (what: WorkbenchOrder): void => { if (child.connected) child.send(what, () => {}) }
+  // The channel of a process that has ended may still be open for a moment.
+  const isThere = (): boolean => child.connected && !hasEnded
+  const order = (what: WorkbenchOrder): void => { if (isThere()) child.send(what, () => {}) }
 
   const bench: Workbench = {
     pid: child.pid ?? 0,
@@ -49,6 +52,7 @@ export function startWorkbench (folder: string, socket: string, env: Readonly<Re
     socket,
     ended: new Promise((resolve) => {
       const over = (how: string): void => {
+        hasEnded = true
         becomeWarm()
         released()
         settle({ news: 'failed', why: `the process of the agent ended while it was loaded (${how})`, files: [] })
@@ -60,12 +64,12 @@ export function startWorkbench (folder: string, socket: string, env: Readonly<Re
     }),
     load: (what) => new Promise((resolve) => {
       settle = resolve
-      if (child.connected) order({ order: 'load', socket, ...what })
+      if (isThere()) order({ order: 'load', socket, ...what })
       else resolve({ news: 'failed', why: 'the process for the agent did not start', files: [] })
     }),
     closeInspector: () => new Promise((resolve) => {
       released = resolve
-      if (child.connected) order({ order: 'close-inspector' })
+      if (isThere()) order({ order: 'close-inspector' })
       else resolve()
     }),
     openInspector: (port) => order({ order: 'open-inspector', port }),

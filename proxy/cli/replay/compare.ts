@@ -11,10 +11,10 @@ export const differences: readonly Difference[] = ['verdict', 'answer', 'edits',
 /** A reply cut into what is compared, each as text that is equal when it means the same. */
 export type Compared = Readonly<Record<Difference, string>>
 
-/** A reply of now as the recording would have it: without what was taken out there. */
+/** A reply as the recording would have it: without what was taken out there. Evidence, which has no terms, holds no secrets either. */
 export function asRecorded (reply: ReplyOneOf, terms: Cases['terms']): PlainObject {
   const plain = plainReply(reply)
-  return terms === undefined || terms.unredacted ? plain : redactMessage(plain, { bodies: terms.bodies, whole: true, marks: new Set() })
+  return terms?.unredacted === true ? plain : redactMessage(plain, { bodies: terms?.bodies === true, whole: true, marks: new Set() })
 }
 
 /** `undefined` where no reply came. */

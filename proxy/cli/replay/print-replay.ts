@@ -7,7 +7,8 @@ import type { AgentReport, Report } from './put-to-all.ts'
 
 export function exitCode ({ agents }: Report): number {
   if (agents.some(({ broken }) => broken !== undefined)) return 2
-  return agents.some(({ changes }) => changes.length > 0) ? 1 : 0
+  if (agents.some(({ changes }) => changes.length > 0)) return 1
+  return agents.some(({ notAsked }) => notAsked.size > 0) ? 2 : 0
 }
 
 export function reportJson ({ agents, notes }: Report, { cases }: Cases): object {
@@ -32,15 +33,16 @@ export function reportText ({ agents, notes }: Report, { cases }: Cases, colour:
   const out = notes.map((note) => paint.dim(printable(note)))
   for (const report of agents) out.push(...agentLines(report, paint))
   const changed = new Set(agents.flatMap(({ changes }) => changes.map((change) => change.case))).size
-  const text = `${count(cases.length, 'case')}, ${changed === 0 ? 'no decision would change' : `in ${changed} of them decisions would change`}`
-  out.push(agents.some(({ broken }) => broken !== undefined) || changed > 0 ? paint.warn(text) : paint.good(text))
+  const partly = agents.some(({ broken, notAsked }) => broken !== undefined || notAsked.size > 0)
+  const text = `${count(cases.length, 'case')}, ${changed === 0 ? 'no decision would change' : `in ${changed} of them decisions would change`}${partly ? ', as far as could be asked' : ''}`
+  out.push(partly || changed > 0 ? paint.warn(text) : paint.good(text))
   return `${out.join('\n')}\n`
 }
 
 function agentLines ({ agent, cases, asked, changes, notAsked, broken }: AgentReport, paint: Paint): string[] {
   const out = [paint.bold(printable(`${agent}: ${count(cases, 'case')}, ${count(asked, 'question')}`))]
   if (broken !== undefined) out.push(paint.bad(printable(`  it could not be asked to the end: ${broken}`)))
-  for (const [why, times] of notAsked) out.push(paint.dim(printable(`  ${times} times not asked: ${why}`)))
+  for (const [why, times] of notAsked) out.push(paint.warn(printable(`  not asked ${count(times, 'time')}: ${why}`)))
   const groups = grouped(changes)
   for (const [title, all] of [...groups].sort(([, a], [, b]) => b.length - a.length)) {
     out.push(`  ${paint.warn(printable(title))}  ${paint.dim(count(all.length, 'time'))}`)

@@ -102,7 +102,8 @@ class OneCase {
       return true
     }
     if (omits(one.event)) {
-      this.#note('what it would be shown is not in the recording: record with --bodies')
+      const why = this.#options.terms?.bodies === true ? 'it was no text, too long, or came in pieces' : 'record with --bodies'
+      this.#note(`what it would be shown is not in the recording: ${why}`)
       return false
     }
     if (one.timeoutMs === undefined && !isHead) {

@@ -1,4 +1,5 @@
 import { Fault } from '../../pipeline/faults.ts'
+import { whyNobody } from '../agent-target.ts'
 import type { Cases } from './cases.ts'
 import { putCases, type Replayed } from './put-cases.ts'
 import type { Asked } from './whom.ts'
@@ -31,9 +32,14 @@ export async function putToAll (found: Cases, { agents, notes }: Asked, ignored:
         link.close()
       }
     } catch (error) {
-      const why = error instanceof Fault ? error.detail ?? error.code : error instanceof Error ? error.message : String(error)
+      const why = error instanceof Fault ? whyNobody(error.detail ?? error.code) : error instanceof Error ? error.message : String(error)
       return { ...base, asked: 0, changes: [], notAsked: new Map(), broken: why }
     }
   }))
-  return { agents: reports, notes: [...found.notes, ...notes] }
+  return { agents: reports, notes: [...found.notes, ...notes, ...alone(reports)] }
+}
+
+/** What one of a chain decides now may keep the next from being asked, or show it another request. */
+function alone (reports: readonly AgentReport[]): string[] {
+  return reports.length < 2 || reports.every(({ changes }) => changes.length === 0) ? [] : ['each agent was asked on its own, with what those before it had decided when it was recorded: what they decide now was not shown to those after them']
 }

@@ -7,10 +7,24 @@ import { caseOfReceipt } from './receipt-case.ts'
 /** A recording, or an evidence file. Throws `NotReplayable`, and what the system says of a file that cannot be read. */
 export function readCases (path: string, name: string): Cases {
   const lines = readFileSync(path, 'utf8').split('\n')
+  // Whoever wrote it was stopped in the middle of a line: those before are whole.
+  const cut = lines.length > 1 && isCut(lines.at(-1) ?? '') ? lines.pop() : undefined
   const records = lines.flatMap((text, i) => text.trim() === '' ? [] : [{ at: `${name}:${i + 1}`, record: parsed(text, `${name}:${i + 1}`) }])
   const [first] = records
   if (first === undefined) throw new NotReplayable(`${name} is empty`)
-  return typeof first.record['seq'] === 'number' ? fromEvidence(records) : fromRecording(records, name)
+  const found = typeof first.record['seq'] === 'number' ? fromEvidence(records) : fromRecording(records, name)
+  if (found.cases.length === 0) throw new NotReplayable([`${name} holds nothing that can be put to an agent`, ...found.notes].join('; '))
+  return cut === undefined ? found : { ...found, notes: [...found.notes, `the last line of ${name} is cut off and left out`] }
+}
+
+function isCut (line: string): boolean {
+  if (line.trim() === '') return false
+  try {
+    JSON.parse(line)
+    return false
+  } catch {
+    return true
+  }
 }
 
 interface Line {
@@ -33,7 +47,7 @@ function fromRecording (records: readonly Line[], name: string): Cases {
     cases, terms,
     notes: [
       ...lost === undefined ? [`${name} has no end: the recording was broken off, or somebody put files together`] : [],
-      ...lost !== undefined && lost > 0 ? [`${lost} exchanges were not recorded, because too much came at once`] : [],
+      ...lost !== undefined && lost > 0 ? [`${lost === 1 ? '1 exchange was' : `${lost} exchanges were`} not recorded, because too much came at once`] : [],
     ],
   }
 }
@@ -49,8 +63,8 @@ function fromEvidence (records: readonly Line[]): Cases {
   })
   const notes = [
     'this is evidence: it holds method, host, path, route and client of what was decided, but no fields, queries, bodies and responses, and nothing of plain allows',
-    ...masked === 0 ? [] : [`${masked} receipts are left out: their paths are masked`],
-    ...unshown === 0 ? [] : [`${unshown} receipts are left out: they are about bodies or responses`],
+    ...masked === 0 ? [] : [`${masked === 1 ? '1 receipt is left out: its path is' : `${masked} receipts are left out: their paths are`} masked`],
+    ...unshown === 0 ? [] : [`${unshown === 1 ? '1 receipt is left out: it is' : `${unshown} receipts are left out: they are`} about bodies or responses`],
   ]
   return { cases, terms: undefined, notes }
 }

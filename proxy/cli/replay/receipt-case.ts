@@ -1,6 +1,7 @@
 import { emptyAudit, emptyDecision, emptyRequestHeaders, type Decision } from '../../../proto/codec/index.ts'
-import { plainEvent, plainReply, type PlainObject } from '../../../proto/message-json.ts'
+import { plainEvent, type PlainObject } from '../../../proto/message-json.ts'
 import type { Case } from './cases.ts'
+import { asRecorded } from './compare.ts'
 
 /** What a receipt holds of a decision as a case. "masked": its path is not known; "unshown": it is about something that evidence does not hold. */
 export function caseOfReceipt (record: PlainObject, at: string): Case | 'masked' | 'unshown' {
@@ -16,7 +17,7 @@ export function caseOfReceipt (record: PlainObject, at: string): Case | 'masked'
     },
   })
   const failed = word('fault')
-  const reply = plainReply({ kind: 'decision', value: decisionOf(record, word) })
+  const reply = asRecorded({ kind: 'decision', value: decisionOf(record, word) }, undefined)
   return {
     at, id: word('event_id'), route: word('route'), line: `${word('method')} ${word('host')}${path}`, response: undefined, receipt: true,
     missing: ['the fields', 'the query', 'the body'],

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { EventOneOf, HeaderEdit, ReplyOneOf } from '../../../proto/codec/index.ts'
 import { eventFrom, replyFrom } from '../../../proto/message-json.ts'
@@ -25,6 +25,8 @@ export function saveTests ({ cases }: Cases, { folder, agent, module }: SaveOpti
     return saved === undefined ? [] : [saved]
   })
   try {
+    // Old ones among the new would be tested with them.
+    if (existsSync(join(folder, 'cases')) && readdirSync(join(folder, 'cases')).length > 0) return `${join(folder, 'cases')} holds cases already; remove them, or name another folder`
     mkdirSync(join(folder, 'cases'), { recursive: true })
     for (const [i, saved] of made.entries()) writeFileSync(join(folder, 'cases', `${String(i + 1).padStart(4, '0')}.json`), `${JSON.stringify(saved, null, 2)}\n`, { mode: 0o600 })
     writeFileSync(join(folder, 'replay.test.mjs'), testText(module))
@@ -100,7 +102,7 @@ function pairsOf (lines: readonly string[]): string[][] {
 }
 
 function testText (module: string): string {
-  return `// Made by sentinel replay --save: what the agent decided when it was recorded. Run it with: node --test
+  return `// Made by sentinel replay --save: what the agent decided when it was recorded. Run it with: sentinel agent test
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SentinelConfig } from '../../../config/sentinel/index.ts'
 import { AgentLink, type LinkSettings } from '../../decisions/by-hand/link.ts'
-import { startAgentsAlone } from '../../lifecycle/agents-alone.ts'
+import { isOutOfReach, startAgentsAlone } from '../../lifecycle/agents-alone.ts'
 
 /** An agent to be asked. */
 export interface AskedAgent {
@@ -47,17 +47,20 @@ const startMs = 10_000
 export function agentsOfConfig ({ config, file, env, ofCases, only, timeoutMs }: OfConfig): Asked | string {
   if (only !== undefined && !config.agents.some(({ id }) => id === only)) return `the configuration has no agent '${only}'; there are: ${config.agents.map(({ id }) => id).join(', ')}`
   if (only !== undefined && !ofCases.includes(only)) return `no agent '${only}' was recorded; there are: ${ofCases.join(', ')}`
-  const wanted = config.agents.filter(({ id }) => ofCases.includes(id) && (only === undefined || id === only))
+  const meant = config.agents.filter(({ id }) => ofCases.includes(id) && (only === undefined || id === only))
+  const wanted = meant.filter((agent) => !isOutOfReach(agent))
+  const distant = meant.filter(isOutOfReach).map(({ id }) => `agent '${id}' connects to the proxy: only a proxy that runs can ask it`)
+  if (wanted.length === 0 && distant.length > 0) return distant.join('; ')
   if (wanted.length === 0) return `the configuration has none of the agents that were recorded: ${ofCases.join(', ')}`
-  const gone = only === undefined ? ofCases.filter((name) => !wanted.some(({ id }) => id === name)) : []
+  const gone = only === undefined ? ofCases.filter((name) => !meant.some(({ id }) => id === name)) : []
   const alone = startAgentsAlone(wanted, file, env, 'warn')
   const foreign = alone.agents.filter(({ configuration }) => configuration === undefined)
   return {
     agents: alone.agents.map(({ id, target, configuration }) => ({
       name: id, shown: id, timeoutMs,
       async connect () {
+        if (configuration === undefined) return { link: await AgentLink.open({ target, timeoutMs }), configVersion: '' }
         const link = await linkWithin(startMs, { target, timeoutMs })
-        if (configuration === undefined) return { link, configVersion: '' }
         await link.describe()
         const { accepted, problems } = await link.configure(configuration.json, { version: configuration.version })
         if (accepted) return { link, configVersion: configuration.version }
@@ -66,6 +69,7 @@ export function agentsOfConfig ({ config, file, env, ofCases, only, timeoutMs }:
       },
     })),
     notes: [
+      ...distant,
       ...gone.map((name) => `agent '${name}' was recorded and is not in the configuration`),
       ...foreign.map(({ id }) => `agent '${id}' is run by somebody else: it was asked with the configuration that it has`),
     ],

@@ -18,6 +18,8 @@ export interface Call {
   readonly clientIp?: string | undefined
   readonly route?: string | undefined
   readonly attributes?: ReadonlyMap<string, string>
+  /** What is asked behind the request, as it is. */
+  readonly events?: readonly EventOneOf[]
   readonly response?: MadeUpResponse | undefined
   /** JSON to configure it with first; without it, whatever configuration it has stays. */
   readonly config?: string | undefined
@@ -61,6 +63,7 @@ export async function callAgent (link: AgentLink, call: Call): Promise<Called> {
   }
   const one = new OneCall(link.process(), describe, call.timeoutMs)
   await one.request(call)
+  for (const event of call.events ?? []) await one.ask(event)
   if (call.response !== undefined) await one.response(call.response)
   return { describe, problems: [], puts: one.puts, faults: await one.end(call.response?.status ?? 200) }
 }
@@ -90,6 +93,24 @@ class OneCall {
     })
     await this.#head(head, stages.requestHeaders)
     if (request.body !== undefined) await this.#body('request_body', request.body)
+  }
+
+  async ask (event: EventOneOf): Promise<void> {
+    if (this.#goesOn && !this.#done) await this.#ask(event, this.#stageOf(event))
+  }
+
+  #stageOf ({ kind }: EventOneOf): Stage {
+    switch (kind) {
+      case 'request_headers': return stages.requestHeaders
+      case 'request_body': return this.#bodies.request_body === 'stream' ? stages.requestChunk : stages.wholeRequestBody
+      case 'response_headers': return stages.responseHeaders
+      case 'response_body': return this.#bodies.response_body === 'stream' ? stages.responseChunk : stages.wholeResponseBody
+      case 'response_trailers': return stages.responseChunk
+      case 'websocket_message': return stages.webSocketMessage
+      case 'request_trailers': return stages.requestChunk
+      // Found in a request that has not left.
+      default: return stages.requestPrefix
+    }
   }
 
   async response ({ status, headers, body }: MadeUpResponse): Promise<void> {

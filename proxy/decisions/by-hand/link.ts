@@ -1,4 +1,3 @@
-import type { ClientHttp2Session } from 'node:http2'
 import {
   agentService, decodeConfigureResponse, decodeDescribeResponse, decodeFromAgent, decodeHealthCheckResponse, encodeConfigureRequest, encodeDescribeRequest,
   encodeHealthCheckRequest, encodeToAgent, frame, healthService, protocolVersions,
@@ -6,7 +5,7 @@ import {
 } from '../../../proto/codec/index.ts'
 import { Fault } from '../../pipeline/faults.ts'
 import { badReply, gone, openStream, unary, type GrpcStream } from '../grpc-stream.ts'
-import { endSession, openSession, whyOf } from '../session.ts'
+import { AgentSession, whyOf } from '../session.ts'
 import type { AgentTarget } from '../settings.ts'
 
 const maxMessageBytes = 16 * 1024 * 1024
@@ -24,44 +23,49 @@ interface ConfigureTerms {
 
 /** A connection to an agent on which somebody says what they like, one thing at a time: no retries, no filter, no failure mode. */
 export class AgentLink {
-  readonly #session: ClientHttp2Session
+  readonly #session: AgentSession
   readonly #timeoutMs: number
+  readonly #onLeaving: (() => void)[]
 
-  private constructor (session: ClientHttp2Session, timeoutMs: number) {
+  private constructor (session: AgentSession, timeoutMs: number, onLeaving: (() => void)[]) {
     this.#session = session
     this.#timeoutMs = timeoutMs
+    this.#onLeaving = onLeaving
   }
 
   /** Rejects with AGENT_NOT_CONNECTED, whose detail says why for the operator. */
   static open ({ target, timeoutMs }: LinkSettings): Promise<AgentLink> {
     return new Promise((resolve, reject) => {
-      const session = openSession(target)
+      const onLeaving: (() => void)[] = []
+      const leave = (): void => { for (const tell of onLeaving) tell() }
       const fail = (why: string): void => {
         clearTimeout(timer)
-        endSession(session)
+        session.end()
+        leave()
         reject(new Fault('AGENT_NOT_CONNECTED', why))
       }
-      const timer = setTimeout(() => fail(`no connection in ${timeoutMs} ms`), timeoutMs)
-      session.on('error', (error) => fail(whyOf(error)))
-      session.on('close', () => fail('it closed the connection'))
-      session.on('connect', () => {
-        clearTimeout(timer)
-        session.setLocalWindowSize(8 * 1024 * 1024)
-        resolve(new AgentLink(session, timeoutMs))
+      const session = new AgentSession(target, {
+        onConnect () {
+          clearTimeout(timer)
+          resolve(new AgentLink(session, timeoutMs, onLeaving))
+        },
+        onHeard () {},
+        onGoAway: leave,
+        onClosed: (error) => fail(error === undefined ? 'it closed the connection' : whyOf(error)),
       })
+      const timer = setTimeout(() => fail(`no connection in ${timeoutMs} ms`), timeoutMs)
     })
   }
 
   get closed (): boolean {
-    return this.#session.closed || this.#session.destroyed
+    return this.#session.leaving
   }
 
   /** Resolves when the agent has closed the connection, or says that it will. */
   whenLeaving (): Promise<void> {
     return new Promise((resolve) => {
       if (this.closed) return resolve()
-      this.#session.on('goaway', () => resolve())
-      this.#session.on('close', () => resolve())
+      this.#onLeaving.push(resolve)
     })
   }
 
@@ -82,7 +86,7 @@ export class AgentLink {
   }
 
   close (): void {
-    endSession(this.#session)
+    this.#session.end()
   }
 
   async #unary<T> (path: string, message: Buffer, read: (bytes: Buffer) => T): Promise<T> {
@@ -101,15 +105,16 @@ export class ProcessStream {
   /** How the call ended, once it has; `ok`: with status 0. */
   ended: { readonly fault: Fault, readonly ok: boolean } | undefined
   readonly #stream: GrpcStream
+  readonly #unsaid: Buffer[] = []
+  #saidAll = false
   readonly #looking = new Set<() => void>()
 
-  constructor (session: ClientHttp2Session) {
-    this.#stream = openStream(session, agentService.process, maxMessageBytes, {
+  constructor (session: AgentSession) {
+    this.#stream = openStream(session, agentService.process, maxMessageBytes, { read: () => this.#unsaid.shift() ?? (this.#saidAll ? undefined : null) }, {
       onMessage: (message) => {
         this.replies.push(...decodeFromAgent(Buffer.from(message)).replies)
         this.#look()
       },
-      onDrain () {},
       onEnd: (fault, ok) => {
         this.ended = { fault, ok }
         this.#look()
@@ -124,12 +129,15 @@ export class ProcessStream {
 
   /** Bytes as they are, framed or not. */
   raw (bytes: Buffer): void {
-    this.#stream.write(bytes)
+    if (bytes.length === 0) return
+    this.#unsaid.push(bytes)
+    this.#stream.wake(false)
   }
 
   /** Nothing more will be said. */
   halfClose (): void {
-    this.#stream.end()
+    this.#saidAll = true
+    this.#stream.wake(false)
   }
 
   reset (): void {

@@ -1,4 +1,4 @@
-import { bodyAfter, bodyOf, gather, watched, type Body } from '../../pipeline/body.ts'
+import { bodyAfter, BodyAround, bodyOf, gather, type Body } from '../../pipeline/body.ts'
 import type { Exchange, Filter, Reply } from '../../pipeline/exchange.ts'
 import { Fault } from '../../pipeline/faults.ts'
 import type { HeaderList } from '../../pipeline/headers.ts'
@@ -19,7 +19,7 @@ import { answerTexts } from './texts.ts'
  * of a person may stand across any two pieces. Where it is only to be known of, a stream passes while it is looked through.
  */
 export function piiFilter (settings: GuardrailSettings): Filter {
-  const open = new Map<Exchange, { readonly talk: GuardrailTalk, readonly takes: readonly string[] }>()
+  const open = new WeakMap<Exchange, { readonly talk: GuardrailTalk, readonly takes: readonly string[] }>()
   return {
     name: `guardrail ${settings.agentId}`,
     onRequest (x) {
@@ -67,7 +67,7 @@ async function inspectAnswer (talk: GuardrailTalk, reply: Reply, settings: Guard
 
 async function inspectEvents (talk: GuardrailTalk, reply: Reply, settings: GuardrailSettings): Promise<Reply | undefined> {
   if (talk.acts && settings.action !== 'log') return inspectHeld(talk, reply, settings)
-  reply.body = withTextsTold(reply.body!, talk, settings)
+  reply.body = new TextsTold(reply.body!, talk, settings)
   return undefined
 }
 
@@ -111,39 +111,48 @@ function forget (headers: HeaderList): void {
 }
 
 /** The stream as it comes. Its texts are put together beside it, and looked through before its end is told. */
-function withTextsTold (body: Body, talk: GuardrailTalk, { maxBytes }: GuardrailSettings): Body {
-  const streamed = new StreamedTexts(false)
-  const splitter = new EventSplitter()
-  let bytes = 0
-  let lost: Fault | undefined
-  const attempt = (look: () => void): void => {
-    if (lost !== undefined) return
+class TextsTold extends BodyAround {
+  /** It may end before its end. */
+  override readonly length = undefined
+  readonly #talk: GuardrailTalk
+  readonly #maxBytes: number
+  readonly #streamed = new StreamedTexts(false)
+  readonly #splitter = new EventSplitter()
+  #bytes = 0
+  #lost: Fault | undefined
+
+  constructor (source: Body, talk: GuardrailTalk, { maxBytes }: GuardrailSettings) {
+    super(source)
+    this.#talk = talk
+    this.#maxBytes = maxBytes
+  }
+
+  async read (): Promise<Buffer | undefined> {
+    const chunk = await this.source.read()
+    if (this.#lost === undefined) this.#attempt(chunk)
+    if (chunk !== undefined) return chunk
+    if (this.#lost === undefined) await this.#talk.inspect(this.#streamed.all().map((text) => ({ role: 'assistant', text })), '', true)
+    else this.#talk.unseen(this.#lost)
+    return undefined
+  }
+
+  #attempt (chunk: Buffer | undefined): void {
     try {
-      look()
+      this.#see(chunk)
     } catch (error) {
       if (!cannotBeJudged(error)) throw error
-      lost = unseenFault(error, 'answer')
+      this.#lost = unseenFault(error, 'answer')
     }
   }
-  const seen = watched(body, (chunk) => attempt(() => {
+
+  #see (chunk: Buffer | undefined): void {
     if (chunk === undefined) {
-      const last = splitter.end()
-      return last === undefined ? undefined : streamed.see(last)
+      const last = this.#splitter.end()
+      if (last !== undefined) this.#streamed.see(last)
+      return
     }
-    bytes += chunk.length
-    if (bytes > maxBytes) throw new Fault('AGENT_BODY_TOO_LARGE', `more than ${maxBytes} bytes`)
-    for (const event of splitter.push(chunk)) streamed.see(event)
-  }))
-  return {
-    length: undefined,
-    get trailers () { return body.trailers },
-    async read () {
-      const chunk = await seen.read()
-      if (chunk !== undefined) return chunk
-      if (lost === undefined) await talk.inspect(streamed.all().map((text) => ({ role: 'assistant', text })), '', true)
-      else talk.unseen(lost)
-      return undefined
-    },
-    cancel: (reason) => body.cancel(reason),
+    this.#bytes += chunk.length
+    if (this.#bytes > this.#maxBytes) throw new Fault('AGENT_BODY_TOO_LARGE', `more than ${this.#maxBytes} bytes`)
+    for (const event of this.#splitter.push(chunk)) this.#streamed.see(event)
   }
 }

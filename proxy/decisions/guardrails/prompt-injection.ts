@@ -7,7 +7,7 @@ import { modelOf, requestTexts, type TextAt } from './texts.ts'
 
 /** Looks through what a request tells a model, before anything of it goes on. */
 export function promptInjectionFilter (settings: GuardrailSettings): Filter {
-  const open = new Map<Exchange, GuardrailTalk>()
+  const open = new WeakMap<Exchange, GuardrailTalk>()
   const warned = new WeakSet<Exchange>()
   return {
     name: `guardrail ${settings.agentId}`,

@@ -1,4 +1,5 @@
 import { bodyAfter, bodyOf, gather, type Body } from '../../pipeline/body.ts'
+import { saysLines } from '../../pipeline/endless.ts'
 import { Fault } from '../../pipeline/faults.ts'
 import type { HeaderList } from '../../pipeline/headers.ts'
 import { isPacked, unpacked } from '../../pipeline/unpack.ts'
@@ -27,8 +28,6 @@ const maxBlanks = 4 * 1024
 
 /** application/json, application/problem+json … */
 const jsonType = /^\s*(?:application|text)\/(?:[\w.-]+\+)?json\b/i
-/** A value on each line: as a whole it is no JSON. */
-const linesType = /^\s*application\/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines|json-seq|json-stream)\b/i
 
 /**
  * Reads what is JSON, or what a program that does not look at Content-Type could take for some. Throws `Unreadable` when it cannot be told what
@@ -48,6 +47,12 @@ export async function readBody (body: Body, headers: HeaderList, maxBytes: numbe
     if (looksLike !== 'json') return { body: current, json: undefined, isEvents: looksLike === 'events' && side === 'answer' }
   }
   if (body.length !== undefined && body.length > maxBytes) throw new Fault('AGENT_BODY_TOO_LARGE', `more than ${maxBytes} bytes`)
+  if (side === 'answer' && !packed && body.length === undefined && saysLines(type)) {
+    const { chunks, hasMore, ended } = await firstLine(current, maxBytes)
+    current = ended ? bodyOf(Buffer.concat(chunks), body.trailers) : bodyAfter(chunks, current)
+    keep(current)
+    if (hasMore) return { body: current, json: undefined, isEvents: false }
+  }
   const gathered = await gather(current, maxBytes)
   if (!gathered.complete) {
     keep(bodyAfter(gathered.chunks, current))
@@ -67,7 +72,7 @@ function jsonIn (data: Buffer, said: boolean, type: string, side: 'request' | 'a
     const text = utf8(data)
     return { text, root: readJson(text) }
   } catch (error) {
-    if (error instanceof Unreadable && !said && (side === 'answer' || linesType.test(type))) return undefined
+    if (error instanceof Unreadable && !said && (side === 'answer' || saysLines(type))) return undefined
     throw error
   }
 }
@@ -75,6 +80,47 @@ function jsonIn (data: Buffer, said: boolean, type: string, side: 'request' | 'a
 /** What an answer says to be. */
 export function saysEvents (headers: HeaderList): boolean {
   return /^\s*text\/event-stream\b/i.test(headers.get('content-type') ?? '')
+}
+
+/**
+ * The beginning of lines of JSON, until it is clear whether another value follows the first: then no program reads the whole as JSON, and what is to come need
+ * not be waited for. A first line that is no value by itself may be the beginning of one that is laid out over many.
+ */
+async function firstLine (body: Body, maxBytes: number): Promise<{ readonly chunks: readonly Buffer[], readonly hasMore: boolean, readonly ended: boolean }> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  let first = ''
+  for (;;) {
+    const chunk = await body.read()
+    if (chunk === undefined) return { chunks, hasMore: false, ended: true }
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > maxBytes) return { chunks, hasMore: false, ended: false }
+    let rest = chunk
+    if (first === '') {
+      if (!chunk.includes(lineFeed)) continue
+      const data = Buffer.concat(chunks)
+      const text = data.toString('latin1')
+      const start = text.length - text.trimStart().length
+      const end = text.indexOf('\n', start)
+      first = text.slice(start, Math.max(start, end))
+      if (first === '' && start > maxBlanks || first !== '' && !isValue(first)) return { chunks, hasMore: false, ended: false }
+      if (first === '') continue
+      rest = data.subarray(end)
+    }
+    if (rest.toString('latin1').trim() !== '') return { chunks, hasMore: true, ended: false }
+  }
+}
+
+const lineFeed = 0x0a
+
+function isValue (line: string): boolean {
+  try {
+    JSON.parse(line)
+    return true
+  } catch {
+    return false
+  }
 }
 
 type Looks = 'json' | 'events' | 'other'

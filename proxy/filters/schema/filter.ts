@@ -195,7 +195,7 @@ class Checks {
     if (body.length !== undefined && body.length > maxBodyBytes) return undefined
     const { chunks, complete } = await gather(body, maxBodyBytes)
     if (!complete) {
-      goOn(bodyAfter(chunks, { ...passing(body), length: undefined }))
+      goOn(bodyAfter(chunks, body))
       return undefined
     }
     const bytes = Buffer.concat(chunks)
@@ -208,10 +208,6 @@ class Checks {
 function contentOf ({ contents, schema }: BodyPlan, type: string): Pick<ApiContent, 'schema' | 'fields'> | undefined {
   if (contents !== undefined) return contentFor(contents, type)
   return isJson(type) ? { schema } : undefined
-}
-
-function passing (body: Body): Body {
-  return { length: undefined, read: () => body.read(), get trailers () { return body.trailers }, cancel: (reason) => body.cancel(reason) }
 }
 
 /** For the access log: where, and which rule; never what. */

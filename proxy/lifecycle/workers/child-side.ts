@@ -73,6 +73,7 @@ export class ChildSide {
         evidence: (generation, entry) => this.#evidence.add(generation, entry),
         evidenceLost: (generation, count) => this.#evidence.lost(generation, count),
         agentReport: (agent, report) => send({ from: 'agentReport', agent, report }),
+        agentSign: (agent, sign) => send({ from: 'agentSign', agent, sign }),
         heard: (tries) => this.#heard.add(tries),
         seen: (tail, seen, sent) => send({ from: 'seen', tail, seen }, sent),
         heardAt: (gate) => this.#heard.addGate(gate),
@@ -93,6 +94,8 @@ export class ChildSide {
       case 'agentArrived':
         // Its process may have ended, or the peer have gone, on the way.
         return handle instanceof Socket ? this.#worker.agentArrived(message.listener, handle) : undefined
+      case 'turnAgentsAway':
+        return this.#worker.turnAgentsAway()
       case 'agentStarted':
         return this.#worker.agentStarted(message.place)
       case 'tail':

@@ -42,6 +42,8 @@ process.on('disconnect', () => {
   if (side === undefined) process.exit(0)
   void side.orphaned()
 })
+// Nobody hears of an end that comes while the modules are loaded.
+if (!process.connected) process.exit(0)
 process.send?.({ from: 'loaded' })
 
 function ignore (): void {}

@@ -3,7 +3,7 @@ import type { Entry } from '../../evidence/chain.ts'
 import type { Counts } from '../../observe/gather.ts'
 import type { Evidence, GateEvidence, HealthOrders, TargetSettings } from '../../upstreams/index.ts'
 import type { KeptFacts, Purge, PurgeOutcome } from '../../pipeline/kept-answers.ts'
-import type { AgentFacts, AgentPlace, Page, PageName, TargetFacts } from '../seam.ts'
+import type { AgentFacts, AgentPlace, LifeSign, Page, PageName, TargetFacts } from '../seam.ts'
 import type { Seen, TailFilter } from '../../pipeline/tail-filter.ts'
 import type { RateGrant, RateMessage } from './rate-messages.ts'
 import type { PlainConfig } from './config-transfer.ts'
@@ -67,6 +67,7 @@ export type ToWorker =
   | { readonly to: 'tail', readonly id: number, readonly filter?: TailFilter }
   /** Comes with the socket. */
   | { readonly to: 'agentArrived', readonly listener: string }
+  | { readonly to: 'turnAgentsAway' }
   | { readonly to: 'agentStarted', readonly place: AgentPlace }
   | { readonly to: 'lent', readonly share: string, readonly count: number }
   /** What came of `askAll`. */
@@ -91,6 +92,7 @@ export type ToMain =
   | { readonly from: 'heard', readonly tries: readonly Evidence[], readonly gates: readonly GateEvidence[] }
   | { readonly from: 'seen', readonly tail: number, readonly seen: Seen }
   | { readonly from: 'agentReport', readonly agent: string, readonly report: AgentReport }
+  | { readonly from: 'agentSign', readonly agent: string, readonly sign: LifeSign }
   | { readonly from: 'counts', readonly counts: Counts, readonly facts: PlainFacts }
   /** Asks for more of a limit. `lent` answers, with 0 when there is nothing. */
   | { readonly from: 'want', readonly share: string, readonly count: number, readonly limit: number }

@@ -134,10 +134,15 @@ export class WorkerPool implements DataPath {
 
   /** One after the other: an agent that has connected as often as there are workers has met all of them. */
   agentArrived (listener: string, socket: Socket): void {
-    const serving = this.#slots.filter((slot) => slot.serving)
-    const slot = serving[this.#arrived++ % serving.length]
+    // Before the first of all configurations is served, agents are waited for; and a worker in the place of another has them before it serves.
+    const able = this.#load === undefined ? this.#slots : this.#slots.filter(({ serving, comes }) => serving || comes)
+    const slot = able[this.#arrived++ % able.length]
     if (slot === undefined) socket.destroy()
     else slot.hand({ to: 'agentArrived', listener }, socket)
+  }
+
+  turnAgentsAway (): void {
+    for (const slot of this.#slots) slot.tell({ to: 'turnAgentsAway' })
   }
 
   health (orders: HealthOrders): void {
@@ -226,6 +231,8 @@ export class WorkerPool implements DataPath {
       send: (process, load) => this.#send(process, load, number),
       output: (lines) => void (this.#load?.config.observability.accessLog.file === 'stderr' ? this.#stderr ??= this.#standard('stderr') : this.#stdout).write(lines),
       message: (message) => this.#take(slot, borrower, message),
+      // Agents that wait for a place elsewhere come again at once, and get to it.
+      comes: () => { for (const other of this.#slots) if (other !== slot) other.tell({ to: 'turnAgentsAway' }) },
       unused: (generation) => this.#tellRetired([generation]),
       gone: (reason, generations) => {
         this.#facts.delete(number)
@@ -263,6 +270,8 @@ export class WorkerPool implements DataPath {
         return
       case 'agentReport':
         return main.agentReport(message.agent, message.report)
+      case 'agentSign':
+        return main.agentSign(message.agent, message.sign)
       case 'askAll':
         return void this.#askedBy(slot, message)
       case 'want':

@@ -19,6 +19,8 @@ interface Waiting {
 
 /** One worker process and the private channel to it. It is never started anew: another one takes its place. */
 export class WorkerProcess {
+  /** Its program runs: it can answer. */
+  loaded = false
   readonly #child: ChildProcess
   readonly #waiting = new Map<number, Waiting>()
   readonly #sockets = new Map<HeldSocket, number>()
@@ -39,9 +41,13 @@ export class WorkerProcess {
     })
     child.stdout!.on('data', hooks.output)
     child.stderr!.on('data', hooks.logged)
+    let loaded = (): void => {}
+    this.#loaded = new Promise<void>((resolve) => { loaded = resolve }).then(() => { this.loaded = true })
     const over = (code: number | null, signal: string | null): void => {
       if (this.#ended) return
       this.#ended = true
+      // Whatever waits to be said is let go of.
+      loaded()
       const gone = new Error('the worker ended')
       for (const { reject } of this.#waiting.values()) reject(gone)
       this.#waiting.clear()
@@ -49,8 +55,6 @@ export class WorkerProcess {
     }
     // What it said before it ended has come by then.
     child.on('close', over)
-    let loaded = (): void => {}
-    this.#loaded = new Promise((resolve) => { loaded = resolve })
     child.on('message', (message: ToMain) => {
       if (message.from === 'loaded') loaded()
       else if (message.from === 'done') this.#done(message)
@@ -84,8 +88,11 @@ export class WorkerProcess {
 
   /** Hands over a connection: it is closed here. */
   hand (message: ToWorker, socket: Socket): void {
-    if (this.#ended || !this.#child.connected) socket.destroy()
-    else this.#child.send(message, socket, {}, (error) => { if (error !== null) socket.destroy() })
+    stopReading(socket)
+    void this.#loaded.then(() => {
+      if (this.#ended || !this.#child.connected) socket.destroy()
+      else this.#child.send(message, socket, {}, (error) => { if (error !== null) socket.destroy() })
+    })
   }
 
   /** Sends sockets ahead of what names them, by the number that each has there. */
@@ -119,3 +126,11 @@ export class WorkerProcess {
 }
 
 function ignore (): void {}
+
+/** A connection that came through a channel itself is being read from its first moment on: what is read here would be missing there. */
+function stopReading (socket: Socket): void {
+  const { _handle: handle } = socket as Socket & { readonly _handle?: { reading: boolean, readStop (): number } | null }
+  if (handle?.reading !== true) return
+  handle.reading = false
+  handle.readStop()
+}

@@ -14,6 +14,8 @@ export interface SlotHooks {
   readonly send: (process: WorkerProcess, load: Load) => Promise<void>
   readonly message: (message: Exclude<ToMain, { from: 'done' | 'loaded' }>) => void
   readonly output: (lines: string) => void
+  /** A process takes the place of another one. */
+  readonly comes: () => void
   /** Nothing of it came to be here. */
   readonly unused: (generation: number) => void
   /** The process is gone, with all that it held. */
@@ -25,9 +27,20 @@ export type DeathReason = 'ended' | 'silent'
 /** Between two pings, and how long an answer may take. A worker that is only busy turns many times in this. */
 const pingEveryMs = 1_000
 const silentMs = 5_000
+/** A process that is being loaded cannot answer yet, and to kill it for that makes a small or busy machine no faster. */
+const loadingMs = 60_000
 
 /** A worker that was told to end has so much longer than its exchanges. */
 const slowEndMs = 2_000
+
+interface Death {
+  readonly livedMs: number
+  /** For a sign of life. */
+  readonly waitedMs: number
+  readonly code: number | null
+  readonly signal: string | null
+  readonly error: string | undefined
+}
 
 /** One of the workers: a process, and another in its place when it ends. */
 export class WorkerSlot {
@@ -58,6 +71,11 @@ export class WorkerSlot {
 
   get serving (): boolean {
     return this.#running > 0
+  }
+
+  /** It takes over what the others run, and serves it soon. */
+  get comes (): boolean {
+    return this.#catching !== undefined && !this.serving
   }
 
   get pid (): number | undefined {
@@ -157,21 +175,26 @@ export class WorkerSlot {
   #spawn (): void {
     const startedMs = performance.now()
     let reason: DeathReason = 'ended'
+    let waitedMs = 0
     const process = this.#process = new WorkerProcess(this.#introduction(), {
       message: (message) => this.#hooks.message(message),
       output: wholeLines(this.#hooks.output),
       logged: wholeLines(mergeLines(this.#log, this.number)),
-      ended: (how) => this.#ended(reason, performance.now() - startedMs, how),
+      ended: (how) => this.#ended(reason, { livedMs: performance.now() - startedMs, waitedMs, ...how }),
     })
     if (process.pid !== undefined) this.#log.info('started', { event: 'worker-started', pid: process.pid })
     this.#pings = setInterval(() => {
+      const patienceMs = process.loaded ? silentMs : loadingMs
       const late = setTimeout(() => {
         reason = 'silent'
+        waitedMs = patienceMs
         process.kill()
-      }, silentMs)
+      }, patienceMs)
       process.ask({ ask: 'ping' }).finally(() => clearTimeout(late)).catch(() => {}) // Its end tells.
     }, pingEveryMs)
-    if (this.#hooks.wanted() !== undefined) void this.catchUp()
+    if (this.#hooks.wanted() === undefined) return
+    void this.catchUp()
+    this.#hooks.comes()
   }
 
   /** A process that was started in place of another takes over what the others run, and what they changed to meanwhile. */
@@ -200,7 +223,7 @@ export class WorkerSlot {
     }
   }
 
-  #ended (reason: DeathReason, livedMs: number, { code, signal, error }: { code: number | null, signal: string | null, error: string | undefined }): void {
+  #ended (reason: DeathReason, { livedMs, waitedMs, code, signal, error }: Death): void {
     clearInterval(this.#pings)
     const generations = this.#generations
     this.#process = undefined
@@ -212,7 +235,7 @@ export class WorkerSlot {
     if (this.#stopping !== undefined) return this.#onGone?.()
     this.#state = afterDeath(this.#state, livedMs, Math.random())
     const { pauseMs, inARow } = this.#state
-    const why = reason === 'silent' ? `did not answer for ${silentMs} ms and was killed` : `ended${error === undefined ? '' : `: ${error}`}`
+    const why = reason === 'silent' ? `did not answer for ${waitedMs} ms and was killed` : `ended${error === undefined ? '' : `: ${error}`}`
     this.#log.error(`worker ${this.number} ${why}; another takes its place in ${pauseMs} ms`, {
       event: 'worker-ended', code: 'WORKER_ENDED', exit_code: code, signal, in_a_row: inARow,
     })

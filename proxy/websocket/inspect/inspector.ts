@@ -114,7 +114,8 @@ export class Inspector implements Inspected {
   async #passMessage (said: SaidMessage, work: Work): Promise<Buffer | undefined> {
     const { fromClient, events, told } = this.#settings
     const wanted = work.judges.some((judge) => judge.wanted)
-    if (!wanted && !this.#apart) return messageFrame(said.payload, { ...said, masked: fromClient })
+    const asIs = (): Buffer => messageFrame(said.payload, { binary: said.binary, compressed: said.compressed, masked: fromClient })
+    if (!wanted && !this.#apart) return asIs()
     const message = await this.#unpacked(said, work)
     if (message === undefined || this.#ended) return undefined
     if (!wanted) return this.#again(message, said, work)
@@ -126,7 +127,7 @@ export class Inspector implements Inspected {
     // The receiver does not get what it was packed from.
     if (verdict.kind !== 'pass' && said.compressed && work.packing!.takeover) this.#apart = true
     switch (verdict.kind) {
-      case 'pass': return this.#apart ? this.#again(message, said, work) : messageFrame(said.payload, { ...said, masked: fromClient })
+      case 'pass': return this.#apart ? this.#again(message, said, work) : asIs()
       case 'replace': return this.#again(verdict, said, work)
       case 'drop': return undefined
       case 'close':

@@ -1,30 +1,13 @@
-// The other side of calling.ts, in a process of its own: answers every event at once, over four transports. The argument is the folder of the sockets.
+// The other side of calling.ts, in a process of its own: answers every event at once, over three transports. The argument is the folder of the sockets.
 import { Server, ServerCredentials, type sendUnaryData, type ServerDuplexStream, type ServerUnaryCall } from '@grpc/grpc-js'
 import { createServer as createHttp2 } from 'node:http2'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import {
-  agentService, decodeToAgent, emptyDecision, emptyDescribeResponse, encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent, frame, FrameDecoder, type Reply,
+  agentService, emptyDescribeResponse, encodeConfigureResponse, encodeDescribeResponse, encodeFromAgent, frame, FrameDecoder, type Reply,
 } from '../../../proto/codec/index.ts'
+import { answerTo, repliesTo } from './answers.ts'
 
 const folder = process.argv[2]!
-const allow = { kind: 'decision', value: { ...emptyDecision, kind: 'allow', value: {} } } as const
-const pass = { kind: 'chunk', value: { kind: 'pass', value: {} } } as const
-
-function repliesTo (message: Buffer): Reply[] {
-  return decodeToAgent(message).events.filter(({ timeoutMs }) => timeoutMs > 0)
-    .map(({ exchange, sequence, kind }) => ({ exchange, sequence, ...kind === 'request_body' ? pass : allow }))
-}
-
-const answerTo = (message: Buffer): Buffer => encodeFromAgent({ replies: repliesTo(message) })
-
-const echo = createServer((socket) => {
-  const frames = new FrameDecoder(1024 * 1024)
-  socket.on('error', () => {})
-  socket.on('data', (data) => {
-    for (const message of frames.push(data)) socket.write(frame(answerTo(message)))
-  })
-})
 
 /** An agent without the SDK. */
 const raw = createHttp2({ settings: { initialWindowSize: 4 * 1024 * 1024 } })
@@ -70,6 +53,5 @@ grpc.addService({
   },
 })
 
-await new Promise<void>((resolve) => echo.listen(join(folder, 'echo.sock'), resolve))
 await new Promise<void>((resolve) => raw.listen(join(folder, 'raw.sock'), resolve))
 await new Promise<void>((resolve, reject) => grpc.bindAsync(`unix:${join(folder, 'grpc.sock')}`, ServerCredentials.createInsecure(), (error) => error === null ? resolve() : reject(error)))

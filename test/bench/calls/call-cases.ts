@@ -13,13 +13,14 @@ export const callers = {
   'asked': 'Sentinel, an agent on the SDK',
   'asked-raw': 'Sentinel, an agent without the SDK',
   'chain-4': 'Sentinel, four agents on the SDK one after the other',
+  'echo-4': 'four raw echoes one after the other (the floor of a chain)',
   'unary': 'grpc-js, a unary call each',
   'stream-each': 'grpc-js, a stream each',
 } as const
 
 export type CallerId = keyof typeof callers
 
-const all: readonly CallerId[] = ['echo', 'asked', 'asked-raw', 'chain-4', 'unary', 'stream-each']
+const all: readonly CallerId[] = ['echo', 'asked', 'asked-raw', 'chain-4', 'echo-4', 'unary', 'stream-each']
 const ofCalls = { unit: 'call', comparedWith: 'echo', contenders: all } as const
 
 export const callCases: readonly CallCase[] = [
@@ -27,7 +28,7 @@ export const callCases: readonly CallCase[] = [
     ...ofCalls,
     id: 'calls-64',
     title: 'Asking an agent, 64 calls in flight',
-    conditions: 'one event with 15 header fields each over a Unix socket, in the proxy\'s own process without a proxy around it; CPU is of that process alone, the agents run on the other core; the floor is a length-prefixed message each way, encoded and decoded the same',
+    conditions: 'one event with 15 header fields each over a Unix socket, in a process with the proxy\'s settings of V8 but without a proxy around it; CPU is of that process alone, the agents run on the other core; the floor is a length-prefixed message each way, encoded and decoded the same',
     inFlight: 64,
     figures: ['cpuUs', 'perSecond', 'p50Us', 'p99Us'],
   },

@@ -4,8 +4,10 @@ import { Client, credentials } from '@grpc/grpc-js'
 import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { decodeFromAgent, encode, encodeFrame, FrameDecoder, writeToAgent, type Event, type EventOneOf } from '../../../proto/codec/index.ts'
+import { decodeFromAgent, encode, encodeFrame, FrameDecoder, keepEncoded, writeToAgent, type Event, type EventOneOf, type FieldLines } from '../../../proto/codec/index.ts'
 import { connectAgent, type AgentClient } from '../../../proxy/decisions/index.ts'
+import { agentDone, type Talk } from '../../../proxy/decisions/talk.ts'
+import { settleEngine } from '../../../proxy/lifecycle/engine.ts'
 import type { Sample } from '../figures.ts'
 import { Latencies } from '../load/percentile.ts'
 import { callCases, type CallCase, type CallerId } from './call-cases.ts'
@@ -18,16 +20,22 @@ const terms = { timeoutMs: 5_000, maxTimeoutMs: 5_000 }
 /** Pieces of one body. */
 const piecesOfBody = 256
 
-const head: EventOneOf = {
+const fields = Array.from({ length: 15 }, (_, i) => [`X-Header-Number-${i}`, `value ${i} `.repeat(3)]).flat()
+
+/** An event for each agent, as the filter of a route makes it; the lines are those of one exchange. */
+const headWith = (headers: FieldLines): EventOneOf => ({
   kind: 'request_headers',
   value: {
     requestId: '01JD5Z3K8Q4V', method: 'GET', scheme: 'https', authority: 'shop.example.org', rawPath: '/products/42/reviews', path: '/products/42/reviews',
     query: 'page=2&sort=newest', httpVersion: '1.1', clientIp: '203.0.113.7', clientPort: 51_234, tls: undefined, route: 'shop', listener: 'web', traceparent: '',
     tracestate: '', attributes: new Map(), hasBody: false, contentLength: undefined, mode: 'enforce', bodyMode: undefined, configVersion: 'v1',
-    headers: Array.from({ length: 15 }, (_, i) => [`X-Header-Number-${i}`, `value ${i} `.repeat(3)]).flat(),
+    headers,
   },
-}
+})
+const head = headWith(fields)
 const complete = { status: 200, requestBodyBytes: 0, responseBodyBytes: 0, durationMs: 1, upstreamMs: 1, error: '' }
+
+settleEngine()()
 
 let exchange = 0
 const clients = new Map<string, AgentClient>()
@@ -73,7 +81,8 @@ async function measure ({ inFlight, chunkBytes }: CallCase, calls: () => Call, f
 async function transport (id: CallerId, event: EventOneOf): Promise<() => Call> {
   const name = event.kind === 'request_body' ? 'pass' : 'allow'
   switch (id) {
-    case 'echo': return echoing(event)
+    case 'echo': return echoing([0], event)
+    case 'echo-4': return echoing([0, 1, 2, 3], event)
     case 'asked': return talking([await ready(`${name}-0.sock`)], event)
     case 'asked-raw': return talking([await ready('raw.sock')], event)
     case 'chain-4': return talking(await Promise.all([0, 1, 2, 3].map((i) => ready(`${name}-${i}.sock`))), event)
@@ -90,15 +99,19 @@ async function ready (socket: string): Promise<AgentClient> {
   return client
 }
 
-/** As the filter of a route does: a talk for each exchange. */
+/** As the filter of a route does: a talk for each exchange, told of its end where the agent was not done with it before. */
 function talking (chain: readonly AgentClient[], event: EventOneOf): () => Call {
   if (event.kind === 'request_body') return () => showing(chain[0]!, event)
   return () => async () => {
+    const open: Talk[] = []
+    const lines = chain.length > 1 ? keepEncoded(fields.slice()) : fields.slice()
     for (const client of chain) {
       const talk = client.talk()
-      await talk.ask(event, terms)
-      talk.complete(complete)
+      const answer = await talk.ask(headWith(lines), terms)
+      if (answer.kind === 'decision' && answer.value.wants?.done === true) talk.end(agentDone)
+      else open.push(talk)
     }
+    for (const talk of open) talk.complete(complete)
   }
 }
 
@@ -119,23 +132,26 @@ function next (event: EventOneOf): { events: Event[] } {
   return { events: [{ exchange: ++exchange, sequence: 1, timeoutMs: 5_000, ...event }] }
 }
 
-function echoing (event: EventOneOf): () => Call {
-  const socket = connect(join(folder, 'echo.sock'))
-  const frames = new FrameDecoder(1024 * 1024)
-  const waiting = new Map<number, () => void>()
-  socket.on('data', (data) => {
-    for (const message of frames.push(data)) {
-      for (const { exchange: id } of decodeFromAgent(message).replies) {
-        waiting.get(id)!()
-        waiting.delete(id)
+function echoing (echoes: readonly number[], event: EventOneOf): () => Call {
+  const puts = echoes.map((echo) => {
+    const socket = connect(join(folder, `echo-${echo}.sock`))
+    const frames = new FrameDecoder(1024 * 1024)
+    const waiting = new Map<number, () => void>()
+    socket.on('data', (data) => {
+      for (const message of frames.push(data)) {
+        for (const { exchange: id } of decodeFromAgent(message).replies) {
+          waiting.get(id)!()
+          waiting.delete(id)
+        }
       }
-    }
+    })
+    return (): Promise<void> => new Promise((resolve) => {
+      const message = next(event)
+      waiting.set(exchange, resolve)
+      socket.write(encodeFrame(writeToAgent, message))
+    })
   })
-  return () => () => new Promise<void>((resolve) => {
-    const message = next(event)
-    waiting.set(exchange, resolve)
-    socket.write(encodeFrame(writeToAgent, message))
-  })
+  return () => async () => { for (const put of puts) await put() }
 }
 
 function bytes (given: Buffer): Buffer {

@@ -20,10 +20,12 @@ export async function runCalls ({ folder, seconds, rounds }: { readonly folder: 
     others.push(start([process.execPath, fromDist('test', 'bench', ...program.split('/')), ...args], 'other', folder))
   }
   const sockets = [...[0, 1, 2, 3].map((i) => `allow-${i}.sock`), 'pass-0.sock']
+  const echoes = [0, 1, 2, 3].map((i) => join(folder, `echo-${i}.sock`))
   try {
     answer('calls/answering.js', folder)
+    for (const echo of echoes) answer('calls/echo.js', echo)
     for (const socket of sockets) answer(`measured/${socket.startsWith('pass') ? 'pass-allow' : 'allow'}-agent.js`, '--socket', join(folder, socket))
-    for (const socket of [...sockets, 'grpc.sock']) await there(join(folder, socket), others)
+    for (const socket of [...echoes, ...[...sockets, 'grpc.sock'].map((name) => join(folder, name))]) await there(socket, others)
     const file = join(folder, 'results.json')
     const program = [process.execPath, fromDist('test', 'bench', 'calls', 'calling.js'), folder, String(seconds), String(rounds), file]
     const [first, ...rest] = [...pin({ measured: 1 }), ...program]

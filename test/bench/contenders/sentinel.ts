@@ -22,7 +22,7 @@ agents {
     ${Array.from({ length: count }, (_, i) => `agent "allow-${i}" {
         command "${process.execPath}" "${program}"
         events "${event}"
-        timeout "1s"
+        timeout "60s"
         failure-mode "closed"
     }`).join('\n    ')}
 }`

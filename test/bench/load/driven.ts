@@ -4,6 +4,8 @@ export interface Driven {
   readonly count: number
   /** Answers that were wrong, and broken connections. One is too many. */
   readonly failed: number
+  /** What went wrong first, if the load can say so. */
+  readonly reason?: string | undefined
   readonly seconds: number
   readonly p50Ms: number
   readonly p99Ms: number

@@ -44,8 +44,10 @@ export async function perform (step: Step | undefined, context: Pick<Context<unk
     case 'challenge': return challenge(step.scheme ?? 'Bearer', step.params ?? {}, extras)
     case 'throw': throw new Error('the script says so')
     case 'sleep': await pause(step.ms ?? 0, context.signal); return undefined
-    case 'more-time': context.moreTime(2_000); await pause(step.ms ?? 0, context.signal); return undefined
-    case 'never': await new Promise<void>((resolve) => context.signal.addEventListener('abort', () => resolve()))
+    case 'more-time': context.moreTime(60_000); await pause(step.ms ?? 0, context.signal); return undefined
+    case 'never':
+      context.log.info('waiting')
+      await new Promise<void>((resolve) => context.signal.addEventListener('abort', () => resolve()))
       context.log.info({ cancelled: true }, 'cancelled')
   }
   return undefined

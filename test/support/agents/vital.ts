@@ -1,6 +1,8 @@
 // Counts requests in figures of its own, and says that it is degraded when a request asks for that.
 import { defineAgent, oneOf, serve, setting, text } from 'sentinel/sdk'
 
+const waiting: Array<() => void> = []
+
 await serve(defineAgent({
   name: 'vital',
   config: { tag: setting(text, 'none', 'Label of what is counted.'), kind: setting(oneOf('counter', 'gauge'), 'counter', 'What it counts with.') },
@@ -14,6 +16,8 @@ await serve(defineAgent({
     if (path === '/well') health.well()
     if (path === '/fail') throw new Error('as asked')
     if (path.startsWith('/flood')) for (let i = 0; i < 1_500; i++) metrics.counter('flood_total', 'Too many series.', ['n']).add(1, { n: String(i) })
+    if (path === '/go-on') for (const go of waiting.splice(0)) go()
+    if (path === '/slow-until-told') return new Promise<void>((resolve) => { waiting.push(resolve) })
     if (!path.startsWith('/slow')) return
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, Number(request.headers.get('x-ms') ?? 300))

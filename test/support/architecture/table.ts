@@ -4,7 +4,7 @@
  */
 
 const config = ['config', 'config/kdl', 'config/api-schema', 'config/schema', 'config/sentinel', 'config/format']
-const proto = ['proto', 'proto/codec']
+const proto = ['proto', 'proto/codec', 'proto/numbered.ts']
 const organs = ['listeners', 'certificates', 'routing', 'filters', 'cache', 'services', 'upstreams', 'decisions', 'state', 'evidence', 'observe', 'admin', 'control', 'service']
   .map((name) => `proxy/${name}`)
 const lifecycle = [...organs, 'proxy/http1', 'proxy/http2', 'proxy/websocket', 'proxy/pipeline', ...config, ...proto]
@@ -19,12 +19,13 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'config/format': ['config/kdl', 'config/schema', 'config/sentinel'],
   'config': ['config/kdl', 'config/schema', 'config/sentinel'],
   'proto/codec': [],
+  'proto/numbered.ts': [],
   'proto/generate': ['proto/codec'],
   'proto': ['proto/codec', 'proto/generate'],
   'proxy/pipeline': [...config, ...proto],
   // The grammar of messages, for both sides of the proxy.
   'proxy/http1': [],
-  'proxy/http2': ['proxy/http1'],
+  'proxy/http2': ['proxy/http1', 'proto/numbered.ts'],
   'proxy/websocket': ['proxy/pipeline'],
   // Organs know the pipeline and not one another: lifecycle puts them together.
   ...Object.fromEntries(organs.map((organ) => [organ, ['proxy/pipeline', 'proxy/http1', 'proxy/http2', 'proxy/websocket', ...config, ...proto]])),
@@ -73,7 +74,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'node:worker_threads': ['proxy/filters', 'sdk/workers', 'sdk/run'],
   'node:http': ['proxy/listeners', 'proxy/certificates/ocsp', 'proxy/upstreams', 'proxy/admin', 'proxy/control', 'proxy/observe/telemetry', 'proxy/pipeline/fault-reply.ts', 'proxy/cli/agent/echo.ts'],
   'node:https': ['proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
-  'node:http2': ['sdk/server', 'proxy/decisions', 'proxy/listeners', 'proxy/upstreams', 'proxy/observe/telemetry'],
+  'node:http2': ['sdk/server', 'proxy/observe/telemetry'],
   // Plain calls and interfaces between our modules; an emitter hides who hears what.
   'node:events': ['sdk/server', 'proxy/listeners', 'proxy/upstreams', 'proxy/decisions'],
   'node:child_process': ['proxy/lifecycle', 'proxy/service', 'proxy/cli/agent', 'agents/js', 'config/editor'],

@@ -23,7 +23,7 @@ export interface FileRunOptions {
 }
 
 const keptOutputBytes = 64 * 1024
-const leftoverGraceMs = 3000
+const leftoverGraceMs = 10_000
 const reporter = new URL('./reporter.js', import.meta.url)
 
 let runs = 0

@@ -11,9 +11,11 @@ interface Given {
   readonly fails?: boolean
   readonly maxBytes?: number
   readonly room?: number
+  /** How long one reader may hold up another. */
+  readonly patienceMs?: number
 }
 
-function arriving ({ pieces, length, fails = false, maxBytes = 1000, room = 10_000 }: Given) {
+function arriving ({ pieces, length, fails = false, maxBytes = 1000, room = 10_000, patienceMs = 60_000 }: Given) {
   let next = 0
   let cancelled = false
   const read = (): number => next
@@ -31,7 +33,7 @@ function arriving ({ pieces, length, fails = false, maxBytes = 1000, room = 10_0
   let whole: string | undefined
   let ended = (): void => {}
   const over = new Promise<void>((resolve) => { ended = resolve })
-  const arrival = new Arrival({ body, maxBytes, room: places, patienceMs: 50, complete: (bytes) => { whole = bytes.toString() }, over: () => ended() })
+  const arrival = new Arrival({ body, maxBytes, room: places, patienceMs, complete: (bytes) => { whole = bytes.toString() }, over: () => ended() })
   return { arrival, places, over, read, whole: () => whole, cancelled: () => cancelled }
 }
 
@@ -60,7 +62,7 @@ for (const [why, given] of [['it is too large', { maxBytes: 6 }], ['there is no 
 }
 
 test('one reader that stands still is cut off where it holds up another', async () => {
-  const { arrival } = arriving({ pieces: ['one ', 'two ', 'three'], maxBytes: 6 })
+  const { arrival } = arriving({ pieces: ['one ', 'two ', 'three'], maxBytes: 6, patienceMs: 50 })
   const still = arrival.reader()!
   assert.equal(await textOf(arrival.reader()!), 'one two three')
   await assert.rejects(async () => { await textOf(still) }, { code: 'CLIENT_TIMEOUT' })

@@ -5,7 +5,7 @@ import { parseKdl } from '../../../config/kdl/parse.ts'
 import { loadConfig } from '../../../config/sentinel/index.ts'
 import { agentBlock } from '../../../proxy/cli/agent/agent-block.ts'
 import { agentUnit, unitWord } from '../../../proxy/cli/agent/agent-unit.ts'
-import { devConfig, settingsOf, settingValues, targetOf } from '../../../proxy/cli/agent/dev-config.ts'
+import { devConfig, originOf, settingsOf, settingTree, targetOf } from '../../../proxy/cli/agent/dev-config.ts'
 import type { SettingSchema } from '../../../proxy/cli/agent/describe-agent.ts'
 import { decisionLine, devScreen } from '../../../proxy/cli/agent/print-dev.ts'
 import { templateFiles } from '../../../proxy/cli/agent/template.ts'
@@ -54,8 +54,20 @@ test('settings of a command line become KDL, and what is none is refused', () =>
     kdl: ['a 1', 'b { c "say \\"hi\\"" }', 'd #true', 'e ""', 'f -1.5', 'g "01"', 'h "${client.ip}"'].map((line) => `            ${line}`).join('\n'),
   })
   assert.equal(settingsOf(['=1']), '"=1" is no setting: write NAME=VALUE')
-  assert.deepEqual([...settingValues(['a=x', 'b=2', 'a=y']) as ReadonlyMap<string, string>], [['a', '"x" "y"'], ['b', '2']])
-  assert.equal(settingValues(['a']), '"a" is no setting: write NAME=VALUE')
+  assert.deepEqual(settingTree(['a=x', 'b=2', 'a=y']), new Map([['a', '"x" "y"'], ['b', '2']]))
+  assert.equal(settingTree(['a']), '"a" is no setting: write NAME=VALUE')
+  assert.deepEqual(settingsOf(['a.b=1', 'c=2', 'a.c.d=3', 'a.b=4']), { kdl: '            a { b 1 4; c { d 3 } }\n            c 2' })
+  assert.equal(settingsOf(['a=1', 'a.b=2']), '"a.b=2": a was given a value, and cannot be a block as well')
+  assert.equal(settingsOf(['a.b=1', 'a=2']), '"a=2": a is a block, and cannot have a value as well')
+})
+
+test('a line of the configuration of the throw-away proxy is told as the line that its author wrote', () => {
+  const settings = { file: 'a 1\nb {\n  c 2\n}\n', single: '            d 3' }
+  const text = devConfig({
+    agent: 'a', socket: '/tmp/a.sock', controlSocket: '/tmp/c.sock', port: 0, upstream: { address: '127.0.0.1:1', tls: undefined }, settings, patient: false,
+  })
+  const origin = (has: string): number | 'given' | undefined => originOf(text, text.split('\n').findIndex((line) => line.includes(has)) + 1, settings)
+  assert.deepEqual(['a 1', 'b {', 'c 2', 'd 3', 'unix-socket', 'observability'].map(origin), [1, 2, 3, 'given', undefined, undefined])
 })
 
 test('where an application is', () => {
@@ -69,7 +81,7 @@ test('the configuration of the throw-away proxy is without errors, patient or no
   for (const patient of [true, false]) {
     for (const upstream of [{ address: '127.0.0.1:3000', tls: undefined }, { address: 'app.test:443', tls: 'app.test' }]) {
       const folder = folderWith(t, {
-        'sentinel.kdl': devConfig({ agent: 'a', socket: '/tmp/a.sock', controlSocket: '/tmp/c.sock', port: 0, upstream, settings: '            x "y"', patient }),
+        'sentinel.kdl': devConfig({ agent: 'a', socket: '/tmp/a.sock', controlSocket: '/tmp/c.sock', port: 0, upstream, settings: { file: '', single: '            x "y"' }, patient }),
       })
       const { config, problems } = await loadConfig(`${folder}/sentinel.kdl`, { env: {} })
       assert.deepEqual(problems, [])

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import type { Command } from '../../../proxy/cli/command.ts'
-import { commands } from '../../../proxy/cli/commands.ts'
+import { allCommands } from '../../../proxy/cli/commands.ts'
 import { bashCompletion } from '../../../proxy/cli/completion/bash.ts'
 import { fishCompletion } from '../../../proxy/cli/completion/fish.ts'
 import { firstWords, shellCommands, valueKind } from '../../../proxy/cli/completion/words.ts'
 import { zshCompletion } from '../../../proxy/cli/completion/zsh.ts'
 
-const known = shellCommands(commands)
+const known = shellCommands(await allCommands())
 const has = (shell: string): boolean => spawnSync(shell, ['-c', 'true']).error === undefined
 
 /** Commands of every shape there can be. */

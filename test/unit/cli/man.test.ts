@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import test from 'node:test'
 import type { Command } from '../../../proxy/cli/command.ts'
-import { commands } from '../../../proxy/cli/commands.ts'
+import { allCommands, commandNames } from '../../../proxy/cli/commands.ts'
 import { manualPage } from '../../../proxy/cli/man.ts'
 
+const commands = await allCommands()
 const groff = spawnSync('groff', ['--version']).error === undefined
 
 function formatted (page: string): string {
@@ -13,6 +14,10 @@ function formatted (page: string): string {
   assert.equal(stderr, '')
   return stdout
 }
+
+test('every command is called what it is found by', () => {
+  assert.deepEqual(commands.map(({ name }) => name), commandNames)
+})
 
 test('the manual page has every command and every option of the table', () => {
   const page = manualPage(commands, '1.2.3')

@@ -10,6 +10,7 @@ import { definitionAt, referencesAt, renameableAt, renameAt } from '../../../con
 import { symbolsOf } from '../../../config/language-server/symbols.ts'
 import { namesOf, settingName } from '../../../config/schema/index.ts'
 import { table } from '../../../config/sentinel/index.ts'
+import { processorMs } from '../../support/processor-time.ts'
 
 const file = '/etc/sentinel/sentinel.kdl'
 
@@ -242,8 +243,9 @@ test('every question has an answer at every place of a text, whole or cut off', 
 
 test('a text that is too large is said to be, and costs nothing else', () => {
   const { analysis, document, offset } = open(`${'// a line of nothing\n'.repeat(500_000)}listeners { | }`)
-  const started = performance.now()
-  assert.deepEqual(diagnosticsOf(document, file).map(({ code }) => code), ['CONFIG_UNREADABLE'])
-  assert.equal(hoverAt(analysis, document, offset), undefined)
-  assert.ok(performance.now() - started < 2000)
+  const ms = processorMs(() => {
+    assert.deepEqual(diagnosticsOf(document, file).map(({ code }) => code), ['CONFIG_UNREADABLE'])
+    assert.equal(hoverAt(analysis, document, offset), undefined)
+  })
+  assert.ok(ms < 2000, `${ms} ms`)
 })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { Loaded, SentinelConfig } from '../../../config/sentinel/index.ts'
 import { checkText, loadConfig, printProblems } from '../../../config/sentinel/index.ts'
+import { processorMs } from '../../support/processor-time.ts'
 
 const start = `listeners { listener "web" { address "127.0.0.1:8080" } }
 routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
@@ -207,9 +208,8 @@ namespace "shop" {
 
   test('ten thousand routes are read in a few seconds', () => {
     const routes = Array.from({ length: 10_000 }, (_, index) => `route "r${index}" { matches { path "/p${index}" }; upstream "app" }`).join('\n')
-    const started = performance.now()
-    assert.equal(configOf(`${start}routes {\n${routes}\n}`).routes.length, 10_001)
-    assert.ok(performance.now() - started < 10_000)
+    const ms = processorMs(() => assert.equal(configOf(`${start}routes {\n${routes}\n}`).routes.length, 10_001))
+    assert.ok(ms < 10_000, `${ms} ms`)
   })
 })
 

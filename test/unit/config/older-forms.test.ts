@@ -181,7 +181,7 @@ describe('agents', () => {
 
   test('the settings of a process come together in restart', () => {
     const restartOf = (content: string) => configOf(`${start}${app}agents { agent "x" { command "/bin/x"; ${content} } }`).agents[0]?.restart
-    const wanted = { policy: 'on-failure', initialDelay: 2_000, maxDelay: 10_000, maxRestarts: 5 }
+    const wanted = { policy: 'on-failure', initialDelay: 2_000, maxDelay: 10_000, maxRestarts: 5, whenSilent: 30_000 }
     assert.deepEqual(restartOf('restart { policy "on-failure"; initial-delay "2s"; max-restarts 5 }'), wanted)
     assert.deepEqual(restartOf('restart-policy "on_failure"; restart-delay-ms 2000; max-restarts 5'), wanted)
     assert.deepEqual(restartOf('max-restarts 5; restart { policy "on-failure"; initial-delay "2s" }'), wanted)

@@ -6,6 +6,7 @@ import {
   parseDuration, parseIpRange, parseSize, path, regex, size, text, words,
 } from '../../../config/schema/index.ts'
 import { durationText, sizeText } from '../../../config/schema/quantities.ts'
+import { processorMs } from '../../support/processor-time.ts'
 
 const context = { folder: '/etc/sentinel', lenient: false, secret: false }
 
@@ -79,9 +80,7 @@ describe('values', () => {
     const pattern = value(regex, '^/v[0-9]+/')
     assert.deepEqual([pattern?.test('/v12/x'), pattern?.test('/vx/'), pattern?.source], [true, false, '^/v[0-9]+/'])
     for (const wrong of ['(', '(?=a)', '(a)\\1', 'x'.repeat(5000)]) assert.equal(value(regex, wrong), undefined, wrong.slice(0, 10))
-    const started = performance.now()
-    value(regex, '(a+)+$')?.test(`${'a'.repeat(50_000)}b`)
-    assert.ok(performance.now() - started < 1000)
+    assert.ok(processorMs(() => value(regex, '(a+)+$')?.test(`${'a'.repeat(50_000)}b`)) < 1000)
   })
 
   test('the message about an expression from the environment does not quote it', () => {
@@ -128,9 +127,7 @@ describe('addresses', () => {
 
   test('a hundred thousand ranges cost no more than ten', () => {
     const many = ipMatcher(ranges(...Array.from({ length: 100_000 }, (_, index) => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}/32`)))
-    const started = performance.now()
-    for (let index = 0; index < 100_000; index++) many('11.2.3.4')
-    assert.ok(performance.now() - started < 1000)
+    assert.ok(processorMs(() => { for (let index = 0; index < 100_000; index++) many('11.2.3.4') }) < 1000)
   })
 
   function ranges (...written: string[]) {

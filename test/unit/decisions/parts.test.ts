@@ -5,8 +5,9 @@ import { Admission } from '../../../proxy/decisions/admission.ts'
 import { editRequest } from '../../../proxy/decisions/edits.ts'
 import { afterFailure } from '../../../proxy/decisions/failure-mode.ts'
 import { Outbox } from '../../../proxy/decisions/outbox.ts'
-import { neverWhole, planFor, planWith, type FilterSettings } from '../../../proxy/decisions/plan.ts'
+import { planFor, planWith, type FilterSettings } from '../../../proxy/decisions/plan.ts'
 import { reconnectPauseMs } from '../../../proxy/decisions/reconnect.ts'
+import { isEndless } from '../../../proxy/pipeline/endless.ts'
 import { Fault } from '../../../proxy/pipeline/faults.ts'
 import { HeaderList } from '../../../proxy/pipeline/headers.ts'
 
@@ -35,9 +36,9 @@ test('places are given in order, the line before them is bounded, and waiting en
   const admission = new Admission(1, 2)
   assert.equal(admission.enter(0), undefined)
   const order: string[] = []
-  const second = admission.enter(performance.now() + 1_000)?.then(() => order.push('second'))
+  const second = admission.enter(performance.now() + 60_000)?.then(() => order.push('second'))
   const third = admission.enter(performance.now() + 5)
-  assert.throws(() => admission.enter(performance.now() + 1_000), (error) => error instanceof Fault && error.code === 'AGENT_QUEUE_FULL')
+  assert.throws(() => admission.enter(performance.now() + 60_000), (error) => error instanceof Fault && error.code === 'AGENT_QUEUE_FULL')
   await assert.rejects(third!, (error) => error instanceof Fault && error.code === 'AGENT_TIMEOUT')
   admission.leave()
   await second
@@ -47,44 +48,56 @@ test('places are given in order, the line before them is bounded, and waiting en
   assert.equal(admission.inFlight, 0)
 })
 
-test('events of one turn leave as one message, in order, and wait while the receiver is slow', async () => {
-  const frames = new FrameDecoder(1024 * 1024)
-  const messages: number[][] = []
-  let open = true
-  const outbox = new Outbox({
-    write (bytes) {
-      for (const message of frames.push(bytes)) messages.push(decode(readToAgent, message).events.map(({ exchange }) => exchange))
-      return open
-    },
-    onOverfull () { assert.fail() },
-  })
-  const push = (exchange: number): void => outbox.push(encode(writeToAgent, { events: [{ exchange, sequence: 1, timeoutMs: 0, kind: 'credit', value: { bytes: 1 } }] }), false)
+test('what waits leaves as one message, in order, and no longer than agents take; whoever sends it hears that there is something', () => {
+  const heard: boolean[] = []
+  const outbox = new Outbox({ onFilled: (urgent) => heard.push(urgent), onOverfull () { assert.fail() } })
+  const push = (exchange: number, urgent = false, sequence = 1): void => {
+    outbox.push(encode(writeToAgent, { events: [{ exchange, sequence, timeoutMs: 0, kind: 'credit', value: { bytes: 1 } }] }), urgent)
+  }
+  const read = (): number[][] => {
+    const frames = outbox.read()
+    if (frames === undefined || frames === null) return []
+    return new FrameDecoder(1024 * 1024).push(frames).map((message) => decode(readToAgent, message).events.map(({ exchange }) => exchange))
+  }
+  assert.equal(outbox.read(), null)
   push(1)
-  push(2)
-  await new Promise(setImmediate)
-  assert.deepEqual(messages, [[1, 2]])
-  open = false
+  push(2, true)
+  assert.deepEqual(heard, [false, true])
+  assert.deepEqual(read(), [[1, 2]])
+  assert.equal(outbox.read(), null)
+  for (let exchange = 1; exchange <= 40_000; exchange++) push(exchange)
+  const messages: number[][] = []
+  for (let next = read(); next.length > 0; next = read()) messages.push(...next)
+  assert.deepEqual(messages.flat(), Array.from({ length: 40_000 }, (_, at) => at + 1))
+  assert.ok(messages.length > 1)
   push(3)
-  await new Promise(setImmediate)
-  push(4)
-  push(5)
-  await new Promise(setImmediate)
-  assert.deepEqual(messages, [[1, 2], [3]])
-  open = true
-  outbox.drained()
-  assert.deepEqual(messages, [[1, 2], [3], [4, 5]])
+  outbox.finish()
+  assert.deepEqual(read(), [[3]])
+  assert.equal(outbox.read(), undefined)
 })
 
 test('a receiver that takes nothing is given up before its queue eats the memory', () => {
   let overfull = 0
-  const outbox = new Outbox({ write: () => false, onOverfull () { overfull++ } })
+  const outbox = new Outbox({ onFilled () {}, onOverfull () { overfull++ } })
   const piece = Buffer.alloc(4 * 1024 * 1024)
   outbox.push(piece, false)
   assert.equal(outbox.full, false)
   outbox.push(piece, false)
   assert.equal(outbox.full, true)
   for (let i = 0; i < 6; i++) outbox.push(piece, false)
+  assert.equal(overfull, 0)
+  outbox.push(piece, false)
   assert.equal(overfull, 1)
+})
+
+test('one event that is longer than what may wait is no reason to give up who reads', () => {
+  const heard: string[] = []
+  const outbox = new Outbox({ onFilled: () => heard.push('filled'), onOverfull: () => heard.push('overfull') })
+  outbox.push(Buffer.alloc(40 * 1024 * 1024), false)
+  assert.deepEqual(heard, ['filled'])
+  assert.equal(outbox.full, true)
+  assert.equal(outbox.read()?.length, 40 * 1024 * 1024 + 5)
+  assert.equal(outbox.full, false)
 })
 
 const settings: FilterSettings = {
@@ -125,6 +138,7 @@ test('an agent may ask for less than its limit, never for more', () => {
 })
 
 test('answers without an end are never waited for', () => {
-  for (const type of ['text/event-stream', 'Text/Event-Stream; charset=utf-8', 'application/grpc+proto']) assert.ok(neverWhole(type))
-  for (const type of [undefined, 'text/html', 'application/json']) assert.ok(!neverWhole(type))
+  for (const type of ['text/event-stream', 'Text/Event-Stream; charset=utf-8', 'application/grpc+proto']) assert.ok(isEndless(type, 10))
+  for (const type of [undefined, 'text/html', 'application/json']) assert.ok(!isEndless(type, undefined))
+  for (const type of ['application/x-ndjson', 'application/jsonl; charset=utf-8']) assert.deepEqual([isEndless(type, undefined), isEndless(type, 10)], [true, false])
 })

@@ -54,7 +54,11 @@ async function takeMany (share: Share, limit: number, count: number): Promise<nu
   return got.filter(Boolean).length
 }
 
-const pause = (ms = 40): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+/** Longer than whoever was refused asks nobody, and than anything takes to be said. */
+const pause = async (): Promise<void> => {
+  await new Promise((resolve) => setTimeout(resolve, 40))
+  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+}
 
 for (const limit of [1, 2, 10, 100, 1_000]) {
   test(`all workers together get ${limit} places of ${limit}, whoever asks`, async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Received } from '../../../proxy/listeners/received.ts'
+import { processorMs } from '../../support/processor-time.ts'
 
 const head = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
@@ -50,9 +51,8 @@ describe('heads in what was received', () => {
   })
 
   test('cost time in proportion to their length, in however many pieces they come', () => {
-    const startedMs = performance.now()
     const text = `GET / HTTP/1.1\r\n${`X: ${'y'.repeat(1000)}\r\n`.repeat(4_000)}\r\n`
-    assert.equal(inPieces(text, 200, 16 * 1024 * 1024), text)
-    assert.ok(performance.now() - startedMs < 1_500, `${performance.now() - startedMs} ms`)
+    const ms = processorMs(() => assert.equal(inPieces(text, 200, 16 * 1024 * 1024), text))
+    assert.ok(ms < 1_500, `${ms} ms`)
   })
 })

@@ -82,6 +82,14 @@ test('values of secret query keys are not logged, however the key is spelled', (
   assert.ok(jsonLine(exchangeOf({ target: '/?keyword=x&a;b=c&=d' }), noon, []).includes('"query":"keyword=x&a;b=c&=d"'))
 })
 
+test('parameters of a path that are secret, and keys of known shapes in it, are not logged', () => {
+  for (const target of ['/a;jsessionid=hunter2/b', '/a;token=hunter2', `/hooks/sk_live_hunter2${'0'.repeat(24)}/b`]) {
+    const x = exchangeOf({ target })
+    for (const line of [jsonLine(x, noon, []), combinedLine(x, noon), commonLine(x, noon)]) assert.ok(!line.includes('hunter2'), line)
+  }
+  assert.equal(read(jsonLine(exchangeOf({ target: '/maps;zoom=3/a-name-that-is-long-and-harmless' }), noon, []))['path'], '/maps;zoom=3/a-name-that-is-long-and-harmless')
+})
+
 test('it says who ended the exchange', () => {
   const blocked = decided('/', decisionOf())
   assert.equal(read(jsonLine(blocked, noon, []))['terminated_by'], 'agent')

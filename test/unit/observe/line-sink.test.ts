@@ -7,6 +7,8 @@ import test from 'node:test'
 import type { TestContext } from 'node:test'
 import { openLineSink } from '../../../proxy/observe/line-sink.ts'
 import type { SinkTrouble } from '../../../proxy/observe/line-sink.ts'
+import { fromDist } from '../../support/paths.ts'
+import { patienceMs } from '../../support/patience.ts'
 
 function folder (t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'sink-'))
@@ -88,3 +90,31 @@ for (const immediate of [false, true]) {
     assert.equal(troubles[0]!.lostLines + troubles[1]!.lostLines, lost)
   })
 }
+
+for (const immediate of [false, true]) {
+  test(`a pipe whose reader is gone holds up no end (immediate: ${immediate})`, async (t) => {
+    const fifo = join(folder(t), 'pipe')
+    execFileSync('mkfifo', [fifo])
+    const reader = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+    const sink = openLineSink({ to: fifo, maxBufferBytes: 10_000, immediate, nonBlocking: true })
+    closeSync(reader)
+    for (let i = 0; i < 10; i++) sink.write(`line ${i}\n`)
+    // Far longer than the test may take.
+    await sink.close(24 * 3_600_000)
+  })
+}
+
+test('a write that comes back after the end is not tried again, which would keep the process alive for ever', (t) => {
+  const fifo = join(folder(t), 'pipe')
+  execFileSync('mkfifo', [fifo])
+  const program = `
+    import { closeSync, constants, openSync } from 'node:fs'
+    import { openLineSink } from ${JSON.stringify(fromDist('proxy', 'observe', 'line-sink.js'))}
+    const reader = openSync(${JSON.stringify(fifo)}, constants.O_RDWR | constants.O_NONBLOCK)
+    const sink = openLineSink({ to: ${JSON.stringify(fifo)}, maxBufferBytes: 1e7 })
+    // More than a pipe takes: the write waits in its thread.
+    sink.write('x'.repeat(1_000_000) + '\\n')
+    await sink.close(1)
+    closeSync(reader)`
+  execFileSync(process.execPath, ['--input-type=module', '--eval', program], { timeout: patienceMs })
+})

@@ -96,4 +96,6 @@ test('on a terminal a line shows time, level, who, message and facts, and cannot
   const shown = prettyLine(line, false)
   assert.match(shown, /^\d\d:\d\d:\d\d\.\d{3} warn {2}\[agent waf\] late \\u001b\[2J\\u009b code=AGENT_TIMEOUT words="a b"\n$/)
   assert.ok(!prettyLine('no json \u001b[2J', true).includes('\u001b[2J'))
+  const lines = prettyLine(JSON.stringify({ level: 30, msg: 'first\n12:00:00.000 error made up', error: { stack: 'Error: one\n  at two' } }), false)
+  assert.equal(lines, 'info  first\n    12:00:00.000 error made up\n    Error: one\n    at two\n', 'further lines stand apart')
 })

@@ -3,6 +3,7 @@ import test from 'node:test'
 import { propagatorOf, type Propagation } from '../../../proxy/observe/telemetry/context.ts'
 import { newSpanId, newTraceId, samplerOf } from '../../../proxy/observe/telemetry/ids.ts'
 import { HeaderList } from '../../../proxy/pipeline/headers.ts'
+import { processorMs } from '../../support/processor-time.ts'
 
 const id = '0af7651916cd43dd8448eb211c80319c'
 const span = 'b7ad6b7169203331'
@@ -65,9 +66,10 @@ test('nothing that clients send makes reading take long, and nothing but an id i
       assert.match(caller.spanId, /^(?!0{16})[0-9a-f]{16}$/)
     }
   }
-  const startMs = performance.now()
-  for (const long of ['a=1,'.repeat(16_000), `a=${' '.repeat(60_000)}`, ','.repeat(64_000)]) read(['w3c'], 'traceparent', `00-${id}-${span}-01`, 'tracestate', long)
-  assert.ok(performance.now() - startMs < 10_000)
+  const ms = processorMs(() => {
+    for (const long of ['a=1,'.repeat(16_000), `a=${' '.repeat(60_000)}`, ','.repeat(64_000)]) read(['w3c'], 'traceparent', `00-${id}-${span}-01`, 'tracestate', long)
+  })
+  assert.ok(ms < 10_000, `${ms} ms`)
 })
 
 test('whether a trace is sampled depends on its id alone, and as many are as were asked for', () => {

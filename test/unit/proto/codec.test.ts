@@ -28,6 +28,21 @@ test('an independent implementation reads the samples and writes the same bytes'
   }
 })
 
+test('lines that are kept encoded have the same bytes each time, as field of any message, and keep no more memory than their own', () => {
+  const lines = ['Host', 'a.example', 'X-Empty', '', '', 'no name', 'X-Bytes', '\u00e9\u0000', 'X-Long', 'v'.repeat(70_000)]
+  const request = { ...codec.emptyRequestHeaders, method: 'GET', query: 'a=1' }
+  const reply = { ...codec.emptyResponseHeaders, status: 200 }
+  const plain = [codec.encode(codec.writeRequestHeaders, { ...request, headers: lines }), codec.encode(codec.writeResponseHeaders, { ...reply, headers: lines })]
+  const kept = codec.keepEncoded(lines.slice())
+  for (let round = 0; round < 3; round++) {
+    assert.deepEqual(codec.encode(codec.writeRequestHeaders, { ...request, headers: kept }), plain[0])
+    if (round > 0) assert.deepEqual(codec.encode(codec.writeResponseHeaders, { ...reply, headers: codec.keepEncoded(kept) }), plain[1])
+  }
+  assert.deepEqual([...kept], lines)
+  const none = codec.keepEncoded([])
+  for (let round = 0; round < 2; round++) assert.deepEqual(codec.encode(codec.writeRequestHeaders, { ...request, headers: none }), codec.encode(codec.writeRequestHeaders, request))
+})
+
 test('random messages of an independent implementation survive reading and writing byte for byte', () => {
   const random = randomFrom(7)
   for (let round = 0; round < 40; round++) {
@@ -197,3 +212,15 @@ function reader (type: string): Read {
 function writer (type: string): Write {
   return (codec as unknown as Record<string, Write>)[`write${type}`]!
 }
+
+test('a value of another type is refused, and the messages behind it are what they would have been', () => {
+  const reply = (attributes: ReadonlyMap<string, string>): codec.Reply => ({
+    exchange: 1, sequence: 1, kind: 'decision', value: { ...codec.emptyDecision, kind: 'allow', value: {}, attributes },
+  })
+  const good = codec.encodeFromAgent({ replies: [reply(new Map([['a', '1']]))] })
+  // As an agent without a compiler could give it: a number has no length, and what was in the buffer before must not be sent in its place.
+  for (const wrong of [5, null, undefined, true, {}, ['x']]) {
+    assert.throws(() => codec.encodeFromAgent({ replies: [reply(new Map([['a', wrong as unknown as string]]))] }), TypeError, String(wrong))
+    assert.deepEqual(codec.encodeFromAgent({ replies: [reply(new Map([['a', '1']]))] }), good)
+  }
+})

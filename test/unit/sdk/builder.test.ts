@@ -46,7 +46,9 @@ test('requests are changed by what is built, in the order it was said', async ()
 })
 
 test('what makes no sense throws where it is written', () => {
+  // @ts-expect-error: for those who have no compiler
   assert.throws(() => allow().withBody('x'), /only a block and a challenge/)
+  // @ts-expect-error: for those who have no compiler
   assert.throws(() => redirect('/').withHeader('a', 'b'), /withResponseHeaders/)
   assert.throws(() => block().withHeader('a', 'b\r\nc'), /no header can carry/)
   assert.throws(() => flag().withRequestHeaders({ 'a b': '' }), /token/)

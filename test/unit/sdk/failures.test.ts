@@ -25,11 +25,15 @@ test('an AgentFailure brings its own code', async () => {
   assert.deepEqual((await agent.request('GET', '/')).error, { code: 'store_down', message: 'no route to the store', retryable: true })
 })
 
-test('what is no decision is an error', async () => {
+test('what is no decision is an error that says what it was, and what would be one', async () => {
   // As a JavaScript agent could.
-  for (const wrong of [true, null, 'allow', { status: 403 }, block, drop()]) {
+  for (const [wrong, what] of [
+    [true, 'true'], [null, 'null'], ['allow', 'a text'], [7, 'a number'], [{ status: 403 }, 'an object'], [block, 'a function'], [drop(), 'an answer for a piece of a body'],
+  ] as const) {
     const agent = await run({ onRequest: () => wrong as unknown as Answered })
-    assert.equal((await agent.request('GET', '/')).error?.code, 'bad_answer', String(wrong))
+    const { error } = await agent.request('GET', '/')
+    const message = `a handler returned ${what}, which is no decision: return allow(), block(…) or one of their like, or nothing`
+    assert.deepEqual([error?.code, error?.message], ['bad_answer', message])
   }
 })
 

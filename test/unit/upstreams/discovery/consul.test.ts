@@ -14,7 +14,7 @@ const instance = (port: number, more: object = {}, statuses: readonly string[] =
 })
 
 const settingsOf = (port: number, more: Partial<ConsulSettings> = {}): ConsulSettings => (
-  { host: '127.0.0.1', port, secure: false, service: 'api', onlyPassing: true, intervalMs: 10_000, timeoutMs: 500, ...more }
+  { host: '127.0.0.1', port, secure: false, service: 'api', onlyPassing: true, intervalMs: 10_000, timeoutMs: 60_000, ...more }
 )
 
 test('instances of Consul become targets by address, weight and what their checks say', () => {
@@ -62,7 +62,7 @@ test('what Consul says wrongly, never, or without end is no answer, and the toke
     [(response) => response.end('<html>'), /not JSON/], [(response) => response.destroy(), /the connection broke/], [() => {}, /abort/, 200],
     [(response) => { response.write('[' + ' '.repeat(17 * 1024 * 1024)) }, /larger than/],
   ]
-  for (const [next, message, timeoutMs = 30_000] of cases) {
+  for (const [next, message, timeoutMs = 60_000] of cases) {
     answer = next
     const source = consulSource(settingsOf(server.port, { token: 'very secret', timeoutMs }))
     await assert.rejects(source.ask(never), (error: Error) => message.test(error.message) && !error.message.includes('secret'), String(message))

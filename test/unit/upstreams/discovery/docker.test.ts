@@ -45,7 +45,7 @@ test('Docker is asked for the list over its socket, and again after each event',
       followers.push(response)
     } else response.writeHead(404).end()
   }, { path })
-  const source = dockerSource({ host: '', port: 0, socketPath: path, secure: false, timeoutMs: 500 })
+  const source = dockerSource({ host: '', port: 0, socketPath: path, secure: false, timeoutMs: 60_000 })
   assert.deepEqual((await source.ask(new AbortController().signal)).targets.map(({ host }) => host), ['172.18.0.2'])
   let changes = 0
   const stop = source.watch!(() => { changes++ })

@@ -53,7 +53,7 @@ async function cluster (t: TestContext): Promise<Cluster> {
   }, { tls: { key: serverKey, cert: serverCertificate } })
   const serviceAccount = folderWith(t, { token: 'first\n', 'ca.crt': serverCertificate })
   const source = kubernetesSource({
-    namespace: 'default', service: 'api', intervalMs: 10_000, timeoutMs: 1_000, serviceAccount,
+    namespace: 'default', service: 'api', intervalMs: 10_000, timeoutMs: 60_000, serviceAccount,
     env: { KUBERNETES_SERVICE_HOST: 'localhost', KUBERNETES_SERVICE_PORT: String(server.port) },
   })
   return {

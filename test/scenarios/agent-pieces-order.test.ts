@@ -1,0 +1,120 @@
+// Pieces of a body that are with the agent at the same time: what becomes of one says nothing about those before it.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Event, ReplyOneOf } from '../../proto/codec/index.ts'
+import { agentFilter, parallelFilter } from '../../proxy/decisions/index.ts'
+import { EndSignal } from '../../proxy/pipeline/end-signal.ts'
+import type { Filter } from '../../proxy/pipeline/exchange.ts'
+import { Fault } from '../../proxy/pipeline/faults.ts'
+import { HeaderList } from '../../proxy/pipeline/headers.ts'
+import { answering, block, chunk, slowBody, streaming, wants } from '../support/answering-agent.ts'
+import { chunked, consult, ready, settings, through } from '../support/consulted.ts'
+import { allow, decision, rawAgent } from '../support/raw-agent.ts'
+
+const failure: ReplyOneOf = { kind: 'error', value: { code: 'x', message: 'y', retryable: false } }
+
+const answersToTheSecond: Record<string, readonly [ReplyOneOf, status: number]> = {
+  'fails': [failure, 503],
+  'is answered with something of an unknown kind': [chunk({ kind: undefined, value: undefined }), 503],
+  'ends the exchange': [block, 403],
+  'is answered out of phase': [decision({ kind: 'allow', value: {} }, { rewritePath: '/other' }), 503],
+}
+
+for (const [what, [reply, status]] of Object.entries(answersToTheSecond)) {
+  for (const failureMode of ['closed', 'open'] as const) {
+    test(`a piece that nobody has judged does not pass because the next one ${what}: ${failureMode}`, async (t) => {
+      const { client } = await answering(t, (event) => textOf(event) === 'first' ? false : textOf(event) === 'second' ? reply : undefined, streaming)
+      const { upstream, ...outcome } = await consult(client, { method: 'POST', body: chunked('first', 'second', 'third') }, { failureMode })
+      assert.equal(upstream?.body, '')
+      assert.equal(outcome.status, status)
+    })
+  }
+}
+
+const done = decision({ kind: 'allow', value: {} }, { wants: { ...wants, done: true } })
+
+test('an agent that is done with a body owes what it was asked before', async (t) => {
+  const { client } = await answering(t, (event) => textOf(event) === 'first' ? false : textOf(event) === 'second' ? done : undefined, streaming)
+  const { upstream, x } = await consult(client, { method: 'POST', body: chunked('first', 'second', 'third') }, { timeoutMs: 1_000 })
+  assert.equal(upstream?.body, '')
+  assert.equal(x.fault?.code, 'AGENT_TIMEOUT')
+})
+
+test('pieces that are on their way to an agent that is done pass, whatever it says of them, and are no failures of it', async (t) => {
+  const { client } = await answering(t, (event) => textOf(event) === 'first' ? done : textOf(event) === 'second' ? failure : textOf(event) === 'third' ? false : undefined, streaming)
+  const { upstream, x } = await consult(client, { method: 'POST', body: chunked('first', 'second', 'third') })
+  assert.equal(upstream?.body, 'firstsecondthird')
+  assert.equal(x.fault, undefined)
+  assert.deepEqual(client.counters.failures, {})
+})
+
+test('in parallel as well: pieces that one of several has not judged stay where they are', async (t) => {
+  const silentOnFirst = await answering(t, (event) => textOf(event) === 'first' ? false : textOf(event) === 'second' ? failure : undefined, streaming)
+  const { client } = await answering(t, () => undefined, streaming)
+  const stage = parallelFilter('stage', [silentOnFirst.client, client].map((one, i) => ({ client: one, settings: { ...settings, agentId: `a${i}` } })))
+  const { upstream, status } = await through([stage], { method: 'POST', body: chunked('first', 'second', 'third') })
+  assert.equal(upstream?.body, '')
+  assert.equal(status, 503)
+})
+
+test('an agent that fails about the answer lets nothing more of the request go on', async (t) => {
+  const describe = { ...streaming, events: ['request_headers', 'request_body', 'response_headers', 'complete'] as const }
+  const { client, agent } = await answering(t, (event) => textOf(event) === 'late' ? false : event.kind === 'response_headers' ? failure : undefined, describe)
+  const { body, send } = slowBody()
+  let rest: Promise<Buffer | undefined> | undefined
+  const answersEarly: Filter = {
+    name: 'early',
+    async onRequest ({ requestBody }) {
+      send(Buffer.from('now'))
+      await requestBody!.read()
+      rest = Promise.resolve(requestBody!.read())
+      rest.catch(() => {})
+      send(Buffer.from('late'))
+      await agent.seen((event) => textOf(event) === 'late')
+      return { status: 200, headers: new HeaderList(), body: undefined }
+    },
+  }
+  assert.equal((await through([agentFilter(client, settings), answersEarly], { method: 'POST', body })).status, 503)
+  await assert.rejects(rest!)
+})
+
+test('answers about several pieces that cross the news that the client has left are no mistake of the agent', async (t) => {
+  const late: Array<() => void> = []
+  const ending = new EndSignal()
+  const agent = await rawAgent(t, { describe: streaming, onEvent (event, wire) {
+    if (event.kind === 'complete') for (const answer of late) answer()
+    if (event.timeoutMs === 0) return
+    if (event.kind !== 'request_body') return wire.reply(event, allow)
+    late.push(() => {
+      wire.reply(event, { kind: 'credit', value: { bytes: 10 } })
+      wire.reply(event, chunk({ kind: 'pass', value: {} }))
+    })
+    if (late.length === 3) ending.end(new Fault('CLIENT_GONE'))
+  } })
+  const client = await ready(t, agent.path)
+  await through([agentFilter(client, settings)], { method: 'POST', body: chunked('first', 'second', 'third', 'fourth'), ending })
+  await agent.seen(({ kind }) => kind === 'complete')
+  assert.equal((await consult(client)).status, 200)
+  assert.deepEqual(client.counters.protocolFaults, {})
+})
+
+test('a body that nobody wants any more is not a failure of its agent', async (t) => {
+  const { client } = await answering(t, () => undefined, streaming)
+  const { body, send } = slowBody()
+  const answersEarly: Filter = {
+    name: 'early',
+    async onRequest ({ requestBody }) {
+      send(Buffer.from('now'))
+      await requestBody!.read()
+      return { status: 200, headers: new HeaderList(), body: undefined }
+    },
+  }
+  const cancelled = { ...body, cancel: () => send(undefined) }
+  assert.equal((await through([agentFilter(client, settings), answersEarly], { method: 'POST', body: cancelled })).status, 200)
+  await new Promise(setImmediate)
+  assert.deepEqual(client.counters.failures, {})
+})
+
+function textOf (event: Event): string {
+  return event.kind === 'request_body' || event.kind === 'response_body' ? event.value.data.toString() : ''
+}
