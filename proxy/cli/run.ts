@@ -82,13 +82,14 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
     serveSignals(proxy, service, end)
     // The log says why when it does not come to that.
     process.on('SIGUSR2', () => { upgrade().catch(() => {}) })
-    await proxy.start(config, loaded)
+    const takeOver = await proxy.start(config, loaded)
     serves = true
     started()
     if (!quiet) await sayStarted(shell, proxy, loaded)
     const listeners = proxy.status().listeners.map(({ id, address }) => ({ id, address }))
     log.info('serving', { event: 'ready', listeners, metrics: proxy.metricsAddress ?? null, pid: process.pid })
     await service.serving(proxy, loaded)
+    takeOver()
     const { why, now, handedOver } = await end.asked
     log.info(`${why}: ${now ? 'cutting off open requests' : 'finishing open requests'}`, { event: 'stopping' })
     service.stopping(handedOver)

@@ -31,6 +31,7 @@ import { HealthKeeper } from './health-keeper.ts'
 import { healthPlans, type HealthPlans } from './health-plans.ts'
 import { canonicalKey, Leases, type Lease } from './leases.ts'
 import type { LentEvidence } from './lent-evidence.ts'
+import { tellEvidence } from './evidence-metrics.ts'
 import { leaseEvidence, leasePush } from './main-leases.ts'
 import { warnOfFewDescriptors } from './open-files.ts'
 import type { PlacedSocket } from './placed-socket.ts'
@@ -135,18 +136,14 @@ export class Proxy {
     })
     this.#health = new HealthKeeper({ log: this.#log, metrics: this.#metrics, tell: (orders) => this.#path?.health(orders) })
     this.#reports = agentReports(this.#log, this.#metrics, () => this.#running?.config.agents ?? [])
-    this.#metrics.onScrape((table) => {
-      const evidence = this.#running?.records?.stats()
-      if (evidence === undefined) return
-      table.evidenceRecords.cell().set(evidence.records)
-      table.evidenceDropped.cell().set(evidence.dropped)
-      table.evidenceQueue.cell().set(evidence.queued)
-      table.evidenceFailing.cell().set(evidence.failing ? 1 : 0)
-    })
+    this.#metrics.onScrape((table) => tellEvidence(table, this.#running?.records?.stats()))
   }
 
-  /** Makes ready what the first configuration asks for, and has it served. Rejects with a `StartError` and leaves nothing open. */
-  async start (config: SentinelConfig, loaded?: Loaded): Promise<void> {
+  /**
+   * Makes ready what the first configuration asks for, and has it served. Resolves with what is to be called as soon as everybody finds this process: the one
+   * before it ends then. Rejects with a `StartError` and leaves nothing open.
+   */
+  async start (config: SentinelConfig, loaded?: Loaded): Promise<() => void> {
     try {
       this.#log.setLevel(logLevel(config))
       warnOfFewDescriptors(config, this.#log)
@@ -162,8 +159,10 @@ export class Proxy {
       this.#judge(running, () => true)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
-      this.#options.predecessor?.ready((file, entry) => { if (this.#running?.config.evidence?.file === file) this.#running.records?.add(entry) })
-      if (legacy !== undefined) this.#sockets.own(legacy.files)
+      return () => {
+        this.#options.predecessor?.ready((file, entry) => { if (this.#running?.config.evidence?.file === file) this.#running.records?.add(entry) })
+        if (legacy !== undefined) this.#sockets.own(legacy.files)
+      }
     } catch (error) {
       await this.#closeAll(2_000, this.#options.predecessor !== undefined)
       await this.#options.predecessor?.failed(error instanceof Error ? error.message : String(error))

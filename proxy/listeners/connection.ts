@@ -58,6 +58,9 @@ const farewellMs = 250
  */
 export const lastCallMs = 500
 
+/** Who has just connected came in order to ask something, and may be slower than that: at an upgrade there is no moment in which to connect would be wrong. */
+export const firstCallMs = 2_000
+
 /** Trailer fields are few: a large limit for heads is not meant for them. */
 const maxTrailerBytes = 64 * 1024
 
@@ -125,8 +128,12 @@ export class Connection implements ClientConnection {
   drain (): void {
     this.#leaving = true
     if (!this.idle) this.closing ||= this.open !== undefined
-    else if (this.#quietMs() > lastCallMs) this.close()
-    else this.deadline = Math.min(this.deadline, performance.now() + lastCallMs)
+    else if (this.#quietMs() > this.#callMs) this.close()
+    else this.deadline = Math.min(this.deadline, performance.now() + this.#callMs)
+  }
+
+  get #callMs (): number {
+    return this.#served === 0 ? firstCallMs : lastCallMs
   }
 
   /** How long nothing has been heard, of a connection without an exchange. */

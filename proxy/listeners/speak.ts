@@ -3,7 +3,7 @@ import { TLSSocket } from 'node:tls'
 import type { Exchange } from '../pipeline/exchange.ts'
 import { preface } from '../http2/index.ts'
 import type { ClientConnection } from './client-connection.ts'
-import { lastCallMs } from './connection.ts'
+import { firstCallMs } from './connection.ts'
 import { http1, type SpeakerHooks } from './http1.ts'
 import { http2 } from './http2.ts'
 import type { CurrentSettings } from './listener.ts'
@@ -56,7 +56,7 @@ class FirstWords implements ClientConnection {
 
   drain (): void {
     this.#leaving = true
-    if (this.#talking === undefined) this.#deadline = Math.min(this.#deadline, performance.now() + lastCallMs)
+    if (this.#talking === undefined) this.#deadline = Math.min(this.#deadline, performance.now() + firstCallMs)
     else this.#talking.drain()
   }
 

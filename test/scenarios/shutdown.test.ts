@@ -69,6 +69,21 @@ test('a request that a client sends just before it hears of the stop is answered
   })
 })
 
+test('who has connected just before the stop has two seconds to ask', async (t) => {
+  await oneOfThree(async () => {
+    const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
+    const sentinel = await startSentinel(t, siteWith(upstream.port, '', []).replace('listener "web" {', 'listener "both" { address "127.0.0.1:0"; protocol "h2" }; listener "web" {'))
+    const clients = await Promise.all(['web', 'both'].map((listener) => client(t, sentinel.port(listener))))
+    const stopped = sentinel.stop('SIGTERM')
+    await sentinel.logged(({ event }) => event === 'stopping')
+    await wait(1_000)
+    for (const { socket } of clients) socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await Promise.all(clients.map(({ ended }) => ended))
+    for (const { text } of clients) assert.match(text(), /Connection: close\r\n[^]*ok$/)
+    assert.equal(await stopped, 0)
+  })
+})
+
 test('HTTP/2 streams that are open or on their way are answered, then the connection ends', async (t) => {
   let finish: (() => void) | undefined
   const upstream = await startRecordingUpstream(t, (_, response) => { finish = () => response.end('in the end') })

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { ask } from '../../proxy/control/index.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
 import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
@@ -205,6 +206,20 @@ test('sentinel upgrade waits until the new process serves, and is told by its ex
   assert.equal((await command('stop')).code, 0)
   await eventually('the successor ends', () => !isRunning(pid))
   assert.equal(existsSync(pidFile), false)
+})
+
+test('commands find a proxy at every moment of an upgrade', async (t) => {
+  const runtime = mkdtempSync(join(tmpdir(), 'sentinel-runtime-'))
+  t.after(() => rmSync(runtime, { recursive: true, force: true }))
+  const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
+  const sentinel = await startSentinel(t, siteWith(upstream.port, '', []), { env: { RUNTIME_DIRECTORY: runtime } })
+  const socket = join(runtime, readdirSync(runtime)[0]!, 'control.sock')
+  let ended = false
+  sentinel.process.once('exit', () => { ended = true })
+  const upgrading = upgraded(t, sentinel)
+  const said = new Set<unknown>()
+  while (!ended) said.add(await ask([socket], { method: 'GET', path: '/status' }).then(({ body }) => (body as { readonly pid: number }).pid, String))
+  assert.deepEqual([...said], [sentinel.pid, await upgrading])
 })
 
 test('what the operator took out stays out', async (t) => {

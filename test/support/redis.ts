@@ -59,12 +59,16 @@ export async function startRedis (t: TestContext, settings: readonly string[] = 
     ['redis-server', '--port', String(own), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no', ...settings])
 }
 
-/** Watches masters, and makes a replica the master when one is gone for long. */
+/**
+ * Watches masters, and makes a replica the master when one is gone for long. A watcher that was not given a processor for two seconds does nothing for thirty
+ * (its TILT mode), and no replica is good enough whose link is broken for longer than ten times "down-after": with less than three seconds no other master
+ * would come then.
+ */
 export async function startRedisSentinel (t: TestContext, master: number, name: string): Promise<Running> {
   const port = await deadPort()
   return startServer(t, port, /\+monitor master/, (folder) => {
     const file = join(folder, 'sentinel.conf')
-    writeFileSync(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor ${name} 127.0.0.1 ${master} 1\nsentinel down-after-milliseconds ${name} 500\nsentinel failover-timeout ${name} 2000\n`)
+    writeFileSync(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor ${name} 127.0.0.1 ${master} 1\nsentinel down-after-milliseconds ${name} 4000\nsentinel failover-timeout ${name} 2000\n`)
     return ['redis-server', file, '--sentinel']
   })
 }

@@ -5,6 +5,10 @@ export interface NamedRun extends FileRun {
   readonly file: string
 }
 
+/** Of what went wrong, in the summary. */
+const shownLines = 12
+const shownColumns = 300
+
 const colour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined
 
 /** One line for a file; everything about its failures. */
@@ -32,7 +36,7 @@ export function printSummary (runs: readonly NamedRun[], durationMs: number): nu
   if (broken.length > 0) {
     print('Failed:')
     for (const run of broken) {
-      for (const failure of run.failures) print(`  ${run.file}: ${failure.path.join(' › ')}`)
+      for (const failure of run.failures) print(`  ${run.file}: ${failure.path.join(' › ')}\n${indent(beginningOf(failure.error), 6)}`)
       for (const problem of run.problems) print(`  ${run.file}: the file ${problem}`)
     }
     print('')
@@ -42,6 +46,11 @@ export function printSummary (runs: readonly NamedRun[], durationMs: number): nu
   const failed = runs.reduce((sum, run) => sum + failuresOf(run), 0)
   print(`${passed} passed, ${failed} failed, ${skipped.length} skipped`)
   return failed
+}
+
+/** Enough to know what it is about: all of it stands further above. */
+function beginningOf (text: string): string {
+  return text.split('\n').slice(0, shownLines).map((line) => line.slice(0, shownColumns)).join('\n')
 }
 
 function failuresOf (run: FileRun): number {
