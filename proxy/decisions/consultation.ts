@@ -158,6 +158,8 @@ export class Consultation implements EndListener {
     if (ruling.reply !== undefined && stage.partial !== true) {
       this.over = true
       this.#stop = ruling.reply
+      // What it was asked before, and has not answered, changes nothing any more.
+      if (this.talk.waiting) this.talk.cancel('decided', agentDone)
     }
     return ruling
   }

@@ -137,7 +137,7 @@ export class Talk implements Line {
   cancel (reason: CancelReason, fault: Fault, detail: string = fault.code): void {
     if (this.#over !== undefined || this.#cancelled !== undefined) return
     this.#cancelled = fault
-    this.#crossing = reason === 'timeout' ? 0 : this.#questions.size
+    if (reason !== 'timeout') this.#crossing += this.#questions.size
     this.#rejectAll(fault)
     if (this.#sequence > 0) this.#send({ kind: 'cancel', value: { reason, detail } }, 0)
   }
@@ -283,10 +283,28 @@ export class Talk implements Line {
   }
 
   #settle (question: Question, answer: Answer): void {
-    if (answer.kind === 'decision' && answer.value.wants?.done === true) this.#doneAt = Math.min(this.#doneAt, question.sequence)
+    const isDone = answer.kind === 'decision' && answer.value.wants?.done === true
+    if (isDone) this.#doneAt = Math.min(this.#doneAt, question.sequence)
     this.#questions.delete(question.sequence)
     question.resolve(answer)
+    if (isDone) this.#releaseLater()
     this.#leave()
+  }
+
+  /** Whoever says that it is done need not answer what it was asked since. Where it does all the same, nobody minds. */
+  #releaseLater (): void {
+    for (const question of [...this.#questions.values()]) {
+      if (question.sequence < this.#doneAt) continue
+      this.#crossing++
+      this.#drop(question, agentDone)
+    }
+  }
+
+  /** It is not waited for any more. */
+  #drop (question: Question, fault: Fault): void {
+    this.#questions.delete(question.sequence);
+    (this.#expired ??= new Set()).add(question.sequence)
+    this.#reject(question, fault)
   }
 
   #fail (question: Question, fault: Fault): void {
@@ -326,12 +344,7 @@ export class Talk implements Line {
   }
 
   #rejectAll (fault: Fault): void {
-    const open = [...this.#questions.values()]
-    this.#questions.clear()
-    for (const question of open) {
-      (this.#expired ??= new Set()).add(question.sequence)
-      this.#reject(question, fault)
-    }
+    for (const question of [...this.#questions.values()]) this.#drop(question, fault)
     this.#leave()
   }
 

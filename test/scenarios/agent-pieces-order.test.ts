@@ -9,6 +9,7 @@ import { Fault } from '../../proxy/pipeline/faults.ts'
 import { HeaderList } from '../../proxy/pipeline/headers.ts'
 import { answering, block, chunk, slowBody, streaming, wants } from '../support/answering-agent.ts'
 import { chunked, consult, ready, settings, through } from '../support/consulted.ts'
+import { patienceMs } from '../support/patience.ts'
 import { allow, decision, rawAgent } from '../support/raw-agent.ts'
 
 const failure: ReplyOneOf = { kind: 'error', value: { code: 'x', message: 'y', retryable: false } }
@@ -24,7 +25,7 @@ for (const [what, [reply, status]] of Object.entries(answersToTheSecond)) {
   for (const failureMode of ['closed', 'open'] as const) {
     test(`a piece that nobody has judged does not pass because the next one ${what}: ${failureMode}`, async (t) => {
       const { client } = await answering(t, (event) => textOf(event) === 'first' ? false : textOf(event) === 'second' ? reply : undefined, streaming)
-      const { upstream, ...outcome } = await consult(client, { method: 'POST', body: chunked('first', 'second', 'third') }, { failureMode })
+      const { upstream, ...outcome } = await atOnce(consult(client, { method: 'POST', body: chunked('first', 'second', 'third') }, { failureMode }))
       assert.equal(upstream?.body, '')
       assert.equal(outcome.status, status)
     })
@@ -42,7 +43,7 @@ test('an agent that is done with a body owes what it was asked before', async (t
 
 test('pieces that are on their way to an agent that is done pass, whatever it says of them, and are no failures of it', async (t) => {
   const { client } = await answering(t, (event) => textOf(event) === 'first' ? done : textOf(event) === 'second' ? failure : textOf(event) === 'third' ? false : undefined, streaming)
-  const { upstream, x } = await consult(client, { method: 'POST', body: chunked('first', 'second', 'third') })
+  const { upstream, x } = await atOnce(consult(client, { method: 'POST', body: chunked('first', 'second', 'third') }))
   assert.equal(upstream?.body, 'firstsecondthird')
   assert.equal(x.fault, undefined)
   assert.deepEqual(client.counters.failures, {})
@@ -114,6 +115,14 @@ test('a body that nobody wants any more is not a failure of its agent', async (t
   await new Promise(setImmediate)
   assert.deepEqual(client.counters.failures, {})
 })
+
+/** What comes of it does not wait for an answer that changes nothing: its deadline is `patienceMs` away. */
+async function atOnce<T> (outcome: Promise<T>): Promise<T> {
+  const startMs = performance.now()
+  const found = await outcome
+  assert.ok(performance.now() - startMs < patienceMs / 2)
+  return found
+}
 
 function textOf (event: Event): string {
   return event.kind === 'request_body' || event.kind === 'response_body' ? event.value.data.toString() : ''
