@@ -41,6 +41,10 @@ export function frameReader (take: (kind: number, payload: Buffer) => void): (ch
   let pieces: Buffer[] = []
   let bytes = 0
   let wanted = headBytes
+  const keep = (rest: Buffer): void => {
+    pieces = rest.length === 0 ? [] : [rest]
+    bytes = rest.length
+  }
   return (chunk) => {
     pieces.push(chunk)
     bytes += chunk.length
@@ -54,10 +58,12 @@ export function frameReader (take: (kind: number, payload: Buffer) => void): (ch
         wanted = 4 + size
         break
       }
-      take(rest[4]!, rest.subarray(headBytes, 4 + size))
+      const [kind, payload] = [rest[4]!, rest.subarray(headBytes, 4 + size)]
       rest = rest.subarray(4 + size)
+      // Before it is taken: one that makes `take` throw must not come again with the next chunk, as if it were another call.
+      keep(rest)
+      take(kind, payload)
     }
-    pieces = rest.length === 0 ? [] : [rest]
-    bytes = rest.length
+    keep(rest)
   }
 }
