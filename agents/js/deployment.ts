@@ -57,7 +57,11 @@ export class Deployment {
       throw error
     }
     this.#started = true
-    for (const runner of runners) this.#free(runner)
+    for (const runner of runners) {
+      // One may have ended while the others were starting.
+      if (runner.gone) this.#replace()
+      else this.#free(runner)
+    }
   }
 
   /** Whether the script has this handler. */
@@ -105,8 +109,11 @@ export class Deployment {
 
   #free (runner: Runner): void {
     if (runner.gone) return
-    this.#pauseMs = 0
-    if (runner.isFat()) return runner.kill(new AgentFailure('script_memory', 'the worker kept more than its memory'))
+    if (runner.isFat()) {
+      // No call fails by it, so nobody else tells why variables and state begin anew.
+      this.#options.onLine('warn', 'script_memory: a worker kept more than its memory from call to call: it is ended, and another one started')
+      return runner.kill(new AgentFailure('script_memory', 'the worker kept more than its memory'))
+    }
     const next = this.#next()
     if (next === undefined) {
       this.#idle.push(runner)
@@ -171,7 +178,11 @@ export class Deployment {
       failed(error)
       return this.#replace()
     }
-    runner.ready.then(() => this.#free(runner), (error: Error) => {
+    const ready = (): void => {
+      this.#pauseMs = 0
+      this.#free(runner)
+    }
+    runner.ready.then(ready, (error: Error) => {
       failed(error)
       if (!runner.gone) runner.kill(new AgentFailure('script_worker', error.message))
     })

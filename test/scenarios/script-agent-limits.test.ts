@@ -107,6 +107,7 @@ export function onRequest () { kept.push(new Uint8Array(1 << 20).fill(1)); retur
     counts.push(Number(answer.text))
   }
   assert.ok(counts.filter((count) => count === 1).length >= 2, `it began anew: ${Math.max(...counts)} at the most`)
+  await sentinel.logged(({ level, msg }) => level === 40 && msg?.startsWith('script_memory: a worker kept more than its memory') === true)
 })
 
 test('calls on other workers go on, and what waits is put on another worker', async (t) => {
