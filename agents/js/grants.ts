@@ -57,9 +57,14 @@ async function readGranted (path: string, granted: Allow['read'], hold: Hold): P
     if (!isGranted(process.platform === 'linux' ? readlinkSync(`/proc/self/fd/${file.fd}`) : realpathSync(path))) throw refused
     const facts = await file.stat()
     if (!facts.isFile()) throw new Error(`${shown} is not a file`)
-    if (facts.size > mostBytes) throw new Error(`${shown} is larger than ${mostBytes / 1024 / 1024} MiB`)
+    const tooLarge = new Error(`${shown} is larger than ${mostBytes / 1024 / 1024} MiB`)
+    if (facts.size > mostBytes) throw tooLarge
     hold(facts.size)
-    return await file.readFile()
+    const content = await file.readFile()
+    // It may have grown; and the kernel's own files have no size before they are read.
+    if (content.length > mostBytes) throw tooLarge
+    if (content.length > facts.size) hold(content.length - facts.size)
+    return content
   } finally {
     await file.close()
   }
@@ -103,6 +108,7 @@ async function fetchGranted (text: string, init: unknown, granted: Allow['net'],
     throw new Error(`speaking to ${place} is not granted: 'allow { net … }' of the agent's config says who is`)
   }
   const { method, headers, body } = (typeof init === 'object' && init !== null ? init : {}) as Wish
+  if (Array.isArray(headers)) throw new Error('headers of fetch are an object: { name: value }')
   const given = typeof headers === 'object' && headers !== null ? headers : {}
   // All calls wait while they are read.
   if (Object.keys(given).length > mostFields) throw new Error(`fetch takes up to ${mostFields} header fields`)
@@ -115,7 +121,7 @@ async function fetchGranted (text: string, init: unknown, granted: Allow['net'],
     ...method === undefined ? {} : { method: wordOf(method) },
     headers: fields.map(([name, value]) => [name, wordOf(value)] as [string, string]),
     ...body === undefined ? {} : { body: wordOf(body) },
-  }).catch((error: unknown) => { throw new Error(`${place} did not answer: ${reasonOf(error)}`) })
+  }).catch((error: unknown) => { throw failed(error, place) })
   return { value: { status: answer.status, headers: [...answer.headers].flat() }, content: await bounded(answer, place, hold) }
 }
 
@@ -123,10 +129,10 @@ function wordOf (value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value) ?? ''
 }
 
-/** Of a failed `fetch` the cause says what happened. */
-function reasonOf (error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? error.cause.message : error.message
+/** Of a connection that failed the cause says what happened. Without one nobody was spoken to: it was not to be sent. */
+function failed (error: unknown, place: string): Error {
+  if (!(error instanceof Error)) return new Error(String(error))
+  return new Error(error.cause instanceof Error ? `${place} did not answer: ${error.cause.message}` : `fetch: ${error.message}`)
 }
 
 async function bounded (answer: Response, place: string, hold: Hold): Promise<Buffer> {

@@ -251,10 +251,11 @@ function askIn (payload: Buffer): Ask {
   throw new TypeError('this is no question')
 }
 
-/** What Node writes of a text that cannot be compiled: `file:line`, the line, a caret under it, and what is wrong. */
+/** What Node writes of a text that cannot be compiled: `file:line`, the line, a caret under it unless several lines are meant, and what is wrong. */
 function syntaxErrorIn (complaint: string, { file, source }: Boot): Thrown | undefined {
-  const [place = '', , caret = '', , message = ''] = complaint.split('\n')
-  if (!place.startsWith(`${file}:`) || !message.startsWith('SyntaxError: ')) return undefined
+  const [place = '', , caret = '', ...after] = complaint.split('\n')
+  const message = after.find((text) => text !== '')
+  if (!place.startsWith(`${file}:`) || message?.startsWith('SyntaxError: ') !== true) return undefined
   const line = Number(place.slice(file.length + 1))
   // Behind its last line stands what the runner puts there.
   const lines = source.split('\n').length

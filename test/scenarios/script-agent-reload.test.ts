@@ -45,6 +45,8 @@ test('a script that cannot be run changes nothing and is told with its place; th
     'export function onRequest () {}\n\nundefined.x': /custom\.js:3:11: TypeError/,
     '': /has none of the functions/,
     'for (;;);': /is not ready after/,
+    'await new Promise(() => {})\nexport function onRequest () {}': /custom\.js: its first run awaits something that never comes/,
+    'const again = () => Promise.resolve().then(again)\nagain()\nexport function onRequest () {}': /more than its memory/,
   }
   for (const [text, message] of Object.entries(broken)) {
     writeFileSync(file, text)

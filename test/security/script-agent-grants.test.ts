@@ -99,6 +99,29 @@ export async function onRequest () {
   assert.equal(upstream.requests.length, 0)
 })
 
+test('what was refused, or failed, names the line where it was asked for', async (t) => {
+  const { sentinel } = await startScript(t, `
+const asks = {
+  '/file': () => readFile('/etc/hostname'),
+  '/host': async () => {
+    const answer = await fetch('http://127.0.0.1:2/')
+    return answer
+  },
+  '/method': () => fetch('http://127.0.0.1:1/', { body: 'of a GET' }),
+  '/list': () => fetch('http://127.0.0.1:1/', { headers: [['a', 'b']] }),
+  '/store': () => store.set('', 'x'),
+}
+export const onRequest = async (request) => { await asks[request.path]() }`, { config: 'timeout "10s"; allow { net "127.0.0.1:1" }' })
+  const places: Readonly<Record<string, RegExp>> = {
+    '/file': /custom\.js:3:18: Error: reading "\/etc\/hostname" is not granted/, '/host': /custom\.js:5:26: Error: speaking to 127\.0\.0\.1:2 is not granted/,
+    '/method': /custom\.js:8:20: Error: fetch: Request with GET/, '/list': /custom\.js:9:18: Error: headers of fetch are an object/, '/store': /custom\.js:10:25: Error: a key/,
+  }
+  for (const [path, place] of Object.entries(places)) {
+    assert.equal((await sentinel.get(path)).status, 503, path)
+    assert.match(String((await sentinel.accessed((record) => record.path === path))['detail']), place, path)
+  }
+})
+
 test('granted hosts are spoken to, on their port alone; a redirect is shown and not followed', async (t) => {
   const granted = await startRecordingUpstream(t, (request, response) => {
     if (request.url === '/away') response.writeHead(302, { location: `http://127.0.0.1:${other.port}/` }).end()

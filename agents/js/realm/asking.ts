@@ -30,7 +30,8 @@ export function askingWords (post: Post, kinds: { readonly ask: number, readonly
   const mostChars = 8 * 1024 * 1024
   /** Of what is longer Node would make a millisecond. */
   const longestTimerMs = 2 ** 31 - 1
-  type Settlers = { readonly resolve: (value: never) => void, readonly reject: (error: Error) => void }
+  /** `failure` was made where it was asked for: so it tells that place, whatever it comes to say. */
+  type Settlers = { readonly resolve: (value: never) => void, readonly reject: (error: Error) => void, readonly failure: Error }
   const asked = new Map<number, Settlers>()
   const timers = new Map<number, () => void>()
   let last = 0
@@ -39,7 +40,7 @@ export function askingWords (post: Post, kinds: { readonly ask: number, readonly
     if (asked.size >= mostWaiting) throw new RangeError(`${mostWaiting} answers are awaited already`)
     const text = JSON.stringify({ id: ++last, op, args })
     if (text.length > mostChars) throw new RangeError(`what is asked for is longer than ${mostChars / 1024 / 1024} MiB`)
-    asked.set(last, { resolve, reject })
+    asked.set(last, { resolve, reject, failure: new Error('refused') })
     post(kinds.ask, text)
   })
   const answerOf = (value: { status: number, headers: readonly string[], body: string }, views: (lines: readonly string[]) => object): object => ({
@@ -60,7 +61,7 @@ export function askingWords (post: Post, kinds: { readonly ask: number, readonly
       const waiting = asked.get(id)
       asked.delete(id)
       if (error === undefined) waiting?.resolve((!hasContent ? value : value === undefined ? content : { ...value, body: content }) as never)
-      else waiting?.reject(new Error(error))
+      else if (waiting !== undefined) waiting.reject(Object.defineProperty(waiting.failure, 'message', { value: error, writable: true, configurable: true }))
     },
     fire (id: number) {
       const wanted = timers.get(id)

@@ -29,6 +29,7 @@ const { stdin, stdout } = us
 const send = (kind: number, payload: string | Buffer): void => { stdout.write(frame(kind, payload)) }
 const tooLongToTell = JSON.stringify({ message: 'something was thrown that is too long to be told' })
 const notToBeTold = JSON.stringify({ message: 'something was thrown that cannot be told' })
+const waitsForEver = JSON.stringify({ message: 'its first run awaits something that never comes' })
 const failWith = (text: string): void => send(fromRunner.failed, text.length > maxLineChars ? tooLongToTell : text)
 
 let realm: Realm | undefined
@@ -160,12 +161,17 @@ async function start (boot: Boot): Promise<void> {
   } catch {
     return failWith(JSON.stringify({ message: `it imports ${JSON.stringify(wanted)}: a script stands alone, no module is within its reach` }))
   }
+  // Nothing that could be waited for is there before the first call: what has not come by then never does.
+  const waits = setImmediate(() => failWith(waitsForEver))
   try {
     await module.evaluate()
+    clearImmediate(waits)
     const hooks: unknown = inside.register(module.namespace)
-    if (typeof hooks === 'string') send(fromRunner.ready, hooks)
+    // Behind the microtasks: a script that never gets through with them never gets to a call.
+    if (typeof hooks === 'string') setImmediate(() => send(fromRunner.ready, hooks))
     else failWith(notToBeTold)
   } catch (error) {
+    clearImmediate(waits)
     failWith(described(error, inside))
   }
 }
