@@ -68,7 +68,10 @@ function decided (said: Said, file: string): Decision {
   switch (said['decision']) {
     case undefined: case 'allow': return allow(extras)
     case 'flag': return flag(extras)
-    case 'redact': return redact(extras)
+    case 'redact': {
+      if (extras.replaceBody === undefined && (said['body'] ?? said['data']) !== undefined) throw wrong(file, 'what \'redact\' passes on in place of a body is \'replaceBody\'')
+      return redact(extras)
+    }
     case 'review': return review(text(said, 'ticket', file) ?? '', extras)
     case 'block': case 'deny': return block(number(said, 'status', file) ?? 403, { ...extras, ...answerOf(said, file) })
     case 'redirect': {

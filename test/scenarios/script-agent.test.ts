@@ -112,9 +112,17 @@ test('what is no decision is an error, told with the file, and never a way throu
     'new Map([["decision", "block"]])': ['script_error', /returned \[object Map\] without/],
     'new (class { get decision () { return "block" } })()': ['script_error', /returned \[object Object\] without/],
     'Object.create({ decision: "block" })': ['script_error', /returned \[object Object\] without/],
+    'Object.defineProperty({}, "decision", { value: "block" })': ['script_error', /a decision that is undefined/],
+    '{ decision: block }': ['script_error', /'decision' of a decision is a function/],
+    '{ decision: Symbol("block") }': ['script_error', /'decision' of a decision is a symbol/],
+    'redact({ replaceBody: request.headers.get })': ['script_error', /'replaceBody' of a decision is a function/],
+    '{ decision: "redact", body: "clean" }': ['bad_answer', /what 'redact' passes on in place of a body is 'replaceBody'/],
+    'allow({ requestHeaders: { "x-a": () => 1 } })': ['script_error', /'requestHeaders: x-a' of a decision is a function/],
+    'allow({ requestHeaders: { "x-a": NaN } })': ['script_error', /'requestHeaders: x-a' of a decision is NaN/],
+    'block(403, { body: () => "no" })': ['script_error', /'body' of a decision is a function/],
   }
   const cases = Object.keys(wrong)
-  const { sentinel, upstream } = await startScript(t, `const answers = [${cases.map((text) => `() => (${text})`).join(', ')}]\nexport const onRequest = (request) => answers[Number(request.path.slice(1))]()`)
+  const { sentinel, upstream } = await startScript(t, `const answers = [${cases.map((text) => `(request) => (${text})`).join(', ')}]\nexport const onRequest = (request) => answers[Number(request.path.slice(1))](request)`)
   for (const [index, text] of cases.entries()) {
     assert.equal((await sentinel.get(`/${index}`)).status, 503, text)
     const { detail } = await sentinel.accessed(({ path }) => path === `/${index}`)
@@ -354,8 +362,9 @@ test('a script that cannot be run refuses the start, with the place in it and th
     'a mistake in one long line': [`const list = [${'"abcdefgh",'.repeat(5000)}];const b = (;${'f();'.repeat(5000)}`, 'js', /11\.js:1: SyntaxError: Unexpected token ';'/],
     'a text that is nested too deep': [`const a = ${'('.repeat(200_000)}1${')'.repeat(200_000)}`, 'js', /12\.js: RangeError: Maximum call stack size exceeded/],
     'an answer that is none': ['JSON.stringify = () => new Uint8Array(8)\nexport function onRequest () {}', 'js', /13\.js: something was thrown that cannot be told/],
-    'types that are nested too deep': [`const a: number = ${'('.repeat(200_000)}1${')'.repeat(200_000)}`, 'ts', /14\.ts: Maximum call stack size exceeded/],
-    'a mistake in types behind tabs and wide characters': ['const a = 1\n\t\tconst b = /* 日本 😀 */ 2; enum A { x }', 'ts', /15\.ts:2:28: TypeScript enum/],
+    'a comment without end': ['export function onRequest () {}\n/* not\nsaved', 'js', /14\.js:2: SyntaxError: Invalid or unexpected token/],
+    'types that are nested too deep': [`const a: number = ${'('.repeat(200_000)}1${')'.repeat(200_000)}`, 'ts', /15\.ts: Maximum call stack size exceeded/],
+    'a mistake in types behind tabs and wide characters': ['const a = 1\n\t\tconst b = /* 日本 😀 */ 2; enum A { x }', 'ts', /16\.ts:2:28: TypeScript enum/],
   }
   const numbered = Object.entries(cases).map(([name, one], i) => [i, name, one] as const)
   // Not all at once: each is a program and a worker, and a script has so much time until it is ready.

@@ -42,13 +42,29 @@ export function sayable (outcome: unknown): unknown {
   if (kind !== Object.prototype && kind !== null && !Object.hasOwn(outcome, 'decision')) {
     throw new TypeError(`a handler returned ${Object.prototype.toString.call(outcome)} without a 'decision' of its own: it returns nothing, or a decision like { decision: 'block', status: 403 }`)
   }
-  if (Object.hasOwn(outcome, 'decision') && (outcome as { decision: unknown }).decision === undefined) throw new TypeError('a handler returned a decision that is undefined')
-  return Object.fromEntries(Object.entries(outcome).filter(([, value]) => value !== undefined).map(([name, value]) => {
+  const said = Object.entries(outcome).filter(([, value]) => value !== undefined)
+  if (Object.hasOwn(outcome, 'decision') && !said.some(([name]) => name === 'decision')) throw new TypeError('a handler returned a decision that is undefined')
+  return Object.fromEntries(said.map(([name, value]) => {
     const bytes = value instanceof ArrayBuffer ? new Uint8Array(value) : value
     if (bytes instanceof Uint8Array) return [name, { latin1: latin1Of(bytes) }]
+    mustBeTold(value, name)
     // The agent hands it on as it is: it has no reason to look into it.
     return [name, name === 'body' && typeof value !== 'string' && value !== null ? { json: JSON.stringify(value) } : value]
   }))
+}
+
+/**
+ * JSON leaves functions and symbols out, and writes `null` for a number that is none: `{ decision: block }` or `{ replaceBody: body.text }`, where a call
+ * was meant, would read as "go on".
+ */
+export function mustBeTold (value: unknown, name: string): void {
+  if (typeof value === 'function' || typeof value === 'symbol') throw new TypeError(`'${name}' of a decision is a ${typeof value}`)
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`'${name}' of a decision is ${value}`)
+  // What is shown to clients or written down decides nothing.
+  if (typeof value !== 'object' || value === null || name === 'body' || name === 'audit') return
+  // Of a long list not even the names of its places: they would cost more than the list.
+  if (Array.isArray(value)) for (const one of value as unknown[]) mustBeTold(one, name)
+  else for (const [inner, one] of Object.entries(value)) mustBeTold(one, `${name}: ${inner}`)
 }
 
 /** A body in a decision. */

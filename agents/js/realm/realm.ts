@@ -1,6 +1,6 @@
 import { askingWords, posted, roomyPost, type Post } from './asking.ts'
 import { base64Words } from './base64.ts'
-import { contentIn, decisionWords, latin1Of, sayable, type Content } from './decisions.ts'
+import { contentIn, decisionWords, latin1Of, mustBeTold, sayable, type Content } from './decisions.ts'
 import { describeThrown, shown, stackOf } from './errors.ts'
 import { bodyView, headersView, messageView, queryView, requestView, responseView, type HeaderEdit } from './views.ts'
 
@@ -154,8 +154,8 @@ export function realm (host: Post, file: string, boot: string, posting: typeof p
 }
 
 const parts = [
-  decisionWords, latin1Of, sayable, contentIn, headersView, queryView, requestView, responseView, bodyView, messageView, describeThrown, shown, stackOf,
-  base64Words, roomyPost, askingWords, realm,
+  decisionWords, latin1Of, sayable, mustBeTold, contentIn, headersView, queryView, requestView, responseView, bodyView, messageView, describeThrown, shown,
+  stackOf, base64Words, roomyPost, askingWords, realm,
 ]
 
 /** All of the above as one expression, whose value is `realm`. */
