@@ -5,12 +5,7 @@ import { frame, frameReader, fromRunner, splitBody, toRunner, withBody } from '.
 import type { Result } from './realm/realm.ts'
 import type { Boot } from './runner/main.ts'
 import { startRunner } from './runner-process.ts'
-
-export interface Thrown {
-  readonly message: string
-  readonly line?: number
-  readonly column?: number
-}
+import { placed, type Thrown } from './thrown.ts'
 
 /** Something that a script asks the agent for. */
 export interface Ask {
@@ -272,9 +267,4 @@ function started (options: RunnerOptions): ChildProcessWithoutNullStreams {
 
 function endsOf (text: string): string {
   return text.length <= 2 * mostOfComplaint ? text : text.slice(0, mostOfComplaint) + text.slice(-mostOfComplaint)
-}
-
-/** `custom.ts:3:9: TypeError: …`, as editors and terminals link it. */
-export function placed (file: string, { message, line, column }: Thrown): string {
-  return line === undefined ? `${file}: ${message}` : `${file}:${line}${column === undefined || column < 1 ? '' : `:${column}`}: ${message}`
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
-import { placed } from './runner.ts'
 import { stripTypes } from './strip-types.ts'
+import { placed } from './thrown.ts'
 
 export interface ScriptText {
   readonly file: string

@@ -320,8 +320,10 @@ test('lines of console are in the log of the proxy, with level and script, and n
 console.info('loaded')
 export function onRequest (request) {
   if (request.path === '/flood') for (let i = 0; i < 5000; i++) console.log('line', i)
-  else { console.warn('careful', { path: request.path }, 5); console.error(new TypeError('told')); console.log('x'.repeat(100000)) }
-}`, { config: 'workers 1' })
+  else { console.warn('careful', { path: request.path }, 5); console.error(new TypeError('told')); console.log('x'.repeat(100000)); console.log(odd) }
+}
+const odd = { big: 1n, twice: [[], []], error: new RangeError('in it') }
+odd.self = odd`, { config: 'workers 1' })
   await sentinel.logged(({ msg, agent }) => agent === 'custom' && msg === 'loaded')
   await sentinel.get('/a')
   const warned = await sentinel.logged(({ msg }) => msg === 'careful {"path":"/a"} 5')
@@ -329,6 +331,7 @@ export function onRequest (request) {
   assert.match(String(warned['script']), /custom\.js$/)
   const told = await sentinel.logged(({ msg }) => msg?.startsWith('TypeError: told') === true)
   assert.equal(told.level, 50)
+  await sentinel.logged(({ msg }) => msg?.startsWith('{"big":"1n","twice":[[],[]],"error":"RangeError: in it\\n') === true && msg.endsWith('"self":"[circular]"}'))
   const long = await sentinel.logged(({ msg }) => msg?.startsWith('xxx') === true)
   assert.ok(long.msg!.length <= 4000)
   const began = performance.now()
@@ -342,6 +345,7 @@ test('what a script rejects while it is loaded counts against its lines', async 
   const { sentinel } = await startScript(t, `for (let i = 0; i < 5000; i++) Promise.reject(new Error('rejected ' + i))\nexport const onRequest = () => block(418)`, { config: 'workers 1; timeout "10s"' })
   await sentinel.logged(({ msg }) => msg?.includes('lines in a second: the rest is not written') === true)
   assert.equal((await sentinel.get('/')).status, 418)
+  await sentinel.logged(({ msg }) => /^outside of a call: .*custom\.js:1:47: Error: rejected 0$/.test(msg!))
   const { length } = sentinel.log.filter(({ msg }) => msg?.includes('rejected ') === true)
   assert.ok(length > 0 && length <= 200, String(length))
 })

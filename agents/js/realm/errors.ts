@@ -32,7 +32,17 @@ export function shown (value: unknown): string {
   if (typeof value === 'string') return value
   try {
     if (value instanceof Error) return value.stack ?? String(value)
-    return (typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)) ?? String(value)
+    if (typeof value !== 'object' || value === null) return String(value)
+    const above: unknown[] = []
+    return JSON.stringify(value, function (this: unknown, _, one: unknown) {
+      if (typeof one === 'bigint') return `${one}n`
+      if (one instanceof Error) return one.stack ?? String(one)
+      if (typeof one !== 'object' || one === null) return one
+      while (above.length > 0 && above[above.length - 1] !== this) above.pop()
+      if (above.includes(one)) return '[circular]'
+      above.push(one)
+      return one
+    }) ?? Object.prototype.toString.call(value)
   } catch {
     return '[something that cannot be shown]'
   }

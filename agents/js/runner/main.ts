@@ -2,6 +2,7 @@ import { createContext, Script, SourceTextModule } from 'node:vm'
 import { frame, frameReader, fromRunner, maxAnswerChars, maxFrameBytes, maxLineChars, splitBody, toRunner, withBody } from '../frames.ts'
 import { posted, type Post } from '../realm/asking.ts'
 import { realmText, type Realm, type realm as makeRealm } from '../realm/realm.ts'
+import { placed, type Thrown } from '../thrown.ts'
 
 // A process of its own for one script. Nothing of this realm may become known to the script: texts and numbers cross, what it throws is
 // looked at on its own side, and what is thrown here never gets there.
@@ -33,6 +34,8 @@ const waitsForEver = JSON.stringify({ message: 'its first run awaits something t
 const failWith = (text: string): void => send(fromRunner.failed, text.length > maxLineChars ? tooLongToTell : text)
 
 let realm: Realm | undefined
+/** Path of the script. */
+let file = ''
 /** Writes a line of the script's to the log. */
 let line: (text: string) => void = () => {}
 /** What a call under way has come to, and why it failed. */
@@ -49,7 +52,16 @@ function stray (thrown: unknown): void {
   const text = realm === undefined ? JSON.stringify({ message: 'an error before the script ran' }) : described(thrown, realm)
   if (calling) settled(undefined, text)
   else if (result !== undefined) failure ??= text
-  else line(JSON.stringify({ level: 'error', text: `outside of a call: ${text}` }))
+  else line(JSON.stringify({ level: 'error', text: `outside of a call: ${readable(text)}` }))
+}
+
+/** As errors of calls read. The text may be anything: see below. */
+function readable (text: string): string {
+  try {
+    return placed(file, JSON.parse(text) as Thrown)
+  } catch {
+    return text
+  }
 }
 
 /**
@@ -130,7 +142,8 @@ function limited (linesPerSecond: number): (text: string) => void {
 }
 
 async function start (boot: Boot): Promise<void> {
-  const { file, words, linesPerSecond } = boot
+  const { words, linesPerSecond } = boot
+  file = boot.file
   line = limited(linesPerSecond)
   const context = createContext(Object.create(null) as object, { codeGeneration: { strings: false, wasm: false } })
   // The text is this program's own, and so is its value.
