@@ -293,7 +293,7 @@ export class Talk implements Line {
 
   /** Whoever says that it is done need not answer what it was asked since. Where it does all the same, nobody minds. */
   #releaseLater (): void {
-    for (const question of [...this.#questions.values()]) {
+    for (const question of this.#questions.values()) {
       if (question.sequence < this.#doneAt) continue
       this.#crossing++
       this.#drop(question, agentDone)
@@ -302,8 +302,9 @@ export class Talk implements Line {
 
   /** It is not waited for any more. */
   #drop (question: Question, fault: Fault): void {
-    this.#questions.delete(question.sequence);
-    (this.#expired ??= new Set()).add(question.sequence)
+    const expired = this.#expired ??= new Set()
+    expired.add(question.sequence)
+    this.#questions.delete(question.sequence)
     this.#reject(question, fault)
   }
 
@@ -344,7 +345,7 @@ export class Talk implements Line {
   }
 
   #rejectAll (fault: Fault): void {
-    for (const question of [...this.#questions.values()]) this.#drop(question, fault)
+    for (const question of this.#questions.values()) this.#drop(question, fault)
     this.#leave()
   }
 
