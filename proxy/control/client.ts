@@ -15,7 +15,7 @@ export interface Asked {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: object
-  /** How long the answer may take; for as long as it takes when absent, as a reload does. */
+  /** How long the answer may take; for as long as it takes when absent, as a reload does: then it is asked first whether anybody is there who could. */
   readonly patienceMs?: number
 }
 
@@ -24,11 +24,15 @@ export interface Answered {
   readonly body: unknown
 }
 
+/** Nothing has to be done for the answer: whoever is silent for so long is stopped, or hangs. */
+const aliveMs = 10_000
+
 /** Asks the first who answers. Rejects with a `ControlError`. */
 export async function ask (sockets: readonly string[], asked: Asked): Promise<Answered> {
   let last: Error | undefined
   for (const path of sockets) {
     try {
+      if (asked.patienceMs === undefined) await askOne(path, { method: 'GET', path: '/', patienceMs: aliveMs })
       return await askOne(path, asked)
     } catch (error) {
       last = error instanceof Error ? error : new Error(String(error))

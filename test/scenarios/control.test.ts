@@ -261,3 +261,17 @@ test('what answers in place of a proxy is not believed', async (t) => {
   assert.equal(code, 2)
   assert.match(stderr, /did not answer to the end: its answer is not JSON/)
 })
+
+test('commands that wait for as long as it takes do not wait for a proxy that is stopped', async (t) => {
+  const upstream = await startRecordingUpstream(t, (_, response) => response.end('still here'))
+  const { sentinel, command } = await controlled(t, siteOf([upstream.port]))
+  sentinel.process.kill('SIGSTOP')
+  t.after(() => { sentinel.process.kill('SIGCONT') })
+  const asked = await Promise.all([command('stop'), command('drain', 'app', `127.0.0.1:${upstream.port}`)])
+  sentinel.process.kill('SIGCONT')
+  for (const { code, stderr } of asked) {
+    assert.equal(code, 2)
+    assert.match(stderr, /nothing came in 10 s: it may be stopped/)
+  }
+  assert.equal((await sentinel.get('/')).text, 'still here', 'what was given up is not done later')
+})
