@@ -78,7 +78,7 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
     if (config.system.workingDirectory !== undefined) process.chdir(config.system.workingDirectory)
     service.check(config)
     const inherited = givenToListeners(config, takeGivenSockets(env), log)
-    const proxy = serving = new Proxy({ file, env, log, inherited, predecessor, bound: service.bound, read: service.read })
+    const proxy = serving = new Proxy({ file, env, log, inherited, predecessor, bound: service.bound, read: service.read, takeBack: service.takeBack })
     serveSignals(proxy, service, end)
     // The log says why when it does not come to that.
     process.on('SIGUSR2', () => { upgrade().catch(() => {}) })
@@ -100,6 +100,7 @@ async function serveUntilStopped (shell: Shell, { file, loaded, quiet, started }
     // Nobody would end what serves already.
     if (serves) await serving?.stop(true)
     if (!(error instanceof Error)) throw error
+    await predecessor?.failed(error.message)
     sayFailed(error.message)
     log.error(error.message, { event: 'start-failed', code: 'START_FAILED', ...error instanceof StartError || error instanceof AccountError ? {} : { error } })
     return 2
@@ -146,11 +147,13 @@ function endAsked (hurry: () => void): End {
   let ask!: (wish: Wish) => void
   let over!: () => void
   let isAsked = false
+  let isWanted = false // By somebody, and not only because another process serves.
   const asked = new Promise<Wish>((resolve) => { ask = resolve })
   const ended = new Promise<void>((resolve) => { over = resolve })
   const want = (why: string, now: boolean, handedOver = false): void => {
     if (now && isAsked) hurry()
     isAsked = true
+    isWanted ||= !handedOver
     ask({ why, now, handedOver })
   }
   return {
@@ -160,7 +163,7 @@ function endAsked (hurry: () => void): End {
       return ended
     },
     signal (signal) {
-      if (isAsked && signal !== 'SIGQUIT') process.exit(1)
+      if (isWanted && signal !== 'SIGQUIT') process.exit(1)
       want(signal, signal === 'SIGQUIT')
     },
     handedOver: (successor) => want(`process ${successor} serves`, false, true),

@@ -27,6 +27,10 @@ export interface ControlSettings {
 
 export interface Control {
   readonly path: string
+  /** A successor that came to nothing may have had the place: it is this process that is found there from now on. Rejects with what is in the way. */
+  takeBack (): Promise<void>
+  /** A successor is found at the place: those who look on are told, and look on there as well. */
+  handedOver (): void
   /** Answers that are under way go out; then the socket is gone, unless a successor has it. */
   close (): Promise<void>
 }
@@ -41,33 +45,42 @@ export async function openControl (settings: ControlSettings): Promise<Control> 
   if (Buffer.byteLength(path) > longestPath) throw new Error(`the path of the control socket is longer than ${longestPath} bytes: ${path}`)
   if (settings.succeeds !== true) await refuseToShare(path)
   const tails = new TailStreams()
-  const server = createServer({ maxHeaderSize: 8 * 1024, headersTimeout: 5_000, requestTimeout: 5_000, keepAliveTimeout: 1_000 }, (request, response) => {
-    if (request.url === '/tail' || request.url === '/record') void beginTail(request, response, { operations: operations(), log }, tails)
-    else void answer(request, response, operations, log)
-  })
-  server.maxConnections = 16
-  // Made beside and put in place at once: there is never a moment without, and its owner never finds it with another mode.
-  const making = `${path}.${process.pid}`
-  await listen(server, making)
-  try {
-    chmodSync(making, 0o600)
-    if (owner !== undefined) chownSync(making, owner.uid, owner.gid)
-    renameSync(making, path)
-    if (alsoAt !== undefined && alsoAt !== path) link(path, alsoAt)
-  } catch (error) {
-    server.close()
-    throw error
+  const servers: Server[] = []
+  let inode = 0
+  const open = async (): Promise<void> => {
+    const server = createServer({ maxHeaderSize: 8 * 1024, headersTimeout: 5_000, requestTimeout: 5_000, keepAliveTimeout: 1_000 }, (request, response) => {
+      if (request.url === '/tail' || request.url === '/record') void beginTail(request, response, { operations: operations(), log }, tails)
+      else void answer(request, response, operations, log)
+    })
+    server.maxConnections = 16
+    // Made beside and put in place at once: there is never a moment without, and its owner never finds it with another mode.
+    const making = `${path}.${process.pid}`
+    await listen(server, making)
+    try {
+      chmodSync(making, 0o600)
+      if (owner !== undefined) chownSync(making, owner.uid, owner.gid)
+      renameSync(making, path)
+      if (alsoAt !== undefined && alsoAt !== path) link(path, alsoAt)
+    } catch (error) {
+      server.close()
+      throw error
+    }
+    inode = lstatSync(path).ino
+    servers.push(server)
   }
-  const { ino } = lstatSync(path)
+  const isFound = (): boolean => isStill(path, inode) && (alsoAt === undefined || alsoAt === path || leadsTo(alsoAt, path))
+  await open()
   return {
     path,
-    close: () => {
+    takeBack: async () => { if (!isFound()) await open() },
+    handedOver: () => tails.handedOver(),
+    async close () {
       tails.close()
-      if (isStill(path, ino)) {
+      if (isStill(path, inode)) {
         if (alsoAt !== undefined && (alsoAt === path || leadsTo(alsoAt, path))) removeQuietly(alsoAt, true)
         removeQuietly(path)
       }
-      return close(server)
+      await Promise.all(servers.map(close))
     },
   }
 }

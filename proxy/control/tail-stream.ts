@@ -5,6 +5,8 @@ import type { Operations } from './operations.ts'
 /** Bytes that may wait for who looks on, and for who records. */
 const maxWaitingBytes = 1024 * 1024
 const maxWaitingCases = 8 * maxWaitingBytes
+/** Said to those who look on when another process serves. */
+export const successorLine = '{"successor":true}'
 /** Others who give commands must find room on the socket. */
 const mostTails = 8
 
@@ -43,6 +45,11 @@ export class TailStreams {
     response.on('drain', () => { if (lost > 0) write({ lines: [], lost: 0 }) })
     response.writeHead(200, { 'content-type': 'application/x-ndjson', connection: 'close' })
     response.write(`{"${word}":"begun"}\n`)
+  }
+
+  /** Another process serves, and this one finishes what it has: whoever wants to see everything looks on at both. */
+  handedOver (): void {
+    for (const response of this.#open) response.write(`${successorLine}\n`)
   }
 
   /** Ends them all. */

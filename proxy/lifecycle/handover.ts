@@ -37,6 +37,8 @@ export type ToSuccessor =
   | { readonly kind: 'released', readonly legacy: Legacy }
   /** A record of an exchange that is still finished there. */
   | { readonly kind: 'evidence', readonly file: string, readonly entry: Entry }
+  /** The operator takes a target out, or puts it back, while the successor starts. */
+  | { readonly kind: 'drained', readonly upstream: string, readonly target: string, readonly on: boolean }
   /** Comes with the socket: both accept from the same one, and a process that is about to end has no place for an agent. */
   | { readonly kind: 'agentArrived', readonly listener: string }
 
@@ -46,11 +48,15 @@ export interface Predecessor {
   readonly descriptors: ReadonlyMap<string, number>
   /** It lets go of what is wanted. Resolves when it has, also when it is gone. */
   release (wants: Wants): Promise<Legacy | undefined>
+  /** What the operator takes out and puts back there after `release`. */
+  drains (take: (upstream: string, target: string, on: boolean) => void): void
   /** From now on the other one sends agents here that connect to the proxy, those that wait there for a place included. */
   agents (take: (listener: string, socket: Socket) => void): void
   /** This process serves: the other one finishes what it has, and ends. */
   ready (evidence: (file: string, entry: Entry) => void): void
-  /** The other one goes on as if nothing had been. */
+  /** Resolves when it has ended. */
+  gone (): Promise<void>
+  /** The other one goes on as if nothing had been. Said a second time it is not heard. */
   failed (why: string): Promise<void>
 }
 
@@ -79,6 +85,9 @@ export function predecessorOf (env: NodeJS.ProcessEnv, channel: Channel = proces
       channel.once('disconnect', () => done())
       void send({ kind: 'release', wants })
     }),
+    drains (take) {
+      channel.on('message', (message: ToSuccessor) => { if (message.kind === 'drained') take(message.upstream, message.target, message.on) })
+    },
     agents (take) {
       channel.on('message', (message: ToSuccessor, socket: unknown) => {
         // The peer may have gone on the way.
@@ -92,6 +101,10 @@ export function predecessorOf (env: NodeJS.ProcessEnv, channel: Channel = proces
       channel.channel?.unref()
       void send({ kind: 'ready' })
     },
+    gone: () => new Promise((resolve) => {
+      if (channel.connected) channel.once('disconnect', () => resolve())
+      else resolve()
+    }),
     async failed (why) {
       await send({ kind: 'failed', why })
       if (channel.connected) channel.disconnect()

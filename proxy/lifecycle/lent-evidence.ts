@@ -13,6 +13,7 @@ export class LentEvidence {
   #waiting: Entry[] = []
   #lost = 0
   #heir: ((entry: Entry) => void) | undefined
+  #lending: Promise<void> | undefined
 
   private constructor (open: () => Promise<Evidence>, maxQueue: number, writer: Evidence) {
     this.#open = open
@@ -51,12 +52,13 @@ export class LentEvidence {
     if (writer === undefined) return
     this.#writer = undefined
     this.#stats = writer.stats()
-    await writer.close()
+    await (this.#lending = writer.close())
   }
 
   /** Nobody else writes it. Rejects when it cannot be opened any more: what happens waits. */
   async takeBack (): Promise<void> {
     if (this.#writer !== undefined) return
+    await this.#lending
     const writer = this.#writer = await this.#open()
     for (const entry of this.#waiting.splice(0)) writer.add(entry)
   }

@@ -70,6 +70,16 @@ export class MainLogs {
     await Promise.all([this.#reopenOthers(), this.#files.reopen()])
   }
 
+  /** As `reopen`, and says what came of it. Never rejects. */
+  async reopenTold (): Promise<void> {
+    try {
+      await this.reopen()
+      this.#log.info('log files opened anew', { event: 'logs-reopened' })
+    } catch (error) {
+      this.#log.error('a log file could not be opened anew: the old one stays in use', { event: 'logs-not-reopened', error })
+    }
+  }
+
   /** Another process serves. */
   handOver (): void {
     this.#rotation.handOver()

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig, type AgentConfig, type Loaded, type SentinelConfig, type UpstreamConfig } from '../../config/sentinel/index.ts'
@@ -34,6 +33,7 @@ import type { LentEvidence } from './lent-evidence.ts'
 import { tellEvidence } from './evidence-metrics.ts'
 import { leaseEvidence, leasePush } from './main-leases.ts'
 import { warnOfFewDescriptors } from './open-files.ts'
+import { openPath } from './open-path.ts'
 import type { PlacedSocket } from './placed-socket.ts'
 import { planReload, type LoadedWhole } from './reload-plan.ts'
 import { pageOf } from './pages.ts'
@@ -43,10 +43,9 @@ import type { DataPath, MainSide, Page, PageName, PathFacts } from './seam.ts'
 import { makeSocketFolder } from './socket-folder.ts'
 import { SocketTable, type PreparedSockets } from './socket-table.ts'
 import { StartError } from './start-error.ts'
-import type { Successor } from './successor.ts'
 import { statusOf } from './status.ts'
+import { followDrains, outlive, Succession } from './succession.ts'
 import type { TargetSettings } from '../upstreams/index.ts'
-import { handOver } from './upgrade.ts'
 import { alone, upstreamSettings } from './upstream-settings.ts'
 import { readVersion } from './version.ts'
 
@@ -60,6 +59,8 @@ export interface ProxyOptions {
   readonly inherited?: ReadonlyMap<string, number>
   /** The sockets of the first configuration are bound, and nothing else has been opened or started: the time to become another user. */
   readonly bound?: (config: SentinelConfig, ownFolder: string) => Promise<void>
+  /** A successor came to nothing: what it may have taken by name is this process's again. Must not reject. */
+  readonly takeBack?: () => Promise<void>
   /** A reload has read this, and is about to try it. */
   readonly read?: (loaded: Loaded) => void
 }
@@ -110,10 +111,9 @@ export class Proxy {
   #lastReload: StatusJson['config']['last_reload']
   #reloading: Promise<unknown> = Promise.resolve()
   #stopped: Promise<void> | undefined
-  /** Serves in the place of this process. */
-  #successor: Successor | undefined
-  /** Has places for agents that connect to the proxy, when this process is about to end. */
-  #agentsGo: Pick<DataPath, 'agentArrived'> | undefined
+  readonly #after = new Succession()
+  /** What the one before this one still finishes is written here. */
+  #writesFor: Predecessor | undefined
   /** Nothing is waited for any more. */
   readonly #hurry = new AbortController()
 
@@ -122,7 +122,9 @@ export class Proxy {
     this.#log = options.log
     this.#metrics = createMetrics({ version: readVersion() })
     const inherited = options.predecessor?.descriptors ?? options.inherited
-    this.#reverse = new ReverseSockets(this.#log, (listener, socket) => (this.#agentsGo ?? this.#path)?.agentArrived(listener, socket))
+    this.#reverse = new ReverseSockets(this.#log, (listener, socket) => {
+      if (!this.#after.takes(listener, socket)) this.#path?.agentArrived(listener, socket)
+    })
     this.#sockets = new SocketTable(this.#log, () => this.#path === undefined ? undefined : this.#reverse.beside(this.#path), inherited)
     this.#admin = new AdminServer({
       metrics: (accept) => this.#fresh(() => exposed(this.#metrics, formFor(accept))),
@@ -147,19 +149,24 @@ export class Proxy {
     try {
       this.#log.setLevel(logLevel(config))
       warnOfFewDescriptors(config, this.#log)
+      const drains = followDrains(this.#options.predecessor, this.#health)
       const legacy = await this.#followOn(config)
-      const path = this.#path = await this.#openPath(config)
+      const path = this.#path = await openPath(config, {
+        main: this.#mainSide(), log: this.#log, metrics: this.#metrics, env: this.#options.env, orders: () => this.#health.orders(),
+        ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret,
+      })
       const { running, take } = await this.#prepare(config, loaded === undefined ? undefined : { ...loaded, config })
       this.#running = running
       take()
       await path.commit()
       await this.#reverse.use(config.reverseListeners, running.sockets)
       this.#health.use(running.plans)
-      for (const [upstream, target] of legacy?.drained ?? []) this.#health.drain(upstream, target, true)
+      drains.begin(legacy?.drained)
       this.#judge(running, () => true)
       this.#metrics.configReloaded(true)
       this.#state = 'running'
       return () => {
+        this.#writesFor = this.#options.predecessor
         this.#options.predecessor?.ready((file, entry) => { if (this.#running?.config.evidence?.file === file) this.#running.records?.add(entry) })
         if (legacy !== undefined) this.#sockets.own(legacy.files)
       }
@@ -203,6 +210,7 @@ export class Proxy {
 
   /** Takes a target out of its upstream, over all reloads, or puts it back: its exchanges finish, new ones go elsewhere. False: there is none. */
   drain (upstream: string, target: string, on: boolean): boolean {
+    this.#after.drained(upstream, target, on)
     return this.#health.drain(upstream, target, on)
   }
 
@@ -217,9 +225,10 @@ export class Proxy {
   }
 
   async #reload (): Promise<ReloadOutcome> {
-    if (this.#state !== 'running') {
-      this.#log.warn('not reloaded: the proxy is starting or stopping', { event: 'reload-ignored' })
-      return { ok: false, error: 'the proxy is starting or stopping', problems: [] }
+    const whyNot = this.#whyNot
+    if (whyNot !== undefined) {
+      this.#log.warn(`not reloaded: ${whyNot}`, { event: 'reload-ignored' })
+      return { ok: false, error: whyNot, problems: [] }
     }
     const before = this.#running!
     try {
@@ -235,6 +244,12 @@ export class Proxy {
       this.#log.error(`the configuration was not taken over, the old one stays: ${why}`, { event: 'reload-failed', code: 'RELOAD_FAILED' })
       return { ok: false, error: why, problems: error instanceof StartError ? error.problems : [] }
     }
+  }
+
+  /** Why nothing can be changed, when nothing can. */
+  get #whyNot (): string | undefined {
+    if (this.#after.successor !== undefined) return `process ${this.#after.successor.pid} has taken over meanwhile: ask again`
+    return this.#state === 'running' ? undefined : 'the proxy is starting or stopping'
   }
 
   /** What a reload would do now. Reads the files and nothing else: agents are not asked. */
@@ -262,37 +277,28 @@ export class Proxy {
   }
 
   async #upgrade (cwd: string): Promise<{ readonly pid: number }> {
-    const running = this.#running
-    if (this.#state !== 'running' || running === undefined) throw new Error('the proxy is starting or stopping')
-    const { config, programs, records } = running
+    const whyNot = this.#whyNot
+    if (whyNot !== undefined) throw new Error(whyNot)
+    const { config, programs, records } = this.#running! // It runs.
     try {
-      const successor = this.#successor = await handOver({
-        cwd, env: this.#options.env, log: this.#log, config, programs, records, sendAgents: (to) => {
-          this.#agentsGo = to === undefined ? undefined : { agentArrived: to }
-          if (to !== undefined) this.#path?.turnAgentsAway()
-        },
+      const { pid } = await this.#after.begin({
+        cwd, env: this.#options.env, log: this.#log, config, programs, records, takeBack: this.#options.takeBack,
         descriptors: [...this.#sockets.descriptors(), ...this.#admin.descriptors()],
-        legacy: {
+        legacy: () => ({
           ticketSecret: this.#tickets.current.toString('base64'), cookieSecret: this.#cookieSecret, drained: this.#health.drained, files: this.#sockets.files,
-        },
-      })
+        }),
+      }, () => this.#path?.turnAgentsAway())
       this.#logs.handOver()
-      return { pid: successor.pid }
+      return { pid }
     } catch (error) {
-      this.#metrics.upgradeFailed()
+      if (!this.#after.isGivenUp) this.#metrics.upgradeFailed()
       throw error
     }
   }
 
   /** After a log rotation. A file that cannot be opened leaves the old one in use, and the log says so. */
   async reopenLogs (): Promise<void> {
-    if (this.#state !== 'running') return
-    try {
-      await this.#logs.reopen()
-      this.#log.info('log files opened anew', { event: 'logs-reopened' })
-    } catch (error) {
-      this.#log.error('a log file could not be opened anew: the old one stays in use', { event: 'logs-not-reopened', error })
-    }
+    if (this.#state === 'running') await this.#logs.reopenTold()
   }
 
   /**
@@ -306,22 +312,16 @@ export class Proxy {
 
   async #stop (): Promise<void> {
     this.#state = 'draining'
+    // What one that is about to serve has of this process comes back first.
+    await this.#after.giveUp()
     const { shutdownDelay = 0, gracefulShutdownTimeout = 0 } = this.#running?.config.system ?? {}
     const { signal } = this.#hurry
     const hurried = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }) })
     if (!signal.aborted) await Promise.race([this.#reloading, hurried]) // What it opens must be known to be closed.
-    if (shutdownDelay > 0 && !signal.aborted && this.#successor === undefined) await sleep(shutdownDelay, undefined, { signal }).catch(() => {})
-    const closed = this.#closeAll(signal.aborted ? 0 : gracefulShutdownTimeout, this.#successor !== undefined)
+    if (shutdownDelay > 0 && !signal.aborted && this.#after.successor === undefined) await sleep(shutdownDelay, undefined, { signal }).catch(() => {})
+    const closed = this.#closeAll(signal.aborted ? 0 : gracefulShutdownTimeout, this.#after.successor !== undefined)
     void hurried.then(() => this.#path?.close(0))
     await closed
-  }
-
-  /** The parts are imported when they are needed: a main that has others serve does without them. */
-  async #openPath ({ system: { workerThreads } }: SentinelConfig): Promise<DataPath> {
-    const workers = workerThreads === 0 ? availableParallelism() : workerThreads
-    const common = { main: this.#mainSide(), log: this.#log, metrics: this.#metrics, ticketSecret: this.#tickets.current, cookieSecret: this.#cookieSecret }
-    if (workers > 1) return new (await import('./workers/pool.ts')).WorkerPool({ ...common, workers, orders: () => this.#health.orders() })
-    return new (await import('./worker.ts')).Worker({ ...common, env: this.#options.env })
   }
 
   #mainSide (): MainSide {
@@ -484,10 +484,12 @@ export class Proxy {
   async #closeAll (graceMs: number, servesOn = false): Promise<void> {
     this.#reverse.close()
     this.#sockets.close(servesOn)
+    const untilMs = performance.now() + graceMs
     await this.#path?.close(graceMs)
+    if (this.#writesFor !== undefined && this.#running?.records !== undefined) await outlive(this.#writesFor, untilMs - performance.now(), this.#hurry.signal)
     for (const generation of this.#held.keys()) this.#letGo(generation)
     await this.#leases.settled()
-    this.#successor?.leave()
+    this.#after.successor?.leave()
     await this.#admin.close()
     this.#tickets.close()
     await this.#logs.close()

@@ -27,7 +27,6 @@ export class Service {
   readonly #watch: ConfigWatch
   #proxy: Proxy | undefined
   #pidFile: PidFile | undefined
-  #handedOver = false
   #account: Account | undefined
   #control: Control | undefined
   #watchdog: NodeJS.Timeout | undefined
@@ -75,7 +74,9 @@ export class Service {
     if (this.#options.succeeds) await this.#openControl(loaded.config).catch((error: unknown) => this.#log.error('commands will not find this proxy', { event: 'control-off', error }))
     this.#pidFile?.write()
     this.#watch.follow(loaded)
-    this.#notifier.ready(statusLine(proxy))
+    const told = this.#notifier.serves(statusLine(proxy))
+    // The process before this one ends next: it must not be the one that counts then.
+    if (this.#options.succeeds) await told
     const beatMs = watchdogMs(this.#options.env)
     // A timer of the event loop that requests are served by: when it hangs, so does this.
     if (beatMs !== undefined) this.#watchdog = setInterval(() => { if (proxy.isWell) this.#notifier.alive() }, beatMs).unref()
@@ -94,19 +95,36 @@ export class Service {
     return outcome
   }
 
+  /** A successor came to nothing: what it may have taken by name belongs to this process again. */
+  readonly takeBack = async (): Promise<void> => {
+    const proxy = this.#proxy
+    if (proxy === undefined) return
+    try {
+      this.#pidFile?.takeBack()
+      if (this.#control !== undefined) {
+        placeOrWhy(this.#options.file, this.#options.env, this.#account)
+        await this.#control.takeBack()
+      }
+    } catch (error) {
+      this.#log.error('commands may not find this proxy any more', { event: 'control-off', error })
+    }
+    void this.#notifier.serves(statusLine(proxy))
+  }
+
   /** Nothing is reloaded any more. `sentinel status` still tells how it goes. With a successor, it is that one whom the service manager listens to. */
   stopping (handedOver = false): void {
-    this.#handedOver = handedOver
     this.#watch.close()
-    if (handedOver) clearInterval(this.#watchdog)
-    else this.#notifier.stopping()
+    if (handedOver) {
+      clearInterval(this.#watchdog)
+      this.#control?.handedOver()
+    } else this.#notifier.stopping()
   }
 
   /** What goes by name is removed, unless a successor has it. */
   async close (): Promise<void> {
     clearInterval(this.#watchdog)
     this.#watch.close()
-    this.#pidFile?.close(this.#handedOver)
+    this.#pidFile?.close()
     await this.#control?.close()
     await this.#notifier.close()
   }

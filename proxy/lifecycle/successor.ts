@@ -12,8 +12,12 @@ export interface SuccessorSettings {
   readonly release: (wants: Wants) => Promise<Legacy>
   /** It has places for agents that connect to the proxy: they are given to it. */
   readonly agents: (give: (listener: string, socket: Socket) => void) => void
+  /** What the operator takes out and puts back from now on is said to it. */
+  readonly drains: (tell: (upstream: string, target: string, on: boolean) => void) => void
   /** It must serve by then. */
   readonly readyMs: number
+  /** It is not wanted any more. */
+  readonly signal: AbortSignal
 }
 
 export interface Successor {
@@ -31,7 +35,7 @@ const afterKillMs = 1_000
 
 /** Starts the program that is on disk now, with the command line of this process, and resolves when it serves. Rejects, when it does not, with the reason; it is gone then. */
 export async function startSuccessor (settings: SuccessorSettings): Promise<Successor> {
-  const { cwd, env, descriptors, release, agents, readyMs } = settings
+  const { cwd, env, descriptors, signal } = settings
   const names = descriptors.map(([name], at) => [name, firstDescriptor + at])
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     cwd,
@@ -39,7 +43,7 @@ export async function startSuccessor (settings: SuccessorSettings): Promise<Succ
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors.map(([, descriptor]) => descriptor)] as StdioOptions,
     detached: true,
   })
-  const killed = await outcome(child, { release, agents, readyMs })
+  const killed = await outcome(child, settings)
   if (killed === undefined) {
     // It lives on when this one has ended.
     child.unref()
@@ -49,23 +53,33 @@ export async function startSuccessor (settings: SuccessorSettings): Promise<Succ
     const gone = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGKILL')
     await gone
-    await new Promise((resolve) => { setTimeout(resolve, afterKillMs) })
+    if (!signal.aborted) await new Promise((resolve) => { setTimeout(resolve, afterKillMs) })
   }
   throw new Error(killed)
 }
 
 /** `undefined` when it serves; otherwise what is wrong. */
-function outcome (child: ChildProcess, { release, agents, readyMs }: Pick<SuccessorSettings, 'release' | 'agents' | 'readyMs'>): Promise<string | undefined> {
+function outcome (child: ChildProcess, { release, agents, drains, readyMs, signal }: Omit<SuccessorSettings, 'cwd' | 'env' | 'descriptors'>): Promise<string | undefined> {
   return new Promise((resolve) => {
     let why: string | undefined
-    const timer = setTimeout(() => done(`it did not serve within ${readyMs / 1000} s`), readyMs)
+    let over = false
+    const late = `it did not serve within ${readyMs / 1000} s`
+    // What it has said by then is heard first, though this process should have been stopped for as long.
+    const timer = setTimeout(() => setImmediate(() => done(late)), readyMs)
+    const unwanted = (): void => done('a stop was asked for meanwhile')
     const done = (wrong: string | undefined): void => {
+      over = true
       clearTimeout(timer)
+      signal.removeEventListener('abort', unwanted)
       resolve(wrong)
     }
+    signal.addEventListener('abort', unwanted)
     const give = async (wants: Wants): Promise<void> => {
       try {
-        say(child, { kind: 'released', legacy: await release(wants) })
+        const legacy = await release(wants)
+        if (over) return
+        say(child, { kind: 'released', legacy })
+        drains((upstream, target, on) => say(child, { kind: 'drained', upstream, target, on }))
       } catch (error) {
         done(error instanceof Error ? error.message : String(error))
       }
@@ -73,6 +87,8 @@ function outcome (child: ChildProcess, { release, agents, readyMs }: Pick<Succes
     child.on('error', (error) => done(`it could not be started: ${error.message}`))
     child.once('exit', (code, signal) => done(why ?? `it ended with ${signal ?? `exit code ${code}`} before it served`))
     child.on('message', (message: ToPredecessor) => {
+      // Nothing is let go of any more for one that is about to be killed.
+      if (over) return
       if (message.kind === 'ready') done(undefined)
       else if (message.kind === 'failed') why = message.why
       else if (message.kind === 'release') void give(message.wants)

@@ -8,6 +8,9 @@ export interface NotifyOptions {
 
 /** Tells a service manager that asked for it (sd_notify(3)) how this process does. Everything is a no-op where none asked. */
 export interface Notifier {
+  /** This process is the one that serves. Resolves when the service manager knows. */
+  serves (status: string): Promise<void>
+  /** A reload is over. Whose process it is that serves is not said: by then it may be another one. */
   ready (status: string): void
   reloading (): void
   /** A line for people, shown by `systemctl status`. */
@@ -43,7 +46,8 @@ export function openNotifier ({ env, onTrouble }: NotifyOptions): Notifier {
     })
   }))
   return {
-    ready: (status) => void send('READY=1', `MAINPID=${process.pid}`, statusLine(status)),
+    serves: (status) => send('READY=1', `MAINPID=${process.pid}`, statusLine(status)),
+    ready: (status) => void send('READY=1', statusLine(status)),
     // With the time, systemd knows which READY=1 ends this one (Type=notify-reload).
     reloading: () => void send('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`),
     status: (text) => void send(statusLine(text)),
@@ -57,7 +61,9 @@ export function openNotifier ({ env, onTrouble }: NotifyOptions): Notifier {
   }
 }
 
-const silent: Notifier = { ready () {}, reloading () {}, status () {}, alive () {}, stopping () {}, close: () => Promise.resolve() }
+const silent: Notifier = {
+  serves: () => Promise.resolve(), ready () {}, reloading () {}, status () {}, alive () {}, stopping () {}, close: () => Promise.resolve(),
+}
 
 function statusLine (text: string): string {
   return `STATUS=${text.replace(/[\u0000-\u001f\u007f]/g, ' ').slice(0, 500)}`

@@ -4,26 +4,37 @@ import type { Account } from './account.ts'
 /** A file that says which process serves. Opened while there is still the right to, written once there is something to say. */
 export interface PidFile {
   write (): void
-  /** Removes it when it is still about this process; empties it where a file may no longer be removed. `handedOver`: a successor is about to write it. */
-  close (handedOver?: boolean): void
+  /** It says so again, when a successor that came to nothing has written or removed it. */
+  takeBack (): void
+  /** Removes it when it is still about this process; empties it where a file may no longer be removed. */
+  close (): void
 }
 
 /** Throws a sentence for the operator when it names another Sentinel that lives, or cannot be opened. `succeeds`: the process that it names hands over to this one. */
 export function openPidFile (path: string, { owner, succeeds = false }: { readonly owner?: Account, readonly succeeds?: boolean } = {}): PidFile {
   const other = readPid(path)
   if (!succeeds && other !== undefined && other !== process.pid && isSentinel(other)) throw new Error(`another Sentinel runs: process ${other}, says ${path}`)
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644)
+  const open = (): number => openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644)
+  let fd = open()
   if (owner !== undefined) fchownSync(fd, owner.uid, owner.gid)
   let written = false
+  const write = (): void => {
+    ftruncateSync(fd)
+    writeSync(fd, `${process.pid}\n`, 0)
+    written = true
+  }
   return {
-    write () {
-      ftruncateSync(fd)
-      writeSync(fd, `${process.pid}\n`, 0)
-      written = true
+    write,
+    takeBack () {
+      if (!written || readPid(path) === process.pid) return
+      const again = open() // The file of before may have no name any more.
+      closeSync(fd)
+      fd = again
+      write()
     },
-    close (handedOver = false) {
+    close () {
       const now = readPid(path)
-      if (!handedOver && (now === process.pid || !written && now === undefined)) {
+      if (now === process.pid || !written && now === undefined) {
         try {
           unlinkSync(path)
         } catch {

@@ -88,6 +88,33 @@ test('without systemd-notify it serves all the same, and says once what is missi
   assert.equal((await sentinel.get('/')).text, 'yes')
 })
 
+test('at an upgrade the old process ends when systemd knows the new one, and never says again that it is the one', { skip: noNotify }, async (t) => {
+  const upstream = await startRecordingUpstream(t)
+  const { path, said } = await notifySocket(t)
+  const folder = mkdtempSync(join(tmpdir(), 'sentinel-slow-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  // As on a machine that has much to do: until somebody is told takes a second.
+  const { stdout: where } = spawnSync('sh', ['-c', 'command -v systemd-notify'], { encoding: 'utf8' })
+  writeFileSync(join(folder, 'systemd-notify'), `#!/bin/sh\nsleep 1\nexec ${where.trim()} "$@"\n`, { mode: 0o755 })
+  const env = { NOTIFY_SOCKET: path, PATH: `${folder}:${process.env['PATH'] ?? ''}` }
+  const sentinel = await startSentinel(t, siteOf([upstream.port], 'auto-reload #true'), { env })
+  await eventually(() => said.some((line) => line.includes(`MAINPID=${sentinel.pid} `)) || undefined, 'it serves')
+  let knewThen: boolean | undefined
+  sentinel.process.once('exit', () => { knewThen = said.some((line) => line.includes('MAINPID=') && !line.includes(`=${sentinel.pid} `)) })
+  sentinel.process.kill('SIGUSR2')
+  // A file that changes while a new version is installed.
+  await new Promise((resolve) => { setTimeout(resolve, 100) })
+  sentinel.process.kill('SIGHUP')
+  const successor = (await sentinel.logged(({ event }) => event === 'upgraded'))['successor'] as number
+  t.after(() => { process.kill(successor, 'SIGKILL') })
+  await eventually(() => knewThen, 'the old process ends')
+  assert.ok(knewThen, said.join('; '))
+  const mains = said.map((line) => /MAINPID=(\d+)/.exec(line)?.[1]).filter((pid) => pid !== undefined).map(Number)
+  assert.deepEqual(mains, [sentinel.pid, successor])
+  assert.ok(said.some((line) => line.startsWith('RELOADING=1')), 'what is begun is ended')
+  assert.match(said.findLast((line) => line.startsWith('READY=1'))!, /the last reload failed: process \d+ has taken over/)
+})
+
 /** Opens sockets as a service manager does, and becomes the program: descriptors from 3 on, and its own number in LISTEN_PID. */
 const activator = `
 import os, socket, sys

@@ -123,6 +123,41 @@ describe('sentinel tail', () => {
     await tailing.stop()
   })
 
+  test('shows what both do while the old process finishes what it has, and after two upgrades', async (t) => {
+    const finish: Array<() => void> = []
+    const upstream = await startRecordingUpstream(t, (received, response) => {
+      if (received.url === '/slow') finish.push(() => response.end('late'))
+      else response.end('ok')
+    })
+    const { tail, sentinel } = await startTailed(t, site(upstream.port))
+    const tailing = await tail(['--json'])
+    const seen = (path: string): Promise<true> => eventually(() => tailing.records().some((record) => record['path'] === path) ? true : undefined, path)
+    const pending: Array<ReturnType<typeof sentinel.get>> = []
+    let serving = sentinel.pid
+    for (const round of [1, 2]) {
+      pending.push(sentinel.get('/slow'))
+      await eventually(() => finish.length === round ? true : undefined, 'the request arrives')
+      process.kill(serving, 'SIGUSR2')
+      const { successor } = await eventually(() => sentinel.log.filter(({ event }) => event === 'upgraded')[round - 1], 'another process') as { successor?: number }
+      serving = successor!
+      t.after(() => { if (isAlive(successor!)) process.kill(successor!, 'SIGKILL') })
+      await eventually(async () => {
+        await sentinel.get(`/after-${round}`)
+        return tailing.records().some(({ path }) => path === `/after-${round}`) ? true : undefined
+      }, 'a line of the new process')
+    }
+    assert.ok(isAlive(sentinel.pid), 'the first one has something to finish')
+    for (const end of finish) end()
+    for (const answer of pending) assert.equal((await answer).text, 'late')
+    await seen('/slow')
+    await eventually(() => tailing.records().filter(({ path }) => path === '/slow').length === 2 ? true : undefined, 'both lines')
+    await eventually(() => isAlive(sentinel.pid) ? undefined : true, 'the end of the first process')
+    await sentinel.get('/in-the-end')
+    await seen('/in-the-end')
+    assert.equal(tailing.records().filter(({ path }) => path === '/in-the-end').length, 1)
+    await tailing.stop()
+  })
+
   test('goes on when who takes over has nothing to show at first', async (t) => {
     const socket = join(folderWith(t), 'control.sock')
     let asked = 0

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ask } from '../../proxy/control/index.ts'
+import { fromDist } from '../support/paths.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
 import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
@@ -233,4 +234,180 @@ observability { metrics { enabled #false } }
   await upgraded(t, sentinel)
   for (let i = 0; i < 6; i++) assert.equal((await sentinel.get('/')).status, 200)
   assert.deepEqual([kept.heads(), drained.heads()], [6, 0])
+})
+
+/** A proxy whose next process does not serve before `open` is called: its agent waits for a file. */
+async function startGated (t: TestContext, more: string) {
+  const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
+  const folder = mkdtempSync(join(tmpdir(), 'sentinel-gate-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const gate = join(folder, 'gate')
+  const scripted = [process.execPath, fromDist('test', 'support', 'agents', 'scripted.js')]
+  const wait = `while [ ! -e ${gate} ]; do sleep 0.05; done; exec ${scripted.join(' ')}`
+  const kdl = siteWith(upstream.port, `agent "first" { command "sh" "-c" ${JSON.stringify(wait)} }`, [], more)
+  const open = (): void => writeFileSync(gate, '')
+  open()
+  const env = { RUNTIME_DIRECTORY: folder }
+  const sentinel = await startSentinel(t, kdl, { env })
+  rmSync(gate)
+  const command = (...[name = '', ...args]: string[]): ReturnType<typeof runSentinel> => runSentinel([name, '-c', sentinel.file, ...args], { env })
+  return {
+    sentinel, upstream, open, command,
+    /** Asks for an upgrade, and resolves with the process that is starting. */
+    async upgrading (): Promise<number> {
+      sentinel.process.kill('SIGUSR2')
+      let pid = 0
+      await eventually('the next process starts its agent', () => {
+        const waiting = childrenOf(sentinel.pid).find((child) => childrenOf(child).some((agent) => commandOf(agent).includes(gate)))
+        return waiting !== undefined && (pid = waiting) > 0
+      })
+      t.after(() => { if (isRunning(pid)) process.kill(pid, 'SIGKILL') })
+      return pid
+    },
+  }
+}
+
+function childrenOf (pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter((text) => text !== '').map(Number)
+}
+
+function commandOf (pid: number): string {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+}
+
+test('who asks twice gets one new process', async (t) => {
+  const { sentinel, open, command, upgrading } = await startGated(t, 'evidence { file "evidence.jsonl" }')
+  const pid = await upgrading()
+  const asked = command('upgrade')
+  await sentinel.logged(({ msg }) => msg === 'asked for: upgrade')
+  const reloaded = command('reload')
+  await sentinel.logged(({ msg }) => msg === 'asked for: reload')
+  const exited = once(sentinel.process, 'exit')
+  open()
+  const [second, reload] = [await asked, await reloaded]
+  assert.deepEqual(await exited, [0, null])
+  assert.match(second.stderr, new RegExp(`process ${pid} has taken over`))
+  assert.match(reload.stderr, new RegExp(`process ${pid} has taken over`))
+  assert.deepEqual([second.code, reload.code], [2, 2])
+  assert.deepEqual(sentinel.log.filter(({ event }) => event === 'upgraded').map(({ successor }) => successor), [pid])
+  assert.equal(sentinel.log.filter(({ event }) => event === 'reloaded').length, 0)
+  assert.equal((await command('stop')).code, 0)
+  await eventually('the successor ends', () => !isRunning(pid))
+})
+
+for (const how of ['stop', 'stop --now', 'SIGTERM', 'SIGQUIT'] as const) {
+  test(`a stop during an upgrade (${how}) stops the new process as well`, async (t) => {
+    const { sentinel, command, upgrading, open } = await startGated(t, '')
+    const pid = await upgrading()
+    const exited = once(sentinel.process, 'exit')
+    const stopped = how === 'SIGTERM' || how === 'SIGQUIT' ? void sentinel.process.kill(how) : command(...how.split(' '))
+    await sentinel.logged(({ event }) => event === 'stopping')
+    open()
+    if (stopped !== undefined) assert.deepEqual(await stopped, { code: 0, stdout: 'stopped\n', stderr: '' })
+    assert.deepEqual(await exited, [0, null])
+    await eventually('the new process is gone', () => !isRunning(pid))
+    await assert.rejects(request(sentinel.port(), '/'), /ECONNREFUSED/)
+  })
+}
+
+test('what the operator takes out and puts back during an upgrade stays so', async (t) => {
+  const other = await startRecordingUpstream(t, (_, response) => response.end('ok'))
+  const { sentinel, upstream, open, command, upgrading } = await startGated(t, `upstreams { upstream "both" { target "127.0.0.1:${other.port}" } }`)
+  const [mine, others] = [`127.0.0.1:${upstream.port}`, `127.0.0.1:${other.port}`]
+  assert.equal((await command('drain', 'both', others)).code, 0)
+  await upgrading()
+  assert.equal((await command('undrain', 'both', others)).code, 0)
+  assert.equal((await command('drain', 'app', mine)).code, 0)
+  const exited = once(sentinel.process, 'exit')
+  open()
+  assert.deepEqual(await exited, [0, null])
+  const status = JSON.parse((await command('status', '--json')).stdout) as { upstreams: Array<{ targets: Array<{ name: string, up: boolean }> }> }
+  const drained = status.upstreams.flatMap(({ targets }) => targets).map(({ name, up }) => [name, !up])
+  assert.deepEqual(Object.fromEntries(drained), { [mine]: true, [others]: false })
+})
+
+test('a new process that fails after commands have found it gives its place back', async (t) => {
+  const { sentinel, command, open } = await startGated(t, '')
+  open()
+  const kdl = readFileSync(sentinel.file, 'utf8')
+  // It can be opened, and not be written where a number belongs.
+  writeFileSync(sentinel.file, `${kdl}\nsystem { pid-file "/proc/self/timerslack_ns" }`)
+  const failed = await command('upgrade')
+  assert.match(failed.stderr, /the old one goes on: ESPIPE/)
+  assert.equal(failed.code, 2)
+  const status = await command('status')
+  assert.match(status.stdout, new RegExp(`\\b${sentinel.pid}\\b`), status.stderr)
+  assert.equal((await command('stop')).code, 0)
+})
+
+test('a new process that serves in time is not given up because the old one was stopped meanwhile', async (t) => {
+  const { sentinel, command, upgrading, open } = await startGated(t, 'system { upgrade-timeout "5s" }')
+  const pid = await upgrading()
+  sentinel.process.kill('SIGSTOP')
+  open()
+  await eventually('the new process serves', async () => (await command('status')).stdout.includes(String(pid)))
+  await wait(6_000)
+  const exited = once(sentinel.process, 'exit')
+  sentinel.process.kill('SIGCONT')
+  assert.deepEqual(await exited, [0, null])
+  assert.equal((await command('stop')).code, 0)
+  await eventually('the successor ends', () => !isRunning(pid))
+})
+
+test('a pid file that the next configuration does not name goes with the process', async (t) => {
+  const { sentinel, command, open } = await startGated(t, '')
+  open()
+  const site = readFileSync(sentinel.file, 'utf8')
+  const [first, second] = [join(sentinel.folder, 'first.pid'), join(sentinel.folder, 'second.pid')]
+  for (const file of [first, second]) {
+    writeFileSync(sentinel.file, `${site}\nsystem { pid-file ${JSON.stringify(file)} }`)
+    assert.equal((await command('upgrade')).code, 0)
+    await eventually('the file is written', () => existsSync(file))
+  }
+  await eventually('the file of before is gone', () => !existsSync(first))
+  assert.equal((await command('stop')).code, 0)
+  assert.equal(existsSync(second), false)
+})
+
+test('a process that has handed over finishes what it has, also when it is told to stop', async (t) => {
+  let finish: (() => void) | undefined
+  const upstream = await startRecordingUpstream(t, (_, response) => { finish = () => response.end('late') })
+  const sentinel = await startSentinel(t, siteWith(upstream.port, '', []))
+  const pending = request(sentinel.port(), '/slow')
+  await eventually('the request arrived', () => finish !== undefined)
+  await upgraded(t, sentinel)
+  await sentinel.logged(({ event }) => event === 'stopping')
+  const exited = once(sentinel.process, 'exit')
+  sentinel.process.kill('SIGTERM')
+  await wait(500)
+  finish!()
+  assert.equal((await pending).text, 'late')
+  assert.deepEqual(await exited, [0, null])
+})
+
+test('what a process finishes after two upgrades is in the chain all the same', async (t) => {
+  let finish: (() => void) | undefined
+  const upstream = await startRecordingUpstream(t, (received, response) => {
+    if (received.url === '/slow') finish = () => response.end('late')
+    else response.end('ok')
+  })
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('first'), ['first'], 'evidence { file "evidence.jsonl" }'))
+  const pending = request(sentinel.port(), '/slow', { headers: scripted({ request: { do: 'flag' } }) })
+  await eventually('the request arrived', () => finish !== undefined)
+  const exited = once(sentinel.process, 'exit')
+  const second = await upgraded(t, sentinel)
+  const seen = sentinel.log.length
+  process.kill(second, 'SIGUSR2')
+  const third = (await sentinel.logged((one) => one.event === 'upgraded' && sentinel.log.indexOf(one) >= seen))['successor'] as number
+  t.after(() => { if (isRunning(third)) process.kill(third, 'SIGTERM') })
+  await wait(1_000)
+  finish!()
+  assert.equal((await pending).text, 'late')
+  assert.deepEqual(await exited, [0, null])
+  await eventually('the second process ends', () => !isRunning(second))
+  process.kill(third, 'SIGTERM')
+  await eventually('the third process ends', () => !isRunning(third))
+  const file = join(sentinel.folder, 'evidence.jsonl')
+  assert.equal((await runSentinel(['evidence', 'verify', file])).code, 0)
+  assert.equal(readFileSync(file, 'utf8').trim().split('\n').filter((line) => (JSON.parse(line) as { kind: string }).kind === 'decision').length, 1)
 })
