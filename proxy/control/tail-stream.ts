@@ -13,6 +13,7 @@ const mostTails = 8
 /** Those who look at exchanges as they end: one answer each, of lines of JSON, which goes on until somebody ends it. */
 export class TailStreams {
   readonly #open = new Set<ServerResponse>()
+  #isFollowed = false
 
   get full (): boolean {
     return this.#open.size >= mostTails
@@ -44,11 +45,12 @@ export class TailStreams {
     // What was lost is told as soon as there is room, not with the next exchange.
     response.on('drain', () => { if (lost > 0) write({ lines: [], lost: 0 }) })
     response.writeHead(200, { 'content-type': 'application/x-ndjson', connection: 'close' })
-    response.write(`{"${word}":"begun"}\n`)
+    response.write(`{"${word}":"begun"}\n${this.#isFollowed ? `${successorLine}\n` : ''}`)
   }
 
   /** Another process serves, and this one finishes what it has: whoever wants to see everything looks on at both. */
   handedOver (): void {
+    this.#isFollowed = true
     for (const response of this.#open) response.write(`${successorLine}\n`)
   }
 

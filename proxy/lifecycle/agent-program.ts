@@ -49,7 +49,7 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
   const socket = agent.transport.kind === 'unix' ? agent.transport.path ?? around.newSocket() : undefined
 
   const placedAt = agent.transport.kind === 'unix' ? agent.transport.path : undefined
-  const placedSocket = placedAt === undefined ? undefined : new PlacedSocket(placedAt, `${process.pid}-${++made}`)
+  const placedSocket = placedAt === undefined ? undefined : new PlacedSocket(placedAt, ++made)
   let program: Program | undefined
   let closed = false
   const begin = async (): Promise<void> => {
@@ -61,6 +61,7 @@ export function runAgent (agent: AgentConfig, around: ProgramSurroundings): Agen
       return
     }
     if (closed) return
+    placedSocket?.sweep()
     program = superviseProgram({
       id: agent.id,
       command,

@@ -1,4 +1,6 @@
-import { existsSync, linkSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { exists } from './socket-folder.ts'
 
 /**
  * The socket that an operator placed for an agent of ours, when one process of it follows another: the file of the old process steps aside
@@ -9,9 +11,24 @@ export class PlacedSocket {
   readonly #aside: string
   #isAside = false
 
-  constructor (path: string, name: string) {
+  /** @param number Of this process's own; never the same twice. */
+  constructor (path: string, number: number) {
     this.path = path
-    this.#aside = `${path}.${name}`
+    this.#aside = `${path}.${process.pid}-${number}`
+  }
+
+  /** Removes what stepped aside and was left there, because its proxy was killed: those are named after processes that are no more. */
+  sweep (): void {
+    try {
+      const folder = dirname(this.path)
+      const prefix = `${basename(this.path)}.`
+      for (const name of readdirSync(folder)) {
+        const [, pid] = name.startsWith(prefix) ? /^(\d+)-\d+(?:\.kept)?$/.exec(name.slice(prefix.length)) ?? [] : []
+        if (pid !== undefined && !exists(Number(pid))) rmSync(join(folder, name), { force: true })
+      }
+    } catch {
+      // A folder that cannot be read, or is not ours to change: nobody is in the way there.
+    }
   }
 
   /** Makes room. False when that cannot be. */

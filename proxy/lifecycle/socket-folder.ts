@@ -14,7 +14,8 @@ export function makeSocketFolder (): string {
   return mkdtempSync(join(tmpdir(), `sentinel-${process.pid}-`))
 }
 
-function exists (pid: number): boolean {
+/** Whether a process has this number. */
+export function exists (pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

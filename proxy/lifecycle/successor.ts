@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { handoverVariable, type Legacy, type ToPredecessor, type ToSuccessor, type Wants } from './handover.ts'
 
@@ -59,7 +60,7 @@ export async function startSuccessor (settings: SuccessorSettings): Promise<Succ
 }
 
 /** `undefined` when it serves; otherwise what is wrong. */
-function outcome (child: ChildProcess, { release, agents, drains, readyMs, signal }: Omit<SuccessorSettings, 'cwd' | 'env' | 'descriptors'>): Promise<string | undefined> {
+function outcome (child: ChildProcess, { cwd, release, agents, drains, readyMs, signal }: SuccessorSettings): Promise<string | undefined> {
   return new Promise((resolve) => {
     let why: string | undefined
     let over = false
@@ -84,7 +85,8 @@ function outcome (child: ChildProcess, { release, agents, drains, readyMs, signa
         done(error instanceof Error ? error.message : String(error))
       }
     }
-    child.on('error', (error) => done(`it could not be started: ${error.message}`))
+    // The system says the same of a program and of a folder that is gone.
+    child.on('error', (error) => done(`it could not be started: ${existsSync(cwd) ? error.message : `the folder ${cwd}, in which this process was started, is gone`}`))
     child.once('exit', (code, signal) => done(why ?? `it ended with ${signal ?? `exit code ${code}`} before it served`))
     child.on('message', (message: ToPredecessor) => {
       // Nothing is let go of any more for one that is about to be killed.

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { Agent, request as httpRequest, type RequestOptions } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ask } from '../../proxy/control/index.ts'
+import { makeSite, siteOf, startProgram } from '../support/running-service.ts'
 import { fromDist } from '../support/paths.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
@@ -273,6 +275,35 @@ function childrenOf (pid: number): number[] {
 
 function commandOf (pid: number): string {
   return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+}
+
+test('a process that was started in a folder that is gone says so, and goes on', async (t) => {
+  const site = makeSite(t, siteOf([(await startRecordingUpstream(t, (_, response) => response.end('ok'))).port]))
+  const cwd = join(site.folder, 'release')
+  mkdirSync(cwd)
+  startProgram(t, ['run', '-q', '-c', site.file], { cwd, env: site.env })
+  await eventually('it serves', async () => (await site.sentinel('status')).code === 0)
+  rmSync(cwd, { recursive: true })
+  const { code, stderr } = await site.sentinel('upgrade')
+  assert.match(stderr, /the folder \S+\/release, in which this process was started, is gone/)
+  assert.equal(code, 2)
+  assert.equal((await site.sentinel('stop')).code, 0)
+})
+
+test('what a process that was killed during an upgrade left beside the socket of an agent goes with the next start', async (t) => {
+  const upstream = await startRecordingUpstream(t, (_, response) => response.end('ok'))
+  const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('first', 'unix-socket "first.sock"'), []))
+  const names = (): string[] => readdirSync(sentinel.folder).filter((name) => name.startsWith('first.sock')).sort()
+  const dead = await deadPid()
+  for (const name of [`first.sock.${dead}-1`, `first.sock.${dead}-2.kept`, `first.sock.${process.pid}-1`, 'first.sock.old']) writeFileSync(join(sentinel.folder, name), '')
+  await upgraded(t, sentinel)
+  await eventually('those of a process that is no more are gone', () => names().join() === `first.sock,first.sock.${process.pid}-1,first.sock.old`)
+})
+
+async function deadPid (): Promise<number> {
+  const child = spawn('true')
+  await once(child, 'exit')
+  return child.pid!
 }
 
 test('who asks twice gets one new process', async (t) => {
