@@ -19,8 +19,12 @@ export function openPidFile (path: string, { owner, succeeds = false }: { readon
   if (owner !== undefined) fchownSync(fd, owner.uid, owner.gid)
   let written = false
   const write = (): void => {
-    ftruncateSync(fd)
-    writeSync(fd, `${process.pid}\n`, 0)
+    try {
+      ftruncateSync(fd)
+      writeSync(fd, `${process.pid}\n`, 0)
+    } catch (error) {
+      throw new Error(`the pid file ${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    }
     written = true
   }
   return {

@@ -364,7 +364,7 @@ test('a new process that fails after commands have found it gives its place back
   // It can be opened, and not be written where a number belongs.
   writeFileSync(sentinel.file, `${kdl}\nsystem { pid-file "/proc/self/timerslack_ns" }`)
   const failed = await command('upgrade')
-  assert.match(failed.stderr, /the old one goes on: ESPIPE/)
+  assert.match(failed.stderr, /the old one goes on: the pid file \S+ cannot be written: ESPIPE/)
   assert.equal(failed.code, 2)
   const status = await command('status')
   assert.match(status.stdout, new RegExp(`\\b${sentinel.pid}\\b`), status.stderr)
