@@ -245,7 +245,8 @@ async function startGated (t: TestContext, more: string) {
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const gate = join(folder, 'gate')
   const scripted = [process.execPath, fromDist('test', 'support', 'agents', 'scripted.js')]
-  const wait = `while [ ! -e ${gate} ]; do sleep 0.05; done; exec ${scripted.join(' ')}`
+  // It ends with the test: nobody tells it, when its proxy is killed.
+  const wait = `while [ ! -e ${gate} ]; do [ -d ${folder} ] || exit 1; sleep 0.05; done; exec ${scripted.join(' ')}`
   const kdl = siteWith(upstream.port, `agent "first" { command "sh" "-c" ${JSON.stringify(wait)} }`, [], more)
   const open = (): void => writeFileSync(gate, '')
   open()
