@@ -5,6 +5,7 @@ import { isAgent } from '../check-definition.ts'
 import type { Agent } from '../definition.ts'
 import { shareProcess, sharedProcess } from '../server/seats.ts'
 import { whyNotFound, whyNotProvided } from './missing-import.ts'
+import { ownPlace } from './own-lines.ts'
 import { placeOfMistake } from './strip-types.ts'
 
 /** An agent's file that cannot be used. The message says where and why, for a terminal. */
@@ -52,23 +53,29 @@ async function placeIn (error: SyntaxError, loaded: readonly string[]): Promise<
   if (/^(?:Cannot use import statement outside a module|Unexpected token 'export')/.test(error.message)) {
     return `${loaded.at(-1) ?? ''}: ${error.message}: for import and export, package.json says "type": "module", or the file is called .mjs.`
   }
+  // In CommonJS, Node puts the place and the line before the stack.
+  const [required] = /^\/.*:\d+\n(?:.*\n)?\s*\^+$/m.exec(error.stack ?? '') ?? []
+  if (required !== undefined) return requiredPlace(required, error.message)
   // Two files that do not fit: "does not provide an export named". Node tells which line of which file asks for it.
   const [, place] = /(file:\/\/\S+:\d+)\n/.exec(error.stack ?? '') ?? []
   return place === undefined ? undefined : `${pathIn(place)}: ${whyNotProvided(error.message, pathIn(place))}`
 }
 
+/** "/a.cjs:3", the line and the mark under it → `/a.cjs:3:5: what is wrong`, with the line. */
+function requiredPlace (before: string, message: string): string {
+  const [place = '', line = '', mark = ''] = before.split('\n')
+  return `${place}:${mark.indexOf('^') + 1}: ${message}\n    ${line}\n    ${mark}`
+}
+
 /** The topmost line of the stack in a file of the agent's own. */
 function placeOf (error: Error): string | undefined {
-  const own = (error.stack ?? '').split('\n').find((line) => /^\s+at .*file:\/\//.test(line) && !line.includes('/node_modules/') && !line.includes(ownFolder))
-  const [place] = own === undefined ? [] : /file:\/\/[^)\s]+/.exec(own) ?? []
+  const place = ownPlace(error.stack ?? '')
   return place === undefined ? undefined : pathIn(place)
 }
 
-/** Of all that is built with the SDK: what it imports is no file of the author's either. */
-const ownFolder = new URL('../..', import.meta.url).href
-
-/** file:///a%20b.ts:3:4 → /a b.ts:3:4 */
+/** file:///a%20b.ts:3:4 → /a b.ts:3:4; a path stays what it is. */
 function pathIn (place: string): string {
+  if (place.startsWith('/')) return place
   const [, url = place, at = ''] = /^(.*?)((?::\d+)+)$/.exec(place) ?? []
   return fileURLToPath(url) + at
 }

@@ -10,6 +10,7 @@ import type { EventStream } from '../server/service.ts'
 import { AgentStream } from '../stream.ts'
 import { tellDecisions } from './decided.ts'
 import { CannotLoad, loadAgent } from './load-agent.ts'
+import { ownLines } from './own-lines.ts'
 import { registerHooks } from './register.ts'
 
 /** An exchange may stand at a breakpoint for as long as somebody looks at it. */
@@ -18,10 +19,11 @@ const drainTimeoutMs = 24 * 60 * 60 * 1000
 const loaded = registerHooks({ warm: true })
 // All that an agent imports of the SDK, and the first import that passes the hooks: neither is to cost time when an edit waits for it.
 await import('../index.ts')
-const files: string[] = []
+// A file of CommonJS is told of by the hooks that load the first one and by `require` as well.
+const files = new Set<string>()
 const newFiles = (): readonly string[] => {
-  files.push(...loaded.take())
-  return files
+  for (const file of loaded.take()) files.add(file)
+  return [...files]
 }
 let server: RunningServer | undefined
 
@@ -94,14 +96,10 @@ function logAs (level: 'debug' | 'info' | 'warn' | 'error'): Log['info'] {
   }
 }
 
-/** Of all that is built with the SDK: what it imports is no file of the author's either. */
-const ownFolder = new URL('../..', import.meta.url).href
-
 /** With the lines of its stack that are the author's. */
 function errorText (error: unknown): string {
   if (!(error instanceof Error)) return JSON.stringify(error)
-  const own = (error.stack ?? '').split('\n').filter((line) => /^\s+at .*file:\/\//.test(line) && !line.includes(ownFolder))
-  return [`${error.name}: ${error.message}`, ...own].join('\n')
+  return [`${error.name}: ${error.message}`, ...ownLines(error.stack ?? '')].join('\n')
 }
 
 function leave (code: number): void {

@@ -157,7 +157,7 @@ export class RoutedStream {
   }
 
   #settle (routed: Routed): void {
-    if (routed.worker) routed.worker.owed -= routed.awaited.length
+    routed.worker?.excuse(routed.awaited.length)
     routed.awaited = []
   }
 

@@ -58,13 +58,20 @@ export class Worker {
   /** More to answer. */
   owes (events: number): void {
     // Before this it had nothing to say.
-    if (this.owed === 0) this.#heardAt = performance.now()
+    if (this.owed === 0 && this.askedAt === undefined) this.#heardAt = performance.now()
     this.owed += events
+  }
+
+  /** Nobody awaits these answers any more. It may be computing one of them all the same: until it says that it hears, it is not one that has nothing to do. */
+  excuse (events: number): void {
+    this.owed -= events
+    if (events > 0) this.probe(performance.now())
   }
 
   /** The smaller, the sooner a new exchange will be looked at. */
   load (now: number): number {
-    return this.owed > 0 && now - this.#heardAt > quietMs ? this.owed + 1e9 : this.owed
+    const due = this.owed + (this.askedAt === undefined ? 0 : 1)
+    return due > 0 && now - this.#heardAt > quietMs ? due + 1e9 : due
   }
 
   /** Later means that it is more likely to hear the next message at once. */

@@ -44,6 +44,22 @@ export default defineAgent({
   assert.equal((await dev.get('/')).text, '{"api":{"key":"a","most":3}}')
 })
 
+test('an agent in CommonJS is told the places of its mistakes, too', async (t) => {
+  const text = (line: string, more = ''): string =>
+    `const { defineAgent } = require('sentinel/sdk')\nmodule.exports = defineAgent({ name: 'common', onRequest (request) {\n${line}\n} })\n${more}`
+  const folder = folderWith(t, { 'agent.cjs': text('') })
+  const dev = await startDev(t, folder)
+  await dev.shows(/^ {2}watched: agent\.cjs$/m)
+  writeFileSync(join(folder, 'agent.cjs'), text('  nobody.knows()'))
+  await dev.shows(/reloaded agent\.cjs/)
+  assert.equal((await dev.get('/')).status, 503)
+  await dev.shows(/ReferenceError: nobody is not defined\n {4}at .*agent\.cjs:3:3\)\n/)
+  writeFileSync(join(folder, 'agent.cjs'), text('  const a = (1\n  const b = 2'))
+  await dev.shows(/agent\.cjs:4:3: Unexpected token 'const'\n {6}const b = 2\n {6}\^+\n {2}the code from before keeps running/)
+  writeFileSync(join(folder, 'agent.cjs'), text('', '\nnobody.knows()\n'))
+  await dev.shows(/agent\.cjs:6:1: ReferenceError: nobody is not defined\n/)
+})
+
 test('a file that never ends loading is not the last one that is loaded', async (t) => {
   const folder = folderWith(t, { 'agent.ts': agentText(1) })
   const dev = await startDev(t, folder)

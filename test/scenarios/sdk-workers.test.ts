@@ -123,6 +123,12 @@ test('a thread that computes without end is ended, and its exchanges fail', asyn
   assert.equal(kindOf(await stream.ask(2, '/')), 'allow')
 })
 
+test('a thread that goes on computing what nobody awaits any more gets nothing new', async (t) => {
+  const { stream } = await start(t, [], { STUCK_MS: '5000' })
+  stream.send(headersOf(1, '/stuck'), { exchange: 1, sequence: 2, timeoutMs: 0, kind: 'cancel', value: { reason: 'timeout', detail: '' } })
+  for (let id = 2; id < 20; id++) assert.equal(kindOf(await stream.ask(id, '/')), 'allow')
+})
+
 test('what no thread has room for is refused as busy, and taken again when there is room', async (t) => {
   const { stream } = await start(t, [], { MAX_WAITING: '1' })
   stream.send(headersOf(1, '/wait'), headersOf(2, '/wait'))
