@@ -53,12 +53,14 @@ export class AskedBody implements BodySource {
 
   async #read (options: LateBodyOptions): Promise<Uint8Array> {
     if (!this.#asker.hasBody) return nothing
-    const late = this.#asker.ask('buffer', options)
+    // A body that the proxy did not show at all would go on without the handler's decision: it shows the beginning, and the handler does not.
+    const skips = options.over === 'skip'
+    const late = this.#asker.ask('buffer', skips ? { ...options, over: 'prefix' } : options)
     const collector = new Collector(this.#asker.maxBodyBytes)
     for (;;) {
       const event = await late.next()
       if (event.value.end) this.#asker.answering(event)
-      const body = collector.add(event.value)
+      const body = collector.add(skips && event.value.truncated ? { ...event.value, data: nothing } : event.value)
       if (body) return body
     }
   }

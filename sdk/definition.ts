@@ -29,12 +29,12 @@ export type MaybeMessageAnswer = ChunkAnswer | Close | Decision | undefined | vo
 /** The same at once or later. */
 export type MessageAnswered = MaybeMessageAnswer | Promise<MaybeMessageAnswer>
 
-/** How an agent wants a body. The operator's settings win. */
+/** How an agent wants a body. The operator's settings win: a limit of theirs that is lower refuses what is longer, and `body-over` counts in place of `over`. */
 export type BodyWish = 'buffer' | 'stream' | 'none' | {
   readonly mode: 'buffer' | 'stream' | 'none'
   /** Bytes buffered at the most, as a number or as "1MiB". */
   readonly max?: number | string
-  /** What happens to a longer body: refuse with 413 (default), show the beginning, do not show it. */
+  /** What happens to a body longer than `max`: refuse with 413 (default), show the beginning, let it pass without a call of the handler. */
   readonly over?: 'block' | 'prefix' | 'skip'
 }
 

@@ -8,7 +8,7 @@ import { HeaderView } from './headers.ts'
 export interface LateBodyOptions {
   /** Bytes at the most, as a number or as "1MiB". Without it the operator's limit counts. */
   readonly max?: number | string
-  /** What the proxy does with a longer body: refuse with 413 (default), show its beginning, or not show it. */
+  /** What becomes of a longer body: it is refused with 413 (default), its beginning is shown, or nothing of it ("skip": the handler gets an empty one). The operator's `body-over` counts in its place. */
   readonly over?: 'block' | 'prefix' | 'skip'
 }
 

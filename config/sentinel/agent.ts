@@ -72,7 +72,7 @@ const fields = {
   maxResponseBodySize: optional(body, 'Most of an answer\'s body that is given to the agent; without it `limits { max-agent-body; max-body-inspection }` say so.', { aliases: ['max-response-body-bytes'] }),
   requestBodyMode: optional(bodyMode, 'Give request bodies whole (buffer), in pieces (stream), or whole up to a length that is told beforehand and else in pieces (hybrid; 64KiB unless hybrid:SIZE says more); without it what the agent itself says.'),
   responseBodyMode: optional(bodyMode, 'The same for bodies of answers.'),
-  bodyOver: setting(oneOf('block', 'prefix', 'skip'), 'block', 'What a body over the limit means: refuse, show only the beginning, or show none of it.'),
+  bodyOver: optional(oneOf('block', 'prefix', 'skip'), 'What a body over the limit means: refuse (block), show only the beginning, or show none of it. Without it the agent says so of a limit of its own that is lower; what is over the limit here is refused.'),
   maxConcurrentCalls: setting(integer(1, 1_000_000), 100, 'Decisions that are waited for at a time.'),
   maxQueuedCalls: optional(integer(0, 1_000_000), 'Questions that wait for their turn; more fail at once. Without it `limits { max-agent-queue-depth }` counts.'),
   connections: setting(connections, 1, 'Connections to the agent.', { aliases: ['pool-size', 'connections-per-agent'] }),

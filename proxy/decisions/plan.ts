@@ -22,8 +22,8 @@ export interface FilterSettings {
   /** What the operator wrote wins over what the agent describes. */
   readonly requestBodyMode?: BodyModeWish | undefined
   readonly responseBodyMode?: BodyModeWish | undefined
-  /** What becomes of a body longer than the limit: refused, its beginning shown, or not shown. */
-  readonly bodyOver: 'block' | 'prefix' | 'skip'
+  /** What becomes of a body longer than the limit: refused, its beginning shown, or not shown. Without it the agent says so of its own limit; above the operator's, a body is refused. */
+  readonly bodyOver?: BodyPlan['over'] | undefined
   /** Largest body shown whole; also the most a streaming agent may hold back. */
   readonly maxRequestBodyBytes: number
   readonly maxResponseBodyBytes: number
@@ -54,6 +54,8 @@ export interface BodyPlan {
   readonly kind: 'none' | 'buffer' | 'stream'
   readonly maxBytes: number
   readonly over: 'block' | 'prefix' | 'skip'
+  /** The limit of the operator and what was written about it, where they are others: what the agent wishes later is held against them. */
+  readonly operators?: { readonly maxBytes: number, readonly over: 'block' | 'prefix' | 'skip' | undefined }
   /** The operator does not show it, whatever the agent wants. */
   readonly withheld?: true
   /** Not settled yet (`settled`): the kind is that of a body that is longer, or of unknown length. */
@@ -105,13 +107,18 @@ export function planFor (description: DescribeResponse, settings: FilterSettings
     const own = description.limits?.maxBodyBytes ?? 0
     return own > 0 ? Math.min(own, bytes) : bytes
   }
-  const body = (subscribed: boolean, mode: BodyModeWish | undefined, wish: BodyMode | undefined, maxBytes: number): BodyPlan => ({
-    kind: !subscribed ? 'none' : typeof mode === 'object' ? 'stream' : mode ?? (wish?.kind === 'stream' ? 'stream' : 'buffer'),
-    maxBytes: limit(maxBytes),
-    over: settings.bodyOver,
-    ...settings.bodies === false || settings.sight?.bodies === false ? { withheld: true } : {},
-    ...subscribed && typeof mode === 'object' ? { wholeBytes: Math.min(mode.wholeBytes, limit(maxBytes)) } : {},
-  })
+  const body = (subscribed: boolean, mode: BodyModeWish | undefined, wish: BodyMode | undefined, maxBytes: number): BodyPlan => {
+    const kind = !subscribed ? 'none' : typeof mode === 'object' ? 'stream' : mode ?? (wish?.kind === 'stream' ? 'stream' : 'buffer')
+    const operators = { maxBytes: limit(maxBytes), over: settings.bodyOver }
+    const own = bounded(operators, kind === 'buffer' && wish?.kind === 'buffer' ? wish : undefined)
+    return {
+      kind,
+      ...own,
+      ...own.maxBytes === operators.maxBytes && own.over === operators.over ? {} : { operators },
+      ...settings.bodies === false || settings.sight?.bodies === false ? { withheld: true } : {},
+      ...subscribed && typeof mode === 'object' ? { wholeBytes: Math.min(mode.wholeBytes, operators.maxBytes) } : {},
+    }
+  }
   return {
     requestHeaders: has('request_headers'),
     requestBody: body(has('request_body'), settings.requestBodyMode, description.requestBody, settings.maxRequestBodyBytes),
@@ -207,9 +214,13 @@ export function planWith (plan: Plan, wants: Wants): Plan {
   }
 }
 
-/** An agent may lower the operator's limit, not raise it, and not soften what happens above it. */
 function bodyWith (plan: BodyPlan, wish: BodyMode | undefined): BodyPlan {
   if (plan.withheld === true || wish === undefined || wish.kind === 'default' || wish.kind === 'unrecognized') return plan
-  const maxBytes = wish.maxBytes > 0 ? Math.min(wish.maxBytes, plan.maxBytes) : plan.maxBytes
-  return { kind: wish.kind, maxBytes, over: plan.over }
+  return { kind: wish.kind, ...bounded(plan.operators ?? plan, wish) }
+}
+
+/** An agent may lower the operator's limit, not raise it, and not soften what happens above it. What happens above its own it says itself where the operator does not. */
+function bounded ({ maxBytes, over }: NonNullable<BodyPlan['operators']>, wish: BodyMode | undefined): Pick<BodyPlan, 'maxBytes' | 'over'> {
+  if (wish === undefined || wish.maxBytes === 0 || wish.maxBytes > maxBytes) return { maxBytes, over: over ?? 'block' }
+  return { maxBytes: wish.maxBytes, over: over ?? (wish.over === 'unrecognized' ? 'block' : wish.over) }
 }

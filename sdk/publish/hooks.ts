@@ -93,7 +93,7 @@ function bodyHow ({ bodyOpen, returns, eitherWay }: Hook): string {
   if (returns === 'findings') return 'no: the operator says what becomes of what is found'
   if (returns === 'message answer or decision') return 'yes, with `redact()`; `replace()` does the same'
   if (bodyOpen) return 'yes, unless the body was cut off (`bodyTruncated`)'
-  return returns === 'chunk answer or decision' ? 'no: `replace()` each piece' : 'no: no whole body was shown'
+  return returns === 'chunk answer or decision' ? 'of the piece alone, with `redact()` and nothing beside it; `replace()` does the same' : 'no: no whole body was shown'
 }
 
 function endHow ({ page, requestOpen, responseOpen, returns, eitherWay }: Hook, asks: boolean): string {

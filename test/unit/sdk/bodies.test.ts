@@ -48,6 +48,15 @@ test('a body that is asked for late says that it was cut, and so does the body o
   assert.deepEqual(seen, [true, false, false, true])
 })
 
+test('a body that is too long to be shown passes without a call, and is an empty one where it was asked for late', async () => {
+  const seen: [number, boolean][] = []
+  const early = await run({ requestBody: { mode: 'buffer', max: 4, over: 'skip' }, onRequestBody: () => block() })
+  assert.deepEqual([(await early.request('POST', '/', { body: 'five!' })).kind, (await early.request('POST', '/', { body: 'four' })).kind], ['allow', 'block'])
+  const late = await run({ async onRequest (request) { seen.push([(await request.body({ max: 4, over: 'skip' })).length, request.bodyTruncated]) } })
+  const verdict = await late.request('POST', '/', { body: 'five!' })
+  assert.deepEqual([verdict.kind, verdict.passedBody, seen], ['allow', 'five!', [[0, true]]])
+})
+
 test('a request without a body has no body events', async () => {
   const agent = await run({ onRequestBody: () => block(), onRequestChunk: () => block() })
   assert.equal((await agent.request('GET', '/')).kind, 'allow')
