@@ -104,7 +104,7 @@ const broken: Readonly<Record<string, readonly [() => Manners, RegExp]>> = {
   }, /no reply/],
 }
 
-describe('sentinel agent conformance', () => {
+describe('sentinel agent conformance', { concurrency: 3 }, () => {
   test('an agent on bare HTTP/2 that does what the protocol asks for passes every check, whole bodies and flowing ones', async (t) => {
     for (const shape of [everything, flowing]) {
       const agent = await wellMannered(t, { describe: (request) => ({ ...shape, protocolVersion: versions(request) }) })

@@ -3,11 +3,14 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { fromDist } from '../support/paths.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { scripted, scriptedAgent, siteWith, type Script } from '../support/scripted-agent.ts'
 import { runSentinel, startSentinel } from '../support/sentinel.ts'
 import { eventually } from '../support/eventually.ts'
+
+const waiting = atATime(3)
 
 test('decisions of an agent reach client and upstream as they were made', async (t) => {
   const upstream = await startRecordingUpstream(t)
@@ -136,18 +139,17 @@ test('an agent may choose another upstream that the route lists, and no other', 
   assert.equal(record.fault, 'AGENT_BAD_REPLY')
 })
 
-test('an agent that asks for more time gets it, within max-timeout; one that does not runs into its deadline', async (t) => {
+waiting('an agent that asks for more time gets it, within max-timeout; one that does not runs into its deadline', async (t) => {
   const upstream = await startRecordingUpstream(t)
   const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('slow', 'timeout "1s"; max-timeout "8s"'), ['slow']))
   await sentinel.get('/warm')
   const ask = (path: string, what: 'sleep' | 'more-time', ms: number) => sentinel.request(path, { headers: scripted({ request: { do: what, ms } }) })
-  assert.equal((await ask('/more', 'more-time', 2_500)).status, 200)
-  assert.equal((await ask('/less', 'sleep', 2_500)).status, 503)
-  assert.equal((await ask('/too-much', 'more-time', 30_000)).status, 503)
+  const answers = await Promise.all([ask('/more', 'more-time', 2_500), ask('/less', 'sleep', 2_500), ask('/too-much', 'more-time', 30_000)])
+  assert.deepEqual(answers.map(({ status }) => status), [200, 503, 503])
   assert.equal((await sentinel.accessed(({ path }) => path === '/too-much')).fault, 'AGENT_TIMEOUT')
 })
 
-test('bodies are replaced by an agent on the way there and on the way back, and framed anew', async (t) => {
+waiting('bodies are replaced by an agent on the way there and on the way back, and framed anew', async (t) => {
   const upstream = await startRecordingUpstream(t)
   const bodies = `agent "bodies" { command ${JSON.stringify(process.execPath)} ${JSON.stringify(fromDist('test', 'support', 'agents', 'bodies.js'))}; timeout "60s" }`
   const sentinel = await startSentinel(t, siteWith(upstream.port, bodies, ['bodies']))
@@ -160,7 +162,7 @@ test('bodies are replaced by an agent on the way there and on the way back, and 
   assert.equal(upstream.requests.length, 1)
 })
 
-test('in monitor mode an agent is asked and recorded, never applied', async (t) => {
+waiting('in monitor mode an agent is asked and recorded, never applied', async (t) => {
   const upstream = await startRecordingUpstream(t)
   const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('watcher', 'mode "monitor"'), ['watcher']))
   const answer = await sentinel.request('/watched', { headers: scripted({ request: { do: 'block', status: 403, body: 'no' } }) })
@@ -172,7 +174,7 @@ test('in monitor mode an agent is asked and recorded, never applied', async (t) 
   assert.equal(failed.status, 200, 'a failure of a monitoring agent never matters')
 })
 
-test('in shadow mode the request does not wait', async (t) => {
+waiting('in shadow mode the request does not wait', async (t) => {
   const upstream = await startRecordingUpstream(t)
   const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('shade', 'mode "shadow"; timeout "60s"'), ['shade']))
   const answer = await sentinel.request('/shadowed', { headers: scripted({ request: { do: 'sleep', ms: 8_000 } }) })
@@ -184,7 +186,7 @@ test('in shadow mode the request does not wait', async (t) => {
   ))
 })
 
-test('in dry-run mode the decision is told in a header, and applied nowhere', async (t) => {
+waiting('in dry-run mode the decision is told in a header, and applied nowhere', async (t) => {
   const upstream = await startRecordingUpstream(t)
   const sentinel = await startSentinel(t, siteWith(upstream.port, scriptedAgent('dry', 'mode "dry-run"'), ['dry']))
   const answer = await sentinel.request('/', { headers: scripted({ request: { do: 'block', status: 403 } }) })

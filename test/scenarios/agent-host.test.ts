@@ -3,12 +3,15 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test, type TestContext } from 'node:test'
 import { checkText } from '../../config/sentinel/index.ts'
+import { atATime } from '../support/at-a-time.ts'
 import { eventually } from '../support/eventually.ts'
 import { fromDist } from '../support/paths.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { patient, scripted, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { agentStatus, vitalProgram } from '../support/vital-agent.ts'
+
+const waiting = atATime(2)
 
 const script = fromDist('test', 'support', 'agents', 'scripted.js')
 
@@ -29,7 +32,16 @@ async function start (t: TestContext, agents: string, filters: readonly string[]
 
 const residentKb = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
 
-test('three agents are one process, and each decides for itself', async (t) => {
+waiting('a file that cannot be loaded leaves the others alone: its failure mode counts, and the log says why', async (t) => {
+  const { port } = await startRecordingUpstream(t)
+  const agents = [hosted('good', script), hosted('bad', 'bad.mjs', 'failure-mode "open"')].join('\n')
+  const sentinel = await startSentinel(t, siteWith(port, agents, ['good', 'bad']), { files: { 'bad.mjs': 'throw new Error("not today")' } })
+  await sentinel.logged((record) => record['agent_event'] === 'not-loaded' && record.agent === 'bad')
+  assert.equal((await sentinel.request('/', { headers: scripted({ request: { do: 'block', status: 410 } }) })).status, 410)
+  assert.equal((await sentinel.request('/passed')).status, 200)
+})
+
+waiting('three agents are one process, and each decides for itself', async (t) => {
   const { sentinel } = await start(t, three, ['scripted', 'vital', 'waf'])
   const pids = sentinel.agentPids()
   assert.equal(Object.keys(pids).length, 3)
@@ -44,12 +56,12 @@ test('three agents are one process, and each decides for itself', async (t) => {
   assert.equal((await agentStatus(sentinel, 'scripted')).pid, (await agentStatus(sentinel, 'waf')).pid)
 })
 
-test('what one of them says in its log stands under its own name', async (t) => {
+waiting('what one of them says in its log stands under its own name', async (t) => {
   const { sentinel } = await start(t, three, ['scripted', 'vital', 'waf'])
   for (const agent of ['scripted', 'vital', 'waf']) await sentinel.logged((record) => record['agent_event'] === 'serving' && record.agent === agent)
 })
 
-test('the end of the process is the end of all, and all are there again', async (t) => {
+waiting('the end of the process is the end of all, and all are there again', async (t) => {
   const { sentinel } = await start(t, three, ['scripted', 'vital', 'waf'])
   const { scripted: pid } = sentinel.agentPids()
   process.kill(pid!, 'SIGKILL')
@@ -97,21 +109,12 @@ test('a reload that brings one more moves all of them to a new process, without 
   assert.deepEqual([...statuses], [200], 'no request failed')
 })
 
-test('two agents of one file are two agents', async (t) => {
+waiting('two agents of one file are two agents', async (t) => {
   const agents = [hosted('first', script, 'config { greeting "a" }'), hosted('second', script, 'config { greeting "b" }')].join('\n')
   const { sentinel } = await start(t, agents, ['first', 'second'])
   assert.equal(new Set(Object.values(sentinel.agentPids())).size, 1)
   assert.equal((await sentinel.request('/passed')).status, 200)
   assert.notEqual((await agentStatus(sentinel, 'first')).config_version, (await agentStatus(sentinel, 'second')).config_version)
-})
-
-test('a file that cannot be loaded leaves the others alone: its failure mode counts, and the log says why', async (t) => {
-  const { port } = await startRecordingUpstream(t)
-  const agents = [hosted('good', script), hosted('bad', 'bad.mjs', 'failure-mode "open"')].join('\n')
-  const sentinel = await startSentinel(t, siteWith(port, agents, ['good', 'bad']), { files: { 'bad.mjs': 'throw new Error("not today")' } })
-  await sentinel.logged((record) => record['agent_event'] === 'not-loaded' && record.agent === 'bad')
-  assert.equal((await sentinel.request('/', { headers: scripted({ request: { do: 'block', status: 410 } }) })).status, 410)
-  assert.equal((await sentinel.request('/passed')).status, 200)
 })
 
 test('one process takes much less memory than three', async (t) => {

@@ -3,16 +3,19 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { agents as agentBlock } from '../../config/sentinel/agent.ts'
 import { settingName, type Fields } from '../../config/schema/field.ts'
 import type { Event, ReplyOneOf } from '../../proto/codec/index.ts'
 import { eventually } from '../support/eventually.ts'
 import { folderWith } from '../support/folder.ts'
-import { decision, everything } from '../support/raw-agent.ts'
-import { startWithRawAgents, type RawMember, type RawSite } from '../support/raw-agents.ts'
+import { fromDist } from '../support/paths.ts'
+import { decision, everything, type RawAgent } from '../support/raw-agent.ts'
+import { startWithRawAgents, type RawMember } from '../support/raw-agents.ts'
+import type { Received } from '../support/recording-upstream.ts'
+import type { Answer } from '../support/request.ts'
 import { siteWith } from '../support/scripted-agent.ts'
-import { startSentinel } from '../support/sentinel.ts'
+import { startSentinel, type AccessRecord, type RunningSentinel } from '../support/sentinel.ts'
 import { block } from '../support/staged.ts'
 
 /** A setting, what the file says without and with it, and what can be seen then. */
@@ -20,8 +23,19 @@ interface Flip {
   readonly plain?: string
   readonly flipped: string
   readonly member?: RawMember
-  readonly look: (site: RawSite) => unknown
+  readonly look: (side: Side) => unknown
   readonly seen: readonly [plain: unknown, flipped: unknown]
+}
+
+/** An agent that has one of the two settings, and the route that asks it. All are in one configuration. */
+interface Side {
+  readonly settings: string
+  readonly sentinel: RunningSentinel
+  readonly agent: RawAgent
+  readonly id: string
+  ask (): Promise<Answer>
+  accessed (): readonly AccessRecord[]
+  received (): readonly Received[]
 }
 
 const failure: ReplyOneOf = { kind: 'error', value: { code: 'x', message: 'y', retryable: false } }
@@ -29,19 +43,20 @@ const streaming = { ...everything, requestBody: { kind: 'stream' as const, maxBy
 const after = (ms: number, kind: Event['kind'] = 'request_headers') => (event: Event): undefined | Promise<undefined> => (
   event.kind === kind ? new Promise((resolve) => { setTimeout(() => resolve(undefined), ms) }) : undefined
 )
-const statusOf = async ({ sentinel }: RawSite): Promise<number> => (await sentinel.request('/', { method: 'POST', body: 'hello', headers: { 'X-Secret': 'hush', 'X-Fact': 'client' } })).status
-const thirdFault = async (site: RawSite): Promise<unknown> => {
-  for (let i = 0; i < 3; i++) await statusOf(site)
-  return (await site.sentinel.accessed((record) => record === site.sentinel.access[2])).fault
+const statusOf = async (side: Side): Promise<number> => (await side.ask()).status
+const thirdFault = async (side: Side): Promise<unknown> => {
+  for (let i = 0; i < 3; i++) await statusOf(side)
+  await eventually('all three are told', () => side.accessed().length === 3)
+  return side.accessed()[2]!.fault
 }
-const first = (site: RawSite, kind: Event['kind']): Event['value'] => site.agents['a']!.events.find((event) => event.kind === kind)?.value
-const bodyMode = (kind: 'request_headers' | 'response_headers') => async (site: RawSite): Promise<unknown> => {
-  await statusOf(site)
-  return (first(site, kind) as { bodyMode?: { kind: string } } | undefined)?.bodyMode?.kind
+const first = ({ agent }: Side, kind: Event['kind']): Event['value'] => agent.events.find((event) => event.kind === kind)?.value
+const bodyMode = (kind: 'request_headers' | 'response_headers') => async (side: Side): Promise<unknown> => {
+  await statusOf(side)
+  return (first(side, kind) as { bodyMode?: { kind: string } } | undefined)?.bodyMode?.kind
 }
 /** Two at once, the first of which is not answered until the other had its time. */
-const refusedOfTwo = async (site: RawSite): Promise<number> => {
-  const statuses = await Promise.all([statusOf(site), statusOf(site)])
+const refusedOfTwo = async (side: Side): Promise<number> => {
+  const statuses = await Promise.all([statusOf(side), statusOf(side)])
   return statuses.filter((status) => status === 503).length
 }
 
@@ -55,7 +70,7 @@ const flips: Readonly<Record<string, Flip>> = {
   'mode': { flipped: 'mode "monitor"', member: { answer: () => block(410) }, look: statusOf, seen: [410, 200] },
   'events': {
     flipped: 'events "request_headers"', member: { describe: everything }, seen: [4, 1],
-    look: async (site) => { await statusOf(site); return site.agents['a']!.events.filter(({ timeoutMs }) => timeoutMs > 0).length },
+    look: async (side) => { await statusOf(side); return side.agent.events.filter(({ timeoutMs }) => timeoutMs > 0).length },
   },
   'max-request-body-size': { flipped: 'max-request-body-size "3B"', member: { describe: everything }, look: statusOf, seen: [200, 413] },
   'max-response-body-size': { flipped: 'max-response-body-size "3B"', member: { describe: everything }, look: statusOf, seen: [200, 502] },
@@ -68,22 +83,23 @@ const flips: Readonly<Record<string, Flip>> = {
   'pool': { flipped: 'pool { connections 3 }', look: connected, seen: [1, 3] },
   'see': {
     flipped: 'see { hide "x-secret" }', seen: [true, false],
-    look: async (site) => { await statusOf(site); return (first(site, 'request_headers') as { headers: readonly string[] }).headers.includes('hush') },
+    look: async (side) => { await statusOf(side); return (first(side, 'request_headers') as { headers: readonly string[] }).headers.includes('hush') },
   },
   'may': { flipped: 'may { rewrite #false }', member: { answer: () => decision({ kind: 'allow', value: {} }, { rewritePath: '/other' }) }, look: statusOf, seen: [200, 503] },
-  'sets-headers': { flipped: 'sets-headers "x-fact"', look: async (site) => { await statusOf(site); return site.upstream.requests[0]!.headers['x-fact'] }, seen: ['client', undefined] },
-  'config': { flipped: 'config { a 1 }', look: ({ agents }) => agents['a']!.configured[0]!.configJson.toString(), seen: ['{}', '{"a":1}'] },
+  'sets-headers': { flipped: 'sets-headers "x-fact"', look: async (side) => { await statusOf(side); return side.received()[0]!.headers['x-fact'] }, seen: ['client', undefined] },
+  'config': { flipped: 'config { a 1 }', look: ({ agent }) => agent.configured[0]!.configJson.toString(), seen: ['{}', '{"a":1}'] },
   'circuit-breaker': {
     flipped: 'circuit-breaker { failure-threshold 2 }', member: { answer: () => failure }, look: thirdFault, seen: ['AGENT_ERROR', 'AGENT_BREAKER_OPEN'],
   },
   'retry': {
     flipped: 'retry { max-attempts 100; backoff "100ms"; max-backoff "500ms" }', seen: [503, 200],
-    look: async (site) => {
-      await site.agents['a']!.kill()
-      await site.sentinel.logged(({ event, state }) => event === 'agent-state' && state === 'backoff')
-      const asked = statusOf(site)
-      if (!has(site, 'retry {')) return asked
-      setTimeout(() => void site.agents['a']!.start(), 300)
+    look: async (side) => {
+      const { agent, sentinel, id } = side
+      await agent.kill()
+      await sentinel.logged((record) => record.event === 'agent-state' && record.agent === id && record['state'] === 'backoff')
+      const asked = statusOf(side)
+      if (!side.settings.includes('retry {')) return asked
+      setTimeout(() => void agent.start(), 300)
       return asked
     },
   },
@@ -91,26 +107,23 @@ const flips: Readonly<Record<string, Flip>> = {
   'chunk-timeout': { flipped: 'chunk-timeout "150ms"', member: { describe: streaming, answer: after(1_000, 'request_body') }, look: statusOf, seen: [200, 503] },
   'health-check': {
     flipped: 'health-check { interval "50ms"; unhealthy-threshold 1 }', seen: [200, 503],
-    look: async (site) => {
-      site.agents['a']!.script.check = () => 'not_serving'
-      if (has(site, 'health-check')) await site.sentinel.logged(({ event, state }) => event === 'agent-state' && state === 'not-serving')
-      return statusOf(site)
+    look: async (side) => {
+      const { agent, sentinel, id } = side
+      agent.script.check = () => 'not_serving'
+      if (side.settings.includes('health-check')) {
+        await sentinel.logged((record) => record.event === 'agent-state' && record.agent === id && record['state'] === 'not-serving')
+      }
+      return statusOf(side)
     },
   },
 }
 
-async function connected (site: RawSite): Promise<number> {
-  const { sessions } = site.agents['a']!
-  const wanted = has(site, 'connections 3') ? 3 : 1
+async function connected ({ agent: { sessions }, settings }: Side): Promise<number> {
+  const wanted = settings.includes('connections 3') ? 3 : 1
   await eventually('they come, one by one', () => sessions.size >= wanted)
   // One that should not come has time to.
   await new Promise((resolve) => { setTimeout(resolve, 300) })
   return sessions.size
-}
-
-/** Whether its configuration says so. */
-function has (site: RawSite, words: string): boolean {
-  return readFileSync(site.sentinel.file, 'utf8').includes(words)
 }
 
 /** Where what it changes is tested, and words that stand there. */
@@ -152,18 +165,49 @@ test('every setting in effect is flipped here, or tested where this file says', 
   }
 })
 
-for (const [name, { plain = '', flipped, member = {}, look, seen }] of Object.entries(flips)) {
+/** What changes routes of other agents as well, and has a proxy for each side. */
+const everywhere = ['sets-headers']
+
+const shared = Object.entries(flips).filter(([name]) => !everywhere.includes(name))
+
+/** One proxy with an agent for each of these sides, before a route of its own. */
+async function startSides (t: TestContext, given: ReadonlyArray<readonly [id: string, settings: string, member: RawMember | undefined]>): Promise<Side[]> {
+  const routes = given.map(([id]) => `route "${id}" { matches { path-prefix "/${id}/" }; filters "${id}"; upstream "app" }\n`)
+  const members = Object.fromEntries(given.map(([id, settings, member]) => [id, { ...member, settings }]))
+  const { sentinel, agents, upstream } = await startWithRawAgents(t, members, { more: `routes { ${routes.join('')} }` })
+  return given.map(([id, settings]) => {
+    const path = `/${id}/`
+    return {
+      settings, sentinel, id, agent: agents[id]!,
+      ask: () => sentinel.request(path, { method: 'POST', body: 'hello', headers: { 'X-Secret': 'hush', 'X-Fact': 'client' } }),
+      accessed: () => sentinel.access.filter((record) => record.path === path),
+      received: () => upstream.requests.filter(({ url }) => url === path),
+    }
+  })
+}
+
+test('what each setting changes can be seen', { concurrency: 6 }, async (t) => {
+  const sides = await startSides(t, shared.flatMap(([name, { plain = '', flipped, member }]) => [[`${name}-plain`, plain, member], [`${name}-flipped`, flipped, member]]))
+  await Promise.all(shared.map(([name, { flipped, look, seen }]) => t.test(`${name}: ${flipped}`, async () => {
+    assert.deepEqual(await Promise.all(sides.filter(({ id }) => [`${name}-plain`, `${name}-flipped`].includes(id)).map(look)), seen)
+  })))
+})
+
+for (const name of everywhere) {
+  const { plain = '', flipped, member, look, seen } = flips[name]!
   test(`${name}: ${flipped}`, async (t) => {
     const found: unknown[] = []
-    for (const settings of [plain, flipped]) found.push(await look(await startWithRawAgents(t, { a: { ...member, settings } }, { filters: ['a'] })))
+    for (const settings of [plain, flipped]) found.push(...await Promise.all((await startSides(t, [[name, settings, member]])).map(look)))
     assert.deepEqual(found, seen)
   })
 }
 
 test('env: the program has what is written, and nothing else of the proxy\'s', async (t) => {
-  const script = "process.stderr.write(JSON.stringify({ msg: 'word is ' + process.env.WORD + ', secret is ' + process.env.SECRET }) + '\\n')"
+  // An agent as others, so that nobody waits for one that never comes.
+  const script = "process.stderr.write(JSON.stringify({ msg: 'word is ' + process.env.WORD + ', secret is ' + process.env.SECRET }) + '\\n'); import(process.argv[1])"
+  const command = ['-e', script, fromDist('test', 'support', 'agents', 'scripted.js')].map((word) => JSON.stringify(word)).join(' ')
   for (const [settings, word] of [['', 'undefined'], ['env { WORD "hello" }', 'hello']]) {
-    const agent = `agent "a" { command ${JSON.stringify(process.execPath)} "-e" ${JSON.stringify(script)}; failure-mode "open"; ${settings} }`
+    const agent = `agent "a" { command ${JSON.stringify(process.execPath)} ${command}; failure-mode "open"; ${settings} }`
     const sentinel = await startSentinel(t, siteWith(1, agent, ['a']), { env: { SECRET: 'hush' } })
     await sentinel.logged(({ msg }) => msg?.includes(`word is ${word}, secret is undefined`) === true)
   }

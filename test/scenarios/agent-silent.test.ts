@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { atATime } from '../support/at-a-time.ts'
 import { eventually } from '../support/eventually.ts'
 import { fromDist } from '../support/paths.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { scriptedAgent, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
+
+const waiting = atATime(2)
 
 interface More {
   readonly files?: Readonly<Record<string, string>>
@@ -39,7 +42,7 @@ export default defineAgent({ name: 'spinning', onRequest (request) { while (requ
   })
 }
 
-test('a stopped process of several agents is ended and started again', async (t) => {
+waiting('a stopped process of several agents is ended and started again', async (t) => {
   const shared = (id: string): string => `agent "${id}" { host "shared"; command "node" ${JSON.stringify(fromDist('test', 'support', 'agents', 'scripted.js'))}; timeout "60s"; restart { when-silent "4s" } }`
   const sentinel = await start(t, `${shared('one')}\n${shared('two')}`, ['one', 'two'])
   const before = sentinel.agentPids()['two']!
@@ -47,7 +50,7 @@ test('a stopped process of several agents is ended and started again', async (t)
   await isThereAgain(sentinel, 'two', before)
 })
 
-test('it is left alone where the operator says so, and for as long as keep-alive-timeout lets it be silent', async (t) => {
+waiting('it is left alone where the operator says so, and for as long as keep-alive-timeout lets it be silent', async (t) => {
   const agents = [
     scriptedAgent('debugged', 'restart { when-silent "0s" }'),
     scriptedAgent('slow', 'http2 { keep-alive-timeout "1h" }; restart { when-silent "1s" }'),

@@ -1,10 +1,13 @@
 // What a missing verdict about a message means is the operator's failure mode, for this message; and nobody waits for an agent that is gone.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { eventually } from '../support/eventually.ts'
 import { inspectedSite, messagesAgent } from '../support/inspected.ts'
 
-describe('an agent with failure-mode "closed"', () => {
+const waiting = atATime(2)
+
+describe('an agent with failure-mode "closed"', { concurrency: 3 }, () => {
   for (const [what, said, code] of [['fails', 'throw', 'AGENT_ERROR'], ['is too slow', 'never', 'AGENT_TIMEOUT'], ['dies', 'crash', 'AGENT_STREAM_RESET']] as const) {
     test(`that ${what} closes with 1011, and nothing of the message passes`, async (t) => {
       const { open, sentinel } = await inspectedSite(t, messagesAgent('chat', 'timeout "60s"; event-timeouts { websocket-message "3s" }'), ['chat'])
@@ -69,7 +72,7 @@ describe('an agent with failure-mode "open"', () => {
   })
 })
 
-test('an agent may ask for more time, up to max-timeout', async (t) => {
+waiting('an agent may ask for more time, up to max-timeout', async (t) => {
   const { open } = await inspectedSite(t, messagesAgent('chat', 'timeout "1s"; max-timeout "30s"'), ['chat'])
   const ends = await open()
   ends.client.send('more time:2000')
@@ -78,7 +81,7 @@ test('an agent may ask for more time, up to max-timeout', async (t) => {
   assert.equal(await ends.clientClosed, '1011')
 })
 
-test('too many calls at once are told as something that passes: 1013', async (t) => {
+waiting('too many calls at once are told as something that passes: 1013', async (t) => {
   const { open, sentinel } = await inspectedSite(t, messagesAgent('chat', 'max-concurrent-calls 1; max-queued-calls 0; timeout "60s"'), ['chat'])
   const first = await open()
   const second = await open()

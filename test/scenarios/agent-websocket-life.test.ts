@@ -1,12 +1,15 @@
 // A WebSocket that agents look into lives as long as any other: over reloads, with its agents, and ends as others do.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { eventually } from '../support/eventually.ts'
 import { inspectedSite, inspecting, maskedText, messagesAgent, openEnds, type Ends } from '../support/inspected.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { webSocketRequest } from '../support/websocket.ts'
 
-test('it is kept by a reload, with the agent that looks into it; new ones follow the new configuration', async (t) => {
+const waiting = atATime(2)
+
+waiting('it is kept by a reload, with the agent that looks into it; new ones follow the new configuration', async (t) => {
   const { open, sentinel, server, kdl } = await inspectedSite(t, messagesAgent('chat'), ['chat'])
   const ends = await open()
   assert.equal((await sentinel.reload(kdl(messagesAgent('chat'), ['chat'], 'websocket #true; '))).event, 'reloaded')
@@ -27,7 +30,7 @@ test('it is kept by a reload, with the agent that looks into it; new ones follow
   assert.deepEqual(again.thereGot, ['hello'])
 })
 
-test('it goes on with the agent that a reload has put in the place of another, and without one that is gone as the failure mode says', async (t) => {
+waiting('it goes on with the agent that a reload has put in the place of another, and without one that is gone as the failure mode says', async (t) => {
   const { open, sentinel, kdl } = await inspectedSite(t, messagesAgent('chat', 'config { mark " one" }'), ['chat'])
   const ends = await open()
   ends.client.send('hello')
@@ -57,10 +60,10 @@ test('several workers ask the same agent, and their figures are one', async (t) 
     all.push(ends)
   }
   await eventually('all pass', () => all.flatMap(({ thereGot }) => thereGot).length === 6)
-  assert.match(await sentinel.metrics(), /sentinel_websocket_messages_total\{route="all",direction="in",outcome="dropped"\} 6/)
+  await eventually('their figures are one', async () => /sentinel_websocket_messages_total\{route="all",direction="in",outcome="dropped"\} 6/.test(await sentinel.metrics()))
 })
 
-test('both ends are told 1001 when the proxy stops', async (t) => {
+waiting('both ends are told 1001 when the proxy stops', async (t) => {
   const { open, sentinel } = await inspectedSite(t, messagesAgent('chat'), ['chat'])
   const ends = await open()
   ends.client.send('hello')
@@ -95,18 +98,19 @@ test('what waits for an agent is bounded: a sender is as fast as the verdicts', 
   await eventually('all arrive', () => ends.thereGot.length === 1_001)
 })
 
-test('nobody is taken for gone while the agent has what he said', async (t) => {
+waiting('nobody is taken for gone while the agent has what he said', async (t) => {
   const { open } = await inspectedSite(t, messagesAgent('chat', 'timeout "60s"'), ['chat'], { route: 'websocket { inspection; ping-interval "200ms"; ping-timeout "2s"; idle-timeout "3s" }; ' })
-  for (const from of ['client', 'there'] as const) {
-    const ends = await open()
+  const speaks = async (from: 'client' | 'there', ends: Ends): Promise<void> => {
     ends[from].send('sleep:6000')
     await eventually('it passes', () => (from === 'client' ? ends.thereGot : ends.clientGot).length === 1)
     ends.client.close(1000)
     assert.deepEqual(await Promise.all([ends.clientClosed, ends.thereClosed]), ['1000', '1000'])
   }
+  const [one, other] = [await open(), await open()]
+  await Promise.all([speaks('client', one), speaks('there', other)])
 })
 
-test('pings of the proxy and its idle-timeout are those of any WebSocket', async (t) => {
+waiting('pings of the proxy and its idle-timeout are those of any WebSocket', async (t) => {
   const { open } = await inspectedSite(t, messagesAgent('chat', 'timeout "60s"'), ['chat'], { route: 'websocket { inspection; ping-interval "200ms"; ping-timeout "60s"; idle-timeout "30s" }; ' })
   const ends = await open()
   let pings = 0

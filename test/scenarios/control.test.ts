@@ -7,9 +7,12 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { StatusJson } from '../../proxy/admin/status.ts'
 import { findPlaces, makePlace } from '../../proxy/control/index.ts'
+import { atATime } from '../support/at-a-time.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { eventually, siteOf } from '../support/running-service.ts'
 import { runSentinel, startSentinel, type RunningSentinel } from '../support/sentinel.ts'
+
+const waiting = atATime(2)
 
 /** A proxy whose control socket is in a folder of this test, and its commands. */
 async function controlled (t: TestContext, kdl: string): Promise<{ sentinel: RunningSentinel, runtime: string, command: (...args: string[]) => ReturnType<typeof runSentinel> }> {
@@ -45,7 +48,7 @@ test('sentinel reload waits until the new configuration serves, and says what it
   assert.deepEqual((await statusBy(command)).config.last_reload?.ok, true)
 })
 
-test('a reload that fails changes nothing and is seen everywhere: exit code, text as check prints it, log, metric, status', async (t) => {
+waiting('a reload that fails changes nothing and is seen everywhere: exit code, text as check prints it, log, metric, status', async (t) => {
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('still here'))
   const withMetrics = (text: string): string => text.replace('metrics { enabled #false }', 'metrics { address "127.0.0.1:0" }')
   const { sentinel, command } = await controlled(t, withMetrics(siteOf([upstream.port])))
@@ -117,7 +120,7 @@ function openStream (port: number, path: string): Promise<() => void> {
   })
 }
 
-test('a drained target gets nothing new until it is put back, over reloads, and status shows it', async (t) => {
+waiting('a drained target gets nothing new until it is put back, over reloads, and status shows it', async (t) => {
   const one = await startRecordingUpstream(t, (_, response) => response.end('one'))
   const two = await startRecordingUpstream(t, (_, response) => response.end('two'))
   const { sentinel, command } = await controlled(t, siteOf([one.port, two.port]))
@@ -137,7 +140,7 @@ test('a drained target gets nothing new until it is put back, over reloads, and 
   assert.match(unknown.stderr, /there is no target '127.0.0.1:1' in an upstream 'app'/)
 })
 
-test('sentinel stop lets open requests finish and returns when the process is at its end; with --now it cuts them off', async (t) => {
+waiting('sentinel stop lets open requests finish and returns when the process is at its end; with --now it cuts them off', async (t) => {
   const answers: Array<() => void> = []
   const upstream = await startRecordingUpstream(t, (_, response) => { answers.push(() => response.end('late')) })
   for (const now of [false, true]) {
@@ -184,7 +187,7 @@ test('the socket is private to the user, speaks plain HTTP, and is gone with the
   }
 })
 
-test('who looks at a proxy that stands still is told so, and is not kept', async (t) => {
+waiting('who looks at a proxy that stands still is told so, and is not kept', async (t) => {
   const { sentinel, command } = await controlled(t, siteOf([1]))
   sentinel.process.kill('SIGSTOP')
   try {
@@ -199,7 +202,7 @@ test('who looks at a proxy that stands still is told so, and is not kept', async
   assert.equal((await command('agents')).stdout, 'the configuration has no agents\n')
 })
 
-test('a second one on the same configuration says so and leaves the first alone; what a killed one left is in nobody\'s way', async (t) => {
+waiting('a second one on the same configuration says so and leaves the first alone; what a killed one left is in nobody\'s way', async (t) => {
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('here'))
   const { sentinel, runtime, command } = await controlled(t, siteOf([upstream.port]))
   const second = await command('run')
@@ -217,7 +220,7 @@ test('a second one on the same configuration says so and leaves the first alone;
   assert.equal((await third).code, 0)
 })
 
-test('system { control-socket } puts it elsewhere, and commands find it all the same; #false means none', async (t) => {
+waiting('system { control-socket } puts it elsewhere, and commands find it all the same; #false means none', async (t) => {
   const upstream = await startRecordingUpstream(t)
   const folder = mkdtempSync(join(tmpdir(), 'sentinel-place-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))

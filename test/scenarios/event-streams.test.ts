@@ -44,7 +44,7 @@ async function oneByOne (t: TestContext, { proxyPort, socket, request, piece }: 
   }
 }
 
-describe('each piece of an answer reaches the client before the next is sent', () => {
+describe('each piece of an answer reaches the client before the next is sent', { concurrency: 2 }, () => {
   for (const [name, { head, piece }] of Object.entries(framings)) {
     for (const request of [
       'GET / HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n', 'GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\r\n',
@@ -98,7 +98,7 @@ describe('each piece of an answer reaches the client before the next is sent', (
   })
 })
 
-describe('time-outs of streams count silence, not length', () => {
+describe('time-outs of streams count silence, not length', { concurrency: true }, () => {
   const chunk = (text: string): string => framings['in chunks']!.piece(text)
 
   test('of an answer', async (t) => {

@@ -4,11 +4,14 @@ import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import { atATime } from '../support/at-a-time.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { eventually } from '../support/running-service.ts'
 import { scripted, scriptedAgent } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { deadPort } from '../support/upstream.ts'
+
+const waiting = atATime(2)
 
 interface Given {
   readonly port: number
@@ -45,7 +48,7 @@ function recordsOf (sentinel: RunningSentinel, name: string): Array<Readonly<Rec
 }
 
 for (const workers of [1, 2]) {
-  test(`files are put aside by size without losing a line, as many kept as were asked for, and compressed (workers: ${workers})`, async (t) => {
+  waiting(`files are put aside by size without losing a line, as many kept as were asked for, and compressed (workers: ${workers})`, async (t) => {
     const upstream = await startRecordingUpstream(t)
     const sentinel = await startSentinel(t, site({
       port: upstream.port, system: `worker-threads ${workers}`, logs: 'access-log { file "access.log"; rotate { max-size "20KiB"; keep 100 } }',
@@ -68,7 +71,7 @@ for (const workers of [1, 2]) {
   })
 }
 
-test('a file is put aside by its age, and one that nobody wrote to is not', async (t) => {
+waiting('a file is put aside by its age, and one that nobody wrote to is not', async (t) => {
   const upstream = await startRecordingUpstream(t)
   const sentinel = await startSentinel(t, site({ port: upstream.port, logs: 'access-log { file "access.log"; rotate { max-age "1s"; compress #false } }; error-log { file "error.log"; rotate { max-age "1s" } }' }))
   await sentinel.get('/one')

@@ -93,11 +93,14 @@ test('HTTP/2 behind a header: its client is the stated one, and fields have the 
 })
 
 test('a listener that is closed does not wait for headers', async (t) => {
-  const proxy = await startProxy(t, { targets: [1], listener: accepting })
-  const client = await rawClient(t, proxy.port, 'PROXY ')
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  await proxy.listener.close(new AbortController().signal)
-  assert.equal(await client.ended(), '')
+  // Neither beyond the time that requests have, nor beyond its own deadline.
+  for (const [requestTimeoutMs, deadline] of [[1_000, new AbortController().signal], [60_000, AbortSignal.timeout(1_000)]] as const) {
+    const proxy = await startProxy(t, { targets: [1], listener: { ...accepting, requestTimeoutMs } })
+    const client = await rawClient(t, proxy.port, 'PROXY ')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await proxy.listener.close(deadline)
+    assert.equal(await client.ended(), '')
+  }
 })
 
 test('a target is told who the client is, first of all on each connection', async (t) => {

@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { makeAuthority } from '../support/authority.ts'
 import { patienceMs } from '../support/patience.ts'
 import { freePort, missing, redisCli, startRedis, startRedisSentinel, startServer } from '../support/redis.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { eventually } from '../support/workers.ts'
+
+const test = atATime(2)
 
 const skip = missing('redis-server') ?? false
 

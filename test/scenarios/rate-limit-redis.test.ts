@@ -1,10 +1,13 @@
 // Limits that several proxies have together, counted in Redis: `backend "redis"`.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { missing, redisCli, startRedis } from '../support/redis.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { oneOfThree } from '../support/within.ts'
 import { eventually, startTraffic, total } from '../support/workers.ts'
+
+const waiting = atATime(2)
 
 const skip = missing('redis-server') ?? false
 
@@ -78,7 +81,7 @@ test('Redis is killed and started again while requests come: none is lost, the l
   assert.ok(total(await sentinel.metrics(), 'sentinel_rate_limit_store_failures_total') > 0)
 })
 
-test('while Redis does not answer, on-failure decides: local counts here, open lets through, closed refuses', { skip }, async (t) => {
+waiting('while Redis does not answer, on-failure decides: local counts here, open lets through, closed refuses', { skip }, async (t) => {
   const redis = await startRedis(t)
   const of = (word: string): Promise<RunningSentinel> => start(t, `max-rps 1; burst 1; backend "redis" { url "redis://127.0.0.1:${redis.port}"; timeout "100ms"; on-failure "${word}" }`)
   const [local, open, closed] = await Promise.all([of('local'), of('open'), of('closed')])
@@ -89,7 +92,7 @@ test('while Redis does not answer, on-failure decides: local counts here, open l
   assert.equal((await closed.accessed(({ status }) => status === 503)).fault, 'LIMIT_UNKNOWN')
 })
 
-test('Redis stands still: requests wait no longer than the time-out, and soon not at all', { skip }, async (t) => {
+waiting('Redis stands still: requests wait no longer than the time-out, and soon not at all', { skip }, async (t) => {
   const redis = await startRedis(t)
   const sentinel = await start(t, `max-rps 1000; burst 1000; backend "redis" { url "redis://127.0.0.1:${redis.port}"; timeout "1s" }`)
   assert.deepEqual(await statuses(sentinel, 1), [200])
@@ -106,7 +109,7 @@ test('Redis stands still: requests wait no longer than the time-out, and soon no
   }, Boolean)
 })
 
-test('two workers count in Redis together; a reload goes on with the same counts, and one without Redis lets go of it', { skip }, async (t) => {
+waiting('two workers count in Redis together; a reload goes on with the same counts, and one without Redis lets go of it', { skip }, async (t) => {
   const redis = await startRedis(t)
   const filter = `max-rps 1; burst 19; key "route"; backend "redis" { url "redis://127.0.0.1:${redis.port}"; timeout "5s" }`
   const two = 'system { worker-threads 2 }'
@@ -123,7 +126,7 @@ test('two workers count in Redis together; a reload goes on with the same counts
   await eventually(clients, (count) => count === 0)
 })
 
-test('a password opens Redis and is told to nobody, nor is what requests are counted by', { skip }, async (t) => {
+waiting('a password opens Redis and is told to nobody, nor is what requests are counted by', { skip }, async (t) => {
   const redis = await startRedis(t, ['--requirepass', 'hunter2/secret'])
   const url = (password: string): string => `backend "redis" { url "redis://:${password}@127.0.0.1:${redis.port}/3"; key-prefix "mine:"; timeout "5s"; on-failure "closed" }`
   const sentinel = await start(t, `max-rps 1; burst 9; key "header:Authorization"; ${url('hunter2%2Fsecret')}`)

@@ -30,7 +30,7 @@ const at = (cases: readonly RecordedCase[], path: string): RecordedCase => {
   return found
 }
 
-describe('sentinel record', () => {
+describe('sentinel record', { concurrency: 2 }, () => {
   test('writes for each exchange what agents were asked and what they said: heads, attributes, edits, replies, times', async (t) => {
     const upstream = await startRecordingUpstream(t, (_message, response) => { response.setHeader('x-from', 'app'); response.end('ok') })
     const { sentinel, record } = await startRecorded(t, site(upstream.port, scriptedAgent('judge')))

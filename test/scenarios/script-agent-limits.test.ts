@@ -4,9 +4,12 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { test } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { eventually } from '../support/eventually.ts'
 import { startScript, workersOf, type RunningScript } from '../support/script-agent.ts'
 import { waiting } from '../support/cached.ts'
+
+const together = atATime(3)
 
 const bombs: Readonly<Record<string, readonly [code: string, faults: RegExp]>> = {
   'endless-loop': ['for (;;);', /^script_timeout: /],
@@ -110,7 +113,7 @@ export function onRequest () { kept.push(new Uint8Array(1 << 20).fill(1)); retur
   await sentinel.logged(({ level, msg }) => level === 40 && msg?.startsWith('script_memory: a worker kept more than its memory') === true)
 })
 
-test('calls on other workers go on, and what waits is put on another worker', async (t) => {
+together('calls on other workers go on, and what waits is put on another worker', async (t) => {
   const { sentinel } = await startScript(t, `
 export function onRequest (request) {
   if (request.path === '/loop') for (;;);
@@ -128,7 +131,7 @@ export function onRequest (request) {
   assert.deepEqual((await Promise.all(queued)).map(({ status }) => status), [418, 418, 418, 418])
 })
 
-test('what does not fit into the queue is refused at once, and says which settings it is about', async (t) => {
+together('what does not fit into the queue is refused at once, and says which settings it is about', async (t) => {
   const { sentinel } = await startScript(t, 'export const onRequest = () => new Promise((done) => setTimeout(() => done(block(418)), 3000))', { config: 'workers 1; queue 1; timeout "10s"' })
   const answers = await Promise.all(Array.from({ length: 6 }, () => sentinel.get('/')))
   assert.deepEqual(answers.map(({ status }) => status).toSorted(), [418, 418, 503, 503, 503, 503])
@@ -136,7 +139,7 @@ test('what does not fit into the queue is refused at once, and says which settin
   assert.equal(detail, 'script_busy: its worker is busy, and 1 calls wait already: see \'workers\' and \'queue\' of its config')
 })
 
-test('a call that waits for longer than the proxy does is given up', async (t) => {
+together('a call that waits for longer than the proxy does is given up', async (t) => {
   const { sentinel, upstream } = await startScript(t, `
 let calls = 0
 export function onRequest (request) {
@@ -151,7 +154,7 @@ export function onRequest (request) {
   assert.ok(upstream.requests.length < 4)
 })
 
-test('what waits for a client that is gone is not begun', async (t) => {
+together('what waits for a client that is gone is not begun', async (t) => {
   const { sentinel } = await startScript(t, `
 let calls = 0
 export async function onRequest (request) {
@@ -172,7 +175,7 @@ export async function onRequest (request) {
   assert.equal(count.text, '1')
 })
 
-test('an agent that has no descriptors left for a worker goes on, and starts one when there are some', { skip: !existsSync('/usr/bin/prlimit') }, async (t) => {
+together('an agent that has no descriptors left for a worker goes on, and starts one when there are some', { skip: !existsSync('/usr/bin/prlimit') }, async (t) => {
   const { sentinel } = await startScript(t, script, { config: 'timeout "500ms"; workers 1' })
   const agent = sentinel.agentPids()['custom']!
   const limitTo = (descriptors: number): void => { execFileSync('/usr/bin/prlimit', ['--pid', String(agent), `--nofile=${descriptors}:`]) }

@@ -66,7 +66,7 @@ async function seen (sentinel: RunningSentinel): Promise<SeenTarget[]> {
   return (JSON.parse(text) as { upstreams: Array<{ targets: SeenTarget[] }> }).upstreams[0]!.targets // The shape of StatusJson.
 }
 
-describe('a target that is checked', () => {
+describe('a target that is checked', { concurrency: 2 }, () => {
   test('gets no request while its checks fail, and gets them again when they are good', async (t) => {
     const [a, b] = [await app(t, 'a'), await app(t, 'b')]
     const sentinel = await startSentinel(t, config([a.port, b.port], check()))
@@ -131,7 +131,7 @@ describe('a target that is checked', () => {
   })
 })
 
-describe('a target that answers worse than the others', () => {
+describe('a target that answers worse than the others', { concurrency: 2 }, () => {
   const outliers = 'outlier-detection { consecutive-errors 3; base-ejection-time "4s"; interval "100ms"; max-ejection-percent 50; min-requests 4; latency-factor 4; error-rate 30 }'
 
   test('is ejected after failures in a row, and comes back when its time is over', async (t) => {

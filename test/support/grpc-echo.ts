@@ -4,6 +4,7 @@ import {
   Client, Metadata, Server, ServerCredentials, status, type CallOptions, type ChannelCredentials, type ClientDuplexStream, type ClientReadableStream,
   type ClientUnaryCall, type ClientWritableStream, type ServiceError, type StatusObject,
 } from '@grpc/grpc-js'
+import { atEnd } from './at-end.ts'
 
 const same = (bytes: Buffer): Buffer => bytes
 const method = (name: string, requestStream: boolean, responseStream: boolean) => ({
@@ -76,7 +77,7 @@ export interface GrpcCaller {
 
 export function grpcCaller (t: TestContext, port: number, credentials: ChannelCredentials, options: object = {}): GrpcCaller {
   const client = new Client(`localhost:${port}`, credentials, { 'grpc.max_receive_message_length': 64 << 20, ...options })
-  t.after(() => client.close())
+  atEnd(t, () => client.close())
   const { unary, collect, count, talk } = service
   return {
     client,

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { HpackDecoder } from '../../proxy/http2/hpack-decoder.ts'
 import { errorName, preface } from '../../proxy/http2/protocol.ts'
+import { atEnd } from './at-end.ts'
 import { patienceMs } from './patience.ts'
 
 export interface H2Frame {
@@ -95,7 +96,7 @@ export interface H2Options {
 
 export async function h2Client (t: TestContext | undefined, port: number, options: H2Options = {}): Promise<H2Client> {
   const socket = connect({ host: '127.0.0.1', port })
-  t?.after(() => socket.destroy())
+  if (t !== undefined) atEnd(t, () => socket.destroy())
   const decoder = new HpackDecoder(4096, { maxBytes: 1_000_000, maxFields: 10_000 })
   const frames: H2Frame[] = []
   const checks = new Set<() => void>()

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
+import { atEnd } from './at-end.ts'
 import { patienceMs } from './patience.ts'
 
 /** A client that sends the very bytes a test wants to send. Text is latin1: one character, one byte. */
@@ -26,7 +27,7 @@ export interface RawAnswer {
 
 export async function rawClient (t: TestContext, port: number, first = ''): Promise<RawClient> {
   const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true })
-  t.after(() => socket.destroy())
+  atEnd(t, () => socket.destroy())
   let received = ''
   let taken = 0
   let over = false

@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test'
 import { connect, type ConnectionOptions } from 'node:tls'
+import { atEnd } from './at-end.ts'
 
 export interface RawTls {
   /** Common name of the certificate that was shown. */
@@ -20,6 +21,6 @@ export function rawTls (t: TestContext, port: number, servername: string, option
       }),
     }))
     socket.on('error', reject)
-    t.after(() => socket.destroy())
+    atEnd(t, () => socket.destroy())
   })
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { atEnd } from './at-end.ts'
 import { deadPort } from './upstream.ts'
 
 /** Why there can be no test with this program here; `undefined` when there can. */
@@ -45,7 +46,7 @@ export async function startServer (t: TestContext, port: number, ready: RegExp, 
     running.kill('SIGKILL')
     await gone
   }
-  t.after(async () => {
+  atEnd(t, async () => {
     await kill()
     rmSync(folder, { recursive: true, force: true })
   })

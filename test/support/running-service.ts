@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { atEnd } from './at-end.ts'
 import { fromDist } from './paths.ts'
 import { runSentinel } from './sentinel.ts'
 import { patienceMs } from './patience.ts'
@@ -47,7 +48,7 @@ observability { metrics { enabled #false }; access-log { enabled #false } }
 /** The program, for tests that start it in their own way. It is killed after the test. */
 export function startProgram (t: TestContext, args: readonly string[], options: { env?: Record<string, string>, cwd?: string } = {}): ChildProcess {
   const child = spawn(process.execPath, [fromDist('proxy', 'main.js'), ...args], { cwd: options.cwd, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] })
-  t.after(() => { if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL') })
+  atEnd(t, () => { if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL') })
   return child
 }
 

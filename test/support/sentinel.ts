@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
+import { atEnd } from './at-end.ts'
 import { fromDist } from './paths.ts'
 import { patienceMs } from './patience.ts'
 import { request, type Answer, type RequestInit } from './request.ts'
@@ -86,7 +87,7 @@ export async function startSentinel (t: TestContext, kdl: string, options: Start
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)
     return exited
   }
-  t.after(async () => {
+  atEnd(t, async () => {
     // What the test left open is cut off, and not waited for as long as a stop would.
     const timers = [setTimeout(() => child.kill('SIGQUIT'), 1_000), setTimeout(() => child.kill('SIGKILL'), patienceMs)]
     await stop()

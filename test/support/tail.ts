@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 import { tailFilter } from '../../proxy/cli/tail-filter.ts'
 import type { OptionValues } from '../../proxy/cli/command.ts'
 import { follow } from '../../proxy/control/index.ts'
+import { atEnd } from './at-end.ts'
 import { eventually, startProgram } from './running-service.ts'
 import { startSentinel, type RunningSentinel } from './sentinel.ts'
 
@@ -73,7 +74,7 @@ export async function startTailed (t: TestContext, kdl: string): Promise<Tailed>
           resolve()
         })
       })
-      t.after(() => socket.destroy())
+      atEnd(t, () => socket.destroy())
       return {
         async read () {
           socket.resume()

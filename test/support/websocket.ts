@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { WebSocket, WebSocketServer, type ClientOptions, type ServerOptions } from 'ws'
+import { atEnd } from './at-end.ts'
 
 export const webSocketKey = 'dGhlIHNhbXBsZSBub25jZQ=='
 
@@ -41,7 +42,7 @@ export async function echoServer (t: TestContext, options: ServerOptions = {}) {
 /** An open client; rejects with the status when it is refused. */
 export async function webSocketClient (t: TestContext, port: number, options: ClientOptions = {}): Promise<WebSocket> {
   const client = new WebSocket(`ws://127.0.0.1:${port}/`, options)
-  t.after(() => client.terminate())
+  atEnd(t, () => client.terminate())
   await new Promise<void>((resolve, reject) => {
     client.once('open', resolve)
     client.once('unexpected-response', (_request, response) => reject(new Error(String(response.statusCode))))

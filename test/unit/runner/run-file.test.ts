@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { atATime } from '../../support/at-a-time.ts'
 import { runFile, type FileRun } from '../../support/runner/run-file.ts'
+
+const waiting = atATime(3)
 
 /** Runs a test file with this text and looks at what the runner makes of it. */
 async function run (t: TestContext, body: string, timeoutMs = 120_000): Promise<FileRun> {
@@ -64,18 +67,18 @@ test('a file that dies in the middle names the test it died in', async (t) => {
   assert.deepEqual(result.problems, ['ended with SIGKILL during: dies'])
 })
 
-test('a file that does not end in time is killed and names the test it was in', async (t) => {
+waiting('a file that does not end in time is killed and names the test it was in', async (t) => {
   const result = await run(t, "test('waits', () => new Promise((resolve) => setTimeout(resolve, 600000)))", 6_000)
   assert.deepEqual(result.problems, ['did not end within 6 s during: waits'])
 })
 
-test('a file that leaves something open says what', async (t) => {
+waiting('a file that leaves something open says what', async (t) => {
   const result = await run(t, "import net from 'node:net'\ntest('listens', () => { net.createServer().listen(0) })")
   assert.equal(result.passed, 1)
   assert.match(result.problems[0] ?? '', /does not end .*TCPServerWrap/)
 })
 
-test('a process left behind is a failure and is ended, though it has a session and an environment of its own', async (t) => {
+waiting('a process left behind is a failure and is ended, though it has a session and an environment of its own', async (t) => {
   const result = await run(t, `
     import { spawn } from 'node:child_process'
     test('starts', () => { spawn('sleep', ['600'], { detached: true, stdio: 'ignore' }).unref() })
