@@ -39,14 +39,6 @@ for (const mode of ['closed', 'open'] as const) {
     assert.equal(answer.status, 410)
   })
 
-  test(`an agent that is slow past its deadline: ${mode}`, async (t) => {
-    await expectFailure(await start(t, guard(), mode), mode, 'AGENT_TIMEOUT', { path: '/slow', headers: scripted({ request: { do: 'sleep', ms: 5_000 } }) })
-  })
-
-  test(`an agent that throws: ${mode}`, async (t) => {
-    await expectFailure(await start(t, guard(), mode), mode, 'AGENT_ERROR', { path: '/throws', headers: scripted({ request: { do: 'throw' } }) })
-  })
-
   test(`an agent that refuses its configuration: ${mode}, and the log says where in the file`, async (t) => {
     const from = await start(t, refusing, mode)
     const said = await from.sentinel.logged(({ event }) => event === 'agent-refused')
