@@ -1,10 +1,12 @@
 // An agent that keeps failing is left alone: its failure mode counts at once, and a few questions find out when it is well again.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel } from '../support/sentinel.ts'
 import { within } from '../support/within.ts'
+
+const test = atATime(2)
 
 const never = { headers: scripted({ request: { do: 'never' } }) }
 const throws = { headers: scripted({ request: { do: 'throw' } }) }

@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { agentText, received, startDev } from '../support/agent-dev.ts'
+import { atATime } from '../support/at-a-time.ts'
 import { attachDebugger } from '../support/debugger.ts'
 import { eventually } from '../support/eventually.ts'
 import { folderWith } from '../support/folder.ts'
+
+const waiting = atATime(2)
 
 const debuggerLine = /debugger: (ws:\/\/127\.0\.0\.1:\d+\/\S+)/g
 
@@ -17,7 +20,7 @@ function lastUrl (screen: string): string {
 /** Counted from 0. */
 const headerLine = agentText(1).split('\n').findIndex((line) => line.includes('x-version'))
 
-test('a breakpoint that is looked at for ten seconds fails no request', async (t) => {
+waiting('a breakpoint that is looked at for ten seconds fails no request', async (t) => {
   const folder = folderWith(t, { 'agent.ts': agentText(1) })
   const dev = await startDev(t, folder, ['--inspect=0'])
   const inspector = await attachDebugger(t, lastUrl(dev.screen()))
@@ -36,7 +39,7 @@ test('a breakpoint that is looked at for ten seconds fails no request', async (t
   assert.ok(!/AGENT_|stalled/.test(dev.screen()), dev.screen())
 })
 
-test('after an edit the debugger finds the new code at the same port, and what stood at a breakpoint ends under the old code', async (t) => {
+waiting('after an edit the debugger finds the new code at the same port, and what stood at a breakpoint ends under the old code', async (t) => {
   const folder = folderWith(t, { 'agent.ts': agentText(1) })
   const dev = await startDev(t, folder, ['--inspect=0'])
   const first = lastUrl(dev.screen())

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { atATime } from '../support/at-a-time.ts'
 import { fromDist } from '../support/paths.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { startSentinel } from '../support/sentinel.ts'
+
+const test = atATime(2)
 
 const agent = "import { defineAgent } from 'sentinel/sdk'\nexport default defineAgent({ name: 'stopped', onRequest () {} })\n"
 

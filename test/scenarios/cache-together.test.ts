@@ -3,10 +3,13 @@ import assert from 'node:assert/strict'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { configuration, startCached, waiting } from '../support/cached.ts'
 import { eventually } from '../support/eventually.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
+
+const together = atATime(3)
 
 interface Slow {
   readonly sentinel: RunningSentinel
@@ -88,7 +91,7 @@ test('one that is alone and leaves before the head takes its request back', asyn
   await eventually('it is taken back', () => asked[0]!.destroyed || asked[0]!.socket?.destroyed === true)
 })
 
-test('nobody waits longer than lock-timeout for another', async (t) => {
+together('nobody waits longer than lock-timeout for another', async (t) => {
   const { sentinel, asked } = await startSlow(t, { place: 'lock-timeout "100ms"' })
   const first = sentinel.get('/a')
   await eventually('request 1 is there', () => asked.length === 1)
@@ -100,7 +103,7 @@ test('nobody waits longer than lock-timeout for another', async (t) => {
   assert.equal((await first).text, 'first')
 })
 
-test('an answer that breaks off is cut for all who read it, and not kept', async (t) => {
+together('an answer that breaks off is cut for all who read it, and not kept', async (t) => {
   const { sentinel, asked } = await startSlow(t)
   const both = await Promise.all([0, 1].map(() => rawClient(t, sentinel.port(), 'GET /a HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')))
   await waiting(sentinel, 2)
@@ -138,7 +141,7 @@ test('an application that is down is asked once for all who wait, and they are t
   assert.ok((await Promise.all(all)).every(({ status }) => status === 502))
 })
 
-test('an outdated answer is given at once while one request fetches a new one', async (t) => {
+together('an outdated answer is given at once while one request fetches a new one', async (t) => {
   const { get, upstream } = await startCached(t, { say: (_, count) => ({ headers: { 'Cache-Control': count === 1 ? 'max-age=1' : 'max-age=600' } }), rules: 'stale-while-revalidate "10m"' })
   assert.equal(await get('/a'), '1')
   await new Promise((go) => { setTimeout(go, 1_100) })
@@ -147,7 +150,7 @@ test('an outdated answer is given at once while one request fetches a new one', 
   assert.equal(upstream.requests.length, 2)
 })
 
-test('an outdated answer is given when no new one can be had', async (t) => {
+together('an outdated answer is given when no new one can be had', async (t) => {
   let down = false
   const { sentinel } = await startCached(t, { say: () => down ? { status: 503 } : { headers: { 'Cache-Control': 'max-age=1' } }, rules: 'stale-if-error "10m"' })
   await sentinel.get('/a')

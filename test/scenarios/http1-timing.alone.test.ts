@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { deferred } from '../support/deferred.ts'
 import { startProxy } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { bytesOf, fixedUpstream, httpUpstream, rawUpstream } from '../support/upstream.ts'
 import { within } from '../support/within.ts'
+
+const test = atATime(3)
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 

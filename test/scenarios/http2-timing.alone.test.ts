@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { data, frame, get, h2Client, headers, post, setting, types, u32 } from '../support/h2-client.ts'
 import { startProxy } from '../support/proxy.ts'
 import { httpUpstream } from '../support/upstream.ts'
+
+const test = atATime(3)
 
 const short = { priorKnowledge: true, requestTimeoutMs: 1_000, bodyIdleTimeoutMs: 1_000, keepaliveTimeoutMs: 1_000 }
 

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
-import { test, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { atATime } from '../support/at-a-time.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
 import { scriptedAgent, siteWith } from '../support/scripted-agent.ts'
@@ -12,6 +13,8 @@ import { echoServer, webSocketClient } from '../support/websocket.ts'
 import { eventually } from '../support/eventually.ts'
 import { oneOfThree } from '../support/within.ts'
 import { isAlive } from '../support/workers.ts'
+
+const test = atATime(2)
 
 const graceful = (timeout: string, more = ''): string => `system { graceful-shutdown-timeout "${timeout}"; ${more} }`
 

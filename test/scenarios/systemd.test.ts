@@ -8,12 +8,15 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test, type TestContext } from 'node:test'
 import { boundAddress, takeGivenSockets } from '../../proxy/service/index.ts'
+import { atATime } from '../support/at-a-time.ts'
 import { fromDist, fromRoot } from '../support/paths.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { request } from '../support/request.ts'
 import { eventually, makeSite, siteOf } from '../support/running-service.ts'
 import { startSentinel } from '../support/sentinel.ts'
 import { deadPort } from '../support/upstream.ts'
+
+const waiting = atATime(3)
 
 const missing = (command: string): string | false => spawnSync(command, ['--version']).error === undefined ? false : `${command} is not installed`
 const noNotify = missing('python3') || missing('systemd-notify')
@@ -45,7 +48,7 @@ async function notifySocket (t: TestContext): Promise<{ path: string, said: read
   return { path, said: lines }
 }
 
-test('systemd is told when it serves, reloads and stops, and that it lives', { skip: noNotify }, async (t) => {
+waiting('systemd is told when it serves, reloads and stops, and that it lives', { skip: noNotify }, async (t) => {
   const upstream = await startRecordingUpstream(t)
   const { path, said } = await notifySocket(t)
   const sentinel = await startSentinel(t, siteOf([upstream.port]), { env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '400000' } })
@@ -67,7 +70,7 @@ test('systemd is told when it serves, reloads and stops, and that it lives', { s
   await heard(/^STOPPING=1$/)
 })
 
-test('a proxy that hangs gives no sign of life', { skip: noNotify }, async (t) => {
+waiting('a proxy that hangs gives no sign of life', { skip: noNotify }, async (t) => {
   const upstream = await startRecordingUpstream(t)
   const { path, said } = await notifySocket(t)
   const sentinel = await startSentinel(t, siteOf([upstream.port]), { env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '200000' } })
@@ -81,7 +84,7 @@ test('a proxy that hangs gives no sign of life', { skip: noNotify }, async (t) =
   await eventually(() => said.length > count || undefined, 'it lives again')
 })
 
-test('without systemd-notify it serves all the same, and says once what is missing', async (t) => {
+waiting('without systemd-notify it serves all the same, and says once what is missing', async (t) => {
   const upstream = await startRecordingUpstream(t, (_, response) => response.end('yes'))
   const sentinel = await startSentinel(t, siteOf([upstream.port]), { env: { NOTIFY_SOCKET: '/nowhere', PATH: '/nonexistent' } })
   assert.match((await sentinel.logged(({ event }) => event === 'notify-failed')).msg!, /systemd-notify is not installed/)

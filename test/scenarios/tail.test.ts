@@ -24,7 +24,7 @@ ${agents === '' ? '' : `agents { ${agents} }`}
 observability { metrics { address "127.0.0.1:0" }; access-log { enabled #false } }
 `
 
-describe('sentinel tail', () => {
+describe('sentinel tail', { concurrency: 2 }, () => {
   test('shows requests as they end, with their times and decisions, on one line each, although no access log is written', async (t) => {
     const upstream = await startRecordingUpstream(t)
     const { tail, sentinel } = await startTailed(t, site(upstream.port, '', scriptedAgent('judge')))

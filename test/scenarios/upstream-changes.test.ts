@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { startProxy } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { request } from '../support/request.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { httpUpstream, type TestUpstream } from '../support/upstream.ts'
 import { eventually } from '../support/eventually.ts'
+
+const waiting = atATime(3)
 
 interface Server extends TestUpstream {
   /** Ends the answers to `/hold` that wait. */
@@ -84,7 +87,7 @@ test('a removed target gets nothing new, finishes what it has, and its unused co
   await until(() => a.sockets.size === 0)
 })
 
-test('connection-draining: what a removed target has not finished in time is cut, with a named fault', async (t) => {
+waiting('connection-draining: what a removed target has not finished in time is cut, with a named fault', async (t) => {
   const [a, b] = [await server(t, 'a'), await server(t, 'b')]
   const sentinel = await startSentinel(t, site(to(a)))
   const open = sentinel.get('/hold')
@@ -101,7 +104,7 @@ test('connection-draining: what a removed target has not finished in time is cut
   await until(() => b.sockets.size === 0)
 })
 
-test('a target that comes back before its time to finish is over keeps its connections', async (t) => {
+waiting('a target that comes back before its time to finish is over keeps its connections', async (t) => {
   const [a, b] = [await server(t, 'a'), await server(t, 'b')]
   const sentinel = await startSentinel(t, site(`${to(a)}; ${to(b)}`))
   const open = [sentinel.get('/hold'), sentinel.get('/hold')]
@@ -155,7 +158,7 @@ test('a failing reload leaves shares and connections as they were', async (t) =>
   assert.equal(a.connections, connections)
 })
 
-test('slow-start: a target that a reload brings gets a small share at first, and all of it in the end', async (t) => {
+waiting('slow-start: a target that a reload brings gets a small share at first, and all of it in the end', async (t) => {
   const [a, b] = [await server(t, 'a'), await server(t, 'b')]
   const slowly = 'slow-start { duration "60s" }'
   const sentinel = await startSentinel(t, site(`${to(a)}; ${slowly}`))

@@ -168,7 +168,7 @@ describe('a frame that breaks the protocol', () => {
   })
 })
 
-describe('ping-interval', () => {
+describe('ping-interval', { concurrency: 2 }, () => {
   test('keeps those who answer, on both sides', async (t) => {
     const { server, port } = await webSocketServer(t)
     const proxy = await watching(t, port, { pingIntervalMs: 100, pingTimeoutMs: 2_000, idleMs: 2_100 })
@@ -213,7 +213,7 @@ describe('ping-interval', () => {
   })
 })
 
-describe('a tunnel', () => {
+describe('a tunnel', { concurrency: 2 }, () => {
   test('that is silent ends after idle-timeout, with words for both sides', async (t) => {
     for (const settings of [{ maxMessageBytes: 1_024 }, {}]) {
       const { proxy, client, heard, said } = await tunnel(t, { ...settings, idleMs: 200 })

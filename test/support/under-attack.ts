@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import type { TestContext } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import { atEnd } from './at-end.ts'
 import type { AttackName } from './h2-attacks.ts'
 import { fromDist } from './paths.ts'
 import { patienceMs } from './patience.ts'
@@ -42,7 +43,7 @@ export async function fortress (t: TestContext, listener = ''): Promise<Fortress
   const upstream = await httpUpstream(t, (_, response) => response.end('hello'))
   // What the attacker asks for comes from somebody else: it is the proxy that is measured, not how its neighbours share a thread.
   const other = new Worker(fromDist('test', 'support', 'h2-attacked-upstream.js'))
-  t.after(() => other.terminate())
+  atEnd(t, () => other.terminate())
   const otherPort = await new Promise<number>((resolve) => { other.once('message', resolve) })
   const sentinel = await startSentinel(t, `
     listeners { listener "web" { address "127.0.0.1:0"; protocol "h2"; ${listener} } }
@@ -61,7 +62,7 @@ async function besiege (t: TestContext, { port, pid }: RunningSentinel, name: At
   const ends: string[] = []
   const worker = new Worker(fromDist('test', 'support', 'h2-attacker.js'), { workerData: { name, port: port() } })
   worker.on('message', (end: string) => ends.push(end))
-  t.after(() => worker.terminate())
+  atEnd(t, () => worker.terminate())
   await new Promise((resolve) => { worker.once('online', resolve) })
   const took: number[] = []
   let peak = rssBefore
