@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { emptyDescribeResponse } from '../../proto/codec/index.ts'
 import { makeCertificate } from '../support/certificates.ts'
+import { runHere } from '../support/command.ts'
 import { folderWith } from '../support/folder.ts'
 import { rawAgent } from '../support/raw-agent.ts'
 import { runSentinel } from '../support/sentinel.ts'
@@ -48,7 +49,7 @@ test('several files are checked in one run, each with its own line', async (t) =
   assert.match(stdout, /b\.kdl: 1 error,/)
   const json = JSON.parse((await runSentinel(['check', 'a.kdl', 'b.kdl', '--json'], { cwd })).stdout) as { ok: boolean, files: Array<{ ok: boolean, problems: unknown[] }> }
   assert.deepEqual([json.ok, ...json.files.map(({ ok }) => ok)], [false, true, false])
-  assert.equal((await runSentinel(['check', 'a.kdl', '-c', 'b.kdl'], { cwd })).code, 2)
+  assert.equal((await runHere(['check', 'a.kdl', '-c', 'b.kdl'], { cwd })).code, 2)
 })
 
 test('--text-only looks at no file that is named, and an unset variable is a warning', async (t) => {
@@ -56,23 +57,23 @@ test('--text-only looks at no file that is named, and an unset variable is a war
   const whole = await runSentinel(['check'], { cwd })
   assert.equal(whole.code, 1)
   assert.match(whole.stdout, /CONFIG_FILE/)
-  const text = await runSentinel(['check', '--text-only'], { cwd })
+  const text = await runHere(['check', '--text-only'], { cwd })
   assert.equal(text.code, 0, text.stdout)
   assert.match(text.stdout, /CONFIG_ENVIRONMENT \(warning\)/)
-  assert.equal((await runSentinel(['check', '--text-only', '--network'], { cwd })).code, 2)
+  assert.equal((await runHere(['check', '--text-only', '--network'], { cwd })).code, 2)
 })
 
 test('--list-unbuilt tells what of a file is not in effect yet; without a file all there is of the language', async (t) => {
   const cwd = folderWith(t, { 'site.kdl': site({ route: 'inference { provider "generic" }' }).replace('metrics', 'access-log { fields "ts" }; metrics'), 'plain.kdl': site() })
-  const { code, stdout } = await runSentinel(['check', '--list-unbuilt', 'site.kdl'], { cwd })
+  const { code, stdout } = await runHere(['check', '--list-unbuilt', 'site.kdl'], { cwd })
   assert.equal(code, 0)
   has(stdout, /^site\.kdl:2  routes\.all\.inference\.provider  \S.*/)
-  assert.match((await runSentinel(['check', '--list-unbuilt', 'plain.kdl'], { cwd })).stdout, /everything in it is in effect/)
-  const all = await runSentinel(['check', '--list-unbuilt'], { cwd })
+  assert.match((await runHere(['check', '--list-unbuilt', 'plain.kdl'], { cwd })).stdout, /everything in it is in effect/)
+  const all = await runHere(['check', '--list-unbuilt'], { cwd })
   assert.equal(all.code, 0)
   has(all.stdout, /^routes\.route\.inference\.provider  +\S.*/)
-  assert.equal((await runSentinel(['check', '--list-unbuilt', '--all', 'site.kdl'], { cwd })).stdout, all.stdout)
-  const { unbuilt } = JSON.parse((await runSentinel(['check', '--list-unbuilt', '--json'], { cwd })).stdout) as { unbuilt: Array<{ path: string, doc: string }> }
+  assert.equal((await runHere(['check', '--list-unbuilt', '--all', 'site.kdl'], { cwd })).stdout, all.stdout)
+  const { unbuilt } = JSON.parse((await runHere(['check', '--list-unbuilt', '--json'], { cwd })).stdout) as { unbuilt: Array<{ path: string, doc: string }> }
   assert.ok(unbuilt.some(({ path, doc }) => path === 'routes.route.inference.provider' && doc !== ''))
 })
 
@@ -80,7 +81,7 @@ test('--network connects to every target, and says of each what is wrong', async
   const open = await listening(t, createServer((socket) => socket.destroy()))
   const closed = await deadPort()
   const cwd = folderWith(t, { 'sentinel.kdl': site({ upstream: `target "127.0.0.1:${open}"\n  target "127.0.0.1:${closed}"\n  target "no-such-host.invalid:80"\n  target "\${HIDDEN}:${closed}"` }) })
-  const { code, stdout } = await runSentinel(['check', '--network'], { cwd, env: { HIDDEN: '127.0.0.99' } })
+  const { code, stdout } = await runHere(['check', '--network'], { cwd, env: { HIDDEN: '127.0.0.99' } })
   assert.equal(code, 1)
   has(stdout, new RegExp(`^ok  sentinel\\.kdl:4  target "127\\.0\\.0\\.1:${open}" of upstream 'app': connected in \\d+ ms$`))
   has(stdout, new RegExp(`^error  sentinel\\.kdl:5  target "127\\.0\\.0\\.1:${closed}" of upstream 'app': nobody listens there$`))
@@ -98,7 +99,7 @@ test('--network shakes hands where an upstream wants TLS, with the same trust as
   const plain = await listening(t, createServer((socket) => socket.on('error', () => {}).end('hello, this is no TLS\r\n')))
   const judge = async (tls: string, to = port): Promise<{ code: number | null, stdout: string }> => {
     writeFileSync(join(cwd, 'sentinel.kdl'), site({ upstream: `target "127.0.0.1:${to}"\n  tls { ${tls} }` }))
-    return runSentinel(['check', '--network'], { cwd })
+    return runHere(['check', '--network'], { cwd })
   }
   const good = await judge('ca-cert "ca.pem"')
   assert.equal(good.code, 0, good.stdout)
@@ -136,7 +137,7 @@ ${listener('alone', 'good.pem', 'good.key', 7)}
 `,
     upstream: 'target "127.0.0.1:9"\n  tls { ca-cert "ca.pem" }',
   }))
-  const { code, stdout } = await runSentinel(['check', '--certs'], { cwd, env: { SOON: 'soon.pem' } })
+  const { code, stdout } = await runHere(['check', '--certs'], { cwd, env: { SOON: 'soon.pem' } })
   assert.equal(code, 1)
   const of = (id: string, level: string, message: string): RegExp => new RegExp(`^${level}  sentinel\\.kdl:\\d+  .*'${id}': ${message}`)
   has(stdout, of('chain', 'ok', 'certificate for shop\\.example\\.com, \\*\\.example\\.com, chain of 2, good until \\d{4}'))
@@ -149,7 +150,7 @@ ${listener('alone', 'good.pem', 'good.key', 7)}
   has(stdout, of('alone', 'warning', 'it stands alone'))
   has(stdout, of('app', 'ok', '1 authority, good until '))
   assert.equal(linesOf(stdout).filter((line) => line.startsWith('error')).length, 2)
-  const json = JSON.parse((await runSentinel(['check', '--certs', '--json'], { cwd, env: { SOON: 'soon.pem' } })).stdout) as { findings: Array<{ level: string, at: { line: number }, hint?: string }> }
+  const json = JSON.parse((await runHere(['check', '--certs', '--json'], { cwd, env: { SOON: 'soon.pem' } })).stdout) as { findings: Array<{ level: string, at: { line: number }, hint?: string }> }
   assert.ok(json.findings.filter(({ level }) => level === 'error').every(({ hint, at }) => hint !== undefined && at.line > 0))
 })
 
@@ -163,7 +164,7 @@ test('--certs looks into folders of certificates, and at those for other names',
   const listener = `listener "a" { address "127.0.0.2:0"; tls { ${pairOf('main')}; sni { hostnames "b.test"; ${pairOf('certs/soon')} }; sni-certs { cert-folder "certs" } } }`
   const judge = (text: string) => {
     writeFileSync(join(cwd, 'sentinel.kdl'), site({ listeners: text }))
-    return runSentinel(['check', '--certs'], { cwd })
+    return runHere(['check', '--certs'], { cwd })
   }
   const first = await judge(listener)
   assert.equal(first.code, 1)
@@ -181,7 +182,7 @@ test('--certs also says what a certificate that cannot be used lacks', async (t)
   const cwd = folderWith(t, { 'sentinel.kdl': site({ listeners: 'listener "a" { address "127.0.0.2:0"; tls { cert-file "a.pem"; key-file "b.key" } }\n listener "b" { address "127.0.0.3:0"; tls { cert-file "no.pem"; key-file "b.key" } }' }) })
   makeCertificate(cwd, 'a')
   makeCertificate(cwd, 'b')
-  const { code, stdout } = await runSentinel(['check', '--certs'], { cwd })
+  const { code, stdout } = await runHere(['check', '--certs'], { cwd })
   assert.equal(code, 1)
   has(stdout, /^error .*'a': the key of key-file does not belong to the certificate$/)
   has(stdout, /^error .*'b': cert-file: there is no such file$/)
@@ -199,7 +200,7 @@ test('--agents: programs that can be started, and those that cannot', async (t) 
   })
   chmodSync(join(cwd, 'mine.sh'), 0o755)
   chmodSync(join(cwd, 'not-mine.sh'), 0o644)
-  const { code, stdout } = await runSentinel(['check', '--agents'], { cwd, env: { HIDDEN: '/secret/place' } })
+  const { code, stdout } = await runHere(['check', '--agents'], { cwd, env: { HIDDEN: '/secret/place' } })
   assert.equal(code, 1)
   has(stdout, /^ok {2}sentinel\.kdl:7 {2}agent 'waf': built in \('waf'\), started by the proxy$/)
   has(stdout, /^ok {2}sentinel\.kdl:8 {2}agent 'path': "node" can be started$/)
@@ -228,7 +229,7 @@ test('--agents: whether somebody answers on a socket, as an agent, and is well',
     }),
   })
   const started = performance.now()
-  const { code, stdout } = await runSentinel(['check', '--agents'], { cwd })
+  const { code, stdout } = await runHere(['check', '--agents'], { cwd })
   assert.equal(code, 1)
   has(stdout, /^ok {2}sentinel\.kdl:7 {2}agent 'well': raw 1 serves at /)
   has(stdout, /^error {2}sentinel\.kdl:8 {2}agent 'ill': .*says of itself that it is not serving$/)

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { runHere } from '../support/command.ts'
 import { folderWith } from '../support/folder.ts'
 import { fromDist, fromRoot } from '../support/paths.ts'
 import { runSentinel } from '../support/sentinel.ts'
@@ -37,13 +38,13 @@ test('config dump prints what is in effect with its places, loads again and mean
   const checked = await runSentinel(['check', 'dumped.kdl'], { cwd, env })
   assert.equal(checked.code, 0, checked.stdout)
   const values = async (file: string): Promise<Array<readonly [string, unknown]>> => {
-    const { stdout } = await runSentinel(['config', 'dump', '--json', '-c', file], { cwd, env })
+    const { stdout } = await runHere(['config', 'dump', '--json', '-c', file], { cwd, env })
     return (JSON.parse(stdout) as Dump).settings.map(({ path, value }) => [path, value] as const)
   }
   assert.deepEqual(await values('dumped.kdl'), await values('sentinel.kdl'))
-  assert.equal((await runSentinel(['diff', 'sentinel.kdl', 'dumped.kdl'], { cwd, env })).code, 0)
+  assert.equal((await runHere(['diff', 'sentinel.kdl', 'dumped.kdl'], { cwd, env })).code, 0)
   for (const args of [['config', 'dump'], ['config', 'dump', '--json'], ['config', 'dump', '--only-given']]) {
-    const { stdout } = await runSentinel(args, { cwd, env })
+    const { stdout } = await runHere(args, { cwd, env })
     assert.ok(!stdout.includes('hunter2'), 'a value from the environment is never printed')
   }
 })
@@ -51,9 +52,9 @@ test('config dump prints what is in effect with its places, loads again and mean
 test('config dump --only-given leaves out defaults; as JSON each setting has path, value and place', async (t) => {
   const cwd = folderWith(t, { 'sentinel.kdl': site })
   const env = { TOKEN: 'hunter2hunter2' }
-  const { stdout } = await runSentinel(['config', 'dump', '--only-given'], { cwd, env })
+  const { stdout } = await runHere(['config', 'dump', '--only-given'], { cwd, env })
   assert.doesNotMatch(stdout, /\/\/ default/)
-  const { settings } = JSON.parse((await runSentinel(['config', 'dump', '--json', '--only-given'], { cwd, env })).stdout) as Dump
+  const { settings } = JSON.parse((await runHere(['config', 'dump', '--json', '--only-given'], { cwd, env })).stdout) as Dump
   assert.ok(settings.every(({ from }) => from !== 'default'))
   const found = settings.find(({ path }) => path === 'listeners.web.request-timeout')
   assert.equal(found?.value, '90s')
@@ -62,7 +63,7 @@ test('config dump --only-given leaves out defaults; as JSON each setting has pat
 
 test('config dump of a file with errors prints them, and exit code 1', async (t) => {
   const cwd = folderWith(t, { 'sentinel.kdl': site.replace('bind', 'bnid') })
-  const { code, stderr, stdout } = await runSentinel(['config', 'dump'], { cwd, env: { TOKEN: 'x' } })
+  const { code, stderr, stdout } = await runHere(['config', 'dump'], { cwd, env: { TOKEN: 'x' } })
   assert.equal(code, 1)
   assert.equal(stdout, '')
   assert.match(stderr, /sentinel\.kdl:2:30: CONFIG_UNKNOWN_SETTING/)
@@ -73,16 +74,16 @@ test('config reference prints the page, one block of it, or what was probably me
   assert.equal(page.code, 0)
   assert.match(page.stdout, /^# The configuration language$/m)
   for (const path of ['routes.route.matches', 'matches']) {
-    const { code, stdout } = await runSentinel(['config', 'reference', path])
+    const { code, stdout } = await runHere(['config', 'reference', path])
     assert.equal(code, 0)
     assert.match(stdout, /^# `routes › route › matches`$/m)
     assert.match(stdout, /path-prefix/)
     assert.doesNotMatch(stdout, /keepalive-timeout/)
   }
-  const wrong = await runSentinel(['config', 'reference', 'listners'])
+  const wrong = await runHere(['config', 'reference', 'listners'])
   assert.equal(wrong.code, 2)
   assert.match(wrong.stderr, /there is no "listners"\. Did you mean 'listeners'\?/)
-  const json = JSON.parse((await runSentinel(['config', 'reference', 'limits', '--json'])).stdout) as { path: string, settings: Array<{ path: string, default?: string }> }
+  const json = JSON.parse((await runHere(['config', 'reference', 'limits', '--json'])).stdout) as { path: string, settings: Array<{ path: string, default?: string }> }
   assert.equal(json.path, 'limits')
   assert.equal(json.settings.find(({ path }) => path === 'limits.max-header-size')?.default, '8KiB')
 })
@@ -102,13 +103,13 @@ test('config dump of files in several folders means the same wherever it is put,
     'other/place/keep': '',
   })
   const env = { NAME: 'own' }
-  const { code, stdout, stderr } = await runSentinel(['config', 'dump'], { cwd, env })
+  const { code, stdout, stderr } = await runHere(['config', 'dump'], { cwd, env })
   assert.equal(code, 0, stderr)
   assert.ok(!stdout.includes('hunter2'))
   assert.ok(stdout.includes(`"\${file:${join(cwd, 'secret')}}"`))
   assert.ok(stdout.includes(`"${join(cwd, 'conf')}/\${NAME}.sock"`))
   writeFileSync(join(cwd, 'other/place/sentinel.kdl'), stdout)
-  const same = await runSentinel(['diff', 'sentinel.kdl', 'other/place/sentinel.kdl'], { cwd, env })
+  const same = await runHere(['diff', 'sentinel.kdl', 'other/place/sentinel.kdl'], { cwd, env })
   assert.equal(same.code, 0, same.stdout + same.stderr)
 })
 

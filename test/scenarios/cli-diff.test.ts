@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { runHere } from '../support/command.ts'
 import { folderWith } from '../support/folder.ts'
 import { runSentinel, startSentinel } from '../support/sentinel.ts'
 
@@ -47,7 +48,7 @@ test('every difference is told with its places in both files: exit code 3', asyn
       upstream: 'target "127.0.0.1:9"; target "127.0.0.1:10"', agents: 'agent "waf" { timeout "200ms"; config { level 2 } }', more: 'limits { max-header-count 50 }',
     }),
   })
-  const { code, stdout } = await runSentinel(['diff', 'old.kdl', 'new.kdl'], { cwd })
+  const { code, stdout } = await runHere(['diff', 'old.kdl', 'new.kdl'], { cwd })
   assert.equal(code, 3)
   const lines = stdout.split('\n').map((line) => line.trim().replaceAll(/ {2,}/g, '  '))
   for (const expected of [
@@ -82,7 +83,7 @@ test('diff tells what a running proxy then does: it takes over', async (t) => {
   for (const next of cases) {
     writeFileSync(join(sentinel.folder, 'old.kdl'), before)
     writeFileSync(join(sentinel.folder, 'new.kdl'), next)
-    const { code, stdout } = await runSentinel(['diff', 'old.kdl', 'new.kdl'], { cwd: sentinel.folder })
+    const { code, stdout } = await runHere(['diff', 'old.kdl', 'new.kdl'], { cwd: sentinel.folder })
     assert.equal(code, 3, stdout)
     assert.match(stdout, /A reload takes over all of it at once/)
     const record = await sentinel.reload(next)
@@ -93,12 +94,12 @@ test('diff tells what a running proxy then does: it takes over', async (t) => {
 
 test('a file with errors is printed as check prints it: exit code 1; a wrong call is exit code 2', async (t) => {
   const cwd = folderWith(t, { 'old.kdl': site(), 'new.kdl': site({ listener: 'kepalive-timeout "5s"' }) })
-  const { code, stderr, stdout } = await runSentinel(['diff', 'old.kdl', 'new.kdl'], { cwd })
+  const { code, stderr, stdout } = await runHere(['diff', 'old.kdl', 'new.kdl'], { cwd })
   assert.equal(code, 1)
   assert.equal(stdout, '')
   assert.match(stderr, /new\.kdl:2:53: CONFIG_UNKNOWN_SETTING/)
-  assert.equal((await runSentinel(['diff', 'old.kdl'], { cwd })).code, 2)
-  assert.equal((await runSentinel(['diff', 'old.kdl', 'nix.kdl'], { cwd })).code, 1)
+  assert.equal((await runHere(['diff', 'old.kdl'], { cwd })).code, 2)
+  assert.equal((await runHere(['diff', 'old.kdl', 'nix.kdl'], { cwd })).code, 1)
 })
 
 test('NEW is judged as if it lay where OLD lies, and values from outside are never printed', async (t) => {
@@ -107,11 +108,11 @@ test('NEW is judged as if it lay where OLD lies, and values from outside are nev
   mkdirSync(join(cwd, 'next'))
   writeFileSync(join(cwd, 'next', 'new.kdl'), site({ agents }))
   const env = { TOKEN: 'hunter2hunter2' }
-  const same = await runSentinel(['diff', 'old.kdl', 'next/new.kdl'], { cwd, env })
+  const same = await runHere(['diff', 'old.kdl', 'next/new.kdl'], { cwd, env })
   assert.equal(same.code, 0, same.stdout)
   writeFileSync(join(cwd, 'next', 'new.kdl'), site({ agents: agents.replace('"${TOKEN}"', '"x${TOKEN}"') }))
   for (const more of [[], ['--json']]) {
-    const { code, stdout } = await runSentinel(['diff', 'old.kdl', 'next/new.kdl', ...more], { cwd, env })
+    const { code, stdout } = await runHere(['diff', 'old.kdl', 'next/new.kdl', ...more], { cwd, env })
     assert.equal(code, 3)
     assert.ok(!stdout.includes('hunter2') && stdout.includes('x${TOKEN}'), stdout)
   }

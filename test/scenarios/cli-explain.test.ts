@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { makeCertificate } from '../support/certificates.ts'
+import { runHere } from '../support/command.ts'
 import { request } from '../support/request.ts'
 import { createUpstream } from '../../proxy/upstreams/index.ts'
 import { runSentinel, startSentinel } from '../support/sentinel.ts'
@@ -49,7 +50,7 @@ function folder (t: TestContext, text: string): string {
 }
 
 async function explained (t: TestContext, args: readonly string[], env: Record<string, string> = {}): Promise<Explained> {
-  const { code, stdout, stderr } = await runSentinel(['explain', ...args, '--json'], { cwd: folder(t, shop), env })
+  const { code, stdout, stderr } = await runHere(['explain', ...args, '--json'], { cwd: folder(t, shop), env })
   assert.equal(code, 0, stderr)
   return JSON.parse(stdout) as Explained
 }
@@ -98,7 +99,7 @@ test('explain shows the upstream, whether it speaks TLS, and the target that the
 test('explain shows the target that a hash of this very request leads to, and none where it is left to chance', async (t) => {
   const first = async (balancing: string, tenant: string, env: Record<string, string> = {}): Promise<unknown> => {
     const text = shop.replace('tls { sni "backend.test" } }', `target "127.0.0.1:9004" { zone "eu-2" }; load-balancing ${balancing} }`)
-    const { stdout } = await runSentinel(['explain', 'POST', '/api', '-H', `X-Tenant: ${tenant}`, '--json'], { cwd: folder(t, text), env })
+    const { stdout } = await runHere(['explain', 'POST', '/api', '-H', `X-Tenant: ${tenant}`, '--json'], { cwd: folder(t, text), env })
     return (JSON.parse(stdout) as Explained).upstream?.['firstTarget']
   }
   const upstream = createUpstream({
@@ -159,7 +160,7 @@ test('a wrong command line is answered with what to write', async (t) => {
     [['GET', '/a', '-H', 'nothing'], /write -H "Name: value"/], [['GET', '/a', '--client-ip', 'me'], /'me' is not an IP address/],
     [['GET', '/a', '--listener', 'wbe'], /there is no listener 'wbe'; there is 'web', 'inner'/],
   ] as const) {
-    const { code, stderr } = await runSentinel(['explain', ...args], { cwd })
+    const { code, stderr } = await runHere(['explain', ...args], { cwd })
     assert.equal(code, 2)
     assert.match(stderr, wanted)
   }
@@ -168,7 +169,7 @@ test('a wrong command line is answered with what to write', async (t) => {
 test('explain and routes with a broken configuration print its errors and exit with 1', async (t) => {
   const cwd = folder(t, shop.replace('upstream "canary"; other', 'upstream "canari"; other'))
   for (const args of [['explain', 'GET', '/a'], ['routes']]) {
-    const { code, stderr } = await runSentinel(args, { cwd })
+    const { code, stderr } = await runHere(args, { cwd })
     assert.equal(code, 1)
     assert.match(stderr, /sentinel\.kdl:6:\d+: CONFIG_UNKNOWN_REFERENCE/)
   }
@@ -176,7 +177,7 @@ test('explain and routes with a broken configuration print its errors and exit w
 
 test('routes lists the routes in matching order, with what they ask for, whom they ask, where they go and where they stand', async (t) => {
   const cwd = folder(t, shop)
-  const { stdout } = await runSentinel(['routes'], { cwd })
+  const { stdout } = await runHere(['routes'], { cwd })
   const lines = stdout.trimEnd().split('\n')
   assert.equal(lines.length, 4, stdout)
   assert.match(lines[1]!, /^1 {2}api +100 {2}host "shop\.test", path-prefix "\/api", header x-key "\(withheld\)" +denylist → waf → backend +sentinel\.kdl:4$/)
@@ -213,7 +214,7 @@ observability { metrics { address "127.0.0.1:0" } }
   for (const { path, method = 'GET', host = 'localhost', headers = {} } of requests) {
     const answer = await running.request(path, { method, host, headers: { ...headers } })
     const lines = Object.entries({ Host: host, ...headers }).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
-    const { stdout, stderr } = await runSentinel(['explain', method, path, ...lines, '--json', '-c', running.file])
+    const { stdout, stderr } = await runHere(['explain', method, path, ...lines, '--json', '-c', running.file])
     assert.notEqual(stdout, '', stderr)
     const said = JSON.parse(stdout) as Explained
     const record = await running.accessed(({ request_id: id }) => id === answer.headers['x-request-id'])
@@ -243,14 +244,14 @@ observability { metrics { enabled #false } }
     ['plain', 'GET', [], 301], ['plain', 'POST', [], 308], ['plain', 'GET', ['X-Forwarded-Proto', 'https'], 502], ['tenant', 'GET', [], 404],
   ] as const) {
     const header = field.length === 0 ? [] : ['-H', field.join(': ')]
-    const { stdout } = await runSentinel(['explain', method, 'http://shop.test/a?b', '--listener', listener, '--json', ...header], { cwd: running.folder })
+    const { stdout } = await runHere(['explain', method, 'http://shop.test/a?b', '--listener', listener, '--json', ...header], { cwd: running.folder })
     const { refused, route } = JSON.parse(stdout) as Explained
     assert.equal(refused?.status ?? 502, wanted, listener)
     assert.equal(route?.id, wanted === 502 ? 'all' : undefined)
     const headers = field.length === 0 ? {} : { [field[0]]: field[1] }
     assert.equal((await request(running.port(listener), '/a?b', { method, headers })).status, wanted)
   }
-  const { stdout } = await runSentinel(['explain', 'GET', 'http://shop.test/a?b', '--listener', 'plain'], { cwd: running.folder })
+  const { stdout } = await runHere(['explain', 'GET', 'http://shop.test/a?b', '--listener', 'plain'], { cwd: running.folder })
   assert.match(stdout, /answer +301 {2}listener 'plain' sends clients to https:\/\/shop\.test\/a\?b/)
 })
 
@@ -263,14 +264,14 @@ routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
 upstreams { upstream "app" { target "127.0.0.1:9" } }
 `)
   const shown = async (url: string): Promise<unknown> => {
-    const { stdout } = await runSentinel(['explain', 'GET', url, '--json'], { cwd })
+    const { stdout } = await runHere(['explain', 'GET', url, '--json'], { cwd })
     const { certificate } = JSON.parse(stdout) as { certificate: { file: string, by: string, covers: boolean } }
     return [basename(certificate.file), certificate.by, certificate.covers]
   }
   assert.deepEqual(await shown('https://a.shop.test:8443/'), ['shop.pem', 'name', true])
   assert.deepEqual(await shown('https://127.0.0.1:8443/'), ['own.pem', 'default', true])
   assert.deepEqual(await shown('https://shop.test:8443/'), ['own.pem', 'default', false])
-  const { stdout } = await runSentinel(['explain', 'GET', 'https://shop.test:8443/'], { cwd })
+  const { stdout } = await runHere(['explain', 'GET', 'https://shop.test:8443/'], { cwd })
   assert.match(stdout, /shows own\.pem {2}the listener's own: own\.test\n +the certificate does not name that host: clients refuse it/)
 })
 
@@ -278,7 +279,7 @@ test('a listener that speaks HTTP/2 without TLS is found by its port, and told o
   const made = folder(t, `listeners { listener "web" { address "127.0.0.1:8080" }; listener "two" { address "127.0.0.1:8082"; protocol "h2" }; listener "file" { address "unix:/run/s.sock" } }
     routes { route "all" { matches { path-prefix "/" }; upstream "app" } }
     upstreams { upstream "app" { target "127.0.0.1:9001" } }`)
-  const told = async (...args: string[]): Promise<string> => (await runSentinel(['explain', '-c', join(made, 'sentinel.kdl'), 'GET', ...args])).stdout
+  const told = async (...args: string[]): Promise<string> => (await runHere(['explain', '-c', join(made, 'sentinel.kdl'), 'GET', ...args])).stdout
   assert.match(await told('http://shop.test:8082/'), /comes in +two +http:\/\/127\.0\.0\.1:8082\n/)
   assert.match(await told('--listener', 'file', '/'), /comes in +file +http on unix:\/run\/s\.sock\n/)
 })
@@ -294,7 +295,7 @@ routes {
 upstreams { upstream "app" { target "127.0.0.1:9001"; target "127.0.0.1:9002"; timeouts { connect "2s"; read "9s" } } }`
   const cwd = folder(t, site)
   const upstreamFor = async (...args: string[]): Promise<Record<string, unknown>> => {
-    const { stdout } = await runSentinel(['explain', ...args, '--json'], { cwd })
+    const { stdout } = await runHere(['explain', ...args, '--json'], { cwd })
     const { connectTimeoutMs, readTimeoutMs, requestTimeoutMs, tries } = (JSON.parse(stdout) as Explained).upstream ?? {}
     return { connectTimeoutMs, readTimeoutMs, requestTimeoutMs, tries }
   }
@@ -302,6 +303,6 @@ upstreams { upstream "app" { target "127.0.0.1:9001"; target "127.0.0.1:9002"; t
   const times = { connectTimeoutMs: 2_000, readTimeoutMs: 3_000, requestTimeoutMs: 60_000 }
   assert.deepEqual(await upstreamFor('GET', '/patient'), { ...times, tries: { most: 4, after: ['connect-failure', 'reset', '503'], hedgeMs: 70 } })
   assert.deepEqual(await upstreamFor('POST', '/patient'), { ...times, tries: { most: 4, after: ['connect-failure'], hedgeMs: null } })
-  const { stdout } = await runSentinel(['explain', 'GET', '/patient'], { cwd })
+  const { stdout } = await runHere(['explain', 'GET', '/patient'], { cwd })
   assert.match(stdout, /up to 4 tries, after connect-failure, reset, 503; another target is asked as well after 70 ?ms/)
 })

@@ -4,6 +4,7 @@ import { chmodSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { runHere } from '../support/command.ts'
 import { fromDist } from '../support/paths.ts'
 import { runSentinel } from '../support/sentinel.ts'
 
@@ -40,7 +41,7 @@ test('fmt prints the formatted text of a file, of sentinel.kdl or of the standar
 
 test('--keep-spelling only lays out', async (t) => {
   const cwd = folder(t, { 'sentinel.kdl': untidy })
-  assert.equal((await runSentinel(['fmt', '--keep-spelling'], { cwd })).stdout, tidy.replace('system', 'server').replace('address', 'bind'))
+  assert.equal((await runHere(['fmt', '--keep-spelling'], { cwd })).stdout, tidy.replace('system', 'server').replace('address', 'bind'))
 })
 
 test('--write changes only what has to change, in one step, and keeps modes and links', async (t) => {
@@ -48,7 +49,7 @@ test('--write changes only what has to change, in one step, and keeps modes and 
   chmodSync(join(cwd, 'a.kdl'), 0o640)
   symlinkSync('a.kdl', join(cwd, 'link.kdl'))
   const before = statSync(join(cwd, 'b.kdl'))
-  assert.deepEqual(await runSentinel(['fmt', '--write', 'link.kdl', 'b.kdl'], { cwd }), { code: 0, stdout: 'link.kdl\n', stderr: '' })
+  assert.deepEqual(await runHere(['fmt', '--write', 'link.kdl', 'b.kdl'], { cwd }), { code: 0, stdout: 'link.kdl\n', stderr: '' })
   assert.equal(readFileSync(join(cwd, 'a.kdl'), 'utf8'), tidy)
   assert.equal(statSync(join(cwd, 'a.kdl')).mode & 0o777, 0o640)
   assert.ok(lstatSync(join(cwd, 'link.kdl')).isSymbolicLink())
@@ -60,13 +61,13 @@ test('--write changes only what has to change, in one step, and keeps modes and 
 test('--check names what is not formatted and exits with 3', async (t) => {
   const cwd = folder(t, { 'a.kdl': untidy, 'b.kdl': tidy })
   assert.deepEqual(await runSentinel(['fmt', '--check', 'a.kdl', 'b.kdl'], { cwd }), { code: 3, stdout: 'a.kdl\n', stderr: '' })
-  assert.deepEqual(await runSentinel(['fmt', '--check', 'b.kdl'], { cwd }), { code: 0, stdout: '', stderr: '' })
+  assert.deepEqual(await runHere(['fmt', '--check', 'b.kdl'], { cwd }), { code: 0, stdout: '', stderr: '' })
   assert.equal(readFileSync(join(cwd, 'a.kdl'), 'utf8'), untidy)
 })
 
 test('--diff shows what would change', async (t) => {
   const cwd = folder(t, { 'a.kdl': untidy })
-  const { code, stdout } = await runSentinel(['fmt', '--diff', 'a.kdl'], { cwd })
+  const { code, stdout } = await runHere(['fmt', '--diff', 'a.kdl'], { cwd })
   assert.equal(code, 0)
   assert.match(stdout, /^--- a\.kdl\n\+\+\+ a\.kdl \(formatted\)\n@@ -1,\d+ \+1,\d+ @@\n-server \{\n/)
   assert.match(stdout, /\n\+system \{\n/)
@@ -75,7 +76,7 @@ test('--diff shows what would change', async (t) => {
 test('what is not KDL is told with its place and stays as it is; the other files are done', async (t) => {
   const broken = 'listeners {\n  listener "web" = 1\n'
   const cwd = folder(t, { 'a.kdl': broken, 'b.kdl': untidy })
-  const { code, stdout, stderr } = await runSentinel(['fmt', '--write', 'a.kdl', 'b.kdl'], { cwd })
+  const { code, stdout, stderr } = await runHere(['fmt', '--write', 'a.kdl', 'b.kdl'], { cwd })
   assert.equal(code, 1)
   assert.equal(stdout, 'b.kdl\n')
   assert.match(stderr, /^a\.kdl:\d+:\d+: CONFIG_SYNTAX: /)
@@ -96,7 +97,7 @@ test('what cannot be read, and options that contradict each other, exit with 2',
     [['-c', 'a.kdl', 'b.kdl'], /not both/],
   ]
   for (const [args, why] of refused) {
-    const { code, stdout, stderr } = await runSentinel(['fmt', ...args], { cwd })
+    const { code, stdout, stderr } = await runHere(['fmt', ...args], { cwd })
     assert.equal(code, 2, args.join(' '))
     assert.equal(stdout, '')
     assert.match(stderr, why)

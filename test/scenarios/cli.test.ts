@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { runHere } from '../support/command.ts'
 import { folderWith } from '../support/folder.ts'
 import { fromRoot } from '../support/paths.ts'
 import { runSentinel } from '../support/sentinel.ts'
@@ -32,7 +33,7 @@ test('every command has a help, and an unknown option is answered with the neare
   assert.equal(overview.code, 0)
   for (const command of ['run', 'check', 'explain', 'routes', 'diff', 'config dump', 'config reference', 'config schema', 'version', 'evidence verify']) {
     assert.match(overview.stdout, new RegExp(`^  ${command} `, 'm'))
-    const { code, stdout } = await runSentinel([...command.split(' '), '--help'])
+    const { code, stdout } = await runHere([...command.split(' '), '--help'])
     assert.equal(code, 0)
     assert.match(stdout, new RegExp(`^Usage: sentinel ${command}`))
   }
@@ -90,14 +91,14 @@ test('an address that is taken is a clear error and exit code 2', async (t) => {
 
 test('completion prints a script for the shell that is named, and asks for one otherwise', async () => {
   for (const shell of ['bash', 'zsh', 'fish']) {
-    const { code, stdout, stderr } = await runSentinel(['completion', shell])
+    const { code, stdout, stderr } = await runHere(['completion', shell])
     assert.deepEqual([code, stderr], [0, ''])
     assert.match(stdout, new RegExp(`Completion of sentinel for ${shell}`))
   }
   const wrong = await runSentinel(['completion', 'bsh'])
   assert.deepEqual([wrong.code, wrong.stdout], [2, ''])
   assert.match(wrong.stderr, /Did you mean 'bash'/)
-  assert.equal((await runSentinel(['completion'])).code, 2)
+  assert.equal((await runHere(['completion'])).code, 2)
 })
 
 test('man prints the manual page', async () => {
