@@ -4,13 +4,16 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { atATime } from '../support/at-a-time.ts'
 import { eventually } from '../support/eventually.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { agentToken, startReverseAgent } from '../support/reverse-agent.ts'
 import { scripted, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel, type LogRecord, type RunningSentinel } from '../support/sentinel.ts'
+
+const test = atATime(2)
 
 const guard = `agent "guard" { reverse { token "${agentToken}" }; timeout "60s" }`
 

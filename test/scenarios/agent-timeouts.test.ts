@@ -1,10 +1,12 @@
 // `event-timeouts { … }` and `chunk-timeout`: each kind of question to an agent has a time of its own.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { fromDist } from '../support/paths.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel } from '../support/sentinel.ts'
+
+const test = atATime(2)
 
 test('the head of a request and that of an answer are waited for as long as each is said', async (t) => {
   const upstream = await startRecordingUpstream(t)

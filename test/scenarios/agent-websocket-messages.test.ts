@@ -3,8 +3,11 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { eventually } from '../support/eventually.ts'
 import { inspectedSite, messagesAgent } from '../support/inspected.ts'
+
+const waiting = atATime(2)
 
 for (const perMessageDeflate of [false, true]) {
   describe(perMessageDeflate ? 'of a WebSocket that is compressed' : 'of a WebSocket', () => {
@@ -68,7 +71,7 @@ for (const perMessageDeflate of [false, true]) {
   })
 }
 
-test('what was decided is in the log and in evidence, with its audit, and the metrics count', async (t) => {
+waiting('what was decided is in the log and in evidence, with its audit, and the metrics count', async (t) => {
   const { open, sentinel } = await inspectedSite(t, messagesAgent('chat'), ['chat'], { more: 'evidence { file "evidence.jsonl" }' })
   const ends = await open()
   for (const text of ['hello', 'drop:x', 'replace with:y', 'attribute:weather', 'close:1000:']) ends.client.send(text)
@@ -89,7 +92,7 @@ test('what was decided is in the log and in evidence, with its audit, and the me
   assert.ok(Number(complete['in']) > 20 && Number(complete['out']) > 0, JSON.stringify(complete))
 })
 
-test('without websocket-inspection the same agent is asked nothing, and the tunnel is raw', async (t) => {
+waiting('without websocket-inspection the same agent is asked nothing, and the tunnel is raw', async (t) => {
   const { open, sentinel } = await inspectedSite(t, messagesAgent('chat'), ['chat'], { route: 'websocket #true; ' })
   const ends = await open()
   ends.client.send('drop:me')
@@ -119,7 +122,7 @@ test('a message of more than 1MiB is closed with 1009 where no limit is written'
   assert.deepEqual(await Promise.all([ends.clientClosed, ends.thereClosed]), ['1009', '1001'])
 })
 
-test('an agent may look at one direction, and be done with a WebSocket', async (t) => {
+waiting('an agent may look at one direction, and be done with a WebSocket', async (t) => {
   const { open, sentinel } = await inspectedSite(t, messagesAgent('chat', 'config { direction "from-upstream" }'), ['chat'])
   const ends = await open()
   ends.client.send('drop:me')
@@ -136,7 +139,7 @@ test('an agent may look at one direction, and be done with a WebSocket', async (
   assert.ok(!sentinel.log.some(({ msg }) => msg === 'complete'))
 })
 
-test('ping, pong and their payloads pass untouched, also while a message is with the agent', async (t) => {
+waiting('ping, pong and their payloads pass untouched, also while a message is with the agent', async (t) => {
   const { open } = await inspectedSite(t, messagesAgent('chat'), ['chat'])
   const ends = await open()
   const pings: string[] = []
@@ -151,7 +154,7 @@ test('ping, pong and their payloads pass untouched, also while a message is with
   assert.deepEqual([pings, ends.thereGot], [['one', 'two'], ['sleep:4000']])
 })
 
-test('compression that was negotiated with limits is kept within them', async (t) => {
+waiting('compression that was negotiated with limits is kept within them', async (t) => {
   const { open } = await inspectedSite(t, messagesAgent('chat'), ['chat'], {
     server: { perMessageDeflate: { threshold: 0, serverNoContextTakeover: true, clientNoContextTakeover: true, serverMaxWindowBits: 9, clientMaxWindowBits: 9 } },
   })

@@ -57,6 +57,8 @@ for (const workers of [1, 2]) {
     const aside = (ending = ''): string[] => readdirSync(sentinel.folder).filter((file) => file.startsWith('access.log.2') && file.endsWith(ending))
     await eventually(async () => {
       await Promise.all(Array.from({ length: 40 }, () => sentinel.get(`/${asked++}`)))
+      // A file is put aside now and then, however much is written.
+      await new Promise((resolve) => { setTimeout(resolve, 50) })
       return aside().length >= 3 && aside('.gz').length >= 1 ? true : undefined
     }, 'three files put aside, and one compressed').catch((error: unknown) => assert.fail(`${String(error)}: ${readdirSync(sentinel.folder).join()}`))
     const paths = await eventually(() => {

@@ -4,9 +4,12 @@ import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { eventually } from '../support/eventually.ts'
 import { startScript, workersOf } from '../support/script-agent.ts'
 import type { LogRecord, RunningSentinel } from '../support/sentinel.ts'
+
+const waiting = atATime(2)
 
 const version = (name: string): string => `export function onRequest () { return block(418, { body: '${name}' }) }`
 
@@ -19,25 +22,7 @@ function told (sentinel: RunningSentinel, event: string): LogRecord[] {
   return sentinel.log.filter((record) => record.event === event || record['agent_event'] === event)
 }
 
-test('a script that is edited answers the next requests: written in place, replaced, behind another link', async (t) => {
-  const { sentinel } = await startScript(t, version('one'))
-  const file = join(sentinel.folder, 'custom.js')
-  const agent = sentinel.agentPids()['custom']
-  assert.equal((await sentinel.get('/')).text, 'one')
-  writeFileSync(file, version('two'))
-  await answers(sentinel, 'two')
-  writeFileSync(`${file}.new`, version('three'))
-  renameSync(`${file}.new`, file)
-  await answers(sentinel, 'three')
-  writeFileSync(join(sentinel.folder, 'elsewhere.js'), version('four'))
-  rmSync(file)
-  symlinkSync('elsewhere.js', file)
-  await answers(sentinel, 'four')
-  assert.equal(sentinel.agentPids()['custom'], agent)
-  await eventually('each is told of', () => told(sentinel, 'script-loaded').length === 3)
-})
-
-test('a script that cannot be run changes nothing and is told with its place; the next one that can is taken', async (t) => {
+waiting('a script that cannot be run changes nothing and is told with its place; the next one that can is taken', async (t) => {
   const { sentinel } = await startScript(t, version('one'))
   const file = join(sentinel.folder, 'custom.js')
   const broken: Readonly<Record<string, RegExp>> = {
@@ -64,6 +49,24 @@ test('a script that cannot be run changes nothing and is told with its place; th
   rmSync(file)
   writeFileSync(file, version('two'))
   await answers(sentinel, 'two')
+})
+
+waiting('a script that is edited answers the next requests: written in place, replaced, behind another link', async (t) => {
+  const { sentinel } = await startScript(t, version('one'))
+  const file = join(sentinel.folder, 'custom.js')
+  const agent = sentinel.agentPids()['custom']
+  assert.equal((await sentinel.get('/')).text, 'one')
+  writeFileSync(file, version('two'))
+  await answers(sentinel, 'two')
+  writeFileSync(`${file}.new`, version('three'))
+  renameSync(`${file}.new`, file)
+  await answers(sentinel, 'three')
+  writeFileSync(join(sentinel.folder, 'elsewhere.js'), version('four'))
+  rmSync(file)
+  symlinkSync('elsewhere.js', file)
+  await answers(sentinel, 'four')
+  assert.equal(sentinel.agentPids()['custom'], agent)
+  await eventually('each is told of', () => told(sentinel, 'script-loaded').length === 3)
 })
 
 test('a change that is taken back before it is in use stays taken back', async (t) => {
@@ -101,7 +104,7 @@ test('of an older version whose call never ends no worker is left', { skip: proc
   await eventually('the workers are those of the new version', () => workersOf(sentinel.agentPids()['custom']!).length === 2)
 })
 
-test('a first script that cannot be run keeps its routes closed until the file holds one that can', async (t) => {
+waiting('a first script that cannot be run keeps its routes closed until the file holds one that can', async (t) => {
   const { sentinel } = await startScript(t, 'export function onRequest () {')
   assert.equal((await sentinel.get('/')).status, 503)
   writeFileSync(join(sentinel.folder, 'custom.js'), 'neither')
@@ -146,7 +149,7 @@ export async function onRequest (request) {
   assert.equal(text, 'v0', 'what was begun with the old version ended with it')
 })
 
-test('a reload takes the new script and settings, and is refused with the place when the script cannot be run', async (t) => {
+waiting('a reload takes the new script and settings, and is refused with the place when the script cannot be run', async (t) => {
   const { sentinel, kdl } = await startScript(t, 'export function onRequest () { return block(418, { body: config.name }) }', { config: 'settings { name "one" }' })
   assert.equal((await sentinel.get('/')).text, 'one')
   const renamed = kdl.replace('name "one"', 'name "two"')
@@ -170,7 +173,7 @@ test('a reload takes the new script and settings, and is refused with the place 
   await answers(sentinel, 'other again')
 })
 
-test('another set of functions is in effect with the new script: bodies and answers are asked for from then on', async (t) => {
+waiting('another set of functions is in effect with the new script: bodies and answers are asked for from then on', async (t) => {
   const { sentinel } = await startScript(t, 'export const onRequest = () => allow()')
   assert.equal((await sentinel.request('/', { method: 'POST', body: 'evil' })).status, 200)
   writeFileSync(join(sentinel.folder, 'custom.js'), `
