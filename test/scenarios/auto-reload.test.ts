@@ -2,12 +2,15 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
 import { connect } from 'node:tls'
+import { atATime } from '../support/at-a-time.ts'
 import { makeAuthority } from '../support/authority.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { eventually, siteOf } from '../support/running-service.ts'
 import { startSentinel, type LogRecord, type RunningSentinel } from '../support/sentinel.ts'
+
+const test = atATime(2)
 
 const on = 'auto-reload #true'
 

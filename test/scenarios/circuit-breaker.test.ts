@@ -43,7 +43,7 @@ const statuses = async (sentinel: RunningSentinel, count: number, path = '/'): P
 }
 const until = async (what: () => boolean): Promise<void> => { while (!what()) await new Promise((resolve) => { setTimeout(resolve, 5) }) }
 
-describe('a circuit breaker of targets', () => {
+describe('a circuit breaker of targets', { concurrency: 2 }, () => {
   test('opens after failures in a row: the target is not asked, and a client hears 503 and when to come again', async (t) => {
     const a = await app(t, 'a')
     a.status = 500

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { dnsServer } from '../support/dns-server.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { httpUpstream } from '../support/upstream.ts'
+
+const test = atATime(2)
 
 const site = (discovery: string, more = ''): string => `system { graceful-shutdown-timeout "5s" }
 listeners { listener "web" { address "127.0.0.1:0" } }

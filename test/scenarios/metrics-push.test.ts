@@ -1,9 +1,12 @@
 // `observability { metrics { otlp } }`: the figures of the metrics page, brought to a collector.
 import assert from 'node:assert/strict'
-import { test, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { attributesOf, startCollector, startGrpcCollector, type Collector, type ReceivedMetric } from '../support/collector.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
+
+const test = atATime(2)
 
 async function site (t: TestContext, { port }: Collector, more: string, workers = 1): Promise<{ readonly sentinel: RunningSentinel, readonly kdl: string }> {
   const upstream = await startRecordingUpstream(t)

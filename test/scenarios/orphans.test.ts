@@ -1,7 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { test, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { eventually } from '../support/eventually.ts'
 import { fromDist } from '../support/paths.ts'
+
+const test = atATime(3)
 
 /** Its end, seen from here, is the end of the one who started it. */
 function child (t: TestContext, args: readonly string[]): ChildProcess {

@@ -150,7 +150,7 @@ describe('what is not valid HTTP', () => {
   })
 })
 
-describe('time', () => {
+describe('time', { concurrency: true }, () => {
   test('for one try is up: another target is asked', async (t) => {
     const silent = await scripted(t, undefined)
     const fast = await scripted(t, ok)

@@ -1,12 +1,15 @@
 // Several workers and one judge: what one of them saw counts for all, and what is known outlives the worker that saw it.
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { folderWith } from '../support/folder.ts'
 import { request } from '../support/request.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { httpUpstream } from '../support/upstream.ts'
 import { eventually } from '../support/eventually.ts'
+
+const test = atATime(3)
 
 interface App { readonly port: number, status: number, health: number, requests: number, checks: number }
 
