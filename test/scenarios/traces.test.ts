@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { atATime } from '../support/at-a-time.ts'
 import { startCollector, startGrpcCollector, type Collector, type ReceivedSpan } from '../support/collector.ts'
 import { eventually } from '../support/eventually.ts'
 import { readOpenMetrics } from '../support/open-metrics.ts'
@@ -11,6 +12,8 @@ import { request } from '../support/request.ts'
 import { scripted, scriptedAgent } from '../support/scripted-agent.ts'
 import { startSentinel, type RunningSentinel } from '../support/sentinel.ts'
 import { deadPort } from '../support/upstream.ts'
+
+const waiting = atATime(2)
 
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 const callerId = 'b7ad6b7169203331'
@@ -46,7 +49,7 @@ const lastSent = ({ requests }: RecordingUpstream, name: string): string => Stri
 const whole = (spans: readonly ReceivedSpan[]): boolean => spans.some(({ kind }) => kind === 2)
 
 for (const form of ['http', 'http/json', 'grpc'] as const) {
-  test(`a request is a span, and so is each filter, each question to an agent and each try, over ${form}`, async (t) => {
+  waiting(`a request is a span, and so is each filter, each question to an agent and each try, over ${form}`, async (t) => {
     const collector = form === 'grpc' ? await startGrpcCollector(t) : await startCollector(t)
     const { sentinel, upstream } = await site(t, otlp(collector, `protocol "${form}"`), {
       agents: scriptedAgent('guard'), route: 'filters "edit" "guard"', filters: 'filter "edit" { type "headers"; set { "x-a" "b" } }',
@@ -85,7 +88,7 @@ for (const form of ['http', 'http/json', 'grpc'] as const) {
   })
 }
 
-test('a decision that blocks is on its span, and a failing agent and its failure mode are', async (t) => {
+waiting('a decision that blocks is on its span, and a failing agent and its failure mode are', async (t) => {
   const collector = await startCollector(t)
   const { sentinel } = await site(t, otlp(collector), { agents: scriptedAgent('guard'), route: 'filters "guard"', more: 'evidence { file "evidence.jsonl" }' })
   assert.equal((await sentinel.request('/', { headers: scripted({ request: { do: 'block', status: 451 } }) })).status, 451)
@@ -98,7 +101,7 @@ test('a decision that blocks is on its span, and a failing agent and its failure
   assert.equal(server(spans).status, undefined, 'what an agent refuses is no error of the server')
 })
 
-test('each try of a request has its span, with what was wrong with it', async (t) => {
+waiting('each try of a request has its span, with what was wrong with it', async (t) => {
   const collector = await startCollector(t)
   const dead = await deadPort()
   const { sentinel, upstream } = await site(t, otlp(collector), { targets: `load-balancing "round-robin"; target "127.0.0.1:${dead}";` })
@@ -113,7 +116,7 @@ test('each try of a request has its span, with what was wrong with it', async (t
   assert.equal(server(spans.filter(({ traceId: id }) => id === failed[0]!.traceId)).attributes['sentinel.tries'], 2)
 })
 
-test('nobody is there: the span of the request says which fault it was', async (t) => {
+waiting('nobody is there: the span of the request says which fault it was', async (t) => {
   const collector = await startCollector(t)
   const upstream = { port: await deadPort() } as RecordingUpstream
   const { sentinel } = await site(t, otlp(collector), { upstream })
@@ -182,7 +185,7 @@ test('what a client sends in place of a trace begins a new one, and its tracesta
   assert.equal(upstream.requests.at(-1)!.headers['tracestate'], undefined, 'a tracestate that breaks its own rules')
 })
 
-test('the trace is in the access log, behind figures as an exemplar, and over two workers', async (t) => {
+waiting('the trace is in the access log, behind figures as an exemplar, and over two workers', async (t) => {
   const collector = await startCollector(t)
   const { sentinel } = await site(t, otlp(collector), { system: 'worker-threads 2' })
   for (let i = 0; i < 8; i++) await sentinel.request(`/${i}`, { headers: { traceparent: parent } })
@@ -195,7 +198,7 @@ test('the trace is in the access log, behind figures as an exemplar, and over tw
   await eventually('all are counted', async () => /^sentinel_trace_spans_total\{result="sent"\} 16$/m.test(await sentinel.metrics()))
 })
 
-test('B3 and Jaeger\'s own fields carry a trace in and out', async (t) => {
+waiting('B3 and Jaeger\'s own fields carry a trace in and out', async (t) => {
   const collector = await startCollector(t)
   const { sentinel, upstream } = await site(t, `${otlp(collector)}; propagation "b3multi" "b3" "jaeger"`)
   const ask = async (headers: Record<string, string>) => {
@@ -211,7 +214,7 @@ test('B3 and Jaeger\'s own fields carry a trace in and out', async (t) => {
   assert.equal((await ask({ b3: `${traceId}-${callerId}-0` }))('x-b3-sampled'), '0')
 })
 
-test('Zipkin gets its own JSON', async (t) => {
+waiting('Zipkin gets its own JSON', async (t) => {
   const bodies: unknown[] = []
   const zipkin = await startRecordingUpstream(t, ({ url, body }, response) => {
     bodies.push([url, ...JSON.parse(body.toString()) as unknown[]])
@@ -228,7 +231,7 @@ test('Zipkin gets its own JSON', async (t) => {
   assert.equal((root['tags'] as Record<string, string>)['http.response.status_code'], '200')
 })
 
-test('credentials for the collector come from the environment or a file, which is read anew', async (t) => {
+waiting('credentials for the collector come from the environment or a file, which is read anew', async (t) => {
   const collector = await startCollector(t)
   const upstream = await startRecordingUpstream(t)
   const kdl = (backend: string) => `listeners { listener "web" { address "127.0.0.1:0" } }
@@ -249,7 +252,7 @@ observability { metrics { address "127.0.0.1:0" }; tracing { backend "otlp" { en
   assert.ok(![...other.log, ...sentinel.log].some((line) => /hunter2|second/.test(JSON.stringify(line))))
 })
 
-test('a collector that is overloaded is asked again, not before it wants; what it refuses is counted', async (t) => {
+waiting('a collector that is overloaded is asked again, not before it wants; what it refuses is counted', async (t) => {
   const collector = await startCollector(t)
   collector.answer = { status: 503, headers: { 'retry-after': '1' } }
   const { sentinel } = await site(t, otlp(collector))
@@ -286,7 +289,7 @@ test('a collector that does not answer holds no request, takes bounded memory, a
   assert.ok(performance.now() - startMs < 30_000, 'it stopped')
 })
 
-test('what was not sent yet is sent when the proxy stops, and when a reload turns tracing off', async (t) => {
+waiting('what was not sent yet is sent when the proxy stops, and when a reload turns tracing off', async (t) => {
   const collector = await startCollector(t)
   const { sentinel, kdl } = await site(t, otlp(collector))
   await sentinel.request('/before')

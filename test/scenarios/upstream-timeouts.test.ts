@@ -3,11 +3,14 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import type { Timeouts } from '../../proxy/upstreams/index.ts'
+import { atATime } from '../support/at-a-time.ts'
 import { http2Upstream } from '../support/http2-upstream.ts'
 import { startProxy, type ProxyGiven } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { request } from '../support/request.ts'
 import { httpUpstream, rawUpstream } from '../support/upstream.ts'
+
+const waiting = atATime(3)
 
 const http2 = { when: 'always', maxStreams: 100, pingIntervalMs: 0 } as const
 const soon = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
@@ -31,7 +34,7 @@ function drops (whole: number) {
 }
 
 for (const [way, given] of ways({ firstByteTimeoutMs: 1_000 })) {
-  describe(`first-byte ${way}`, () => {
+  describe(`first-byte ${way}`, { concurrency: true }, () => {
     test('ends the wait for the head of an answer, in both versions of HTTP', async (t) => {
       const silent = await rawUpstream(t, () => { /* nothing */ })
       const silentStream = await http2Upstream(t, () => { /* nothing */ })
@@ -57,7 +60,7 @@ for (const [way, given] of ways({ firstByteTimeoutMs: 1_000 })) {
 }
 
 for (const [way, given] of ways({ readTimeoutMs: 500 })) {
-  test(`read ${way} ends the wait for a piece of the body, and for the head where nothing else is said`, async (t) => {
+  waiting(`read ${way} ends the wait for a piece of the body, and for the head where nothing else is said`, async (t) => {
     const upstream = await rawUpstream(t, ({ socket, received }) => { if (received.includes('/begin')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc') })
     const { port, exchange } = await startProxy(t, { targets: [upstream.port], ...given })
     assert.equal((await request(port, '/')).status, 504)
@@ -69,7 +72,7 @@ for (const [way, given] of ways({ readTimeoutMs: 500 })) {
 }
 
 for (const [way, given] of ways({ writeTimeoutMs: 150 })) {
-  test(`write ${way} ends the wait for a target that takes no more of the request`, async (t) => {
+  waiting(`write ${way} ends the wait for a target that takes no more of the request`, async (t) => {
     const deaf = createServer((socket) => {
       socket.pause().on('error', () => { /* it is cut */ })
       t.after(() => socket.destroy())
@@ -88,7 +91,7 @@ for (const [way, given] of ways({ writeTimeoutMs: 150 })) {
 }
 
 for (const [way, given] of ways({ connectTimeoutMs: 150 })) {
-  test(`connect ${way} ends the wait for a connection, its TLS handshake included`, async (t) => {
+  waiting(`connect ${way} ends the wait for a connection, its TLS handshake included`, async (t) => {
     const mute = await rawUpstream(t, () => { /* no handshake */ })
     const { port, exchange } = await startProxy(t, { targets: [mute.port], ...given, upstream: { ...given.upstream, tls: { insecureSkipVerify: true } } })
     assert.equal((await request(port, '/')).status, 502)
@@ -98,7 +101,7 @@ for (const [way, given] of ways({ connectTimeoutMs: 150 })) {
 }
 
 for (const [way, given] of ways({ requestTimeoutMs: 1_000 })) {
-  describe(`request ${way}`, () => {
+  describe(`request ${way}`, { concurrency: true }, () => {
     const start = async (t: TestContext, overHttp2: boolean, whole: number): Promise<Awaited<ReturnType<typeof startProxy>>> => {
       const say = drops(whole)
       const target = overHttp2 ? await http2Upstream(t, (_incoming, response) => say(response)) : await httpUpstream(t, (_incoming, response) => say(response))
@@ -137,14 +140,14 @@ for (const [way, given] of ways({ requestTimeoutMs: 1_000 })) {
   })
 }
 
-test('without a time-out of the whole exchange, what flows flows', async (t) => {
+waiting('without a time-out of the whole exchange, what flows flows', async (t) => {
   const say = drops(24)
   const upstream = await httpUpstream(t, (_incoming, response) => say(response))
   const { port } = await startProxy(t, { targets: [upstream.port], upstream: { readTimeoutMs: 10_000 } })
   assert.equal((await request(port, '/')).text, 'drop'.repeat(24))
 })
 
-test('a route with less patience than its upstream is not late: connections look at the clock as often as the most impatient needs', async (t) => {
+waiting('a route with less patience than its upstream is not late: connections look at the clock as often as the most impatient needs', async (t) => {
   const silent = await rawUpstream(t, () => { /* nothing */ })
   const { port } = await startProxy(t, {
     targets: [silent.port], upstream: { connectTimeoutMs: 60_000, readTimeoutMs: 60_000, writeTimeoutMs: 60_000, poolIdleMs: 60_000 }, policy: { timeouts: { readTimeoutMs: 40 } },
