@@ -118,7 +118,7 @@ test('a target without TLS that does not speak HTTP/2 is a fault of that name, a
   assert.equal((await alone.exchange(1)).fault?.code, 'UPSTREAM_HTTP_VERSION')
 })
 
-describe('connections', () => {
+describe('connections', { concurrency: 3 }, () => {
   test('are opened for as many requests as the target lets into one', async (t) => {
     let most = 0
     let come = 0
@@ -272,7 +272,7 @@ describe('what a target surely did nothing about is sent again', () => {
   })
 })
 
-describe('each at its own speed', () => {
+describe('each at its own speed', { concurrency: 2 }, () => {
   test('a client that reads nothing holds up nobody else on the connection, and little is held for it', async (t) => {
     let sent = 0
     const upstream = await http2Upstream(t, (incoming, response) => {
