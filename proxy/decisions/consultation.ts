@@ -80,8 +80,20 @@ export class Consultation implements EndListener {
     return this.settings.mode === 'enforce'
   }
 
+  /**
+   * Throws what stopped the exchange when that was said of a piece that nobody was waiting for any more: a request whose answer came early. `own`: not where
+   * that is this answer itself. What the agent failed about there stops only who is not to go on without it.
+   */
+  heedStop (own?: Reply): void {
+    const stop = this.#stop
+    if (stop === undefined || stop === own || stop === decidedElsewhere) return
+    if (stop instanceof Fault && this.settings.failureMode === 'open') return
+    throw thrown(stop)
+  }
+
   /** Asks; applies what may be applied; gives the answer that ends the exchange, or `undefined` to go on. Throws a fault that stops it. */
   async ask (event: EventOneOf, stage: Stage): Promise<Ruling | undefined> {
+    this.heedStop()
     const startMs = performance.now()
     try {
       const answer = await this.answerTo(event, termsFor(this.settings, stage.phase, false))

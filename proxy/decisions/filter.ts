@@ -54,6 +54,7 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
     const c = open.get(x)
     let answer: Reply | undefined
     if (c !== undefined) {
+      c.heedStop(reply)
       restoreRequest(c)
       c.editReply(reply)
       if (!c.over) answer = await consultResponse(c, reply)
@@ -183,6 +184,7 @@ async function consultResponse (c: Consultation, reply: Reply): Promise<Reply | 
   if (other !== undefined) return inPlaceOf(reply, other)
   const { body } = reply
   const plan = responseBodyOf(c, reply)
+  c.heedStop()
   if (c.over || body === undefined || withoutBody(c, reply)) return undefined
   if (plan.kind === 'stream' && body.length !== 0) {
     reply.body = new FlowingBody(c, body, responseFlow(c, plan))

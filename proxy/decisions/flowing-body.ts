@@ -167,6 +167,7 @@ export class FlowingBody implements Body {
 /** The field lines behind a body; gives what ends the exchange. */
 export async function askTrailers (c: Consultation, source: Body, { trailers: kind, stage }: Pick<Flow, 'trailers' | 'stage'>): Promise<Refusal | undefined> {
   const { trailers } = source
+  c.heedStop()
   if (kind === undefined || c.over || trailers === undefined || trailers.size === 0) return undefined
   const ruling = await c.ask({ kind, value: { headers: seenLines(trailers, c.settings.sight) } }, stage)
   return ruling?.reply === undefined ? undefined : new Refusal(ruling.reply)

@@ -9,7 +9,7 @@ import { afterFailure } from './failure-mode.ts'
 import { ruleMessage, type MessageRuling } from './message-ruling.ts'
 import { termsFor, type Plan } from './plan.ts'
 import { awaitAgent } from './retry.ts'
-import type { Talk } from './talk.ts'
+import { agentDone, type Talk } from './talk.ts'
 
 const { phase } = stages.webSocketMessage
 
@@ -105,8 +105,8 @@ export class AgentMessageJudge implements MessageJudge {
     const c = this.#c
     // Nobody is there any more to whom a failure mode could matter.
     if (c.gone !== undefined || this.#closed) return dropped
-    // Done by what it said of the other direction.
-    if (c.over) return passed
+    // Done by what it said of the other direction, before it was asked this. What it was asked before, it still owed.
+    if (fault === agentDone) return passed
     c.verdict = 'failed'
     const { mode, failureMode } = c.settings
     const next = afterFailure({ mode, failureMode, bodyGone: false })

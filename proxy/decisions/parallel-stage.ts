@@ -90,6 +90,7 @@ class Round {
   }
 
   async response (reply: Reply, asking: readonly Asking[]): Promise<Reply | undefined> {
+    for (const member of this.#members) member.heedStop(reply)
     // In the reverse order of what was asked for.
     for (const member of this.#members.toReversed()) restoreRequest(member)
     this.#editReply(reply)

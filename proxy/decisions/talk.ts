@@ -283,7 +283,7 @@ export class Talk implements Line {
   }
 
   #settle (question: Question, answer: Answer): void {
-    const isDone = answer.kind === 'decision' && answer.value.wants?.done === true
+    const isDone = (answer.kind === 'decision' || answer.kind === 'message') && answer.value.wants?.done === true
     if (isDone) this.#doneAt = Math.min(this.#doneAt, question.sequence)
     this.#questions.delete(question.sequence)
     question.resolve(answer)

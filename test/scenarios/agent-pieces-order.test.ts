@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Event, ReplyOneOf } from '../../proto/codec/index.ts'
-import { agentFilter, parallelFilter } from '../../proxy/decisions/index.ts'
+import { agentFilter, parallelFilter, type AgentClient } from '../../proxy/decisions/index.ts'
 import { EndSignal } from '../../proxy/pipeline/end-signal.ts'
 import type { Filter } from '../../proxy/pipeline/exchange.ts'
 import { Fault } from '../../proxy/pipeline/faults.ts'
 import { HeaderList } from '../../proxy/pipeline/headers.ts'
 import { answering, block, chunk, slowBody, streaming, wants } from '../support/answering-agent.ts'
 import { chunked, consult, ready, settings, through } from '../support/consulted.ts'
+import { eventually } from '../support/eventually.ts'
 import { patienceMs } from '../support/patience.ts'
 import { allow, decision, rawAgent } from '../support/raw-agent.ts'
 
@@ -78,6 +79,48 @@ test('an agent that fails about the answer lets nothing more of the request go o
   assert.equal((await through([agentFilter(client, settings), answersEarly], { method: 'POST', body })).status, 503)
   await assert.rejects(rest!)
 })
+
+const endings: Readonly<Record<string, readonly [ReplyOneOf, number]>> = { 'blocks': [block, 403], 'fails about': [failure, 503] }
+const steps: Readonly<Record<string, (client: AgentClient, mode: 'closed' | 'open') => Filter>> = {
+  'alone': (client, failureMode) => agentFilter(client, { ...settings, failureMode }),
+  'in a stage': (client, failureMode) => parallelFilter('stage', [{ client, settings: { ...settings, failureMode } }]),
+}
+
+for (const [what, [reply, status]] of Object.entries(endings)) {
+  for (const [where, step] of Object.entries(steps)) {
+    for (const mode of ['closed', 'open'] as const) {
+      const stopped = mode === 'closed' || reply === block
+      test(`an answer that came before the agent ${what} a piece of the request ${stopped ? 'does not pass unseen' : 'passes'}: ${where}, ${mode}`, async (t) => {
+        let late = (): void => {}
+        const describe = { ...streaming, events: ['request_headers', 'request_body', 'response_headers', 'complete'] as const }
+        const agent = await rawAgent(t, { describe, onEvent (event, wire) {
+          if (textOf(event) === 'late') late = () => wire.reply(event, reply)
+          else if (event.timeoutMs > 0) wire.reply(event, allow)
+        } })
+        const client = await ready(t, agent.path)
+        const { body, send } = slowBody()
+        const answersEarly: Filter = {
+          name: 'early',
+          async onRequest ({ requestBody }) {
+            send(Buffer.from('now'))
+            await requestBody!.read()
+            Promise.resolve(requestBody!.read()).catch(() => {})
+            send(Buffer.from('late'))
+            await agent.seen((event) => textOf(event) === 'late')
+            requestBody!.cancel()
+            return { status: 200, headers: new HeaderList(), body: undefined }
+          },
+          async onResponse () {
+            late()
+            await eventually('the piece is judged', () => client.inFlight === 0)
+            return undefined
+          },
+        }
+        assert.equal((await through([step(client, mode), answersEarly], { method: 'POST', body })).status, stopped ? status : 200)
+      })
+    }
+  }
+}
 
 test('answers about several pieces that cross the news that the client has left are no mistake of the agent', async (t) => {
   const late: Array<() => void> = []

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { describe, test, type TestContext } from 'node:test'
 import type { WebSocket } from 'ws'
 import { emptyDecision, emptyMessageAnswer, type Event, type MessageAnswer, type ReplyOneOf } from '../../proto/codec/index.ts'
-import { agentFilter, type FilterSettings } from '../../proxy/decisions/index.ts'
+import { agentFilter, type AgentClient, type FilterSettings } from '../../proxy/decisions/index.ts'
 import type { DecisionRecord } from '../../proxy/pipeline/exchange.ts'
 import { Places, webSocketFilter } from '../../proxy/websocket/index.ts'
 import { inspection } from '../../proxy/websocket/inspect/index.ts'
@@ -21,6 +21,7 @@ type OnMessage = (event: MessageEvent, wire: Wire) => void
 interface Rig extends Ends {
   readonly proxy: TestProxy
   readonly agent: RawAgent
+  readonly counters: AgentClient['counters']
 }
 
 async function rig (t: TestContext, onMessage: OnMessage, overrides: Partial<FilterSettings> = {}, maxMessageBytes = 4 * 1024 * 1024): Promise<Rig> {
@@ -34,7 +35,7 @@ async function rig (t: TestContext, onMessage: OnMessage, overrides: Partial<Fil
   const { server, port } = await webSocketServer(t)
   const filters = [webSocketFilter(watch, new Places()), agentFilter(client, { ...settings, timeoutMs: 20_000, maxTimeoutMs: 20_000, ...overrides })]
   const proxy = await startProxy(t, { targets: [port], upgrades: true, filters })
-  return { proxy, agent, ...await openEnds(t, server, proxy.port, { perMessageDeflate: false }) }
+  return { proxy, agent, counters: client.counters, ...await openEnds(t, server, proxy.port, { perMessageDeflate: false }) }
 }
 
 function answer (value: Partial<MessageAnswer>): ReplyOneOf {
@@ -110,6 +111,41 @@ test('a late answer for one message changes nothing for the next', async (t) => 
   client.send('last')
   await eventually('it passes', () => thereGot.length === 3)
 })
+
+/** Asks about "one" of the client, and then about "two" of the server while that is unanswered. */
+async function bothAsked ({ client, there, agent }: Rig): Promise<void> {
+  client.send('one')
+  await agent.seen(saying('one'))
+  there.send('two')
+}
+
+const saying = (text: string) => (event: Event): boolean => event.kind === 'websocket_message' && event.value.data.toString() === text
+const isDone = { done: true, requestBody: undefined, responseHeaders: false, responseBody: undefined }
+const doneWords: Readonly<Record<string, ReplyOneOf>> = {
+  'an answer for a message': answer({ kind: 'allow', value: {}, wants: isDone }),
+  'a decision': { kind: 'decision', value: { ...emptyDecision, kind: 'allow', value: {}, wants: isDone } },
+}
+
+for (const [what, done] of Object.entries(doneWords)) {
+  test(`a message that was on its way to an agent that says in ${what} that it is done passes, and is no failure of it`, async (t) => {
+    let first: MessageEvent | undefined
+    const ends = await rig(t, (event, wire) => {
+      first ??= event
+      if (event !== first) wire.reply(first, done)
+    })
+    await bothAsked(ends)
+    await eventually('both pass', () => ends.thereGot.length === 1 && ends.clientGot.length === 1)
+    assert.deepEqual(ends.counters.failures, {})
+  })
+
+  test(`a message that an agent owed when it said in ${what} that it is done does not pass unjudged`, async (t) => {
+    const ends = await rig(t, (event, wire) => { if (saying('two')(event)) wire.reply(event, done) }, { timeoutMs: 1_000, maxTimeoutMs: 1_000 })
+    await bothAsked(ends)
+    assert.deepEqual(await Promise.all([ends.clientClosed, ends.thereClosed]), ['1011', '1011'])
+    assert.deepEqual([ends.thereGot, ends.clientGot], [[], ['two']])
+    assert.equal((await ends.proxy.exchange(1)).fault?.code, 'AGENT_TIMEOUT')
+  })
+}
 
 test('a long message comes in pieces, of which the last is answered; both directions at once', async (t) => {
   const pieces: Record<string, Buffer[]> = { true: [], false: [] }

@@ -101,6 +101,7 @@ export class FlowingEvents implements Body {
       refuseUnseen(this.#c, error, 'tool-call', 'answer')
       this.#passes = true
     }
+    this.#c.heedStop()
     if (this.#passes || this.#c.over) {
       this.#passes = true
       this.#flush()
