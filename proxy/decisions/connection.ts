@@ -5,6 +5,7 @@ import {
 import { Numbered } from '../../proto/numbered.ts'
 import { errorCode, errorName } from '../http2/index.ts'
 import { Fault } from '../pipeline/faults.ts'
+import type { Asker } from './admission.ts'
 import { badReply, gone, openStream, type GrpcStream } from './grpc-stream.ts'
 import { configureAgent, describeAgent, Incompatible } from './handshake.ts'
 import { pollHealth } from './health-poll.ts'
@@ -113,9 +114,9 @@ export class AgentConnection {
     return this.#outbox.full
   }
 
-  /** For bodies: `undefined` when there is room now, else a promise of whether there was before the deadline. */
-  room (deadlineMs: number): Promise<boolean> | undefined {
-    return this.#outbox.room(deadlineMs)
+  /** For bodies: `undefined` when there is room now, else a promise of whether there was before the deadline, or before the asker is stopped. */
+  room (deadlineMs: number, asker: Asker): Promise<boolean> | undefined {
+    return this.#outbox.room(deadlineMs, asker)
   }
 
   /** A number for a new exchange, never used before on this stream. */
@@ -165,6 +166,8 @@ export class AgentConnection {
     if (kind === 'credit') return true
     const answers = this.#withdrawn.get(exchange)
     if (answers === undefined) return false
+    // The answer itself is still to come.
+    if (kind === 'more_time') return true
     if (answers > 1) this.#withdrawn.set(exchange, answers - 1)
     else this.#withdrawn.delete(exchange)
     return true

@@ -110,7 +110,7 @@ export class Consultation implements EndListener {
     const { timeoutMs } = terms
     if (places === undefined) return this.talk.ask(event, terms)
     const startMs = performance.now()
-    await places.enter(startMs + timeoutMs)
+    await places.enter(startMs + timeoutMs, this.talk)
     try {
       return await this.talk.ask(event, { ...terms, timeoutMs: Math.max(1, startMs + timeoutMs - performance.now()) })
     } finally {
@@ -246,9 +246,10 @@ export class Consultation implements EndListener {
     this.x.ending.ignore(this)
     const { fault } = this.x
     const reason = fault === undefined ? undefined : cancelReason(fault)
-    if (this.#gone === undefined && (reason !== undefined || this.talk.waiting)) {
-      this.talk.cancel(reason ?? 'decided', fault ?? new Fault('CLIENT_GONE', 'the exchange is over'))
-    }
+    const isNews = this.#gone === undefined
+    // What was not answered by now failed nobody.
+    this.#gone ??= fault ?? exchangeOver
+    if (isNews && (reason !== undefined || this.talk.waiting)) this.talk.cancel(reason ?? 'decided', this.#gone)
     this.talk.complete(completeFacts(this.x))
   }
 
@@ -286,6 +287,8 @@ export class Consultation implements EndListener {
     this.talk.end(agentDone)
   }
 }
+
+const exchangeOver = new Fault('CLIENT_GONE', 'the exchange is over')
 
 /** Made where it is thrown: most exchanges that an agent ends have no body that flows. */
 function thrown (stop: Fault | Reply): Fault | Refusal {

@@ -48,6 +48,7 @@ export class FlowingBody implements Body {
     this.#source = source
     this.#flow = flow
     this.#pieces = new ShownPieces(source, { credit: () => c.talk.credit, show: (data, end) => this.#show(data, end) })
+    c.talk.onCredit(() => this.#pieces.widened())
   }
 
   get trailers (): HeaderList | undefined {

@@ -8,6 +8,7 @@ import { askTrailers, type Flow } from './flowing-body.ts'
 import { badReply } from './grpc-stream.ts'
 import { notAllowed } from './permissions.ts'
 import { ShownPieces, type ShownPiece } from './shown-pieces.ts'
+import { decidedElsewhere } from './talk.ts'
 
 export interface FlowMember {
   readonly c: Consultation
@@ -25,6 +26,8 @@ interface Change {
 interface Progress extends FlowMember {
   /** Everything before it is decided. */
   decided: number
+  /** Bytes that it has answered while others have not. */
+  ahead: number
   changes: Change[]
   changed: boolean
 }
@@ -56,15 +59,19 @@ export class FlowingTogether implements Body {
   #kept: Buffer[] = []
   #emitted = 0
   #ended = false
+  /** Which of them stops the exchange, and with what: those before it in the file may still do so in its place. */
+  #stopped: { readonly by: number, readonly why: unknown } | undefined
 
   /** `onStop` is called when one of them ends the exchange. */
   constructor (members: readonly FlowMember[], source: Body, onStop: () => void) {
     this.#source = source
-    this.#members = members.map((member) => ({ ...member, decided: 0, changes: [], changed: false }))
+    this.#members = members.map((member) => ({ ...member, decided: 0, ahead: 0, changes: [], changed: false }))
     this.#stage = members[0]!.flow.stage // Several are given, all of one direction.
     this.#onStop = onStop
-    // Up to the window of the one that has the least.
-    this.#pieces = new ShownPieces(source, { credit: () => Math.min(...members.map(({ c }) => c.talk.credit)), show: (data, end) => this.#show(data, end) })
+    // Up to the window of the one that has the least left.
+    const credit = (): number => Math.min(...this.#members.map(({ c, ahead }) => c.talk.credit + ahead))
+    this.#pieces = new ShownPieces(source, { credit, show: (data, end) => this.#show(data, end) })
+    for (const { c } of members) c.talk.onCredit(() => this.#pieces.widened())
   }
 
   get trailers (): HeaderList | undefined {
@@ -97,18 +104,31 @@ export class FlowingTogether implements Body {
       return c.askChunk({ kind: flow.event, value: { data, end, truncated: false } }, flow.stage)
     }))).map(({ answer }) => answer)
     // The reader may have gone by then; whoever reads on awaits them below.
-    for (const answer of answers) answer.catch(() => {})
+    answers.forEach((answer, i) => void answer.then((given) => {
+      this.#members[i]!.ahead += data.length // One answer for each.
+      this.#pieces.widened()
+      if (given !== undefined && 'verdict' in given && given.reply !== undefined) this.#stop(i, new Refusal(given.reply))
+    }, (error: unknown) => this.#stop(i, error)))
     return { to, answers }
   }
 
-  async #take ({ end, asked: { to, answers } }: ShownPiece<Asked>): Promise<void> {
+  /** Nobody waits for those that decide nothing any more, not even about earlier pieces: who comes later in the file, and who only looks on. */
+  #stop (by: number, why: unknown): void {
+    if (why === decidedElsewhere || this.#stopped !== undefined && this.#stopped.by <= by) return
+    this.#stopped = { by, why }
+    for (const [i, { c }] of this.#members.entries()) if (i !== by && (i > by || !c.enforces)) c.withdraw()
+  }
+
+  async #take ({ data, end, asked: { to, answers } }: ShownPiece<Asked>): Promise<void> {
     try {
       for (const [i, member] of this.#members.entries()) this.#apply(member, { to, end }, await answers[i])
+      for (const member of this.#members) member.ahead -= data.length
       if (this.#ended) return
       this.#pieces.taken()
       this.#release()
       if (end) await this.#finish()
-    } catch (error) {
+    } catch (found) {
+      const error = found === decidedElsewhere ? this.#stopped?.why ?? found : found
       this.cancel(error instanceof Fault ? error : undefined)
       this.#onStop()
       throw error

@@ -62,7 +62,7 @@ export class AgentMessageJudge implements MessageJudge {
     const c = this.#c
     const client = c.settings.successor?.() ?? this.#client
     const { retry } = client.settings
-    if (retry !== undefined && client.state !== 'ready') await awaitAgent(client, retry, withinMs)
+    if (retry !== undefined && client.state !== 'ready') await awaitAgent(client, retry, withinMs, c.x.ending)
     if (c.gone !== undefined) throw c.gone
     // The other direction may have called meanwhile.
     if (!c.talk.over) return

@@ -1,3 +1,4 @@
+import type { Asker } from './admission.ts'
 import type { Sayings } from './grpc-stream.ts'
 
 /** A message larger than this is not made longer: agents on other gRPC libraries refuse messages above 4 MiB by default. */
@@ -40,16 +41,18 @@ export class Outbox implements Sayings {
     return this.#bytes >= fullBytes
   }
 
-  /** For bodies: `undefined` when there is room now, else a promise of whether there was before the deadline. */
-  room (deadlineMs: number): Promise<boolean> | undefined {
-    if (this.#bytes < roomyBytes || this.#closed) return undefined
+  /** For bodies: `undefined` when there is room now, else a promise of whether there was before the deadline, or before the asker is stopped. */
+  room (deadlineMs: number, asker: Asker): Promise<boolean> | undefined {
+    if (this.#bytes < roomyBytes || this.#closed || asker.stopped !== undefined) return undefined
     return new Promise((resolve) => {
       const done = (roomy: boolean): void => {
         clearTimeout(timer)
+        forget()
         this.#waiting.delete(enter)
         resolve(roomy)
       }
       const enter = (): void => done(true)
+      const forget = asker.whenStopped(() => done(false))
       const timer = setTimeout(() => done(false), Math.max(0, deadlineMs - performance.now()))
       this.#waiting.add(enter)
     })

@@ -114,7 +114,7 @@ class Round {
 
   async #begin ({ client, settings: given, planOf }: Asking): Promise<Consultation | Extract<Asked, { readonly absent: Fault }>> {
     const startMs = performance.now()
-    const settings = isAway(client) ? await laterSettings(client, given) : given
+    const settings = isAway(client) ? await laterSettings(this.#x, client, given) : given
     const begun = consultationWith(this.#x, client, settings, planOf)
     return begun instanceof Consultation ? begun : { absent: begun, record: absenceRecord(begun, client, settings, startMs) }
   }

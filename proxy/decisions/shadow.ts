@@ -118,7 +118,7 @@ class ShadowCopy implements MessageJudge {
     const places = takesChunk ? undefined : this.#settings.places
     let entered = false
     const put = this.#said.then(async () => {
-      await places?.enter(startMs + this.#settings.timeoutMs)
+      await places?.enter(startMs + this.#settings.timeoutMs, this.#talk)
       entered = places !== undefined
       return this.#talk.put(event, termsFor(this.#settings, stage.phase, takesChunk), takesChunk)
     })

@@ -56,6 +56,12 @@ export class ShownPieces<T> {
     }
   }
 
+  /** The window has become wider. */
+  widened (): void {
+    // Nothing is read before somebody asks for it.
+    if (this.#shown.length > 0) this.#pull()
+  }
+
   /** The first piece was answered. */
   taken (): void {
     this.#unanswered -= this.#shown.shift()?.data.length ?? 0

@@ -1,7 +1,7 @@
 import { emptyComplete, type CancelReason, type Complete, type Event, type EventOneOf, type Reply } from '../../proto/codec/index.ts'
 import type { TalkTap } from '../pipeline/agent-tap.ts'
 import { Fault } from '../pipeline/faults.ts'
-import type { Admission } from './admission.ts'
+import type { Admission, Asker } from './admission.ts'
 import type { AgentBreaker } from './agent-breaker.ts'
 import type { AgentConnection, Line } from './connection.ts'
 import { badReply, gone } from './grpc-stream.ts'
@@ -34,7 +34,7 @@ export const decidedElsewhere = new Fault('CLIENT_GONE', 'another agent decided'
 const busy = new Fault('AGENT_QUEUE_FULL')
 
 /** One exchange as one agent hears of it. The first event is that of the request's head. */
-export class Talk implements Line {
+export class Talk implements Line, Asker {
   readonly #board: Switchboard
   #connection: AgentConnection
   #exchange: number
@@ -47,6 +47,8 @@ export class Talk implements Line {
   /** How often it was put on another connection, or on the same one anew. */
   #moves = 0
   #over: Fault | undefined
+  /** Those who wait for a place or for room, to put something. */
+  #waits: Set<(why: Fault) => void> | undefined
   /** Why the agent was told to stop, and how many answers it may have given before it knew. */
   #cancelled: Fault | undefined
   #crossing = 0
@@ -54,6 +56,8 @@ export class Talk implements Line {
   #doneAt = Infinity
   /** Bytes of a streamed body that the agent is ready to have unanswered, beyond the usual window. */
   credit = 0
+  /** Called when there is more of it. */
+  #onCredit: Array<() => void> | undefined
   /** `undefined` while nobody looks on. */
   readonly #tap: TalkTap | undefined
 
@@ -75,7 +79,17 @@ export class Talk implements Line {
   }
 
   get waiting (): boolean {
-    return this.#questions.size > 0
+    return this.#questions.size > 0 || this.#waits !== undefined && this.#waits.size > 0
+  }
+
+  get stopped (): Fault | undefined {
+    return this.#over ?? this.#cancelled
+  }
+
+  whenStopped (listener: (why: Fault) => void): () => void {
+    const waits = this.#waits ??= new Set()
+    waits.add(listener)
+    return () => { waits.delete(listener) }
   }
 
   /** Puts a question and waits for its answer. Rejects with a `Fault`. */
@@ -99,7 +113,7 @@ export class Talk implements Line {
       this.#board.count(ms, failed)
     }
     try {
-      const turn = admission.enter(startMs + terms.timeoutMs)
+      const turn = admission.enter(startMs + terms.timeoutMs, this)
       if (turn !== undefined) await turn
     } catch (error) {
       const fault = Fault.from(error)
@@ -121,6 +135,11 @@ export class Talk implements Line {
     }
   }
 
+  /** For bodies of this exchange, of which there are two. */
+  onCredit (listener: () => void): void {
+    (this.#onCredit ??= []).push(listener)
+  }
+
   /** What came of a question is none, also where the answer came and could not be applied. */
   failed (fault: Fault): void {
     this.#board.failed(fault)
@@ -137,8 +156,9 @@ export class Talk implements Line {
   cancel (reason: CancelReason, fault: Fault, detail: string = fault.code): void {
     if (this.#over !== undefined || this.#cancelled !== undefined) return
     this.#cancelled = fault
-    if (reason !== 'timeout') this.#crossing += this.#questions.size
+    this.#crossing += this.#questions.size
     this.#rejectAll(fault)
+    this.#endWaits(fault)
     if (this.#sequence > 0) this.#send({ kind: 'cancel', value: { reason, detail } }, 0)
   }
 
@@ -152,6 +172,7 @@ export class Talk implements Line {
   /** Says nothing more, not even `complete`. */
   end (why: Fault): void {
     this.#over ??= why
+    this.#endWaits(why)
     this.#leave()
   }
 
@@ -159,6 +180,7 @@ export class Talk implements Line {
     this.#connection.proven = true
     if (reply.kind === 'credit') {
       this.credit = Math.min(maxCreditBytes, this.credit + reply.value.bytes)
+      if (this.#onCredit !== undefined) for (const listener of this.#onCredit) listener()
       return
     }
     const question = this.#questions.get(reply.sequence)
@@ -220,8 +242,17 @@ export class Talk implements Line {
         if (this.#repeatLater(fault)) return
       }
     }
+    this.#lose(fault)
+  }
+
+  #lose (fault: Fault): void {
     this.#over ??= fault
     this.#rejectAll(fault)
+    this.#endWaits(fault)
+  }
+
+  #endWaits (why: Fault): void {
+    if (this.#waits !== undefined) for (const listener of this.#waits) listener(why)
   }
 
   /** The agent may be back before the deadline, where the configuration allows as many attempts. */
@@ -236,18 +267,14 @@ export class Talk implements Line {
         this.#connection = this.#board.pick()
         this.#repeat()
       } catch {
-        if (this.#repeatLater(fault)) return
-        this.#over ??= fault
-        this.#rejectAll(fault)
+        if (!this.#repeatLater(fault)) this.#lose(fault)
       }
     }, retryPauseMs(this.#moves, retry))
     return true
   }
 
   #question (event: EventOneOf, startMs: number, terms: Terms, takesChunk: boolean): Question {
-    if (this.#over !== undefined) throw this.#over
-    // It may have waited for a place meanwhile.
-    if (this.#cancelled !== undefined) throw this.#cancelled
+    if (this.stopped !== undefined) throw this.stopped
     // What waits to be put again is one question alone: nothing can be said behind it.
     if (this.#connection.state === 'closed') throw gone('the agent was lost')
     if (this.#connection.full) throw new Fault('AGENT_QUEUE_FULL', 'the agent does not read fast enough')
@@ -264,10 +291,10 @@ export class Talk implements Line {
     const { data } = event.value
     let at = 0
     for (;;) {
-      const room = this.#connection.room(deadlineMs)
-      if (room !== undefined && !await room) throw new Fault('AGENT_TIMEOUT', 'the agent does not read fast enough')
-      const over = this.#over ?? this.#cancelled
-      if (over !== undefined) throw over
+      const room = this.#connection.room(deadlineMs, this)
+      const inTime = room === undefined || await room
+      if (this.stopped !== undefined) throw this.stopped
+      if (!inTime) throw new Fault('AGENT_TIMEOUT', 'the agent does not read fast enough')
       if (takesChunk || data.length - at <= pieceBytes) break
       this.#send(pieceOf(event, data.subarray(at, at += pieceBytes)), 0)
     }
@@ -302,10 +329,16 @@ export class Talk implements Line {
 
   /** It is not waited for any more. */
   #drop (question: Question, fault: Fault): void {
-    const expired = this.#expired ??= new Set()
-    expired.add(question.sequence)
     this.#questions.delete(question.sequence)
+    this.#expect(question)
     this.#reject(question, fault)
+  }
+
+  /** Its answer may still come. A WebSocket may be open for days: the last are remembered. */
+  #expect ({ sequence }: Question): void {
+    const expired = this.#expired ??= new Set()
+    if (expired.size >= mostExpired) for (const oldest of expired) { expired.delete(oldest); break }
+    expired.add(sequence)
   }
 
   #fail (question: Question, fault: Fault): void {
@@ -326,16 +359,17 @@ export class Talk implements Line {
   }
 
   #expire (question: Question, strays: number): void {
-    (this.#expired ??= new Set()).add(question.sequence)
+    this.#expect(question)
     const confused = this.#connection.strays > strays
     this.#fail(question, confused
       ? badReply('no reply in time, but replies that fit nothing came')
       : new Fault('AGENT_TIMEOUT', `no reply in ${Math.round(question.allowedMs)} ms`))
   }
 
-  #stray ({ sequence, exchange }: Reply): void {
+  #stray ({ sequence, exchange, kind }: Reply): void {
     if (this.#crossing > 0 && this.#expired?.has(sequence) === true) {
-      this.#crossing--
+      // The answer itself is still to come.
+      if (kind !== 'more_time') this.#crossing--
       return
     }
     const what = `a reply for event ${sequence} of exchange ${exchange}`
@@ -379,6 +413,8 @@ export class Talk implements Line {
     this.#send(question.event, question.leftMs)
   }
 }
+
+const mostExpired = 1_000
 
 const maxCreditBytes = 4 * 1024 * 1024
 

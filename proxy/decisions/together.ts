@@ -28,7 +28,7 @@ export async function settleTogether (asked: readonly Asked[], record: (record: 
   stopping.forEach((one, i) => void one.then((stop) => {
     if (!stop || i >= first) return
     first = i
-    for (const later of asked.slice(i + 1)) if ('c' in later) later.c.withdraw()
+    for (const [at, other] of asked.entries()) if ('c' in other && at !== i && (at > i || !other.c.enforces)) other.c.withdraw()
   }))
   for (const [i, one] of stopping.entries()) {
     if (!await one) continue

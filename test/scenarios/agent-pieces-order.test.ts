@@ -8,9 +8,9 @@ import type { Filter } from '../../proxy/pipeline/exchange.ts'
 import { Fault } from '../../proxy/pipeline/faults.ts'
 import { HeaderList } from '../../proxy/pipeline/headers.ts'
 import { answering, block, chunk, slowBody, streaming, wants } from '../support/answering-agent.ts'
+import { atOnce } from '../support/at-once.ts'
 import { chunked, consult, ready, settings, through } from '../support/consulted.ts'
 import { eventually } from '../support/eventually.ts'
-import { patienceMs } from '../support/patience.ts'
 import { allow, decision, rawAgent } from '../support/raw-agent.ts'
 
 const failure: ReplyOneOf = { kind: 'error', value: { code: 'x', message: 'y', retryable: false } }
@@ -142,6 +142,41 @@ test('answers about several pieces that cross the news that the client has left 
   assert.deepEqual(client.counters.protocolFaults, {})
 })
 
+test('nor is what an agent asks for before its answer', async (t) => {
+  const ending = new EndSignal()
+  const agent = await rawAgent(t, { onEvent (event, wire) {
+    if (event.kind === 'request_headers' && event.exchange === 1) ending.end(new Fault('CLIENT_GONE'))
+    else if (event.timeoutMs > 0) wire.reply(event, allow)
+    if (event.kind !== 'cancel' && event.kind !== 'complete') return
+    if (event.exchange !== 1) return
+    wire.reply({ ...event, sequence: 1 }, { kind: 'more_time', value: { timeoutMs: 100 } })
+    if (event.kind === 'complete') wire.reply({ ...event, sequence: 1 }, allow)
+  } })
+  const client = await ready(t, agent.path)
+  await consult(client, { ending })
+  await agent.seen(({ kind }) => kind === 'complete')
+  assert.equal((await consult(client)).status, 200)
+  assert.deepEqual(client.counters.protocolFaults, {})
+})
+
+test('an answer in time about a piece, which crosses the news that another one ran into its deadline, is no mistake of the agent', async (t) => {
+  let second: (() => void) | undefined
+  const agent = await rawAgent(t, { describe: streaming, onEvent (event, wire) {
+    if (event.kind === 'cancel') second?.()
+    if (textOf(event) === 'second') second = () => wire.reply(event, chunk({ kind: 'pass', value: {} }))
+    else if (event.timeoutMs > 0 && textOf(event) !== 'first') wire.reply(event, allow)
+  } })
+  const client = await ready(t, agent.path)
+  const { body, send } = slowBody()
+  send(Buffer.from('first'))
+  const first = consult(client, { method: 'POST', body }, { timeoutMs: 1_000 })
+  await agent.seen((event) => textOf(event) === 'first')
+  send(Buffer.from('second'))
+  assert.equal((await first).x.fault?.code, 'AGENT_TIMEOUT')
+  assert.equal((await consult(client)).status, 200)
+  assert.deepEqual([second === undefined, client.counters.protocolFaults], [false, {}])
+})
+
 test('a body that nobody wants any more is not a failure of its agent', async (t) => {
   const { client } = await answering(t, () => undefined, streaming)
   const { body, send } = slowBody()
@@ -158,14 +193,6 @@ test('a body that nobody wants any more is not a failure of its agent', async (t
   await new Promise(setImmediate)
   assert.deepEqual(client.counters.failures, {})
 })
-
-/** What comes of it does not wait for an answer that changes nothing: its deadline is `patienceMs` away. */
-async function atOnce<T> (outcome: Promise<T>): Promise<T> {
-  const startMs = performance.now()
-  const found = await outcome
-  assert.ok(performance.now() - startMs < patienceMs / 2)
-  return found
-}
 
 function textOf (event: Event): string {
   return event.kind === 'request_body' || event.kind === 'response_body' ? event.value.data.toString() : ''

@@ -34,11 +34,12 @@ test('setting or removing a request header takes its aliases along', () => {
 
 test('places are given in order, the line before them is bounded, and waiting ends at the deadline', async () => {
   const admission = new Admission(1, 2)
-  assert.equal(admission.enter(0), undefined)
+  const asker = { stopped: undefined, whenStopped: () => () => {} }
+  assert.equal(admission.enter(0, asker), undefined)
   const order: string[] = []
-  const second = admission.enter(performance.now() + 60_000)?.then(() => order.push('second'))
-  const third = admission.enter(performance.now() + 5)
-  assert.throws(() => admission.enter(performance.now() + 60_000), (error) => error instanceof Fault && error.code === 'AGENT_QUEUE_FULL')
+  const second = admission.enter(performance.now() + 60_000, asker)?.then(() => order.push('second'))
+  const third = admission.enter(performance.now() + 5, asker)
+  assert.throws(() => admission.enter(performance.now() + 60_000, asker), (error) => error instanceof Fault && error.code === 'AGENT_QUEUE_FULL')
   await assert.rejects(third!, (error) => error instanceof Fault && error.code === 'AGENT_TIMEOUT')
   admission.leave()
   await second
