@@ -192,10 +192,11 @@ export class Consultation implements EndListener {
 
   /** Another agent decided: nothing more is asked, and nothing that is open is waited for. */
   withdraw (): void {
-    if (this.over) return
+    // Who is done may still owe answers.
+    if (this.over && !this.talk.waiting) return
     this.over = true
     this.#withdrawn = true
-    if (this.enforces) this.#stop = decidedElsewhere
+    if (this.enforces) this.#stop ??= decidedElsewhere
     this.talk.cancel('decided', decidedElsewhere, 'another agent decided')
   }
 

@@ -154,12 +154,13 @@ export class Talk implements Line, Asker {
 
   /** The agent may stop working; whoever waits gets `fault`, and nothing can be asked any more. `complete` still follows. */
   cancel (reason: CancelReason, fault: Fault, detail: string = fault.code): void {
-    if (this.#over !== undefined || this.#cancelled !== undefined) return
+    // Who is done may still owe answers.
+    if (this.#cancelled !== undefined || this.#over !== undefined && this.#questions.size === 0) return
     this.#cancelled = fault
     this.#crossing += this.#questions.size
     this.#rejectAll(fault)
     this.#endWaits(fault)
-    if (this.#sequence > 0) this.#send({ kind: 'cancel', value: { reason, detail } }, 0)
+    if (this.#sequence > 0 && this.#over === undefined) this.#send({ kind: 'cancel', value: { reason, detail } }, 0)
   }
 
   /** The exchange is over. Questions that are open (shadow) may still be answered. */

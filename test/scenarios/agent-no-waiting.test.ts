@@ -1,11 +1,11 @@
 // Once it is decided what becomes of an exchange, nobody waits for what changes nothing: neither who asked, nor who holds a place in line.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import type { Event } from '../../proto/codec/index.ts'
+import type { Event, ReplyOneOf } from '../../proto/codec/index.ts'
 import { callPlaces, parallelFilter, type AgentClient, type FilterSettings } from '../../proxy/decisions/index.ts'
 import { EndSignal } from '../../proxy/pipeline/end-signal.ts'
 import { Fault } from '../../proxy/pipeline/faults.ts'
-import { answering, block, pass, streaming } from '../support/answering-agent.ts'
+import { answering, block, pass, streaming, wants } from '../support/answering-agent.ts'
 import { atOnce } from '../support/at-once.ts'
 import { chunked, consult, ready, settings, through } from '../support/consulted.ts'
 import { eventually } from '../support/eventually.ts'
@@ -109,6 +109,38 @@ test('a decision about a later piece does not wait for what cannot change it any
     assert.deepEqual([status, x.fault], [403, undefined])
     assert.deepEqual([silent.client.counters.protocolFaults, silent.client.inFlight], [{}, 0])
   }
+})
+
+const doneWith = (reply: ReplyOneOf) => ({ ...reply, value: { ...reply.value, wants: { ...wants, done: true } } }) as ReplyOneOf // Of a decision.
+
+test('what an agent owes that is done is not waited for once nobody wants it', async (t) => {
+  const owing = (reply: ReplyOneOf) => answering(t, (event) => saying('first')(event) ? false : saying('second')(event) ? reply : undefined, streaming)
+  const body = () => chunked('first', 'second', 'third')
+  const blocking = await owing(doneWith(block))
+  assert.equal((await atOnce(consult(blocking.client, { method: 'POST', body: body() }))).status, 403)
+
+  const { client, agent } = await owing(doneWith(allow))
+  const ending = new EndSignal()
+  const asked = consult(client, { method: 'POST', body: body(), ending })
+  await agent.seen(saying('second'))
+  await eventually('it is done', () => client.inFlight === 1)
+  ending.end(gone)
+  assert.equal((await atOnce(asked)).x.fault, gone)
+
+  const other = await owing(doneWith(allow))
+  const deciding = await answering(t, () => undefined, streaming)
+  const late: Array<() => void> = []
+  deciding.agent.script.onEvent = (event, wire) => {
+    if (event.timeoutMs === 0) return
+    const say = () => wire.reply(event, saying('third')(event) ? block : event.kind === 'request_body' ? pass : allow)
+    if (saying('third')(event)) late.push(say)
+    else say()
+  }
+  const staged = through([stage([deciding.client], [other.client])], { method: 'POST', body: body() })
+  await eventually('one is done, and the other has something to decide', () => late.length === 1 && other.client.inFlight === 1)
+  late[0]!()
+  assert.equal((await atOnce(staged)).status, 403)
+  for (const one of [blocking.client, client, other.client]) assert.deepEqual([one.inFlight, one.counters.failures['AGENT_TIMEOUT'], one.counters.protocolFaults], [0, undefined, {}])
 })
 
 test('who comes first in the file still decides about the earlier piece', async (t) => {
