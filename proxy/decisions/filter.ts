@@ -1,3 +1,4 @@
+import type { EndSignal } from '../pipeline/end-signal.ts'
 import { isEndless } from '../pipeline/endless.ts'
 import type { DecisionRecord, Exchange, Filter, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
@@ -42,7 +43,7 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
   const planOf = remember(settings)
   const { agentId, mode } = settings
   const ofRequest = async (x: Exchange): Promise<Reply | undefined> => {
-    const c = begin(x, client, isAway(client) ? await laterSettings(x, client, settings) : settings, planOf)
+    const c = begin(x, client, isAway(client) ? await laterSettings(client, settings, x.ending) : settings, planOf)
     if (c === undefined) return undefined
     open.set(x, c)
     const reply = await consultRequest(c)
@@ -79,7 +80,7 @@ export function isAway ({ settings: { retry }, state }: AgentClient): boolean {
 }
 
 /** What is left of the time for a decision, once an agent that was not there was waited for. */
-export async function laterSettings ({ ending }: Exchange, client: AgentClient, settings: FilterSettings): Promise<FilterSettings> {
+export async function laterSettings (client: AgentClient, settings: FilterSettings, ending: EndSignal): Promise<FilterSettings> {
   const { timeoutMs, maxTimeoutMs } = termsFor(settings, 'request-headers', false)
   const leftMs = Math.max(1, timeoutMs - await awaitAgent(client, client.settings.retry!, timeoutMs, ending)) // Whoever is waited for has some (`isAway`).
   if (settings.termsOf === undefined) return { ...settings, timeoutMs: leftMs }

@@ -1,4 +1,5 @@
 import type { Body } from '../pipeline/body.ts'
+import { EndSignal } from '../pipeline/end-signal.ts'
 import type { Exchange, Filter, MessageJudge, Reply } from '../pipeline/exchange.ts'
 import { Fault } from '../pipeline/faults.ts'
 import type { AgentClient } from './client.ts'
@@ -14,7 +15,8 @@ import { FlowingTogether, type FlowMember } from './flowing-together.ts'
 import { AgentMessageJudge } from './message-judge.ts'
 import { isUnconcerned, remember, type FilterSettings, type PlanOf } from './plan.ts'
 import { shadowFilter } from './shadow.ts'
-import { settleTogether, type Asked, type Outcome } from './together.ts'
+import { decidedElsewhere } from './talk.ts'
+import { settleTogether, stopsWith, type Asked, type Outcome } from './together.ts'
 import { inspectTogether, wholeRequest, wholeResponse } from './whole-body.ts'
 
 export interface StageMember {
@@ -25,6 +27,8 @@ export interface StageMember {
 interface Asking extends StageMember {
   readonly planOf: PlanOf
 }
+
+type Absent = Extract<Asked, { readonly absent: Fault }>
 
 /**
  * Several agents as one step of a route: all are asked at once, about the same. The first in file order that does not allow decides; when all
@@ -61,6 +65,8 @@ class Round {
   readonly #x: Exchange
   /** In file order, those that could be asked. */
   #members: Consultation[] = []
+  /** The same with gaps for the others. */
+  readonly #begun: Array<Consultation | undefined> = []
 
   constructor (x: Exchange) {
     this.#x = x
@@ -69,21 +75,7 @@ class Round {
   async request (asking: readonly Asking[]): Promise<Reply | undefined> {
     const x = this.#x
     const concerned = asking.filter(({ client, settings, planOf }) => !isUnconcerned(x, client.describe, settings, planOf))
-    const attempts = await Promise.allSettled(concerned.map((one) => this.#begin(one)))
-    // Kept before anything else: one that cannot begin any more, because the client has left, must not hide those that have.
-    this.#members = attempts.flatMap((one) => one.status === 'fulfilled' && one.value instanceof Consultation ? [one.value] : [])
-    const begun = attempts.map((one) => {
-      if (one.status === 'rejected') throw one.reason
-      return one.value
-    })
-    const asked = begun.flatMap((one): Asked[] => {
-      if (!(one instanceof Consultation)) return [one]
-      const event = requestEvent(x, one.plan, one.settings, one.talk.configVersion)
-      if (one.plan.requestHeaders) return [{ c: one, stage: stages.requestHeaders, heard: one.hear(event, stages.requestHeaders) }]
-      one.talk.tell(event)
-      return []
-    })
-    const { reply } = await this.#settle(asked)
+    const { reply } = await this.#settle(await this.#askHeads(concerned))
     const refused = reply ?? await this.#tools((c) => c.plan.tools && inspectToolsOfRequest(c, c.plan.tools)) ?? await this.#requestBody()
     if (refused === undefined && this.#x.upgrade?.judges !== undefined) this.#judgeMessages(this.#x.upgrade.judges, asking)
     return refused
@@ -112,9 +104,46 @@ class Round {
     return this.#members.filter(({ over }) => !over)
   }
 
-  async #begin ({ client, settings: given, planOf }: Asking): Promise<Consultation | Extract<Asked, { readonly absent: Fault }>> {
+  /** Who is there is asked at once; who is away and may come back, as soon as it does, unless it is decided before. */
+  async #askHeads (concerned: readonly Asking[]): Promise<Asked[]> {
+    const { ending } = this.#x
+    const waiting = new EndSignal()
+    const listener = { onExchangeEnd: (reason: Fault): void => waiting.end(reason) }
+    if (ending.reason === undefined) ending.listen(listener)
+    // Those before the first that is away and could have its way instead.
+    const away = concerned.findIndex(({ client, settings }) => isAway(client) && settings.mode === 'enforce')
+    const coming = concerned.map(async (one, i) => {
+      const asked = await this.#askHead(one, i, waiting)
+      if (away < 0 || i < away) void Promise.all(asked.map(stopsWith)).then(([stops]) => { if (stops === true) waiting.end(decidedElsewhere) })
+      return asked
+    })
+    // Each is kept as soon as it has begun: one that cannot any more, because the client has left, must not hide the others.
+    const attempts = await Promise.allSettled(coming)
+    ending.ignore(listener)
+    return attempts.flatMap((one) => {
+      if (one.status === 'rejected') throw one.reason
+      return one.value
+    })
+  }
+
+  /** `at`: its place in the file. */
+  async #askHead (one: Asking, at: number, waiting: EndSignal): Promise<Asked[]> {
+    const c = await this.#begin(one, waiting)
+    if (c === undefined) return []
+    if (!(c instanceof Consultation)) return [c]
+    this.#begun[at] = c
+    this.#members = this.#begun.flatMap((member) => member ?? [])
+    const event = requestEvent(this.#x, c.plan, c.settings, c.talk.configVersion)
+    if (c.plan.requestHeaders) return [{ c, stage: stages.requestHeaders, heard: c.hear(event, stages.requestHeaders) }]
+    c.talk.tell(event)
+    return []
+  }
+
+  /** `undefined`: it was decided before it could begin. */
+  async #begin ({ client, settings: given, planOf }: Asking, waiting: EndSignal): Promise<Consultation | Absent | undefined> {
     const startMs = performance.now()
-    const settings = isAway(client) ? await laterSettings(this.#x, client, given) : given
+    const settings = isAway(client) ? await laterSettings(client, given, waiting) : given
+    if (waiting.reason === decidedElsewhere) return undefined
     const begun = consultationWith(this.#x, client, settings, planOf)
     return begun instanceof Consultation ? begun : { absent: begun, record: absenceRecord(begun, client, settings, startMs) }
   }

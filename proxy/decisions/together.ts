@@ -23,7 +23,7 @@ export interface Outcome {
  * decide any more are told so at once. When all allow, what they attached is applied in file order. Throws the fault that stops the exchange.
  */
 export async function settleTogether (asked: readonly Asked[], record: (record: DecisionRecord) => void): Promise<Outcome> {
-  const stopping = asked.map((one) => 'heard' in one ? one.heard.then((heard) => stops(one, heard)) : Promise.resolve(stopsByItself(one)))
+  const stopping = asked.map(stopsWith)
   let first = asked.length
   stopping.forEach((one, i) => void one.then((stop) => {
     if (!stop || i >= first) return
@@ -37,6 +37,11 @@ export async function settleTogether (asked: readonly Asked[], record: (record: 
     return { reply: reply?.reply, replaceBody: undefined }
   }
   return applyAll(asked, record)
+}
+
+/** Whether what comes of it stops the exchange, unless somebody before it does. */
+export async function stopsWith (one: Asked): Promise<boolean> {
+  return 'heard' in one ? stops(one, await one.heard) : stopsByItself(one)
 }
 
 function stops ({ c, stage }: Extract<Asked, { readonly heard: unknown }>, { ruling }: Heard): boolean {

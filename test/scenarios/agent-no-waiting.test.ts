@@ -84,6 +84,25 @@ test('nor for one that is away to come back', async (t) => {
   assert.equal((await atOnce(asked)).x.fault, gone)
 })
 
+test('in a stage, who is there is asked at once, and who is away is not waited for once that has decided', async (t) => {
+  const agent = await rawAgent(t)
+  const away = await ready(t, agent.path, { retry: { maxAttempts: 1_000, backoffMs: 60_000, maxBackoffMs: 60_000 } })
+  await agent.kill()
+  await eventually('it is away', () => away.state !== 'ready')
+  const { client } = await answering(t, () => block)
+  for (const [members, told] of [[stage([client], [away]), ['a0']], [stage([away, { mode: 'monitor' }], [client]), ['a1']]] as const) {
+    const { status, x } = await atOnce(through([members]))
+    assert.deepEqual([status, x.decisions?.map(({ agent: name }) => name)], [403, told])
+  }
+  const ending = new EndSignal()
+  const { client: allowing, agent: asked } = await answering(t, () => undefined)
+  const waiting = through([stage([away], [allowing])], { ending })
+  await asked.seen(({ kind }) => kind === 'request_headers')
+  ending.end(gone)
+  assert.equal((await atOnce(waiting)).x.fault, gone)
+  await asked.seen(({ kind }) => kind === 'complete')
+})
+
 test('in a stage, who waits for a place is not waited for once another one has decided', async (t) => {
   const { client } = await answering(t, () => block)
   const taken = await busy(t)
