@@ -9,7 +9,7 @@ import { editRequest, editResponse } from './edits.ts'
 import { completeFacts } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { badReply } from './grpc-stream.ts'
-import { planWith, termsFor, type FilterSettings, type Plan } from './plan.ts'
+import { leftOf, planWith, termsFor, type FilterSettings, type Plan } from './plan.ts'
 import type { Answer, Terms } from './question.ts'
 import { agentDone, decidedElsewhere, type Talk } from './talk.ts'
 import type { ToolTalk } from './tools/whole.ts'
@@ -107,12 +107,11 @@ export class Consultation implements EndListener {
   /** Within the limits of the filter, and then of the agent. */
   async answerTo (event: EventOneOf, terms: Terms): Promise<Answer> {
     const { places } = this.settings
-    const { timeoutMs } = terms
     if (places === undefined) return this.talk.ask(event, terms)
     const startMs = performance.now()
-    await places.enter(startMs + timeoutMs, this.talk)
+    await places.enter(startMs + terms.timeoutMs, this.talk)
     try {
-      return await this.talk.ask(event, { ...terms, timeoutMs: Math.max(1, startMs + timeoutMs - performance.now()) })
+      return await this.talk.ask(event, leftOf(terms, performance.now() - startMs))
     } finally {
       places.leave()
     }

@@ -10,7 +10,7 @@ import { afterFailure } from './failure-mode.ts'
 import { FlowingBody, withTrailersAsked, type Flow } from './flowing-body.ts'
 import { AgentMessageJudge } from './message-judge.ts'
 import {
-  isUnconcerned, planOfRequest, remember, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type PlanOf, type ToolPlan,
+  isUnconcerned, leftOf, planOfRequest, remember, settled, termsFor, type BodyPlan, type FilterSettings, type Plan, type PlanOf, type ToolPlan,
 } from './plan.ts'
 import { awaitAgent } from './retry.ts'
 import { shadowFilter } from './shadow.ts'
@@ -79,12 +79,11 @@ export function isAway ({ settings: { retry }, state }: AgentClient): boolean {
   return retry !== undefined && state !== 'ready'
 }
 
-/** What is left of the time for a decision, once an agent that was not there was waited for. */
+/** What is left of the time for the first decision, once an agent that was not there was waited for. */
 export async function laterSettings (client: AgentClient, settings: FilterSettings, ending: EndSignal): Promise<FilterSettings> {
-  const { timeoutMs, maxTimeoutMs } = termsFor(settings, 'request-headers', false)
-  const leftMs = Math.max(1, timeoutMs - await awaitAgent(client, client.settings.retry!, timeoutMs, ending)) // Whoever is waited for has some (`isAway`).
-  if (settings.termsOf === undefined) return { ...settings, timeoutMs: leftMs }
-  return { ...settings, termsOf: { ...settings.termsOf, 'request-headers': { timeoutMs: leftMs, maxTimeoutMs } } }
+  const terms = termsFor(settings, 'request-headers', false)
+  const spentMs = await awaitAgent(client, client.settings.retry!, terms.timeoutMs, ending) // Whoever is waited for has some (`isAway`).
+  return { ...settings, termsOf: { ...settings.termsOf, 'request-headers': leftOf(terms, spentMs) } }
 }
 
 /** `undefined`: the agent cannot be asked, and the failure mode lets the exchange go on without it. */

@@ -7,7 +7,7 @@ import { mergeAttributes, stages } from './decide.ts'
 import { completeFacts, requestEvent } from './events.ts'
 import { afterFailure } from './failure-mode.ts'
 import { ruleMessage, type MessageRuling } from './message-ruling.ts'
-import { termsFor, type Plan } from './plan.ts'
+import { leftOf, termsFor, type Plan } from './plan.ts'
 import { awaitAgent } from './retry.ts'
 import { agentDone, type Talk } from './talk.ts'
 
@@ -45,9 +45,8 @@ export class AgentMessageJudge implements MessageJudge {
     try {
       const terms = termsFor(c.settings, phase, false)
       if (c.talk.over) await this.#callAgain(terms.timeoutMs)
-      const timeoutMs = Math.max(1, terms.timeoutMs - (performance.now() - startMs))
       asked = c.talk
-      const answer = await c.answerTo(messageEvent(message), { ...terms, timeoutMs })
+      const answer = await c.answerTo(messageEvent(message), leftOf(terms, performance.now() - startMs))
       return this.#settle(ruleMessage(answer, message, c.settings.may), startMs)
     } catch (error) {
       const fault = Fault.from(error)

@@ -97,6 +97,11 @@ export function termsFor (settings: FilterSettings, phase: DecisionRecord['phase
   return (isChunk ? termsOf.chunk : undefined) ?? termsOf[phase] ?? settings
 }
 
+/** What is left of them when so much has passed: at least the time to fail. */
+export function leftOf ({ timeoutMs, maxTimeoutMs }: Terms, spentMs: number): Terms {
+  return { timeoutMs: Math.max(1, timeoutMs - spentMs), maxTimeoutMs: Math.max(1, maxTimeoutMs - spentMs) }
+}
+
 /** The plan for an agent as it describes itself now, or why there is none. Made once for each description. */
 export function planFor (description: DescribeResponse, settings: FilterSettings): Plan | string {
   const { events } = settings

@@ -21,6 +21,18 @@ describe('a question that nobody is there to answer', () => {
     assert.equal((await consult(client)).status, 200)
   })
 
+  test('has what is left of its time, and those behind it have all of theirs', async (t) => {
+    const agent = await rawAgent(t, { describe: everything })
+    const client = await ready(t, agent.path, { retry, reconnectMaxMs: 50 })
+    await agent.kill()
+    await eventually('it is away', () => client.state !== 'ready')
+    setTimeout(() => void agent.start(), 300)
+    assert.equal((await consult(client, { method: 'POST', body: 'hello' })).status, 200)
+    const [head, ...others] = agent.events.filter(({ timeoutMs }) => timeoutMs > 0).map(({ timeoutMs }) => timeoutMs)
+    assert.equal(others.length, 3)
+    for (const other of others) assert.ok(head! < other)
+  })
+
   test('is put again to an agent that was killed while it thought about it', async (t) => {
     const agent = await rawAgent(t, { onEvent: () => { /* it thinks */ } })
     const client = await ready(t, agent.path, { retry, reconnectMaxMs: 50 })

@@ -1,7 +1,11 @@
 // `event-timeouts { … }` and `chunk-timeout`: each kind of question to an agent has a time of its own.
 import assert from 'node:assert/strict'
+import { callPlaces } from '../../proxy/decisions/index.ts'
 import { atATime } from '../support/at-a-time.ts'
+import { consult, ready } from '../support/consulted.ts'
+import { eventually } from '../support/eventually.ts'
 import { fromDist } from '../support/paths.ts'
+import { allow, rawAgent } from '../support/raw-agent.ts'
 import { startRecordingUpstream } from '../support/recording-upstream.ts'
 import { scripted, scriptedAgent, siteWith } from '../support/scripted-agent.ts'
 import { startSentinel } from '../support/sentinel.ts'
@@ -28,6 +32,23 @@ test('an agent cannot ask for more time than is said, unless max-timeout allows 
   assert.equal((await tight.request('/', more)).status, 503)
   const wide = await startSentinel(t, siteWith(upstream.port, scriptedAgent('slow', 'timeout "60s"; max-timeout "60s"; event-timeouts { request-headers "1s" }'), ['slow']))
   assert.equal((await wide.request('/', more)).status, 200)
+})
+
+test('what was waited for a place of the filter counts, also where the agent asks for more time', async (t) => {
+  let first: (() => void) | undefined
+  const agent = await rawAgent(t, { onEvent (event, wire) {
+    if (event.timeoutMs === 0) return
+    if (first === undefined) first = () => wire.reply(event, allow)
+    else wire.reply(event, { kind: 'more_time', value: { timeoutMs: 60_000 } })
+  } })
+  const client = await ready(t, agent.path)
+  const overrides = { places: callPlaces(1), maxTimeoutMs: 3_000 }
+  const asked = [consult(client, {}, { ...overrides, timeoutMs: 60_000 }), consult(client, {}, { ...overrides, timeoutMs: 2_500 })] as const
+  await eventually('one waits', () => first !== undefined && overrides.places.queued === 1)
+  setTimeout(() => first!(), 700)
+  const [, { x }] = await Promise.all(asked)
+  const [, ms] = /^no reply in (\d+) ms$/.exec(x.fault?.detail ?? '') ?? []
+  assert.ok(Number(ms) < 2_500, x.fault?.detail)
 })
 
 test('a piece of a body that flows has a time of its own', async (t) => {
