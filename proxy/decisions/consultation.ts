@@ -144,6 +144,7 @@ export class Consultation implements EndListener {
   async hear (event: EventOneOf, stage: Stage): Promise<Heard> {
     const startMs = performance.now()
     try {
+      this.heedStop()
       const answer = await this.answerTo(event, termsFor(this.settings, stage.phase, false))
       const ruling = this.#judged(answer, stage)
       // So that a decision that had its way, and silenced others, cannot turn out to be impossible.

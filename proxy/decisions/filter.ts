@@ -55,8 +55,8 @@ export function agentFilter (client: AgentClient, settings: FilterSettings): Fil
     const c = open.get(x)
     let answer: Reply | undefined
     if (c !== undefined) {
-      c.heedStop(reply)
       restoreRequest(c)
+      c.heedStop(reply)
       c.editReply(reply)
       if (!c.over) answer = await consultResponse(c, reply)
     }

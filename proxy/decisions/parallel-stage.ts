@@ -82,9 +82,9 @@ class Round {
   }
 
   async response (reply: Reply, asking: readonly Asking[]): Promise<Reply | undefined> {
-    for (const member of this.#members) member.heedStop(reply)
     // In the reverse order of what was asked for.
     for (const member of this.#members.toReversed()) restoreRequest(member)
+    this.#heedStops(reply)
     this.#editReply(reply)
     const answer = await this.#responseHead(reply) ?? await this.#tools((c) => inspectToolsOfAnswer(c, reply)) ?? await this.#responseBody(reply)
     for (const { settings: { agentId, mode } } of asking) {
@@ -223,6 +223,7 @@ class Round {
   }
 
   async #responseBody (reply: Reply): Promise<Reply | undefined> {
+    this.#heedStops(reply)
     const { body } = reply
     const shown = this.#live.filter((c) => !withoutBody(c, reply))
     if (body === undefined || shown.length === 0) return undefined
@@ -248,6 +249,10 @@ class Round {
     const [first, second] = members
     if (first === undefined) return body
     return second === undefined ? new FlowingBody(first.c, body, first.flow) : new FlowingTogether(members, body, () => this.#stop())
+  }
+
+  #heedStops (own: Reply): void {
+    for (const member of this.#members) member.heedStop(own)
   }
 
   #editReply (reply: Reply): void {

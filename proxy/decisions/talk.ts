@@ -120,7 +120,7 @@ export class Talk implements Line, Asker {
       const ms = performance.now() - startMs
       // It waited for a place, not for the agent.
       breaker?.leave(ms, busy)
-      this.#board.count(ms, fault)
+      this.#board.count(ms, fault === agentDone ? undefined : fault)
       throw fault
     }
     try {

@@ -122,6 +122,69 @@ for (const [what, [reply, status]] of Object.entries(endings)) {
   }
 }
 
+test('the same while others in a stage are asked about the head of that answer', async (t) => {
+  let late = (): void => {}
+  const pieces = await rawAgent(t, { describe: { ...streaming, events: ['request_body', 'response_body', 'complete'] }, onEvent (event, wire) {
+    if (textOf(event) === 'late') late = () => wire.reply(event, block)
+    else if (event.timeoutMs > 0) wire.reply(event, allow)
+  } })
+  const judging = await ready(t, pieces.path)
+  const heads = await rawAgent(t, { describe: { events: ['response_headers', 'complete'] }, async onEvent (event, wire) {
+    if (event.timeoutMs === 0) return
+    late()
+    await eventually('the piece is judged', () => judging.inFlight === 0)
+    wire.reply(event, allow)
+  } })
+  const { body, send } = slowBody()
+  const answersEarly: Filter = {
+    name: 'early',
+    async onRequest ({ requestBody }) {
+      send(Buffer.from('now'))
+      await requestBody!.read()
+      Promise.resolve(requestBody!.read()).catch(() => {})
+      send(Buffer.from('late'))
+      await pieces.seen((event) => textOf(event) === 'late')
+      requestBody!.cancel()
+      return { status: 200, headers: new HeaderList(), body: chunked('secret') }
+    },
+  }
+  const stage = parallelFilter('stage', [judging, await ready(t, heads.path)].map((client, i) => ({ client, settings: { ...settings, agentId: `a${i}` } })))
+  assert.equal((await through([stage, answersEarly], { method: 'POST', body })).status, 403)
+})
+
+test('an event stream that came early ends where the agent that looks into it blocks a piece of the request', async (t) => {
+  let late = (): void => {}
+  const agent = await rawAgent(t, { describe: { ...streaming, events: ['request_body', 'tool_call', 'complete'] }, onEvent (event, wire) {
+    if (textOf(event) === 'late') late = () => wire.reply(event, block)
+    else if (event.timeoutMs > 0) wire.reply(event, allow)
+  } })
+  const client = await ready(t, agent.path)
+  const request = slowBody()
+  const events = slowBody()
+  let reads = 0
+  request.send(Buffer.from('now'))
+  const answersEarly: Filter = {
+    name: 'early',
+    async onRequest ({ requestBody }) {
+      await requestBody!.read()
+      Promise.resolve(requestBody!.read()).catch(() => {})
+      request.send(Buffer.from('late'))
+      await agent.seen((event) => textOf(event) === 'late')
+      requestBody!.cancel()
+      events.send(Buffer.from('data: first\n\n'))
+      return { status: 200, headers: HeaderList.from({ 'Content-Type': 'text/event-stream' }), body: { ...events.body, read () { reads++; return events.body.read() } } }
+    },
+  }
+  const answered = through([agentFilter(client, settings), answersEarly], { method: 'POST', body: request.body, headers: { 'Content-Type': 'text/plain' } })
+  await eventually('the stream flows', () => reads === 2)
+  late()
+  await eventually('the piece is judged', () => client.inFlight === 0)
+  events.send(Buffer.from('data: second\n\n'))
+  events.send(undefined)
+  const { body, aborted } = await answered
+  assert.deepEqual([body, aborted], ['data: first\n\n', true])
+})
+
 test('answers about several pieces that cross the news that the client has left are no mistake of the agent', async (t) => {
   const late: Array<() => void> = []
   const ending = new EndSignal()
