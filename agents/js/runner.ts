@@ -50,8 +50,9 @@ export interface RunnerOptions {
 const startMs = 15_000
 /** Of what a dying engine writes the first lines and the last say why: a script of one line stands between them. */
 const mostOfComplaint = 4096
-/** How often it is looked at what a worker has, and what it has from the beginning, resident. */
+/** It is looked at what a worker has after so long, or so many calls: many quick ones keep much in little time. And what it has from the beginning, resident. */
 const lookMs = 100
+const lookCalls = 8
 const engineBytes = 64 * 1024 * 1024
 const pageBytes = 4096
 
@@ -83,6 +84,7 @@ export class Runner {
   #awaited: Awaited | undefined
   #gone = false
   #lookedAt = 0
+  #notLookedAt = 0
   #asked = 0
   #heldBytes = 0
   #complaint = ''
@@ -140,8 +142,9 @@ export class Runner {
    */
   isFat (): boolean {
     const now = performance.now()
-    if (now < this.#lookedAt + lookMs) return false
+    if (now < this.#lookedAt + lookMs && ++this.#notLookedAt < lookCalls) return false
     this.#lookedAt = now
+    this.#notLookedAt = 0
     try {
       const [, pages = '0'] = readFileSync(`/proc/${this.pid}/statm`, 'latin1').split(' ')
       return Number(pages) * pageBytes > engineBytes + this.#options.memoryBytes * 1.5

@@ -102,11 +102,12 @@ test('memory outside of the heap is held to the limit while it grows, not when i
 test('a worker that keeps buffers is replaced before the next calls fail for want of memory', { skip: process.platform !== 'linux' }, async (t) => {
   const { sentinel } = await startScript(t, `
 const kept = []
-export function onRequest () { kept.push(new Uint8Array(1 << 20).fill(1)); return block(418, { body: String(kept.length) }) }`, { config: 'memory "32MiB"; workers 1; timeout "10s"' })
+export function onRequest () { kept.push(new Uint8Array(2 << 20).fill(1)); return block(418, { body: String(kept.length) }) }`, { config: 'memory "32MiB"; workers 1; timeout "10s"' })
   const counts: number[] = []
   for (let i = 0; i < 400; i++) {
-    const answer = await sentinel.get('/')
-    assert.equal(answer.status, 418, `call ${i}: ${answer.text}`)
+    const answer = await sentinel.get(`/${i}`)
+    if (answer.status !== 418) await sentinel.accessed(({ path }) => path === `/${i}`)
+    assert.equal(answer.status, 418, `call ${i}: ${JSON.stringify(sentinel.access.at(-1))}`)
     counts.push(Number(answer.text))
   }
   assert.ok(counts.filter((count) => count === 1).length >= 2, `it began anew: ${Math.max(...counts)} at the most`)
