@@ -1,17 +1,17 @@
 // Pieces of a body that are with the agent at the same time: what becomes of one says nothing about those before it.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import type { Event, ReplyOneOf } from '../../proto/codec/index.ts'
 import { agentFilter, parallelFilter, type AgentClient } from '../../proxy/decisions/index.ts'
 import { EndSignal } from '../../proxy/pipeline/end-signal.ts'
-import type { Filter } from '../../proxy/pipeline/exchange.ts'
+import type { Filter, Reply } from '../../proxy/pipeline/exchange.ts'
 import { Fault } from '../../proxy/pipeline/faults.ts'
 import { HeaderList } from '../../proxy/pipeline/headers.ts'
 import { answering, block, chunk, slowBody, streaming, wants } from '../support/answering-agent.ts'
 import { atOnce } from '../support/at-once.ts'
 import { chunked, consult, ready, settings, through } from '../support/consulted.ts'
 import { eventually } from '../support/eventually.ts'
-import { allow, decision, rawAgent } from '../support/raw-agent.ts'
+import { allow, decision, rawAgent, type RawAgent, type Script } from '../support/raw-agent.ts'
 
 const failure: ReplyOneOf = { kind: 'error', value: { code: 'x', message: 'y', retryable: false } }
 
@@ -91,94 +91,49 @@ for (const [what, [reply, status]] of Object.entries(endings)) {
     for (const mode of ['closed', 'open'] as const) {
       const stopped = mode === 'closed' || reply === block
       test(`an answer that came before the agent ${what} a piece of the request ${stopped ? 'does not pass unseen' : 'passes'}: ${where}, ${mode}`, async (t) => {
-        let late = (): void => {}
-        const describe = { ...streaming, events: ['request_headers', 'request_body', 'response_headers', 'complete'] as const }
-        const agent = await rawAgent(t, { describe, onEvent (event, wire) {
-          if (textOf(event) === 'late') late = () => wire.reply(event, reply)
-          else if (event.timeoutMs > 0) wire.reply(event, allow)
-        } })
-        const client = await ready(t, agent.path)
+        const agent = await lateAgent(t, { ...streaming, events: ['request_headers', 'request_body', 'response_headers', 'complete'] }, reply)
         const { body, send } = slowBody()
-        const answersEarly: Filter = {
-          name: 'early',
-          async onRequest ({ requestBody }) {
-            send(Buffer.from('now'))
-            await requestBody!.read()
-            Promise.resolve(requestBody!.read()).catch(() => {})
-            send(Buffer.from('late'))
-            await agent.seen((event) => textOf(event) === 'late')
-            requestBody!.cancel()
-            return { status: 200, headers: new HeaderList(), body: undefined }
-          },
+        send(Buffer.from('now'))
+        const early: Filter = {
+          ...answersEarly(agent, send, () => ({ status: 200, headers: new HeaderList(), body: undefined })),
           async onResponse () {
-            late()
-            await eventually('the piece is judged', () => client.inFlight === 0)
+            await agent.answer()
             return undefined
           },
         }
-        assert.equal((await through([step(client, mode), answersEarly], { method: 'POST', body })).status, stopped ? status : 200)
+        assert.equal((await through([step(agent.client, mode), early], { method: 'POST', body })).status, stopped ? status : 200)
       })
     }
   }
 }
 
 test('the same while others in a stage are asked about the head of that answer', async (t) => {
-  let late = (): void => {}
-  const pieces = await rawAgent(t, { describe: { ...streaming, events: ['request_body', 'response_body', 'complete'] }, onEvent (event, wire) {
-    if (textOf(event) === 'late') late = () => wire.reply(event, block)
-    else if (event.timeoutMs > 0) wire.reply(event, allow)
-  } })
-  const judging = await ready(t, pieces.path)
+  const pieces = await lateAgent(t, { ...streaming, events: ['request_body', 'response_body', 'complete'] }, block)
   const heads = await rawAgent(t, { describe: { events: ['response_headers', 'complete'] }, async onEvent (event, wire) {
     if (event.timeoutMs === 0) return
-    late()
-    await eventually('the piece is judged', () => judging.inFlight === 0)
+    await pieces.answer()
     wire.reply(event, allow)
   } })
   const { body, send } = slowBody()
-  const answersEarly: Filter = {
-    name: 'early',
-    async onRequest ({ requestBody }) {
-      send(Buffer.from('now'))
-      await requestBody!.read()
-      Promise.resolve(requestBody!.read()).catch(() => {})
-      send(Buffer.from('late'))
-      await pieces.seen((event) => textOf(event) === 'late')
-      requestBody!.cancel()
-      return { status: 200, headers: new HeaderList(), body: chunked('secret') }
-    },
-  }
-  const stage = parallelFilter('stage', [judging, await ready(t, heads.path)].map((client, i) => ({ client, settings: { ...settings, agentId: `a${i}` } })))
-  assert.equal((await through([stage, answersEarly], { method: 'POST', body })).status, 403)
+  send(Buffer.from('now'))
+  const early = answersEarly(pieces, send, () => ({ status: 200, headers: new HeaderList(), body: chunked('secret') }))
+  const stage = parallelFilter('stage', [pieces.client, await ready(t, heads.path)].map((client, i) => ({ client, settings: { ...settings, agentId: `a${i}` } })))
+  assert.equal((await through([stage, early], { method: 'POST', body })).status, 403)
 })
 
 test('an event stream that came early ends where the agent that looks into it blocks a piece of the request', async (t) => {
-  let late = (): void => {}
-  const agent = await rawAgent(t, { describe: { ...streaming, events: ['request_body', 'tool_call', 'complete'] }, onEvent (event, wire) {
-    if (textOf(event) === 'late') late = () => wire.reply(event, block)
-    else if (event.timeoutMs > 0) wire.reply(event, allow)
-  } })
-  const client = await ready(t, agent.path)
+  const agent = await lateAgent(t, { ...streaming, events: ['request_body', 'tool_call', 'complete'] }, block)
   const request = slowBody()
+  request.send(Buffer.from('now'))
   const events = slowBody()
   let reads = 0
-  request.send(Buffer.from('now'))
-  const answersEarly: Filter = {
-    name: 'early',
-    async onRequest ({ requestBody }) {
-      await requestBody!.read()
-      Promise.resolve(requestBody!.read()).catch(() => {})
-      request.send(Buffer.from('late'))
-      await agent.seen((event) => textOf(event) === 'late')
-      requestBody!.cancel()
-      events.send(Buffer.from('data: first\n\n'))
-      return { status: 200, headers: HeaderList.from({ 'Content-Type': 'text/event-stream' }), body: { ...events.body, read () { reads++; return events.body.read() } } }
-    },
-  }
-  const answered = through([agentFilter(client, settings), answersEarly], { method: 'POST', body: request.body, headers: { 'Content-Type': 'text/plain' } })
+  const early = answersEarly(agent, request.send, () => {
+    events.send(Buffer.from('data: first\n\n'))
+    return { status: 200, headers: HeaderList.from({ 'Content-Type': 'text/event-stream' }), body: { ...events.body, read () { reads++; return events.body.read() } } }
+  })
+  const answered = through([agentFilter(agent.client, settings), early], { method: 'POST', body: request.body, headers: { 'Content-Type': 'text/plain' } })
   await eventually('the stream flows', () => reads === 2)
-  late()
-  await eventually('the piece is judged', () => client.inFlight === 0)
+  await agent.answer()
   events.send(Buffer.from('data: second\n\n'))
   events.send(undefined)
   const { body, aborted } = await answered
@@ -256,6 +211,46 @@ test('a body that nobody wants any more is not a failure of its agent', async (t
   await new Promise(setImmediate)
   assert.deepEqual(client.counters.failures, {})
 })
+
+interface LateAgent {
+  readonly client: AgentClient
+  readonly seen: RawAgent['seen']
+  /** Resolves when the answer has come. */
+  readonly answer: () => Promise<void>
+}
+
+/** An agent that allows everything but the piece 'late': about that it answers with `reply`, when the test says so. */
+async function lateAgent (t: TestContext, describe: Script['describe'], reply: ReplyOneOf): Promise<LateAgent> {
+  let late = (): void => {}
+  const agent = await rawAgent(t, { describe: describe!, onEvent (event, wire) {
+    if (textOf(event) === 'late') late = () => wire.reply(event, reply)
+    else if (event.timeoutMs > 0) wire.reply(event, allow)
+  } })
+  const client = await ready(t, agent.path)
+  return {
+    client,
+    seen: agent.seen,
+    answer () {
+      late()
+      return eventually('the piece is judged', () => client.inFlight === 0)
+    },
+  }
+}
+
+/** Who reads one piece of the request, and answers while the next one, 'late', is with the agent: nobody reads on. */
+function answersEarly (agent: Pick<LateAgent, 'seen'>, send: (chunk: Buffer) => void, reply: () => Reply): Filter {
+  return {
+    name: 'early',
+    async onRequest ({ requestBody }) {
+      await requestBody!.read()
+      Promise.resolve(requestBody!.read()).catch(() => {})
+      send(Buffer.from('late'))
+      await agent.seen((event) => textOf(event) === 'late')
+      requestBody!.cancel()
+      return reply()
+    },
+  }
+}
 
 function textOf (event: Event): string {
   return event.kind === 'request_body' || event.kind === 'response_body' ? event.value.data.toString() : ''

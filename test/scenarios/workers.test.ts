@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { copyFileSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { makeAuthority } from '../support/authority.ts'
@@ -14,6 +14,20 @@ import { answering, bothTakePart, kdl, opened } from '../support/two-workers.ts'
 import { httpUpstream } from '../support/upstream.ts'
 import { echoServer } from '../support/websocket.ts'
 import { eventually, isAlive, startTraffic, workersOf } from '../support/workers.ts'
+
+/** An application that takes so long for each request, and knows how many it had at a time. */
+async function countingUpstream (t: TestContext, ms: number): Promise<{ readonly port: number, readonly most: () => number }> {
+  let now = 0
+  let most = 0
+  const { port } = await httpUpstream(t, (_message, response) => {
+    most = Math.max(most, ++now)
+    setTimeout(() => {
+      now--
+      response.end('served')
+    }, ms)
+  })
+  return { port, most: () => most }
+}
 
 test('two workers serve on one port, as one program to those who look', async (t) => {
   const upstream = await answering(t)
@@ -70,21 +84,13 @@ test('limits of connections hold for all workers together, and every place can b
 })
 
 test('requests in flight are limited for all workers together', async (t) => {
-  let now = 0
-  let most = 0
-  const upstream = await httpUpstream(t, (_message, response) => {
-    most = Math.max(most, ++now)
-    setTimeout(() => {
-      now--
-      response.end('served')
-    }, 30)
-  })
+  const upstream = await countingUpstream(t, 30)
   const sentinel = await startSentinel(t, kdl(upstream.port, { more: 'limits { max-in-flight-requests 6 }' }))
   const traffic = startTraffic(sentinel.port(), 30)
   await eventually(() => traffic.statuses.filter((status) => status === 200).length, (count) => count > 60)
   await traffic.stop()
   assert.deepEqual([...new Set(traffic.statuses)].sort(), [200, 503])
-  assert.ok(most <= 6, `${most} at a time`)
+  assert.ok(upstream.most() <= 6, `${upstream.most()} at a time`)
 })
 
 test('WebSockets of a route are limited for all workers together, and every place can be used', async (t) => {
@@ -107,19 +113,11 @@ test('WebSockets of a route are limited for all workers together, and every plac
 })
 
 test('a target has no more requests than it may from all workers together', async (t) => {
-  let now = 0
-  let most = 0
-  const upstream = await httpUpstream(t, (_message, response) => {
-    most = Math.max(most, ++now)
-    setTimeout(() => {
-      now--
-      response.end('served')
-    }, 300)
-  })
+  const upstream = await countingUpstream(t, 300)
   const sentinel = await startSentinel(t, kdl(upstream.port).replace(`target "127.0.0.1:${upstream.port}"`, `target "127.0.0.1:${upstream.port}" max-requests=4`))
   await bothTakePart(sentinel, t)
   const answers = await Promise.all(Array.from({ length: 24 }, () => sentinel.get('/')))
-  assert.ok(most >= 2 && most <= 4, `${most} at a time`)
+  assert.ok(upstream.most() >= 2 && upstream.most() <= 4, `${upstream.most()} at a time`)
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200, 503]))
 })
 
