@@ -19,11 +19,18 @@ function commandLine (extra) {
 async function startDemo () {
   const port = 8081
   const { startUpstream } = await import(pathToFileURL(join(root, 'examples', 'quickstart', 'upstream.mjs')).href)
+  const { handoverVariable } = await import(pathToFileURL(join(root, 'dist', 'proxy', 'lifecycle', 'handover.js')).href)
+  // `sentinel upgrade`: the one of the process before this is there until that ends.
+  if (process.env[handoverVariable] !== undefined) return void startLater(() => startUpstream(port))
   try {
     await startUpstream(port)
   } catch (error) {
     throw new Unprepared(`The demo application cannot listen on 127.0.0.1:${port}: ${error.message}`)
   }
+}
+
+function startLater (start) {
+  start().catch(() => setTimeout(startLater, 50, start).unref())
 }
 
 await runScript(async () => {
