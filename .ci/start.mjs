@@ -21,7 +21,7 @@ async function startDemo () {
   const { startUpstream } = await import(pathToFileURL(join(root, 'examples', 'quickstart', 'upstream.mjs')).href)
   const { handoverVariable } = await import(pathToFileURL(join(root, 'dist', 'proxy', 'lifecycle', 'handover.js')).href)
   // `sentinel upgrade`: the one of the process before this is there until that ends.
-  if (process.env[handoverVariable] !== undefined) return void startLater(() => startUpstream(port))
+  if (process.env[handoverVariable] !== undefined) return startLater(() => startUpstream(port))
   try {
     await startUpstream(port)
   } catch (error) {
